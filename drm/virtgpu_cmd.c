@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One function per command of the protocol. Those that return a command leave it to the caller
+ * to submit it; none kicks but those that wait for the answer.
+ */
+#include <drm/drm_rect.h>
+
+#include "virtgpu_cmd.h"
+#include "virtgpu_drv.h"
+#include "virtgpu_resource.h"
+
+static void virtgpu_rect_to_wire(struct virtio_gpu_rect *wire, const struct drm_rect *rect)
+{
+	wire->x = cpu_to_le32(rect->x1);
+	wire->y = cpu_to_le32(rect->y1);
+	wire->width = cpu_to_le32(drm_rect_width(rect));
+	wire->height = cpu_to_le32(drm_rect_height(rect));
+}
+
+/* Sends a command and copies out its response of @size bytes. */
+static int virtgpu_cmd_query(struct virtgpu_device *vg, struct virtgpu_cmd *cmd, u32 resp_type,
+			     void *resp, u32 size)
+{
+	int ret;
+
+	ret = virtgpu_cmd_alloc_resp(cmd, resp_type, size);
+	if (ret) {
+		virtgpu_cmd_put(vg, cmd);
+		return ret;
+	}
+
+	virtgpu_cmd_get(cmd);
+	virtgpu_queue_submit(&vg->ctrl, cmd);
+	virtgpu_queue_kick(&vg->ctrl);
+	ret = virtgpu_queue_wait(&vg->ctrl, cmd);
+	if (!ret)
+		memcpy(resp, cmd->resp, size);
+	virtgpu_cmd_put(vg, cmd);
+	return ret;
+}
+
+/**
+ * virtgpu_cmd_get_display_info - ask for the size and state of every head, and wait
+ * @vg: the device
+ * @info: filled on success
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_cmd_get_display_info(struct virtgpu_device *vg,
+				 struct virtio_gpu_resp_display_info *info)
+{
+	struct virtgpu_cmd *cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_GET_DISPLAY_INFO,
+						    sizeof(struct virtio_gpu_ctrl_hdr));
+
+	return virtgpu_cmd_query(vg, cmd, VIRTIO_GPU_RESP_OK_DISPLAY_INFO, info, sizeof(*info));
+}
+
+/**
+ * virtgpu_cmd_get_edid - ask for a head's EDID, and wait
+ * @vg: the device
+ * @scanout: the head
+ * @edid: filled on success
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_cmd_get_edid(struct virtgpu_device *vg, u32 scanout,
+			 struct virtio_gpu_resp_edid *edid)
+{
+	struct virtio_gpu_cmd_get_edid *req;
+	struct virtgpu_cmd *cmd;
+
+	cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_GET_EDID, sizeof(*req));
+	req = (void *)cmd->req;
+	req->scanout = cpu_to_le32(scanout);
+	return virtgpu_cmd_query(vg, cmd, VIRTIO_GPU_RESP_OK_EDID, edid, sizeof(*edid));
+}
+
+/**
+ * virtgpu_cmd_resource_create_2d - create a host resource
+ * @vg: the device
+ * @res: its id, format and size
+ *
+ * Returns: the command, to be submitted.
+ */
+struct virtgpu_cmd *virtgpu_cmd_resource_create_2d(struct virtgpu_device *vg,
+						   const struct virtgpu_resource *res)
+{
+	struct virtio_gpu_resource_create_2d *req;
+	struct virtgpu_cmd *cmd;
+
+	cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_RESOURCE_CREATE_2D, sizeof(*req));
+	req = (void *)cmd->req;
+	req->resource_id = cpu_to_le32(res->id);
+	req->format = cpu_to_le32(res->format);
+	req->width = cpu_to_le32(res->width);
+	req->height = cpu_to_le32(res->height);
+	return cmd;
+}
+
+/**
+ * virtgpu_cmd_attach_backing - give a host resource the guest's pages
+ * @vg: the device
+ * @res: the resource
+ * @entries: kvmalloc()ed list of pages; the command owns it from here
+ * @count: number of entries
+ *
+ * Returns: the command, to be submitted.
+ */
+struct virtgpu_cmd *virtgpu_cmd_attach_backing(struct virtgpu_device *vg,
+					       const struct virtgpu_resource *res,
+					       struct virtio_gpu_mem_entry *entries, u32 count)
+{
+	struct virtio_gpu_resource_attach_backing *req;
+	struct virtgpu_cmd *cmd;
+
+	cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, sizeof(*req));
+	req = (void *)cmd->req;
+	req->resource_id = cpu_to_le32(res->id);
+	req->nr_entries = cpu_to_le32(count);
+	cmd->payload = entries;
+	cmd->payload_size = array_size(count, sizeof(*entries));
+	return cmd;
+}
+
+/**
+ * virtgpu_cmd_resource_unref - destroy a host resource; detaches its backing, too
+ * @vg: the device
+ * @id: the resource
+ * @done: called when the host no longer looks at the backing
+ * @data: for @done
+ */
+void virtgpu_cmd_resource_unref(struct virtgpu_device *vg, u32 id, virtgpu_cmd_done done,
+				void *data)
+{
+	struct virtio_gpu_resource_unref *req;
+	struct virtgpu_cmd *cmd;
+
+	cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_RESOURCE_UNREF, sizeof(*req));
+	req = (void *)cmd->req;
+	req->resource_id = cpu_to_le32(id);
+	cmd->done = done;
+	cmd->data = data;
+	virtgpu_queue_submit(&vg->ctrl, cmd);
+	virtgpu_queue_kick(&vg->ctrl);
+}
+
+/**
+ * virtgpu_fill_transfer - write a TRANSFER_TO_HOST_2D request
+ * @req: the request, type excepted
+ * @id: the resource
+ * @rect: pixels of the resource
+ * @offset: bytes from the start of the backing to the first of these pixels
+ */
+void virtgpu_fill_transfer(struct virtio_gpu_transfer_to_host_2d *req, u32 id,
+			   const struct drm_rect *rect, u64 offset)
+{
+	virtgpu_rect_to_wire(&req->r, rect);
+	req->offset = cpu_to_le64(offset);
+	req->resource_id = cpu_to_le32(id);
+}
+
+/**
+ * virtgpu_cmd_transfer - copy pixels from the backing to the host
+ * @vg: the device
+ * @id: the resource
+ * @rect: pixels of the resource
+ * @offset: bytes from the start of the backing to the first of these pixels
+ *
+ * Returns: the command, to be submitted.
+ */
+struct virtgpu_cmd *virtgpu_cmd_transfer(struct virtgpu_device *vg, u32 id,
+					 const struct drm_rect *rect, u64 offset)
+{
+	struct virtio_gpu_transfer_to_host_2d *req;
+	struct virtgpu_cmd *cmd;
+
+	cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, sizeof(*req));
+	req = (void *)cmd->req;
+	virtgpu_fill_transfer(req, id, rect, offset);
+	return cmd;
+}
+
+/**
+ * virtgpu_cmd_set_scanout - show a part of a resource on a head
+ * @vg: the device
+ * @scanout: the head
+ * @id: the resource, 0 switches the head off
+ * @rect: pixels of the resource
+ */
+void virtgpu_cmd_set_scanout(struct virtgpu_device *vg, u32 scanout, u32 id,
+			     const struct drm_rect *rect)
+{
+	struct virtio_gpu_set_scanout *req;
+	struct virtgpu_cmd *cmd;
+
+	cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_SET_SCANOUT, sizeof(*req));
+	req = (void *)cmd->req;
+	virtgpu_rect_to_wire(&req->r, rect);
+	req->scanout_id = cpu_to_le32(scanout);
+	req->resource_id = cpu_to_le32(id);
+	virtgpu_queue_submit(&vg->ctrl, cmd);
+}
+
+/**
+ * virtgpu_fill_flush - write a RESOURCE_FLUSH request
+ * @req: the request, type excepted
+ * @id: the resource
+ * @rect: pixels of the resource
+ */
+void virtgpu_fill_flush(struct virtio_gpu_resource_flush *req, u32 id,
+			const struct drm_rect *rect)
+{
+	virtgpu_rect_to_wire(&req->r, rect);
+	req->resource_id = cpu_to_le32(id);
+}
+
+/**
+ * virtgpu_cmd_flush - have the host redraw pixels on every head that shows them
+ * @vg: the device
+ * @id: the resource
+ * @rect: pixels of the resource
+ *
+ * Returns: the command, to be submitted.
+ */
+struct virtgpu_cmd *virtgpu_cmd_flush(struct virtgpu_device *vg, u32 id,
+				      const struct drm_rect *rect)
+{
+	struct virtio_gpu_resource_flush *req;
+	struct virtgpu_cmd *cmd;
+
+	cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_RESOURCE_FLUSH, sizeof(*req));
+	req = (void *)cmd->req;
+	virtgpu_fill_flush(req, id, rect);
+	return cmd;
+}
+
+/**
+ * virtgpu_cmd_cursor - move a head's cursor or change its image
+ * @vg: the device
+ * @type: %VIRTIO_GPU_CMD_UPDATE_CURSOR or %VIRTIO_GPU_CMD_MOVE_CURSOR
+ * @cursor: the request, header excepted
+ */
+void virtgpu_cmd_cursor(struct virtgpu_device *vg, u32 type,
+			const struct virtio_gpu_update_cursor *cursor)
+{
+	struct virtio_gpu_update_cursor *req;
+	struct virtgpu_cmd *cmd;
+
+	cmd = virtgpu_cmd_alloc(vg, type, sizeof(*req));
+	req = (void *)cmd->req;
+	req->pos = cursor->pos;
+	req->resource_id = cursor->resource_id;
+	req->hot_x = cursor->hot_x;
+	req->hot_y = cursor->hot_y;
+	/* Hosts return cursor commands without a response. */
+	cmd->resp_type = 0;
+	virtgpu_queue_submit(&vg->cursor, cmd);
+	virtgpu_queue_kick(&vg->cursor);
+}

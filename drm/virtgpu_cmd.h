@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef VIRTGPU_CMD_H
+#define VIRTGPU_CMD_H
+
+#include <linux/virtio_gpu.h>
+
+#include "virtgpu_queue.h"
+
+struct drm_rect;
+struct virtgpu_device;
+struct virtgpu_resource;
+
+int virtgpu_cmd_get_display_info(struct virtgpu_device *vg,
+				 struct virtio_gpu_resp_display_info *info);
+int virtgpu_cmd_get_edid(struct virtgpu_device *vg, u32 scanout,
+			 struct virtio_gpu_resp_edid *edid);
+
+struct virtgpu_cmd *virtgpu_cmd_resource_create_2d(struct virtgpu_device *vg,
+						   const struct virtgpu_resource *res);
+struct virtgpu_cmd *virtgpu_cmd_attach_backing(struct virtgpu_device *vg,
+					       const struct virtgpu_resource *res,
+					       struct virtio_gpu_mem_entry *entries, u32 count);
+void virtgpu_cmd_resource_unref(struct virtgpu_device *vg, u32 id, virtgpu_cmd_done done,
+				void *data);
+
+struct virtgpu_cmd *virtgpu_cmd_transfer(struct virtgpu_device *vg, u32 id,
+					 const struct drm_rect *rect, u64 offset);
+void virtgpu_cmd_set_scanout(struct virtgpu_device *vg, u32 scanout, u32 id,
+			     const struct drm_rect *rect);
+struct virtgpu_cmd *virtgpu_cmd_flush(struct virtgpu_device *vg, u32 id,
+				      const struct drm_rect *rect);
+void virtgpu_cmd_cursor(struct virtgpu_device *vg, u32 type,
+			const struct virtio_gpu_update_cursor *cursor);
+
+void virtgpu_fill_transfer(struct virtio_gpu_transfer_to_host_2d *req, u32 id,
+			   const struct drm_rect *rect, u64 offset);
+void virtgpu_fill_flush(struct virtio_gpu_resource_flush *req, u32 id,
+			const struct drm_rect *rect);
+
+#endif

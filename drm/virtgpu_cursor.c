@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Cursor planes. A new image travels on the control queue, the order to show it on the cursor
+ * queue; the host keeps no order between the two. So the order is given when the upload is
+ * answered, by whoever hears of it, and a commit waits for nothing.
+ */
+#include <drm/drm_atomic.h>
+#include <drm/drm_atomic_helper.h>
+#include <drm/drm_blend.h>
+#include <drm/drm_fourcc.h>
+#include <drm/drm_managed.h>
+
+#include "virtgpu_cmd.h"
+#include "virtgpu_cursor.h"
+#include "virtgpu_drv.h"
+#include "virtgpu_fb.h"
+#include "virtgpu_plane.h"
+#include "virtgpu_resource.h"
+
+/**
+ * virtgpu_cursor_init - set up a head's cursor, invisible
+ * @cursor: the cursor
+ */
+void virtgpu_cursor_init(struct virtgpu_cursor *cursor)
+{
+	mutex_init(&cursor->lock);
+}
+
+/**
+ * virtgpu_cursor_forget - the device was reset and shows no cursor
+ * @cursor: the cursor
+ */
+void virtgpu_cursor_forget(struct virtgpu_cursor *cursor)
+{
+	mutex_lock(&cursor->lock);
+	memset(&cursor->wire, 0, sizeof(cursor->wire));
+	cursor->image_due = false;
+	mutex_unlock(&cursor->lock);
+}
+
+/* Call with the cursor's lock held. */
+static void virtgpu_cursor_send(struct virtgpu_output *output)
+{
+	struct virtgpu_cursor *cursor = &output->cursor;
+
+	lockdep_assert_held(&cursor->lock);
+	if (cursor->uploads)
+		return;
+
+	virtgpu_cmd_cursor(output->vg, cursor->image_due ? VIRTIO_GPU_CMD_UPDATE_CURSOR :
+			   VIRTIO_GPU_CMD_MOVE_CURSOR, &cursor->wire);
+	cursor->image_due = false;
+}
+
+static void virtgpu_cursor_uploaded(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	struct virtgpu_output *output = cmd->data;
+	struct virtgpu_cursor *cursor = &output->cursor;
+
+	mutex_lock(&cursor->lock);
+	cursor->uploads--;
+	if (cursor->image_due)
+		virtgpu_cursor_send(output);
+	mutex_unlock(&cursor->lock);
+}
+
+/* Not under the cursor's lock: making room in the ring may need virtgpu_cursor_uploaded(). */
+static void virtgpu_cursor_upload(struct virtgpu_output *output, struct drm_framebuffer *fb)
+{
+	static const struct drm_rect all = {
+		.x2 = VIRTGPU_CURSOR_SIZE,
+		.y2 = VIRTGPU_CURSOR_SIZE,
+	};
+	struct virtgpu_device *vg = output->vg;
+	struct virtgpu_cmd *cmd;
+
+	cmd = virtgpu_cmd_transfer(vg, to_virtgpu_fb(fb)->res->id, &all, fb->offsets[0]);
+	cmd->done = virtgpu_cursor_uploaded;
+	cmd->data = output;
+	virtgpu_queue_submit(&vg->ctrl, cmd);
+	virtgpu_queue_kick(&vg->ctrl);
+}
+
+static void virtgpu_cursor_show(struct virtgpu_output *output, const struct drm_plane_state *state,
+				bool new_image)
+{
+	struct virtgpu_cursor *cursor = &output->cursor;
+	struct virtio_gpu_update_cursor *wire = &cursor->wire;
+	struct drm_framebuffer *fb = state->fb;
+	bool upload = fb && new_image;
+
+	mutex_lock(&cursor->lock);
+	wire->pos.scanout_id = cpu_to_le32(output->index);
+	wire->pos.x = cpu_to_le32(state->crtc_x);
+	wire->pos.y = cpu_to_le32(state->crtc_y);
+	if (new_image) {
+		wire->resource_id = cpu_to_le32(fb ? to_virtgpu_fb(fb)->res->id : 0);
+		wire->hot_x = cpu_to_le32(fb ? state->hotspot_x : 0);
+		wire->hot_y = cpu_to_le32(fb ? state->hotspot_y : 0);
+		cursor->image_due = true;
+	}
+	if (upload)
+		cursor->uploads++;
+	else
+		virtgpu_cursor_send(output);
+	mutex_unlock(&cursor->lock);
+
+	if (upload)
+		virtgpu_cursor_upload(output, fb);
+}
+
+static bool virtgpu_cursor_is_new(const struct drm_plane_state *old,
+				  const struct drm_plane_state *new)
+{
+	return old->fb != new->fb || old->crtc != new->crtc || new->fb_damage_clips ||
+	       old->hotspot_x != new->hotspot_x || old->hotspot_y != new->hotspot_y;
+}
+
+static int virtgpu_cursor_atomic_check(struct drm_plane *plane, struct drm_atomic_commit *state)
+{
+	struct drm_plane_state *new = drm_atomic_get_new_plane_state(state, plane);
+	struct drm_crtc_state *crtc_state = NULL;
+
+	if (new->crtc)
+		crtc_state = drm_atomic_get_new_crtc_state(state, new->crtc);
+
+	/* The host shows whole images of its own size, or silently none. */
+	if (new->fb && (new->fb->width != VIRTGPU_CURSOR_SIZE ||
+			new->fb->height != VIRTGPU_CURSOR_SIZE ||
+			new->src_w != VIRTGPU_CURSOR_SIZE << 16 ||
+			new->src_h != VIRTGPU_CURSOR_SIZE << 16))
+		return -EINVAL;
+
+	return drm_atomic_helper_check_plane_state(new, crtc_state, DRM_PLANE_NO_SCALING,
+						   DRM_PLANE_NO_SCALING, true, true);
+}
+
+static void virtgpu_cursor_atomic_update(struct drm_plane *plane, struct drm_atomic_commit *state)
+{
+	struct drm_plane_state *old = drm_atomic_get_old_plane_state(state, plane);
+	struct drm_plane_state *new = drm_atomic_get_new_plane_state(state, plane);
+	struct drm_crtc_state *crtc_state = drm_atomic_get_new_crtc_state(state, new->crtc);
+
+	virtgpu_cursor_show(crtc_to_virtgpu_output(new->crtc), new,
+			    virtgpu_cursor_is_new(old, new) ||
+			    drm_atomic_crtc_needs_modeset(crtc_state));
+}
+
+static void virtgpu_cursor_atomic_disable(struct drm_plane *plane,
+					  struct drm_atomic_commit *state)
+{
+	struct drm_plane_state *old = drm_atomic_get_old_plane_state(state, plane);
+	struct drm_plane_state *new = drm_atomic_get_new_plane_state(state, plane);
+
+	virtgpu_cursor_show(crtc_to_virtgpu_output(old->crtc), new, true);
+}
+
+/* Lets the cursor overtake a page flip that waits for its vblank. */
+static int virtgpu_cursor_atomic_async_check(struct drm_plane *plane,
+					     struct drm_atomic_commit *state, bool flip)
+{
+	struct drm_plane_state *old = drm_atomic_get_old_plane_state(state, plane);
+	struct drm_plane_state *new = drm_atomic_get_new_plane_state(state, plane);
+
+	if (flip || !old->fb || !new->fb)
+		return -EINVAL;
+	return 0;
+}
+
+static void virtgpu_cursor_atomic_async_update(struct drm_plane *plane,
+					       struct drm_atomic_commit *state)
+{
+	struct drm_plane_state *new = drm_atomic_get_new_plane_state(state, plane);
+	struct drm_plane_state *cur = plane->state;
+	bool new_image = virtgpu_cursor_is_new(cur, new);
+
+	swap(cur->fb, new->fb);
+	cur->crtc_x = new->crtc_x;
+	cur->crtc_y = new->crtc_y;
+	cur->src_x = new->src_x;
+	cur->src_y = new->src_y;
+	cur->src = new->src;
+	cur->dst = new->dst;
+	cur->visible = new->visible;
+	cur->hotspot_x = new->hotspot_x;
+	cur->hotspot_y = new->hotspot_y;
+	virtgpu_cursor_show(crtc_to_virtgpu_output(cur->crtc), cur, new_image);
+}
+
+static const struct drm_plane_helper_funcs virtgpu_cursor_helper_funcs = {
+	.prepare_fb = virtgpu_plane_prepare_fb,
+	.atomic_check = virtgpu_cursor_atomic_check,
+	.atomic_update = virtgpu_cursor_atomic_update,
+	.atomic_disable = virtgpu_cursor_atomic_disable,
+	.atomic_async_check = virtgpu_cursor_atomic_async_check,
+	.atomic_async_update = virtgpu_cursor_atomic_async_update,
+};
+
+static const struct drm_plane_funcs virtgpu_cursor_funcs = {
+	.reset = drm_atomic_helper_plane_reset,
+	.update_plane = drm_atomic_helper_update_plane,
+	.disable_plane = drm_atomic_helper_disable_plane,
+	.atomic_duplicate_state = drm_atomic_helper_plane_duplicate_state,
+	.atomic_destroy_state = drm_atomic_helper_plane_destroy_state,
+};
+
+/**
+ * virtgpu_cursor_create - make a head's cursor plane
+ * @vg: the device
+ * @index: the head's number
+ *
+ * Returns: the plane, managed by the device, or an error pointer.
+ */
+struct drm_plane *virtgpu_cursor_create(struct virtgpu_device *vg, u32 index)
+{
+	static const u32 formats[] = { DRM_FORMAT_ARGB8888 };
+	static const struct drm_plane_size_hint hint = {
+		.width = VIRTGPU_CURSOR_SIZE,
+		.height = VIRTGPU_CURSOR_SIZE,
+	};
+	struct drm_plane *plane;
+	int ret;
+
+	plane = drmm_universal_plane_alloc(&vg->drm, struct drm_plane, dev, BIT(index),
+					   &virtgpu_cursor_funcs, formats, ARRAY_SIZE(formats),
+					   NULL, DRM_PLANE_TYPE_CURSOR, NULL);
+	if (IS_ERR(plane))
+		return plane;
+
+	drm_plane_helper_add(plane, &virtgpu_cursor_helper_funcs);
+	drm_plane_create_blend_mode_property(plane, BIT(DRM_MODE_BLEND_PREMULTI));
+	ret = drm_plane_add_size_hints_property(plane, &hint, 1);
+	return ret ? ERR_PTR(ret) : plane;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef VIRTGPU_CURSOR_H
+#define VIRTGPU_CURSOR_H
+
+#include <linux/mutex.h>
+#include <linux/virtio_gpu.h>
+
+/* The protocol's cursor is 64 x 64. */
+#define VIRTGPU_CURSOR_SIZE 64
+
+/**
+ * struct virtgpu_cursor - a head's cursor
+ * @lock: protects the rest and orders the commands
+ * @wire: what the cursor should be
+ * @uploads: images on their way to the host's copy
+ * @image_due: the host has yet to be told of the image in @wire
+ */
+struct virtgpu_cursor {
+	struct mutex lock;
+	struct virtio_gpu_update_cursor wire;
+	unsigned int uploads;
+	bool image_due;
+};
+
+void virtgpu_cursor_init(struct virtgpu_cursor *cursor);
+void virtgpu_cursor_forget(struct virtgpu_cursor *cursor);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef VIRTGPU_DAMAGE_H
+#define VIRTGPU_DAMAGE_H
+
+#include <drm/drm_rect.h>
+
+struct drm_plane_state;
+
+/* Rectangles uploaded one by one in a frame; more are joined. */
+#define VIRTGPU_DAMAGE_MAX 16
+
+/**
+ * struct virtgpu_damage - what has to be uploaded, in framebuffer pixels
+ * @count: number of rectangles
+ * @rects: the rectangles
+ */
+struct virtgpu_damage {
+	unsigned int count;
+	struct drm_rect rects[VIRTGPU_DAMAGE_MAX];
+};
+
+void virtgpu_damage_collect(struct virtgpu_damage *damage, const struct drm_plane_state *old,
+			    const struct drm_plane_state *new);
+void virtgpu_damage_bounds(const struct virtgpu_damage *damage, struct drm_rect *bounds);
+
+#endif

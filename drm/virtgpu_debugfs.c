@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What the driver knows and does, for people: /sys/kernel/debug/dri/N/virtgpu-*. */
+#include <linux/string_choices.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+
+#include <drm/drm_debugfs.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+
+#include "virtgpu_debugfs.h"
+#include "virtgpu_drv.h"
+#include "virtgpu_gem.h"
+#include "virtgpu_resource.h"
+
+static int virtgpu_debugfs_capabilities(struct seq_file *m, void *data)
+{
+	struct drm_debugfs_entry *entry = m->private;
+	struct virtgpu_device *vg = to_virtgpu_device(entry->dev);
+	int idx;
+	u32 i;
+
+	if (!drm_dev_enter(&vg->drm, &idx))
+		return -ENODEV;
+
+	seq_printf(m, "virtio 1: %s\n",
+		   str_yes_no(virtio_has_feature(vg->vdev, VIRTIO_F_VERSION_1)));
+	seq_printf(m, "indirect descriptors: %s\n",
+		   str_yes_no(virtio_has_feature(vg->vdev, VIRTIO_RING_F_INDIRECT_DESC)));
+	seq_printf(m, "edid: %s\n", str_yes_no(vg->has_edid));
+	seq_printf(m, "memory by dma address: %s\n", str_yes_no(vg->use_dma_addr));
+	seq_printf(m, "huge pages: %s\n", str_yes_no(drm_gem_get_huge_mnt(&vg->drm)));
+	seq_printf(m, "scanouts: %u\n", vg->num_scanouts);
+
+	mutex_lock(&vg->drm.mode_config.mutex);
+	for (i = 0; i < vg->num_scanouts; i++)
+		seq_printf(m, "scanout %u: %s %ux%u resource %u\n", i,
+			   str_on_off(vg->outputs[i].enabled), vg->outputs[i].width,
+			   vg->outputs[i].height, vg->outputs[i].scanout_id);
+	mutex_unlock(&vg->drm.mode_config.mutex);
+
+	drm_dev_exit(idx);
+	return 0;
+}
+
+static void virtgpu_debugfs_queue(struct seq_file *m, struct virtgpu_queue *queue)
+{
+	struct virtgpu_queue_stats stats;
+	unsigned int size = 0, num_free = 0;
+	u32 in_flight;
+	bool stalled;
+
+	spin_lock(&queue->lock);
+	stats = queue->stats;
+	in_flight = queue->in_flight;
+	stalled = queue->stalled;
+	if (queue->vq) {
+		size = virtqueue_get_vring_size(queue->vq);
+		num_free = queue->vq->num_free;
+	}
+	spin_unlock(&queue->lock);
+
+	seq_printf(m, "%s: %s, %u of %u descriptors free, %u in flight\n", queue->name,
+		   !size ? "stopped" : stalled ? "stalled" : "running", num_free, size, in_flight);
+	seq_printf(m, "%s: %llu commands, %llu kicks, %llu interrupts, %llu errors, %llu dropped\n",
+		   queue->name, stats.commands, stats.kicks, stats.interrupts, stats.errors,
+		   stats.dropped);
+}
+
+static int virtgpu_debugfs_queues(struct seq_file *m, void *data)
+{
+	struct drm_debugfs_entry *entry = m->private;
+	struct virtgpu_device *vg = to_virtgpu_device(entry->dev);
+
+	virtgpu_debugfs_queue(m, &vg->ctrl);
+	virtgpu_debugfs_queue(m, &vg->cursor);
+	return 0;
+}
+
+static int virtgpu_debugfs_resources(struct seq_file *m, void *data)
+{
+	struct drm_debugfs_entry *entry = m->private;
+	struct virtgpu_device *vg = to_virtgpu_device(entry->dev);
+	struct virtgpu_resource *res;
+	unsigned long id, count = 0;
+
+	xa_lock(&vg->resources);
+	xa_for_each(&vg->resources, id, res) {
+		seq_printf(m, "resource %lu: %ux%u format %u backing %zu bytes\n", id, res->width,
+			   res->height, res->format, res->bo->base.base.size);
+		count++;
+	}
+	xa_unlock(&vg->resources);
+	seq_printf(m, "total: %lu\n", count);
+	return 0;
+}
+
+static const struct drm_debugfs_info virtgpu_debugfs_list[] = {
+	{ "virtgpu-capabilities", virtgpu_debugfs_capabilities, 0 },
+	{ "virtgpu-queues", virtgpu_debugfs_queues, 0 },
+	{ "virtgpu-resources", virtgpu_debugfs_resources, 0 },
+};
+
+/**
+ * virtgpu_debugfs_init - &drm_driver.debugfs_init
+ * @minor: where to put the files
+ */
+void virtgpu_debugfs_init(struct drm_minor *minor)
+{
+	drm_debugfs_add_files(minor->dev, virtgpu_debugfs_list, ARRAY_SIZE(virtgpu_debugfs_list));
+}

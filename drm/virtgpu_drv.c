@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The driver: probe, remove, registration. */
+#include <linux/aperture.h>
+#include <linux/dma-mapping.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
+
+#include <drm/clients/drm_client_setup.h>
+#include <drm/drm_atomic_helper.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_fbdev_shmem.h>
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_gem_shmem_helper.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_module.h>
+#include <drm/drm_print.h>
+
+#include "virtgpu_debugfs.h"
+#include "virtgpu_drv.h"
+#include "virtgpu_gem.h"
+#include "virtgpu_hotplug.h"
+#include "virtgpu_ioctl.h"
+#include "virtgpu_kms.h"
+#include "virtgpu_pm.h"
+#include "virtgpu_prime.h"
+
+static int modeset = -1;
+module_param(modeset, int, 0400);
+MODULE_PARM_DESC(modeset, "1 to drive the device, 0 not to, -1 unless booted with nomodeset (default)");
+
+DEFINE_DRM_GEM_FOPS(virtgpu_fops);
+
+static const struct drm_driver virtgpu_drm_driver = {
+	.driver_features = DRIVER_MODESET | DRIVER_GEM | DRIVER_RENDER | DRIVER_ATOMIC |
+			   DRIVER_SYNCOBJ | DRIVER_SYNCOBJ_TIMELINE | DRIVER_CURSOR_HOTSPOT,
+	.fops = &virtgpu_fops,
+
+	.dumb_create = virtgpu_dumb_create,
+	.gem_create_object = virtgpu_gem_create_object,
+	.gem_prime_import = virtgpu_prime_import,
+	.gem_prime_import_sg_table = drm_gem_shmem_prime_import_sg_table,
+	DRM_FBDEV_SHMEM_DRIVER_OPS,
+
+	.ioctls = virtgpu_ioctls,
+	.num_ioctls = ARRAY_SIZE(virtgpu_ioctls),
+
+	.debugfs_init = virtgpu_debugfs_init,
+
+	.name = VIRTGPU_DRIVER_NAME,
+	.desc = VIRTGPU_DRIVER_DESC,
+	.major = VIRTGPU_DRIVER_MAJOR,
+	.minor = VIRTGPU_DRIVER_MINOR,
+	.patchlevel = VIRTGPU_DRIVER_PATCH,
+};
+
+static void virtgpu_resources_fini(struct drm_device *dev, void *data)
+{
+	xa_destroy(data);
+}
+
+static void virtgpu_wq_fini(struct drm_device *dev, void *wq)
+{
+	destroy_workqueue(wq);
+}
+
+/* A device that is also the boot's VGA takes over from the firmware's framebuffer. */
+static int virtgpu_take_aperture(struct drm_device *drm)
+{
+	struct pci_dev *pdev;
+
+	if (!dev_is_pci(drm->dev))
+		return 0;
+
+	pdev = to_pci_dev(drm->dev);
+	if (!pci_is_vga(pdev))
+		return 0;
+	return aperture_remove_conflicting_pci_devices(pdev, VIRTGPU_DRIVER_NAME);
+}
+
+/* What needs no answer from the device. */
+static int virtgpu_setup(struct virtgpu_device *vg)
+{
+	struct drm_device *drm = &vg->drm;
+	int ret;
+
+	xa_init_flags(&vg->resources, XA_FLAGS_ALLOC1);
+	ret = drmm_add_action_or_reset(drm, virtgpu_resources_fini, &vg->resources);
+	if (ret)
+		return ret;
+
+	/* Completions free memory, hence the rescuer; a frame may wait for them. */
+	vg->wq = alloc_workqueue("virtgpu", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
+	if (!vg->wq)
+		return -ENOMEM;
+	ret = drmm_add_action_or_reset(drm, virtgpu_wq_fini, vg->wq);
+	if (ret)
+		return ret;
+
+	ret = virtgpu_cmd_pool_init(vg);
+	if (ret)
+		return ret;
+
+	/* A huge page is one entry of a backing, not 512. */
+	ret = drm_gem_huge_mnt_create(drm, "within_size");
+	if (ret && ret != -ENODEV)
+		drm_warn(drm, "no huge pages for buffers: %d\n", ret);
+
+	virtgpu_queue_init(vg, &vg->ctrl, "control");
+	virtgpu_queue_init(vg, &vg->cursor, "cursor");
+	INIT_WORK(&vg->hotplug_work, virtgpu_hotplug_work);
+	INIT_WORK(&vg->reset_work, virtgpu_reset_work);
+	dma_set_max_seg_size(drm->dev, min_t(size_t, dma_max_mapping_size(drm->dev), UINT_MAX));
+	return 0;
+}
+
+static int virtgpu_read_config(struct virtgpu_device *vg)
+{
+	struct drm_device *drm = &vg->drm;
+
+	if (!virtio_has_feature(vg->vdev, VIRTIO_F_VERSION_1)) {
+		drm_err(drm, "the device is older than virtio 1, which this driver needs\n");
+		return -ENODEV;
+	}
+
+	vg->use_dma_addr = virtio_has_feature(vg->vdev, VIRTIO_F_ACCESS_PLATFORM);
+	virtio_cread_le(vg->vdev, struct virtio_gpu_config, num_scanouts, &vg->num_scanouts);
+	if (vg->num_scanouts > VIRTIO_GPU_MAX_SCANOUTS) {
+		drm_err(drm, "the device claims %u scanouts, the protocol has %u\n",
+			vg->num_scanouts, VIRTIO_GPU_MAX_SCANOUTS);
+		return -EINVAL;
+	}
+
+	if (!vg->num_scanouts) {
+		drm_info(drm, "the device has no scanouts: no mode setting\n");
+		drm->driver_features &= ~(DRIVER_MODESET | DRIVER_ATOMIC | DRIVER_CURSOR_HOTSPOT);
+		return 0;
+	}
+
+	vg->has_edid = virtio_has_feature(vg->vdev, VIRTIO_GPU_F_EDID);
+	return 0;
+}
+
+static void virtgpu_drm_put(void *drm)
+{
+	drm_dev_put(drm);
+}
+
+static int virtgpu_probe(struct virtio_device *vdev)
+{
+	struct virtgpu_device *vg;
+	bool changed;
+	int ret;
+
+	if (!modeset || (modeset < 0 && drm_firmware_drivers_only()))
+		return -ENODEV;
+
+	/*
+	 * User space expects to find the PCI device above the DRM device. Its lifetime is not
+	 * ours, so that devm_drm_dev_alloc() would keep the DRM device for too long.
+	 */
+	vg = __drm_dev_alloc(vdev->dev.parent, &virtgpu_drm_driver, sizeof(*vg),
+			     offsetof(struct virtgpu_device, drm));
+	if (IS_ERR(vg))
+		return PTR_ERR(vg);
+	ret = devm_add_action_or_reset(&vdev->dev, virtgpu_drm_put, &vg->drm);
+	if (ret)
+		return ret;
+	vg->vdev = vdev;
+	vdev->priv = vg;
+
+	ret = virtgpu_take_aperture(&vg->drm);
+	if (ret)
+		return ret;
+
+	ret = virtgpu_setup(vg);
+	if (ret)
+		return ret;
+
+	ret = virtgpu_read_config(vg);
+	if (ret)
+		return ret;
+
+	if (vg->num_scanouts) {
+		ret = virtgpu_kms_init(vg);
+		if (ret)
+			return ret;
+	}
+
+	ret = virtgpu_queues_start(vg);
+	if (ret)
+		return ret;
+
+	if (vg->num_scanouts) {
+		ret = virtgpu_display_info_read(vg, &changed);
+		if (ret) {
+			drm_err(&vg->drm, "the device does not tell about its displays: %d\n", ret);
+			goto err_stop;
+		}
+	}
+
+	ret = drm_dev_register(&vg->drm, 0);
+	if (ret)
+		goto err_stop;
+
+	drm_info(&vg->drm, "%u scanouts, edid %s\n", vg->num_scanouts,
+		 vg->has_edid ? "yes" : "no");
+	drm_client_setup(&vg->drm, NULL);
+	return 0;
+
+err_stop:
+	virtgpu_queues_stop(vg);
+	return ret;
+}
+
+static void virtgpu_remove(struct virtio_device *vdev)
+{
+	struct virtgpu_device *vg = vdev->priv;
+
+	drm_dev_unplug(&vg->drm);
+	cancel_work_sync(&vg->reset_work);
+	if (vg->num_scanouts)
+		drm_atomic_helper_shutdown(&vg->drm);
+	cancel_work_sync(&vg->hotplug_work);
+	virtgpu_queues_stop(vg);
+}
+
+static void virtgpu_shutdown(struct virtio_device *vdev)
+{
+	struct virtgpu_device *vg = vdev->priv;
+
+	if (vg->num_scanouts)
+		drm_atomic_helper_shutdown(&vg->drm);
+}
+
+static void virtgpu_config_changed(struct virtio_device *vdev)
+{
+	struct virtgpu_device *vg = vdev->priv;
+
+	queue_work(vg->wq, &vg->hotplug_work);
+}
+
+static const struct virtio_device_id virtgpu_ids[] = {
+	{ VIRTIO_ID_GPU, VIRTIO_DEV_ANY_ID },
+	{ 0 },
+};
+MODULE_DEVICE_TABLE(virtio, virtgpu_ids);
+
+static const unsigned int virtgpu_features[] = {
+	VIRTIO_GPU_F_EDID,
+};
+
+static struct virtio_driver virtgpu_driver = {
+	.driver.name = KBUILD_MODNAME,
+	.id_table = virtgpu_ids,
+	.feature_table = virtgpu_features,
+	.feature_table_size = ARRAY_SIZE(virtgpu_features),
+	.probe = virtgpu_probe,
+	.remove = virtgpu_remove,
+	.shutdown = virtgpu_shutdown,
+	.config_changed = virtgpu_config_changed,
+	.freeze = pm_sleep_ptr(virtgpu_freeze),
+	.restore = pm_sleep_ptr(virtgpu_restore),
+};
+module_virtio_driver(virtgpu_driver);
+
+MODULE_DESCRIPTION("Virtio GPU driver");
+MODULE_AUTHOR("The virtgpu authors");
+MODULE_LICENSE("GPL");

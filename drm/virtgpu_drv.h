@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef VIRTGPU_DRV_H
+#define VIRTGPU_DRV_H
+
+#include <linux/virtio.h>
+#include <linux/virtio_gpu.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include <drm/drm_device.h>
+
+#include "virtgpu_output.h"
+#include "virtgpu_panic.h"
+#include "virtgpu_queue.h"
+
+/* User space (Mesa, libdrm, IGT) looks the driver up by this name and version. */
+#define VIRTGPU_DRIVER_NAME	"virtio_gpu"
+#define VIRTGPU_DRIVER_DESC	"virtio GPU"
+#define VIRTGPU_DRIVER_MAJOR	0
+#define VIRTGPU_DRIVER_MINOR	1
+#define VIRTGPU_DRIVER_PATCH	0
+
+/**
+ * struct virtgpu_device - one virtio GPU
+ * @drm: the DRM device; owns the memory of this struct
+ * @vdev: the virtio device; not to be touched once the queues are stopped
+ * @wq: runs completions, hot-plug and resets
+ * @ctrl: control queue
+ * @cursor: cursor queue
+ * @cmds: where commands come from
+ * @resources: host resources by id, both the id allocator and what a reset restores
+ * @num_scanouts: heads of the device, 0 when it only renders
+ * @has_edid: the host hands out EDID blobs
+ * @use_dma_addr: the device sees memory through the DMA API, not by physical address
+ * @outputs: one per head
+ * @hotplug_work: reads display information after a config interrupt
+ * @reset_work: resets a device that lost commands and restores its resources
+ * @panic: what the panic screen needs, allocated beforehand
+ */
+struct virtgpu_device {
+	struct drm_device drm;
+	struct virtio_device *vdev;
+	struct workqueue_struct *wq;
+
+	struct virtgpu_queue ctrl;
+	struct virtgpu_queue cursor;
+	struct virtgpu_cmd_pool cmds;
+
+	struct xarray resources;
+
+	u32 num_scanouts;
+	bool has_edid;
+	bool use_dma_addr;
+
+	struct virtgpu_output outputs[VIRTIO_GPU_MAX_SCANOUTS];
+
+	struct work_struct hotplug_work;
+	struct work_struct reset_work;
+
+	struct virtgpu_panic panic;
+};
+
+#define to_virtgpu_device(dev) container_of(dev, struct virtgpu_device, drm)
+
+#endif

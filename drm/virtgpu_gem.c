@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Buffer objects: shmem pages, and the host resource that comes to life over them. */
+#include <linux/slab.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_dumb_buffers.h>
+#include <drm/drm_file.h>
+#include <drm/drm_print.h>
+
+#include "virtgpu_drv.h"
+#include "virtgpu_format.h"
+#include "virtgpu_gem.h"
+#include "virtgpu_resource.h"
+
+static void virtgpu_gem_free(struct drm_gem_object *gem)
+{
+	struct virtgpu_bo *bo = to_virtgpu_bo(gem);
+
+	mutex_destroy(&bo->lock);
+	/* The pages stay until the host has answered. */
+	if (bo->own)
+		virtgpu_resource_put(bo->own);
+	else
+		drm_gem_shmem_free(&bo->base);
+}
+
+static const struct drm_gem_object_funcs virtgpu_gem_funcs = {
+	.free = virtgpu_gem_free,
+	.print_info = drm_gem_shmem_object_print_info,
+	.pin = drm_gem_shmem_object_pin,
+	.unpin = drm_gem_shmem_object_unpin,
+	.get_sg_table = drm_gem_shmem_object_get_sg_table,
+	.vmap = drm_gem_shmem_object_vmap,
+	.vunmap = drm_gem_shmem_object_vunmap,
+	.mmap = drm_gem_shmem_object_mmap,
+	.vm_ops = &drm_gem_shmem_vm_ops,
+};
+
+/**
+ * virtgpu_gem_create_object - &drm_driver.gem_create_object
+ * @dev: the DRM device
+ * @size: bytes
+ *
+ * Returns: an empty object for the shmem helpers to fill, or -ENOMEM.
+ */
+struct drm_gem_object *virtgpu_gem_create_object(struct drm_device *dev, size_t size)
+{
+	struct virtgpu_bo *bo = kzalloc_obj(*bo);
+
+	if (!bo)
+		return ERR_PTR(-ENOMEM);
+
+	mutex_init(&bo->lock);
+	bo->base.base.funcs = &virtgpu_gem_funcs;
+	return &bo->base.base;
+}
+
+/**
+ * virtgpu_bo_create - a buffer object whose resource is still to be made
+ * @dev: the DRM device
+ * @size: bytes
+ * @format: pixel format of its own resource, 0 for that of the first framebuffer
+ * @width: pixels of its own resource
+ * @height: rows of its own resource
+ *
+ * Returns: the object or an error pointer.
+ */
+struct virtgpu_bo *virtgpu_bo_create(struct drm_device *dev, size_t size, u32 format, u32 width,
+				     u32 height)
+{
+	struct drm_gem_shmem_object *shmem = drm_gem_shmem_create(dev, size);
+	struct virtgpu_bo *bo;
+
+	if (IS_ERR(shmem))
+		return ERR_CAST(shmem);
+
+	bo = to_virtgpu_bo(&shmem->base);
+	bo->format = format;
+	bo->width = width;
+	bo->height = height;
+	return bo;
+}
+
+/* Makes the own resource if there is none; its shape is then fixed. */
+static struct virtgpu_resource *virtgpu_bo_own_locked(struct virtgpu_bo *bo, u32 format)
+{
+	struct virtgpu_resource *res;
+
+	lockdep_assert_held(&bo->lock);
+	if (bo->own)
+		return bo->own;
+	if (!bo->width)
+		return ERR_PTR(-EINVAL);
+
+	res = virtgpu_resource_create(bo, true, bo->format ?: format, bo->width, bo->height);
+	if (!IS_ERR(res))
+		bo->own = res;
+	return res;
+}
+
+/**
+ * virtgpu_bo_own - the resource that user space means when it names a buffer object
+ * @bo: the buffer object
+ * @format: format to make it with when @bo has none
+ *
+ * Returns: the resource, valid as long as @bo, or an error pointer; -EINVAL when @bo was
+ * imported and never shown, so that nobody knows what it looks like.
+ */
+struct virtgpu_resource *virtgpu_bo_own(struct virtgpu_bo *bo, u32 format)
+{
+	struct virtgpu_resource *res;
+
+	mutex_lock(&bo->lock);
+	res = virtgpu_bo_own_locked(bo, format);
+	mutex_unlock(&bo->lock);
+	return res;
+}
+
+/**
+ * virtgpu_bo_resource - a resource fit to show a framebuffer
+ * @bo: the framebuffer's buffer object
+ * @format: pixel format, in the protocol's numbers
+ * @pitch: bytes of a row
+ * @offset: bytes before the first pixel
+ * @height: rows
+ *
+ * The host takes rows to be as long as the resource is wide, and a cursor to be all of it: a
+ * framebuffer of another
+ * size, format or place than the object's own resource gets one for itself.
+ *
+ * Returns: the resource, with a reference for the caller, or an error pointer.
+ */
+struct virtgpu_resource *virtgpu_bo_resource(struct virtgpu_bo *bo, u32 format, u32 pitch,
+					     u32 offset, u32 height)
+{
+	struct virtgpu_resource *res = NULL;
+	u32 width = pitch / 4;
+
+	mutex_lock(&bo->lock);
+	if (!bo->width && !offset) {
+		bo->width = width;
+		bo->height = height;
+	}
+	if (bo->width == width && bo->height == height && !offset) {
+		res = virtgpu_bo_own_locked(bo, format);
+		if (!IS_ERR(res) && res->format != format)
+			res = NULL;
+	}
+	mutex_unlock(&bo->lock);
+
+	if (!res)
+		return virtgpu_resource_create(bo, false, format, width, height);
+	if (!IS_ERR(res))
+		virtgpu_resource_get(res);
+	return res;
+}
+
+/**
+ * virtgpu_dumb_create - &drm_driver.dumb_create
+ * @file: who asks
+ * @dev: the DRM device
+ * @args: size in, handle and pitch out
+ *
+ * Returns: 0 or a negative errno, -EINVAL for anything but 32 bits a pixel.
+ */
+int virtgpu_dumb_create(struct drm_file *file, struct drm_device *dev,
+			struct drm_mode_create_dumb *args)
+{
+	struct virtgpu_bo *bo;
+	int ret;
+
+	if (args->bpp != 32)
+		return -EINVAL;
+
+	ret = drm_mode_size_dumb(dev, args, 4, 0);
+	if (ret)
+		return ret;
+
+	bo = virtgpu_bo_create(dev, args->size, 0, args->width, args->height);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
+
+	ret = drm_gem_handle_create(file, &bo->base.base, &args->handle);
+	drm_gem_object_put(&bo->base.base);
+	return ret;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef VIRTGPU_GEM_H
+#define VIRTGPU_GEM_H
+
+#include <linux/mutex.h>
+
+#include <drm/drm_gem_shmem_helper.h>
+
+struct drm_mode_create_dumb;
+struct virtgpu_resource;
+
+/**
+ * struct virtgpu_bo - a buffer object
+ * @base: the GEM object and its pages
+ * @lock: protects @own
+ * @own: the host resource that lives as long as the object, made when first needed
+ * @format: @own's pixel format, in the protocol's numbers; 0 when left to the first framebuffer
+ * @width: @own's width, 0 when left to the first framebuffer
+ * @height: @own's height
+ */
+struct virtgpu_bo {
+	struct drm_gem_shmem_object base;
+	struct mutex lock;
+	struct virtgpu_resource *own;
+	u32 format;
+	u32 width;
+	u32 height;
+};
+
+#define to_virtgpu_bo(gem) container_of(to_drm_gem_shmem_obj(gem), struct virtgpu_bo, base)
+
+struct drm_gem_object *virtgpu_gem_create_object(struct drm_device *dev, size_t size);
+struct virtgpu_bo *virtgpu_bo_create(struct drm_device *dev, size_t size, u32 format, u32 width,
+				     u32 height);
+struct virtgpu_resource *virtgpu_bo_own(struct virtgpu_bo *bo, u32 format);
+struct virtgpu_resource *virtgpu_bo_resource(struct virtgpu_bo *bo, u32 format, u32 pitch,
+					     u32 offset, u32 height);
+int virtgpu_dumb_create(struct drm_file *file, struct drm_device *dev,
+			struct drm_mode_create_dumb *args);
+
+#endif

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Heads that come, go and change size on the host. */
+#include <linux/slab.h>
+#include <linux/virtio_config.h>
+
+#include <drm/drm_edid.h>
+#include <drm/drm_print.h>
+#include <drm/drm_probe_helper.h>
+
+#include "virtgpu_cmd.h"
+#include "virtgpu_drv.h"
+#include "virtgpu_hotplug.h"
+
+/* A head without a usable EDID still has a size. */
+static const struct drm_edid *virtgpu_edid_read(struct virtgpu_device *vg, u32 index,
+						struct virtio_gpu_resp_edid *resp)
+{
+	const struct drm_edid *edid;
+	u32 size;
+	int ret;
+
+	ret = virtgpu_cmd_get_edid(vg, index, resp);
+	if (ret)
+		return NULL;
+
+	size = le32_to_cpu(resp->size);
+	if (!size || size > sizeof(resp->edid)) {
+		drm_err(&vg->drm, "head %u: EDID of %u bytes\n", index, size);
+		return NULL;
+	}
+
+	edid = drm_edid_alloc(resp->edid, size);
+	if (edid && !drm_edid_valid(edid)) {
+		drm_err(&vg->drm, "head %u: invalid EDID\n", index);
+		drm_edid_free(edid);
+		return NULL;
+	}
+	return edid;
+}
+
+/**
+ * virtgpu_display_info_read - ask the host about all heads
+ * @vg: the device
+ * @changed: set to whether anything differs from the last time
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_display_info_read(struct virtgpu_device *vg, bool *changed)
+{
+	const struct drm_edid *edids[VIRTIO_GPU_MAX_SCANOUTS] = {};
+	struct {
+		struct virtio_gpu_resp_display_info info;
+		struct virtio_gpu_resp_edid edid;
+	} *resp;
+	int ret;
+	u32 i;
+
+	*changed = false;
+	resp = kzalloc_obj(*resp);
+	if (!resp)
+		return -ENOMEM;
+
+	ret = virtgpu_cmd_get_display_info(vg, &resp->info);
+	if (ret)
+		goto out;
+
+	for (i = 0; vg->has_edid && i < vg->num_scanouts; i++)
+		edids[i] = virtgpu_edid_read(vg, i, &resp->edid);
+
+	mutex_lock(&vg->drm.mode_config.mutex);
+	for (i = 0; i < vg->num_scanouts; i++)
+		if (virtgpu_output_update(&vg->outputs[i], &resp->info.pmodes[i], edids[i]))
+			*changed = true;
+	mutex_unlock(&vg->drm.mode_config.mutex);
+out:
+	kfree(resp);
+	return ret;
+}
+
+/**
+ * virtgpu_hotplug_work - act on a change of the device's configuration
+ * @work: &virtgpu_device.hotplug_work
+ */
+void virtgpu_hotplug_work(struct work_struct *work)
+{
+	struct virtgpu_device *vg = container_of(work, struct virtgpu_device, hotplug_work);
+	bool changed;
+	u32 events;
+	int ret;
+
+	if (vg->vdev->config->get_status(vg->vdev) & VIRTIO_CONFIG_S_NEEDS_RESET) {
+		drm_err(&vg->drm, "the device asks for a reset\n");
+		queue_work(system_freezable_wq, &vg->reset_work);
+		return;
+	}
+
+	virtio_cread_le(vg->vdev, struct virtio_gpu_config, events_read, &events);
+	if (!(events & VIRTIO_GPU_EVENT_DISPLAY) || !vg->num_scanouts)
+		return;
+
+	/* Cleared before it is read: what changes meanwhile is announced anew. */
+	events = VIRTIO_GPU_EVENT_DISPLAY;
+	virtio_cwrite_le(vg->vdev, struct virtio_gpu_config, events_clear, &events);
+
+	ret = virtgpu_display_info_read(vg, &changed);
+	if (ret)
+		drm_err(&vg->drm, "cannot read what changed on the host's displays: %d\n", ret);
+	else if (changed)
+		drm_kms_helper_hotplug_event(&vg->drm);
+}

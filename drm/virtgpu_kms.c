@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Mode setting for the device as a whole: its limits and its heads. */
+#include <drm/drm_atomic_helper.h>
+#include <drm/drm_mode_config.h>
+#include <drm/drm_vblank.h>
+
+#include "virtgpu_drv.h"
+#include "virtgpu_fb.h"
+#include "virtgpu_kms.h"
+
+#define VIRTGPU_MIN_SIZE	32
+#define VIRTGPU_MAX_SIZE	8192
+
+static const struct drm_mode_config_funcs virtgpu_mode_config_funcs = {
+	.fb_create = virtgpu_fb_create,
+	.atomic_check = drm_atomic_helper_check,
+	.atomic_commit = drm_atomic_helper_commit,
+};
+
+/* Planes after CRTCs, and only those of CRTCs that run: a head that is off gets no commands. */
+static const struct drm_mode_config_helper_funcs virtgpu_mode_config_helper_funcs = {
+	.atomic_commit_tail = drm_atomic_helper_commit_tail_rpm,
+};
+
+/**
+ * virtgpu_kms_init - set up mode setting
+ * @vg: the device, with at least one scanout
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_kms_init(struct virtgpu_device *vg)
+{
+	struct drm_mode_config *config = &vg->drm.mode_config;
+	int ret;
+	u32 i;
+
+	ret = drmm_mode_config_init(&vg->drm);
+	if (ret)
+		return ret;
+
+	config->funcs = &virtgpu_mode_config_funcs;
+	config->helper_private = &virtgpu_mode_config_helper_funcs;
+	config->min_width = VIRTGPU_MIN_SIZE;
+	config->min_height = VIRTGPU_MIN_SIZE;
+	config->max_width = VIRTGPU_MAX_SIZE;
+	config->max_height = VIRTGPU_MAX_SIZE;
+	config->cursor_width = VIRTGPU_CURSOR_SIZE;
+	config->cursor_height = VIRTGPU_CURSOR_SIZE;
+	config->preferred_depth = 24;
+	config->quirk_addfb_prefer_host_byte_order = true;
+	config->fb_modifiers_not_supported = true;
+
+	for (i = 0; i < vg->num_scanouts; i++) {
+		ret = virtgpu_output_init(vg, i);
+		if (ret)
+			return ret;
+	}
+
+	ret = drm_vblank_init(&vg->drm, vg->num_scanouts);
+	if (ret)
+		return ret;
+
+	drm_mode_config_reset(&vg->drm);
+	return 0;
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A head: CRTC and encoder, and what the host currently shows on it. */
+#include <drm/drm_atomic.h>
+#include <drm/drm_atomic_helper.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_modeset_helper_vtables.h>
+#include <drm/drm_vblank.h>
+#include <drm/drm_vblank_helper.h>
+
+#include "virtgpu_cmd.h"
+#include "virtgpu_drv.h"
+#include "virtgpu_output.h"
+#include "virtgpu_plane.h"
+
+/* Frames on their way to the host before a commit waits: one shown, one underway. */
+#define VIRTGPU_MAX_FRAMES	2
+
+/* Faster than any monitor, slow enough for the vblank timer. */
+#define VIRTGPU_MAX_REFRESH	1000
+
+/**
+ * virtgpu_output_show - have the host show a part of a resource, unless it does so already
+ * @output: the head
+ * @id: the resource
+ * @rect: pixels of it
+ *
+ * The command waits for the next kick.
+ */
+void virtgpu_output_show(struct virtgpu_output *output, u32 id, const struct drm_rect *rect)
+{
+	if (output->scanout_id == id && drm_rect_equals(&output->scanout_rect, rect))
+		return;
+
+	virtgpu_cmd_set_scanout(output->vg, output->index, id, rect);
+	output->scanout_id = id;
+	output->scanout_rect = *rect;
+}
+
+/**
+ * virtgpu_output_hide - have the host show nothing
+ * @output: the head
+ */
+void virtgpu_output_hide(struct virtgpu_output *output)
+{
+	static const struct drm_rect nothing;
+
+	virtgpu_output_show(output, 0, &nothing);
+	virtgpu_queue_kick(&output->vg->ctrl);
+}
+
+/**
+ * virtgpu_output_forget - the device was reset and shows nothing
+ * @output: the head
+ */
+void virtgpu_output_forget(struct virtgpu_output *output)
+{
+	output->scanout_id = 0;
+	output->scanout_rect = (struct drm_rect){};
+	virtgpu_cursor_forget(&output->cursor);
+}
+
+/**
+ * virtgpu_output_frame_begin - wait until the host has drawn the frame before the last
+ * @output: the head
+ *
+ * Keeps a guest that draws faster than its host from filling the ring.
+ */
+void virtgpu_output_frame_begin(struct virtgpu_output *output)
+{
+	struct virtgpu_queue *ctrl = &output->vg->ctrl;
+
+	if (!wait_event_timeout(output->frame_done,
+				atomic_read(&output->frames) < VIRTGPU_MAX_FRAMES,
+				virtgpu_queue_timeout(ctrl)))
+		virtgpu_queue_stall(ctrl, "a frame");
+}
+
+static void virtgpu_output_flushed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	struct virtgpu_output *output = cmd->data;
+
+	atomic_dec(&output->frames);
+	wake_up(&output->frame_done);
+}
+
+/**
+ * virtgpu_output_frame_end - send the flush that ends a frame
+ * @output: the head
+ * @flush: the command
+ */
+void virtgpu_output_frame_end(struct virtgpu_output *output, struct virtgpu_cmd *flush)
+{
+	flush->done = virtgpu_output_flushed;
+	flush->data = output;
+	atomic_inc(&output->frames);
+	virtgpu_queue_submit(&output->vg->ctrl, flush);
+	virtgpu_queue_kick(&output->vg->ctrl);
+}
+
+static enum drm_mode_status virtgpu_crtc_mode_valid(struct drm_crtc *crtc,
+						    const struct drm_display_mode *mode)
+{
+	u64 pixels = (u64)mode->htotal * mode->vtotal;
+
+	if (mode->clock <= 0 || !pixels)
+		return MODE_CLOCK_LOW;
+	if ((u64)mode->clock * 1000 > pixels * VIRTGPU_MAX_REFRESH)
+		return MODE_CLOCK_HIGH;
+	if (mode->flags & (DRM_MODE_FLAG_INTERLACE | DRM_MODE_FLAG_DBLSCAN))
+		return MODE_NO_INTERLACE;
+	return MODE_OK;
+}
+
+static void virtgpu_crtc_atomic_disable(struct drm_crtc *crtc, struct drm_atomic_commit *state)
+{
+	drm_crtc_vblank_atomic_disable(crtc, state);
+	virtgpu_output_hide(crtc_to_virtgpu_output(crtc));
+}
+
+static const struct drm_crtc_helper_funcs virtgpu_crtc_helper_funcs = {
+	.mode_valid = virtgpu_crtc_mode_valid,
+	.atomic_enable = drm_crtc_vblank_atomic_enable,
+	.atomic_disable = virtgpu_crtc_atomic_disable,
+	.atomic_flush = drm_crtc_vblank_atomic_flush,
+};
+
+static const struct drm_crtc_funcs virtgpu_crtc_funcs = {
+	.reset = drm_atomic_helper_crtc_reset,
+	.set_config = drm_atomic_helper_set_config,
+	.page_flip = drm_atomic_helper_page_flip,
+	.atomic_duplicate_state = drm_atomic_helper_crtc_duplicate_state,
+	.atomic_destroy_state = drm_atomic_helper_crtc_destroy_state,
+	DRM_CRTC_VBLANK_TIMER_FUNCS,
+};
+
+/**
+ * virtgpu_output_init - set up a head
+ * @vg: the device
+ * @index: the head's number
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_output_init(struct virtgpu_device *vg, u32 index)
+{
+	struct virtgpu_output *output = &vg->outputs[index];
+	struct drm_plane *primary, *cursor;
+	int ret;
+
+	output->vg = vg;
+	output->index = index;
+	init_waitqueue_head(&output->frame_done);
+	virtgpu_cursor_init(&output->cursor);
+
+	primary = virtgpu_primary_create(vg, index);
+	if (IS_ERR(primary))
+		return PTR_ERR(primary);
+
+	cursor = virtgpu_cursor_create(vg, index);
+	if (IS_ERR(cursor))
+		return PTR_ERR(cursor);
+
+	ret = drmm_crtc_init_with_planes(&vg->drm, &output->crtc, primary, cursor,
+					 &virtgpu_crtc_funcs, NULL);
+	if (ret)
+		return ret;
+	drm_crtc_helper_add(&output->crtc, &virtgpu_crtc_helper_funcs);
+
+	ret = drmm_encoder_init(&vg->drm, &output->encoder, NULL, DRM_MODE_ENCODER_VIRTUAL, NULL);
+	if (ret)
+		return ret;
+	output->encoder.possible_crtcs = drm_crtc_mask(&output->crtc);
+
+	return virtgpu_connector_init(output);
+}

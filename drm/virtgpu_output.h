@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef VIRTGPU_OUTPUT_H
+#define VIRTGPU_OUTPUT_H
+
+#include <linux/wait.h>
+
+#include <drm/drm_connector.h>
+#include <drm/drm_crtc.h>
+#include <drm/drm_encoder.h>
+#include <drm/drm_rect.h>
+
+#include "virtgpu_cursor.h"
+
+struct drm_edid;
+struct virtgpu_cmd;
+struct virtgpu_device;
+struct virtio_gpu_display_one;
+
+/**
+ * struct virtgpu_output - one head of the device, from planes to connector
+ * @vg: the device
+ * @index: the head's number in the protocol
+ * @crtc: CRTC
+ * @encoder: encoder
+ * @connector: connector
+ * @enabled: the host shows this head; this and the next three under the mode config's mutex
+ * @width: of the host's window, pixels
+ * @height: of the host's window, pixels
+ * @edid: what the host says of the monitor, or NULL
+ * @scanout_id: resource that the host shows on the head, 0 when none
+ * @scanout_rect: which pixels of it
+ * @frames: flushes that the host has not answered
+ * @frame_done: woken when it answers one
+ * @cursor: the cursor's state
+ */
+struct virtgpu_output {
+	struct virtgpu_device *vg;
+	u32 index;
+
+	struct drm_crtc crtc;
+	struct drm_encoder encoder;
+	struct drm_connector connector;
+
+	bool enabled;
+	u32 width;
+	u32 height;
+	const struct drm_edid *edid;
+
+	u32 scanout_id;
+	struct drm_rect scanout_rect;
+
+	atomic_t frames;
+	wait_queue_head_t frame_done;
+
+	struct virtgpu_cursor cursor;
+};
+
+#define crtc_to_virtgpu_output(c)	container_of(c, struct virtgpu_output, crtc)
+#define connector_to_virtgpu_output(c)	container_of(c, struct virtgpu_output, connector)
+
+int virtgpu_output_init(struct virtgpu_device *vg, u32 index);
+int virtgpu_connector_init(struct virtgpu_output *output);
+bool virtgpu_output_update(struct virtgpu_output *output,
+			   const struct virtio_gpu_display_one *info,
+			   const struct drm_edid *edid);
+void virtgpu_output_show(struct virtgpu_output *output, u32 id, const struct drm_rect *rect);
+void virtgpu_output_hide(struct virtgpu_output *output);
+void virtgpu_output_forget(struct virtgpu_output *output);
+void virtgpu_output_frame_begin(struct virtgpu_output *output);
+void virtgpu_output_frame_end(struct virtgpu_output *output, struct virtgpu_cmd *flush);
+
+#endif

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The panic screen: no locks to wait for, no memory to allocate, no answers to expect. */
+#include <linux/bitops.h>
+
+#include <drm/drm_framebuffer.h>
+#include <drm/drm_panic.h>
+#include <drm/drm_plane.h>
+
+#include "virtgpu_cmd.h"
+#include "virtgpu_drv.h"
+#include "virtgpu_fb.h"
+#include "virtgpu_gem.h"
+#include "virtgpu_panic.h"
+#include "virtgpu_resource.h"
+
+/**
+ * virtgpu_panic_get_scanout_buffer - &drm_plane_helper_funcs.get_scanout_buffer
+ * @plane: the plane
+ * @sb: filled with where its pixels are
+ *
+ * Returns: 0, or -ENODEV when nothing is shown or its pixels are somebody else's.
+ */
+int virtgpu_panic_get_scanout_buffer(struct drm_plane *plane, struct drm_scanout_buffer *sb)
+{
+	struct drm_framebuffer *fb;
+	struct virtgpu_bo *bo;
+
+	if (!plane->state || !plane->state->fb || !plane->state->visible)
+		return -ENODEV;
+
+	fb = plane->state->fb;
+	bo = to_virtgpu_bo(fb->obj[0]);
+	/* With an offset the picture does not start on a page's first pixel. */
+	if (drm_gem_is_imported(fb->obj[0]) || fb->offsets[0])
+		return -ENODEV;
+
+	if (bo->base.vaddr)
+		iosys_map_set_vaddr(&sb->map[0], bo->base.vaddr);
+	else if (bo->base.pages)
+		sb->pages = bo->base.pages;
+	else
+		return -ENODEV;
+
+	sb->format = fb->format;
+	sb->width = fb->width;
+	sb->height = fb->height;
+	sb->pitch[0] = fb->pitches[0];
+	return 0;
+}
+
+static void virtgpu_panic_flushed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	clear_bit((unsigned long)cmd->data, &vg->panic.busy);
+}
+
+/* The second reference keeps it off the pool. */
+static void virtgpu_panic_cmd_init(struct virtgpu_cmd *cmd, u32 type, u32 size)
+{
+	virtgpu_cmd_init(cmd, type, size);
+	virtgpu_cmd_get(cmd);
+}
+
+/**
+ * virtgpu_panic_flush - &drm_plane_helper_funcs.panic_flush: bring the panic screen to the host
+ * @plane: the plane
+ */
+void virtgpu_panic_flush(struct drm_plane *plane)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(plane->dev);
+	struct drm_framebuffer *fb = plane->state->fb;
+	unsigned long index = crtc_to_virtgpu_output(plane->state->crtc)->index;
+	struct virtgpu_cmd *transfer = &vg->panic.transfer[index];
+	struct virtgpu_cmd *flush = &vg->panic.flush[index];
+	struct virtgpu_cmd *cmds[] = { transfer, flush };
+	struct drm_rect all = { .x2 = fb->width, .y2 = fb->height };
+	u32 id = to_virtgpu_fb(fb)->res->id;
+
+	if (test_and_set_bit(index, &vg->panic.busy))
+		return;
+
+	virtgpu_panic_cmd_init(transfer, VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D,
+			       sizeof(struct virtio_gpu_transfer_to_host_2d));
+	virtgpu_fill_transfer((void *)transfer->req, id, &all, 0);
+	virtgpu_panic_cmd_init(flush, VIRTIO_GPU_CMD_RESOURCE_FLUSH,
+			       sizeof(struct virtio_gpu_resource_flush));
+	virtgpu_fill_flush((void *)flush->req, id, &all);
+	flush->done = virtgpu_panic_flushed;
+	flush->data = (void *)index;
+
+	if (!virtgpu_queue_try_submit(&vg->ctrl, cmds, ARRAY_SIZE(cmds)))
+		clear_bit(index, &vg->panic.busy);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef VIRTGPU_PM_H
+#define VIRTGPU_PM_H
+
+#include <linux/workqueue.h>
+
+struct virtio_device;
+
+int virtgpu_freeze(struct virtio_device *vdev);
+int virtgpu_restore(struct virtio_device *vdev);
+void virtgpu_reset_work(struct work_struct *work);
+
+#endif

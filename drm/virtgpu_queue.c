@@ -1,0 +1,610 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The two virtqueues: commands go in, are batched, kicked, answered, timed out.
+ * Nothing here knows what a command means.
+ */
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+#include <linux/virtio_config.h>
+
+#include <drm/drm_managed.h>
+#include <drm/drm_print.h>
+
+#include "virtgpu_drv.h"
+#include "virtgpu_queue.h"
+#include "virtgpu_trace.h"
+
+/* Commands kept in reserve: more than one commit on every head needs. */
+#define VIRTGPU_CMD_RESERVE	64
+
+static unsigned int command_timeout = 10;
+module_param(command_timeout, uint, 0644);
+MODULE_PARM_DESC(command_timeout,
+		 "Seconds to wait for the host's answer to a command (default 10)");
+
+static void virtgpu_cmd_pool_fini(struct drm_device *dev, void *data)
+{
+	struct virtgpu_cmd_pool *pool = data;
+
+	mempool_destroy(pool->pool);
+	kmem_cache_destroy(pool->cache);
+}
+
+/**
+ * virtgpu_cmd_pool_init - set up the allocator of commands
+ * @vg: the device; frees the pool with itself
+ *
+ * Returns: 0 or -ENOMEM.
+ */
+int virtgpu_cmd_pool_init(struct virtgpu_device *vg)
+{
+	struct virtgpu_cmd_pool *pool = &vg->cmds;
+
+	pool->cache = KMEM_CACHE(virtgpu_cmd, SLAB_HWCACHE_ALIGN);
+	if (!pool->cache)
+		return -ENOMEM;
+
+	pool->pool = mempool_create_slab_pool(VIRTGPU_CMD_RESERVE, pool->cache);
+	if (!pool->pool) {
+		kmem_cache_destroy(pool->cache);
+		return -ENOMEM;
+	}
+
+	return drmm_add_action_or_reset(&vg->drm, virtgpu_cmd_pool_fini, pool);
+}
+
+/**
+ * virtgpu_cmd_init - write a new command into memory of the caller's
+ * @cmd: the command; gets one reference
+ * @type: request type
+ * @size: bytes of the request, at most %VIRTGPU_CMD_INLINE
+ *
+ * The command expects %VIRTIO_GPU_RESP_OK_NODATA.
+ */
+void virtgpu_cmd_init(struct virtgpu_cmd *cmd, u32 type, u32 size)
+{
+	struct virtio_gpu_ctrl_hdr *hdr = (void *)cmd->req;
+
+	memset(cmd, 0, sizeof(*cmd));
+	kref_init(&cmd->refs);
+	init_completion(&cmd->completion);
+	cmd->size = size;
+	cmd->resp = &cmd->resp_hdr;
+	cmd->resp_size = sizeof(cmd->resp_hdr);
+	cmd->resp_min = sizeof(cmd->resp_hdr);
+	cmd->resp_type = VIRTIO_GPU_RESP_OK_NODATA;
+	hdr->type = cpu_to_le32(type);
+}
+
+/**
+ * virtgpu_cmd_alloc - a command with a request of @size zeroed bytes
+ * @vg: the device
+ * @type: request type
+ * @size: bytes of the request, at most %VIRTGPU_CMD_INLINE
+ *
+ * May sleep, never fails.
+ *
+ * Returns: the command, with one reference.
+ */
+struct virtgpu_cmd *virtgpu_cmd_alloc(struct virtgpu_device *vg, u32 type, u32 size)
+{
+	struct virtgpu_cmd *cmd = mempool_alloc(vg->cmds.pool, GFP_KERNEL);
+
+	virtgpu_cmd_init(cmd, type, size);
+	return cmd;
+}
+
+/**
+ * virtgpu_cmd_alloc_resp - expect a response that carries data
+ * @cmd: the command
+ * @type: response type that means success
+ * @size: bytes of the response, header included
+ *
+ * Returns: 0 or -ENOMEM.
+ */
+int virtgpu_cmd_alloc_resp(struct virtgpu_cmd *cmd, u32 type, u32 size)
+{
+	void *resp = kzalloc(size, GFP_KERNEL);
+
+	if (!resp)
+		return -ENOMEM;
+
+	cmd->resp = resp;
+	cmd->resp_size = size;
+	cmd->resp_min = size;
+	cmd->resp_type = type;
+	return 0;
+}
+
+/**
+ * virtgpu_cmd_get - keep a command past its completion
+ * @cmd: the command
+ */
+void virtgpu_cmd_get(struct virtgpu_cmd *cmd)
+{
+	kref_get(&cmd->refs);
+}
+
+static void virtgpu_cmd_release(struct kref *refs)
+{
+	struct virtgpu_cmd *cmd = container_of(refs, struct virtgpu_cmd, refs);
+
+	if (cmd->resp != &cmd->resp_hdr)
+		kfree(cmd->resp);
+	kvfree(cmd->payload);
+}
+
+/**
+ * virtgpu_cmd_put - drop a reference to a command
+ * @vg: the device
+ * @cmd: the command
+ */
+void virtgpu_cmd_put(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	if (kref_put(&cmd->refs, virtgpu_cmd_release))
+		mempool_free(cmd, vg->cmds.pool);
+}
+
+/**
+ * virtgpu_cmd_name - a request's name for people
+ * @type: request type
+ *
+ * Returns: a constant string.
+ */
+const char *virtgpu_cmd_name(u32 type)
+{
+	switch (type) {
+	case VIRTIO_GPU_CMD_GET_DISPLAY_INFO:
+		return "GET_DISPLAY_INFO";
+	case VIRTIO_GPU_CMD_RESOURCE_CREATE_2D:
+		return "RESOURCE_CREATE_2D";
+	case VIRTIO_GPU_CMD_RESOURCE_UNREF:
+		return "RESOURCE_UNREF";
+	case VIRTIO_GPU_CMD_SET_SCANOUT:
+		return "SET_SCANOUT";
+	case VIRTIO_GPU_CMD_RESOURCE_FLUSH:
+		return "RESOURCE_FLUSH";
+	case VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D:
+		return "TRANSFER_TO_HOST_2D";
+	case VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING:
+		return "RESOURCE_ATTACH_BACKING";
+	case VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING:
+		return "RESOURCE_DETACH_BACKING";
+	case VIRTIO_GPU_CMD_GET_EDID:
+		return "GET_EDID";
+	case VIRTIO_GPU_CMD_UPDATE_CURSOR:
+		return "UPDATE_CURSOR";
+	case VIRTIO_GPU_CMD_MOVE_CURSOR:
+		return "MOVE_CURSOR";
+	default:
+		return "unknown";
+	}
+}
+
+static u32 virtgpu_cmd_type(const struct virtgpu_cmd *cmd)
+{
+	const struct virtio_gpu_ctrl_hdr *hdr = (const void *)cmd->req;
+
+	return le32_to_cpu(hdr->type);
+}
+
+/* The device is not trusted: judge length and type before anyone reads the response. */
+static int virtgpu_cmd_check(struct virtgpu_device *vg, const struct virtgpu_cmd *cmd)
+{
+	const struct virtio_gpu_ctrl_hdr *resp = cmd->resp;
+	const char *name = virtgpu_cmd_name(virtgpu_cmd_type(cmd));
+	u32 type;
+
+	if (!cmd->resp_type)
+		return 0;
+
+	if (cmd->resp_len < sizeof(*resp)) {
+		drm_err_ratelimited(&vg->drm, "%s: response of %u bytes is no response\n",
+				    name, cmd->resp_len);
+		return -EIO;
+	}
+
+	type = le32_to_cpu(resp->type);
+	if (type == cmd->resp_type) {
+		if (cmd->resp_len >= cmd->resp_min)
+			return 0;
+		drm_err_ratelimited(&vg->drm, "%s: response has %u of %u bytes\n",
+				    name, cmd->resp_len, cmd->resp_min);
+		return -EIO;
+	}
+
+	drm_err_ratelimited(&vg->drm, "%s: host answered 0x%x, expected 0x%x\n",
+			    name, type, cmd->resp_type);
+	switch (type) {
+	case VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY:
+		return -ENOMEM;
+	case VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID:
+	case VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID:
+	case VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID:
+	case VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER:
+		return -EINVAL;
+	default:
+		return -EIO;
+	}
+}
+
+static void virtgpu_cmd_finish(struct virtgpu_device *vg, struct virtgpu_cmd *cmd, int status)
+{
+	cmd->status = status;
+	if (cmd->done)
+		cmd->done(vg, cmd);
+	complete_all(&cmd->completion);
+	virtgpu_cmd_put(vg, cmd);
+}
+
+static void virtgpu_queue_dequeue(struct work_struct *work)
+{
+	struct virtgpu_queue *queue = container_of(work, struct virtgpu_queue, dequeue_work);
+	struct virtgpu_device *vg = queue->vg;
+	struct virtgpu_cmd *cmd, *next;
+	bool woke_up = false, resync = false;
+	LIST_HEAD(finished);
+	unsigned int len;
+
+	spin_lock(&queue->lock);
+	if (!queue->vq) {
+		spin_unlock(&queue->lock);
+		return;
+	}
+	queue->stats.interrupts++;
+	do {
+		virtqueue_disable_cb(queue->vq);
+		while ((cmd = virtqueue_get_buf(queue->vq, &len))) {
+			cmd->resp_len = min(len, cmd->resp_size);
+			list_add_tail(&cmd->node, &finished);
+			queue->in_flight--;
+		}
+	} while (!virtqueue_enable_cb(queue->vq));
+
+	if (!list_empty(&finished) && queue->stalled) {
+		woke_up = true;
+		resync = queue->resync;
+		queue->stalled = false;
+		queue->resync = false;
+	}
+	spin_unlock(&queue->lock);
+	wake_up_all(&queue->space);
+
+	if (woke_up)
+		drm_info(&vg->drm, "%s queue: the host answers again\n", queue->name);
+	if (resync)
+		queue_work(system_freezable_wq, &vg->reset_work);
+
+	list_for_each_entry_safe(cmd, next, &finished, node) {
+		int status = virtgpu_cmd_check(vg, cmd);
+
+		trace_virtgpu_cmd_response(queue, cmd, virtgpu_cmd_type(cmd), status);
+		if (status) {
+			spin_lock(&queue->lock);
+			queue->stats.errors++;
+			spin_unlock(&queue->lock);
+		}
+		virtgpu_cmd_finish(vg, cmd, status);
+	}
+}
+
+/**
+ * virtgpu_queue_init - set up a queue, stopped
+ * @vg: the device
+ * @queue: the queue
+ * @name: for messages
+ */
+void virtgpu_queue_init(struct virtgpu_device *vg, struct virtgpu_queue *queue, const char *name)
+{
+	queue->vg = vg;
+	queue->name = name;
+	spin_lock_init(&queue->lock);
+	init_waitqueue_head(&queue->space);
+	INIT_WORK(&queue->dequeue_work, virtgpu_queue_dequeue);
+}
+
+static void virtgpu_ctrl_interrupt(struct virtqueue *vq)
+{
+	struct virtgpu_device *vg = vq->vdev->priv;
+
+	queue_work(vg->wq, &vg->ctrl.dequeue_work);
+}
+
+static void virtgpu_cursor_interrupt(struct virtqueue *vq)
+{
+	struct virtgpu_device *vg = vq->vdev->priv;
+
+	queue_work(vg->wq, &vg->cursor.dequeue_work);
+}
+
+/**
+ * virtgpu_queues_start - find the virtqueues and let commands through
+ * @vg: the device
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_queues_start(struct virtgpu_device *vg)
+{
+	struct virtqueue_info info[] = {
+		{ "control", virtgpu_ctrl_interrupt },
+		{ "cursor", virtgpu_cursor_interrupt },
+	};
+	struct virtqueue *vqs[ARRAY_SIZE(info)];
+	int ret;
+
+	ret = virtio_find_vqs(vg->vdev, ARRAY_SIZE(info), vqs, info, NULL);
+	if (ret) {
+		drm_err(&vg->drm, "the device has no control and cursor queue: %d\n", ret);
+		return ret;
+	}
+
+	vg->ctrl.vq = vqs[0];
+	vg->cursor.vq = vqs[1];
+	virtio_device_ready(vg->vdev);
+	return 0;
+}
+
+static struct virtqueue *virtgpu_queue_close(struct virtgpu_queue *queue)
+{
+	struct virtqueue *vq;
+
+	spin_lock(&queue->lock);
+	vq = queue->vq;
+	queue->vq = NULL;
+	spin_unlock(&queue->lock);
+	wake_up_all(&queue->space);
+	return vq;
+}
+
+/* What the device held when it was reset comes back failed, so that owners let go. */
+static void virtgpu_queue_reclaim(struct virtgpu_queue *queue, struct virtqueue *vq)
+{
+	struct virtgpu_cmd *cmd;
+	unsigned int len;
+
+	if (!vq)
+		return;
+
+	while ((cmd = virtqueue_get_buf(vq, &len)) || (cmd = virtqueue_detach_unused_buf(vq)))
+		virtgpu_cmd_finish(queue->vg, cmd, -ENODEV);
+
+	queue->in_flight = 0;
+	queue->stalled = false;
+	queue->resync = false;
+}
+
+/**
+ * virtgpu_queues_stop - reset the device and take every command back
+ * @vg: the device
+ *
+ * From here until virtgpu_queues_start() submitted commands fail with -ENODEV.
+ * Safe to call on stopped queues.
+ */
+void virtgpu_queues_stop(struct virtgpu_device *vg)
+{
+	struct virtqueue *ctrl = virtgpu_queue_close(&vg->ctrl);
+	struct virtqueue *cursor = virtgpu_queue_close(&vg->cursor);
+
+	if (!ctrl)
+		return;
+
+	virtio_reset_device(vg->vdev);
+	cancel_work_sync(&vg->ctrl.dequeue_work);
+	cancel_work_sync(&vg->cursor.dequeue_work);
+	virtgpu_queue_reclaim(&vg->ctrl, ctrl);
+	virtgpu_queue_reclaim(&vg->cursor, cursor);
+	vg->vdev->config->del_vqs(vg->vdev);
+}
+
+/**
+ * virtgpu_queue_timeout - how long to wait for the host
+ * @queue: the queue
+ *
+ * Returns: jiffies; short once the host is known not to answer, so that nobody queues up
+ * behind a dead host.
+ */
+unsigned long virtgpu_queue_timeout(const struct virtgpu_queue *queue)
+{
+	if (READ_ONCE(queue->stalled))
+		return 1;
+	return max_t(unsigned long, command_timeout, 1) * HZ;
+}
+
+/**
+ * virtgpu_queue_stall - note that the host let us wait too long
+ * @queue: the queue
+ * @what: what was waited for
+ */
+void virtgpu_queue_stall(struct virtgpu_queue *queue, const char *what)
+{
+	bool first;
+
+	spin_lock(&queue->lock);
+	first = queue->vq && !queue->stalled;
+	queue->stalled = true;
+	spin_unlock(&queue->lock);
+
+	if (first)
+		drm_err(&queue->vg->drm, "%s queue: no answer from the host to %s in %u s\n",
+			queue->name, what, max(command_timeout, 1U));
+}
+
+static void virtgpu_queue_drop(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd, int status)
+{
+	spin_lock(&queue->lock);
+	queue->stats.dropped++;
+	queue->resync = queue->resync || queue->stalled;
+	spin_unlock(&queue->lock);
+	virtgpu_cmd_finish(queue->vg, cmd, status);
+}
+
+static bool virtgpu_queue_has_space(struct virtgpu_queue *queue, unsigned int descs)
+{
+	bool space;
+
+	spin_lock(&queue->lock);
+	space = !queue->vq || queue->vq->num_free >= descs;
+	spin_unlock(&queue->lock);
+	return space;
+}
+
+/* The payload may be vmalloc()ed: describe its pages, joined where they touch. */
+static int virtgpu_payload_sgt(struct virtgpu_cmd *cmd, struct sg_table *sgt)
+{
+	unsigned int count = DIV_ROUND_UP(cmd->payload_size, PAGE_SIZE);
+	struct page **pages;
+	unsigned int i;
+	int ret;
+
+	pages = kvmalloc_array(count, sizeof(*pages), GFP_KERNEL);
+	if (!pages)
+		return -ENOMEM;
+	for (i = 0; i < count; i++)
+		pages[i] = vmalloc_to_page(cmd->payload + i * PAGE_SIZE);
+
+	ret = sg_alloc_table_from_pages(sgt, pages, count, 0, cmd->payload_size, GFP_KERNEL);
+	kvfree(pages);
+	return ret;
+}
+
+static void virtgpu_queue_added(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
+{
+	cmd->seqno = ++queue->seqno;
+	queue->in_flight++;
+	queue->stats.commands++;
+	trace_virtgpu_cmd_queue(queue, cmd, virtgpu_cmd_type(cmd));
+}
+
+/* Returns -ENOSPC when the ring is full for now. */
+static int virtgpu_queue_add(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd,
+			     struct scatterlist **sgs, unsigned int out, unsigned int in)
+{
+	int ret = -ENODEV;
+
+	spin_lock(&queue->lock);
+	if (queue->vq)
+		ret = virtqueue_add_sgs(queue->vq, sgs, out, in, cmd, GFP_ATOMIC);
+	if (!ret)
+		virtgpu_queue_added(queue, cmd);
+	spin_unlock(&queue->lock);
+	return ret;
+}
+
+/**
+ * virtgpu_queue_submit - hand a command to the device
+ * @queue: the queue
+ * @cmd: the command; the caller's reference goes with it
+ *
+ * Waits for room in the ring. The device is told by the next virtgpu_queue_kick(). The
+ * command's &virtgpu_cmd.done runs in any case, before this returns if the command could not
+ * be queued.
+ */
+void virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
+{
+	struct scatterlist req, payload, resp, *sgs[3];
+	struct sg_table sgt = {};
+	unsigned int out = 0, in = 0, descs = 1;
+	int ret;
+
+	sg_init_one(&req, cmd->req, cmd->size);
+	sgs[out++] = &req;
+
+	if (cmd->payload && is_vmalloc_addr(cmd->payload)) {
+		ret = virtgpu_payload_sgt(cmd, &sgt);
+		if (ret)
+			goto drop;
+		sgs[out++] = sgt.sgl;
+		descs += sgt.nents;
+	} else if (cmd->payload) {
+		sg_init_one(&payload, cmd->payload, cmd->payload_size);
+		sgs[out++] = &payload;
+		descs++;
+	}
+
+	if (cmd->resp_type) {
+		sg_init_one(&resp, cmd->resp, cmd->resp_size);
+		sgs[out + in++] = &resp;
+		descs++;
+	}
+
+	while ((ret = virtgpu_queue_add(queue, cmd, sgs, out, in)) == -ENOSPC) {
+		virtgpu_queue_kick(queue);
+		if (!wait_event_timeout(queue->space, virtgpu_queue_has_space(queue, descs),
+					virtgpu_queue_timeout(queue))) {
+			virtgpu_queue_stall(queue, "make room in the ring");
+			ret = -ETIMEDOUT;
+			break;
+		}
+	}
+	sg_free_table(&sgt);
+	if (!ret)
+		return;
+
+drop:
+	virtgpu_queue_drop(queue, cmd, ret);
+}
+
+/**
+ * virtgpu_queue_kick - tell the device about the commands submitted so far
+ * @queue: the queue
+ */
+void virtgpu_queue_kick(struct virtgpu_queue *queue)
+{
+	spin_lock(&queue->lock);
+	if (queue->vq && virtqueue_kick_prepare(queue->vq)) {
+		/* Under the lock, or the queue could be deleted in between. */
+		virtqueue_notify(queue->vq);
+		queue->stats.kicks++;
+	}
+	spin_unlock(&queue->lock);
+}
+
+/**
+ * virtgpu_queue_wait - wait for a submitted command
+ * @queue: the queue it was submitted to
+ * @cmd: the command, of which the caller holds a reference
+ *
+ * Returns: the command's status, or -ETIMEDOUT.
+ */
+int virtgpu_queue_wait(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
+{
+	if (wait_for_completion_timeout(&cmd->completion, virtgpu_queue_timeout(queue)))
+		return cmd->status;
+
+	virtgpu_queue_stall(queue, virtgpu_cmd_name(virtgpu_cmd_type(cmd)));
+	return -ETIMEDOUT;
+}
+
+/**
+ * virtgpu_queue_try_submit - hand commands to the device without waiting for anything
+ * @queue: the queue
+ * @cmds: commands without payload
+ * @count: number of them
+ *
+ * For the panic screen, when nobody is left to release a lock. Kicks.
+ *
+ * Returns: whether all commands were queued.
+ */
+bool virtgpu_queue_try_submit(struct virtgpu_queue *queue, struct virtgpu_cmd **cmds,
+			      unsigned int count)
+{
+	struct scatterlist req, resp, *sgs[] = { &req, &resp };
+	unsigned int i;
+
+	if (!spin_trylock(&queue->lock))
+		return false;
+
+	for (i = 0; queue->vq && i < count; i++) {
+		sg_init_one(&req, cmds[i]->req, cmds[i]->size);
+		sg_init_one(&resp, cmds[i]->resp, cmds[i]->resp_size);
+		if (virtqueue_add_sgs(queue->vq, sgs, 1, 1, cmds[i], GFP_ATOMIC))
+			break;
+		virtgpu_queue_added(queue, cmds[i]);
+	}
+	if (queue->vq && virtqueue_kick_prepare(queue->vq))
+		virtqueue_notify(queue->vq);
+	spin_unlock(&queue->lock);
+	return i == count;
+}

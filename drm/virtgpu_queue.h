@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef VIRTGPU_QUEUE_H
+#define VIRTGPU_QUEUE_H
+
+#include <linux/completion.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mempool.h>
+#include <linux/spinlock.h>
+#include <linux/virtio_gpu.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+struct virtgpu_cmd;
+struct virtgpu_device;
+struct virtqueue;
+
+/* The longest fixed-size 2D request is SET_SCANOUT_BLOB, 96 bytes. */
+#define VIRTGPU_CMD_INLINE	96
+
+typedef void (*virtgpu_cmd_done)(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
+
+/**
+ * struct virtgpu_cmd - a command on its way to the device and back
+ * @refs: one for the queue, one for a waiter
+ * @done: called once, in process context, when the command ended, whatever the way; may be NULL
+ * @data: for @done
+ * @completion: completed after @done ran
+ * @status: 0, or why the command failed
+ * @node: entry of a list of finished commands
+ * @seqno: position in the queue's history, for the tracepoints
+ * @resp_type: response that means success, 0 when the device sends none
+ * @resp_len: bytes the device wrote
+ * @resp_min: bytes of a whole response
+ * @resp_size: bytes of the response buffer
+ * @resp: response buffer, @resp_hdr or an allocation of its own
+ * @size: bytes of the request
+ * @payload: kvmalloc()ed bytes sent behind the request, or NULL
+ * @payload_size: their number
+ * @resp_hdr: buffer for responses that are a bare header
+ * @req: the request
+ */
+struct virtgpu_cmd {
+	struct kref refs;
+	virtgpu_cmd_done done;
+	void *data;
+	struct completion completion;
+	int status;
+	struct list_head node;
+	u32 seqno;
+
+	u32 resp_type;
+	u32 resp_len;
+	u32 resp_min;
+	u32 resp_size;
+	void *resp;
+
+	u32 size;
+	void *payload;
+	size_t payload_size;
+
+	struct virtio_gpu_ctrl_hdr resp_hdr;
+	u8 req[VIRTGPU_CMD_INLINE] __aligned(8);
+};
+
+/**
+ * struct virtgpu_cmd_pool - allocator of commands
+ * @cache: slab of &struct virtgpu_cmd
+ * @pool: keeps a reserve, so that a commit never fails for want of a command
+ */
+struct virtgpu_cmd_pool {
+	struct kmem_cache *cache;
+	mempool_t *pool;
+};
+
+/**
+ * struct virtgpu_queue_stats - what went through a queue, for debugfs
+ * @commands: commands handed to the device
+ * @kicks: notifications sent to the device
+ * @interrupts: notifications received from the device
+ * @errors: commands that failed
+ * @dropped: commands that never reached the device
+ */
+struct virtgpu_queue_stats {
+	u64 commands;
+	u64 kicks;
+	u64 interrupts;
+	u64 errors;
+	u64 dropped;
+};
+
+/**
+ * struct virtgpu_queue - a virtqueue that carries commands
+ * @vg: the device
+ * @vq: the virtqueue, NULL while the queue is stopped
+ * @name: for messages
+ * @lock: protects everything below and the virtqueue
+ * @space: woken when descriptors come free or the queue stops
+ * @dequeue_work: takes finished commands off the virtqueue
+ * @seqno: commands added so far
+ * @in_flight: commands the device holds
+ * @stalled: the device let a command time out and has answered none since
+ * @resync: commands were dropped meanwhile, so the host's state is not what we think
+ * @stats: counters
+ */
+struct virtgpu_queue {
+	struct virtgpu_device *vg;
+	struct virtqueue *vq;
+	const char *name;
+	spinlock_t lock;
+	wait_queue_head_t space;
+	struct work_struct dequeue_work;
+	u32 seqno;
+	u32 in_flight;
+	bool stalled;
+	bool resync;
+	struct virtgpu_queue_stats stats;
+};
+
+int virtgpu_cmd_pool_init(struct virtgpu_device *vg);
+void virtgpu_cmd_init(struct virtgpu_cmd *cmd, u32 type, u32 size);
+struct virtgpu_cmd *virtgpu_cmd_alloc(struct virtgpu_device *vg, u32 type, u32 size);
+int virtgpu_cmd_alloc_resp(struct virtgpu_cmd *cmd, u32 type, u32 size);
+void virtgpu_cmd_get(struct virtgpu_cmd *cmd);
+void virtgpu_cmd_put(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
+const char *virtgpu_cmd_name(u32 type);
+
+void virtgpu_queue_init(struct virtgpu_device *vg, struct virtgpu_queue *queue, const char *name);
+int virtgpu_queues_start(struct virtgpu_device *vg);
+void virtgpu_queues_stop(struct virtgpu_device *vg);
+
+void virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd);
+void virtgpu_queue_kick(struct virtgpu_queue *queue);
+bool virtgpu_queue_try_submit(struct virtgpu_queue *queue, struct virtgpu_cmd **cmds,
+			      unsigned int count);
+int virtgpu_queue_wait(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd);
+void virtgpu_queue_stall(struct virtgpu_queue *queue, const char *what);
+unsigned long virtgpu_queue_timeout(const struct virtgpu_queue *queue);
+
+#endif

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Host resources: created with their backing, kept until the host has let go of it, made anew
+ * after a reset of the device.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/slab.h>
+
+#include <drm/drm_print.h>
+
+#include "virtgpu_cmd.h"
+#include "virtgpu_drv.h"
+#include "virtgpu_gem.h"
+#include "virtgpu_resource.h"
+
+/* Describes the pages of a buffer object to the host, as few long runs as there are. */
+static struct virtio_gpu_mem_entry *virtgpu_backing(struct virtgpu_bo *bo, u32 *count)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
+	bool dma = vg->use_dma_addr || drm_gem_is_imported(&bo->base.base);
+	struct virtio_gpu_mem_entry *entries;
+	struct scatterlist *sg;
+	struct sg_table *sgt;
+	unsigned int n = 0, i;
+
+	sgt = drm_gem_shmem_get_pages_sgt(&bo->base);
+	if (IS_ERR(sgt))
+		return ERR_CAST(sgt);
+
+	entries = kvmalloc_array(dma ? sgt->nents : sgt->orig_nents, sizeof(*entries),
+				 GFP_KERNEL | __GFP_ZERO);
+	if (!entries)
+		return ERR_PTR(-ENOMEM);
+
+	if (dma) {
+		for_each_sgtable_dma_sg(sgt, sg, i) {
+			entries[n].addr = cpu_to_le64(sg_dma_address(sg));
+			entries[n++].length = cpu_to_le32(sg_dma_len(sg));
+		}
+	} else {
+		for_each_sgtable_sg(sgt, sg, i) {
+			entries[n].addr = cpu_to_le64(sg_phys(sg));
+			entries[n++].length = cpu_to_le32(sg->length);
+		}
+	}
+	*count = n;
+	return entries;
+}
+
+/*
+ * Sends CREATE and ATTACH in one batch. Without @wait a refusal by the host is logged by the
+ * queue and nothing more.
+ */
+static int virtgpu_resource_send(struct virtgpu_resource *res, bool wait)
+{
+	struct virtgpu_device *vg = res->vg;
+	struct virtio_gpu_mem_entry *entries;
+	struct virtgpu_cmd *create, *attach;
+	int ret, attach_ret;
+	u32 count;
+
+	entries = virtgpu_backing(res->bo, &count);
+	if (IS_ERR(entries))
+		return PTR_ERR(entries);
+
+	res->on_host = true;
+	create = virtgpu_cmd_resource_create_2d(vg, res);
+	attach = virtgpu_cmd_attach_backing(vg, res, entries, count);
+	if (wait) {
+		virtgpu_cmd_get(create);
+		virtgpu_cmd_get(attach);
+	}
+	virtgpu_queue_submit(&vg->ctrl, create);
+	virtgpu_queue_submit(&vg->ctrl, attach);
+	virtgpu_queue_kick(&vg->ctrl);
+	if (!wait)
+		return 0;
+
+	ret = virtgpu_queue_wait(&vg->ctrl, create);
+	/* After a time-out the host may still create it. */
+	if (ret && ret != -ETIMEDOUT)
+		res->on_host = false;
+	attach_ret = virtgpu_queue_wait(&vg->ctrl, attach);
+	virtgpu_cmd_put(vg, create);
+	virtgpu_cmd_put(vg, attach);
+	return ret ?: attach_ret;
+}
+
+static void virtgpu_resource_free(struct virtgpu_resource *res)
+{
+	struct virtgpu_bo *bo = res->bo;
+	bool is_own = res->is_own;
+
+	xa_erase(&res->vg->resources, res->id);
+	kfree(res);
+	if (is_own)
+		drm_gem_shmem_free(&bo->base);
+	else
+		drm_gem_object_put(&bo->base.base);
+}
+
+/* The host has let go of the pages: so may we. */
+static void virtgpu_resource_unref_done(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	virtgpu_resource_free(cmd->data);
+}
+
+static void virtgpu_resource_release(struct kref *refs)
+{
+	struct virtgpu_resource *res = container_of(refs, struct virtgpu_resource, refs);
+
+	if (res->on_host)
+		virtgpu_cmd_resource_unref(res->vg, res->id, virtgpu_resource_unref_done, res);
+	else
+		virtgpu_resource_free(res);
+}
+
+/**
+ * virtgpu_resource_create - create a host resource over a buffer object, and wait for it
+ * @bo: the buffer object
+ * @is_own: whether it becomes @bo's own resource
+ * @format: pixel format, in the protocol's numbers
+ * @width: pixels of a row, the backing's pitch being four times that
+ * @height: rows
+ *
+ * Returns: the resource or an error pointer: -ENOMEM when guest or host are out of memory,
+ * -EINVAL when the host does not know the format, -ETIMEDOUT or -EIO for a host in trouble,
+ * -ENODEV when the device is gone.
+ */
+struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, bool is_own, u32 format,
+						 u32 width, u32 height)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
+	struct virtgpu_resource *res;
+	int ret;
+
+	res = kzalloc_obj(*res);
+	if (!res)
+		return ERR_PTR(-ENOMEM);
+
+	kref_init(&res->refs);
+	res->vg = vg;
+	res->bo = bo;
+	res->format = format;
+	res->width = width;
+	res->height = height;
+
+	ret = xa_alloc(&vg->resources, &res->id, res, xa_limit_31b, GFP_KERNEL);
+	if (ret) {
+		kfree(res);
+		return ERR_PTR(ret);
+	}
+
+	/* Until it has succeeded @bo's life does not depend on it. */
+	drm_gem_object_get(&bo->base.base);
+	ret = virtgpu_resource_send(res, true);
+	if (ret) {
+		virtgpu_resource_put(res);
+		return ERR_PTR(ret);
+	}
+
+	if (is_own) {
+		res->is_own = true;
+		drm_gem_object_put(&bo->base.base);
+	}
+	return res;
+}
+
+/**
+ * virtgpu_resource_get - take a reference
+ * @res: the resource
+ */
+void virtgpu_resource_get(struct virtgpu_resource *res)
+{
+	kref_get(&res->refs);
+}
+
+/**
+ * virtgpu_resource_put - drop a reference; the last one destroys the host's image
+ * @res: the resource
+ */
+void virtgpu_resource_put(struct virtgpu_resource *res)
+{
+	kref_put(&res->refs, virtgpu_resource_release);
+}
+
+/**
+ * virtgpu_resources_restore - create every resource anew on a device that was reset
+ * @vg: the device
+ *
+ * The images come back without their pixels: what is shown has to be transferred again.
+ */
+void virtgpu_resources_restore(struct virtgpu_device *vg)
+{
+	struct virtgpu_resource *res;
+	unsigned long id;
+	int ret;
+
+	xa_lock(&vg->resources);
+	xa_for_each(&vg->resources, id, res) {
+		if (!kref_get_unless_zero(&res->refs))
+			continue;
+		xa_unlock(&vg->resources);
+		ret = virtgpu_resource_send(res, false);
+		if (ret)
+			drm_err(&vg->drm, "resource %u is lost: %d\n", res->id, ret);
+		virtgpu_resource_put(res);
+		xa_lock(&vg->resources);
+	}
+	xa_unlock(&vg->resources);
+}

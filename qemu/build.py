@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Builds the modules and the guest's tests in the build root."""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cache
+import report
+import sandbox
+import setup
+from report import step
+
+TOP = Path(__file__).resolve().parent.parent
+MODULES = {"c": "drm/virtgpu.ko"}
+
+
+def out(version: str) -> Path:
+    """Where a checkout's builds for a kernel go; kept, so that make has little to do again."""
+    path = cache.root() / f"out-{cache.key(str(TOP))}-{version}"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _make(found, argv, folder: Path, **options) -> str:
+    return sandbox.run(found["root"], ["make", "-s", f"-j{os.cpu_count()}", *argv],
+                       read=[TOP], write=[folder],
+                       binds=setup.kernel_binds(found["root"], found["version"],
+                                                found["kernel"]), **options)
+
+
+def modules(found, extra=()) -> Path:
+    """The modules, against the guest's kernel; any warning is an error."""
+    folder = out(found["version"]) / "modules"
+    folder.mkdir(exist_ok=True)
+    with step(f"modules for {found['version']}"):
+        text = _make(found, [f"KDIR=/usr/lib/modules/{found['version']}/build", f"MO={folder}",
+                             "W=1", "KCFLAGS=-Werror", *extra, "-C", TOP, "modules"], folder)
+        if text.strip():
+            report.say(text.rstrip())
+        for module in MODULES.values():
+            sandbox.run(found["root"], ["strip", "--strip-debug", "-o",
+                                        folder / Path(module).name, folder / module],
+                        write=[folder])
+    return folder
+
+
+def tests(found) -> Path:
+    """Our own tests and guest tools."""
+    folder = out(found["version"]) / "tests"
+    folder.mkdir(exist_ok=True)
+    with step("tests"):
+        _make(found, ["-C", TOP / "igt-tests", f"O={folder}"], folder)
+    return folder
+
+
+def main() -> int:
+    found = setup.prepare(os.environ.get("KVER", ""))
+    if sys.argv[1:] == ["check"]:
+        # sparse over every file: the compiler's output only matters to it.
+        folder = out(found["version"]) / "sparse"
+        folder.mkdir(exist_ok=True)
+        text = _make(found, [f"KDIR=/usr/lib/modules/{found['version']}/build", f"MO={folder}",
+                             "W=1", "C=2", "CHECK=sparse -Werror", "-C", TOP, "modules"], folder)
+        report.say(text.rstrip() or "sparse: no complaints")
+        return 0
+    print(modules(found))
+    print(tests(found))
+    return 0
+
+
+if __name__ == "__main__":
+    report.main(main)

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The judge: compares what the host displays with what the guest means to show.
+
+Guest programs talk to it over a virtio-serial port, one at a time: a line with a request, pixels
+behind it where it says so, and get a line back that begins with "ok" or says what is wrong.
+
+    picture HEAD WIDTH HEIGHT       + XRGB pixels: is exactly this on the head?
+    cursor HEAD HOT_X HOT_Y         + 64x64 ARGB pixels: is exactly this the cursor?
+    cursor-off HEAD                 is there no cursor?
+    cursor-at HEAD X Y              was the cursor last put there?
+    resize HEAD WIDTH HEIGHT        drag the head's window to this size
+    keep HEAD NAME MIN_COLOURS      keep the picture as NAME.png; is it more than a blank?
+"""
+import re
+import time
+from pathlib import Path
+
+from picture import Picture, compare
+from report import Failure
+from vnc import Vnc
+
+# How long a viewer may take to show what the device already has.
+VIEWER_SECONDS = 10
+CURSOR_BYTES = 64 * 64 * 4
+
+
+class Judge:
+    def __init__(self, machine, folder: Path):
+        self._machine = machine
+        self._folder = folder
+        self._viewers = {}
+        self._failures = 0
+        self.judged = 0
+
+    def viewer(self, head: int) -> Vnc:
+        if head not in self._viewers:
+            self._viewers[head] = Vnc(self._machine.vnc_path(head))
+        return self._viewers[head]
+
+    def screendump(self, head: int) -> Picture:
+        path = self._folder / f"screendump-{head}.ppm"
+        self._machine.qmp.command("screendump", filename=str(path), device="gpu", head=head)
+        picture = Picture.from_ppm(path)
+        path.unlink()
+        return picture
+
+    def request(self, line: str, read) -> str:
+        """Answers a request; read(count) returns the bytes behind it."""
+        name, *words = line.split()
+        try:
+            handler = getattr(self, "_do_" + name.replace("-", "_"), None)
+            if not handler:
+                return f"the judge knows no {name}"
+            return handler(read, *words) or "ok"
+        except (Failure, ValueError, TypeError, OSError) as error:
+            return f"{line!r}: {error}".replace("\n", " ")
+
+    def _do_picture(self, read, head, width, height):
+        head, width, height = int(head), int(width), int(height)
+        want = Picture.from_xrgb(width, height, read(width * height * 4))
+        self.judged += 1
+        found = compare(self.screendump(head), want)
+        if found:
+            return self._failed(head, *found)
+        return self._viewed(head, want)
+
+    def _viewed(self, head, want):
+        """The device has it; does a viewer, who only gets what was flushed?"""
+        if head not in self._viewers:
+            return None
+        viewer = self._viewers[head]
+
+        def seen(view):
+            return (view.width, view.height) == (want.width, want.height) and \
+                Picture.from_xrgb(view.width, view.height, view.screen).rgb == want.rgb
+
+        if viewer.wait(VIEWER_SECONDS, seen):
+            return None
+        got = Picture.from_xrgb(viewer.width, viewer.height, bytes(viewer.screen))
+        found = compare(got, want)
+        return self._failed(head, "not flushed: " + found[0], found[1]) if found else None
+
+    def _failed(self, head, words, difference):
+        self._failures += 1
+        name = f"differs-{self._failures:03}-head{head}.png"
+        if difference:
+            difference.write_png(self._folder / name)
+            words += f"; see {name}"
+        return words
+
+    def _do_watch(self, _read, head):
+        self.viewer(int(head))
+
+    def _do_cursor(self, read, head, hot_x, hot_y):
+        data = read(CURSOR_BYTES)
+        rgba = bytearray(CURSOR_BYTES)
+        rgba[0::4], rgba[1::4], rgba[2::4], rgba[3::4] = \
+            data[2::4], data[1::4], data[0::4], data[3::4]
+        want = (64, 64, int(hot_x), int(hot_y), bytes(rgba))
+        self.judged += 1
+        viewer = self.viewer(int(head))
+        if viewer.wait(VIEWER_SECONDS, lambda view: view.cursor == want):
+            return None
+        return self._cursor_differs(viewer.cursor, want)
+
+    @staticmethod
+    def _cursor_differs(got, want):
+        if not got:
+            return "the host shows no cursor"
+        if got[:4] != want[:4]:
+            return "the host's cursor is %ux%u with hotspot %u,%u, meant %ux%u with %u,%u" % (
+                *got[:4], *want[:4])
+        at = next(i for i in range(0, CURSOR_BYTES, 4) if got[4][i:i + 4] != want[4][i:i + 4])
+        return (f"the cursor differs, first at {at // 4 % 64},{at // 4 // 64}: the host has RGBA "
+                f"{got[4][at:at + 4].hex()}, meant {want[4][at:at + 4].hex()}")
+
+    def _do_cursor_off(self, _read, head):
+        self.judged += 1
+        if self._wait_trace(head, lambda kind, x, y, res: kind == "update" and res == 0):
+            return None
+        return "the cursor's last command was " + str(self._machine.last_cursor(int(head)))
+
+    def _do_cursor_at(self, _read, head, x, y):
+        self.judged += 1
+        where = int(x) & 0xffffffff, int(y) & 0xffffffff
+        if self._wait_trace(head, lambda kind, x, y, res: (x, y) == where):
+            return None
+        return f"{self._machine.last_cursor(int(head))} is the cursor's last command"
+
+    def _wait_trace(self, head, condition):
+        deadline = time.monotonic() + VIEWER_SECONDS
+        while time.monotonic() < deadline:
+            last = self._machine.last_cursor(int(head))
+            if last and condition(*last):
+                return True
+            time.sleep(0.05)
+        return False
+
+    def _do_resize(self, _read, head, width, height):
+        self.viewer(int(head)).resize(int(width), int(height))
+
+    def _do_keep(self, _read, head, name, min_colours):
+        if not re.fullmatch(r"[\w.-]+", name):
+            return f"{name} is no file name"
+        picture = self.screendump(int(head))
+        picture.write_png(self._folder / f"{name}.png")
+        self.judged += 1
+        colours = picture.colours(int(min_colours))
+        if colours < int(min_colours):
+            return f"only {colours} colours on head {head}, see {name}.png"
+        return None
+
+    def _do_plug(self, _read, what):
+        self._machine.plug(what == "in")
+
+    def _do_wakeup(self, _read, seconds):
+        self._machine.wake_up_in(float(seconds))
+
+    def close(self):
+        for viewer in self._viewers.values():
+            viewer.close()

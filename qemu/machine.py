@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A guest: QEMU's command line, its process, its channels."""
+import re
+import socket
+import subprocess
+import tempfile
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import accel
+import sandbox
+from qmp import Qmp
+from report import Failure
+
+
+@dataclass
+class Options:
+    """What a person may choose."""
+    driver: str = "c"
+    heads: int = 2
+    size: tuple = (1024, 768)
+    memory: int = 4096
+    cpus: int = 2
+    window: str = "none"
+    device: str = "virtio-gpu-pci"
+    module_params: str = ""
+    append: str = ""
+    trace: tuple = ("virtio_gpu_update_cursor",)
+    extra: list = field(default_factory=list)
+
+
+class Machine:
+    """A running guest. The folder holds its sockets' neighbours: logs, pictures, results."""
+
+    def __init__(self, found, options: Options, folder: Path):
+        self.options = options
+        self.folder = folder
+        self.serial = folder / "serial.log"
+        self.trace_log = folder / "trace.log"
+        # Socket paths are limited to 107 bytes, so that they get a short folder.
+        self._sockets = tempfile.TemporaryDirectory(prefix="virtgpu-")
+        self.run = Path(self._sockets.name)
+        argv = ["qemu-system-x86_64", *accel.choose(found), *self._arguments(found)]
+        self._command = sandbox.command(
+            found["root"], argv, display=options.window != "none",
+            read=[found["guest"].parent, found["kernel"], found["initramfs"].parent],
+            write=[folder, self.run])
+        self._stderr = open(folder / "qemu.log", "wb")
+        self.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL,
+                                        stdout=self._stderr, stderr=self._stderr)
+        try:
+            self.qmp = Qmp(self.run / "qmp")
+        except (Failure, OSError) as error:
+            self.stop()
+            log = (folder / "qemu.log").read_text(errors="replace")
+            raise Failure(f"QEMU did not start: {error}\n{log[-2000:]}") from None
+
+    def _arguments(self, found):
+        options = self.options
+        append = ["console=ttyS0", "quiet", "loglevel=4", "panic=-1" if "panic" not in
+                  options.append else "", "modprobe.blacklist=virtio_gpu", options.append]
+        arguments = [
+            "-nodefaults", "-no-user-config", "-machine", "q35,hpet=off",
+            "-m", str(options.memory), "-smp", str(options.cpus),
+            "-kernel", found["kernel"] / "vmlinuz", "-initrd", found["initramfs"],
+            "-append", " ".join(filter(None, append)),
+            "-serial", f"file:{self.serial}",
+            "-qmp", f"unix:{self.run}/qmp,server=on,wait=off",
+            "-drive", f"file={found['guest']},if=virtio,format=raw,snapshot=on",
+            "-drive", f"file={found['kernel']}/modules.ext4,if=virtio,format=raw,readonly=on",
+            "-virtfs", f"local,path={self.folder},mount_tag=host,security_model=none",
+            "-device", "virtio-serial-pci",
+            "-chardev", f"socket,id=out,path={self.run}/out,server=on,wait=off",
+            "-device", "virtserialport,chardev=out,name=virtgpu.out",
+            "-chardev", f"socket,id=judge,path={self.run}/judge,server=on,wait=off",
+            "-device", "virtserialport,chardev=judge,name=virtgpu.judge",
+            "-device", "pcie-root-port,id=gpuport,slot=1,chassis=1",
+            "-device", self._gpu(), "-device", "virtio-keyboard-pci",
+            "-device", "virtio-tablet-pci", "-device", "virtio-rng-pci",
+            "-display", options.window,
+            "-D", self.trace_log,
+        ]
+        for event in options.trace:
+            arguments += ["-trace", event]
+        for head in range(options.heads):
+            arguments += ["-vnc", f"unix:{self.vnc_path(head)},display=gpu,head={head}"]
+        return arguments + options.extra
+
+    def _gpu(self) -> str:
+        """One description of the device, for the start and for plugging it in again."""
+        width, height = self.options.size
+        return (f"{self.options.device},id=gpu,bus=gpuport,max_outputs={self.options.heads},"
+                f"xres={width},yres={height}")
+
+    def plug(self, there: bool) -> None:
+        """Takes the GPU out or puts it back, as PCI hot-plug does."""
+        if there:
+            kind, *rest = self._gpu().split(",")
+            self.qmp.command("device_add", driver=kind,
+                             **dict(item.split("=") for item in rest
+                                    if not item.startswith(("max_", "xres", "yres"))),
+                             max_outputs=self.options.heads, xres=self.options.size[0],
+                             yres=self.options.size[1])
+        else:
+            self.qmp.command("device_del", id="gpu")
+
+    def wake_up_in(self, seconds: float) -> None:
+        """Wakes the guest from S3 later, as a key press would."""
+        def wake():
+            try:
+                self.qmp.command("system_wakeup")
+            except (Failure, OSError):
+                pass
+        timer = threading.Timer(seconds, wake)
+        timer.daemon = True
+        timer.start()
+
+    def vnc_path(self, head: int) -> Path:
+        return self.run / f"vnc{head}"
+
+    def channel(self, name: str) -> socket.socket:
+        peer = socket.socket(socket.AF_UNIX)
+        peer.connect(str(self.run / name))
+        return peer
+
+    def last_cursor(self, head: int):
+        """The device's last cursor command: kind, x, y, resource."""
+        found = None
+        if not self.trace_log.exists():
+            return None
+        pattern = re.compile(r"virtio_gpu_update_cursor scanout (\d+), x (\d+), y (\d+), (\w+), "
+                             r"res 0x(\w+)")
+        for match in pattern.finditer(self.trace_log.read_text(errors="replace")):
+            if int(match[1]) == head:
+                found = match[4], int(match[2]), int(match[3]), int(match[5], 16)
+        return found
+
+    def stop(self) -> None:
+        """Ends our QEMU, and only that."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self._stderr.close()
+        self._sockets.cleanup()

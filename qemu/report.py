@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the tools say: progress to people, failures with what to do next."""
+import contextlib
+import sys
+import threading
+import time
+
+
+class Failure(Exception):
+    """A failure that says what happened and what to do about it."""
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def step(what: str):
+    """Announces a long step, ticks while it runs, says how long it took."""
+    start = time.monotonic()
+    done = threading.Event()
+
+    def tick():
+        while not done.wait(10):
+            say(f"    {what}: {time.monotonic() - start:.0f} s")
+
+    say(f"==> {what}")
+    ticker = threading.Thread(target=tick, daemon=True)
+    ticker.start()
+    try:
+        yield
+    finally:
+        done.set()
+        ticker.join()
+    say(f"    {what}: done in {time.monotonic() - start:.0f} s")
+
+
+def main(function) -> None:
+    """Runs a tool's main function and turns failures into messages and exit codes."""
+    try:
+        sys.exit(function())
+    except Failure as failure:
+        say(f"error: {failure}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        say("interrupted")
+        sys.exit(130)

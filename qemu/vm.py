@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Runs a command or a script in the guest and returns its exit status.
+
+    vm.py [options] -- COMMAND...        vm.py [options] --script FILE
+"""
+import argparse
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import build
+import guest
+import report
+import setup
+from machine import Options
+
+
+def parser() -> argparse.ArgumentParser:
+    args = argparse.ArgumentParser(description=__doc__,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+    args.add_argument("--driver", default=os.environ.get("DRIVER", "c"),
+                      choices=["c", "stock", "none"], help="whose driver (default c)")
+    args.add_argument("--kernel", default=os.environ.get("KVER", ""),
+                      help="series or version, e.g. 7.2 (default: newest)")
+    args.add_argument("--heads", type=int, default=2)
+    args.add_argument("--size", default="1024x768", help="of each head's window")
+    args.add_argument("--memory", type=int, default=4096, metavar="MIB")
+    args.add_argument("--cpus", type=int, default=2)
+    args.add_argument("--time", type=float, default=600, help="limit in seconds")
+    args.add_argument("--folder", type=Path, default=setup.HERE.parent / "out/vm",
+                      help="for logs and pictures; the guest's /host")
+    args.add_argument("--append", default="", help="to the kernel command line")
+    args.add_argument("--module-params", default="", help="for our module")
+    args.add_argument("--trace", action="append", default=[], help="a QEMU trace event")
+    args.add_argument("--window", default="none", help="a QEMU -display")
+    args.add_argument("--script", type=Path)
+    args.add_argument("command", nargs="*")
+    return args
+
+
+def main() -> int:
+    args = parser().parse_args()
+    if bool(args.script) == bool(args.command):
+        raise report.Failure("give a command or --script FILE")
+    job = args.script.read_text() if args.script else shlex.join(args.command)
+
+    found = setup.prepare(args.kernel)
+    modules, tests = None, build.tests(found)
+    if args.driver in build.MODULES:
+        modules = build.modules(found)
+    width, _, height = args.size.partition("x")
+    options = Options(driver=args.driver, heads=args.heads, size=(int(width), int(height)),
+                      memory=args.memory, cpus=args.cpus, append=args.append,
+                      module_params=args.module_params, window=args.window,
+                      trace=("virtio_gpu_update_cursor", *args.trace))
+
+    def sink(data: bytes) -> None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+    folder = args.folder.resolve()
+    result = guest.run(found, options, job + "\n", folder, args.time, modules=modules,
+                       tests=tests, sink=sink)
+    text = guest.describe(result, folder / "serial.log")
+    if text:
+        report.say(text)
+    return 1 if result.trouble else result.status
+
+
+if __name__ == "__main__":
+    report.main(main)
