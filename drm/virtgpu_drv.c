@@ -263,6 +263,8 @@ static struct virtio_driver virtgpu_driver = {
 	.config_changed = virtgpu_config_changed,
 	.freeze = pm_sleep_ptr(virtgpu_freeze),
 	.restore = pm_sleep_ptr(virtgpu_restore),
+	.reset_prepare = virtgpu_freeze,
+	.reset_done = virtgpu_restore,
 };
 module_virtio_driver(virtgpu_driver);
 

@@ -24,10 +24,13 @@ static const struct drm_edid *virtgpu_edid_read(struct virtgpu_device *vg, u32 i
 		return NULL;
 
 	size = le32_to_cpu(resp->size);
-	if (!size || size > sizeof(resp->edid)) {
+	if (size < EDID_LENGTH || size > sizeof(resp->edid)) {
 		drm_err(&vg->drm, "head %u: EDID of %u bytes\n", index, size);
 		return NULL;
 	}
+
+	/* Hosts give the size of their buffer, not that of what is in it. */
+	size = min(size, EDID_LENGTH * (1 + resp->edid[offsetof(struct edid, extensions)]));
 
 	edid = drm_edid_alloc(resp->edid, size);
 	if (edid && !drm_edid_valid(edid)) {

@@ -102,19 +102,33 @@ static enum drm_mode_status virtgpu_crtc_mode_valid(struct drm_crtc *crtc,
 {
 	u64 pixels = (u64)mode->htotal * mode->vtotal;
 
-	if (mode->clock <= 0 || !pixels)
-		return MODE_CLOCK_LOW;
-	if ((u64)mode->clock * 1000 > pixels * VIRTGPU_MAX_REFRESH)
-		return MODE_CLOCK_HIGH;
 	if (mode->flags & (DRM_MODE_FLAG_INTERLACE | DRM_MODE_FLAG_DBLSCAN))
 		return MODE_NO_INTERLACE;
+	if (mode->vscan > 1)
+		return MODE_NO_VSCAN;
+	/* Between one and VIRTGPU_MAX_REFRESH frames a second: the vblank timer's range. */
+	if (!pixels || mode->clock <= 0 || mode->clock * 1000ull < pixels)
+		return MODE_CLOCK_LOW;
+	if (mode->clock * 1000ull > pixels * VIRTGPU_MAX_REFRESH)
+		return MODE_CLOCK_HIGH;
 	return MODE_OK;
 }
 
 static void virtgpu_crtc_atomic_disable(struct drm_crtc *crtc, struct drm_atomic_commit *state)
 {
+	struct drm_crtc_state *new = drm_atomic_get_new_crtc_state(state, crtc);
+
 	drm_crtc_vblank_atomic_disable(crtc, state);
 	virtgpu_output_hide(crtc_to_virtgpu_output(crtc));
+
+	/* A CRTC that stays off is not flushed, and has no vblank to send its event at. */
+	if (new->active)
+		return;
+	spin_lock_irq(&crtc->dev->event_lock);
+	if (new->event)
+		drm_crtc_send_vblank_event(crtc, new->event);
+	new->event = NULL;
+	spin_unlock_irq(&crtc->dev->event_lock);
 }
 
 static const struct drm_crtc_helper_funcs virtgpu_crtc_helper_funcs = {

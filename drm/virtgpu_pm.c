@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Suspend, hibernation and recovery. In each the device may be reset and forget everything, so
+ * Suspend, hibernation, reset and recovery. In each the device may be reset and forget everything, so
  * that they are one: take the queues down, bring them up, create the resources anew, show what
  * was shown.
  */
@@ -14,7 +14,7 @@
 #include "virtgpu_resource.h"
 
 /**
- * virtgpu_freeze - &virtio_driver.freeze
+ * virtgpu_freeze - &virtio_driver.freeze and .reset_prepare
  * @vdev: the virtio device
  *
  * Returns: 0 or a negative errno.
@@ -36,7 +36,7 @@ int virtgpu_freeze(struct virtio_device *vdev)
 }
 
 /**
- * virtgpu_restore - &virtio_driver.restore
+ * virtgpu_restore - &virtio_driver.restore and .reset_done
  * @vdev: the virtio device
  *
  * Returns: 0 or a negative errno.
@@ -72,9 +72,9 @@ void virtgpu_reset_work(struct work_struct *work)
 	int ret;
 
 	drm_info(&vg->drm, "resetting the device\n");
-	ret = virtio_device_freeze(vg->vdev);
+	ret = virtio_device_reset_prepare(vg->vdev);
 	if (!ret)
-		ret = virtio_device_restore(vg->vdev);
+		ret = virtio_device_reset_done(vg->vdev);
 	if (ret)
 		drm_err(&vg->drm, "the device did not come back: %d\n", ret);
 }

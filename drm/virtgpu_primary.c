@@ -2,6 +2,7 @@
 /* Primary planes: upload what is damaged, show it, flush it. */
 #include <drm/drm_atomic.h>
 #include <drm/drm_atomic_helper.h>
+#include <drm/drm_blend.h>
 #include <drm/drm_damage_helper.h>
 #include <drm/drm_gem_atomic_helper.h>
 #include <drm/drm_managed.h>
@@ -134,6 +135,8 @@ struct drm_plane *virtgpu_primary_create(struct virtgpu_device *vg, u32 index)
 		return plane;
 
 	drm_plane_helper_add(plane, &virtgpu_primary_helper_funcs);
+	/* Over black, and nothing else is below, premultiplied pixels look as if opaque. */
+	drm_plane_create_blend_mode_property(plane, BIT(DRM_MODE_BLEND_PREMULTI));
 	drm_plane_enable_fb_damage_clips(plane);
 	return plane;
 }

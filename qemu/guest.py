@@ -23,22 +23,26 @@ class Result:
     judged: int
 
 
-def _fill(folder: Path, job: str, options: Options, modules: Path, tests: Path) -> None:
-    """Puts what the guest needs into the folder it sees as /host."""
-    folder.mkdir(parents=True, exist_ok=True)
+def _fill(folder: Path, job: str, options: Options, modules, tests, files) -> None:
+    """Puts what the guest needs into the folder it copies to its /host."""
+    for sub in ("in", "results"):
+        shutil.rmtree(folder / sub, ignore_errors=True)
+        (folder / sub).mkdir(parents=True)
     (folder / "status").unlink(missing_ok=True)
-    (folder / "job").write_text(job)
+    for name, data in files.items():
+        (folder / "in" / name).write_text(data)
+    (folder / "in/job").write_text(job)
     module = Path(build.MODULES.get(options.driver, "none")).name
-    (folder / "env").write_text(
+    (folder / "in/env").write_text(
         f"VIRTGPU_DRIVER={options.driver}\nVIRTGPU_MODULE={module}\n"
         f"VIRTGPU_MODULE_PARAMS='{options.module_params}'\nVIRTGPU_HEADS={options.heads}\n"
         "export VIRTGPU_DRIVER VIRTGPU_MODULE VIRTGPU_HEADS IGT_FORCE_DRIVER=virtio_gpu\n"
         "PATH=$PATH:/host/tests\n")
     if modules and module != "none":
-        shutil.copy(modules / module, folder / module)
+        shutil.copy(modules / module, folder / "in" / module)
     if tests:
-        shutil.copytree(tests, folder / "tests", dirs_exist_ok=True,
-                        ignore=shutil.ignore_patterns("*.o", "*.d"))
+        shutil.copytree(tests, folder / "in/tests",
+                        ignore=shutil.ignore_patterns("*.o", "*.d", "lib"))
 
 
 def _stream(peer: socket.socket, sink) -> None:
@@ -71,14 +75,17 @@ class Guest:
     """A guest with a job; use as a context manager."""
 
     def __init__(self, found, options: Options, job: str, folder: Path, modules=None, tests=None,
-                 sink=None):
-        _fill(folder, job, options, modules, tests)
+                 files=None, sink=None):
+        _fill(folder, job, options, modules, tests, files or {})
         self.folder = folder
         self.log = SerialLog(folder / "serial.log")
         self.log.path.unlink(missing_ok=True)
         self.start = time.monotonic()
         self.machine = Machine(found, options, folder)
         self.judge = Judge(self.machine, folder)
+        # The device keeps all heads but the first off until somebody gives them a window.
+        for head in range(1, options.connected):
+            self.judge.viewer(head).resize(*options.size)
         self._output = self.machine.channel("out")
         self._requests = self.machine.channel("judge")
         threading.Thread(target=_stream, args=(self._output, sink or (lambda data: None)),

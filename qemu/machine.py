@@ -19,6 +19,7 @@ class Options:
     """What a person may choose."""
     driver: str = "c"
     heads: int = 2
+    connected: int = 1
     size: tuple = (1024, 768)
     memory: int = 4096
     cpus: int = 2
@@ -59,9 +60,10 @@ class Machine:
     def _arguments(self, found):
         options = self.options
         append = ["console=ttyS0", "quiet", "loglevel=4", "panic=-1" if "panic" not in
-                  options.append else "", "modprobe.blacklist=virtio_gpu", options.append]
+                  options.append else "", "modprobe.blacklist=virtio_gpu", "tsc=reliable", options.append]
         arguments = [
-            "-nodefaults", "-no-user-config", "-machine", "q35,hpet=off",
+            # Not q35: its firmware starts the guest anew instead of resuming it from S3.
+            "-nodefaults", "-no-user-config", "-machine", "pc,hpet=off",
             "-m", str(options.memory), "-smp", str(options.cpus),
             "-kernel", found["kernel"] / "vmlinuz", "-initrd", found["initramfs"],
             "-append", " ".join(filter(None, append)),
@@ -69,13 +71,14 @@ class Machine:
             "-qmp", f"unix:{self.run}/qmp,server=on,wait=off",
             "-drive", f"file={found['guest']},if=virtio,format=raw,snapshot=on",
             "-drive", f"file={found['kernel']}/modules.ext4,if=virtio,format=raw,readonly=on",
+            # Room to swap and to hibernate.
+            "-drive", f"file={self._swap()},if=virtio,format=raw,cache=unsafe",
             "-virtfs", f"local,path={self.folder},mount_tag=host,security_model=none",
-            "-device", "virtio-serial-pci",
-            "-chardev", f"socket,id=out,path={self.run}/out,server=on,wait=off",
-            "-device", "virtserialport,chardev=out,name=virtgpu.out",
-            "-chardev", f"socket,id=judge,path={self.run}/judge,server=on,wait=off",
-            "-device", "virtserialport,chardev=judge,name=virtgpu.judge",
-            "-device", "pcie-root-port,id=gpuport,slot=1,chassis=1",
+            "-device", "virtio-serial-pci,id=out", "-device", "virtio-serial-pci,id=judge",
+            "-chardev", f"socket,id=out-end,path={self.run}/out,server=on,wait=off",
+            "-device", "virtserialport,bus=out.0,chardev=out-end,name=virtgpu.out",
+            "-chardev", f"socket,id=judge-end,path={self.run}/judge,server=on,wait=off",
+            "-device", "virtserialport,bus=judge.0,chardev=judge-end,name=virtgpu.judge",
             "-device", self._gpu(), "-device", "virtio-keyboard-pci",
             "-device", "virtio-tablet-pci", "-device", "virtio-rng-pci",
             "-display", options.window,
@@ -87,10 +90,16 @@ class Machine:
             arguments += ["-vnc", f"unix:{self.vnc_path(head)},display=gpu,head={head}"]
         return arguments + options.extra
 
+    def _swap(self) -> Path:
+        path = self.run / "swap"
+        with open(path, "wb") as disk:
+            disk.truncate((self.options.memory + 512) << 20)
+        return path
+
     def _gpu(self) -> str:
         """One description of the device, for the start and for plugging it in again."""
         width, height = self.options.size
-        return (f"{self.options.device},id=gpu,bus=gpuport,max_outputs={self.options.heads},"
+        return (f"{self.options.device},id=gpu,max_outputs={self.options.heads},"
                 f"xres={width},yres={height}")
 
     def plug(self, there: bool) -> None:
@@ -129,7 +138,8 @@ class Machine:
         found = None
         if not self.trace_log.exists():
             return None
-        pattern = re.compile(r"virtio_gpu_update_cursor scanout (\d+), x (\d+), y (\d+), (\w+), "
+        pattern = re.compile(r"virtio_gpu_update_cursor scanout (\d+), x (-?\d+), y (-?\d+), "
+                             r"(\w+), "
                              r"res 0x(\w+)")
         for match in pattern.finditer(self.trace_log.read_text(errors="replace")):
             if int(match[1]) == head:

@@ -9,7 +9,8 @@ class Picture:
     """Width, height and rows of RGB bytes without gaps."""
 
     def __init__(self, width: int, height: int, rgb: bytes):
-        assert len(rgb) == width * height * 3
+        if len(rgb) != width * height * 3:
+            raise ValueError(f"{len(rgb)} bytes are no picture of {width}x{height}")
         self.width, self.height, self.rgb = width, height, bytes(rgb)
 
     @classmethod
@@ -24,7 +25,11 @@ class Picture:
             at = end + 1
         if fields[0] != b"P6" or fields[3] != b"255":
             raise ValueError(f"{path} is no 8-bit PPM")
-        return cls(int(fields[1]), int(fields[2]), data[at:])
+        width, height = int(fields[1]), int(fields[2])
+        # QEMU pads rows to whole words, which PPM does not know of.
+        stride, row = (len(data) - at) // height, width * 3
+        return cls(width, height, b"".join(data[at + y * stride:at + y * stride + row]
+                                           for y in range(height)))
 
     @classmethod
     def from_xrgb(cls, width: int, height: int, data: bytes) -> "Picture":

@@ -25,12 +25,13 @@ def parser() -> argparse.ArgumentParser:
     args.add_argument("--kernel", default=os.environ.get("KVER", ""),
                       help="series or version, e.g. 7.2 (default: newest)")
     args.add_argument("--heads", type=int, default=2)
+    args.add_argument("--connected", type=int, default=1, help="how many of them have a window")
     args.add_argument("--size", default="1024x768", help="of each head's window")
     args.add_argument("--memory", type=int, default=4096, metavar="MIB")
     args.add_argument("--cpus", type=int, default=2)
     args.add_argument("--time", type=float, default=600, help="limit in seconds")
     args.add_argument("--folder", type=Path, default=setup.HERE.parent / "out/vm",
-                      help="for logs and pictures; the guest's /host")
+                      help="for logs, pictures and what the guest leaves in /host/results")
     args.add_argument("--append", default="", help="to the kernel command line")
     args.add_argument("--module-params", default="", help="for our module")
     args.add_argument("--trace", action="append", default=[], help="a QEMU trace event")
@@ -51,7 +52,8 @@ def main() -> int:
     if args.driver in build.MODULES:
         modules = build.modules(found)
     width, _, height = args.size.partition("x")
-    options = Options(driver=args.driver, heads=args.heads, size=(int(width), int(height)),
+    options = Options(driver=args.driver, heads=args.heads, connected=args.connected,
+                      size=(int(width), int(height)),
                       memory=args.memory, cpus=args.cpus, append=args.append,
                       module_params=args.module_params, window=args.window,
                       trace=("virtio_gpu_update_cursor", *args.trace))

@@ -22,7 +22,7 @@ class Vnc:
         self._peer = connect(path, 20)
         self._peer.settimeout(None)
         self._changed = threading.Condition()
-        self.cursor = None  # width, height, hot_x, hot_y, RGBA bytes
+        self.cursor = None  # width, height, hot_x, hot_y, bytes
         self._handshake()
         threading.Thread(target=self._receive, daemon=True).start()
         self._request(incremental=False)

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The host's judge, see qemu/judge.py. */
+#ifndef JUDGE_H
+#define JUDGE_H
+
+#include <stddef.h>
+
+#include "image.h"
+
+/* Sends a request, and @size bytes behind it; the subtest fails unless the answer is "ok". */
+void judge(const void *data, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Fails unless the host shows exactly @image on a head. */
+void judge_picture(int head, const struct image *image);
+
+/* Fails unless the host's cursor on a head has exactly this 64x64 image and hotspot. */
+void judge_cursor(int head, const struct image *image, int hot_x, int hot_y);
+
+#endif

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <drm_fourcc.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "kms.h"
+
+static void close_fd(void *data)
+{
+	close((int)(intptr_t)data);
+}
+
+static bool is_virtio_gpu(int fd)
+{
+	drmVersion *version = drmGetVersion(fd);
+	bool found = version && !strcmp(version->name, "virtio_gpu");
+
+	drmFreeVersion(version);
+	return found;
+}
+
+const char *kms_path(void)
+{
+	static char path[32];
+	int i;
+
+	for (i = 0; i < 16; i++) {
+		bool found;
+		int fd;
+
+		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		found = is_virtio_gpu(fd);
+		close(fd);
+		if (found)
+			return path;
+	}
+	return NULL;
+}
+
+int kms_open(void)
+{
+	const char *path = kms_path();
+	int fd;
+
+	if (!path)
+		skip("no virtio GPU");
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	check(fd >= 0, "%s: %s", path, strerror(errno));
+	at_end(close_fd, (void *)(intptr_t)fd);
+	drmSetMaster(fd);
+	check(!drmSetClientCap(fd, DRM_CLIENT_CAP_ATOMIC, 1), "no atomic mode setting");
+	drmSetClientCap(fd, DRM_CLIENT_CAP_CURSOR_PLANE_HOTSPOT, 1);
+	return fd;
+}
+
+static uint64_t prop_value(int fd, uint32_t object, const char *name, uint32_t *id)
+{
+	drmModeObjectProperties *props = drmModeObjectGetProperties(fd, object, DRM_MODE_OBJECT_ANY);
+	uint64_t value = 0;
+	uint32_t i;
+
+	*id = 0;
+	check(props, "object %u: %s", object, strerror(errno));
+	for (i = 0; i < props->count_props && !*id; i++) {
+		drmModePropertyRes *prop = drmModeGetProperty(fd, props->props[i]);
+
+		if (!strcmp(prop->name, name)) {
+			*id = prop->prop_id;
+			value = props->prop_values[i];
+		}
+		drmModeFreeProperty(prop);
+	}
+	drmModeFreeObjectProperties(props);
+	return value;
+}
+
+uint32_t kms_prop(int fd, uint32_t object, const char *name)
+{
+	uint32_t id;
+
+	prop_value(fd, object, name, &id);
+	check(id, "object %u has no %s", object, name);
+	return id;
+}
+
+static uint32_t find_plane(int fd, int crtc_index, uint64_t type)
+{
+	drmModePlaneRes *planes = drmModeGetPlaneResources(fd);
+	uint32_t i, id, found = 0;
+
+	check(planes, "no planes");
+	for (i = 0; i < planes->count_planes && !found; i++) {
+		drmModePlane *plane = drmModeGetPlane(fd, planes->planes[i]);
+
+		if (plane->possible_crtcs & 1u << crtc_index &&
+		    prop_value(fd, plane->plane_id, "type", &id) == type)
+			found = plane->plane_id;
+		drmModeFreePlane(plane);
+	}
+	drmModeFreePlaneResources(planes);
+	return found;
+}
+
+struct head kms_head(int fd, int index)
+{
+	drmModeRes *res = drmModeGetResources(fd);
+	struct head head = { .fd = fd, .index = index };
+	drmModeConnector *connector;
+	bool connected;
+
+	check(res, "no mode setting: %s", strerror(errno));
+	if (index >= res->count_connectors || index >= res->count_crtcs)
+		skip("no head %d", index);
+	head.connector = res->connectors[index];
+	head.crtc = res->crtcs[index];
+	drmModeFreeResources(res);
+
+	connector = drmModeGetConnector(fd, head.connector);
+	check(connector, "connector %u: %s", head.connector, strerror(errno));
+	connected = connector->connection == DRM_MODE_CONNECTED;
+	drmModeFreeConnector(connector);
+	if (!connected)
+		skip("head %d is not connected", index);
+
+	head.primary = find_plane(fd, index, DRM_PLANE_TYPE_PRIMARY);
+	head.cursor = find_plane(fd, index, DRM_PLANE_TYPE_CURSOR);
+	check(head.primary, "head %d has no primary plane", index);
+	return head;
+}
+
+drmModeConnector *kms_probe(const struct head *head)
+{
+	drmModeConnector *connector = drmModeGetConnector(head->fd, head->connector);
+
+	check(connector && connector->count_modes, "head %d has no modes", head->index);
+	return connector;
+}
+
+drmModeModeInfo kms_preferred(const struct head *head)
+{
+	drmModeConnector *connector = kms_probe(head);
+	drmModeModeInfo mode = connector->modes[0];
+	int i, preferred = 0;
+
+	for (i = 0; i < connector->count_modes; i++) {
+		if (!(connector->modes[i].type & DRM_MODE_TYPE_PREFERRED))
+			continue;
+		mode = connector->modes[i];
+		preferred++;
+	}
+	drmModeFreeConnector(connector);
+	check(preferred == 1, "head %d prefers %d modes", head->index, preferred);
+	return mode;
+}
+
+static void destroy(void *data)
+{
+	struct buffer *buffer = data;
+
+	if (buffer->fb)
+		drmModeRmFB(buffer->fd, buffer->fb);
+	if (buffer->map && !buffer->offset) {
+		munmap(buffer->map, buffer->size);
+		drmModeDestroyDumbBuffer(buffer->fd, buffer->handle);
+	}
+	buffer->fb = 0;
+	buffer->map = NULL;
+}
+
+static struct buffer *new_buffer(void)
+{
+	struct buffer *buffer = calloc(1, sizeof(*buffer));
+
+	check(buffer, "out of memory");
+	at_end(free, buffer);
+	at_end(destroy, buffer);
+	return buffer;
+}
+
+static void add_fb(struct buffer *buffer)
+{
+	uint32_t handles[4] = { buffer->handle }, pitches[4] = { buffer->pitch };
+	uint32_t offsets[4] = { buffer->offset };
+
+	check(!drmModeAddFB2(buffer->fd, buffer->width, buffer->height, buffer->fourcc, handles,
+			     pitches, offsets, &buffer->fb, 0),
+	      "framebuffer of %ux%u, format %.4s: %s", buffer->width, buffer->height,
+	      (char *)&buffer->fourcc, strerror(errno));
+}
+
+struct buffer *kms_buffer(int fd, uint32_t width, uint32_t height, uint32_t fourcc)
+{
+	struct buffer *buffer = new_buffer();
+	uint64_t offset;
+	void *map;
+
+	buffer->fd = fd;
+	buffer->width = width;
+	buffer->height = height;
+	buffer->fourcc = fourcc;
+	check(!drmModeCreateDumbBuffer(fd, width, height, 32, 0, &buffer->handle, &buffer->pitch,
+				       &buffer->size),
+	      "dumb buffer of %ux%u: %s", width, height, strerror(errno));
+	check(!drmModeMapDumbBuffer(fd, buffer->handle, &offset), "map: %s", strerror(errno));
+	map = mmap(NULL, buffer->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+	check(map != MAP_FAILED, "mmap: %s", strerror(errno));
+	buffer->map = map;
+	add_fb(buffer);
+	return buffer;
+}
+
+struct buffer *kms_window(struct buffer *buffer, uint32_t x, uint32_t y, uint32_t width,
+			  uint32_t height)
+{
+	struct buffer *window = new_buffer();
+
+	*window = *buffer;
+	window->fb = 0;
+	window->width = width;
+	window->height = height;
+	window->offset = buffer->offset + y * buffer->pitch + x * 4;
+	add_fb(window);
+	return window;
+}
+
+void kms_destroy(struct buffer *buffer)
+{
+	destroy(buffer);
+}
+
+/* Where red, green and blue go in a format's little-endian word. */
+static void shifts(uint32_t fourcc, int *r, int *g, int *b)
+{
+	static const struct {
+		uint32_t fourcc;
+		int r, g, b;
+	} formats[] = {
+		{ DRM_FORMAT_XRGB8888, 16, 8, 0 },  { DRM_FORMAT_ARGB8888, 16, 8, 0 },
+		{ DRM_FORMAT_XBGR8888, 0, 8, 16 },  { DRM_FORMAT_ABGR8888, 0, 8, 16 },
+		{ DRM_FORMAT_RGBX8888, 24, 16, 8 }, { DRM_FORMAT_RGBA8888, 24, 16, 8 },
+		{ DRM_FORMAT_BGRX8888, 8, 16, 24 }, { DRM_FORMAT_BGRA8888, 8, 16, 24 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		if (formats[i].fourcc != fourcc)
+			continue;
+		*r = formats[i].r;
+		*g = formats[i].g;
+		*b = formats[i].b;
+		return;
+	}
+	fail("format %.4s is not known to this test", (char *)&fourcc);
+}
+
+void kms_draw(struct buffer *buffer, const struct image *image, struct rect part)
+{
+	uint32_t x, y;
+	int r, g, b;
+
+	shifts(buffer->fourcc, &r, &g, &b);
+	for (y = part.y; y < part.y + part.h; y++) {
+		uint32_t *row = (void *)(buffer->map + buffer->offset + y * buffer->pitch);
+		const uint32_t *from = &image->pixels[y * image->width];
+
+		for (x = part.x; x < part.x + part.w; x++)
+			row[x] = (from[x] >> 16 & 0xff) << r | (from[x] >> 8 & 0xff) << g |
+				 (from[x] & 0xff) << b | (from[x] & 0xff000000);
+	}
+}
+
+static void put(drmModeAtomicReq *req, int fd, uint32_t object, const char *name, uint64_t value)
+{
+	drmModeAtomicAddProperty(req, object, kms_prop(fd, object, name), value);
+}
+
+static void put_primary(drmModeAtomicReq *req, const struct head *head,
+			const struct buffer *buffer)
+{
+	uint32_t plane = head->primary, w = head->mode.hdisplay, h = head->mode.vdisplay;
+	int fd = head->fd;
+
+	put(req, fd, plane, "FB_ID", buffer->fb);
+	put(req, fd, plane, "CRTC_ID", head->crtc);
+	put(req, fd, plane, "SRC_X", 0);
+	put(req, fd, plane, "SRC_Y", 0);
+	put(req, fd, plane, "SRC_W", (uint64_t)w << 16);
+	put(req, fd, plane, "SRC_H", (uint64_t)h << 16);
+	put(req, fd, plane, "CRTC_X", 0);
+	put(req, fd, plane, "CRTC_Y", 0);
+	put(req, fd, plane, "CRTC_W", w);
+	put(req, fd, plane, "CRTC_H", h);
+}
+
+void kms_set_mode(struct head *head, const drmModeModeInfo *mode, const struct buffer *buffer)
+{
+	drmModeAtomicReq *req = drmModeAtomicAlloc();
+	int fd = head->fd, ret;
+	uint32_t blob;
+
+	head->mode = *mode;
+	check(!drmModeCreatePropertyBlob(fd, mode, sizeof(*mode), &blob), "mode blob");
+	put(req, fd, head->connector, "CRTC_ID", head->crtc);
+	put(req, fd, head->crtc, "MODE_ID", blob);
+	put(req, fd, head->crtc, "ACTIVE", 1);
+	put_primary(req, head, buffer);
+	ret = drmModeAtomicCommit(fd, req, DRM_MODE_ATOMIC_ALLOW_MODESET, NULL);
+	drmModeAtomicFree(req);
+	drmModeDestroyPropertyBlob(fd, blob);
+	check(!ret, "mode %s on head %d: %s", mode->name, head->index, strerror(-ret));
+}
+
+static void wait_event(int fd)
+{
+	drmEventContext context = { .version = 2 };
+	struct pollfd poller = { .fd = fd, .events = POLLIN };
+
+	check(poll(&poller, 1, 10000) == 1, "no flip event in 10 s");
+	drmHandleEvent(fd, &context);
+}
+
+void kms_flip(const struct head *head, const struct buffer *buffer, const struct rect *clips,
+	      int num_clips)
+{
+	drmModeAtomicReq *req = drmModeAtomicAlloc();
+	struct drm_mode_rect damage[64];
+	uint32_t blob = 0;
+	int fd = head->fd, i, ret;
+
+	put_primary(req, head, buffer);
+	for (i = 0; i < num_clips; i++)
+		damage[i] = (struct drm_mode_rect){ clips[i].x, clips[i].y, clips[i].x + clips[i].w,
+						    clips[i].y + clips[i].h };
+	if (num_clips) {
+		check(!drmModeCreatePropertyBlob(fd, damage, num_clips * sizeof(*damage), &blob),
+		      "damage blob");
+		put(req, fd, head->primary, "FB_DAMAGE_CLIPS", blob);
+	}
+	ret = drmModeAtomicCommit(fd, req, DRM_MODE_ATOMIC_NONBLOCK | DRM_MODE_PAGE_FLIP_EVENT,
+				  NULL);
+	drmModeAtomicFree(req);
+	check(!ret, "flip on head %d: %s", head->index, strerror(-ret));
+	wait_event(fd);
+	if (blob)
+		drmModeDestroyPropertyBlob(fd, blob);
+}
+
+void kms_off(const struct head *head)
+{
+	drmModeAtomicReq *req = drmModeAtomicAlloc();
+	int ret;
+
+	put(req, head->fd, head->connector, "CRTC_ID", 0);
+	put(req, head->fd, head->crtc, "MODE_ID", 0);
+	put(req, head->fd, head->crtc, "ACTIVE", 0);
+	put(req, head->fd, head->primary, "FB_ID", 0);
+	put(req, head->fd, head->primary, "CRTC_ID", 0);
+	ret = drmModeAtomicCommit(head->fd, req, DRM_MODE_ATOMIC_ALLOW_MODESET, NULL);
+	drmModeAtomicFree(req);
+	check(!ret, "head %d off: %s", head->index, strerror(-ret));
+}

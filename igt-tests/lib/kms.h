@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Atomic mode setting with dumb buffers, as short as tests want it. */
+#ifndef KMS_H
+#define KMS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <xf86drm.h>
+#include <xf86drmMode.h>
+
+#include "image.h"
+
+/**
+ * struct head - a connector with its CRTC and planes
+ * @fd: the device
+ * @index: the head's number, here and on the host
+ * @connector: id
+ * @crtc: id
+ * @primary: id
+ * @cursor: id
+ * @mode: the mode last set
+ */
+struct head {
+	int fd;
+	int index;
+	uint32_t connector;
+	uint32_t crtc;
+	uint32_t primary;
+	uint32_t cursor;
+	drmModeModeInfo mode;
+};
+
+/**
+ * struct buffer - a dumb buffer and its framebuffer
+ * @fd: the device
+ * @handle: GEM handle
+ * @fb: framebuffer id
+ * @width: pixels
+ * @height: pixels
+ * @pitch: bytes
+ * @offset: bytes before the first pixel
+ * @size: bytes mapped
+ * @fourcc: pixel format
+ * @map: the bytes
+ */
+struct buffer {
+	int fd;
+	uint32_t handle;
+	uint32_t fb;
+	uint32_t width;
+	uint32_t height;
+	uint32_t pitch;
+	uint32_t offset;
+	uint64_t size;
+	uint32_t fourcc;
+	uint8_t *map;
+};
+
+/* The virtio GPU, as master and with every client capability; skips if there is none. */
+int kms_open(void);
+
+/* Path of the virtio GPU's primary node, or NULL. */
+const char *kms_path(void);
+
+/* A head by number; skips if it is not connected. */
+struct head kms_head(int fd, int index);
+
+/* The connector's current modes; to be freed with drmModeFreeConnector(). */
+drmModeConnector *kms_probe(const struct head *head);
+
+/* The preferred mode. */
+drmModeModeInfo kms_preferred(const struct head *head);
+
+/* A buffer, gone at the subtest's end. */
+struct buffer *kms_buffer(int fd, uint32_t width, uint32_t height, uint32_t fourcc);
+
+/* Another framebuffer over the same dumb buffer, starting at a pixel of it. */
+struct buffer *kms_window(struct buffer *buffer, uint32_t x, uint32_t y, uint32_t width,
+			  uint32_t height);
+
+/* Destroys a buffer before the subtest's end. */
+void kms_destroy(struct buffer *buffer);
+
+/* Writes a part of a picture into a buffer, in the buffer's format. */
+void kms_draw(struct buffer *buffer, const struct image *image, struct rect part);
+
+/* Sets a mode and shows a buffer. */
+void kms_set_mode(struct head *head, const drmModeModeInfo *mode, const struct buffer *buffer);
+
+/* Shows a buffer, or with clips only what changed in it; waits for the event. */
+void kms_flip(const struct head *head, const struct buffer *buffer, const struct rect *clips,
+	      int num_clips);
+
+/* Switches a head off. */
+void kms_off(const struct head *head);
+
+/* An object's property id; fails the subtest if there is none. */
+uint32_t kms_prop(int fd, uint32_t object, const char *name);
+
+#endif

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "port.h"
+
+#define PORTS		"/sys/class/virtio-ports"
+#define DRIVER		"/sys/bus/virtio/drivers/virtio_console"
+#define PATIENCE_MS	2000
+#define TRIES		30
+
+static void put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, text, strlen(text)) < 0)
+		fprintf(stderr, "%s: %s\n", path, strerror(errno));
+	close(fd);
+}
+
+/* The virtio device a port belongs to, by its name in sysfs. */
+static bool find_device(const char *port, char *device, size_t size)
+{
+	char path[PATH_MAX], target[PATH_MAX], name[64];
+	struct dirent *entry;
+	DIR *ports = opendir(PORTS);
+	bool found = false;
+
+	while (ports && !found && (entry = readdir(ports))) {
+		FILE *file;
+
+		snprintf(path, sizeof(path), PORTS "/%s/name", entry->d_name);
+		file = fopen(path, "r");
+		if (!file)
+			continue;
+		found = fscanf(file, "%63s", name) == 1 && !strcmp(name, port);
+		fclose(file);
+		snprintf(path, sizeof(path), PORTS "/%s/device", entry->d_name);
+		found = found && realpath(path, target);
+	}
+	if (ports)
+		closedir(ports);
+	if (found)
+		snprintf(device, size, "%s", basename(target));
+	return found;
+}
+
+/* After S3 the host's end of a port stays closed for good; a new driver instance opens it. */
+static void rebind(const char *port)
+{
+	char device[64];
+
+	if (!find_device(port, device, sizeof(device)))
+		return;
+	put(DRIVER "/unbind", device);
+	put(DRIVER "/bind", device);
+}
+
+static bool writable(int fd)
+{
+	struct pollfd poller = { .fd = fd, .events = POLLOUT };
+
+	return poll(&poller, 1, PATIENCE_MS) == 1 && poller.revents & POLLOUT;
+}
+
+int port_open(const char *name)
+{
+	char path[128];
+	int fd, tries;
+
+	snprintf(path, sizeof(path), "/dev/virtio-ports/%s", name);
+	for (tries = 0; tries < TRIES; tries++) {
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0) {
+			/* udev has yet to make the link anew. */
+			usleep(200000);
+			continue;
+		}
+		if (writable(fd))
+			return fd;
+		close(fd);
+		rebind(name);
+	}
+	return -1;
+}
+
+bool port_write(int fd, const void *data, size_t size)
+{
+	const char *at = data;
+
+	while (size) {
+		ssize_t sent = write(fd, at, size);
+
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent <= 0)
+			return false;
+		at += sent;
+		size -= sent;
+	}
+	return true;
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What is uploaded when only a part of a buffer changed. */
+#include <drm_fourcc.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/harness.h"
+#include "lib/judge.h"
+#include "lib/kms.h"
+
+/* One head, one buffer, and what it should look like. */
+static struct {
+	struct head head;
+	struct buffer *buffer;
+	struct image image;
+} s;
+
+static void start(void)
+{
+	int fd = kms_open();
+	drmModeModeInfo mode;
+
+	judge(NULL, 0, "watch 0");
+	s.head = kms_head(fd, 0);
+	mode = kms_preferred(&s.head);
+	s.image = image_new(mode.hdisplay, mode.vdisplay);
+	s.buffer = kms_buffer(fd, mode.hdisplay, mode.vdisplay, DRM_FORMAT_XRGB8888);
+	image_pattern(&s.image, 0, image_all(&s.image));
+	kms_draw(s.buffer, &s.image, image_all(&s.image));
+	kms_set_mode(&s.head, &mode, s.buffer);
+	judge_picture(0, &s.image);
+}
+
+static void damage(uint32_t seed, const struct rect *clips, int num_clips)
+{
+	int i;
+
+	for (i = 0; i < num_clips; i++) {
+		image_pattern(&s.image, seed + i, clips[i]);
+		kms_draw(s.buffer, &s.image, clips[i]);
+	}
+	kms_flip(&s.head, s.buffer, clips, num_clips);
+	judge_picture(0, &s.image);
+}
+
+static void one_clip(void)
+{
+	start();
+	damage(1, (struct rect[]){ { 100, 100, 64, 48 } }, 1);
+	damage(2, (struct rect[]){ { 101, 99, 1, 1 } }, 1);
+}
+
+static void many_clips(void)
+{
+	struct rect clips[40];
+	int i;
+
+	start();
+	for (i = 0; i < 40; i++)
+		clips[i] = (struct rect){ i % 8 * 90 + 5, i / 8 * 110 + 7, 16, 16 };
+	damage(100, clips, 40);
+	damage(200, clips, 3);
+}
+
+static void overlapping_clips(void)
+{
+	start();
+	damage(1, (struct rect[]){ { 50, 50, 100, 100 }, { 100, 100, 100, 100 },
+				   { 60, 60, 10, 10 }, { 149, 149, 200, 3 } }, 4);
+}
+
+static void edge_clips(void)
+{
+	uint32_t w, h;
+
+	start();
+	w = s.image.width;
+	h = s.image.height;
+	damage(1, (struct rect[]){ { 0, 0, 16, 16 }, { w - 16, 0, 16, 16 }, { 0, h - 16, 16, 16 },
+				   { w - 16, h - 16, 16, 16 } }, 4);
+	damage(9, (struct rect[]){ { 0, 0, w, 1 }, { 0, h - 1, w, 1 }, { 0, 0, 1, h },
+				   { w - 1, 0, 1, h } }, 4);
+}
+
+/* Undeclared changes may stay unseen, but must not make the declared ones wrong. */
+static void only_the_clip(void)
+{
+	struct rect clip = { 300, 200, 32, 32 }, other = { 500, 400, 32, 32 };
+	struct image before;
+
+	start();
+	before = image_new(s.image.width, s.image.height);
+	memcpy(before.pixels, s.image.pixels, s.image.width * s.image.height * 4);
+	image_pattern(&s.image, 1, other);
+	kms_draw(s.buffer, &s.image, other);
+	image_pattern(&before, 2, clip);
+	kms_draw(s.buffer, &before, clip);
+	kms_flip(&s.head, s.buffer, &clip, 1);
+	judge_picture(0, &before);
+}
+
+static void dirtyfb(void)
+{
+	drmModeClip clips[2] = { { 10, 10, 50, 50 }, { 700, 500, 740, 520 } };
+	struct rect rects[2] = { { 10, 10, 40, 40 }, { 700, 500, 40, 20 } };
+	int i;
+
+	start();
+	for (i = 0; i < 2; i++) {
+		image_pattern(&s.image, 20 + i, rects[i]);
+		kms_draw(s.buffer, &s.image, rects[i]);
+	}
+	check(!drmModeDirtyFB(s.head.fd, s.buffer->fb, clips, 2), "dirtyfb: %s", strerror(errno));
+	judge_picture(0, &s.image);
+}
+
+static void flip_with_clips(void)
+{
+	struct rect clip = { 30, 40, 16, 16 };
+	struct buffer *other;
+
+	start();
+	other = kms_buffer(s.head.fd, s.image.width, s.image.height, DRM_FORMAT_XRGB8888);
+	image_pattern(&s.image, 1, clip);
+	/* The other buffer has never been on the host: the clip alone would not do. */
+	kms_draw(other, &s.image, image_all(&s.image));
+	kms_flip(&s.head, other, &clip, 1);
+	judge_picture(0, &s.image);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct subtest subtests[] = {
+		{ "one-clip", "one rectangle", one_clip },
+		{ "many-clips", "forty rectangles, then three", many_clips },
+		{ "overlapping-clips", "rectangles over each other", overlapping_clips },
+		{ "edge-clips", "rectangles along the edges and in the corners", edge_clips },
+		{ "only-the-clip", "nothing but the declared damage is uploaded", only_the_clip },
+		{ "dirtyfb", "the legacy way to declare damage", dirtyfb },
+		{ "flip-with-clips", "clips on a buffer the host has never seen", flip_with_clips },
+		{ }
+	};
+
+	return harness_main(argc, argv, subtests);
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Suspend, hibernation and device resets under a picture: it must come back as it was. */
+#include <drm_fourcc.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/swap.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "lib/harness.h"
+#include "lib/judge.h"
+#include "lib/kms.h"
+
+/* An empty disk of qemu/machine.py. */
+#define SWAP "/dev/vdc"
+
+/* Returns 0 or an errno. */
+static int put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), error = 0;
+
+	if (fd < 0)
+		return errno;
+	if (write(fd, text, strlen(text)) < 0)
+		error = errno;
+	close(fd);
+	return error;
+}
+
+/* Shows a picture and a cursor, runs @disturb, and has everything judged again. */
+static void survive(void (*disturb)(void))
+{
+	int fd = kms_open();
+	struct head head = kms_head(fd, 0);
+	drmModeModeInfo mode = kms_preferred(&head);
+	struct image image = image_new(mode.hdisplay, mode.vdisplay), cursor = image_new(64, 64);
+	struct buffer *buffer = kms_buffer(fd, image.width, image.height, DRM_FORMAT_XRGB8888);
+	struct buffer *hidden = kms_buffer(fd, image.width, image.height, DRM_FORMAT_XRGB8888);
+	struct buffer *arrow = kms_buffer(fd, 64, 64, DRM_FORMAT_ARGB8888);
+
+	judge(NULL, 0, "watch 0");
+	image_pattern(&image, 1, image_all(&image));
+	kms_draw(hidden, &image, image_all(&image));
+	kms_set_mode(&head, &mode, hidden);
+	image_pattern(&image, 2, image_all(&image));
+	kms_draw(buffer, &image, image_all(&image));
+	kms_flip(&head, buffer, NULL, 0);
+	image_pattern(&cursor, 3, image_all(&cursor));
+	kms_draw(arrow, &cursor, image_all(&cursor));
+	check(!drmModeSetCursor2(fd, head.crtc, arrow->handle, 64, 64, 3, 4), "cursor: %s",
+	      strerror(errno));
+	check(!drmModeMoveCursor(fd, head.crtc, 55, 66), "move: %s", strerror(errno));
+	judge_picture(0, &image);
+	judge_cursor(0, &cursor, 3, 4);
+
+	disturb();
+
+	judge_picture(0, &image);
+	judge_cursor(0, &cursor, 3, 4);
+	judge(NULL, 0, "cursor-at 0 55 66");
+
+	/* Also a buffer that was not on screen meanwhile. */
+	image_pattern(&image, 1, image_all(&image));
+	kms_flip(&head, hidden, NULL, 0);
+	judge_picture(0, &image);
+}
+
+static void suspend(void)
+{
+	int error;
+
+	judge(NULL, 0, "wakeup 6");
+	error = put("/sys/power/mem_sleep", "deep");
+	if (error)
+		skip("no S3 here: %s", strerror(error));
+	error = put("/sys/power/state", "mem");
+	check(!error, "suspend: %s", strerror(error));
+}
+
+static void suspend_thrice(void)
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		suspend();
+}
+
+static void swap_off(void *data)
+{
+	(void)data;
+	swapoff(SWAP);
+}
+
+/* Writes the image and reads it back at once; the driver sees freeze, power-off and restore. */
+static void hibernate(void)
+{
+	struct stat disk;
+	char number[32];
+	int error;
+
+	if (stat(SWAP, &disk))
+		skip("no disk to swap to");
+	check(!system("mkswap -q " SWAP), "mkswap");
+	check(!swapon(SWAP, 0), "swapon: %s", strerror(errno));
+	at_end(swap_off, NULL);
+	snprintf(number, sizeof(number), "%u:%u", major(disk.st_rdev), minor(disk.st_rdev));
+	put("/sys/power/resume", number);
+	check(!put("/sys/power/image_size", "0"), "image size");
+	error = put("/sys/power/disk", "test_resume");
+	if (error)
+		skip("no hibernation here: %s", strerror(error));
+	error = put("/sys/power/state", "disk");
+	check(!error, "hibernate: %s", strerror(error));
+}
+
+/* The PCI device's folder in sysfs. */
+static const char *pci_device(void)
+{
+	static char path[PATH_MAX];
+	char link[64];
+
+	snprintf(link, sizeof(link), "/sys/class/drm/%s/device", basename((char *)kms_path()));
+	check(realpath(link, path), "%s: %s", link, strerror(errno));
+	return path;
+}
+
+static void reset(void)
+{
+	char path[PATH_MAX + 8];
+	int error;
+
+	snprintf(path, sizeof(path), "%s/reset", pci_device());
+	error = put(path, "1");
+	if (error == ENOENT)
+		skip("the device cannot be reset");
+	check(!error, "reset: %s", strerror(error));
+}
+
+static void test_suspend(void)
+{
+	survive(suspend);
+}
+
+static void test_suspend_thrice(void)
+{
+	survive(suspend_thrice);
+}
+
+static void test_hibernate(void)
+{
+	survive(hibernate);
+}
+
+static void test_reset(void)
+{
+	survive(reset);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct subtest subtests[] = {
+		{ "suspend", "S3 and back", test_suspend },
+		{ "suspend-thrice", "S3 and back, three times", test_suspend_thrice },
+		{ "hibernate", "hibernation and back", test_hibernate },
+		{ "reset", "a function-level reset of the PCI device", test_reset },
+		{ }
+	};
+
+	return harness_main(argc, argv, subtests);
+}
