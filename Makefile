@@ -1,5 +1,71 @@
 # SPDX-License-Identifier: GPL-2.0
+# virtgpu: see `make help` and README.md.
+
+# The kernel build tree that `make` builds the modules against.
 KDIR ?= /lib/modules/$(shell uname -r)/build
+# Whose driver the guest runs: c or stock.
+DRIVER ?= c
+export DRIVER KVER
+
+.DEFAULT_GOAL := modules
+
+help:
+	@echo "make                 build the modules alone, against KDIR=$(KDIR)"
+	@echo "make run             a desktop in a guest, on screen or as out/desktop.png"
+	@echo "make check           build, boot, test; one table"
+	@echo "make check-full      the same with every generic IGT test, suspend included"
+	@echo "make compare         check-full on the stock driver and on ours, side by side"
+	@echo "make test NAME=...   one IGT or own subtest, e.g. NAME=igt@kms_addfb_basic@basic"
+	@echo "make shell CMD=...   run a command in the guest"
+	@echo "make lint            checkpatch, sparse, shellcheck"
+	@echo "make setup           prepare the guest only; make update looks for a newer kernel"
+	@echo "make clean           remove what was built here; make distclean the cache, too"
+	@echo
+	@echo "DRIVER=c|stock       whose driver (default c)"
+	@echo "KVER=7.2             which kernel of the distribution (default: newest)"
+	@echo "VIRTGPU_CACHE=DIR    where builds and images are kept (~/.cache/virtgpu)"
+	@echo "VIRTGPU_ACCEL=tcg    do without KVM"
 
 modules:
-	$(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(MO),MO=$(MO)) CC=gcc-14 modules
+	@test -e $(KDIR)/Makefile || { echo "error: $(KDIR) is no kernel build tree: install the" \
+		"kernel's headers or give KDIR=" >&2; exit 1; }
+	$(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(MO),MO=$(MO)) modules
+
+bootstrap:
+	@sh qemu/bootstrap.sh
+
+setup: bootstrap
+	@python3 qemu/setup.py
+
+update: bootstrap
+	@VIRTGPU_UPDATE=1 python3 qemu/setup.py
+
+run: bootstrap
+	@python3 qemu/run.py
+
+check: bootstrap
+	@python3 qemu/check.py check
+
+check-full: bootstrap
+	@python3 qemu/check.py full
+
+compare: bootstrap
+	@python3 qemu/check.py full --driver stock || true
+	@python3 qemu/check.py full --driver c
+
+test: bootstrap
+	@python3 qemu/one.py $(NAME)
+
+shell: bootstrap
+	@python3 qemu/vm.py -- sh -c '$(CMD)'
+
+lint: bootstrap
+	@python3 qemu/lint.py
+
+clean:
+	rm -rf out
+
+distclean: clean
+	rm -rf "$${VIRTGPU_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/virtgpu}"
+
+.PHONY: help modules bootstrap setup update run check check-full compare test shell lint clean distclean

@@ -119,7 +119,7 @@ static int virtgpu_ioctl_transfer_to_host(struct drm_device *dev, void *data,
 	struct drm_virtgpu_3d_transfer_to_host *args = data;
 	struct virtgpu_resource *res;
 	struct drm_gem_object *gem;
-	u64 last;
+	struct drm_rect rect;
 	int ret = 0;
 
 	gem = drm_gem_object_lookup(file, args->bo_handle);
@@ -132,19 +132,13 @@ static int virtgpu_ioctl_transfer_to_host(struct drm_device *dev, void *data,
 		goto out;
 	}
 
-	if (!virtgpu_box_fits(&args->box, res)) {
+	/* The host itself stops where the backing ends. */
+	if (args->offset >= gem->size || !virtgpu_box_fits(&args->box, res)) {
 		ret = -EINVAL;
 		goto out;
 	}
 
-	last = args->offset + ((u64)(args->box.h - 1) * res->width + args->box.w) * 4;
-	if (last > gem->size) {
-		ret = -EINVAL;
-		goto out;
-	}
-
-	struct drm_rect rect = DRM_RECT_INIT(args->box.x, args->box.y, args->box.w, args->box.h);
-
+	drm_rect_init(&rect, args->box.x, args->box.y, args->box.w, args->box.h);
 	virtgpu_queue_submit(&vg->ctrl, virtgpu_cmd_transfer(vg, res->id, &rect, args->offset));
 	virtgpu_queue_kick(&vg->ctrl);
 out:

@@ -51,7 +51,9 @@ def tests(found) -> Path:
     folder = out(found["version"]) / "tests"
     folder.mkdir(exist_ok=True)
     with step("tests"):
-        _make(found, ["-C", TOP / "igt-tests", f"O={folder}"], folder)
+        base, _, _ = found["version"].partition("-amd64")
+        uapi = f"/usr/src/linux-headers-{base}-common/include/uapi/drm"
+        _make(found, ["-C", TOP / "igt-tests", f"O={folder}", f"KERNEL_UAPI={uapi}"], folder)
     return folder
 
 

@@ -28,7 +28,6 @@ def _fill(folder: Path, job: str, options: Options, modules, tests, files) -> No
     for sub in ("in", "results"):
         shutil.rmtree(folder / sub, ignore_errors=True)
         (folder / sub).mkdir(parents=True)
-    (folder / "status").unlink(missing_ok=True)
     for name, data in files.items():
         (folder / "in" / name).write_text(data)
     (folder / "in/job").write_text(job)
@@ -112,8 +111,7 @@ class Guest:
                 trouble = f"the guest was still busy after {limit:.0f} s"
                 break
             time.sleep(0.5)
-        status = self.folder / "status"
-        code = int(status.read_text()) if status.exists() else None
+        code = self.judge.status
         trouble = trouble or self.log.bad()
         if code is None and not trouble:
             trouble = f"the guest stopped without finishing its job, see {self.log.path}"

@@ -9,6 +9,8 @@ behind it where it says so, and get a line back that begins with "ok" or says wh
     cursor-off HEAD                 is there no cursor?
     cursor-at HEAD X Y              was the cursor last put there?
     resize HEAD WIDTH HEIGHT        drag the head's window to this size
+    file NAME SIZE                  + bytes: keep as results/NAME
+    status NUMBER                   the job's exit status
     keep HEAD NAME MIN_COLOURS      keep the picture as NAME.png; is it more than a blank?
 """
 import re
@@ -31,6 +33,7 @@ class Judge:
         self._viewers = {}
         self._failures = 0
         self.judged = 0
+        self.status = None
 
     def viewer(self, head: int) -> Vnc:
         if head not in self._viewers:
@@ -146,6 +149,16 @@ class Judge:
         if colours < int(min_colours):
             return f"only {colours} colours on head {head}, see {name}.png"
         return None
+
+    def _do_file(self, read, name, size):
+        data = read(int(size))
+        if not re.fullmatch(r"[\w.-]+", name):
+            return f"{name} is no file name"
+        (self._folder / "results" / name).write_bytes(data)
+        return None
+
+    def _do_status(self, _read, number):
+        self.status = int(number)
 
     def _do_plug(self, _read, what):
         self._machine.plug(what == "in")

@@ -73,7 +73,7 @@ class Machine:
             "-drive", f"file={found['kernel']}/modules.ext4,if=virtio,format=raw,readonly=on",
             # Room to swap and to hibernate.
             "-drive", f"file={self._swap()},if=virtio,format=raw,cache=unsafe",
-            "-virtfs", f"local,path={self.folder},mount_tag=host,security_model=none",
+            "-virtfs", f"local,path={self.folder}/in,mount_tag=host,security_model=none,readonly=on",
             "-device", "virtio-serial-pci,id=out", "-device", "virtio-serial-pci,id=judge",
             "-chardev", f"socket,id=out-end,path={self.run}/out,server=on,wait=off",
             "-device", "virtserialport,bus=out.0,chardev=out-end,name=virtgpu.out",

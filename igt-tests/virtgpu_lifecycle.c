@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Coming and going: unbind, unplug and unload, with files, maps and buffers still open. */
+#include <drm_fourcc.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lib/harness.h"
+#include "lib/judge.h"
+#include "lib/kms.h"
+
+#define RELOADS		100
+/* Slack for what the kernel caches on its own; a leaked framebuffer is 3 MiB a turn. */
+#define LEAK_LIMIT_KIB	(16 * 1024)
+
+static void put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	check(fd >= 0, "%s: %s", path, strerror(errno));
+	check(write(fd, text, strlen(text)) >= 0, "%s to %s: %s", text, path, strerror(errno));
+	close(fd);
+}
+
+static void run(const char *command)
+{
+	check(!system(command), "`%s` failed", command);
+}
+
+/* Waits until the device is there, or is gone. */
+static void wait_for_device(bool there)
+{
+	double deadline = now() + 20;
+
+	while (now() < deadline) {
+		if (!!kms_path() == there)
+			return;
+		usleep(50000);
+	}
+	fail("the device is %s after 20 s", there ? "not there" : "still there");
+}
+
+static long available_kib(void)
+{
+	FILE *info;
+	char line[128];
+	long kib = -1;
+
+	run("sync; echo 3 >/proc/sys/vm/drop_caches");
+	info = fopen("/proc/meminfo", "r");
+	while (kib < 0 && info && fgets(line, sizeof(line), info))
+		sscanf(line, "MemAvailable: %ld kB", &kib);
+	check(info, "no /proc/meminfo");
+	fclose(info);
+	return kib;
+}
+
+/* A picture on screen by a new master, judged. */
+static void show_picture(uint32_t seed)
+{
+	int fd = kms_open();
+	struct head head = kms_head(fd, 0);
+	drmModeModeInfo mode = kms_preferred(&head);
+	struct image image = image_new(mode.hdisplay, mode.vdisplay);
+	struct buffer *buffer = kms_buffer(fd, image.width, image.height, DRM_FORMAT_XRGB8888);
+
+	image_pattern(&image, seed, image_all(&image));
+	kms_draw(buffer, &image, image_all(&image));
+	kms_set_mode(&head, &mode, buffer);
+	judge_picture(0, &image);
+}
+
+/* The module and how it was loaded, as qemu/guest/init told us. */
+static const char *module_name(void)
+{
+	const char *driver = getenv("VIRTGPU_DRIVER");
+
+	if (!driver)
+		skip("VIRTGPU_DRIVER is not set: not in a guest of qemu/vm.py?");
+	return !strcmp(driver, "stock") ? "virtio_gpu" : "virtgpu";
+}
+
+static void load(void)
+{
+	char command[128];
+
+	if (!strcmp(module_name(), "virtio_gpu"))
+		run("modprobe virtio_gpu");
+	else {
+		snprintf(command, sizeof(command), "insmod /host/%s", getenv("VIRTGPU_MODULE"));
+		run(command);
+	}
+	wait_for_device(true);
+}
+
+static void unload(void)
+{
+	char command[128];
+
+	/* The console holds the framebuffer device. */
+	run("for c in /sys/class/vtconsole/*; do "
+	    "grep -q frame $c/name && echo 0 >$c/bind; done; true");
+	snprintf(command, sizeof(command), "rmmod %s", module_name());
+	run(command);
+	wait_for_device(false);
+}
+
+static void reload(void)
+{
+	long before = 0, after;
+	int i;
+
+	module_name();
+	for (i = 0; i < RELOADS; i++) {
+		/* What is only set up once is set up by now. */
+		if (i == 10)
+			before = available_kib();
+		unload();
+		load();
+	}
+	after = available_kib();
+	printf("%ld KiB available after 10 turns, %ld after %d\n", before, after, RELOADS);
+	check(before - after < LEAK_LIMIT_KIB, "%ld KiB are gone", before - after);
+	show_picture(1);
+}
+
+/* Unbinds the virtio device and gives its name, to bind it again. */
+static void driver_path(char *path, size_t size, const char *file)
+{
+	snprintf(path, size, "/sys/bus/virtio/drivers/%s/%s", module_name(), file);
+}
+
+static void device_name(char *name, size_t size)
+{
+	char link[128], target[PATH_MAX], command[PATH_MAX + 64];
+	FILE *list;
+
+	snprintf(link, sizeof(link), "/sys/class/drm/%s/device", basename((char *)kms_path()));
+	check(realpath(link, target), "%s: %s", link, strerror(errno));
+	snprintf(command, sizeof(command), "cd %s && ls -d virtio*", target);
+	list = popen(command, "r");
+	check(list && fgets(name, size, list), "no virtio device in %s", target);
+	pclose(list);
+	strtok(name, "\n");
+}
+
+/* Everything an application may still hold when its device goes. */
+static void with_files_open(void (*gone)(void), void (*back)(void))
+{
+	int fd = kms_open();
+	struct head head = kms_head(fd, 0);
+	drmModeModeInfo mode = kms_preferred(&head);
+	struct image image = image_new(mode.hdisplay, mode.vdisplay);
+	struct buffer *buffer = kms_buffer(fd, image.width, image.height, DRM_FORMAT_XRGB8888);
+	struct drm_mode_create_dumb create = { .width = 64, .height = 64, .bpp = 32 };
+	int dmabuf;
+
+	image_pattern(&image, 1, image_all(&image));
+	kms_draw(buffer, &image, image_all(&image));
+	kms_set_mode(&head, &mode, buffer);
+	judge_picture(0, &image);
+	check(!drmPrimeHandleToFD(fd, buffer->handle, DRM_CLOEXEC | DRM_RDWR, &dmabuf), "export");
+
+	gone();
+
+	/* Memory stays; the device answers, with an error. */
+	memset(buffer->map, 0x55, buffer->size);
+	check(drmIoctl(fd, DRM_IOCTL_MODE_CREATE_DUMB, &create) && errno == ENODEV,
+	      "a device that is gone creates buffers");
+	drmModeRmFB(fd, buffer->fb);
+	munmap(buffer->map, buffer->size);
+	buffer->map = NULL;
+	buffer->fb = 0;
+	close(dmabuf);
+
+	back();
+	show_picture(2);
+}
+
+static char virtio_name[64];
+
+static void unbind(void)
+{
+	char path[128];
+
+	device_name(virtio_name, sizeof(virtio_name));
+	driver_path(path, sizeof(path), "unbind");
+	put(path, virtio_name);
+}
+
+static void bind(void)
+{
+	char path[128];
+
+	driver_path(path, sizeof(path), "bind");
+	put(path, virtio_name);
+	wait_for_device(true);
+}
+
+static void rebind(void)
+{
+	with_files_open(unbind, bind);
+}
+
+static void plug_out(void)
+{
+	double deadline = now() + 20;
+
+	judge(NULL, 0, "plug out");
+	while (kms_path() && now() < deadline)
+		usleep(50000);
+}
+
+static void plug_in(void)
+{
+	judge(NULL, 0, "plug in");
+	wait_for_device(true);
+}
+
+static void hotunplug(void)
+{
+	with_files_open(plug_out, plug_in);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct subtest subtests[] = {
+		{ "rebind", "unbind and bind with files open", rebind },
+		{ "hotunplug", "the host takes the device out and puts it back", hotunplug },
+		{ "reload", "the module unloaded and loaded 100 times", reload },
+		{ }
+	};
+
+	return harness_main(argc, argv, subtests);
+}

@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Runs the tests in guests, holds the results against what is expected, prints one table.
+
+    check.py [check|full] [--driver c|stock] [--only igt|own|panic]
+"""
+import argparse
+import json
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import build
+import guest
+import report
+import setup
+from machine import Options
+from report import Failure, say
+
+TOP = setup.HERE.parent
+TESTS = TOP / "igt-tests"
+OUT = TOP / "out"
+
+# Our programs, those that disturb the guest most at the end.
+OWN = ("virtgpu_display", "virtgpu_damage", "virtgpu_cursor", "virtgpu_host", "virtgpu_prime",
+       "virtgpu_ioctl", "virtgpu_clients", "virtgpu_lifecycle", "virtgpu_power")
+
+IGT_ROOT = "/usr/libexec/igt-gpu-tools"
+RUNNER = """
+igt_runner -s -o --per-test-timeout={timeout} --disk-usage-limit=0 --test-list {list} \
+    {root} /var/tmp/results 2>&1
+igt_results /var/tmp/results >/dev/null 2>&1
+cp {list} /host/results/list.txt
+cp /var/tmp/results/results.json /host/results/
+cat /sys/kernel/debug/dri/0/virtgpu-* 2>/dev/null >/host/results/debugfs.txt
+true
+"""
+
+GOOD, SKIPPED = ("pass",), ("skip", "notrun")
+
+
+class Progress:
+    """One line of progress for people: what runs, how far it is."""
+
+    def __init__(self, what: str):
+        self._what, self._last, self._rest = what, 0.0, b""
+        self._pattern = re.compile(rb"\[(\d+)/(\d+)\] (\w+)(?: \(([^)]*)\))?")
+
+    def __call__(self, data: bytes) -> None:
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        for line in lines:
+            match = self._pattern.search(line)
+            if match and time.monotonic() - self._last > 10:
+                self._last = time.monotonic()
+                number, total, name, sub = (part.decode() for part in match.groups(b""))
+                say(f"    {self._what} {number}/{total}: {name} {sub}")
+
+
+def read_list(name: str) -> list:
+    lines = (TESTS / "lists" / name).read_text().splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def read_expectations(driver: str, kind: str) -> list:
+    """A file of drm-ci's format: what to expect to fail, or patterns of what not to run."""
+    path = TESTS / "expectations" / f"{driver}-{kind}.txt"
+    if not path.exists():
+        return []
+    reason, found = "", []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        line = line.strip()
+        if line.startswith("#"):
+            reason = line
+        elif not line:
+            reason = ""
+        elif not reason:
+            raise Failure(f"{path}:{number}: no reason given above this line")
+        else:
+            found.append(line.removesuffix(",Fail"))
+    return found
+
+
+def parse_results(folder: Path) -> dict:
+    """Results by name; what was to be run and is not in them was lost."""
+    results = {}
+    data, wanted = folder / "results/results.json", folder / "results/list.txt"
+    if data.exists():
+        for name, result in json.loads(data.read_text())["tests"].items():
+            results[name.removeprefix("igt@")] = result["result"]
+    if wanted.exists():
+        for line in wanted.read_text().splitlines():
+            name = line.removeprefix("igt@")
+            if not any(found == name or found.startswith(name + "@") for found in results):
+                results[name] = "lost"
+    return results
+
+
+class Run:
+    """One driver's results, suite by suite."""
+
+    def __init__(self, driver: str, found):
+        self.driver = driver
+        self.found = found
+        self.tests = build.tests(found)
+        self.modules = build.modules(found) if driver in build.MODULES else None
+        self.results = {}
+        self.trouble = []
+        self.seconds = {}
+
+    def _guest(self, name: str, job: str, options: Options, limit: float, files=None):
+        folder = OUT / f"{name}-{self.driver}"
+        say(f"==> {name} on {self.driver}")
+        result = guest.run(self.found, options, job, folder, limit, modules=self.modules,
+                           tests=self.tests, files=files, sink=Progress(name))
+        self.seconds[name] = result.seconds
+        text = guest.describe(result, folder / "serial.log")
+        say(f"    {name}: {result.seconds:.0f} s, {result.judged} pictures judged")
+        return folder, text
+
+    def _take(self, name: str, folder: Path, text: str) -> None:
+        results = parse_results(folder)
+        if not results:
+            results = {f"{name}@run": "crash"}
+        self.results.update(results)
+        if text:
+            self.trouble.append(f"{name}: {text}")
+
+    def igt(self, names: list, limit: float) -> None:
+        skips = [re.compile(pattern) for pattern in read_expectations(self.driver, "skips")]
+        names = [name for name in names if not any(skip.match(name) for skip in skips)]
+        text = "".join(f"igt@{name}\n" for name in names)
+        job = "modprobe vgem\n" + RUNNER.format(timeout=120, list="/host/list.txt", root=IGT_ROOT)
+        options = Options(driver=self.driver)
+        self._take("igt", *self._guest("igt", job, options, limit, {"list.txt": text}))
+
+    def own(self) -> None:
+        job = ("modprobe vgem\ncd /host/tests\nfor test in " + " ".join(OWN) + "; do\n"
+               "./$test --list-subtests | sed \"s/^/igt@$test@/\"\ndone >/tmp/list.txt\n"
+               + RUNNER.format(timeout=200, list="/tmp/list.txt", root="/host/tests"))
+        options = Options(driver=self.driver, connected=2)
+        self._take("own", *self._guest("own", job, options, 900))
+
+    def panic(self) -> None:
+        """A real panic, under a test pattern: the screen must turn into the panic screen."""
+        name = "virtgpu_panic@panic-screen"
+        folder = OUT / f"panic-{self.driver}"
+        job = ("virtgpu_clients --run-subtest modetest\n"
+               "modetest -M virtio_gpu -s \"$(modetest -M virtio_gpu -c | "
+               "awk '$3 == \"connected\" { print $1; exit }')\":1024x768 >/dev/null &\n"
+               "sleep 3\necho 1 >/proc/sys/kernel/sysrq\necho c >/proc/sysrq-trigger\n")
+        options = Options(driver=self.driver, append="panic=0 drm.panic_screen=user")
+        say(f"==> panic on {self.driver}")
+        with guest.Guest(self.found, options, job, folder, modules=self.modules,
+                         tests=self.tests) as vm:
+            deadline = time.monotonic() + 90
+            while "Kernel panic" not in vm.log.fatal():
+                if time.monotonic() > deadline or vm.machine.process.poll() is not None:
+                    self.results[name] = "fail"
+                    self.trouble.append("panic: the guest did not panic")
+                    return
+                time.sleep(0.5)
+            time.sleep(3)
+            picture = vm.judge.screendump(0)
+            picture.write_png(folder / "panic.png")
+        self.results[name] = "pass" if is_panic_screen(picture) else "fail"
+
+
+def is_panic_screen(picture) -> bool:
+    """The kernel's panic screen is text in one colour on another; the pattern has many."""
+    if picture.colours(3) != 2:
+        return False
+    pixels = len(picture.rgb) // 3
+    first = picture.rgb[:3]
+    background = sum(picture.rgb[at:at + 3] == first for at in range(0, len(picture.rgb), 3))
+    return 0.6 < background / pixels < 0.995
+
+
+def verdicts(results: dict, expected: list) -> dict:
+    """pass, skip, known (an expected failure), better (expected to fail, passes) or FAIL."""
+    judged = {}
+    for name, result in results.items():
+        known = any(name == entry or name.startswith(entry + "@") for entry in expected)
+        if result in GOOD:
+            judged[name] = "better" if known else "pass"
+        elif result in SKIPPED:
+            judged[name] = "skip"
+        else:
+            judged[name] = "known" if known else "FAIL"
+    return judged
+
+
+def table(judged: dict) -> str:
+    """A row per program."""
+    kinds = ("pass", "known", "FAIL", "skip")
+    rows = {}
+    for name, verdict in judged.items():
+        row = rows.setdefault(name.split("@")[0], dict.fromkeys(kinds, 0))
+        row["pass" if verdict == "better" else verdict] += 1
+    lines = [f"{'':<28}{'pass':>6}{'known':>7}{'FAIL':>6}{'skip':>6}"]
+    for name, row in sorted(rows.items()):
+        cells = "".join(f"{row[kind] or '.':>{width}}" for kind, width in
+                        zip(kinds, (6, 7, 6, 6)))
+        lines.append(f"{name:<28}{cells}")
+    return "\n".join(lines)
+
+
+def side_by_side(scope: str) -> str:
+    """The last results of every driver in one table, and where they differ."""
+    found = {}
+    for driver in ("stock", "c"):
+        path = OUT / f"results-{scope}-{driver}.json"
+        if path.exists():
+            found[driver] = json.loads(path.read_text())["results"]
+    if len(found) < 2:
+        return ""
+    drivers = list(found)
+    lines = [f"{'':<12}" + "".join(f"{driver:>8}" for driver in drivers)]
+    kinds = sorted({result for results in found.values() for result in results.values()})
+    for kind in kinds:
+        counts = [sum(result == kind for result in found[driver].values()) for driver in drivers]
+        lines.append(f"{kind:<12}" + "".join(f"{count:>8}" for count in counts))
+    names = sorted({name for results in found.values() for name in results})
+    lines += ["", "Where they differ:"]
+    for name in names:
+        both = [found[driver].get(name, "-") for driver in drivers]
+        if len(set(both)) > 1:
+            lines.append(f"  {name:<72}" + "".join(f"{result:>12}" for result in both))
+    return "\n".join(lines)
+
+
+def main() -> int:
+    args = argparse.ArgumentParser(description=__doc__,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+    args.add_argument("scope", nargs="?", default="check", choices=["check", "full"])
+    args.add_argument("--driver", default=os.environ.get("DRIVER") or "c",
+                      choices=["c", "stock"])
+    args.add_argument("--only", choices=["igt", "own", "panic"])
+    args = args.parse_args()
+
+    found = setup.prepare(os.environ.get("KVER", ""))
+    OUT.mkdir(exist_ok=True)
+    run = Run(args.driver, found)
+    if args.only in (None, "own"):
+        run.own()
+    if args.only in (None, "panic"):
+        run.panic()
+    if args.only in (None, "igt"):
+        run.igt(read_list(f"{args.scope}.list"), 4 * 3600 if args.scope == "full" else 1200)
+
+    saved = OUT / f"results-{args.scope}-{args.driver}.json"
+    if not args.only:
+        saved.write_text(json.dumps({"kernel": found["version"], "seconds": run.seconds,
+                                     "results": run.results}, indent=1))
+    judged = verdicts(run.results, read_expectations(args.driver, "fails"))
+    print(table(judged))
+    comparison = "" if args.only else side_by_side(args.scope)
+    if comparison:
+        print("\n" + comparison)
+
+    for name, verdict in sorted(judged.items()):
+        if verdict == "better":
+            print(f"better than expected: {name} (remove it from "
+                  f"igt-tests/expectations/{args.driver}-fails.txt)")
+    for text in run.trouble:
+        print(f"trouble: {text}")
+    failed = sorted(name for name, verdict in judged.items() if verdict == "FAIL")
+    for name in failed:
+        print(f"FAILED: {name} ({run.results[name]})")
+    if failed:
+        print(f"Logs and pictures are in {OUT}; one test alone: "
+              f"make test NAME=igt@{failed[0]}")
+
+    count = list(judged.values()).count
+    if count("known"):
+        print(f"{count('known')} failures are expected, each with its reason in "
+              f"igt-tests/expectations/{args.driver}-fails.txt; they count as skipped")
+    bad = count("FAIL") + len(run.trouble)
+    print(f"{count('pass') + count('better')} passed, {bad} failed, "
+          f"{count('skip') + count('known')} skipped")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(line_buffering=True)
+    report.main(main)
