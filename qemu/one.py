@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Runs one test, IGT's or ours, in a guest and shows all it says: one.py igt@PROGRAM@SUBTEST"""
+import os
+import sys
+
+import build
+import check
+import guest
+import report
+import setup
+from machine import Options
+from report import Failure
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        raise Failure("give a test: make test NAME=igt@kms_addfb_basic@basic")
+    program, _, subtest = sys.argv[1].removeprefix("igt@").partition("@")
+    subtest = subtest.split("@")[0]
+    driver = os.environ.get("DRIVER") or "c"
+    found = setup.prepare(os.environ.get("KVER", ""))
+    folder = check.OUT / "test"
+    root = "/host/tests" if program in check.OWN else check.IGT_ROOT
+    job = (f"modprobe vgem\n{root}/{program} " + (f"--run-subtest {subtest} " if subtest else "")
+           + "2>&1\nstatus=$?\ndmesg | tail -n 30\n(exit $status)\n")
+    options = Options(driver=driver, connected=2 if program in check.OWN else 1)
+
+    def sink(data: bytes) -> None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+    result = guest.run(found, options, job, folder, 600, tests=build.tests(found), sink=sink,
+                       modules=build.modules(found) if driver in build.MODULES else None)
+    text = guest.describe(result, folder / "serial.log")
+    if text:
+        report.say(text)
+    return 1 if result.trouble else result.status
+
+
+if __name__ == "__main__":
+    report.main(main)

@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""A desktop in a guest on the chosen driver: in a window, or as a picture without a display."""
+import os
+import shutil
+import sys
+import time
+
+import build
+import guest
+import report
+import setup
+from machine import Options
+from report import Failure, say
+
+OUT = setup.HERE.parent / "out"
+
+
+def main() -> int:
+    driver = os.environ.get("DRIVER") or "c"
+    if driver not in ("c", "stock"):
+        raise Failure(f"DRIVER={driver}: it is c or stock")
+    start = time.monotonic()
+    window = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    found = setup.prepare(os.environ.get("KVER", ""))
+    tests = build.tests(found)
+    modules = build.modules(found) if driver in build.MODULES else None
+    job = (f"VIRTGPU_DESKTOP={'window' if window else 'picture'}\n"
+           + (setup.HERE / "guest/desktop").read_text())
+    folder = OUT / f"run-{driver}"
+    options = Options(driver=driver, window="gtk" if window else "none",
+                      heads=2 if window else 1, size=(1280, 800))
+    say(f"==> starting the guest ({driver} driver); "
+        + ("close its window to end it" if window else "no display here, so for a picture"))
+    result = guest.run(found, options, job, folder, 24 * 3600 if window else 300,
+                       modules=modules, tests=tests, sink=lambda data: say(data.decode().rstrip()))
+    if window and not result.trouble.startswith(("BUG", "Oops", "Kernel")) \
+            and result.status is None:
+        return 0
+    guest.require(result, folder / "serial.log")
+    picture = OUT / "desktop.png"
+    if not window:
+        shutil.copy(folder / "desktop.png", picture)
+        say(f"the desktop, as the host shows it, {time.monotonic() - start:.0f} s after the start:")
+        print(picture)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(line_buffering=True)
+    report.main(main)
