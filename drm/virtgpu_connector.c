@@ -18,7 +18,7 @@
 #define VIRTGPU_DEFAULT_HEIGHT	768
 #define VIRTGPU_DEFAULT_REFRESH	60
 
-/* Blanking of a mode of our own, in pixels and lines: no monitor needs any, a timing must have some. */
+/* Pixels and lines around a mode of our own: no window needs any, a timing must have some. */
 #define VIRTGPU_BLANKING	32
 
 static enum drm_connector_status virtgpu_connector_detect(struct drm_connector *connector,

@@ -52,6 +52,23 @@ static void virtgpu_cursor_send(struct virtgpu_output *output)
 	cursor->image_due = false;
 }
 
+/**
+ * virtgpu_cursor_hide - have the host show no cursor
+ * @output: the head
+ */
+void virtgpu_cursor_hide(struct virtgpu_output *output)
+{
+	struct virtgpu_cursor *cursor = &output->cursor;
+
+	mutex_lock(&cursor->lock);
+	if (cursor->wire.resource_id) {
+		cursor->wire.resource_id = 0;
+		cursor->image_due = true;
+		virtgpu_cursor_send(output);
+	}
+	mutex_unlock(&cursor->lock);
+}
+
 static void virtgpu_cursor_uploaded(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
 	struct virtgpu_output *output = cmd->data;

@@ -5,6 +5,8 @@
 #include <linux/mutex.h>
 #include <linux/virtio_gpu.h>
 
+struct virtgpu_output;
+
 /* The protocol's cursor is 64 x 64. */
 #define VIRTGPU_CURSOR_SIZE 64
 
@@ -24,5 +26,6 @@ struct virtgpu_cursor {
 
 void virtgpu_cursor_init(struct virtgpu_cursor *cursor);
 void virtgpu_cursor_forget(struct virtgpu_cursor *cursor);
+void virtgpu_cursor_hide(struct virtgpu_output *output);
 
 #endif

@@ -220,10 +220,10 @@ static void virtgpu_remove(struct virtio_device *vdev)
 	struct virtgpu_device *vg = vdev->priv;
 
 	drm_dev_unplug(&vg->drm);
-	cancel_work_sync(&vg->reset_work);
+	disable_work_sync(&vg->hotplug_work);
+	disable_work_sync(&vg->reset_work);
 	if (vg->num_scanouts)
 		drm_atomic_helper_shutdown(&vg->drm);
-	cancel_work_sync(&vg->hotplug_work);
 	virtgpu_queues_stop(vg);
 }
 

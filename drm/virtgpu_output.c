@@ -117,9 +117,11 @@ static enum drm_mode_status virtgpu_crtc_mode_valid(struct drm_crtc *crtc,
 static void virtgpu_crtc_atomic_disable(struct drm_crtc *crtc, struct drm_atomic_commit *state)
 {
 	struct drm_crtc_state *new = drm_atomic_get_new_crtc_state(state, crtc);
+	struct virtgpu_output *output = crtc_to_virtgpu_output(crtc);
 
 	drm_crtc_vblank_atomic_disable(crtc, state);
-	virtgpu_output_hide(crtc_to_virtgpu_output(crtc));
+	virtgpu_cursor_hide(output);
+	virtgpu_output_hide(output);
 
 	/* A CRTC that stays off is not flushed, and has no vblank to send its event at. */
 	if (new->active)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Suspend, hibernation, reset and recovery. In each the device may be reset and forget everything, so
- * that they are one: take the queues down, bring them up, create the resources anew, show what
+ * Suspend, hibernation, reset and recovery. In each the device may be reset and forget everything,
+ * so that they are one: take the queues down, bring them up, create the resources anew, show what
  * was shown.
  */
 #include <linux/virtio.h>

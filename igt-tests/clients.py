@@ -76,6 +76,22 @@ def judge_still(process, head: int, name: str, colours: int, seconds: float) -> 
     raise Failed(f"after {seconds:.0f} s: {trouble}\n{text[-1500:]}")
 
 
+def gpu():
+    """The GPU's device node and PCI address; other DRM devices (vgem) may be there, too."""
+    for card in sorted(os.listdir("/sys/class/drm")):
+        path = f"/sys/class/drm/{card}/device/uevent"
+        if "-" in card or not card.startswith("card") or not os.path.exists(path):
+            continue
+        for line in open(path):
+            name, _, value = line.strip().partition("=")
+            if name == "PCI_SLOT_NAME":
+                _, bus, rest = value.split(":")
+                device, function = rest.split(".")
+                return (f"/dev/dri/{card}",
+                        f"PCI:{int(bus, 16)}:{int(device, 16)}:{int(function)}")
+    raise Skipped("no GPU")
+
+
 def connectors():
     """Ids of the connected connectors, in order."""
     text = subprocess.run(["modetest", "-M", "virtio_gpu", "-c"], capture_output=True,
@@ -94,7 +110,7 @@ def test_modetest():
 def test_kmscube():
     """kmscube, drawn by software"""
     # It ends when its standard input does.
-    with client("kmscube", "-D", "/dev/dri/card0", stdin=subprocess.PIPE) as process:
+    with client("kmscube", "-D", gpu()[0], stdin=subprocess.PIPE) as process:
         judge_still(process, 0, "kmscube", 16, 60)
 
 
@@ -114,8 +130,8 @@ def test_weston():
 def test_xorg():
     """Xorg with the modesetting driver, and xterm"""
     with open("/tmp/xorg.conf", "w") as config:
-        config.write('Section "Device"\nIdentifier "gpu"\nDriver "modesetting"\n'
-                     'Option "AccelMethod" "none"\nEndSection\n')
+        config.write(f'Section "Device"\nIdentifier "gpu"\nDriver "modesetting"\n'
+                     f'BusID "{gpu()[1]}"\nOption "AccelMethod" "none"\nEndSection\n')
     with client("Xorg", ":7", "-config", "/tmp/xorg.conf", "-novtswitch", "-noreset", "-retro",
                 "-logfile", "/tmp/xorg-log") as server:
         time.sleep(3)

@@ -121,6 +121,18 @@ static void off(void)
 	judge(NULL, 0, "cursor-off 0");
 }
 
+static void head_off(void)
+{
+	struct image picture;
+
+	start();
+	picture = cursor_image(8);
+	set(cursor_buffer(&picture), 0, 0);
+	judge_cursor(0, &picture, 0, 0);
+	kms_off(&head);
+	judge(NULL, 0, "cursor-off 0");
+}
+
 static void other_sizes(void)
 {
 	struct buffer *buffer;
@@ -138,6 +150,7 @@ int main(int argc, char **argv)
 		{ "hotspot", "the hotspot, also when only it changes", hotspot },
 		{ "move", "positions, also negative ones", moves },
 		{ "off", "no cursor", off },
+		{ "head-off", "no cursor on a head that is off", head_off },
 		{ "other-sizes", "a size the host cannot show is refused", other_sizes },
 		{ }
 	};

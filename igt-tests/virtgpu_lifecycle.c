@@ -208,31 +208,34 @@ static void rebind(void)
 	with_files_open(unbind, bind);
 }
 
-static void plug_out(void)
+/* QEMU does not let go of a virtio GPU at run time; the guest's PCI core does. */
+static void unplug(void)
 {
-	double deadline = now() + 20;
+	char link[64], path[PATH_MAX + 8], target[PATH_MAX];
 
-	judge(NULL, 0, "plug out");
-	while (kms_path() && now() < deadline)
-		usleep(50000);
+	snprintf(link, sizeof(link), "/sys/class/drm/%s/device", basename((char *)kms_path()));
+	check(realpath(link, target), "%s: %s", link, strerror(errno));
+	snprintf(path, sizeof(path), "%s/remove", target);
+	put(path, "1");
+	wait_for_device(false);
 }
 
-static void plug_in(void)
+static void rescan(void)
 {
-	judge(NULL, 0, "plug in");
+	put("/sys/bus/pci/rescan", "1");
 	wait_for_device(true);
 }
 
 static void hotunplug(void)
 {
-	with_files_open(plug_out, plug_in);
+	with_files_open(unplug, rescan);
 }
 
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
 		{ "rebind", "unbind and bind with files open", rebind },
-		{ "hotunplug", "the host takes the device out and puts it back", hotunplug },
+		{ "hotunplug", "the PCI device taken out and found again, with files open", hotunplug },
 		{ "reload", "the module unloaded and loaded 100 times", reload },
 		{ }
 	};

@@ -28,10 +28,11 @@ def _make(found, argv, folder: Path, **options) -> str:
                                                 found["kernel"]), **options)
 
 
-def make_modules(found, folder: Path, extra=()) -> str:
+def make_modules(found, folder: Path, extra=(), **options) -> str:
     """Kbuild's own output of building the modules into a folder."""
     return _make(found, [f"KDIR=/usr/lib/modules/{found['version']}/build", f"MO={folder}",
-                         "CC=gcc-14", "W=1", *extra, "-C", TOP, "modules"], folder)
+                         "CC=gcc-14", "W=1", *extra, "-C", TOP, "modules"], folder,
+                 **options)
 
 
 def modules(found) -> Path:

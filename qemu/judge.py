@@ -11,6 +11,8 @@ behind it where it says so, and get a line back that begins with "ok" or says wh
     resize HEAD WIDTH HEIGHT        drag the head's window to this size
     file NAME SIZE                  + bytes: keep as results/NAME
     status NUMBER                   the job's exit status
+    wakeup SECONDS                  wake the guest from S3, then
+    watch HEAD                      from now on a viewer watches: pictures must be flushed, too
     keep HEAD NAME MIN_COLOURS      keep the picture as NAME.png; is it more than a blank?
 """
 import re
@@ -159,9 +161,6 @@ class Judge:
 
     def _do_status(self, _read, number):
         self.status = int(number)
-
-    def _do_plug(self, _read, what):
-        self._machine.plug(what == "in")
 
     def _do_wakeup(self, _read, seconds):
         self._machine.wake_up_in(float(seconds))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import build
+import cache
 import report
 import sandbox
 import setup
@@ -20,30 +21,50 @@ SCRIPTS = (".ci/run", "qemu/bootstrap.sh", "qemu/guest/init", "qemu/guest/initra
 IGNORED = "UNCOMMENTED_DEFINITION,ENOSYS,FILE_PATH_CHANGES"
 
 
+def make_checkpatch(found):
+    """Fetches checkpatch, which only the kernel's source package has."""
+    series = ".".join(found["version"].split(".")[:2])
+
+    def make(folder):
+        with report.step("checkpatch, from the kernel's source package"):
+            scratch = folder / "scratch"
+            scratch.mkdir()
+            setup.apt(found["root"], scratch, ["apt-get", "-qq", "update"])
+            setup.apt(found["root"], scratch, ["apt-get", "-qq", "download",
+                                               f"linux-source-{series}"])
+            sandbox.run(found["root"], ["sh", "-c", f"""
+                set -e
+                cd {scratch}
+                dpkg-deb --fsys-tarfile linux-source-*.deb |
+                    tar -xO ./usr/src/linux-source-{series}.tar.xz |
+                    tar -xJ -C {folder} --strip-components=2 --wildcards \
+                        '*/scripts/checkpatch.pl' '*/scripts/spelling.txt' \
+                        '*/scripts/const_structs.checkpatch'
+                rm -r {scratch}"""], write=[folder])
+    return make
+
+
 def checkpatch(found) -> bool:
-    base, _, _ = found["version"].partition("-amd64")
-    script = f"/usr/src/linux-headers-{base}-common/scripts/checkpatch.pl"
-    if not (found["kernel"] / script[1:]).exists():
-        script = f"/usr/lib/linux-kbuild-{base}/scripts/checkpatch.pl"
-    if not (found["kernel"] / script[1:]).exists():
-        report.say("checkpatch: not in the kernel's header packages, skipped")
-        return True
+    folder = cache.entry(f"checkpatch-{found['version']}", make_checkpatch(found))
     files = sorted((TOP / "drm").glob("*.[ch]"))
-    argv = ["perl", script, "--no-tree", "--strict", "--terse", "--quiet",
+    argv = ["perl", folder / "checkpatch.pl", "--no-tree", "--strict", "--terse", "--quiet", "--no-summary",
             "--max-line-length=100", f"--ignore={IGNORED}", "-f", *files]
-    command = sandbox.command(found["root"], argv, read=[TOP],
-                              binds=setup.kernel_binds(found["root"], found["version"],
-                                                       found["kernel"]))
+    command = sandbox.command(found["root"], argv, read=[TOP, folder])
     return subprocess.run(command).returncode == 0
 
 
 def sparse(found) -> bool:
+    """By cgcc: the header packages lack what Kbuild's own C=2 needs."""
     folder = build.out(found["version"]) / "sparse"
-    folder.mkdir(exist_ok=True)
-    text = build.make_modules(found, folder, ["C=2", "CHECK=sparse -Werror"])
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    text = build.make_modules(found, folder, ["CC=cgcc"], env={
+        "REAL_CC": "gcc-14",
+        # A keyword newer than this sparse; the difference does not matter to it.
+        "CHECK": "sparse -D__typeof_unqual__=__typeof__"})
     if text.strip():
         report.say(text.rstrip())
-    return "warning:" not in text
+    return not text.strip()
 
 
 def shellcheck() -> bool:

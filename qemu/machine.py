@@ -79,7 +79,9 @@ class Machine:
             "-device", "virtserialport,bus=out.0,chardev=out-end,name=virtgpu.out",
             "-chardev", f"socket,id=judge-end,path={self.run}/judge,server=on,wait=off",
             "-device", "virtserialport,bus=judge.0,chardev=judge-end,name=virtgpu.judge",
-            "-device", self._gpu(), "-device", "virtio-keyboard-pci",
+            "-device", f"{options.device},id=gpu,max_outputs={options.heads},"
+                       f"xres={options.size[0]},yres={options.size[1]}",
+            "-device", "virtio-keyboard-pci",
             "-device", "virtio-tablet-pci", "-device", "virtio-rng-pci",
             "-display", options.window,
             "-D", self.trace_log,
@@ -95,24 +97,6 @@ class Machine:
         with open(path, "wb") as disk:
             disk.truncate((self.options.memory + 512) << 20)
         return path
-
-    def _gpu(self) -> str:
-        """One description of the device, for the start and for plugging it in again."""
-        width, height = self.options.size
-        return (f"{self.options.device},id=gpu,max_outputs={self.options.heads},"
-                f"xres={width},yres={height}")
-
-    def plug(self, there: bool) -> None:
-        """Takes the GPU out or puts it back, as PCI hot-plug does."""
-        if there:
-            kind, *rest = self._gpu().split(",")
-            self.qmp.command("device_add", driver=kind,
-                             **dict(item.split("=") for item in rest
-                                    if not item.startswith(("max_", "xres", "yres"))),
-                             max_outputs=self.options.heads, xres=self.options.size[0],
-                             yres=self.options.size[1])
-        else:
-            self.qmp.command("device_del", id="gpu")
 
     def wake_up_in(self, seconds: float) -> None:
         """Wakes the guest from S3 later, as a key press would."""

@@ -116,7 +116,7 @@ def guest_image(root: Path) -> Path:
     return cache.entry(f"guest-{name}", make_guest_image(root)) / "guest.ext4"
 
 
-def _apt(root: Path, folder: Path, argv, cwd=None) -> str:
+def apt(root: Path, folder: Path, argv, cwd=None) -> str:
     """apt in the build root, with its state in `folder`."""
     for sub in ("state/lists/partial", "cache/archives/partial"):
         (folder / sub).mkdir(parents=True, exist_ok=True)
@@ -138,8 +138,8 @@ def resolve_kernel(wanted: str) -> str:
     root = build_root()
     with step(f"looking for kernel {wanted or '(newest)'}"), \
             tempfile.TemporaryDirectory(dir=cache.root()) as scratch:
-        _apt(root, Path(scratch), ["apt-get", "-qq", "update"])
-        names = _apt(root, Path(scratch), ["apt-cache", "pkgnames", "linux-headers-"])
+        apt(root, Path(scratch), ["apt-get", "-qq", "update"])
+        names = apt(root, Path(scratch), ["apt-cache", "pkgnames", "linux-headers-"])
     found = re.findall(r"^linux-headers-((\d+)\.(\d+)\.(\d+)\+deb13-amd64)$", names, re.M)
     found = [(tuple(map(int, numbers)), version) for version, *numbers in found
              if version.startswith(wanted) or not wanted]
@@ -158,8 +158,8 @@ def make_kernel(root: Path, version: str):
         with step(f"kernel {version}"):
             scratch = folder / "scratch"
             scratch.mkdir()
-            _apt(root, scratch, ["apt-get", "-qq", "update"])
-            _apt(root, scratch, ["apt-get", "-qq", "download",
+            apt(root, scratch, ["apt-get", "-qq", "update"])
+            apt(root, scratch, ["apt-get", "-qq", "download",
                                  f"linux-headers-{version}", f"linux-headers-{base}-common",
                                  f"linux-kbuild-{base}", f"linux-binary-{version}",
                                  f"linux-modules-{version}"])
