@@ -58,13 +58,14 @@ def sparse(found) -> bool:
     folder = build.out(found["version"]) / "sparse"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    text = build.make_modules(found, folder, ["CC=cgcc"], env={
-        "REAL_CC": "gcc-14",
-        # A keyword newer than this sparse; the difference does not matter to it.
-        "CHECK": "sparse -D__typeof_unqual__=__typeof__"})
-    if text.strip():
-        report.say(text.rstrip())
-    return not text.strip()
+    # The definition is of a keyword newer than this sparse; the difference does not matter to it.
+    text = build.make_modules(found, folder, [
+        "CC=cgcc", "CHECK=sparse -D__typeof_unqual__=__typeof__"], env={"REAL_CC": "gcc-14"})
+    # This sparse cannot evaluate the constants in the kernel's MODULE_*() macros.
+    lines = [line for line in text.splitlines() if "bad constant expression" not in line]
+    for line in lines:
+        report.say(line)
+    return not lines
 
 
 def shellcheck() -> bool:
