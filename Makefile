@@ -17,6 +17,7 @@ help:
 	@echo "make compare         check-full on the stock driver and on ours, side by side"
 	@echo "make test NAME=...   one IGT or own subtest, e.g. NAME=igt@kms_addfb_basic@basic"
 	@echo "make shell CMD=...   run a command in the guest"
+	@echo "make mutants         break the driver on purpose: a test must notice each time"
 	@echo "make lint            checkpatch, sparse, shellcheck"
 	@echo "make setup           prepare the guest only; make update looks for a newer kernel"
 	@echo "make clean           remove what was built here; make distclean the cache, too"
@@ -59,6 +60,9 @@ test: bootstrap
 shell: bootstrap
 	@python3 qemu/vm.py -- sh -c '$(CMD)'
 
+mutants: bootstrap
+	@python3 qemu/mutants.py
+
 lint: bootstrap
 	@python3 qemu/lint.py
 
@@ -68,4 +72,4 @@ clean:
 distclean: clean
 	rm -rf "$${VIRTGPU_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/virtgpu}"
 
-.PHONY: help modules bootstrap setup update run check check-full compare test shell lint clean distclean
+.PHONY: help modules bootstrap setup update run check check-full compare test shell mutants lint clean distclean

@@ -91,7 +91,7 @@ static void virtgpu_cursor_upload(struct virtgpu_output *output, struct drm_fram
 	struct virtgpu_device *vg = output->vg;
 	struct virtgpu_cmd *cmd;
 
-	cmd = virtgpu_cmd_transfer(vg, to_virtgpu_fb(fb)->res->id, &all, fb->offsets[0]);
+	cmd = virtgpu_resource_transfer(to_virtgpu_fb(fb)->res, &all, fb->offsets[0]);
 	cmd->done = virtgpu_cursor_uploaded;
 	cmd->data = output;
 	virtgpu_queue_submit(&vg->ctrl, cmd);

@@ -33,12 +33,10 @@ static int virtgpu_debugfs_capabilities(struct seq_file *m, void *data)
 	seq_printf(m, "huge pages: %s\n", str_yes_no(drm_gem_get_huge_mnt(&vg->drm)));
 	seq_printf(m, "scanouts: %u\n", vg->num_scanouts);
 
-	mutex_lock(&vg->drm.mode_config.mutex);
 	for (i = 0; i < vg->num_scanouts; i++)
 		seq_printf(m, "scanout %u: %s %ux%u resource %u\n", i,
 			   str_on_off(vg->outputs[i].enabled), vg->outputs[i].width,
 			   vg->outputs[i].height, vg->outputs[i].scanout_id);
-	mutex_unlock(&vg->drm.mode_config.mutex);
 
 	drm_dev_exit(idx);
 	return 0;

@@ -8,9 +8,9 @@
 
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
+#include <drm/drm_rect.h>
 #include <drm/virtgpu_drm.h>
 
-#include "virtgpu_cmd.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
@@ -139,7 +139,7 @@ static int virtgpu_ioctl_transfer_to_host(struct drm_device *dev, void *data,
 	}
 
 	drm_rect_init(&rect, args->box.x, args->box.y, args->box.w, args->box.h);
-	virtgpu_queue_submit(&vg->ctrl, virtgpu_cmd_transfer(vg, res->id, &rect, args->offset));
+	virtgpu_queue_submit(&vg->ctrl, virtgpu_resource_transfer(res, &rect, args->offset));
 	virtgpu_queue_kick(&vg->ctrl);
 out:
 	drm_gem_object_put(gem);

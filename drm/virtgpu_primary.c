@@ -56,7 +56,7 @@ static void virtgpu_upload(struct virtgpu_device *vg, struct drm_framebuffer *fb
 		const struct drm_rect *rect = &damage->rects[i];
 		u64 offset = fb->offsets[0] + (u64)rect->y1 * fb->pitches[0] + rect->x1 * 4;
 
-		virtgpu_queue_submit(&vg->ctrl, virtgpu_cmd_transfer(vg, res->id, rect, offset));
+		virtgpu_queue_submit(&vg->ctrl, virtgpu_resource_transfer(res, rect, offset));
 	}
 }
 

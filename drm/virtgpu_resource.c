@@ -185,6 +185,25 @@ void virtgpu_resource_put(struct virtgpu_resource *res)
 }
 
 /**
+ * virtgpu_resource_transfer - copy pixels from the backing to the host
+ * @res: the resource
+ * @rect: its pixels
+ * @offset: bytes from the start of the backing to the first of these pixels
+ *
+ * Returns: the command, to be submitted.
+ */
+struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
+					      const struct drm_rect *rect, u64 offset)
+{
+	struct virtgpu_device *vg = res->vg;
+
+	/* Where memory is encrypted the device reads a copy; a foreign buffer is its exporter's. */
+	if (vg->use_dma_addr && !drm_gem_is_imported(&res->bo->base.base))
+		dma_sync_sgtable_for_device(vg->drm.dev, res->bo->base.sgt, DMA_TO_DEVICE);
+	return virtgpu_cmd_transfer(vg, res->id, rect, offset);
+}
+
+/**
  * virtgpu_resources_restore - create every resource anew on a device that was reset
  * @vg: the device
  *

@@ -5,7 +5,9 @@
 #include <linux/kref.h>
 #include <linux/types.h>
 
+struct drm_rect;
 struct virtgpu_bo;
+struct virtgpu_cmd;
 struct virtgpu_device;
 
 /**
@@ -36,6 +38,8 @@ struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, bool is_
 						 u32 width, u32 height);
 void virtgpu_resource_get(struct virtgpu_resource *res);
 void virtgpu_resource_put(struct virtgpu_resource *res);
+struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
+					      const struct drm_rect *rect, u64 offset);
 void virtgpu_resources_restore(struct virtgpu_device *vg);
 
 #endif

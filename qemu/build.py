@@ -21,9 +21,9 @@ def out(version: str) -> Path:
     return path
 
 
-def _make(found, argv, folder: Path, **options) -> str:
-    return sandbox.run(found["root"], ["make", "-s", f"-j{os.cpu_count()}", *argv],
-                       read=[TOP], write=[folder],
+def _make(found, argv, folder: Path, top: Path = TOP, **options) -> str:
+    return sandbox.run(found["root"], ["make", "-s", f"-j{os.cpu_count()}", "-C", top, *argv],
+                       read=[top], write=[folder],
                        binds=setup.kernel_binds(found["root"], found["version"],
                                                 found["kernel"]), **options)
 
@@ -31,16 +31,15 @@ def _make(found, argv, folder: Path, **options) -> str:
 def make_modules(found, folder: Path, extra=(), **options) -> str:
     """Kbuild's own output of building the modules into a folder."""
     return _make(found, [f"KDIR=/usr/lib/modules/{found['version']}/build", f"MO={folder}",
-                         "CC=gcc-14", "W=1", *extra, "-C", TOP, "modules"], folder,
-                 **options)
+                         "CC=gcc-14", "W=1", *extra, "modules"], folder, **options)
 
 
-def modules(found) -> Path:
+def modules(found, top: Path = TOP, name: str = "modules") -> Path:
     """The modules, against the guest's kernel; any warning is an error."""
-    folder = out(found["version"]) / "modules"
+    folder = out(found["version"]) / name
     folder.mkdir(exist_ok=True)
-    with step(f"modules for {found['version']}"):
-        text = make_modules(found, folder, ["KCFLAGS=-Werror"])
+    with step(f"{name} for {found['version']}"):
+        text = make_modules(found, folder, ["KCFLAGS=-Werror"], top=top)
         if text.strip():
             report.say(text.rstrip())
         for module in MODULES.values():
@@ -57,7 +56,7 @@ def tests(found) -> Path:
     with step("tests"):
         base, _, _ = found["version"].partition("-amd64")
         uapi = f"/usr/src/linux-headers-{base}-common/include/uapi/drm"
-        _make(found, ["-C", TOP / "igt-tests", f"O={folder}", f"KERNEL_UAPI={uapi}"], folder)
+        _make(found, ["-C", "igt-tests", f"O={folder}", f"KERNEL_UAPI={uapi}"], folder)
     return folder
 
 

@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Breaks the driver on purpose, one line at a time, and demands that a test notices."""
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import build
+import check
+import guest
+import report
+import setup
+from machine import Options
+from report import Failure, say
+
+# What is broken; file, the right line, the wrong one; the test that has to fail.
+MUTANTS = (
+    ("nothing is flushed", "virtgpu_cmd.c",
+     "\tvirtgpu_fill_flush(req, id, rect);\n\treturn cmd;",
+     "\tvirtgpu_fill_flush(req, id, &(struct drm_rect){});\n\treturn cmd;",
+     "virtgpu_damage@one-clip"),
+    ("the last column of a clip is not uploaded", "virtgpu_damage.c",
+     "\tdamage->rects[damage->count++] = rect;",
+     "\trect.x2--;\n\tdamage->rects[damage->count++] = rect;", "virtgpu_damage@edge-clips"),
+    ("a flip uploads only its clips", "virtgpu_damage.c", "if (old->fb != new->fb) {",
+     "if (old->fb != new->fb && !new->fb_damage_clips) {", "virtgpu_damage@flip-with-clips"),
+    ("only the first clip is uploaded", "virtgpu_primary.c",
+     "for (i = 0; i < damage->count; i++) {", "for (i = 0; i < !!damage->count; i++) {",
+     "virtgpu_damage@overlapping-clips"),
+    ("the second head shows what the first does", "virtgpu_output.c",
+     "virtgpu_cmd_set_scanout(output->vg, output->index, id, rect);",
+     "virtgpu_cmd_set_scanout(output->vg, 0, id, rect);", "virtgpu_display@two-heads"),
+    ("two formats are exchanged", "virtgpu_format.c",
+     "{ DRM_FORMAT_RGBX8888, VIRTIO_GPU_FORMAT_X8B8G8R8_UNORM },",
+     "{ DRM_FORMAT_RGBX8888, VIRTIO_GPU_FORMAT_X8R8G8B8_UNORM },", "virtgpu_display@formats"),
+    ("a framebuffer's offset is forgotten", "virtgpu_primary.c",
+     "u64 offset = fb->offsets[0] + (u64)rect->y1", "u64 offset = (u64)rect->y1",
+     "virtgpu_display@window"),
+    ("the cursor's image is shown before it is uploaded", "virtgpu_cursor.c",
+     "\tif (cursor->uploads)\n\t\treturn;\n", "", "virtgpu_cursor@image"),
+    ("the hotspot's coordinates are exchanged", "virtgpu_cursor.c",
+     "wire->hot_x = cpu_to_le32(fb ? state->hotspot_x : 0);",
+     "wire->hot_x = cpu_to_le32(fb ? state->hotspot_y : 0);", "virtgpu_cursor@hotspot"),
+    ("the window's size is ignored", "virtgpu_connector.c",
+     "return count + virtgpu_prefer_window(connector, width, height);", "return count;",
+     "virtgpu_host@resize"),
+    ("resources are not restored", "virtgpu_pm.c", "\tvirtgpu_resources_restore(vg);\n", "",
+     "virtgpu_power@suspend"),
+    ("every unload leaks a framebuffer's pages", "virtgpu_gem.c",
+     "\tmutex_destroy(&bo->lock);\n", "\tmutex_destroy(&bo->lock);\n"
+     "\tif (gem->size > 1 << 20)\n\t\treturn;\n", "virtgpu_lifecycle@reload"),
+    ("boxes are not checked", "virtgpu_ioctl.c",
+     "if (args->offset >= gem->size || !virtgpu_box_fits(&args->box, res)) {",
+     "if (0 && !virtgpu_box_fits(&args->box, res)) {", "virtgpu_ioctl@transfer-out-of-range"),
+)
+
+
+def mutate(top: Path, name: str, right: str, wrong: str) -> None:
+    path = top / "drm" / name
+    text = path.read_text()
+    if text.count(right) != 1:
+        raise Failure(f"{name} has {text.count(right)} times: {right!r}")
+    path.write_text(text.replace(right, wrong))
+
+
+def survives(found, tests: Path, number: int, mutant) -> bool:
+    what, name, right, wrong, test = mutant
+    with tempfile.TemporaryDirectory(prefix="virtgpu-mutant-") as scratch:
+        top = Path(scratch)
+        for part in ("drm", "uapi"):
+            shutil.copytree(build.TOP / part, top / part)
+        for part in ("Kbuild", "Makefile"):
+            shutil.copy(build.TOP / part, top / part)
+        mutate(top, name, right, wrong)
+        modules = build.modules(found, top, "mutant")
+        program, _, subtest = test.partition("@")
+        job = f"modprobe vgem\n/host/tests/{program} --run-subtest {subtest}\n"
+        result = guest.run(found, Options(connected=2), job, check.OUT / "mutant", 300,
+                           modules=modules, tests=tests)
+    noticed = bool(result.status) or bool(result.trouble)
+    print(f"{number:>3}  {'noticed' if noticed else 'SURVIVED':<9} {test:<38} {what}")
+    return not noticed
+
+
+def main() -> int:
+    found = setup.prepare(os.environ.get("KVER", ""))
+    tests = build.tests(found)
+    survivors = sum(survives(found, tests, number, mutant)
+                    for number, mutant in enumerate(MUTANTS, 1))
+    print(f"{len(MUTANTS) - survivors} passed, {survivors} failed, 0 skipped")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(line_buffering=True)
+    report.main(main)
