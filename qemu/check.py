@@ -132,8 +132,9 @@ class Run:
         skips = [re.compile(pattern) for pattern in read_expectations(self.driver, "skips")]
         names = [name for name in names if not any(skip.match(name) for skip in skips)]
         text = "".join(f"igt@{name}\n" for name in names)
-        job = "modprobe vgem\n" + RUNNER.format(timeout=120, list="/host/list.txt", root=IGT_ROOT)
-        options = Options(driver=self.driver)
+        job = "modprobe vgem\n" + RUNNER.format(timeout=300, list="/host/list.txt", root=IGT_ROOT)
+        # IGT moves cursors millions of times, and nobody asks where to.
+        options = Options(driver=self.driver, trace=())
         self._take("igt", *self._guest("igt", job, options, limit, {"list.txt": text}))
 
     def own(self) -> None:
