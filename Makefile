@@ -61,7 +61,7 @@ shell: bootstrap
 	@python3 qemu/vm.py -- sh -c '$(CMD)'
 
 mutants: bootstrap
-	@python3 qemu/mutants.py
+	@python3 qemu/mutants.py $(ONLY)
 
 lint: bootstrap
 	@python3 qemu/lint.py

@@ -9,19 +9,6 @@
 #include "lib/judge.h"
 #include "lib/kms.h"
 
-/* A picture and a buffer that shows it. */
-static struct image show(struct head *head, const drmModeModeInfo *mode, uint32_t seed)
-{
-	struct image image = image_new(mode->hdisplay, mode->vdisplay);
-	struct buffer *buffer = kms_buffer(head->fd, image.width, image.height,
-					   DRM_FORMAT_XRGB8888);
-
-	image_pattern(&image, seed, image_all(&image));
-	kms_draw(buffer, &image, image_all(&image));
-	kms_set_mode(head, mode, buffer);
-	return image;
-}
-
 static void every_mode(void)
 {
 	int fd = kms_open(), i, j;
@@ -61,7 +48,7 @@ static void two_heads(void)
 	int fd = kms_open();
 	struct head first = kms_head(fd, 0), second = kms_head(fd, 1);
 	drmModeModeInfo mode0 = kms_preferred(&first), mode1 = kms_preferred(&second);
-	struct image image0 = show(&first, &mode0, 1), image1 = show(&second, &mode1, 2);
+	struct image image0 = kms_show(&first, &mode0, 1), image1 = kms_show(&second, &mode1, 2);
 
 	judge_picture(0, &image0);
 	judge_picture(1, &image1);
@@ -190,7 +177,7 @@ static void off_and_on(void)
 	drmModeModeInfo mode = kms_preferred(&head);
 
 	for (i = 0; i < 3; i++) {
-		struct image image = show(&head, &mode, 10 + i);
+		struct image image = kms_show(&head, &mode, 10 + i);
 
 		judge_picture(0, &image);
 		kms_off(&head);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What the host does to its windows, and the guest has to follow. */
-#include <drm_fourcc.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,13 +27,8 @@ static drmModeModeInfo wait_for_size(const struct head *head, uint32_t width, ui
 
 static void show(struct head *head, const drmModeModeInfo *mode, uint32_t seed)
 {
-	struct image image = image_new(mode->hdisplay, mode->vdisplay);
-	struct buffer *buffer = kms_buffer(head->fd, image.width, image.height,
-					   DRM_FORMAT_XRGB8888);
+	struct image image = kms_show(head, mode, seed);
 
-	image_pattern(&image, seed, image_all(&image));
-	kms_draw(buffer, &image, image_all(&image));
-	kms_set_mode(head, mode, buffer);
 	judge_picture(head->index, &image);
 }
 

@@ -64,15 +64,10 @@ static long available_kib(void)
 /* A picture on screen by a new master, judged. */
 static void show_picture(uint32_t seed)
 {
-	int fd = kms_open();
-	struct head head = kms_head(fd, 0);
+	struct head head = kms_head(kms_open(), 0);
 	drmModeModeInfo mode = kms_preferred(&head);
-	struct image image = image_new(mode.hdisplay, mode.vdisplay);
-	struct buffer *buffer = kms_buffer(fd, image.width, image.height, DRM_FORMAT_XRGB8888);
+	struct image image = kms_show(&head, &mode, seed);
 
-	image_pattern(&image, seed, image_all(&image));
-	kms_draw(buffer, &image, image_all(&image));
-	kms_set_mode(&head, &mode, buffer);
 	judge_picture(0, &image);
 }
 

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Breaks the driver on purpose, one line at a time, and demands that a test notices."""
+"""Breaks the driver on purpose, one line at a time, and demands that a test notices.
+
+    mutants.py [NUMBER...]
+"""
 import os
 import shutil
 import sys
@@ -39,12 +42,15 @@ MUTANTS = (
      "u64 offset = fb->offsets[0] + (u64)rect->y1", "u64 offset = (u64)rect->y1",
      "virtgpu_display@window"),
     ("the cursor's image is shown before it is uploaded", "virtgpu_cursor.c",
-     "\tif (cursor->uploads)\n\t\treturn;\n", "", "virtgpu_cursor@image"),
+     "\tif (upload)\n\t\tcursor->uploads++;\n\telse\n\t\tvirtgpu_cursor_send(output);\n",
+     "\tvirtgpu_cursor_send(output);\n\tif (upload)\n\t\tcursor->uploads++;\n",
+     "virtgpu_cursor@image"),
     ("the hotspot's coordinates are exchanged", "virtgpu_cursor.c",
      "wire->hot_x = cpu_to_le32(fb ? state->hotspot_x : 0);",
      "wire->hot_x = cpu_to_le32(fb ? state->hotspot_y : 0);", "virtgpu_cursor@hotspot"),
     ("the window's size is ignored", "virtgpu_connector.c",
-     "return count + virtgpu_prefer_window(connector, width, height);", "return count;",
+     "return count + virtgpu_prefer_window(connector, width, height);",
+     "return count + virtgpu_prefer_window(connector, 1024, 768);",
      "virtgpu_host@resize"),
     ("resources are not restored", "virtgpu_pm.c", "\tvirtgpu_resources_restore(vg);\n", "",
      "virtgpu_power@suspend"),
@@ -87,9 +93,9 @@ def survives(found, tests: Path, number: int, mutant) -> bool:
 def main() -> int:
     found = setup.prepare(os.environ.get("KVER", ""))
     tests = build.tests(found)
-    survivors = sum(survives(found, tests, number, mutant)
-                    for number, mutant in enumerate(MUTANTS, 1))
-    print(f"{len(MUTANTS) - survivors} passed, {survivors} failed, 0 skipped")
+    wanted = [int(number) for number in sys.argv[1:]] or range(1, len(MUTANTS) + 1)
+    survivors = sum(survives(found, tests, number, MUTANTS[number - 1]) for number in wanted)
+    print(f"{len(wanted) - survivors} passed, {survivors} failed, 0 skipped")
     return 1 if survivors else 0
 
 

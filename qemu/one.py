@@ -26,11 +26,7 @@ def main() -> int:
            + "2>&1\nstatus=$?\ndmesg | tail -n 30\n(exit $status)\n")
     options = Options(driver=driver, connected=2 if program in check.OWN else 1)
 
-    def sink(data: bytes) -> None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-
-    result = guest.run(found, options, job, folder, 600, tests=build.tests(found), sink=sink,
+    result = guest.run(found, options, job, folder, 600, tests=build.tests(found), sink=report.pass_on,
                        modules=build.modules(found) if driver in build.MODULES else None)
     text = guest.describe(result, folder / "serial.log")
     if text:

@@ -14,6 +14,12 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def pass_on(data: bytes) -> None:
+    """A guest's output, as it comes."""
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
 @contextlib.contextmanager
 def step(what: str):
     """Announces a long step, ticks while it runs, says how long it took."""

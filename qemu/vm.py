@@ -7,7 +7,6 @@
 import argparse
 import os
 import shlex
-import sys
 from pathlib import Path
 
 import build
@@ -59,13 +58,9 @@ def main() -> int:
                       module_params=args.module_params, window=args.window, device=args.device,
                       trace=("virtio_gpu_update_cursor", *args.trace))
 
-    def sink(data: bytes) -> None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-
     folder = args.folder.resolve()
     result = guest.run(found, options, job + "\n", folder, args.time, modules=modules,
-                       tests=tests, sink=sink)
+                       tests=tests, sink=report.pass_on)
     text = guest.describe(result, folder / "serial.log")
     if text:
         report.say(text)

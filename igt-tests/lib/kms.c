@@ -320,6 +320,18 @@ void kms_set_mode(struct head *head, const drmModeModeInfo *mode, const struct b
 	check(!ret, "mode %s on head %d: %s", mode->name, head->index, strerror(-ret));
 }
 
+struct image kms_show(struct head *head, const drmModeModeInfo *mode, uint32_t seed)
+{
+	struct image image = image_new(mode->hdisplay, mode->vdisplay);
+	struct buffer *buffer = kms_buffer(head->fd, image.width, image.height,
+					   DRM_FORMAT_XRGB8888);
+
+	image_pattern(&image, seed, image_all(&image));
+	kms_draw(buffer, &image, image_all(&image));
+	kms_set_mode(head, mode, buffer);
+	return image;
+}
+
 static void wait_event(int fd)
 {
 	drmEventContext context = { .version = 2 };

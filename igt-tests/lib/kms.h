@@ -87,6 +87,9 @@ void kms_draw(struct buffer *buffer, const struct image *image, struct rect part
 /* Sets a mode and shows a buffer. */
 void kms_set_mode(struct head *head, const drmModeModeInfo *mode, const struct buffer *buffer);
 
+/* Sets a mode, shows the pattern number @seed in a new buffer and returns it as a picture. */
+struct image kms_show(struct head *head, const drmModeModeInfo *mode, uint32_t seed);
+
 /* Shows a buffer, or with clips only what changed in it; waits for the event. */
 void kms_flip(const struct head *head, const struct buffer *buffer, const struct rect *clips,
 	      int num_clips);
