@@ -49,6 +49,11 @@ def modules(found, top: Path = TOP, name: str = "modules") -> Path:
     return folder
 
 
+def modules_of(found, driver: str):
+    """The folder with a driver's module; None for a driver that is not ours to build."""
+    return modules(found) if driver in MODULES else None
+
+
 def tests(found) -> Path:
     """Our own tests and guest tools."""
     folder = out(found["version"]) / "tests"

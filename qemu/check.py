@@ -105,7 +105,7 @@ class Run:
         self.driver = driver
         self.found = found
         self.tests = build.tests(found)
-        self.modules = build.modules(found) if driver in build.MODULES else None
+        self.modules = build.modules_of(found, driver)
         self.results = {}
         self.trouble = []
         self.seconds = {}

@@ -59,8 +59,9 @@ class Machine:
 
     def _arguments(self, found):
         options = self.options
-        append = ["console=ttyS0", "quiet", "loglevel=4", "panic=-1" if "panic" not in
-                  options.append else "", "modprobe.blacklist=virtio_gpu", "tsc=reliable", options.append]
+        # Of a parameter given twice the kernel takes the last.
+        append = ["console=ttyS0", "quiet", "loglevel=4", "panic=-1",
+                  "modprobe.blacklist=virtio_gpu", "tsc=reliable", options.append]
         arguments = [
             # Not q35: its firmware starts the guest anew instead of resuming it from S3.
             "-nodefaults", "-no-user-config", "-machine", "pc,hpet=off",
@@ -123,8 +124,7 @@ class Machine:
         if not self.trace_log.exists():
             return None
         pattern = re.compile(r"virtio_gpu_update_cursor scanout (\d+), x (-?\d+), y (-?\d+), "
-                             r"(\w+), "
-                             r"res 0x(\w+)")
+                             r"(\w+), res 0x(\w+)")
         for match in pattern.finditer(self.trace_log.read_text(errors="replace")):
             if int(match[1]) == head:
                 found = match[4], int(match[2]), int(match[3]), int(match[5], 16)

@@ -48,6 +48,8 @@ MUTANTS = (
     ("the hotspot's coordinates are exchanged", "virtgpu_cursor.c",
      "wire->hot_x = cpu_to_le32(fb ? state->hotspot_x : 0);",
      "wire->hot_x = cpu_to_le32(fb ? state->hotspot_y : 0);", "virtgpu_cursor@hotspot"),
+    ("the cursor stays on a head that is off", "virtgpu_output.c",
+     "\tvirtgpu_cursor_hide(output);\n", "", "virtgpu_cursor@head-off"),
     ("the window's size is ignored", "virtgpu_connector.c",
      "return count + virtgpu_prefer_window(connector, width, height);",
      "return count + virtgpu_prefer_window(connector, 1024, 768);",

@@ -26,8 +26,8 @@ def main() -> int:
            + "2>&1\nstatus=$?\ndmesg | tail -n 30\n(exit $status)\n")
     options = Options(driver=driver, connected=2 if program in check.OWN else 1)
 
-    result = guest.run(found, options, job, folder, 600, tests=build.tests(found), sink=report.pass_on,
-                       modules=build.modules(found) if driver in build.MODULES else None)
+    result = guest.run(found, options, job, folder, 600, tests=build.tests(found),
+                       modules=build.modules_of(found, driver), sink=report.pass_on)
     text = guest.describe(result, folder / "serial.log")
     if text:
         report.say(text)

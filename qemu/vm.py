@@ -48,9 +48,8 @@ def main() -> int:
     job = args.script.read_text() if args.script else shlex.join(args.command)
 
     found = setup.prepare(args.kernel)
-    modules, tests = None, build.tests(found)
-    if args.driver in build.MODULES:
-        modules = build.modules(found)
+    tests = build.tests(found)
+    modules = build.modules_of(found, args.driver)
     width, _, height = args.size.partition("x")
     options = Options(driver=args.driver, heads=args.heads, connected=args.connected,
                       size=(int(width), int(height)),
