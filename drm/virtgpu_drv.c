@@ -111,7 +111,7 @@ static int virtgpu_setup(struct virtgpu_device *vg)
 	virtgpu_queue_init(vg, &vg->ctrl, "control");
 	virtgpu_queue_init(vg, &vg->cursor, "cursor");
 	INIT_WORK(&vg->hotplug_work, virtgpu_hotplug_work);
-	INIT_WORK(&vg->reset_work, virtgpu_reset_work);
+	virtgpu_reset_init(vg);
 	dma_set_max_seg_size(drm->dev, min_t(size_t, dma_max_mapping_size(drm->dev), UINT_MAX));
 	return 0;
 }
@@ -211,6 +211,8 @@ static int virtgpu_probe(struct virtio_device *vdev)
 	return 0;
 
 err_stop:
+	disable_work_sync(&vg->hotplug_work);
+	virtgpu_reset_disable(vg);
 	virtgpu_queues_stop(vg);
 	return ret;
 }
@@ -221,7 +223,7 @@ static void virtgpu_remove(struct virtio_device *vdev)
 
 	drm_dev_unplug(&vg->drm);
 	disable_work_sync(&vg->hotplug_work);
-	disable_work_sync(&vg->reset_work);
+	virtgpu_reset_disable(vg);
 	if (vg->num_scanouts)
 		drm_atomic_helper_shutdown(&vg->drm);
 	virtgpu_queues_stop(vg);
@@ -263,8 +265,8 @@ static struct virtio_driver virtgpu_driver = {
 	.config_changed = virtgpu_config_changed,
 	.freeze = pm_sleep_ptr(virtgpu_freeze),
 	.restore = pm_sleep_ptr(virtgpu_restore),
-	.reset_prepare = virtgpu_freeze,
-	.reset_done = virtgpu_restore,
+	.reset_prepare = virtgpu_reset_prepare,
+	.reset_done = virtgpu_reset_done,
 };
 module_virtio_driver(virtgpu_driver);
 

@@ -35,6 +35,8 @@
  * @outputs: one per head
  * @hotplug_work: reads display information after a config interrupt
  * @reset_work: resets a device that lost commands and restores its resources
+ * @redraw_work: shows after a reset what was shown before
+ * @reset_at: jiffies of the last such reset
  * @panic: what the panic screen needs, allocated beforehand
  */
 struct virtgpu_device {
@@ -55,7 +57,9 @@ struct virtgpu_device {
 	struct virtgpu_output outputs[VIRTIO_GPU_MAX_SCANOUTS];
 
 	struct work_struct hotplug_work;
-	struct work_struct reset_work;
+	struct delayed_work reset_work;
+	struct work_struct redraw_work;
+	unsigned long reset_at;
 
 	struct virtgpu_panic panic;
 };

@@ -10,6 +10,7 @@
 #include "virtgpu_cmd.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_hotplug.h"
+#include "virtgpu_pm.h"
 
 /* A head without a usable EDID still has a size. */
 static const struct drm_edid *virtgpu_edid_read(struct virtgpu_device *vg, u32 index,
@@ -92,8 +93,7 @@ void virtgpu_hotplug_work(struct work_struct *work)
 	int ret;
 
 	if (vg->vdev->config->get_status(vg->vdev) & VIRTIO_CONFIG_S_NEEDS_RESET) {
-		drm_err(&vg->drm, "the device asks for a reset\n");
-		queue_work(system_freezable_wq, &vg->reset_work);
+		virtgpu_reset_schedule(vg, "the device asks for it");
 		return;
 	}
 

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Suspend, hibernation, reset and recovery. In each the device may be reset and forget everything,
- * so that they are one: take the queues down, bring them up, create the resources anew, show what
- * was shown.
+ * Suspend, hibernation, reset and recovery. In each the device may be reset and forget everything:
+ * take the queues down, bring them up, create the resources anew, show what was shown.
  */
 #include <linux/virtio.h>
 
+#include <drm/drm_atomic.h>
+#include <drm/drm_atomic_helper.h>
+#include <drm/drm_drv.h>
 #include <drm/drm_modeset_helper.h>
+#include <drm/drm_modeset_lock.h>
 #include <drm/drm_print.h>
 
 #include "virtgpu_drv.h"
@@ -14,7 +17,7 @@
 #include "virtgpu_resource.h"
 
 /**
- * virtgpu_freeze - &virtio_driver.freeze and .reset_prepare
+ * virtgpu_freeze - &virtio_driver.freeze
  * @vdev: the virtio device
  *
  * Returns: 0 or a negative errno.
@@ -35,15 +38,9 @@ int virtgpu_freeze(struct virtio_device *vdev)
 	return 0;
 }
 
-/**
- * virtgpu_restore - &virtio_driver.restore and .reset_done
- * @vdev: the virtio device
- *
- * Returns: 0 or a negative errno.
- */
-int virtgpu_restore(struct virtio_device *vdev)
+/* Everything but the picture. */
+static int virtgpu_bring_up(struct virtgpu_device *vg)
 {
-	struct virtgpu_device *vg = vdev->priv;
 	int ret;
 	u32 i;
 
@@ -54,27 +51,143 @@ int virtgpu_restore(struct virtio_device *vdev)
 	for (i = 0; i < vg->num_scanouts; i++)
 		virtgpu_output_forget(&vg->outputs[i]);
 	virtgpu_resources_restore(vg);
-	if (!vg->num_scanouts)
-		return 0;
 
 	/* The host's windows may have changed while nobody listened. */
-	queue_work(vg->wq, &vg->hotplug_work);
+	if (vg->num_scanouts)
+		queue_work(vg->wq, &vg->hotplug_work);
+	return 0;
+}
+
+/**
+ * virtgpu_restore - &virtio_driver.restore
+ * @vdev: the virtio device
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_restore(struct virtio_device *vdev)
+{
+	struct virtgpu_device *vg = vdev->priv;
+	int ret;
+
+	ret = virtgpu_bring_up(vg);
+	if (ret || !vg->num_scanouts)
+		return ret;
 	return drm_mode_config_helper_resume(&vg->drm);
 }
 
 /**
- * virtgpu_reset_work - bring back a device that lost commands or broke
- * @work: &virtgpu_device.reset_work
+ * virtgpu_reset_prepare - &virtio_driver.reset_prepare
+ * @vdev: the virtio device
+ *
+ * Until virtgpu_reset_done() commits go nowhere; their state is what is shown then.
+ *
+ * Returns: 0.
  */
-void virtgpu_reset_work(struct work_struct *work)
+int virtgpu_reset_prepare(struct virtio_device *vdev)
 {
-	struct virtgpu_device *vg = container_of(work, struct virtgpu_device, reset_work);
+	virtgpu_queues_stop(vdev->priv);
+	return 0;
+}
+
+/**
+ * virtgpu_reset_done - &virtio_driver.reset_done
+ * @vdev: the virtio device
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_reset_done(struct virtio_device *vdev)
+{
+	struct virtgpu_device *vg = vdev->priv;
 	int ret;
 
-	drm_info(&vg->drm, "resetting the device\n");
-	ret = virtio_device_reset_prepare(vg->vdev);
-	if (!ret)
-		ret = virtio_device_reset_done(vg->vdev);
+	ret = virtgpu_bring_up(vg);
+	if (ret || !vg->num_scanouts)
+		return ret;
+	queue_work(vg->wq, &vg->redraw_work);
+	return 0;
+}
+
+/* Commits once more what is committed: a plane without clips is uploaded whole. */
+static void virtgpu_redraw_work(struct work_struct *work)
+{
+	struct virtgpu_device *vg = container_of(work, struct virtgpu_device, redraw_work);
+	struct drm_device *drm = &vg->drm;
+	struct drm_modeset_acquire_ctx ctx;
+	struct drm_atomic_commit *state;
+	int ret;
+
+	DRM_MODESET_LOCK_ALL_BEGIN(drm, ctx, 0, ret);
+	state = drm_atomic_helper_duplicate_state(drm, &ctx);
+	if (IS_ERR(state)) {
+		ret = PTR_ERR(state);
+	} else {
+		ret = drm_atomic_helper_commit_duplicated_state(state, &ctx);
+		drm_atomic_commit_put(state);
+	}
+	DRM_MODESET_LOCK_ALL_END(drm, ctx, ret);
 	if (ret)
-		drm_err(&vg->drm, "the device did not come back: %d\n", ret);
+		drm_err(&vg->drm, "cannot show again what was shown: %d\n", ret);
+}
+
+static int virtgpu_reset_device(struct virtio_device *vdev)
+{
+	return virtio_device_reset_prepare(vdev) ?: virtio_device_reset_done(vdev);
+}
+
+static void virtgpu_reset_work(struct work_struct *work)
+{
+	struct virtgpu_device *vg = container_of(to_delayed_work(work), struct virtgpu_device,
+						 reset_work);
+	struct drm_device *drm = &vg->drm;
+	struct drm_modeset_acquire_ctx ctx;
+	int ret;
+
+	if (vg->num_scanouts) {
+		/* Programs wait instead of seeing a device that has no queues. */
+		DRM_MODESET_LOCK_ALL_BEGIN(drm, ctx, 0, ret);
+		ret = virtgpu_reset_device(vg->vdev);
+		DRM_MODESET_LOCK_ALL_END(drm, ctx, ret);
+	} else {
+		ret = virtgpu_reset_device(vg->vdev);
+	}
+	if (ret)
+		drm_err(drm, "the device did not come back: %d\n", ret);
+	WRITE_ONCE(vg->reset_at, jiffies);
+}
+
+/**
+ * virtgpu_reset_init - get ready to reset the device
+ * @vg: the device
+ */
+void virtgpu_reset_init(struct virtgpu_device *vg)
+{
+	vg->reset_at = jiffies - virtgpu_queue_patience();
+	INIT_DELAYED_WORK(&vg->reset_work, virtgpu_reset_work);
+	INIT_WORK(&vg->redraw_work, virtgpu_redraw_work);
+}
+
+/**
+ * virtgpu_reset_disable - no resets from here on
+ * @vg: the device
+ */
+void virtgpu_reset_disable(struct virtgpu_device *vg)
+{
+	disable_delayed_work_sync(&vg->reset_work);
+	disable_work_sync(&vg->redraw_work);
+}
+
+/**
+ * virtgpu_reset_schedule - have the device reset and restored, soon
+ * @vg: the device
+ * @why: for people
+ *
+ * A device that breaks again at once is reset again only after a while.
+ */
+void virtgpu_reset_schedule(struct virtgpu_device *vg, const char *why)
+{
+	unsigned long next = READ_ONCE(vg->reset_at) + virtgpu_queue_patience();
+	unsigned long delay = time_before(jiffies, next) ? next - jiffies : 0;
+
+	if (queue_delayed_work(system_freezable_wq, &vg->reset_work, delay))
+		drm_err(&vg->drm, "%s: the device will be reset\n", why);
 }

@@ -13,6 +13,7 @@
 #include <drm/drm_print.h>
 
 #include "virtgpu_drv.h"
+#include "virtgpu_pm.h"
 #include "virtgpu_queue.h"
 #include "virtgpu_trace.h"
 
@@ -242,7 +243,7 @@ static void virtgpu_queue_dequeue(struct work_struct *work)
 	struct virtgpu_queue *queue = container_of(work, struct virtgpu_queue, dequeue_work);
 	struct virtgpu_device *vg = queue->vg;
 	struct virtgpu_cmd *cmd, *next;
-	bool woke_up = false, resync = false;
+	bool woke_up = false, broken;
 	LIST_HEAD(finished);
 	unsigned int len;
 
@@ -263,17 +264,17 @@ static void virtgpu_queue_dequeue(struct work_struct *work)
 
 	if (!list_empty(&finished) && queue->stalled) {
 		woke_up = true;
-		resync = queue->resync;
 		queue->stalled = false;
-		queue->resync = false;
 	}
+	broken = virtqueue_is_broken(queue->vq);
 	spin_unlock(&queue->lock);
 	wake_up_all(&queue->space);
 
+	/* Answers may be lost for good, commands may have been dropped: begin anew. */
 	if (woke_up)
-		drm_info(&vg->drm, "%s queue: the host answers again\n", queue->name);
-	if (resync)
-		queue_work(system_freezable_wq, &vg->reset_work);
+		virtgpu_reset_schedule(vg, "the host answers again");
+	if (broken)
+		virtgpu_reset_schedule(vg, "the host broke the ring");
 
 	list_for_each_entry_safe(cmd, next, &finished, node) {
 		int status = virtgpu_cmd_check(vg, cmd);
@@ -370,7 +371,6 @@ static void virtgpu_queue_reclaim(struct virtgpu_queue *queue, struct virtqueue 
 
 	queue->in_flight = 0;
 	queue->stalled = false;
-	queue->resync = false;
 }
 
 /**
@@ -397,6 +397,16 @@ void virtgpu_queues_stop(struct virtgpu_device *vg)
 }
 
 /**
+ * virtgpu_queue_patience - how long a host may take that is not known to be in trouble
+ *
+ * Returns: jiffies.
+ */
+unsigned long virtgpu_queue_patience(void)
+{
+	return max(command_timeout, 1U) * HZ;
+}
+
+/**
  * virtgpu_queue_timeout - how long to wait for the host
  * @queue: the queue
  *
@@ -407,7 +417,7 @@ unsigned long virtgpu_queue_timeout(const struct virtgpu_queue *queue)
 {
 	if (READ_ONCE(queue->stalled))
 		return 1;
-	return max_t(unsigned long, command_timeout, 1) * HZ;
+	return virtgpu_queue_patience();
 }
 
 /**
@@ -433,7 +443,6 @@ static void virtgpu_queue_drop(struct virtgpu_queue *queue, struct virtgpu_cmd *
 {
 	spin_lock(&queue->lock);
 	queue->stats.dropped++;
-	queue->resync = queue->resync || queue->stalled;
 	spin_unlock(&queue->lock);
 	virtgpu_cmd_finish(queue->vg, cmd, status);
 }
@@ -540,6 +549,10 @@ void virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 	if (!ret)
 		return;
 
+	if (ret == -EIO)
+		virtgpu_reset_schedule(queue->vg, "the ring is broken");
+	else if (ret == -ETIMEDOUT)
+		virtgpu_reset_schedule(queue->vg, "the ring is full of unanswered commands");
 drop:
 	virtgpu_queue_drop(queue, cmd, ret);
 }

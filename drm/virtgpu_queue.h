@@ -100,7 +100,6 @@ struct virtgpu_queue_stats {
  * @seqno: commands added so far
  * @in_flight: commands the device holds
  * @stalled: the device let a command time out and has answered none since
- * @resync: commands were dropped meanwhile, so the host's state is not what we think
  * @stats: counters
  */
 struct virtgpu_queue {
@@ -113,7 +112,6 @@ struct virtgpu_queue {
 	u32 seqno;
 	u32 in_flight;
 	bool stalled;
-	bool resync;
 	struct virtgpu_queue_stats stats;
 };
 
@@ -136,5 +134,6 @@ bool virtgpu_queue_try_submit(struct virtgpu_queue *queue, struct virtgpu_cmd **
 int virtgpu_queue_wait(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd);
 void virtgpu_queue_stall(struct virtgpu_queue *queue, const char *what);
 unsigned long virtgpu_queue_timeout(const struct virtgpu_queue *queue);
+unsigned long virtgpu_queue_patience(void);
 
 #endif

@@ -14,37 +14,11 @@
 #include "lib/harness.h"
 #include "lib/judge.h"
 #include "lib/kms.h"
+#include "lib/module.h"
 
 #define RELOADS		100
 /* Slack for what the kernel caches on its own; a leaked framebuffer is 3 MiB a turn. */
 #define LEAK_LIMIT_KIB	(16 * 1024)
-
-static void put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	check(fd >= 0, "%s: %s", path, strerror(errno));
-	check(write(fd, text, strlen(text)) >= 0, "%s to %s: %s", text, path, strerror(errno));
-	close(fd);
-}
-
-static void run(const char *command)
-{
-	check(!system(command), "`%s` failed", command);
-}
-
-/* Waits until the device is there, or is gone. */
-static void wait_for_device(bool there)
-{
-	double deadline = now() + 20;
-
-	while (now() < deadline) {
-		if (!!kms_path() == there)
-			return;
-		usleep(50000);
-	}
-	fail("the device is %s after 20 s", there ? "not there" : "still there");
-}
 
 static long available_kib(void)
 {
@@ -52,7 +26,7 @@ static long available_kib(void)
 	char line[128];
 	long kib = -1;
 
-	run("sync; echo 3 >/proc/sys/vm/drop_caches");
+	shell("sync; echo 3 >/proc/sys/vm/drop_caches");
 	info = fopen("/proc/meminfo", "r");
 	while (kib < 0 && info && fgets(line, sizeof(line), info))
 		sscanf(line, "MemAvailable: %ld kB", &kib);
@@ -71,41 +45,6 @@ static void show_picture(uint32_t seed)
 	judge_picture(0, &image);
 }
 
-/* The module and how it was loaded, as qemu/guest/init told us. */
-static const char *module_name(void)
-{
-	const char *driver = getenv("VIRTGPU_DRIVER");
-
-	if (!driver)
-		skip("VIRTGPU_DRIVER is not set: not in a guest of qemu/vm.py?");
-	return !strcmp(driver, "stock") ? "virtio_gpu" : "virtgpu";
-}
-
-static void load(void)
-{
-	char command[128];
-
-	if (!strcmp(module_name(), "virtio_gpu"))
-		run("modprobe virtio_gpu");
-	else {
-		snprintf(command, sizeof(command), "insmod /host/%s", getenv("VIRTGPU_MODULE"));
-		run(command);
-	}
-	wait_for_device(true);
-}
-
-static void unload(void)
-{
-	char command[128];
-
-	/* The console holds the framebuffer device. */
-	run("for c in /sys/class/vtconsole/*; do "
-	    "grep -q frame $c/name && echo 0 >$c/bind; done; true");
-	snprintf(command, sizeof(command), "rmmod %s", module_name());
-	run(command);
-	wait_for_device(false);
-}
-
 static void reload(void)
 {
 	long before = 0, after;
@@ -116,8 +55,8 @@ static void reload(void)
 		/* What is only set up once is set up by now. */
 		if (i == 10)
 			before = available_kib();
-		unload();
-		load();
+		module_unload();
+		module_load();
 	}
 	after = available_kib();
 	printf("%ld KiB available after 10 turns, %ld after %d\n", before, after, RELOADS);
@@ -186,7 +125,7 @@ static void unbind(void)
 
 	device_name(virtio_name, sizeof(virtio_name));
 	driver_path(path, sizeof(path), "unbind");
-	put(path, virtio_name);
+	write_file(path, virtio_name);
 }
 
 static void bind(void)
@@ -194,8 +133,8 @@ static void bind(void)
 	char path[128];
 
 	driver_path(path, sizeof(path), "bind");
-	put(path, virtio_name);
-	wait_for_device(true);
+	write_file(path, virtio_name);
+	module_wait(true);
 }
 
 static void rebind(void)
@@ -211,14 +150,14 @@ static void unplug(void)
 	snprintf(link, sizeof(link), "/sys/class/drm/%s/device", basename((char *)kms_path()));
 	check(realpath(link, target), "%s: %s", link, strerror(errno));
 	snprintf(path, sizeof(path), "%s/remove", target);
-	put(path, "1");
-	wait_for_device(false);
+	write_file(path, "1");
+	module_wait(false);
 }
 
 static void rescan(void)
 {
-	put("/sys/bus/pci/rescan", "1");
-	wait_for_device(true);
+	write_file("/sys/bus/pci/rescan", "1");
+	module_wait(true);
 }
 
 static void hotunplug(void)

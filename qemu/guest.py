@@ -35,7 +35,9 @@ def _fill(folder: Path, job: str, options: Options, modules, tests, files) -> No
     (folder / "in/env").write_text(
         f"VIRTGPU_DRIVER={options.driver}\nVIRTGPU_MODULE={module}\n"
         f"VIRTGPU_MODULE_PARAMS='{options.module_params}'\nVIRTGPU_HEADS={options.heads}\n"
-        "export VIRTGPU_DRIVER VIRTGPU_MODULE VIRTGPU_HEADS IGT_FORCE_DRIVER=virtio_gpu\n"
+        "export VIRTGPU_DRIVER VIRTGPU_MODULE VIRTGPU_MODULE_PARAMS VIRTGPU_HEADS "
+        "IGT_FORCE_DRIVER=virtio_gpu\n"
+        f"{'export VIRTGPU_FAKE=1' if options.fake is not None else ''}\n"
         "PATH=$PATH:/host/tests\n")
     if modules and module != "none":
         shutil.copy(modules / module, folder / "in" / module)

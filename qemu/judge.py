@@ -14,6 +14,14 @@ behind it where it says so, and get a line back that begins with "ok" or says wh
     wakeup SECONDS                  wake the guest from S3, then
     watch HEAD                      from now on a viewer watches: pictures must be flushed, too
     keep HEAD NAME MIN_COLOURS      keep the picture as NAME.png; is it more than a blank?
+
+Where the device is fakegpu.py's:
+
+    fault NAME [COMMAND [PERCENT]]  be wrong from now on, until "fault none"
+    fake-display WIDTH HEIGHT       the first head's size
+    fake-scanouts COUNT             what the configuration says
+    fake-edid SIZE BYTES            + bytes: the EDID, and what the device says its size is
+    fake-edid                       a good one
 """
 import re
 import time
@@ -42,13 +50,6 @@ class Judge:
             self._viewers[head] = Vnc(self._machine.vnc_path(head))
         return self._viewers[head]
 
-    def screendump(self, head: int) -> Picture:
-        path = self._folder / f"screendump-{head}.ppm"
-        self._machine.qmp.command("screendump", filename=str(path), device="gpu", head=head)
-        picture = Picture.from_ppm(path)
-        path.unlink()
-        return picture
-
     def request(self, line: str, read) -> str:
         """Answers a request; read(count) returns the bytes behind it."""
         name, *words = line.split()
@@ -64,7 +65,7 @@ class Judge:
         head, width, height = int(head), int(width), int(height)
         want = Picture.from_xrgb(width, height, read(width * height * 4))
         self.judged += 1
-        found = compare(self.screendump(head), want)
+        found = compare(self._machine.screendump(head), want)
         if found:
             return self._failed(head, *found)
         return self._viewed(head, want)
@@ -144,7 +145,7 @@ class Judge:
     def _do_keep(self, _read, head, name, min_colours):
         if not re.fullmatch(r"[\w.-]+", name):
             return f"{name} is no file name"
-        picture = self.screendump(int(head))
+        picture = self._machine.screendump(int(head))
         picture.write_png(self._folder / f"{name}.png")
         self.judged += 1
         colours = picture.colours(int(min_colours))
@@ -164,6 +165,18 @@ class Judge:
 
     def _do_wakeup(self, _read, seconds):
         self._machine.wake_up_in(float(seconds))
+
+    def _do_fault(self, _read, *words):
+        self._machine.fake.set_fault(words[0], *words[1:2], *map(int, words[2:]))
+
+    def _do_fake_display(self, _read, width, height):
+        self._machine.fake.size = int(width), int(height)
+
+    def _do_fake_scanouts(self, _read, count):
+        self._machine.fake.set_scanouts(int(count))
+
+    def _do_fake_edid(self, read, size=None, length=0):
+        self._machine.fake.set_edid(read(int(length)), None if size is None else int(size))
 
     def close(self):
         for viewer in self._viewers.values():

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import accel
 import sandbox
+from fakegpu import FakeGpu
+from picture import Picture
 from qmp import Qmp
 from report import Failure
 
@@ -29,6 +31,8 @@ class Options:
     append: str = ""
     trace: tuple = ("virtio_gpu_update_cursor",)
     extra: list = field(default_factory=list)
+    # Instead of QEMU's device ours, made with these arguments: see fakegpu.py.
+    fake: dict = None
 
 
 class Machine:
@@ -42,6 +46,7 @@ class Machine:
         # Socket paths are limited to 107 bytes, so that they get a short folder.
         self._sockets = tempfile.TemporaryDirectory(prefix="virtgpu-")
         self.run = Path(self._sockets.name)
+        self.fake = None if options.fake is None else FakeGpu(self.run / "fake", **options.fake)
         argv = ["qemu-system-x86_64", *accel.choose(found), *self._arguments(found)]
         self._command = sandbox.command(
             found["root"], argv, display=options.window != "none",
@@ -80,8 +85,7 @@ class Machine:
             "-device", "virtserialport,bus=out.0,chardev=out-end,name=virtgpu.out",
             "-chardev", f"socket,id=judge-end,path={self.run}/judge,server=on,wait=off",
             "-device", "virtserialport,bus=judge.0,chardev=judge-end,name=virtgpu.judge",
-            "-device", f"{options.device},id=gpu,max_outputs={options.heads},"
-                       f"xres={options.size[0]},yres={options.size[1]}",
+            *self._display(),
             "-device", "virtio-keyboard-pci",
             "-device", "virtio-tablet-pci", "-device", "virtio-rng-pci",
             "-display", options.window,
@@ -89,9 +93,31 @@ class Machine:
         ]
         for event in options.trace:
             arguments += ["-trace", event]
+        return arguments + options.extra
+
+    def _display(self):
+        options = self.options
+        if self.fake:
+            return ["-object", f"memory-backend-memfd,id=ram,share=on,size={options.memory}M",
+                    "-machine", "memory-backend=ram",
+                    "-chardev", f"socket,id=fake,path={self.run}/fake",
+                    "-device", "vhost-user-test-device-pci,chardev=fake,virtio-id=16,num_vqs=2,"
+                               "config_size=16,id=gpu"]
+        arguments = ["-device", f"{options.device},id=gpu,max_outputs={options.heads},"
+                                f"xres={options.size[0]},yres={options.size[1]}"]
         for head in range(options.heads):
             arguments += ["-vnc", f"unix:{self.vnc_path(head)},display=gpu,head={head}"]
-        return arguments + options.extra
+        return arguments
+
+    def screendump(self, head: int) -> Picture:
+        """What the host shows on a head."""
+        if self.fake:
+            return self.fake.picture(head)
+        path = self.folder / f"screendump-{head}.ppm"
+        self.qmp.command("screendump", filename=str(path), device="gpu", head=head)
+        picture = Picture.from_ppm(path)
+        path.unlink()
+        return picture
 
     def _swap(self) -> Path:
         path = self.run / "swap"

@@ -15,7 +15,6 @@ import check
 import guest
 import report
 import setup
-from machine import Options
 from report import Failure, say
 
 # What is broken; file, the right line, the wrong one; the test that has to fail.
@@ -62,6 +61,28 @@ MUTANTS = (
     ("boxes are not checked", "virtgpu_ioctl.c",
      "if (args->offset >= gem->size || !virtgpu_box_fits(&args->box, res)) {",
      "if (0 && !virtgpu_box_fits(&args->box, res)) {", "virtgpu_ioctl@transfer-out-of-range"),
+    ("errors of the host are taken for success", "virtgpu_queue.c",
+     "\t\tint status = virtgpu_cmd_check(vg, cmd);", "\t\tint status = 0;",
+     "virtgpu_hostile@lies"),
+    ("nobody resets a device in trouble", "virtgpu_pm.c",
+     "if (queue_delayed_work(system_freezable_wq, &vg->reset_work, delay))", "if (delay)",
+     "virtgpu_hostile@lost"),
+    ("after a reset nothing is shown", "virtgpu_pm.c",
+     "\tqueue_work(vg->wq, &vg->redraw_work);\n", "", "virtgpu_hostile@late"),
+    ("any number of scanouts is believed", "virtgpu_drv.c",
+     "if (vg->num_scanouts > VIRTIO_GPU_MAX_SCANOUTS) {", "if (vg->num_scanouts > 1000000) {",
+     "virtgpu_hostile@config-lies"),
+    ("a device that goes away is not marked as gone", "virtgpu_drv.c",
+     "\tdrm_dev_unplug(&vg->drm);\n", "\tdrm_dev_unregister(&vg->drm);\n",
+     "virtgpu_lifecycle@rebind"),
+    ("buffers of other drivers are refused", "virtgpu_prime.c",
+     "\treturn drm_gem_prime_import(dev, dma_buf);", "\treturn ERR_PTR(-ENODEV);",
+     "virtgpu_prime@import-vgem"),
+    ("the panic screen is not flushed", "virtgpu_panic.c",
+     "\tif (test_and_set_bit(index, &vg->panic.busy))\n", "\tif (vg)\n",
+     "virtgpu_panic@panic-screen"),
+    ("legacy clients get no picture", "virtgpu_primary.c",
+     "\tvirtgpu_upload(vg, new->fb, &damage);\n", "", "virtgpu_clients@modetest"),
 )
 
 
@@ -85,9 +106,14 @@ def survives(found, tests: Path, number: int, mutant) -> bool:
         modules = build.modules(found, top, "mutant")
         program, _, subtest = test.partition("@")
         job = f"modprobe vgem\n/host/tests/{program} --run-subtest {subtest}\n"
-        result = guest.run(found, Options(connected=2), job, check.OUT / "mutant", 300,
-                           modules=modules, tests=tests)
-    noticed = bool(result.status) or bool(result.trouble)
+        if program == "virtgpu_panic":
+            run = check.Run("c", found, modules)
+            run.panic()
+            noticed = "fail" in run.results.values()
+        else:
+            result = guest.run(found, check.options_for(program, "c"), job, check.OUT / "mutant",
+                               300, modules=modules, tests=tests)
+            noticed = bool(result.status) or bool(result.trouble)
     print(f"{number:>3}  {'noticed' if noticed else 'SURVIVED':<9} {test:<38} {what}")
     return not noticed
 

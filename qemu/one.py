@@ -9,7 +9,6 @@ import check
 import guest
 import report
 import setup
-from machine import Options
 from report import Failure
 
 
@@ -21,10 +20,10 @@ def main() -> int:
     driver = os.environ.get("DRIVER") or "c"
     found = setup.prepare(os.environ.get("KVER", ""))
     folder = check.OUT / "test"
-    root = "/host/tests" if program in check.OWN else check.IGT_ROOT
+    root = "/host/tests" if program in check.OWN + check.HOSTILE else check.IGT_ROOT
     job = (f"modprobe vgem\n{root}/{program} " + (f"--run-subtest {subtest} " if subtest else "")
            + "2>&1\nstatus=$?\ndmesg | tail -n 30\n(exit $status)\n")
-    options = Options(driver=driver, connected=2 if program in check.OWN else 1)
+    options = check.options_for(program, driver)
 
     result = guest.run(found, options, job, folder, 600, tests=build.tests(found),
                        modules=build.modules_of(found, driver), sink=report.pass_on)

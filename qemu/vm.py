@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     args.add_argument("--module-params", default="", help="for our module")
     args.add_argument("--trace", action="append", default=[], help="a QEMU trace event")
     args.add_argument("--device", default="virtio-gpu-pci", help="QEMU's device and options")
+    args.add_argument("--fake", action="store_true", help="our own, untrustworthy device")
     args.add_argument("--window", default="none", help="a QEMU -display")
     args.add_argument("--script", type=Path)
     args.add_argument("command", nargs="*")
@@ -55,6 +56,7 @@ def main() -> int:
                       size=(int(width), int(height)),
                       memory=args.memory, cpus=args.cpus, append=args.append,
                       module_params=args.module_params, window=args.window, device=args.device,
+                      fake={} if args.fake else None,
                       trace=("virtio_gpu_update_cursor", *args.trace))
 
     folder = args.folder.resolve()

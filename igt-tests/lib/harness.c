@@ -74,6 +74,22 @@ void at_end(void (*undo)(void *), void *data)
 	undos[num_undos++].data = data;
 }
 
+static void undo_down_to(int mark)
+{
+	while (num_undos > mark) {
+		num_undos--;
+		undos[num_undos].undo(undos[num_undos].data);
+	}
+}
+
+void scope(void (*part)(void))
+{
+	int mark = num_undos;
+
+	part();
+	undo_down_to(mark);
+}
+
 static int run_one(const struct subtest *subtest)
 {
 	static const char *const names[] = { [EXIT_PASS] = "SUCCESS", [EXIT_SKIP] = "SKIP",
@@ -85,10 +101,7 @@ static int run_one(const struct subtest *subtest)
 	result = setjmp(subtest_end);
 	if (!result)
 		subtest->run();
-	while (num_undos) {
-		num_undos--;
-		undos[num_undos].undo(undos[num_undos].data);
-	}
+	undo_down_to(0);
 	print_both("Subtest %s: %s (%.3fs)\n", subtest->name, names[result], now() - start);
 	return result;
 }

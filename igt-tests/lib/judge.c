@@ -12,23 +12,17 @@
 
 #define ANSWER_MS 60000
 
-void judge(const void *data, size_t size, const char *format, ...)
+/* Sends a request and writes the answer, without its newline, to @answer. */
+static void ask(const void *data, size_t data_size, const char *request, char *answer, size_t size)
 {
 	/* Opened anew each time: an open port is not worth much after a suspend. */
 	int fd = port_open("virtgpu.judge");
-	char request[256], answer[1024];
 	size_t length = 0;
-	va_list args;
 
 	if (fd < 0)
 		skip("nobody judges: not in a guest of qemu/vm.py?");
-
-	va_start(args, format);
-	vsnprintf(request, sizeof(request) - 1, format, args);
-	va_end(args);
-	strcat(request, "\n");
-	check(port_write(fd, request, strlen(request)) && port_write(fd, data, size),
-	      "the judge does not listen: %s", strerror(errno));
+	check(port_write(fd, request, strlen(request)) && port_write(fd, "\n", 1) &&
+	      port_write(fd, data, data_size), "the judge does not listen: %s", strerror(errno));
 
 	do {
 		struct pollfd poller = { .fd = fd, .events = POLLIN };
@@ -41,10 +35,33 @@ void judge(const void *data, size_t size, const char *format, ...)
 			continue;
 		check(got == 1, "the judge is gone: %s", strerror(errno));
 		length += got;
-	} while (answer[length - 1] != '\n' && length < sizeof(answer) - 1);
+	} while (answer[length - 1] != '\n' && length < size - 1);
 	answer[length - 1] = 0;
 	close(fd);
-	check(!strcmp(answer, "ok"), "%s: %s", strtok(request, "\n"), answer);
+}
+
+void judge(const void *data, size_t size, const char *format, ...)
+{
+	char request[256], answer[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(request, sizeof(request), format, args);
+	va_end(args);
+	ask(data, size, request, answer, sizeof(answer));
+	check(!strcmp(answer, "ok"), "%s: %s", request, answer);
+}
+
+bool judge_try(const void *data, size_t size, const char *format, ...)
+{
+	char request[256], answer[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(request, sizeof(request), format, args);
+	va_end(args);
+	ask(data, size, request, answer, sizeof(answer));
+	return !strcmp(answer, "ok");
 }
 
 void judge_picture(int head, const struct image *image)

@@ -3,12 +3,17 @@
 #ifndef JUDGE_H
 #define JUDGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "image.h"
 
 /* Sends a request, and @size bytes behind it; the subtest fails unless the answer is "ok". */
 void judge(const void *data, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The same, but tells whether the answer was "ok". */
+bool judge_try(const void *data, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* Fails unless the host shows exactly @image on a head. */

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The driver's module coming and going, and what tests need for that. */
+#ifndef MODULE_H
+#define MODULE_H
+
+#include <stdbool.h>
+
+/* The module's name, as qemu/guest/init told us; skips outside such a guest. */
+const char *module_name(void);
+
+bool module_loaded(void);
+
+/* Loads the driver; its device need not come up. */
+void module_insert(void);
+
+/* Loads the driver and waits for its device. */
+void module_load(void);
+
+/* Takes the console away from the driver and unloads it. */
+void module_unload(void);
+
+/* Waits until the device is there, or is gone. */
+void module_wait(bool there);
+
+/* Writes a text to a file of the kernel's. */
+void write_file(const char *path, const char *text);
+
+/* Runs a command, which has to succeed. */
+void shell(const char *command);
+
+#endif

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A virtio GPU without QEMU's: right when it is asked to be, wrong in a chosen way otherwise.
+
+It keeps resources and scanouts as a real one does, so that the judge can look at its screen.
+"""
+import random
+import struct
+from pathlib import Path
+
+import vhostuser
+from picture import Picture
+from report import Failure
+
+COMMANDS = {
+    "GET_DISPLAY_INFO": 0x100, "CREATE": 0x101, "UNREF": 0x102, "SET_SCANOUT": 0x103,
+    "FLUSH": 0x104, "TRANSFER": 0x105, "ATTACH": 0x106, "DETACH": 0x107, "GET_EDID": 0x10a,
+    "UPDATE_CURSOR": 0x300, "MOVE_CURSOR": 0x301,
+}
+OK, OK_DISPLAY_INFO, OK_EDID, ERROR = 0x1100, 0x1101, 0x1104, 0x1200
+HEADER = 24
+SCANOUTS = 16
+FEATURE_EDID = 1 << 1
+
+
+def good_edid() -> bytes:
+    """A monitor that says nothing but that it is one: header, EDID 1.4, digital, checksum."""
+    edid = bytearray(128)
+    edid[:8] = b"\0" + b"\xff" * 6 + b"\0"
+    edid[18:21] = 1, 4, 0x80
+    # Four descriptors of the kind "unused", and no standard timings.
+    edid[38:54] = b"\1" * 16
+    for at in range(54, 126, 18):
+        edid[at + 3] = 0x10
+    edid[127] = -sum(edid) & 0xff
+    return bytes(edid)
+
+
+class Resource:
+    def __init__(self, width: int, height: int):
+        self.width, self.height = width, height
+        self.pixels = bytearray(width * height * 4)
+        self.backing = []
+
+
+class FakeGpu(vhostuser.Device):
+    queues = 2
+
+    features = FEATURE_EDID
+
+    def __init__(self, path: Path, scanouts: int = 1, size=(1024, 768)):
+        self.set_scanouts(scanouts)
+        self.set_edid()
+        self.size = size
+        self.resources, self.scanouts = {}, {}
+        self.fault, self._which, self._odds = None, None, 100
+        self._held = []
+        self._random = random.Random(1)
+        super().__init__(path)
+
+    # What the test asks for, by the judge.
+
+    def set_fault(self, name: str, which: str = "any", odds: int = 100) -> None:
+        """Be wrong from now on: how, at which command, in how many of a hundred cases."""
+        if name not in ("none", "mute", "lose", *self._lies()):
+            raise Failure(f"the fake device has no fault {name}")
+        with self.lock:
+            self.fault = None if name == "none" else name
+            self._which = COMMANDS.get(which)
+            self._odds = odds
+            if name == "none":
+                self._answer_late()
+
+    def set_scanouts(self, count: int) -> None:
+        self.config = struct.pack("<IIII", 0, 0, count, 0)
+
+    def set_edid(self, edid: bytes = b"", size: int = None) -> None:
+        """An EDID, and the size the device claims it has; without a size a good one."""
+        if size is None:
+            edid, size = good_edid(), 128
+        self._edid = struct.pack("<II", size, 0) + edid.ljust(1024, b"\0")
+
+    def picture(self, head: int) -> Picture:
+        with self.lock:
+            resource, x, y, width, height = self.scanouts.get(head, (None, 0, 0, 0, 0))
+            if resource not in self.resources:
+                raise Failure(f"the fake device shows nothing on head {head}")
+            image = self.resources[resource]
+            rows = [image.pixels[((y + row) * image.width + x) * 4:][:width * 4]
+                    for row in range(height)]
+        return Picture.from_xrgb(width, height, b"".join(rows))
+
+    # The device.
+
+    def stopped(self) -> None:
+        self._held.clear()
+        self.resources.clear()
+        self.scanouts.clear()
+
+    def chain(self, index: int, chain: vhostuser.Chain) -> None:
+        kind = struct.unpack_from("<I", chain.request + bytes(4))[0]
+        wrong = (self.fault and self._which in (None, kind)
+                 and self._random.randrange(100) < self._odds)
+        if not wrong:
+            # A queue that is held keeps its order.
+            if self._held and self.fault == "mute":
+                self._held.append((kind, chain))
+            else:
+                chain.answer(self._do(kind, chain.request))
+        elif self.fault == "mute":
+            self._held.append((kind, chain))
+        elif self.fault != "lose":
+            self._lies()[self.fault](chain, kind)
+
+    def _answer_late(self) -> None:
+        held, self._held = self._held, []
+        for kind, chain in held:
+            chain.answer(self._do(kind, chain.request))
+        for ring in self.rings:
+            ring.interrupt()
+
+    def _lies(self):
+        def answer(data=None, claimed=None, wrong_head=None):
+            def lie(chain, kind):
+                text = self._do(kind, chain.request) if data is None else data()
+                chain.answer(text, claimed, None if wrong_head is None else wrong_head(chain))
+            return lie
+
+        def twice(chain, kind):
+            chain.answer(self._do(kind, chain.request))
+            chain.queue.use(chain.head, HEADER)
+
+        def any_lie(chain, kind):
+            names = ("refuse", "garbage", "empty", "short", "long", "lose", "huge-type")
+            name = self._random.choice(names)
+            if name != "lose":
+                lies[name](chain, kind)
+
+        lies = {
+            "refuse": answer(lambda: struct.pack("<I", ERROR + self._random.randrange(7))
+                             + bytes(HEADER - 4)),
+            "garbage": answer(lambda: self._random.randbytes(2048)),
+            "huge-type": answer(lambda: b"\xff" * 2048),
+            "empty": answer(claimed=0),
+            "short": answer(claimed=5),
+            "long": answer(claimed=0xffffffff),
+            "wrong-chain": answer(wrong_head=lambda chain: chain.queue.size + 7),
+            "twice": twice,
+            "any-lie": any_lie,
+        }
+        return lies
+
+    def _do(self, kind: int, request: bytes) -> bytes:
+        """Carries a command out; the response."""
+        body = request[HEADER:]
+        try:
+            handler = self._HANDLERS.get(kind)
+            data = handler(self, body) if handler else None
+        except (KeyError, struct.error, ValueError):
+            return struct.pack("<I", ERROR) + bytes(HEADER - 4)
+        code, extra = data or (OK, b"")
+        return struct.pack("<I", code) + bytes(HEADER - 4) + extra
+
+    def _display_info(self, _body):
+        return OK_DISPLAY_INFO, b"".join(
+            struct.pack("<6I", 0, 0, *(self.size if head == 0 else (0, 0)), head == 0, 0)
+            for head in range(SCANOUTS))
+
+    def _get_edid(self, _body):
+        return OK_EDID, self._edid
+
+    def _create(self, body):
+        number, _, width, height = struct.unpack_from("<4I", body)
+        self.resources[number] = Resource(width, height)
+
+    def _unref(self, body):
+        del self.resources[struct.unpack_from("<I", body)[0]]
+
+    def _set_scanout(self, body):
+        x, y, width, height, head, resource = struct.unpack_from("<6I", body)
+        if resource and resource not in self.resources:
+            raise KeyError(resource)
+        self.scanouts[head] = (resource, x, y, width, height)
+
+    def _attach(self, body):
+        number, count = struct.unpack_from("<II", body)
+        self.resources[number].backing = [struct.unpack_from("<QI", body, 8 + 16 * index)
+                                          for index in range(count)]
+
+    def _transfer(self, body):
+        x, y, width, height, offset, number = struct.unpack_from("<4IQI", body)
+        resource = self.resources[number]
+        stride = resource.width * 4
+        if x + width > resource.width or y + height > resource.height:
+            raise ValueError("a transfer beyond the resource")
+        for row in range(height):
+            at = ((y + row) * resource.width + x) * 4
+            resource.pixels[at:at + width * 4] = self._backing(resource, offset + row * stride,
+                                                               width * 4)
+
+    def _backing(self, resource: Resource, offset: int, length: int) -> bytes:
+        data = b""
+        for address, size in resource.backing:
+            if offset < size:
+                part = min(length - len(data), size - offset)
+                data += self.memory.read(address + offset, part)
+                if len(data) == length:
+                    return data
+                offset = size
+            offset -= size
+        raise ValueError("a transfer from beyond the backing")
+
+    _HANDLERS = {0x100: _display_info, 0x101: _create, 0x102: _unref, 0x103: _set_scanout,
+                 0x105: _transfer, 0x106: _attach, 0x10a: _get_edid}
