@@ -75,7 +75,7 @@ static void suspend(void)
 {
 	int error;
 
-	judge(NULL, 0, "wakeup 6");
+	judge(NULL, 0, "wakeup 2");
 	error = put("/sys/power/mem_sleep", "deep");
 	if (error)
 		skip("no S3 here: %s", strerror(error));

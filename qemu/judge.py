@@ -11,7 +11,7 @@ behind it where it says so, and get a line back that begins with "ok" or says wh
     resize HEAD WIDTH HEIGHT        drag the head's window to this size
     file NAME SIZE                  + bytes: keep as results/NAME
     status NUMBER                   the job's exit status
-    wakeup SECONDS                  wake the guest from S3, then
+    wakeup SECONDS                  wake the guest when it has been in S3 for so long
     watch HEAD                      from now on a viewer watches: pictures must be flushed, too
     keep HEAD NAME MIN_COLOURS      keep the picture as NAME.png; is it more than a blank?
 
@@ -164,7 +164,7 @@ class Judge:
         self.status = int(number)
 
     def _do_wakeup(self, _read, seconds):
-        self._machine.wake_up_in(float(seconds))
+        self._machine.wake_up_after(float(seconds))
 
     def _do_fault(self, _read, *words):
         self._machine.fake.set_fault(words[0], *words[1:2], *map(int, words[2:]))

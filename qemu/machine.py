@@ -5,6 +5,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from fakegpu import FakeGpu
 from picture import Picture
 from qmp import Qmp
 from report import Failure
+
+# How long a guest may take to fall asleep.
+SUSPEND_SECONDS = 100
 
 
 @dataclass
@@ -125,16 +129,20 @@ class Machine:
             disk.truncate((self.options.memory + 512) << 20)
         return path
 
-    def wake_up_in(self, seconds: float) -> None:
-        """Wakes the guest from S3 later, as a key press would."""
+    def wake_up_after(self, seconds: float) -> None:
+        """Lets the guest sleep in S3 for so long once it does, then wakes it as a key would."""
         def wake():
+            deadline = time.monotonic() + SUSPEND_SECONDS
             try:
+                while self.qmp.command("query-status")["status"] != "suspended":
+                    if time.monotonic() > deadline:
+                        return
+                    time.sleep(0.2)
+                time.sleep(seconds)
                 self.qmp.command("system_wakeup")
             except (Failure, OSError):
                 pass
-        timer = threading.Timer(seconds, wake)
-        timer.daemon = True
-        timer.start()
+        threading.Thread(target=wake, daemon=True).start()
 
     def vnc_path(self, head: int) -> Path:
         return self.run / f"vnc{head}"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 # What ends a run early, for the guest is not to be trusted any more.
 FATAL = re.compile(r"BUG: |Oops: |Kernel panic|general protection fault|Unable to handle kernel"
-                   r"|INFO: task .* blocked for more than|rcu: INFO: .* detected stalls"
+                   r"|INFO: task .* blocked .*for more than|rcu: INFO: .* detected stalls"
                    r"|watchdog: BUG")
 # What fails a run at its end.
 BAD = re.compile(FATAL.pattern + r"|WARNING: .* at |WARNING: CPU|refcount_t: |list_(add|del) corr"
