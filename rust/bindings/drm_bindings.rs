@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! Raw bindings to the kernel's virtio and DRM interfaces, made by bindgen from `helper.h`.
+//!
+//! What `kernel::bindings` has is taken from there, so that types are shared with the kernel crate.
+//! Only the abstraction crates use this one.
+#![allow(
+    clippy::all,
+    dead_code,
+    improper_ctypes,
+    missing_docs,
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    unreachable_pub,
+    unsafe_op_in_unsafe_fn
+)]
+use kernel::ffi;
+
+include!(env!("DRM_BINDINGS"));

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The kernel's inline functions and macros, made callable. */
+#include "helper.h"
+#include <linux/dma-mapping.h>
+#include <linux/pci.h>
+#include <linux/scatterlist.h>
+
+
+bool helper_virtio_has_feature(const struct virtio_device *vdev, unsigned int bit)
+{
+	return virtio_has_feature(vdev, bit);
+}
+
+void helper_virtio_device_ready(struct virtio_device *vdev)
+{
+	virtio_device_ready(vdev);
+}
+
+u8 helper_virtio_get_status(struct virtio_device *vdev)
+{
+	return vdev->config->get_status(vdev);
+}
+
+u32 helper_virtio_cread32(struct virtio_device *vdev, unsigned int offset)
+{
+	__le32 value;
+
+	might_sleep();
+	vdev->config->get(vdev, offset, &value, sizeof(value));
+	return le32_to_cpu(value);
+}
+
+void helper_virtio_cwrite32(struct virtio_device *vdev, unsigned int offset, u32 value)
+{
+	__le32 raw = cpu_to_le32(value);
+
+	might_sleep();
+	vdev->config->set(vdev, offset, &raw, sizeof(raw));
+}
+
+int helper_virtio_find_vqs(struct virtio_device *vdev, unsigned int count, struct virtqueue **vqs,
+			   struct virtqueue_info *info)
+{
+	return virtio_find_vqs(vdev, count, vqs, info, NULL);
+}
+
+void helper_virtio_del_vqs(struct virtio_device *vdev)
+{
+	vdev->config->del_vqs(vdev);
+}
+
+void helper_sg_fill(struct scatterlist *sg, unsigned int index, unsigned int count, void *data,
+		    unsigned int size)
+{
+	if (!index)
+		sg_init_table(sg, count);
+	sg_set_buf(&sg[index], data, size);
+}
+
+dma_addr_t helper_sg_dma_address(const struct scatterlist *sg)
+{
+	return sg_dma_address(sg);
+}
+
+unsigned int helper_sg_dma_len(const struct scatterlist *sg)
+{
+	return sg_dma_len(sg);
+}
+
+phys_addr_t helper_sg_phys(struct scatterlist *sg)
+{
+	return sg_phys(sg);
+}
+
+void helper_dma_sync_sgtable_for_device(struct device *dev, struct sg_table *sgt)
+{
+	dma_sync_sgtable_for_device(dev, sgt, DMA_TO_DEVICE);
+}
+
+bool helper_device_iommu_mapped(struct device *dev)
+{
+	return device_iommu_mapped(dev);
+}
+
+void helper_dma_unlimited_segments(struct device *dev)
+{
+	dma_set_max_seg_size(dev, min_t(size_t, dma_max_mapping_size(dev), UINT_MAX));
+}
+
+int helper_devm_add_action_or_reset(struct device *dev, void (*action)(void *data), void *data)
+{
+	return devm_add_action_or_reset(dev, action, data);
+}
+
+int helper_aperture_remove_vga(struct device *dev, const char *name)
+{
+	if (!dev_is_pci(dev) || !pci_is_vga(to_pci_dev(dev)))
+		return 0;
+	return aperture_remove_conflicting_pci_devices(to_pci_dev(dev), name);
+}
+
+void helper_drm_gem_object_get(struct drm_gem_object *obj)
+{
+	drm_gem_object_get(obj);
+}
+
+void helper_drm_gem_object_put(struct drm_gem_object *obj)
+{
+	drm_gem_object_put(obj);
+}
+
+int helper_drmm_mode_config_init(struct drm_device *dev)
+{
+	return drmm_mode_config_init(dev);
+}
+
+void helper_drm_crtc_send_event(struct drm_crtc *crtc, struct drm_crtc_state *state)
+{
+	spin_lock_irq(&crtc->dev->event_lock);
+	if (state->event)
+		drm_crtc_send_vblank_event(crtc, state->event);
+	state->event = NULL;
+	spin_unlock_irq(&crtc->dev->event_lock);
+}
+
+int helper_drm_lock_all(struct drm_device *dev, int (*locked)(void *data,
+							      struct drm_modeset_acquire_ctx *ctx),
+			void *data)
+{
+	struct drm_modeset_acquire_ctx ctx;
+	int ret;
+
+	DRM_MODESET_LOCK_ALL_BEGIN(dev, ctx, 0, ret);
+	ret = locked(data, &ctx);
+	DRM_MODESET_LOCK_ALL_END(dev, ctx, ret);
+	return ret;
+}
+
+/* drm_gem_shmem_helper.h has these as inline functions, meant for a table of functions. */
+void helper_drm_gem_shmem_print_info(struct drm_printer *p, unsigned int indent,
+				     const struct drm_gem_object *obj)
+{
+	drm_gem_shmem_object_print_info(p, indent, obj);
+}
+
+int helper_drm_gem_shmem_pin(struct drm_gem_object *obj)
+{
+	return drm_gem_shmem_object_pin(obj);
+}
+
+void helper_drm_gem_shmem_unpin(struct drm_gem_object *obj)
+{
+	drm_gem_shmem_object_unpin(obj);
+}
+
+struct sg_table *helper_drm_gem_shmem_get_sg_table(struct drm_gem_object *obj)
+{
+	return drm_gem_shmem_object_get_sg_table(obj);
+}
+
+int helper_drm_gem_shmem_vmap(struct drm_gem_object *obj, struct iosys_map *map)
+{
+	return drm_gem_shmem_object_vmap(obj, map);
+}
+
+void helper_drm_gem_shmem_vunmap(struct drm_gem_object *obj, struct iosys_map *map)
+{
+	drm_gem_shmem_object_vunmap(obj, map);
+}
+
+int helper_drm_gem_shmem_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
+{
+	return drm_gem_shmem_object_mmap(obj, vma);
+}
+
+struct drm_plane_state *helper_drm_atomic_old_plane_state(const struct drm_atomic_commit *state,
+							  struct drm_plane *plane)
+{
+	return drm_atomic_get_old_plane_state(state, plane);
+}
+
+struct drm_plane_state *helper_drm_atomic_new_plane_state(const struct drm_atomic_commit *state,
+							  struct drm_plane *plane)
+{
+	return drm_atomic_get_new_plane_state(state, plane);
+}
+
+struct drm_crtc_state *helper_drm_atomic_new_crtc_state(const struct drm_atomic_commit *state,
+							struct drm_crtc *crtc)
+{
+	return drm_atomic_get_new_crtc_state(state, crtc);
+}
+
+void helper_drm_atomic_commit_put(struct drm_atomic_commit *state)
+{
+	drm_atomic_commit_put(state);
+}
+
+bool helper_drm_atomic_crtc_needs_modeset(const struct drm_crtc_state *state)
+{
+	return drm_atomic_crtc_needs_modeset(state);
+}
+
+/* A timing of an exact size; CVT and GTF would round the width. */
+static struct drm_display_mode *exact_mode(struct drm_device *dev, u16 width, u16 height,
+					   u32 refresh, u16 blanking)
+{
+	struct drm_display_mode *mode = drm_mode_create(dev);
+
+	if (!mode)
+		return NULL;
+
+	mode->type = DRM_MODE_TYPE_DRIVER | DRM_MODE_TYPE_PREFERRED;
+	mode->hdisplay = width;
+	mode->hsync_start = width + blanking / 4;
+	mode->hsync_end = width + blanking / 2;
+	mode->htotal = width + blanking;
+	mode->vdisplay = height;
+	mode->vsync_start = height + blanking / 4;
+	mode->vsync_end = height + blanking / 2;
+	mode->vtotal = height + blanking;
+	mode->clock = DIV_ROUND_CLOSEST(mode->htotal * mode->vtotal * refresh, 1000);
+	drm_mode_set_name(mode);
+	return mode;
+}
+
+int helper_drm_connector_prefer(struct drm_connector *connector, u16 width, u16 height,
+				u32 refresh, u16 blanking)
+{
+	struct drm_display_mode *mode;
+	bool found = false;
+
+	list_for_each_entry(mode, &connector->probed_modes, head) {
+		mode->type &= ~DRM_MODE_TYPE_PREFERRED;
+		if (!found && mode->hdisplay == width && mode->vdisplay == height) {
+			mode->type |= DRM_MODE_TYPE_PREFERRED;
+			found = true;
+		}
+	}
+	if (found)
+		return 0;
+
+	mode = exact_mode(connector->dev, width, height, refresh, blanking);
+	if (!mode)
+		return 0;
+	drm_mode_probed_add(connector, mode);
+	return 1;
+}

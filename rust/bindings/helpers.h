@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef HELPERS_H
+#define HELPERS_H
+
+#include <linux/types.h>
+
+struct device;
+struct drm_atomic_commit;
+struct drm_connector;
+struct drm_crtc;
+struct drm_crtc_state;
+struct drm_device;
+struct drm_gem_object;
+struct drm_modeset_acquire_ctx;
+struct drm_plane;
+struct drm_plane_state;
+struct drm_printer;
+struct iosys_map;
+struct scatterlist;
+struct sg_table;
+struct vm_area_struct;
+struct virtio_device;
+struct virtqueue;
+struct virtqueue_info;
+
+bool helper_virtio_has_feature(const struct virtio_device *vdev, unsigned int bit);
+void helper_virtio_device_ready(struct virtio_device *vdev);
+u8 helper_virtio_get_status(struct virtio_device *vdev);
+u32 helper_virtio_cread32(struct virtio_device *vdev, unsigned int offset);
+void helper_virtio_cwrite32(struct virtio_device *vdev, unsigned int offset, u32 value);
+int helper_virtio_find_vqs(struct virtio_device *vdev, unsigned int count, struct virtqueue **vqs,
+			   struct virtqueue_info *info);
+void helper_virtio_del_vqs(struct virtio_device *vdev);
+void helper_sg_fill(struct scatterlist *sg, unsigned int index, unsigned int count, void *data,
+		    unsigned int size);
+dma_addr_t helper_sg_dma_address(const struct scatterlist *sg);
+unsigned int helper_sg_dma_len(const struct scatterlist *sg);
+phys_addr_t helper_sg_phys(struct scatterlist *sg);
+void helper_dma_sync_sgtable_for_device(struct device *dev, struct sg_table *sgt);
+bool helper_device_iommu_mapped(struct device *dev);
+void helper_dma_unlimited_segments(struct device *dev);
+int helper_devm_add_action_or_reset(struct device *dev, void (*action)(void *data), void *data);
+int helper_aperture_remove_vga(struct device *dev, const char *name);
+void helper_drm_gem_object_get(struct drm_gem_object *obj);
+void helper_drm_gem_object_put(struct drm_gem_object *obj);
+int helper_drmm_mode_config_init(struct drm_device *dev);
+void helper_drm_crtc_send_event(struct drm_crtc *crtc, struct drm_crtc_state *state);
+int helper_drm_lock_all(struct drm_device *dev, int (*locked)(void *data,
+							      struct drm_modeset_acquire_ctx *ctx),
+			void *data);
+void helper_drm_gem_shmem_print_info(struct drm_printer *p, unsigned int indent,
+				     const struct drm_gem_object *obj);
+int helper_drm_gem_shmem_pin(struct drm_gem_object *obj);
+void helper_drm_gem_shmem_unpin(struct drm_gem_object *obj);
+struct sg_table *helper_drm_gem_shmem_get_sg_table(struct drm_gem_object *obj);
+int helper_drm_gem_shmem_vmap(struct drm_gem_object *obj, struct iosys_map *map);
+void helper_drm_gem_shmem_vunmap(struct drm_gem_object *obj, struct iosys_map *map);
+int helper_drm_gem_shmem_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma);
+struct drm_plane_state *helper_drm_atomic_old_plane_state(const struct drm_atomic_commit *state,
+							  struct drm_plane *plane);
+struct drm_plane_state *helper_drm_atomic_new_plane_state(const struct drm_atomic_commit *state,
+							  struct drm_plane *plane);
+struct drm_crtc_state *helper_drm_atomic_new_crtc_state(const struct drm_atomic_commit *state,
+							struct drm_crtc *crtc);
+void helper_drm_atomic_commit_put(struct drm_atomic_commit *state);
+bool helper_drm_atomic_crtc_needs_modeset(const struct drm_crtc_state *state);
+int helper_drm_connector_prefer(struct drm_connector *connector, u16 width, u16 height,
+				u32 refresh, u16 blanking);
+
+#endif

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! DRM devices.
+//!
+//! C header: [`include/drm/drm_device.h`](srctree/include/drm/drm_device.h)
+use core::{
+    mem::offset_of,
+    ops::Deref,
+    ptr::{self, NonNull},
+};
+
+use drm_bindings as bindings;
+use kernel::{
+    device::{self, Bound},
+    error::from_err_ptr,
+    prelude::*,
+    sync::aref::{ARef, AlwaysRefCounted},
+    types::{NotThreadSafe, Opaque},
+    workqueue::{HasDelayedWork, HasWork, Work, WorkItem},
+};
+
+use crate::{driver::Driver, file::File, gem};
+
+/// A DRM device; the C counterpart is `struct drm_device`.
+///
+/// # Invariants
+///
+/// `dev` is a valid, initialized `struct drm_device`.
+#[repr(C)]
+pub struct Device<T: Driver> {
+    dev: Opaque<bindings::drm_device>,
+    data: T::Data,
+}
+
+/// A device that user space cannot see yet: what may only be done before it can, for instance
+/// adding planes, wants one of these. [`Registration`](crate::Registration) takes it away.
+pub struct UnregisteredDevice<T: Driver>(ARef<Device<T>>, NotThreadSafe);
+
+impl<T: Driver> Deref for UnregisteredDevice<T> {
+    type Target = Device<T>;
+
+    fn deref(&self) -> &Device<T> {
+        &self.0
+    }
+}
+
+impl<T: Driver> UnregisteredDevice<T> {
+    const fn features(kms: bool) -> u32 {
+        let mut features = bindings::drm_driver_feature_DRIVER_GEM;
+        if T::FEAT_RENDER {
+            features |= bindings::drm_driver_feature_DRIVER_RENDER;
+        }
+        if T::FEAT_SYNCOBJ {
+            features |= bindings::drm_driver_feature_DRIVER_SYNCOBJ
+                | bindings::drm_driver_feature_DRIVER_SYNCOBJ_TIMELINE;
+        }
+        if kms {
+            features |= bindings::drm_driver_feature_DRIVER_MODESET
+                | bindings::drm_driver_feature_DRIVER_ATOMIC;
+            if T::FEAT_CURSOR_HOTSPOT {
+                features |= bindings::drm_driver_feature_DRIVER_CURSOR_HOTSPOT;
+            }
+        }
+        features
+    }
+
+    const FOPS: bindings::file_operations =
+        gem::create_fops(kernel::module::this_module::<T::OwnerModule>().as_ptr());
+
+    const VTABLE: bindings::drm_driver = {
+        // SAFETY: All zeros is a valid, empty `struct drm_driver`.
+        let mut driver: bindings::drm_driver = unsafe { core::mem::zeroed() };
+        driver.open = Some(File::<T::File>::open_callback);
+        driver.postclose = Some(File::<T::File>::postclose_callback);
+        driver.release = Some(Device::<T>::release);
+        driver.gem_create_object = Some(gem::shmem::create_object_callback::<T::Object>);
+        driver.gem_prime_import = Some(gem::prime_import_callback::<T>);
+        driver.gem_prime_import_sg_table = Some(bindings::drm_gem_shmem_prime_import_sg_table);
+        driver.dumb_create = Some(gem::dumb_create_callback::<T>);
+        driver.fbdev_probe = Some(bindings::drm_fbdev_shmem_driver_fbdev_probe);
+        driver.major = T::INFO.major;
+        driver.minor = T::INFO.minor;
+        driver.patchlevel = T::INFO.patchlevel;
+        driver.name = T::INFO.name.as_ptr().cast_mut().cast();
+        driver.desc = T::INFO.desc.as_ptr().cast_mut().cast();
+        driver.driver_features = Self::features(true);
+        driver.ioctls = T::IOCTLS.as_ptr();
+        driver.num_ioctls = T::IOCTLS.len() as i32;
+        driver.fops = &Self::FOPS;
+        driver
+    };
+
+    /// Makes a device below `parent`, invisible, with the driver's data in it.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, and those of `data`. C: `devm_drm_dev_alloc()`.
+    pub fn new(
+        parent: &device::Device<Bound>,
+        data: impl PinInit<T::Data, Error>,
+    ) -> Result<Self> {
+        // Without `release` until there is data to be dropped.
+        let early = bindings::drm_driver {
+            release: None,
+            ..Self::VTABLE
+        };
+        // SAFETY: The size is that of a `Device<T>`, whose `dev` is at that offset; `early` is
+        // replaced before it goes.
+        let raw: *mut Device<T> = from_err_ptr(unsafe {
+            bindings::__drm_dev_alloc(
+                ptr::from_ref(parent).cast_mut().cast(),
+                &early,
+                core::alloc::Layout::new::<Device<T>>().pad_to_align().size(),
+                offset_of!(Device<T>, dev),
+            )
+        })?
+        .cast();
+
+        // SAFETY: The memory is there, nobody else has it, and it does not move.
+        let ret = unsafe { pin_init::raw_try_init(&raw mut (*raw).data, data) };
+        if let Err(error) = ret {
+            // SAFETY: The only reference.
+            unsafe { bindings::drm_dev_put(raw.cast()) };
+            return Err(error);
+        }
+        // SAFETY: Still nobody else has it.
+        unsafe { (*raw.cast::<bindings::drm_device>()).driver = const { &Self::VTABLE } };
+
+        // SAFETY: The device is complete, and the only reference becomes the `ARef`'s.
+        Ok(Self(
+            unsafe { ARef::from_raw(NonNull::new_unchecked(raw)) },
+            NotThreadSafe,
+        ))
+    }
+
+    /// Takes mode setting out of what the device can do, for one without a head.
+    pub fn disable_modesetting(&self) {
+        // SAFETY: Nobody else has the device yet.
+        unsafe { (*self.as_raw()).driver_features = Self::features(false) }
+    }
+
+    pub(crate) fn into_inner(self) -> ARef<Device<T>> {
+        self.0
+    }
+}
+
+impl<T: Driver> Device<T> {
+    /// # Safety
+    ///
+    /// `ptr` must be a device of driver `T` as long as the reference is used.
+    #[doc(hidden)]
+    pub unsafe fn from_raw<'a>(ptr: *mut bindings::drm_device) -> &'a Self {
+        // SAFETY: By the requirements; `dev` is the first field.
+        unsafe { &*ptr.cast() }
+    }
+
+    #[doc(hidden)]
+    pub fn as_raw(&self) -> *mut bindings::drm_device {
+        self.dev.get()
+    }
+
+    /// The device below which this one is, for messages.
+    pub fn as_device(&self) -> &device::Device {
+        // SAFETY: The parent is referenced as long as the device.
+        unsafe { device::Device::from_raw((*self.as_raw()).dev) }
+    }
+
+    /// Has buffers made from huge pages, if the kernel can; C: `drm_gem_huge_mnt_create()`.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` when it cannot.
+    pub fn use_huge_pages(&self) -> Result {
+        // SAFETY: The device is valid.
+        kernel::error::to_result(unsafe {
+            bindings::drm_gem_huge_mnt_create(self.as_raw(), c"within_size".as_ptr().cast())
+        })
+    }
+
+    /// Takes the place of a firmware's framebuffer if this is the machine's VGA.
+    ///
+    /// # Errors
+    ///
+    /// Those of `aperture_remove_conflicting_pci_devices()`.
+    pub fn take_aperture(&self) -> Result {
+        // SAFETY: The device and its parent are valid.
+        kernel::error::to_result(unsafe {
+            bindings::helper_aperture_remove_vga((*self.as_raw()).dev, T::INFO.name.as_ptr().cast())
+        })
+    }
+
+    /// Whether its memory accesses are translated by an IOMMU.
+    pub fn is_iommu_mapped(&self) -> bool {
+        // SAFETY: The device and its parent are valid.
+        unsafe { bindings::helper_device_iommu_mapped((*self.as_raw()).dev) }
+    }
+
+    /// Allows runs of memory as long as the machine can map; C: `dma_set_max_seg_size()`.
+    pub fn unlimited_segments(&self) {
+        // SAFETY: The device and its parent are valid, and nobody maps memory for it yet.
+        unsafe { bindings::helper_dma_unlimited_segments((*self.as_raw()).dev) }
+    }
+
+    /// Runs `f` unless the device has gone; C: `drm_dev_enter()`.
+    pub fn while_plugged<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+        let mut index = 0;
+        // SAFETY: The device is valid.
+        if !unsafe { bindings::drm_dev_enter(self.as_raw(), &mut index) } {
+            return None;
+        }
+        let result = f();
+        // SAFETY: Entered above.
+        unsafe { bindings::drm_dev_exit(index) };
+        Some(result)
+    }
+
+    extern "C" fn release(ptr: *mut bindings::drm_device) {
+        // SAFETY: The last reference is gone; `data` was initialized, or this would not be called.
+        unsafe { ptr::drop_in_place(&raw mut (*ptr.cast::<Self>()).data) }
+    }
+}
+
+impl<T: Driver> Deref for Device<T> {
+    type Target = T::Data;
+
+    fn deref(&self) -> &T::Data {
+        &self.data
+    }
+}
+
+// SAFETY: The count is the C device's.
+unsafe impl<T: Driver> AlwaysRefCounted for Device<T> {
+    fn inc_ref(&self) {
+        // SAFETY: A shared reference proves that the count is not zero.
+        unsafe { bindings::drm_dev_get(self.as_raw()) };
+    }
+
+    unsafe fn dec_ref(obj: NonNull<Self>) {
+        // SAFETY: The caller gives up a reference.
+        unsafe { bindings::drm_dev_put(obj.as_ref().as_raw()) };
+    }
+}
+
+// SAFETY: The C device may be used on any thread; the data is `Send` and `Sync`.
+unsafe impl<T: Driver> Send for Device<T> {}
+// SAFETY: As above.
+unsafe impl<T: Driver> Sync for Device<T> {}
+
+impl<T: Driver, const ID: u64> WorkItem<ID> for Device<T>
+where
+    T::Data: WorkItem<ID, Pointer = ARef<Self>> + HasWork<Self, ID>,
+{
+    type Pointer = ARef<Self>;
+
+    fn run(device: ARef<Self>) {
+        T::Data::run(device)
+    }
+}
+
+// SAFETY: The work is the data's, at a fixed offset in the device; the two functions are inverse.
+unsafe impl<T: Driver, const ID: u64> HasWork<Self, ID> for Device<T>
+where
+    T::Data: HasWork<Self, ID>,
+{
+    unsafe fn raw_get_work(device: *mut Self) -> *mut Work<Self, ID> {
+        // SAFETY: The caller gives a valid device.
+        unsafe { T::Data::raw_get_work(&raw mut (*device).data) }
+    }
+
+    unsafe fn work_container_of(work: *mut Work<Self, ID>) -> *mut Self {
+        // SAFETY: The caller gives the work of a device's data.
+        unsafe {
+            let data = T::Data::work_container_of(work);
+            kernel::container_of!(data, Self, data)
+        }
+    }
+}
+
+// SAFETY: The work is that of a delayed work, for the data's is.
+unsafe impl<T: Driver, const ID: u64> HasDelayedWork<Self, ID> for Device<T> where
+    T::Data: HasDelayedWork<Self, ID>
+{
+}
+
+impl<T: Driver> Device<T> {
+    /// Waits until a work has run or taken back from its queue, and never lets it run again.
+    ///
+    /// C: `disable_work_sync()`.
+    pub fn disable_work<const ID: u64>(&self)
+    where
+        T::Data: HasWork<Self, ID> + WorkItem<ID, Pointer = ARef<Self>>,
+    {
+        // SAFETY: The work is part of the device. When it was pending, the reference that the queue
+        // held is ours now.
+        unsafe {
+            let work = <Self as HasWork<Self, ID>>::raw_get_work(ptr::from_ref(self).cast_mut());
+            if kernel::bindings::disable_work_sync(Work::raw_get(work)) {
+                drop(ARef::<Self>::from_raw(NonNull::from(self)));
+            }
+        }
+    }
+
+    /// As [`disable_work`](Self::disable_work), for a delayed one; C: `disable_delayed_work_sync()`.
+    pub fn disable_delayed_work<const ID: u64>(&self)
+    where
+        T::Data: HasDelayedWork<Self, ID> + WorkItem<ID, Pointer = ARef<Self>>,
+    {
+        // SAFETY: As in `disable_work`; the work is the first field of its delayed work.
+        unsafe {
+            let work = <Self as HasWork<Self, ID>>::raw_get_work(ptr::from_ref(self).cast_mut());
+            if kernel::bindings::disable_delayed_work_sync(Work::raw_get(work).cast()) {
+                drop(ARef::<Self>::from_raw(NonNull::from(self)));
+            }
+        }
+    }
+
+    /// Waits until a work has run or takes it back from its queue; C: `cancel_work_sync()`.
+    pub fn cancel_work<const ID: u64>(&self)
+    where
+        T::Data: HasWork<Self, ID> + WorkItem<ID, Pointer = ARef<Self>>,
+    {
+        // SAFETY: As in `disable_work`.
+        unsafe {
+            let work = <Self as HasWork<Self, ID>>::raw_get_work(ptr::from_ref(self).cast_mut());
+            if kernel::bindings::cancel_work_sync(Work::raw_get(work)) {
+                drop(ARef::<Self>::from_raw(NonNull::from(self)));
+            }
+        }
+    }
+}

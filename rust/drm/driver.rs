@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! DRM drivers and their registration with user space.
+//!
+//! C header: [`include/drm/drm_drv.h`](srctree/include/drm/drm_drv.h)
+use drm_bindings as bindings;
+use kernel::{error::to_result, prelude::*, sync::aref::ARef};
+
+use crate::{file::DriverFile, gem, ioctl::DrmIoctlDescriptor, kms::KmsDriver, Device};
+
+/// What user space learns of a driver.
+pub struct DriverInfo {
+    /// Driver major version.
+    pub major: i32,
+    /// Driver minor version.
+    pub minor: i32,
+    /// Driver patchlevel version.
+    pub patchlevel: i32,
+    /// Driver name, what user space looks it up by.
+    pub name: &'static CStr,
+    /// Driver description.
+    pub desc: &'static CStr,
+}
+
+/// A DRM driver; the C counterpart is `struct drm_driver`.
+pub trait Driver: KmsDriver + Sized + 'static {
+    /// The driver's part of a [`Device`].
+    type Data: Sync + Send;
+    /// The driver's buffer objects.
+    type Object: gem::shmem::DriverObject<Driver = Self>;
+    /// An open file.
+    type File: DriverFile<Driver = Self>;
+    /// The module the driver is in.
+    type OwnerModule: kernel::ModuleMetadata;
+
+    /// Name and version.
+    const INFO: DriverInfo;
+    /// The driver's own ioctls, see [`declare_drm_ioctls!`](crate::declare_drm_ioctls).
+    const IOCTLS: &'static [DrmIoctlDescriptor];
+    /// Whether there is a render node.
+    const FEAT_RENDER: bool = false;
+    /// Whether there are syncobjs.
+    const FEAT_SYNCOBJ: bool = false;
+
+    /// Makes a dumb buffer: fills in handle, pitch and size.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for sizes and depths the device does not have, `ENOMEM`.
+    fn dumb_create(
+        dev: &Device<Self>,
+        file: &crate::File<Self::File>,
+        args: &mut gem::DumbBuffer<'_>,
+    ) -> Result;
+
+    /// Whether a buffer of another driver can be imported; [`Ok`] lets the core do so.
+    ///
+    /// # Errors
+    ///
+    /// What user space gets instead.
+    fn prime_import_check(_dev: &Device<Self>, _own: bool) -> Result {
+        Ok(())
+    }
+}
+
+/// Whether the machine was booted with `nomodeset`; C: `drm_firmware_drivers_only()`.
+pub fn firmware_drivers_only() -> bool {
+    // SAFETY: Reads a setting.
+    unsafe { kernel::bindings::video_firmware_drivers_only() }
+}
+
+/// A device that user space can see. Dropped, it is unplugged: files stay open and get `ENODEV`.
+pub struct Registration<T: Driver>(ARef<Device<T>>);
+
+impl<T: Driver> Registration<T> {
+    /// Shows a device to user space.
+    ///
+    /// # Errors
+    ///
+    /// Those of `drm_dev_register()`.
+    pub fn new(drm: crate::UnregisteredDevice<T>) -> Result<Self> {
+        // SAFETY: The device is initialized and not registered: the type says so.
+        to_result(unsafe { bindings::drm_dev_register(drm.as_raw(), 0) })?;
+        Ok(Self(drm.into_inner()))
+    }
+
+    /// The device.
+    pub fn device(&self) -> &Device<T> {
+        &self.0
+    }
+
+    /// Starts the kernel's own clients, the console for one; C: `drm_client_setup()`.
+    pub fn setup_clients(&self) {
+        // SAFETY: The device is registered.
+        unsafe { bindings::drm_client_setup(self.0.as_raw(), core::ptr::null()) }
+    }
+}
+
+impl<T: Driver> Drop for Registration<T> {
+    fn drop(&mut self) {
+        // SAFETY: The device is registered: the type says so.
+        unsafe { bindings::drm_dev_unplug(self.0.as_raw()) }
+    }
+}
+
+// SAFETY: A device may be unregistered on any thread.
+unsafe impl<T: Driver> Send for Registration<T> {}
+// SAFETY: A shared reference gives nothing but the device.
+unsafe impl<T: Driver> Sync for Registration<T> {}

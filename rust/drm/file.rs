@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! Open files.
+//!
+//! C header: [`include/drm/drm_file.h`](srctree/include/drm/drm_file.h)
+use core::marker::PhantomData;
+
+use drm_bindings as bindings;
+use kernel::{prelude::*, types::Opaque};
+
+use crate::Device;
+
+/// The driver's part of an open file.
+pub trait DriverFile: Send + Sync {
+    /// The driver.
+    type Driver: crate::Driver;
+
+    /// Somebody opens the device.
+    ///
+    /// # Errors
+    ///
+    /// What they get.
+    fn open(device: &Device<Self::Driver>) -> Result<Pin<KBox<Self>>>;
+}
+
+/// An open file; the C counterpart is `struct drm_file`.
+///
+/// # Invariants
+///
+/// The contents are a valid `struct drm_file` that `T::open` has seen.
+#[repr(transparent)]
+pub struct File<T: DriverFile>(Opaque<bindings::drm_file>, PhantomData<T>);
+
+impl<T: DriverFile> File<T> {
+    /// # Safety
+    ///
+    /// `ptr` must be an open file of `T`'s driver as long as the reference is used.
+    pub(crate) unsafe fn from_raw<'a>(ptr: *mut bindings::drm_file) -> &'a Self {
+        // SAFETY: By the requirements of this function.
+        unsafe { &*ptr.cast() }
+    }
+
+    pub(crate) fn as_raw(&self) -> *mut bindings::drm_file {
+        self.0.get()
+    }
+
+    /// The driver's part.
+    pub fn inner(&self) -> Pin<&T> {
+        // SAFETY: `open_callback` stored a pinned `T`, which stays until `postclose_callback`.
+        unsafe { Pin::new_unchecked(&*(*self.as_raw()).driver_priv.cast()) }
+    }
+
+    pub(crate) extern "C" fn open_callback(
+        raw_dev: *mut bindings::drm_device,
+        raw_file: *mut bindings::drm_file,
+    ) -> kernel::ffi::c_int {
+        // SAFETY: The core calls this with a device of this driver's.
+        let dev = unsafe { Device::<T::Driver>::from_raw(raw_dev) };
+
+        crate::errno(T::open(dev).map(|inner| {
+            // SAFETY: The file is being opened, nobody else has it; `inner` stays pinned.
+            unsafe {
+                (*raw_file).driver_priv = KBox::into_raw(Pin::into_inner_unchecked(inner)).cast();
+            }
+        }))
+    }
+
+    pub(crate) extern "C" fn postclose_callback(
+        _dev: *mut bindings::drm_device,
+        raw_file: *mut bindings::drm_file,
+    ) {
+        // SAFETY: `open_callback` stored it; nobody has the file any more.
+        drop(unsafe { KBox::<T>::from_raw((*raw_file).driver_priv.cast()) });
+    }
+}

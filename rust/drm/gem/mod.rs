@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! Buffer objects.
+//!
+//! C header: [`include/drm/drm_gem.h`](srctree/include/drm/drm_gem.h)
+use drm_bindings as bindings;
+use kernel::{
+    error::to_result,
+    prelude::*,
+};
+
+use crate::{errno, Device, Driver, File};
+
+pub mod shmem;
+
+/// What a program asks of a dumb buffer, and what it gets; the C counterpart is
+/// `struct drm_mode_create_dumb`.
+pub struct DumbBuffer<'a>(&'a mut bindings::drm_mode_create_dumb);
+
+impl DumbBuffer<'_> {
+    /// Pixels of a row.
+    pub fn width(&self) -> u32 {
+        self.0.width
+    }
+
+    /// Rows.
+    pub fn height(&self) -> u32 {
+        self.0.height
+    }
+
+    /// Bits of a pixel.
+    pub fn bpp(&self) -> u32 {
+        self.0.bpp
+    }
+
+    /// Bytes of the whole, once [`compute_size`](Self::compute_size) found them.
+    pub fn size(&self) -> u64 {
+        self.0.size
+    }
+
+    /// Fills in pitch and size, rows being multiples of so many bytes.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` when they do not fit their types. C: `drm_mode_size_dumb()`.
+    pub fn compute_size<T: Driver>(&mut self, dev: &Device<T>, pitch_align: usize) -> Result {
+        // SAFETY: Device and arguments are valid.
+        to_result(unsafe {
+            bindings::drm_mode_size_dumb(dev.as_raw(), self.0, pitch_align, 0)
+        })
+    }
+
+    /// Tells the program the handle of its buffer.
+    pub fn set_handle(&mut self, handle: u32) {
+        self.0.handle = handle;
+    }
+}
+
+pub(crate) extern "C" fn dumb_create_callback<T: Driver>(
+    file: *mut bindings::drm_file,
+    dev: *mut bindings::drm_device,
+    args: *mut bindings::drm_mode_create_dumb,
+) -> kernel::ffi::c_int {
+    // SAFETY: The core calls this with valid arguments, for a device of this driver's.
+    let (dev, file, args) =
+        unsafe { (Device::<T>::from_raw(dev), File::from_raw(file), &mut *args) };
+
+    errno(T::dumb_create(dev, file, &mut DumbBuffer(args)))
+}
+
+pub(crate) extern "C" fn prime_import_callback<T: Driver>(
+    dev: *mut bindings::drm_device,
+    dma_buf: *mut bindings::dma_buf,
+) -> *mut bindings::drm_gem_object {
+    // SAFETY: The core calls this with valid arguments, for a device of this driver's.
+    let own = unsafe { bindings::drm_gem_is_prime_exported_dma_buf(dev, dma_buf) };
+    // SAFETY: As above.
+    match T::prime_import_check(unsafe { Device::from_raw(dev) }, own) {
+        // SAFETY: As above.
+        Ok(()) => unsafe { bindings::drm_gem_prime_import(dev, dma_buf) },
+        Err(error) => error.to_ptr(),
+    }
+}
+
+/// Looks a handle up and gives its offset for `mmap()`; C: `drm_gem_dumb_map_offset()`.
+///
+/// # Errors
+///
+/// `ENOENT` for an unknown handle.
+pub fn map_offset<T: Driver>(dev: &Device<T>, file: &File<T::File>, handle: u32) -> Result<u64> {
+    let mut offset = 0;
+    // SAFETY: Device and file are valid.
+    to_result(unsafe {
+        bindings::drm_gem_dumb_map_offset(file.as_raw(), dev.as_raw(), handle, &mut offset)
+    })?;
+    Ok(offset)
+}
+
+pub(crate) const fn create_fops(owner: *mut kernel::bindings::module) -> bindings::file_operations {
+    // SAFETY: All zeros is a valid, empty `struct file_operations`.
+    let mut fops: bindings::file_operations = unsafe { core::mem::zeroed() };
+
+    fops.owner = owner;
+    fops.open = Some(bindings::drm_open);
+    fops.release = Some(bindings::drm_release);
+    fops.unlocked_ioctl = Some(bindings::drm_ioctl);
+    fops.compat_ioctl = Some(bindings::drm_compat_ioctl);
+    fops.poll = Some(bindings::drm_poll);
+    fops.read = Some(bindings::drm_read);
+    fops.llseek = Some(kernel::bindings::noop_llseek);
+    fops.mmap = Some(bindings::drm_gem_mmap);
+    fops.fop_flags = kernel::bindings::FOP_UNSIGNED_OFFSET;
+    fops
+}
+
+/// Turns a `Result` with a pointer into the kernel's error pointer.
+pub(crate) fn to_err_ptr<T>(result: Result<*mut T>) -> *mut T {
+    match result {
+        Ok(ptr) => ptr,
+        Err(error) => error.to_ptr(),
+    }
+}
+

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! Buffer objects in shared memory.
+//!
+//! C header: [`include/drm/drm_gem_shmem_helper.h`](srctree/include/drm/drm_gem_shmem_helper.h)
+use core::{
+    mem::ManuallyDrop,
+    ops::Deref,
+    ptr::{self, NonNull},
+};
+
+use drm_bindings as bindings;
+use kernel::{
+    error::{from_err_ptr, to_result},
+    prelude::*,
+    sync::aref::{ARef, AlwaysRefCounted},
+    types::Opaque,
+};
+
+use crate::{gem::to_err_ptr, Device, Driver, File};
+
+/// The driver's part of a buffer object.
+pub trait DriverObject: Sync + Send + Sized + 'static {
+    /// The driver.
+    type Driver: Driver<Object = Self>;
+
+    /// The part of a new object, be it made here or imported.
+    fn new(dev: &Device<Self::Driver>, size: usize) -> impl PinInit<Self, Error>;
+
+    /// Nobody uses the object any more. Its pages go when `object` is dropped, which may be later:
+    /// a driver whose device still reads them keeps it until then.
+    fn free(object: Dying<Self>) {
+        drop(object);
+    }
+}
+
+/// A buffer object; the C counterpart is `struct drm_gem_shmem_object`.
+///
+/// # Invariants
+///
+/// `obj` is a valid shmem object of a device of `T::Driver`.
+#[repr(C)]
+#[pin_data]
+pub struct Object<T: DriverObject> {
+    obj: Opaque<bindings::drm_gem_shmem_object>,
+    #[pin]
+    inner: T,
+}
+
+/// An object without users, with its pages; dropped, both are gone.
+pub struct Dying<T: DriverObject>(NonNull<Object<T>>);
+
+// SAFETY: Nobody else has the object, and it may be freed on any thread.
+unsafe impl<T: DriverObject> Send for Dying<T> {}
+// SAFETY: The object is `Sync`.
+unsafe impl<T: DriverObject> Sync for Dying<T> {}
+
+impl<T: DriverObject> Deref for Dying<T> {
+    type Target = Object<T>;
+
+    fn deref(&self) -> &Object<T> {
+        // SAFETY: The object is there until we are dropped.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<T: DriverObject> Drop for Dying<T> {
+    fn drop(&mut self) {
+        // SAFETY: The object has no users; the C function frees the memory, which is `kmalloc()`ed.
+        unsafe {
+            ptr::drop_in_place(&raw mut (*self.0.as_ptr()).inner);
+            bindings::drm_gem_shmem_free(self.0.as_ptr().cast());
+        }
+    }
+}
+
+/// Where an object's pages are.
+#[derive(Clone, Copy)]
+pub struct Segment {
+    /// Address, physical or for DMA.
+    pub address: u64,
+    /// Bytes.
+    pub length: u32,
+}
+
+impl<T: DriverObject> Object<T> {
+    const FUNCS: bindings::drm_gem_object_funcs = {
+        // SAFETY: All zeros is a valid, empty struct of functions.
+        let mut funcs: bindings::drm_gem_object_funcs = unsafe { core::mem::zeroed() };
+        funcs.free = Some(Self::free_callback);
+        funcs.print_info = Some(bindings::helper_drm_gem_shmem_print_info);
+        funcs.pin = Some(bindings::helper_drm_gem_shmem_pin);
+        funcs.unpin = Some(bindings::helper_drm_gem_shmem_unpin);
+        funcs.get_sg_table = Some(bindings::helper_drm_gem_shmem_get_sg_table);
+        funcs.vmap = Some(bindings::helper_drm_gem_shmem_vmap);
+        funcs.vunmap = Some(bindings::helper_drm_gem_shmem_vunmap);
+        funcs.mmap = Some(bindings::helper_drm_gem_shmem_mmap);
+        funcs.vm_ops = &raw const bindings::drm_gem_shmem_vm_ops;
+        funcs
+    };
+
+    /// Makes an object of so many bytes.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, and those of [`DriverObject::new`].
+    pub fn new(dev: &Device<T::Driver>, size: usize) -> Result<ARef<Self>> {
+        // SAFETY: The device is valid, and makes its objects with `create_object_callback`.
+        let raw = from_err_ptr(unsafe { bindings::drm_gem_shmem_create(dev.as_raw(), size) })?;
+        // SAFETY: The new object's only reference becomes the `ARef`'s.
+        Ok(unsafe { ARef::from_raw(NonNull::new_unchecked(raw.cast())) })
+    }
+
+    pub(crate) fn as_raw(&self) -> *mut bindings::drm_gem_object {
+        // SAFETY: The object is valid.
+        unsafe { &raw mut (*self.obj.get()).base }
+    }
+
+    /// Waits for what others do with the pixels, for at most `timeout` jiffies, 0 to ask only.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` when it is not done by then; `ERESTARTSYS`. C: `dma_resv_wait_timeout()`.
+    pub fn wait(&self, timeout: usize) -> Result {
+        // SAFETY: The object and its reservation are valid.
+        let left = unsafe {
+            kernel::bindings::dma_resv_wait_timeout(
+                (*self.as_raw()).resv,
+                kernel::bindings::dma_resv_usage_DMA_RESV_USAGE_READ,
+                true,
+                timeout,
+            )
+        };
+        match left {
+            0 => Err(EBUSY),
+            left if left < 0 => Err(Error::from_errno(left as i32)),
+            _ => Ok(()),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `raw` must be an object of `T::Driver` as long as the reference is used.
+    pub(crate) unsafe fn from_raw<'a>(raw: *mut bindings::drm_gem_object) -> &'a Self {
+        // SAFETY: The GEM object is the first field of the shmem object, which is that of `Self`.
+        unsafe { &*raw.cast() }
+    }
+
+    /// The device it belongs to.
+    pub fn dev(&self) -> &Device<T::Driver> {
+        // SAFETY: An object's device lives longer than the object.
+        unsafe { Device::from_raw((*self.as_raw()).dev) }
+    }
+
+    /// Bytes.
+    pub fn size(&self) -> usize {
+        // SAFETY: The object is valid.
+        unsafe { (*self.as_raw()).size }
+    }
+
+    /// Whether its pages are another driver's.
+    pub fn is_imported(&self) -> bool {
+        // SAFETY: The object is valid.
+        unsafe { !(*self.as_raw()).import_attach.is_null() }
+    }
+
+    /// A new name for it in a file.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub fn create_handle(&self, file: &File<<T::Driver as Driver>::File>) -> Result<u32> {
+        let mut handle = 0;
+        // SAFETY: File and object are valid.
+        to_result(unsafe {
+            bindings::drm_gem_handle_create(file.as_raw(), self.as_raw(), &mut handle)
+        })?;
+        Ok(handle)
+    }
+
+    /// The object that has a name in a file.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT`.
+    pub fn lookup_handle(
+        file: &File<<T::Driver as Driver>::File>,
+        handle: u32,
+    ) -> Result<ARef<Self>> {
+        // SAFETY: The file is valid.
+        let raw = unsafe { bindings::drm_gem_object_lookup(file.as_raw(), handle) };
+        let raw = NonNull::new(raw).ok_or(ENOENT)?;
+        // SAFETY: All objects of the file's driver are `Self`; the reference becomes the `ARef`'s.
+        Ok(unsafe { ARef::from_raw(raw.cast()) })
+    }
+
+    /// Pins the pages and calls `f` with each run of them, by address for DMA or physical.
+    ///
+    /// The pages stay pinned as long as the object. C: `drm_gem_shmem_get_pages_sgt()`.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, and those of `f`.
+    pub fn for_each_segment(
+        &self,
+        dma: bool,
+        mut f: impl FnMut(Segment) -> Result,
+    ) -> Result {
+        // SAFETY: The object is valid; the table stays as long as it.
+        unsafe {
+            let sgt = from_err_ptr(bindings::drm_gem_shmem_get_pages_sgt(self.obj.get()))?;
+            let mut sg = (*sgt).sgl;
+            let count = if dma { (*sgt).nents } else { (*sgt).orig_nents };
+            for _ in 0..count {
+                f(if dma {
+                    Segment {
+                        address: bindings::helper_sg_dma_address(sg),
+                        length: bindings::helper_sg_dma_len(sg),
+                    }
+                } else {
+                    Segment {
+                        address: bindings::helper_sg_phys(sg),
+                        length: (*sg).length,
+                    }
+                })?;
+                sg = kernel::bindings::sg_next(sg);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes what the CPU wrote visible to the device, where it sees a copy.
+    pub fn sync_for_device(&self) {
+        // SAFETY: The object is valid; without a table nothing was ever mapped.
+        unsafe {
+            let sgt = (*self.obj.get()).sgt;
+            if !sgt.is_null() {
+                bindings::helper_dma_sync_sgtable_for_device(
+                    (*(*self.as_raw()).dev).dev,
+                    sgt,
+                );
+            }
+        }
+    }
+
+    extern "C" fn free_callback(raw: *mut bindings::drm_gem_object) {
+        // SAFETY: The last reference is gone; the GEM object is at the start of a `Self`.
+        T::free(Dying(unsafe { NonNull::new_unchecked(raw.cast()) }))
+    }
+}
+
+pub(crate) extern "C" fn create_object_callback<T: DriverObject>(
+    dev: *mut bindings::drm_device,
+    size: usize,
+) -> *mut bindings::drm_gem_object {
+    // SAFETY: The core calls this for a device of `T::Driver`.
+    let dev = unsafe { Device::<T::Driver>::from_raw(dev) };
+    // SAFETY: All zeros is what the shmem helpers expect.
+    let obj: bindings::drm_gem_shmem_object = unsafe { core::mem::zeroed() };
+    let object = KBox::pin_init(
+        try_pin_init!(Object::<T> {
+            obj: Opaque::new(obj),
+            inner <- T::new(dev, size),
+        }),
+        GFP_KERNEL,
+    );
+
+    to_err_ptr(object.map(|object| {
+        // SAFETY: The object stays where it is, and is freed by `Dying`.
+        let mut object = ManuallyDrop::new(unsafe { Pin::into_inner_unchecked(object) });
+        let raw: *mut Object<T> = &raw mut **object;
+        // SAFETY: Nobody else has the object.
+        unsafe {
+            let gem: *mut bindings::drm_gem_object = raw.cast();
+            (*gem).funcs = const { &Object::<T>::FUNCS };
+            gem
+        }
+    }))
+}
+
+impl<T: DriverObject> Deref for Object<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+// SAFETY: The count is the GEM object's.
+unsafe impl<T: DriverObject> AlwaysRefCounted for Object<T> {
+    fn inc_ref(&self) {
+        // SAFETY: A shared reference proves that the count is not zero.
+        unsafe { bindings::helper_drm_gem_object_get(self.as_raw()) }
+    }
+
+    unsafe fn dec_ref(obj: NonNull<Self>) {
+        // SAFETY: The caller gives up a reference.
+        unsafe { bindings::helper_drm_gem_object_put(obj.as_ref().as_raw()) }
+    }
+}
+
+// SAFETY: GEM objects may be used on any thread; the driver's part is `Send` and `Sync`.
+unsafe impl<T: DriverObject> Send for Object<T> {}
+// SAFETY: As above.
+unsafe impl<T: DriverObject> Sync for Object<T> {}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! Ioctls of a driver's own.
+//!
+//! C header: [`include/drm/drm_ioctl.h`](srctree/include/drm/drm_ioctl.h)
+use drm_bindings as bindings;
+
+/// An entry of a driver's table; the C counterpart is `struct drm_ioctl_desc`.
+pub type DrmIoctlDescriptor = bindings::drm_ioctl_desc;
+
+/// Allowed on render nodes.
+pub const RENDER_ALLOW: u32 = bindings::drm_ioctl_flags_DRM_RENDER_ALLOW;
+
+/// The raw types of [`declare_drm_ioctls!`](crate::declare_drm_ioctls).
+#[doc(hidden)]
+pub mod internal {
+    pub use drm_bindings::{drm_device, drm_file, drm_ioctl_desc};
+    pub use kernel::ffi;
+
+    /// Calls a handler with typed arguments.
+    ///
+    /// # Safety
+    ///
+    /// Only for the core's ioctl dispatch: device and file must be `T`'s, `data` a `D`.
+    pub unsafe fn call<T: crate::Driver, D>(
+        handler: fn(&crate::Device<T>, &mut D, &crate::File<T::File>) -> kernel::error::Result<u32>,
+        dev: *mut drm_device,
+        data: *mut ffi::c_void,
+        file: *mut drm_file,
+    ) -> ffi::c_int {
+        // SAFETY: By the requirements of this function.
+        let result = unsafe {
+            handler(
+                crate::Device::from_raw(dev),
+                &mut *data.cast::<D>(),
+                crate::File::from_raw(file),
+            )
+        };
+        match result {
+            Ok(value) => value as ffi::c_int,
+            Err(error) => error.to_errno(),
+        }
+    }
+}
+
+/// Makes a driver's table of ioctls: number in the driver's range, argument type, flags, handler.
+///
+/// A handler is a `fn(&Device<T>, &mut Argument, &File<T::File>) -> Result<u32>`; the argument is a
+/// copy that goes back to user space.
+#[macro_export]
+macro_rules! declare_drm_ioctls {
+    ($driver:ty; $(($nr:expr, $name:ident, $argument:ty, $flags:expr, $handler:path)),* $(,)?) => {
+        const IOCTLS: &'static [$crate::ioctl::DrmIoctlDescriptor] = {
+            const _: () = {
+                let numbers = [$($nr as u32),*];
+                let mut i = 0;
+                while i < numbers.len() {
+                    assert!(numbers[i] as usize == i, "ioctls in the order of their numbers");
+                    i += 1;
+                }
+            };
+            &[$($crate::ioctl::internal::drm_ioctl_desc {
+                cmd: kernel::ioctl::_IOWR::<$argument>(b'd' as u32, 0x40 + $nr as u32),
+                func: {
+                    unsafe extern "C" fn call(
+                        dev: *mut $crate::ioctl::internal::drm_device,
+                        data: *mut $crate::ioctl::internal::ffi::c_void,
+                        file: *mut $crate::ioctl::internal::drm_file,
+                    ) -> $crate::ioctl::internal::ffi::c_int {
+                        // SAFETY: Called by the core for a device of this driver, with `data` of
+                        // the size the number tells.
+                        unsafe {
+                            $crate::ioctl::internal::call::<$driver, $argument>(
+                                $handler, dev, data, file,
+                            )
+                        }
+                    }
+                    Some(call)
+                },
+                flags: $flags,
+                name: concat!(stringify!($name), "\0").as_ptr().cast_mut().cast(),
+            }),*]
+        };
+    };
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! Connectors of virtual devices, and EDIDs.
+//!
+//! C header: [`include/drm/drm_connector.h`](srctree/include/drm/drm_connector.h)
+use core::{ops::Deref, ptr, ptr::NonNull};
+
+use drm_bindings as bindings;
+use kernel::{prelude::*, types::Opaque};
+
+use super::UnregisteredKmsDevice;
+use crate::Driver;
+
+/// What a monitor says of itself; the C counterpart is `struct drm_edid`.
+pub struct Edid(NonNull<bindings::drm_edid>);
+
+// SAFETY: An EDID is bytes that do not change.
+unsafe impl Send for Edid {}
+// SAFETY: As above.
+unsafe impl Sync for Edid {}
+
+/// Bytes of an EDID block.
+pub const EDID_LENGTH: usize = 128;
+/// Where an EDID's first block says how many more there are.
+pub const EDID_EXTENSIONS: usize = 126;
+
+impl Edid {
+    /// An EDID of these bytes.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` when they are none, `ENOMEM`. C: `drm_edid_alloc()`, `drm_edid_valid()`.
+    pub fn new(bytes: &[u8]) -> Result<Self> {
+        // SAFETY: The bytes are copied.
+        let raw = unsafe { bindings::drm_edid_alloc(bytes.as_ptr().cast(), bytes.len()) };
+        let edid = Self(NonNull::new(raw.cast_mut()).ok_or(ENOMEM)?);
+        // SAFETY: The EDID is ours.
+        if !unsafe { bindings::drm_edid_valid(edid.0.as_ptr()) } {
+            return Err(EINVAL);
+        }
+        Ok(edid)
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: A valid EDID has as many blocks as its first one says.
+        unsafe {
+            let raw: *const u8 = bindings::drm_edid_raw(self.0.as_ptr()).cast();
+            let blocks = 1 + usize::from(*raw.add(EDID_EXTENSIONS));
+            core::slice::from_raw_parts(raw, blocks * EDID_LENGTH)
+        }
+    }
+}
+
+impl Drop for Edid {
+    fn drop(&mut self) {
+        // SAFETY: The EDID is ours.
+        unsafe { bindings::drm_edid_free(self.0.as_ptr()) }
+    }
+}
+
+/// The modes a connector is about to offer; a driver adds to them.
+pub struct ModeList<'a> {
+    connector: &'a mut bindings::drm_connector,
+    count: i32,
+}
+
+impl ModeList<'_> {
+    /// Adds what an EDID names and tells user space of it.
+    pub fn add_edid(&mut self, edid: Option<&Edid>) -> i32 {
+        let raw = edid.map_or(ptr::null(), |edid| edid.0.as_ptr().cast_const());
+        // SAFETY: Connector and EDID are valid.
+        let count = unsafe {
+            bindings::drm_edid_connector_update(self.connector, raw);
+            bindings::drm_edid_connector_add_modes(self.connector)
+        };
+        self.count += count;
+        count
+    }
+
+    /// Adds the usual modes up to a size in pixels; C: `drm_add_modes_noedid()`.
+    pub fn add_usual(&mut self, width: u32, height: u32) {
+        // SAFETY: The connector is valid.
+        self.count += unsafe { bindings::drm_add_modes_noedid(self.connector, width, height) };
+    }
+
+    /// Makes a size, in pixels, the one preferred mode, and adds it if it is not there.
+    ///
+    /// The timing of an added one has `blanking` pixels and lines around it.
+    pub fn prefer(&mut self, width: u16, height: u16, refresh: u32, blanking: u16) {
+        // SAFETY: The core has locked the list of modes for us.
+        self.count += unsafe {
+            bindings::helper_drm_connector_prefer(self.connector, width, height, refresh, blanking)
+        };
+    }
+
+    /// Limits of framebuffers: least and greatest width and height in pixels.
+    pub fn limits(&self) -> ((u32, u32), (u32, u32)) {
+        // SAFETY: The limits are fixed before there are connectors.
+        let config = unsafe { &(*self.connector.dev).mode_config };
+        (
+            (config.min_width, config.min_height),
+            (config.max_width, config.max_height),
+        )
+    }
+}
+
+/// The driver's part of a connector.
+pub trait DriverConnector: Send + Sync + Sized + 'static {
+    /// The driver.
+    type Driver: Driver;
+
+    /// Is anything connected? Called with the lock of [`with_mode_config_lock`] held.
+    ///
+    /// [`with_mode_config_lock`]: crate::Device::with_mode_config_lock
+    fn detect(&self) -> bool;
+
+    /// Which modes are there? Called with the same lock held.
+    fn get_modes(&self, modes: &mut ModeList<'_>);
+}
+
+/// A connector; the C counterpart is `struct drm_connector`.
+///
+/// # Invariants
+///
+/// `connector` is a valid connector of a device of `T::Driver`.
+#[repr(C)]
+pub struct Connector<T: DriverConnector> {
+    connector: Opaque<bindings::drm_connector>,
+    inner: T,
+}
+
+impl<T: DriverConnector> Connector<T> {
+    const FUNCS: bindings::drm_connector_funcs = {
+        // SAFETY: All zeros is a valid, empty struct of functions.
+        let mut funcs: bindings::drm_connector_funcs = unsafe { core::mem::zeroed() };
+        funcs.reset = Some(bindings::drm_atomic_helper_connector_reset);
+        funcs.detect = Some(Self::detect_callback);
+        funcs.fill_modes = Some(bindings::drm_helper_probe_single_connector_modes);
+        funcs.destroy = Some(Self::destroy_callback);
+        funcs.atomic_duplicate_state = Some(bindings::drm_atomic_helper_connector_duplicate_state);
+        funcs.atomic_destroy_state = Some(bindings::drm_atomic_helper_connector_destroy_state);
+        funcs
+    };
+
+    const HELPER: bindings::drm_connector_helper_funcs = {
+        // SAFETY: All zeros is a valid, empty struct of functions.
+        let mut funcs: bindings::drm_connector_helper_funcs = unsafe { core::mem::zeroed() };
+        funcs.get_modes = Some(Self::get_modes_callback);
+        funcs
+    };
+
+    /// Makes a virtual connector. It lives as long as the device.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`. C: `drm_connector_init()`.
+    pub fn new<'a>(
+        dev: &'a UnregisteredKmsDevice<'_, T::Driver>,
+        has_edid: bool,
+        inner: T,
+    ) -> Result<&'a Self> {
+        // SAFETY: All zeros is what the core expects.
+        let connector: bindings::drm_connector = unsafe { core::mem::zeroed() };
+        let this = KBox::into_raw(KBox::new(
+            Self {
+                connector: Opaque::new(connector),
+                inner,
+            },
+            GFP_KERNEL,
+        )?);
+        let raw: *mut bindings::drm_connector = this.cast();
+        // SAFETY: Device and memory are valid.
+        let ret = kernel::error::to_result(unsafe {
+            bindings::drm_connector_init(
+                dev.as_raw(),
+                raw,
+                const { &Self::FUNCS },
+                bindings::DRM_MODE_CONNECTOR_VIRTUAL as i32,
+            )
+        });
+        if let Err(error) = ret {
+            // SAFETY: The core did not take it.
+            drop(unsafe { KBox::from_raw(this) });
+            return Err(error);
+        }
+        // SAFETY: The connector is initialized, and lives until `destroy_callback`.
+        unsafe {
+            (*raw).helper_private = const { &Self::HELPER };
+            (*raw).polled = bindings::DRM_CONNECTOR_POLL_HPD as u8;
+            if has_edid {
+                bindings::drm_connector_attach_edid_property(raw);
+            }
+            Ok(&*this)
+        }
+    }
+
+    pub(crate) fn as_raw(&self) -> *mut bindings::drm_connector {
+        self.connector.get()
+    }
+
+    extern "C" fn destroy_callback(raw: *mut bindings::drm_connector) {
+        // SAFETY: The core is done with it.
+        unsafe {
+            bindings::drm_connector_cleanup(raw);
+            drop(KBox::<Self>::from_raw(raw.cast()));
+        }
+    }
+
+    extern "C" fn detect_callback(
+        raw: *mut bindings::drm_connector,
+        _force: bool,
+    ) -> bindings::drm_connector_status {
+        // SAFETY: The core calls this for a connector of ours.
+        if unsafe { &*raw.cast::<Self>() }.inner.detect() {
+            bindings::drm_connector_status_connector_status_connected
+        } else {
+            bindings::drm_connector_status_connector_status_disconnected
+        }
+    }
+
+    extern "C" fn get_modes_callback(raw: *mut bindings::drm_connector) -> kernel::ffi::c_int {
+        // SAFETY: The core calls this for a connector of ours, its modes locked.
+        let (this, connector) = unsafe { (&*raw.cast::<Self>(), &mut *raw) };
+        let mut modes = ModeList {
+            connector,
+            count: 0,
+        };
+        this.inner.get_modes(&mut modes);
+        modes.count
+    }
+}
+
+impl<T: DriverConnector> Deref for Connector<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! CRTCs whose vblanks come from a timer.
+//!
+//! C header: [`include/drm/drm_crtc.h`](srctree/include/drm/drm_crtc.h)
+use core::{ops::Deref, ptr};
+
+use drm_bindings as bindings;
+use kernel::{error::to_result, prelude::*, types::Opaque};
+
+use super::{DriverPlane, Plane, UnregisteredKmsDevice};
+use crate::{Device, Driver};
+
+/// The driver's part of a CRTC.
+pub trait DriverCrtc: Send + Sync + Sized + 'static {
+    /// The driver.
+    type Driver: Driver;
+
+    /// The CRTC is switched off, its planes included.
+    fn atomic_disable(&self, dev: &Device<Self::Driver>);
+}
+
+/// A CRTC; the C counterpart is `struct drm_crtc`.
+///
+/// # Invariants
+///
+/// `crtc` is a valid CRTC of a device of `T::Driver`.
+#[repr(C)]
+pub struct Crtc<T: DriverCrtc> {
+    crtc: Opaque<bindings::drm_crtc>,
+    inner: T,
+}
+
+/// Faster than any monitor, slow enough for the vblank timer.
+const MAX_REFRESH: u64 = 1000;
+
+impl<T: DriverCrtc> Crtc<T> {
+    const FUNCS: bindings::drm_crtc_funcs = {
+        // SAFETY: All zeros is a valid, empty struct of functions.
+        let mut funcs: bindings::drm_crtc_funcs = unsafe { core::mem::zeroed() };
+        funcs.reset = Some(bindings::drm_atomic_helper_crtc_reset);
+        funcs.destroy = Some(Self::destroy_callback);
+        funcs.set_config = Some(bindings::drm_atomic_helper_set_config);
+        funcs.page_flip = Some(bindings::drm_atomic_helper_page_flip);
+        funcs.atomic_duplicate_state = Some(bindings::drm_atomic_helper_crtc_duplicate_state);
+        funcs.atomic_destroy_state = Some(bindings::drm_atomic_helper_crtc_destroy_state);
+        funcs.enable_vblank = Some(bindings::drm_crtc_vblank_helper_enable_vblank_timer);
+        funcs.disable_vblank = Some(bindings::drm_crtc_vblank_helper_disable_vblank_timer);
+        funcs.get_vblank_timestamp =
+            Some(bindings::drm_crtc_vblank_helper_get_vblank_timestamp_from_timer);
+        funcs
+    };
+
+    const HELPER: bindings::drm_crtc_helper_funcs = {
+        // SAFETY: All zeros is a valid, empty struct of functions.
+        let mut funcs: bindings::drm_crtc_helper_funcs = unsafe { core::mem::zeroed() };
+        funcs.mode_valid = Some(mode_valid_callback);
+        funcs.atomic_enable = Some(bindings::drm_crtc_vblank_atomic_enable);
+        funcs.atomic_disable = Some(Self::atomic_disable_callback);
+        funcs.atomic_flush = Some(bindings::drm_crtc_vblank_atomic_flush);
+        funcs
+    };
+
+    /// Makes a CRTC of a primary and a cursor plane. It lives as long as the device.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`. C: `drm_crtc_init_with_planes()`.
+    pub fn new<'a, P, C>(
+        dev: &'a UnregisteredKmsDevice<'_, T::Driver>,
+        primary: &Plane<P>,
+        cursor: Option<&Plane<C>>,
+        inner: T,
+    ) -> Result<&'a Self>
+    where
+        P: DriverPlane<Driver = T::Driver>,
+        C: DriverPlane<Driver = T::Driver>,
+    {
+        // SAFETY: All zeros is what the core expects.
+        let crtc: bindings::drm_crtc = unsafe { core::mem::zeroed() };
+        let this = KBox::into_raw(KBox::new(
+            Self {
+                crtc: Opaque::new(crtc),
+                inner,
+            },
+            GFP_KERNEL,
+        )?);
+        // SAFETY: Device, planes and memory are valid.
+        let ret = to_result(unsafe {
+            bindings::drm_crtc_init_with_planes(
+                dev.as_raw(),
+                this.cast(),
+                primary.as_raw(),
+                cursor.map_or(ptr::null_mut(), Plane::as_raw),
+                const { &Self::FUNCS },
+                ptr::null(),
+            )
+        });
+        if let Err(error) = ret {
+            // SAFETY: The core did not take it.
+            drop(unsafe { KBox::from_raw(this) });
+            return Err(error);
+        }
+        // SAFETY: The CRTC is initialized, and lives until `destroy_callback`.
+        unsafe {
+            (*this.cast::<bindings::drm_crtc>()).helper_private = const { &Self::HELPER };
+            Ok(&*this)
+        }
+    }
+
+    /// Its bit in masks of CRTCs; C: `drm_crtc_mask()`.
+    pub fn mask(&self) -> u32 {
+        // SAFETY: The index is fixed once the CRTC is initialized.
+        1 << unsafe { (*self.crtc.get()).index }
+    }
+
+    /// # Safety
+    ///
+    /// `raw` must be a `Self` as long as the reference is used.
+    unsafe fn from_raw<'a>(raw: *mut bindings::drm_crtc) -> &'a Self {
+        // SAFETY: `crtc` is the first field.
+        unsafe { &*raw.cast() }
+    }
+
+    extern "C" fn destroy_callback(raw: *mut bindings::drm_crtc) {
+        // SAFETY: The core is done with it.
+        unsafe {
+            bindings::drm_crtc_cleanup(raw);
+            drop(KBox::<Self>::from_raw(raw.cast()));
+        }
+    }
+
+    extern "C" fn atomic_disable_callback(
+        raw: *mut bindings::drm_crtc,
+        state: *mut bindings::drm_atomic_commit,
+    ) {
+        // SAFETY: The core calls this for a CRTC of ours, with a state that has it.
+        unsafe {
+            let new = bindings::helper_drm_atomic_new_crtc_state(state, raw);
+            bindings::drm_crtc_vblank_atomic_disable(raw, state);
+            Self::from_raw(raw)
+                .inner
+                .atomic_disable(Device::from_raw((*raw).dev));
+            // A CRTC that stays off is not flushed, and has no vblank to send its event at.
+            if !(*new).active {
+                bindings::helper_drm_crtc_send_event(raw, new);
+            }
+        }
+    }
+}
+
+extern "C" fn mode_valid_callback(
+    _crtc: *mut bindings::drm_crtc,
+    mode: *const bindings::drm_display_mode,
+) -> bindings::drm_mode_status {
+    // SAFETY: The core calls this with a valid mode.
+    let mode = unsafe { &*mode };
+    let pixels = u64::from(mode.htotal) * u64::from(mode.vtotal);
+    let clock = i64::from(mode.clock) * 1000;
+
+    if mode.flags & (bindings::DRM_MODE_FLAG_INTERLACE | bindings::DRM_MODE_FLAG_DBLSCAN) != 0 {
+        return bindings::drm_mode_status_MODE_NO_INTERLACE;
+    }
+    if mode.vscan > 1 {
+        return bindings::drm_mode_status_MODE_NO_VSCAN;
+    }
+    // Between one and `MAX_REFRESH` frames a second: the vblank timer's range.
+    if pixels == 0 || clock <= 0 || (clock as u64) < pixels {
+        return bindings::drm_mode_status_MODE_CLOCK_LOW;
+    }
+    if clock as u64 > pixels * MAX_REFRESH {
+        return bindings::drm_mode_status_MODE_CLOCK_HIGH;
+    }
+    bindings::drm_mode_status_MODE_OK
+}
+
+impl<T: DriverCrtc> Deref for Crtc<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! Encoders, which for virtual devices do nothing.
+use drm_bindings as bindings;
+use kernel::{error::to_result, prelude::*};
+
+use super::{Connector, Crtc, DriverConnector, DriverCrtc, UnregisteredKmsDevice};
+use crate::Driver;
+
+/// An encoder of a virtual device; the C counterpart is `struct drm_encoder`.
+pub struct Encoder<'a>(&'a mut bindings::drm_encoder);
+
+impl<'a> Encoder<'a> {
+    /// Makes an encoder fed by a CRTC. It lives as long as the device.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`. C: `drmm_encoder_alloc()`.
+    pub fn new<T: Driver, C: DriverCrtc<Driver = T>>(
+        dev: &'a UnregisteredKmsDevice<'_, T>,
+        crtc: &Crtc<C>,
+    ) -> Result<Self> {
+        // SAFETY: The device is being set up; the allocation is its own.
+        let raw = kernel::error::from_err_ptr(unsafe {
+            bindings::__drmm_encoder_alloc(
+                dev.as_raw(),
+                core::mem::size_of::<bindings::drm_encoder>(),
+                0,
+                core::ptr::null(),
+                bindings::DRM_MODE_ENCODER_VIRTUAL as i32,
+                core::ptr::null(),
+            )
+        })?
+        .cast::<bindings::drm_encoder>();
+        // SAFETY: Just made, and nobody else has it.
+        let encoder = unsafe { &mut *raw };
+        encoder.possible_crtcs = crtc.mask();
+        Ok(Self(encoder))
+    }
+
+    /// Lets it feed a connector.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`. C: `drm_connector_attach_encoder()`.
+    pub fn attach<C: DriverConnector>(&mut self, connector: &Connector<C>) -> Result {
+        // SAFETY: Both are valid objects of a device being set up.
+        to_result(unsafe { bindings::drm_connector_attach_encoder(connector.as_raw(), self.0) })
+    }
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! Framebuffers.
+//!
+//! C header: [`include/drm/drm_framebuffer.h`](srctree/include/drm/drm_framebuffer.h)
+use core::{ops::Deref, ptr};
+
+use drm_bindings as bindings;
+use kernel::{error::to_result, prelude::*, types::Opaque};
+
+use crate::{
+    gem::{shmem, to_err_ptr},
+    Device, Driver,
+};
+
+/// What a program asks of a framebuffer.
+pub struct FramebufferInfo {
+    /// Pixel format.
+    pub fourcc: u32,
+    /// Bytes from row to row.
+    pub pitch: u32,
+    /// Bytes before the first pixel.
+    pub offset: u32,
+    /// Pixels of a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+}
+
+/// The driver's part of a framebuffer.
+pub trait DriverFramebuffer: Send + Sync + Sized + 'static {
+    /// The driver.
+    type Driver: Driver;
+
+    /// Checks what is asked.
+    ///
+    /// # Errors
+    ///
+    /// What user space gets.
+    fn check(dev: &Device<Self::Driver>, info: &FramebufferInfo) -> Result;
+
+    /// The part of a new framebuffer.
+    fn new() -> impl PinInit<Self, Error>;
+}
+
+/// A framebuffer of one plane of pixels; the C counterpart is `struct drm_framebuffer`.
+///
+/// # Invariants
+///
+/// `fb` is a valid framebuffer with one object of `T::Driver`.
+#[repr(C)]
+#[pin_data]
+pub struct Framebuffer<T: DriverFramebuffer> {
+    fb: Opaque<bindings::drm_framebuffer>,
+    #[pin]
+    inner: T,
+}
+
+// SAFETY: Framebuffers may be used on any thread; the driver's part is `Send` and `Sync`.
+unsafe impl<T: DriverFramebuffer> Send for Framebuffer<T> {}
+// SAFETY: As above.
+unsafe impl<T: DriverFramebuffer> Sync for Framebuffer<T> {}
+
+impl<T: DriverFramebuffer> Deref for Framebuffer<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+impl<T: DriverFramebuffer> Framebuffer<T> {
+    const FUNCS: bindings::drm_framebuffer_funcs = {
+        // SAFETY: All zeros is a valid, empty struct of functions.
+        let mut funcs: bindings::drm_framebuffer_funcs = unsafe { core::mem::zeroed() };
+        funcs.create_handle = Some(bindings::drm_gem_fb_create_handle);
+        funcs.destroy = Some(Self::destroy_callback);
+        funcs.dirty = Some(bindings::drm_atomic_helper_dirtyfb);
+        funcs
+    };
+
+    /// # Safety
+    ///
+    /// `raw` must be a framebuffer of `T::Driver` as long as the reference is used.
+    pub(crate) unsafe fn from_raw<'a>(raw: *mut bindings::drm_framebuffer) -> &'a Self {
+        // SAFETY: `fb` is the first field.
+        unsafe { &*raw.cast() }
+    }
+
+    fn raw(&self) -> &bindings::drm_framebuffer {
+        // SAFETY: What we read of it does not change.
+        unsafe { &*self.fb.get() }
+    }
+
+    /// What it looks like.
+    pub fn info(&self) -> FramebufferInfo {
+        let raw = self.raw();
+        FramebufferInfo {
+            // SAFETY: A framebuffer's format is static.
+            fourcc: unsafe { (*raw.format).format },
+            pitch: raw.pitches[0],
+            offset: raw.offsets[0],
+            width: raw.width,
+            height: raw.height,
+        }
+    }
+
+    /// The buffer object that holds the pixels.
+    pub fn object(&self) -> &shmem::Object<<T::Driver as Driver>::Object> {
+        // SAFETY: The object is of the framebuffer's driver, and is kept by it.
+        unsafe { shmem::Object::from_raw(self.raw().obj[0]) }
+    }
+
+    extern "C" fn destroy_callback(raw: *mut bindings::drm_framebuffer) {
+        // SAFETY: The last reference is gone; the C function frees the memory.
+        unsafe {
+            ptr::drop_in_place(&raw mut (*raw.cast::<Self>()).inner);
+            bindings::drm_gem_fb_destroy(raw);
+        }
+    }
+}
+
+pub(crate) extern "C" fn create_callback<T: Driver>(
+    dev: *mut bindings::drm_device,
+    file: *mut bindings::drm_file,
+    info: *const bindings::drm_format_info,
+    cmd: *const bindings::drm_mode_fb_cmd2,
+) -> *mut bindings::drm_framebuffer {
+    // SAFETY: The core calls this with valid arguments, for a device of `T`.
+    to_err_ptr(unsafe { create::<T>(dev, file, info, cmd) })
+}
+
+/// # Safety
+///
+/// The arguments must be those of `drm_mode_config_funcs.fb_create` of a device of `T`.
+unsafe fn create<T: Driver>(
+    dev: *mut bindings::drm_device,
+    file: *mut bindings::drm_file,
+    info: *const bindings::drm_format_info,
+    cmd: *const bindings::drm_mode_fb_cmd2,
+) -> Result<*mut bindings::drm_framebuffer> {
+    // SAFETY: By the requirements of this function.
+    let (device, args) = unsafe { (Device::<T>::from_raw(dev), &*cmd) };
+    T::Framebuffer::check(
+        device,
+        &FramebufferInfo {
+            // SAFETY: As above.
+            fourcc: unsafe { (*info).format },
+            pitch: args.pitches[0],
+            offset: args.offsets[0],
+            width: args.width,
+            height: args.height,
+        },
+    )?;
+
+    // SAFETY: All zeros is what the core expects.
+    let fb: bindings::drm_framebuffer = unsafe { core::mem::zeroed() };
+    let framebuffer = KBox::pin_init(
+        try_pin_init!(Framebuffer::<T::Framebuffer> {
+            fb: Opaque::new(fb),
+            inner <- T::Framebuffer::new(),
+        }),
+        GFP_KERNEL,
+    )?;
+
+    // SAFETY: The arguments are valid, and the memory is ours.
+    to_result(unsafe {
+        bindings::drm_gem_fb_init_with_funcs(
+            dev,
+            framebuffer.fb.get(),
+            file,
+            info,
+            cmd,
+            const { &Framebuffer::<T::Framebuffer>::FUNCS },
+        )
+    })?;
+    // SAFETY: It stays where it is, until `destroy_callback`.
+    Ok(KBox::into_raw(unsafe { Pin::into_inner_unchecked(framebuffer) }).cast())
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! Mode setting.
+//!
+//! Objects are made on an [`UnregisteredKmsDevice`], which exists only while a device is being set
+//! up; plane, CRTC and connector hold the driver's data and live as long as the device.
+//!
+//! C header: [`include/drm/drm_mode_config.h`](srctree/include/drm/drm_mode_config.h)
+use core::ops::Deref;
+
+use drm_bindings as bindings;
+use kernel::{error::to_result, prelude::*};
+
+use crate::{Device, Driver, UnregisteredDevice};
+
+pub mod atomic;
+pub mod connector;
+pub mod crtc;
+pub mod encoder;
+pub mod framebuffer;
+pub mod plane;
+
+pub use connector::{Connector, DriverConnector, Edid};
+pub use crtc::{Crtc, DriverCrtc};
+pub use encoder::Encoder;
+pub use framebuffer::{DriverFramebuffer, Framebuffer, FramebufferInfo};
+pub use plane::{DriverPlane, Plane, PlaneState};
+
+/// A format's name from its four characters; C: `fourcc_code()`.
+pub const fn fourcc(code: &[u8; 4]) -> u32 {
+    u32::from_le_bytes(*code)
+}
+
+/// Limits of a device; the C counterparts are fields of `struct drm_mode_config`.
+pub struct ModeConfigInfo {
+    /// Least width and height of a framebuffer in pixels.
+    pub min_resolution: (u32, u32),
+    /// Greatest width and height of a framebuffer in pixels.
+    pub max_resolution: (u32, u32),
+    /// Width and height of a cursor in pixels.
+    pub max_cursor: (u32, u32),
+    /// Colour depth that user space should prefer, in bits.
+    pub preferred_depth: u32,
+}
+
+/// What a driver with mode setting says about it.
+pub trait KmsDriver: Sized {
+    /// The driver's part of a framebuffer.
+    type Framebuffer: DriverFramebuffer<Driver = Self>;
+
+    /// Its cursor planes have a hotspot, and are not to be used by programs that ignore it.
+    const FEAT_CURSOR_HOTSPOT: bool = false;
+
+    /// The device's limits.
+    fn mode_config_info(dev: &Device<Self>) -> ModeConfigInfo
+    where
+        Self: Driver;
+
+    /// Makes planes, CRTCs, encoders and connectors.
+    ///
+    /// # Errors
+    ///
+    /// Any: the device is not brought up.
+    fn create_objects(dev: &UnregisteredKmsDevice<'_, Self>) -> Result
+    where
+        Self: Driver;
+}
+
+/// A device whose mode setting is being set up: the only one that objects can be added to.
+pub struct UnregisteredKmsDevice<'a, T: Driver>(&'a UnregisteredDevice<T>);
+
+impl<T: Driver> Deref for UnregisteredKmsDevice<'_, T> {
+    type Target = Device<T>;
+
+    fn deref(&self) -> &Device<T> {
+        self.0
+    }
+}
+
+struct Funcs<T: Driver>(core::marker::PhantomData<T>);
+
+impl<T: Driver> Funcs<T> {
+    const CONFIG: bindings::drm_mode_config_funcs = {
+        // SAFETY: All zeros is a valid, empty struct of functions.
+        let mut funcs: bindings::drm_mode_config_funcs = unsafe { core::mem::zeroed() };
+        funcs.fb_create = Some(framebuffer::create_callback::<T>);
+        funcs.atomic_check = Some(bindings::drm_atomic_helper_check);
+        funcs.atomic_commit = Some(bindings::drm_atomic_helper_commit);
+        funcs
+    };
+
+    const HELPER: bindings::drm_mode_config_helper_funcs = {
+        // SAFETY: All zeros is a valid, empty struct of functions.
+        let mut funcs: bindings::drm_mode_config_helper_funcs = unsafe { core::mem::zeroed() };
+        // Planes after CRTCs, and only those of CRTCs that run.
+        funcs.atomic_commit_tail = Some(bindings::drm_atomic_helper_commit_tail_rpm);
+        funcs
+    };
+}
+
+impl<T: Driver> UnregisteredDevice<T> {
+    /// Sets up mode setting: limits, objects, vblanks, first state.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, and those of [`KmsDriver::create_objects`].
+    pub fn setup_kms(&self) -> Result {
+        let raw = self.as_raw();
+        let info = T::mode_config_info(self);
+
+        // SAFETY: Nobody else has the device; the tables of functions are static.
+        unsafe {
+            to_result(bindings::helper_drmm_mode_config_init(raw))?;
+            let config = &mut (*raw).mode_config;
+            config.funcs = const { &Funcs::<T>::CONFIG };
+            config.helper_private = const { &Funcs::<T>::HELPER };
+            (config.min_width, config.min_height) = info.min_resolution;
+            (config.max_width, config.max_height) = info.max_resolution;
+            (config.cursor_width, config.cursor_height) = info.max_cursor;
+            config.preferred_depth = info.preferred_depth;
+            config.quirk_addfb_prefer_host_byte_order = true;
+            config.fb_modifiers_not_supported = true;
+        }
+
+        T::create_objects(&UnregisteredKmsDevice(self))?;
+
+        // SAFETY: The objects are complete, and nobody else has the device.
+        unsafe {
+            to_result(bindings::drm_vblank_init(
+                raw,
+                (*raw).mode_config.num_crtc as u32,
+            ))?;
+            bindings::drm_mode_config_reset(raw);
+        }
+        Ok(())
+    }
+}
+
+impl<T: Driver> Device<T> {
+    /// Tells user space that heads changed. Sleeps. C: `drm_kms_helper_hotplug_event()`.
+    pub fn hotplug_event(&self) {
+        // SAFETY: The device is valid and has mode setting.
+        unsafe { bindings::drm_kms_helper_hotplug_event(self.as_raw()) }
+    }
+
+    /// Switches everything off, for good. C: `drm_atomic_helper_shutdown()`.
+    pub fn shutdown_kms(&self) {
+        // SAFETY: The device is valid and has mode setting.
+        unsafe { bindings::drm_atomic_helper_shutdown(self.as_raw()) }
+    }
+
+    /// Switches everything off and remembers what was on; C: `drm_mode_config_helper_suspend()`.
+    ///
+    /// # Errors
+    ///
+    /// Those of a commit.
+    pub fn suspend_kms(&self) -> Result {
+        // SAFETY: The device is valid and has mode setting.
+        to_result(unsafe { bindings::drm_mode_config_helper_suspend(self.as_raw()) })
+    }
+
+    /// Switches on what was on; C: `drm_mode_config_helper_resume()`.
+    ///
+    /// # Errors
+    ///
+    /// Those of a commit.
+    pub fn resume_kms(&self) -> Result {
+        // SAFETY: The device is valid and has mode setting.
+        to_result(unsafe { bindings::drm_mode_config_helper_resume(self.as_raw()) })
+    }
+
+    /// Runs `f` while nobody can commit. C: `DRM_MODESET_LOCK_ALL_BEGIN()`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `f`, and of taking the locks.
+    pub fn with_modeset_locks<F: FnOnce() -> Result>(&self, f: F) -> Result {
+        extern "C" fn locked<F: FnOnce() -> Result>(
+            data: *mut kernel::ffi::c_void,
+            _ctx: *mut bindings::drm_modeset_acquire_ctx,
+        ) -> kernel::ffi::c_int {
+            // SAFETY: `data` is the option below.
+            let f = unsafe { &mut *data.cast::<Option<F>>() };
+            crate::errno(f.take().map_or(Ok(()), |f| f()))
+        }
+
+        let mut f = Some(f);
+        // SAFETY: The device is valid and has mode setting; `f` lives until the call returns.
+        to_result(unsafe {
+            bindings::helper_drm_lock_all(
+                self.as_raw(),
+                Some(locked::<F>),
+                (&raw mut f).cast(),
+            )
+        })
+    }
+
+    /// Commits once more what is committed, every plane whole.
+    ///
+    /// # Errors
+    ///
+    /// Those of a commit.
+    pub fn recommit(&self) -> Result {
+        extern "C" fn locked(
+            data: *mut kernel::ffi::c_void,
+            ctx: *mut bindings::drm_modeset_acquire_ctx,
+        ) -> kernel::ffi::c_int {
+            // SAFETY: `data` is the device, whose locks are held in `ctx`.
+            unsafe {
+                let state = bindings::drm_atomic_helper_duplicate_state(data.cast(), ctx);
+                if let Err(error) = kernel::error::from_err_ptr(state) {
+                    return error.to_errno();
+                }
+                let ret = bindings::drm_atomic_helper_commit_duplicated_state(state, ctx);
+                bindings::helper_drm_atomic_commit_put(state);
+                ret
+            }
+        }
+
+        // SAFETY: The device is valid and has mode setting.
+        to_result(unsafe {
+            bindings::helper_drm_lock_all(self.as_raw(), Some(locked), self.as_raw().cast())
+        })
+    }
+
+    /// Runs `f` with the lock that protects what connectors say.
+    pub fn with_mode_config_lock<R>(&self, f: impl FnOnce() -> R) -> R {
+        // SAFETY: The device is valid and has mode setting.
+        unsafe {
+            kernel::bindings::mutex_lock(&raw mut (*self.as_raw()).mode_config.mutex);
+            let result = f();
+            kernel::bindings::mutex_unlock(&raw mut (*self.as_raw()).mode_config.mutex);
+            result
+        }
+    }
+}

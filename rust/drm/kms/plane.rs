@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! Planes and their states.
+//!
+//! C header: [`include/drm/drm_plane.h`](srctree/include/drm/drm_plane.h)
+use core::{marker::PhantomData, mem, ops::Deref, ptr};
+
+use drm_bindings as bindings;
+use kernel::{error::{to_result, VTABLE_DEFAULT_ERROR}, prelude::*, types::Opaque};
+
+use super::{
+    atomic::{AtomicCheck, AtomicCommit},
+    Framebuffer, KmsDriver, UnregisteredKmsDevice,
+};
+use crate::{errno, Device, Driver, Rect};
+
+/// What a plane is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// The picture.
+    Primary,
+    /// The cursor.
+    Cursor,
+}
+
+type Fb<T> = Framebuffer<<<T as DriverPlane>::Driver as KmsDriver>::Framebuffer>;
+
+/// The driver's part of a plane.
+#[vtable]
+pub trait DriverPlane: Send + Sync + Sized + 'static {
+    /// The driver.
+    type Driver: Driver;
+
+    /// What it is for.
+    const TYPE: Type;
+    /// Pixel formats, the preferred one first.
+    const FORMATS: &'static [u32];
+    /// It can tell what changed in a framebuffer.
+    const DAMAGE_CLIPS: bool = false;
+    /// The one size it shows, in pixels.
+    const SIZE_HINT: Option<(u16, u16)> = None;
+
+    /// A framebuffer is about to be shown: last chance to fail.
+    ///
+    /// # Errors
+    ///
+    /// What the commit gets.
+    fn prepare_fb(&self, dev: &Device<Self::Driver>, fb: &Fb<Self>) -> Result;
+
+    /// Can the device do this? Nothing may be done yet.
+    ///
+    /// # Errors
+    ///
+    /// What the commit gets.
+    fn atomic_check(
+        &self,
+        old: &PlaneState<Self>,
+        new: &PlaneState<Self>,
+        check: &AtomicCheck<'_>,
+    ) -> Result;
+
+    /// Do it.
+    fn atomic_update(
+        &self,
+        dev: &Device<Self::Driver>,
+        old: &PlaneState<Self>,
+        new: &PlaneState<Self>,
+        commit: &AtomicCommit<'_>,
+    );
+
+    /// Show nothing any more.
+    fn atomic_disable(
+        &self,
+        dev: &Device<Self::Driver>,
+        old: &PlaneState<Self>,
+        new: &PlaneState<Self>,
+    );
+
+    /// Can it be done at once, ahead of commits that wait?
+    ///
+    /// # Errors
+    ///
+    /// Any: it is done in its turn.
+    fn atomic_async_check(&self, _old: &PlaneState<Self>, _new: &PlaneState<Self>) -> Result {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Do it at once. `new_image` tells that more than the position changed.
+    fn atomic_async_update(
+        &self,
+        _dev: &Device<Self::Driver>,
+        _current: &PlaneState<Self>,
+        _new_image: bool,
+    ) {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+}
+
+/// A plane; the C counterpart is `struct drm_plane`.
+///
+/// # Invariants
+///
+/// `plane` is a valid plane of a device of `T::Driver`.
+#[repr(C)]
+pub struct Plane<T: DriverPlane> {
+    plane: Opaque<bindings::drm_plane>,
+    inner: T,
+}
+
+impl<T: DriverPlane> Plane<T> {
+    const FUNCS: bindings::drm_plane_funcs = {
+        // SAFETY: All zeros is a valid, empty struct of functions.
+        let mut funcs: bindings::drm_plane_funcs = unsafe { mem::zeroed() };
+        funcs.reset = Some(bindings::drm_atomic_helper_plane_reset);
+        funcs.destroy = Some(Self::destroy_callback);
+        funcs.update_plane = Some(bindings::drm_atomic_helper_update_plane);
+        funcs.disable_plane = Some(bindings::drm_atomic_helper_disable_plane);
+        funcs.atomic_duplicate_state = Some(bindings::drm_atomic_helper_plane_duplicate_state);
+        funcs.atomic_destroy_state = Some(bindings::drm_atomic_helper_plane_destroy_state);
+        funcs
+    };
+
+    const HELPER: bindings::drm_plane_helper_funcs = {
+        // SAFETY: All zeros is a valid, empty struct of functions.
+        let mut funcs: bindings::drm_plane_helper_funcs = unsafe { mem::zeroed() };
+        funcs.prepare_fb = Some(Self::prepare_fb_callback);
+        funcs.atomic_check = Some(Self::atomic_check_callback);
+        funcs.atomic_update = Some(Self::atomic_update_callback);
+        funcs.atomic_disable = Some(Self::atomic_disable_callback);
+        if T::HAS_ATOMIC_ASYNC_CHECK {
+            funcs.atomic_async_check = Some(Self::atomic_async_check_callback);
+            funcs.atomic_async_update = Some(Self::atomic_async_update_callback);
+        }
+        funcs
+    };
+
+    /// Makes a plane that the CRTCs in `possible_crtcs`, a bit each, can show. It lives as long as
+    /// the device.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`. C: `drm_universal_plane_init()`.
+    pub fn new<'a>(
+        dev: &'a UnregisteredKmsDevice<'_, T::Driver>,
+        possible_crtcs: u32,
+        inner: T,
+    ) -> Result<&'a Self> {
+        // SAFETY: All zeros is what the core expects.
+        let plane: bindings::drm_plane = unsafe { mem::zeroed() };
+        let this = KBox::into_raw(KBox::new(
+            Self {
+                plane: Opaque::new(plane),
+                inner,
+            },
+            GFP_KERNEL,
+        )?);
+        let raw: *mut bindings::drm_plane = this.cast();
+        // SAFETY: Device and memory are valid; functions and formats are static.
+        let ret = to_result(unsafe {
+            bindings::drm_universal_plane_init(
+                dev.as_raw(),
+                raw,
+                possible_crtcs,
+                const { &Self::FUNCS },
+                T::FORMATS.as_ptr(),
+                T::FORMATS.len() as u32,
+                ptr::null(),
+                match T::TYPE {
+                    Type::Primary => bindings::drm_plane_type_DRM_PLANE_TYPE_PRIMARY,
+                    Type::Cursor => bindings::drm_plane_type_DRM_PLANE_TYPE_CURSOR,
+                },
+                ptr::null(),
+            )
+        });
+        if let Err(error) = ret {
+            // SAFETY: The core did not take it.
+            drop(unsafe { KBox::from_raw(this) });
+            return Err(error);
+        }
+
+        // SAFETY: The plane is initialized, and lives until `destroy_callback`.
+        unsafe {
+            (*raw).helper_private = const { &Self::HELPER };
+            // Over black, and nothing else is below, premultiplied pixels look as if opaque.
+            bindings::drm_plane_create_blend_mode_property(raw, 1);
+            if T::DAMAGE_CLIPS {
+                bindings::drm_plane_enable_fb_damage_clips(raw);
+            }
+            if let Some((width, height)) = T::SIZE_HINT {
+                let hint = bindings::drm_plane_size_hint { width, height };
+                to_result(bindings::drm_plane_add_size_hints_property(raw, &hint, 1))?;
+            }
+            Ok(&*this)
+        }
+    }
+
+    pub(crate) fn as_raw(&self) -> *mut bindings::drm_plane {
+        self.plane.get()
+    }
+
+    /// The device it belongs to.
+    pub fn dev(&self) -> &Device<T::Driver> {
+        // SAFETY: A plane's device lives as long as the plane.
+        unsafe { Device::from_raw((*self.as_raw()).dev) }
+    }
+
+    /// # Safety
+    ///
+    /// `raw` must be a `Self` as long as the reference is used.
+    unsafe fn from_raw<'a>(raw: *mut bindings::drm_plane) -> &'a Self {
+        // SAFETY: `plane` is the first field.
+        unsafe { &*raw.cast() }
+    }
+
+    extern "C" fn destroy_callback(raw: *mut bindings::drm_plane) {
+        // SAFETY: The core is done with it.
+        unsafe {
+            bindings::drm_plane_cleanup(raw);
+            drop(KBox::<Self>::from_raw(raw.cast()));
+        }
+    }
+
+    extern "C" fn prepare_fb_callback(
+        raw: *mut bindings::drm_plane,
+        state: *mut bindings::drm_plane_state,
+    ) -> kernel::ffi::c_int {
+        // SAFETY: The core calls this for a plane of ours with a valid state.
+        unsafe {
+            if (*state).fb.is_null() {
+                return 0;
+            }
+            let ret = bindings::drm_gem_plane_helper_prepare_fb(raw, state);
+            if ret != 0 {
+                return ret;
+            }
+            errno(Self::from_raw(raw).inner.prepare_fb(
+                Device::from_raw((*raw).dev),
+                Framebuffer::from_raw((*state).fb),
+            ))
+        }
+    }
+
+    extern "C" fn atomic_check_callback(
+        raw: *mut bindings::drm_plane,
+        state: *mut bindings::drm_atomic_commit,
+    ) -> kernel::ffi::c_int {
+        // SAFETY: The core calls this for a plane of ours, with a state being checked.
+        let (plane, check) = unsafe { (Self::from_raw(raw), AtomicCheck::from_raw(state)) };
+        errno(plane.inner.atomic_check(
+            check.old_plane_state(plane),
+            check.new_plane_state(plane),
+            &check,
+        ))
+    }
+
+    extern "C" fn atomic_update_callback(
+        raw: *mut bindings::drm_plane,
+        state: *mut bindings::drm_atomic_commit,
+    ) {
+        // SAFETY: The core calls this for a plane of ours, with a state being carried out.
+        let (plane, commit) = unsafe { (Self::from_raw(raw), AtomicCommit::from_raw(state)) };
+        plane.inner.atomic_update(
+            plane.dev(),
+            commit.old_plane_state(plane),
+            commit.new_plane_state(plane),
+            &commit,
+        )
+    }
+
+    extern "C" fn atomic_disable_callback(
+        raw: *mut bindings::drm_plane,
+        state: *mut bindings::drm_atomic_commit,
+    ) {
+        // SAFETY: The core calls this for a plane of ours, with a state being carried out.
+        let (plane, commit) = unsafe { (Self::from_raw(raw), AtomicCommit::from_raw(state)) };
+        plane.inner.atomic_disable(
+            plane.dev(),
+            commit.old_plane_state(plane),
+            commit.new_plane_state(plane),
+        )
+    }
+
+    extern "C" fn atomic_async_check_callback(
+        raw: *mut bindings::drm_plane,
+        state: *mut bindings::drm_atomic_commit,
+        flip: bool,
+    ) -> kernel::ffi::c_int {
+        // SAFETY: The core calls this for a plane of ours, with a state being checked.
+        let (plane, check) = unsafe { (Self::from_raw(raw), AtomicCheck::from_raw(state)) };
+        let (old, new) = (check.old_plane_state(plane), check.new_plane_state(plane));
+        if flip || old.framebuffer().is_none() || new.framebuffer().is_none() {
+            return EINVAL.to_errno();
+        }
+        errno(plane.inner.atomic_async_check(old, new))
+    }
+
+    extern "C" fn atomic_async_update_callback(
+        raw: *mut bindings::drm_plane,
+        state: *mut bindings::drm_atomic_commit,
+    ) {
+        // SAFETY: The core calls this for a plane of ours, with a state being carried out and the
+        // plane's lock held.
+        unsafe {
+            let plane = Self::from_raw(raw);
+            let commit = AtomicCommit::from_raw(state);
+            let new = commit.new_plane_state(plane);
+            let new_image = PlaneState::<T>::from_raw((*raw).state).image_differs(new);
+            let (current, new) = (&mut *(*raw).state, &mut *new.as_raw());
+
+            mem::swap(&mut current.fb, &mut new.fb);
+            current.crtc_x = new.crtc_x;
+            current.crtc_y = new.crtc_y;
+            current.src_x = new.src_x;
+            current.src_y = new.src_y;
+            current.src = mem::transmute_copy(&new.src);
+            current.dst = mem::transmute_copy(&new.dst);
+            current.visible = new.visible;
+            current.hotspot_x = new.hotspot_x;
+            current.hotspot_y = new.hotspot_y;
+            plane.inner.atomic_async_update(
+                plane.dev(),
+                PlaneState::from_raw((*raw).state),
+                new_image,
+            )
+        }
+    }
+}
+
+impl<T: DriverPlane> Deref for Plane<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+/// What a plane shows, and where; the C counterpart is `struct drm_plane_state`.
+///
+/// # Invariants
+///
+/// The contents are a valid state of a plane of `T`.
+#[repr(transparent)]
+pub struct PlaneState<T: DriverPlane>(Opaque<bindings::drm_plane_state>, PhantomData<T>);
+
+impl<T: DriverPlane> PlaneState<T> {
+    /// # Safety
+    ///
+    /// `raw` must be a state of a plane of `T` as long as the reference is used.
+    pub(crate) unsafe fn from_raw<'a>(raw: *mut bindings::drm_plane_state) -> &'a Self {
+        // SAFETY: By the requirements of this function; the type is transparent.
+        unsafe { &*raw.cast() }
+    }
+
+    pub(crate) fn as_raw(&self) -> *mut bindings::drm_plane_state {
+        self.0.get()
+    }
+
+    fn raw(&self) -> &bindings::drm_plane_state {
+        // SAFETY: Nobody changes the state while drivers look at it.
+        unsafe { &*self.as_raw() }
+    }
+
+    /// The framebuffer, if any.
+    pub fn framebuffer(&self) -> Option<&Fb<T>> {
+        let raw = self.raw().fb;
+        // SAFETY: The state keeps its framebuffer, which is of the plane's driver.
+        (!raw.is_null()).then(|| unsafe { Framebuffer::from_raw(raw) })
+    }
+
+    /// Whether any of it can be seen.
+    pub fn visible(&self) -> bool {
+        self.raw().visible
+    }
+
+    /// What is shown of the framebuffer, in whole pixels, as clipped by the check.
+    pub fn src(&self) -> Rect {
+        Rect::from_fixed_point(Rect::from_raw(&self.raw().src))
+    }
+
+    /// Width and height that is shown of the framebuffer, in 1/65536 pixels, as asked.
+    pub fn src_size(&self) -> (u32, u32) {
+        (self.raw().src_w, self.raw().src_h)
+    }
+
+    /// Where on the CRTC, in pixels; may be beyond its edges.
+    pub fn crtc_position(&self) -> (i32, i32) {
+        (self.raw().crtc_x, self.raw().crtc_y)
+    }
+
+    /// The pixel of a cursor that points.
+    pub fn hotspot(&self) -> (i32, i32) {
+        (self.raw().hotspot_x, self.raw().hotspot_y)
+    }
+
+    /// Whether both show the same framebuffer, the contents of which may differ.
+    pub fn same_framebuffer(&self, other: &Self) -> bool {
+        ptr::eq(self.raw().fb, other.raw().fb)
+    }
+
+    /// Whether `new` shows another image than this: more than its position differs.
+    pub fn image_differs(&self, new: &Self) -> bool {
+        let (a, b) = (self.raw(), new.raw());
+        !ptr::eq(a.fb, b.fb)
+            || !ptr::eq(a.crtc, b.crtc)
+            || !b.fb_damage_clips.is_null()
+            || a.hotspot_x != b.hotspot_x
+            || a.hotspot_y != b.hotspot_y
+    }
+
+    /// Calls `f` with each part of the framebuffer that changed since `old`, in pixels;
+    /// C: `drm_atomic_for_each_plane_damage()`.
+    pub fn for_each_damage(&self, old: &Self, mut f: impl FnMut(Rect)) {
+        let mut iter = mem::MaybeUninit::zeroed();
+        // SAFETY: Both are states of one plane.
+        unsafe {
+            bindings::drm_atomic_helper_damage_iter_init(
+                iter.as_mut_ptr(),
+                old.as_raw(),
+                self.as_raw(),
+            );
+            let mut clip = mem::zeroed();
+            while bindings::drm_atomic_helper_damage_iter_next(iter.as_mut_ptr(), &mut clip) {
+                f(Rect::from_raw(&clip));
+            }
+        }
+    }
+}

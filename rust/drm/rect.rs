@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! Rectangles of pixels.
+use drm_bindings as bindings;
+
+/// A rectangle in pixels, its right and lower edges excluded; the C counterpart is
+/// `struct drm_rect`.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rect {
+    /// Left edge.
+    pub x1: i32,
+    /// Upper edge.
+    pub y1: i32,
+    /// Right edge.
+    pub x2: i32,
+    /// Lower edge.
+    pub y2: i32,
+}
+
+impl Rect {
+    /// The rectangle at a point with a size.
+    pub const fn new(x: i32, y: i32, width: i32, height: i32) -> Self {
+        Self {
+            x1: x,
+            y1: y,
+            x2: x + width,
+            y2: y + height,
+        }
+    }
+
+    pub(crate) fn from_raw(raw: &bindings::drm_rect) -> Self {
+        Self {
+            x1: raw.x1,
+            y1: raw.y1,
+            x2: raw.x2,
+            y2: raw.y2,
+        }
+    }
+
+    /// From 16.16 fixed point to whole pixels, the fractions cut off; C: `drm_rect_fp_to_int()`.
+    pub fn from_fixed_point(raw: Self) -> Self {
+        Self::new(
+            raw.x1 >> 16,
+            raw.y1 >> 16,
+            (raw.x2 - raw.x1) >> 16,
+            (raw.y2 - raw.y1) >> 16,
+        )
+    }
+
+    /// Pixels from left to right.
+    pub const fn width(&self) -> i32 {
+        self.x2 - self.x1
+    }
+
+    /// Pixels from top to bottom.
+    pub const fn height(&self) -> i32 {
+        self.y2 - self.y1
+    }
+
+    /// Pixels in it.
+    pub const fn area(&self) -> u64 {
+        self.width() as u64 * self.height() as u64
+    }
+
+    /// The smallest rectangle around both.
+    pub fn join(&self, other: &Self) -> Self {
+        Self {
+            x1: self.x1.min(other.x1),
+            y1: self.y1.min(other.y1),
+            x2: self.x2.max(other.x2),
+            y2: self.y2.max(other.y2),
+        }
+    }
+}

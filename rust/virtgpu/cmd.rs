@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+//! One function per command of the protocol. Those that return a command leave it to the caller to
+//! submit it; none kicks but those that wait for the answer.
+use drm::Rect;
+use kernel::prelude::*;
+use virtio::gpu::{self, cmd, resp, Header, Wire};
+
+use crate::{
+    drv::Device,
+    queue::{command, command_with_response, command_without_response, on_done, Chain, Done, Waiter},
+};
+
+fn header(kind: u32) -> Header {
+    Header {
+        kind,
+        ..Header::zeroed()
+    }
+}
+
+fn rect(rect: &Rect) -> gpu::Rect {
+    gpu::Rect {
+        x: rect.x1 as u32,
+        y: rect.y1 as u32,
+        width: rect.width() as u32,
+        height: rect.height() as u32,
+    }
+}
+
+fn query<R: Wire, A: Wire>(dev: &Device, request: &R, resp_type: u32) -> Result<A> {
+    let waiter = Waiter::new()?;
+    let chain = command_with_response::<R, A>(request, resp_type)?;
+    dev.ctrl
+        .submit(dev, on_done(chain, Done::Wake(waiter.clone())));
+    dev.ctrl.kick();
+    A::from_bytes(dev.ctrl.wait(dev, &waiter)?.response()).ok_or(EIO)
+}
+
+/// Asks for the size and state of every head, and waits.
+pub(crate) fn get_display_info(dev: &Device) -> Result<gpu::DisplayInfo> {
+    query(dev, &header(cmd::GET_DISPLAY_INFO), resp::OK_DISPLAY_INFO)
+}
+
+/// Asks for a head's EDID, and waits.
+pub(crate) fn get_edid(dev: &Device, scanout: u32) -> Result<KBox<gpu::Edid>> {
+    let request = gpu::GetEdid {
+        hdr: header(cmd::GET_EDID),
+        scanout,
+        padding: 0,
+    };
+    Ok(KBox::new(query(dev, &request, resp::OK_EDID)?, GFP_KERNEL)?)
+}
+
+/// Creates a host resource.
+pub(crate) fn resource_create_2d(
+    resource_id: u32,
+    format: u32,
+    width: u32,
+    height: u32,
+) -> Result<Chain> {
+    command(&gpu::ResourceCreate2d {
+        hdr: header(cmd::RESOURCE_CREATE_2D),
+        resource_id,
+        format,
+        width,
+        height,
+    })
+}
+
+/// Gives a host resource the guest's pages, `count` runs of them listed in `entries`.
+pub(crate) fn attach_backing(
+    resource_id: u32,
+    entries: KVec<KVec<u8>>,
+    count: u32,
+) -> Result<Chain> {
+    let mut chain = command(&gpu::ResourceAttachBacking {
+        hdr: header(cmd::RESOURCE_ATTACH_BACKING),
+        resource_id,
+        nr_entries: count,
+    })?;
+    chain.set_payload(entries)?;
+    Ok(chain)
+}
+
+/// Destroys a host resource; detaches its backing, too.
+pub(crate) fn resource_unref(resource_id: u32) -> Result<Chain> {
+    command(&gpu::ResourceUnref {
+        hdr: header(cmd::RESOURCE_UNREF),
+        resource_id,
+        padding: 0,
+    })
+}
+
+/// Copies pixels from the backing, where they begin at a byte offset, to the host.
+pub(crate) fn transfer(resource_id: u32, pixels: &Rect, offset: u64) -> Result<Chain> {
+    command(&gpu::TransferToHost2d {
+        hdr: header(cmd::TRANSFER_TO_HOST_2D),
+        r: rect(pixels),
+        offset,
+        resource_id,
+        padding: 0,
+    })
+}
+
+/// Shows a part of a resource on a head; resource 0 switches the head off.
+pub(crate) fn set_scanout(scanout_id: u32, resource_id: u32, part: &Rect) -> Result<Chain> {
+    command(&gpu::SetScanout {
+        hdr: header(cmd::SET_SCANOUT),
+        r: rect(part),
+        scanout_id,
+        resource_id,
+    })
+}
+
+/// Has the host redraw pixels on every head that shows them.
+pub(crate) fn flush(resource_id: u32, pixels: &Rect) -> Result<Chain> {
+    command(&gpu::ResourceFlush {
+        hdr: header(cmd::RESOURCE_FLUSH),
+        r: rect(pixels),
+        resource_id,
+        padding: 0,
+    })
+}
+
+/// Moves a head's cursor or changes its image. Hosts return cursor commands without a response.
+pub(crate) fn cursor(kind: u32, wire: &gpu::UpdateCursor) -> Result<Chain> {
+    command_without_response(&gpu::UpdateCursor {
+        hdr: header(kind),
+        ..*wire
+    })
+}

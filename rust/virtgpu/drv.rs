@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The driver: probe, remove, registration.
+use drm::{file::DriverFile, gem::DumbBuffer, DriverInfo, File, Registration, UnregisteredDevice};
+use kernel::{
+    device::Bound,
+    impl_has_delayed_work, impl_has_work, new_delayed_work, new_mutex, new_spinlock, new_work,
+    prelude::*,
+    sync::{aref::ARef, Arc, Mutex, SpinLock},
+    workqueue::{DelayedWork, Work, WorkItem},
+};
+use virtio::{device::F_ACCESS_PLATFORM, device::F_VERSION_1, driver::DeviceId, gpu};
+
+use crate::{
+    gem, hotplug, ioctl, module_parameters,
+    output::Output,
+    pm,
+    queue::{self, Handler, Queue},
+    resource::Resources,
+};
+
+/// The DRM driver.
+pub(crate) struct VirtGpu;
+
+pub(crate) type Device = drm::Device<VirtGpu>;
+
+/// The driver's part of a device.
+#[pin_data]
+pub(crate) struct Data {
+    pub(crate) vdev: virtio::Handle,
+    #[pin]
+    pub(crate) transport: Mutex<Option<virtio::Transport<Handler>>>,
+    #[pin]
+    pub(crate) ctrl: Queue,
+    #[pin]
+    pub(crate) cursor: Queue,
+    #[pin]
+    pub(crate) resources: Resources,
+    pub(crate) outputs: KVec<Arc<Output>>,
+    /// The host hands out EDID blobs.
+    pub(crate) has_edid: bool,
+    /// The device sees memory through the DMA API, not by physical address.
+    pub(crate) use_dma_addr: bool,
+    #[pin]
+    ctrl_work: Work<Device, 1>,
+    #[pin]
+    cursor_work: Work<Device, 2>,
+    #[pin]
+    hotplug_work: Work<Device, 3>,
+    #[pin]
+    reset_work: DelayedWork<Device, 4>,
+    #[pin]
+    redraw_work: Work<Device, 5>,
+    /// Jiffies of the last reset.
+    #[pin]
+    pub(crate) reset_at: SpinLock<Option<usize>>,
+}
+
+impl_has_work! {
+    impl HasWork<Device, 1> for Data { self.ctrl_work }
+    impl HasWork<Device, 2> for Data { self.cursor_work }
+    impl HasWork<Device, 3> for Data { self.hotplug_work }
+    impl HasWork<Device, 5> for Data { self.redraw_work }
+}
+impl_has_delayed_work! {
+    impl HasDelayedWork<Device, 4> for Data { self.reset_work }
+}
+
+macro_rules! works {
+    ($($id:literal => $run:expr),* $(,)?) => {$(
+        impl WorkItem<$id> for Data {
+            type Pointer = ARef<Device>;
+
+            fn run(dev: ARef<Device>) {
+                let run: fn(&Device) = $run;
+                run(&dev)
+            }
+        }
+    )*};
+}
+
+works! {
+    1 => |dev| dev.ctrl.dequeue(dev),
+    2 => |dev| dev.cursor.dequeue(dev),
+    3 => hotplug::configuration_changed,
+    4 => pm::reset,
+    5 => pm::redraw,
+}
+
+/// An open file.
+pub(crate) struct VirtGpuFile;
+
+impl DriverFile for VirtGpuFile {
+    type Driver = VirtGpu;
+
+    fn open(_dev: &Device) -> Result<Pin<KBox<Self>>> {
+        Ok(KBox::new(Self, GFP_KERNEL)?.into())
+    }
+}
+
+impl drm::Driver for VirtGpu {
+    type Data = Data;
+    type Object = gem::Bo;
+    type File = VirtGpuFile;
+    type OwnerModule = crate::DriverModule;
+
+    // User space (Mesa, libdrm, IGT) looks the driver up by this name and version.
+    const INFO: DriverInfo = DriverInfo {
+        major: 0,
+        minor: 1,
+        patchlevel: 0,
+        name: c"virtio_gpu",
+        desc: c"virtio GPU",
+    };
+    const FEAT_RENDER: bool = true;
+    const FEAT_SYNCOBJ: bool = true;
+
+    drm::declare_drm_ioctls! { VirtGpu;
+        // The table begins at the driver's first number, 0, which nobody uses.
+        (0, NONE, u32, drm::ioctl::RENDER_ALLOW, ioctl::no_feature),
+        (gpu::uapi::DRM_VIRTGPU_MAP, VIRTGPU_MAP, gpu::uapi::drm_virtgpu_map, drm::ioctl::RENDER_ALLOW, ioctl::map),
+        (gpu::uapi::DRM_VIRTGPU_EXECBUFFER, VIRTGPU_EXECBUFFER, gpu::uapi::drm_virtgpu_execbuffer, drm::ioctl::RENDER_ALLOW, ioctl::no_renderer),
+        (gpu::uapi::DRM_VIRTGPU_GETPARAM, VIRTGPU_GETPARAM, gpu::uapi::drm_virtgpu_getparam, drm::ioctl::RENDER_ALLOW, ioctl::getparam),
+        (gpu::uapi::DRM_VIRTGPU_RESOURCE_CREATE, VIRTGPU_RESOURCE_CREATE, gpu::uapi::drm_virtgpu_resource_create, drm::ioctl::RENDER_ALLOW, ioctl::resource_create),
+        (gpu::uapi::DRM_VIRTGPU_RESOURCE_INFO, VIRTGPU_RESOURCE_INFO, gpu::uapi::drm_virtgpu_resource_info, drm::ioctl::RENDER_ALLOW, ioctl::resource_info),
+        (gpu::uapi::DRM_VIRTGPU_TRANSFER_FROM_HOST, VIRTGPU_TRANSFER_FROM_HOST, gpu::uapi::drm_virtgpu_3d_transfer_from_host, drm::ioctl::RENDER_ALLOW, ioctl::no_renderer),
+        (gpu::uapi::DRM_VIRTGPU_TRANSFER_TO_HOST, VIRTGPU_TRANSFER_TO_HOST, gpu::uapi::drm_virtgpu_3d_transfer_to_host, drm::ioctl::RENDER_ALLOW, ioctl::transfer_to_host),
+        (gpu::uapi::DRM_VIRTGPU_WAIT, VIRTGPU_WAIT, gpu::uapi::drm_virtgpu_3d_wait, drm::ioctl::RENDER_ALLOW, ioctl::wait),
+        (gpu::uapi::DRM_VIRTGPU_GET_CAPS, VIRTGPU_GET_CAPS, gpu::uapi::drm_virtgpu_get_caps, drm::ioctl::RENDER_ALLOW, ioctl::no_renderer),
+        (gpu::uapi::DRM_VIRTGPU_RESOURCE_CREATE_BLOB, VIRTGPU_RESOURCE_CREATE_BLOB, gpu::uapi::drm_virtgpu_resource_create_blob, drm::ioctl::RENDER_ALLOW, ioctl::no_feature),
+        (gpu::uapi::DRM_VIRTGPU_CONTEXT_INIT, VIRTGPU_CONTEXT_INIT, gpu::uapi::drm_virtgpu_context_init, drm::ioctl::RENDER_ALLOW, ioctl::no_feature),
+    }
+
+    fn dumb_create(dev: &Device, file: &File<VirtGpuFile>, args: &mut DumbBuffer<'_>) -> Result {
+        gem::dumb_create(dev, file, args)
+    }
+
+    /// An exporter gives DMA addresses. The host wants guest-physical ones unless it negotiated
+    /// otherwise; behind an IOMMU those are not the same, and only our own buffers can come back.
+    fn prime_import_check(dev: &Device, own: bool) -> Result {
+        if !own && !dev.use_dma_addr && dev.is_iommu_mapped() {
+            return Err(ENODEV);
+        }
+        Ok(())
+    }
+}
+
+/// The driver's hold on a bound device.
+pub(crate) struct VirtGpuDriver {
+    dev: ARef<Device>,
+    registration: Pin<KBox<Mutex<Option<Registration<VirtGpu>>>>>,
+}
+
+fn read_config(vdev: &virtio::Device<Bound>) -> Result<usize> {
+    if !vdev.has_feature(F_VERSION_1) {
+        dev_err!(
+            vdev.as_device(),
+            "the device is older than virtio 1, which this driver needs\n"
+        );
+        return Err(ENODEV);
+    }
+
+    let count = vdev.read_config(gpu::CONFIG_NUM_SCANOUTS) as usize;
+    if count > gpu::MAX_SCANOUTS {
+        dev_err!(
+            vdev.as_device(),
+            "the device claims {} scanouts, the protocol has {}\n",
+            count,
+            gpu::MAX_SCANOUTS
+        );
+        return Err(EINVAL);
+    }
+    Ok(count)
+}
+
+fn data(vdev: &virtio::Device<Bound>, count: usize) -> Result<impl PinInit<Data, Error>> {
+    let mut outputs = KVec::with_capacity(count, GFP_KERNEL)?;
+    for index in 0..count {
+        outputs.push(Output::new(index as u32)?, GFP_KERNEL)?;
+    }
+    let handle = virtio::Handle::new(vdev)?;
+    let has_edid = vdev.has_feature(gpu::F_EDID);
+    let use_dma_addr = vdev.has_feature(F_ACCESS_PLATFORM);
+
+    Ok(try_pin_init!(Data {
+        vdev: handle,
+        transport <- new_mutex!(None),
+        ctrl <- Queue::new("control"),
+        cursor <- Queue::new("cursor"),
+        resources <- Resources::new(),
+        outputs,
+        has_edid,
+        use_dma_addr,
+        ctrl_work <- new_work!("virtgpu::ctrl"),
+        cursor_work <- new_work!("virtgpu::cursor"),
+        hotplug_work <- new_work!("virtgpu::hotplug"),
+        reset_work <- new_delayed_work!("virtgpu::reset"),
+        redraw_work <- new_work!("virtgpu::redraw"),
+        reset_at <- new_spinlock!(None),
+    }))
+}
+
+/// Reads the heads and shows the device to user space.
+fn bring_up(drm: UnregisteredDevice<VirtGpu>) -> Result<Registration<VirtGpu>> {
+    if !drm.outputs.is_empty() {
+        hotplug::read_display_info(&drm).inspect_err(|error| {
+            drm::drm_err!(
+                drm,
+                "the device does not tell about its displays: {:?}\n",
+                error
+            );
+        })?;
+    }
+    Registration::new(drm)
+}
+
+/// No resets and no news of heads from here on.
+fn quiesce(dev: &Device) {
+    dev.disable_work::<3>();
+    dev.disable_delayed_work::<4>();
+    dev.disable_work::<5>();
+}
+
+impl virtio::Driver for VirtGpuDriver {
+    const IDS: &'static [DeviceId] = &[DeviceId::new(gpu::ID), DeviceId::end()];
+    const FEATURES: &'static [u32] = &[gpu::F_EDID];
+
+    fn probe(vdev: &virtio::Device<Bound>) -> Result<Self> {
+        let modeset = module_parameters::modeset.value();
+        if modeset == 0 || (modeset < 0 && drm::driver::firmware_drivers_only()) {
+            return Err(ENODEV);
+        }
+
+        let count = read_config(vdev)?;
+        // User space expects to find the PCI device above the DRM device.
+        let drm = UnregisteredDevice::<VirtGpu>::new(vdev.parent(), data(vdev, count)?)?;
+        let dev: ARef<Device> = (&*drm).into();
+        dev.take_aperture()?;
+        // A huge page is one entry of a backing, not 512; without them it works as well.
+        let _ = dev.use_huge_pages();
+        dev.unlimited_segments();
+        if count == 0 {
+            drm::drm_info!(dev, "the device has no scanouts: no mode setting\n");
+            drm.disable_modesetting();
+        } else {
+            drm.setup_kms()?;
+        }
+
+        queue::start(&dev, vdev)?;
+        let registration = bring_up(drm).inspect_err(|_| {
+            quiesce(&dev);
+            queue::stop(&dev, vdev);
+        })?;
+        drm::drm_info!(
+            dev,
+            "{} scanouts, edid {}\n",
+            count,
+            if dev.has_edid { "yes" } else { "no" }
+        );
+        registration.setup_clients();
+        Ok(Self {
+            dev,
+            registration: KBox::pin_init(new_mutex!(Some(registration)), GFP_KERNEL)?,
+        })
+    }
+
+    fn remove(&self, vdev: &virtio::Device<Bound>) {
+        let registration = self.registration.lock().take();
+        drop(registration);
+        quiesce(&self.dev);
+        self.shutdown(vdev);
+        queue::stop(&self.dev, vdev);
+    }
+
+    fn shutdown(&self, _vdev: &virtio::Device<Bound>) {
+        if !self.dev.outputs.is_empty() {
+            self.dev.shutdown_kms();
+        }
+    }
+
+    fn config_changed(&self, _vdev: &virtio::Device<Bound>) {
+        hotplug::schedule(&self.dev);
+    }
+
+    fn freeze(&self, vdev: &virtio::Device<Bound>) -> Result {
+        pm::freeze(&self.dev, vdev)
+    }
+
+    fn restore(&self, vdev: &virtio::Device<Bound>) -> Result {
+        pm::restore(&self.dev, vdev)
+    }
+
+    fn reset_prepare(&self, vdev: &virtio::Device<Bound>) -> Result {
+        pm::reset_prepare(&self.dev, vdev);
+        Ok(())
+    }
+
+    fn reset_done(&self, vdev: &virtio::Device<Bound>) -> Result {
+        pm::reset_done(&self.dev, vdev)
+    }
+}

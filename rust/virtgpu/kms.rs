@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Mode setting for the device as a whole: its limits and its heads.
+use drm::kms::{Connector, Crtc, Encoder, KmsDriver, ModeConfigInfo, Plane, UnregisteredKmsDevice};
+use kernel::prelude::*;
+
+use crate::{
+    connector, cursor,
+    drv::{Device, VirtGpu},
+    fb::Fb,
+    output,
+    primary::Primary,
+};
+
+const MIN_SIZE: u32 = 32;
+const MAX_SIZE: u32 = 8192;
+
+impl KmsDriver for VirtGpu {
+    type Framebuffer = Fb;
+
+    const FEAT_CURSOR_HOTSPOT: bool = true;
+
+    fn mode_config_info(_dev: &Device) -> ModeConfigInfo {
+        ModeConfigInfo {
+            min_resolution: (MIN_SIZE, MIN_SIZE),
+            max_resolution: (MAX_SIZE, MAX_SIZE),
+            max_cursor: (cursor::SIZE, cursor::SIZE),
+            preferred_depth: 24,
+        }
+    }
+
+    fn create_objects(dev: &UnregisteredKmsDevice<'_, Self>) -> Result {
+        for output in dev.outputs.iter() {
+            let crtcs = 1 << output.index;
+            let primary = Plane::new(
+                dev,
+                crtcs,
+                Primary {
+                    output: output.clone(),
+                },
+            )?;
+            let cursor = Plane::new(
+                dev,
+                crtcs,
+                cursor::CursorPlane {
+                    output: output.clone(),
+                },
+            )?;
+            let crtc = Crtc::new(
+                dev,
+                primary,
+                Some(cursor),
+                output::Crtc {
+                    output: output.clone(),
+                },
+            )?;
+            let connector = Connector::new(
+                dev,
+                dev.has_edid,
+                connector::Connector {
+                    output: output.clone(),
+                },
+            )?;
+            Encoder::new(dev, crtc)?.attach(connector)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Suspend, hibernation, reset and recovery. In each the device may be reset and forget everything:
+//! take the queues down, bring them up, create the resources anew, show what was shown.
+use kernel::{device::Bound, prelude::*, sync::aref::ARef, workqueue};
+use virtio::wait::jiffies;
+
+use crate::{
+    drv::Device,
+    queue::{self, patience},
+};
+
+/// The machine is about to sleep.
+pub(crate) fn freeze(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
+    if !dev.outputs.is_empty() {
+        dev.suspend_kms()?;
+    }
+    dev.cancel_work::<3>();
+    queue::stop(dev, vdev);
+    Ok(())
+}
+
+/// Everything but the picture.
+fn bring_up(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
+    queue::start(dev, vdev)?;
+    for output in dev.outputs.iter() {
+        output.forget();
+    }
+    dev.resources.restore(dev);
+
+    // The host's windows may have changed while nobody listened.
+    if !dev.outputs.is_empty() {
+        crate::hotplug::schedule(dev);
+    }
+    Ok(())
+}
+
+/// The machine is awake again.
+pub(crate) fn restore(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
+    bring_up(dev, vdev)?;
+    if dev.outputs.is_empty() {
+        return Ok(());
+    }
+    dev.resume_kms()
+}
+
+/// Until [`reset_done`] commits go nowhere; their state is what is shown then.
+pub(crate) fn reset_prepare(dev: &Device, vdev: &virtio::Device<Bound>) {
+    queue::stop(dev, vdev);
+}
+
+/// The device was reset.
+pub(crate) fn reset_done(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
+    bring_up(dev, vdev)?;
+    if !dev.outputs.is_empty() {
+        // Pending already is as good.
+        let _ = workqueue::system_unbound().enqueue::<ARef<Device>, 5>(dev.into());
+    }
+    Ok(())
+}
+
+/// Commits once more what is committed: a plane without clips is uploaded whole.
+pub(crate) fn redraw(dev: &Device) {
+    if let Err(error) = dev.recommit() {
+        drm::drm_err!(dev, "cannot show again what was shown: {:?}\n", error);
+    }
+}
+
+fn reset_device(dev: &Device) -> Result {
+    dev.vdev.with(|vdev| vdev.reset()).ok_or(ENODEV)?
+}
+
+/// Resets the device and brings it back; programs wait instead of seeing one without queues.
+pub(crate) fn reset(dev: &Device) {
+    let result = if dev.outputs.is_empty() {
+        reset_device(dev)
+    } else {
+        dev.with_modeset_locks(|| reset_device(dev))
+    };
+    if let Err(error) = result {
+        drm::drm_err!(dev, "the device did not come back: {:?}\n", error);
+    }
+    *dev.reset_at.lock() = Some(jiffies());
+}
+
+/// Has the device reset and restored, soon. One that breaks again at once is reset again only after
+/// a while.
+pub(crate) fn schedule_reset(dev: &Device, why: &str) {
+    let since = dev
+        .reset_at
+        .lock()
+        .map_or(usize::MAX, |at| jiffies().wrapping_sub(at));
+    let delay = patience().saturating_sub(since);
+
+    if workqueue::system_freezable()
+        .enqueue_delayed::<ARef<Device>, 4>(dev.into(), delay)
+        .is_ok()
+    {
+        drm::drm_err!(dev, "{}: the device will be reset\n", why);
+    }
+}

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The two virtqueues: commands go in, are batched, kicked, answered, timed out.
+//!
+//! Nothing here knows what a command means.
+use kernel::{
+    device::Bound,
+    new_spinlock,
+    prelude::*,
+    sync::{aref::ARef, Arc, SpinLock},
+    time::msecs_to_jiffies,
+    workqueue,
+};
+use virtio::{
+    gpu::{resp, Header, Wire},
+    queue::Interrupt,
+    wait::WaitQueue,
+    Transport, Virtqueue,
+};
+
+use crate::{drv::Device, module_parameters, output::Output, resource::Unref};
+
+/// A command on its way to the device and back.
+pub(crate) type Chain = virtio::Chain<Cmd>;
+
+/// What is to happen when a command has ended, whatever the way.
+pub(crate) enum Done {
+    /// A frame was drawn.
+    Frame(Arc<Output>),
+    /// A cursor's image was uploaded.
+    CursorUpload(Arc<Output>),
+    /// A resource is gone: so may be its pages.
+    Unref(Unref),
+    /// Somebody waits.
+    Wake(Arc<Waiter>),
+}
+
+/// The driver's part of a command.
+pub(crate) struct Cmd {
+    /// Response that means success, 0 when the device sends none.
+    resp_type: u32,
+    done: Option<Done>,
+}
+
+/// Makes a command of a request that is answered by a bare header.
+pub(crate) fn command<R: Wire>(request: &R) -> Result<Chain> {
+    command_with_response::<R, Header>(request, resp::OK_NODATA)
+}
+
+/// Makes a command of a request that is answered by an `A`.
+pub(crate) fn command_with_response<R: Wire, A: Wire>(request: &R, resp_type: u32) -> Result<Chain> {
+    let cmd = Cmd {
+        resp_type,
+        done: None,
+    };
+    Chain::new(request.as_bytes(), core::mem::size_of::<A>(), cmd)
+}
+
+/// Makes a command that the device does not answer.
+pub(crate) fn command_without_response<R: Wire>(request: &R) -> Result<Chain> {
+    let cmd = Cmd {
+        resp_type: 0,
+        done: None,
+    };
+    Chain::new(request.as_bytes(), 0, cmd)
+}
+
+/// Says what is to happen at a command's end.
+pub(crate) fn on_done(mut chain: Chain, done: Done) -> Chain {
+    chain.data_mut().done = Some(done);
+    chain
+}
+
+/// Somebody who waits for a command.
+#[pin_data]
+pub(crate) struct Waiter {
+    #[pin]
+    result: SpinLock<Option<(Result, Chain)>>,
+    #[pin]
+    queue: WaitQueue,
+}
+
+impl Waiter {
+    pub(crate) fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                result <- new_spinlock!(None),
+                queue <- WaitQueue::new(),
+            }),
+            GFP_KERNEL,
+        )
+    }
+}
+
+/// Jiffies that a host may take that is not known to be in trouble.
+pub(crate) fn patience() -> usize {
+    msecs_to_jiffies(module_parameters::command_timeout.value().clamp(1, 86400) * 1000)
+}
+
+/// What went through a queue.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Stats {
+    pub(crate) commands: u64,
+    pub(crate) kicks: u64,
+    pub(crate) interrupts: u64,
+    pub(crate) errors: u64,
+    pub(crate) dropped: u64,
+}
+
+struct State {
+    /// None while the queue is stopped.
+    vq: Option<Virtqueue<Cmd>>,
+    /// The device let a command time out and has answered none since.
+    stalled: bool,
+    stats: Stats,
+}
+
+/// A virtqueue that carries commands.
+#[pin_data]
+pub(crate) struct Queue {
+    name: &'static str,
+    #[pin]
+    state: SpinLock<State>,
+    #[pin]
+    space: WaitQueue,
+}
+
+/// Judges length and type of a response before anyone reads it: the device is not trusted.
+fn check(dev: &Device, chain: &Chain) -> Result {
+    let expected = chain.data().resp_type;
+    if expected == 0 {
+        return Ok(());
+    }
+    let request = Header::from_bytes(chain.request()).map_or(0, |header| header.kind);
+    let response = chain.response();
+    let Some(header) = Header::from_bytes(response) else {
+        drm::drm_err!(dev, "command 0x{:x}: response of {} bytes is no response\n", request, response.len());
+        return Err(EIO);
+    };
+
+    if header.kind == expected {
+        if response.len() == chain.response_room() {
+            return Ok(());
+        }
+        drm::drm_err!(dev, "command 0x{:x}: response has {} of {} bytes\n", request, response.len(), chain.response_room());
+        return Err(EIO);
+    }
+    drm::drm_err!(dev, "command 0x{:x}: host answered 0x{:x}, expected 0x{:x}\n", request, header.kind, expected);
+    Err(match header.kind {
+        resp::ERR_OUT_OF_MEMORY => ENOMEM,
+        resp::ERR_INVALID_SCANOUT_ID..=resp::ERR_INVALID_PARAMETER => EINVAL,
+        _ => EIO,
+    })
+}
+
+fn finish(dev: &Device, mut chain: Chain, status: Result) {
+    match chain.data_mut().done.take() {
+        None => (),
+        Some(Done::Frame(output)) => output.frame_done(),
+        Some(Done::CursorUpload(output)) => output.cursor_uploaded(dev),
+        Some(Done::Unref(unref)) => unref.finish(dev),
+        Some(Done::Wake(waiter)) => {
+            *waiter.result.lock() = Some((status, chain));
+            waiter.queue.wake_all();
+        }
+    }
+}
+
+impl Queue {
+    pub(crate) fn new(name: &'static str) -> impl PinInit<Self> {
+        pin_init!(Self {
+            name,
+            state <- new_spinlock!(State {
+                vq: None,
+                stalled: false,
+                stats: Stats {
+                    commands: 0,
+                    kicks: 0,
+                    interrupts: 0,
+                    errors: 0,
+                    dropped: 0,
+                },
+            }),
+            space <- WaitQueue::new(),
+        })
+    }
+
+    fn open(&self, vq: Virtqueue<Cmd>) {
+        let mut state = self.state.lock();
+        state.vq = Some(vq);
+        state.stalled = false;
+    }
+
+    fn close(&self) -> Option<Virtqueue<Cmd>> {
+        let vq = self.state.lock().vq.take();
+        self.space.wake_all();
+        vq
+    }
+
+    /// Jiffies to wait for the host; few once it is known not to answer, so that nobody queues up
+    /// behind a dead host.
+    pub(crate) fn timeout(&self) -> usize {
+        if self.state.lock().stalled {
+            1
+        } else {
+            patience()
+        }
+    }
+
+    /// Notes that the host let us wait too long.
+    pub(crate) fn stall(&self, dev: &Device, what: &str) {
+        let mut state = self.state.lock();
+        let first = state.vq.is_some() && !state.stalled;
+        state.stalled = true;
+        drop(state);
+        if first {
+            drm::drm_err!(dev, "{} queue: no answer from the host to {}\n", self.name, what);
+        }
+    }
+
+    fn has_space(&self, descriptors: usize) -> bool {
+        let state = self.state.lock();
+        state.vq.as_ref().is_none_or(|vq| vq.free() >= descriptors)
+    }
+
+    /// Hands a command to the device, as soon as there is room in the ring.
+    ///
+    /// The device is told by the next [`kick`](Self::kick). What is to happen at the command's end
+    /// happens in any case, before this returns if the command could not be queued.
+    pub(crate) fn submit(&self, dev: &Device, mut chain: Chain) {
+        let descriptors = chain.descriptors();
+        let error = loop {
+            let mut state = self.state.lock();
+            let result = match state.vq.as_mut() {
+                None => Err((ENODEV, chain)),
+                Some(vq) => vq.add(chain),
+            };
+            let (error, back) = match result {
+                Ok(()) => {
+                    state.stats.commands += 1;
+                    return;
+                }
+                Err(back) => back,
+            };
+            drop(state);
+            chain = back;
+            if error != ENOSPC {
+                break error;
+            }
+
+            self.kick();
+            if !self
+                .space
+                .wait_timeout(self.timeout(), || self.has_space(descriptors))
+            {
+                self.stall(dev, "make room in the ring");
+                break ETIMEDOUT;
+            }
+        };
+
+        if error == EIO {
+            crate::pm::schedule_reset(dev, "the ring is broken");
+        } else if error == ETIMEDOUT {
+            crate::pm::schedule_reset(dev, "the ring is full of unanswered commands");
+        }
+        self.state.lock().stats.dropped += 1;
+        finish(dev, chain, Err(error));
+    }
+
+    /// Tells the device about the commands submitted so far.
+    pub(crate) fn kick(&self) {
+        let mut state = self.state.lock();
+        if let Some(vq) = state.vq.as_mut() {
+            if vq.kick_prepare() {
+                vq.notify();
+                state.stats.kicks += 1;
+            }
+        }
+    }
+
+    /// Submits a command and waits for it. The response is in the chain.
+    ///
+    /// # Errors
+    ///
+    /// What the host's answer means, `ETIMEDOUT`, `ENODEV`.
+    pub(crate) fn wait(&self, dev: &Device, waiter: &Waiter) -> Result<Chain> {
+        if !waiter
+            .queue
+            .wait_timeout(self.timeout(), || waiter.result.lock().is_some())
+        {
+            self.stall(dev, "a command");
+            return Err(ETIMEDOUT);
+        }
+        let (status, chain) = waiter.result.lock().take().ok_or(EIO)?;
+        status.map(|()| chain)
+    }
+
+    /// Takes finished commands off the ring.
+    pub(crate) fn dequeue(&self, dev: &Device) {
+        let mut woke_up = false;
+        let broken = loop {
+            let mut state = self.state.lock();
+            let Some(vq) = state.vq.as_mut() else {
+                return;
+            };
+            let Some(chain) = vq.pop() else {
+                if vq.enable_interrupts() || vq.is_broken() {
+                    let broken = vq.is_broken();
+                    state.stats.interrupts += 1;
+                    break broken;
+                }
+                vq.disable_interrupts();
+                continue;
+            };
+            woke_up |= core::mem::take(&mut state.stalled);
+            drop(state);
+
+            let status = check(dev, &chain);
+            if status.is_err() {
+                self.state.lock().stats.errors += 1;
+            }
+            finish(dev, chain, status);
+        };
+        self.space.wake_all();
+
+        // Answers may be lost for good, commands may have been dropped: begin anew.
+        if woke_up {
+            crate::pm::schedule_reset(dev, "the host answers again");
+        }
+        if broken {
+            crate::pm::schedule_reset(dev, "the host broke the ring");
+        }
+    }
+}
+
+/// Keeps the device while its queues run.
+pub(crate) struct Handler(ARef<Device>);
+
+impl Interrupt for Handler {
+    fn interrupt(&self, queue: usize) {
+        // Pending already is as good.
+        let _ = if queue == 0 {
+            workqueue::system_highpri().enqueue::<ARef<Device>, 1>(self.0.clone())
+        } else {
+            workqueue::system_highpri().enqueue::<ARef<Device>, 2>(self.0.clone())
+        };
+    }
+}
+
+/// Finds the virtqueues and lets commands through.
+pub(crate) fn start(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
+    let (transport, [ctrl, cursor]) =
+        Transport::start(vdev, [c"control", c"cursor"], Handler(dev.into()))?;
+    *dev.transport.lock() = Some(transport);
+    dev.ctrl.open(ctrl);
+    dev.cursor.open(cursor);
+    // What came before the queues were open.
+    let _ = workqueue::system_highpri().enqueue::<ARef<Device>, 1>(dev.into());
+    Ok(())
+}
+
+/// Resets the device and takes every command back.
+///
+/// From here until [`start`] submitted commands fail with `ENODEV`. Safe on stopped queues.
+pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
+    let transport = dev.transport.lock().take();
+    let (Some(transport), Some(ctrl), Some(cursor)) =
+        (transport, dev.ctrl.close(), dev.cursor.close())
+    else {
+        return;
+    };
+    transport.stop(vdev, [ctrl, cursor], |_, chain| {
+        finish(dev, chain, Err(ENODEV));
+    });
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The virtio GPU driver, in the same rooms as the C one in `drm/`.
+//!
+//! There is no `unsafe` here: it all is in the crates `drm` and `virtio`.
+#![forbid(unsafe_code)]
+
+mod cmd;
+mod connector;
+mod cursor;
+mod damage;
+mod drv;
+mod fb;
+mod format;
+mod gem;
+mod hotplug;
+mod ioctl;
+mod kms;
+mod output;
+mod pm;
+mod primary;
+mod queue;
+mod resource;
+
+use drv::VirtGpuDriver;
+
+virtio::module_virtio_driver! {
+    type: VirtGpuDriver,
+    name: "virtgpu_rs",
+    authors: ["The virtgpu authors"],
+    description: "Virtio GPU driver in Rust",
+    license: "GPL",
+    params: {
+        modeset: i32 {
+            default: -1,
+            description: "1 to drive the device, 0 not to, -1 unless booted with nomodeset (default)",
+        },
+        command_timeout: u32 {
+            default: 10,
+            description: "Seconds to wait for the host's answer to a command (default 10)",
+        },
+    },
+}

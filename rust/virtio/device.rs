@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! The virtio device: features, configuration space, status.
+use core::marker::PhantomData;
+
+use drm_bindings as bindings;
+use kernel::{
+    device::{self, DeviceContext, Normal},
+    error::to_result,
+    new_mutex,
+    prelude::*,
+    sync::{
+        aref::{ARef, AlwaysRefCounted},
+        Arc, Mutex,
+    },
+    types::Opaque,
+};
+
+/// A device on the virtio bus; the C counterpart is `struct virtio_device`.
+///
+/// # Invariants
+///
+/// The contents are a valid `struct virtio_device`.
+#[repr(transparent)]
+pub struct Device<Ctx: DeviceContext = Normal>(
+    Opaque<bindings::virtio_device>,
+    PhantomData<Ctx>,
+);
+
+/// The device conforms to virtio 1.
+pub const F_VERSION_1: u32 = bindings::VIRTIO_F_VERSION_1;
+/// The device sees memory through the DMA API.
+pub const F_ACCESS_PLATFORM: u32 = bindings::VIRTIO_F_ACCESS_PLATFORM;
+/// A descriptor can name a table of descriptors.
+pub const F_INDIRECT_DESC: u32 = bindings::VIRTIO_RING_F_INDIRECT_DESC;
+
+impl<Ctx: DeviceContext> Device<Ctx> {
+    /// # Safety
+    ///
+    /// `ptr` must be a valid device that is in context `Ctx` as long as the reference is used.
+    pub(crate) unsafe fn from_raw<'a>(ptr: *mut bindings::virtio_device) -> &'a Self {
+        // SAFETY: By the requirements of this function; the type is transparent.
+        unsafe { &*ptr.cast() }
+    }
+
+    pub(crate) fn as_raw(&self) -> *mut bindings::virtio_device {
+        self.0.get()
+    }
+
+    /// Whether a feature was negotiated; C: `virtio_has_feature()`.
+    pub fn has_feature(&self, bit: u32) -> bool {
+        // SAFETY: The device is valid.
+        unsafe { bindings::helper_virtio_has_feature(self.as_raw(), bit) }
+    }
+
+    /// The virtio device as the driver core knows it.
+    pub fn as_device(&self) -> &device::Device<Ctx> {
+        // SAFETY: The embedded `struct device` is valid as long as `self` and in the same context;
+        // `device::Device` is transparent over it.
+        unsafe { &*(&raw mut (*self.as_raw()).dev).cast() }
+    }
+
+    /// The device that carries this one, for instance a PCI function.
+    pub fn parent(&self) -> &device::Device<Ctx> {
+        // SAFETY: Virtio devices always have a parent, which outlives them and is bound as long as
+        // they are; `device::Device` is transparent over `struct device`.
+        unsafe { &*(*self.as_raw()).dev.parent.cast() }
+    }
+}
+
+impl Device<device::Bound> {
+    /// Reads a little-endian 32-bit field of the configuration space at a byte offset.
+    ///
+    /// Sleeps. C: `virtio_cread_le()`.
+    pub fn read_config(&self, offset: usize) -> u32 {
+        // SAFETY: The device is valid and bound.
+        unsafe { bindings::helper_virtio_cread32(self.as_raw(), offset as u32) }
+    }
+
+    /// Writes a little-endian 32-bit field of the configuration space; C: `virtio_cwrite_le()`.
+    pub fn write_config(&self, offset: usize, value: u32) {
+        // SAFETY: The device is valid and bound.
+        unsafe { bindings::helper_virtio_cwrite32(self.as_raw(), offset as u32, value) }
+    }
+
+    /// Whether the device says it cannot go on without a reset.
+    pub fn needs_reset(&self) -> bool {
+        // SAFETY: The device is valid and bound.
+        let status = unsafe { bindings::helper_virtio_get_status(self.as_raw()) };
+        u32::from(status) & bindings::VIRTIO_CONFIG_S_NEEDS_RESET != 0
+    }
+
+    /// Has the driver's `reset_prepare` and `reset_done` called around a reset of the device.
+    ///
+    /// # Errors
+    ///
+    /// Those of the callbacks. C: `virtio_device_reset_prepare()`, `virtio_device_reset_done()`.
+    pub fn reset(&self) -> Result {
+        // SAFETY: The device is valid and bound, so that its driver is ours.
+        to_result(unsafe {
+            bindings::virtio_device_reset_prepare(self.as_raw())
+        })?;
+        // SAFETY: As above.
+        to_result(unsafe { bindings::virtio_device_reset_done(self.as_raw()) })
+    }
+}
+
+// SAFETY: The reference count is that of the embedded `struct device`.
+unsafe impl AlwaysRefCounted for Device<Normal> {
+    fn inc_ref(&self) {
+        // SAFETY: A shared reference proves that the count is not zero.
+        unsafe { kernel::bindings::get_device(&raw mut (*self.as_raw()).dev) };
+    }
+
+    unsafe fn dec_ref(obj: core::ptr::NonNull<Self>) {
+        // SAFETY: The caller gives up a reference.
+        unsafe { kernel::bindings::put_device(&raw mut (*obj.as_ref().as_raw()).dev) };
+    }
+}
+
+impl From<&Device<device::Bound>> for ARef<Device> {
+    fn from(dev: &Device<device::Bound>) -> Self {
+        // SAFETY: The context is a marker only; a bound device is one that is referenced.
+        let dev: &Device = unsafe { Device::from_raw(dev.as_raw()) };
+        dev.into()
+    }
+}
+
+/// A bound device for code that may run until the driver lets it go, and a little longer: works.
+///
+/// # Invariants
+///
+/// The inner option is emptied, under its lock, before the device is unbound.
+pub struct Handle(Arc<Inner>);
+
+#[pin_data]
+struct Inner {
+    #[pin]
+    dev: Mutex<Option<ARef<Device>>>,
+}
+
+impl Handle {
+    /// A handle on a device, good until it is unbound.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub fn new(dev: &Device<device::Bound>) -> Result<Self> {
+        extern "C" fn revoke(inner: *mut kernel::ffi::c_void) {
+            // SAFETY: The reference that `new` gave away.
+            let inner = unsafe { Arc::from_raw(inner.cast::<Inner>().cast_const()) };
+            let dev = inner.dev.lock().take();
+            drop(dev);
+        }
+
+        let inner = Arc::pin_init(
+            pin_init!(Inner {
+                dev <- new_mutex!(Some(dev.into())),
+            }),
+            GFP_KERNEL,
+        )?;
+        // SAFETY: The device is bound, so that the action runs when it is unbound; it gets a
+        // reference of its own.
+        to_result(unsafe {
+            bindings::helper_devm_add_action_or_reset(
+                &raw mut (*dev.as_raw()).dev,
+                Some(revoke),
+                Arc::into_raw(inner.clone()).cast_mut().cast(),
+            )
+        })?;
+        Ok(Self(inner))
+    }
+
+    /// Runs `f` with the device unless it was unbound; it is not while `f` runs. Sleeps.
+    pub fn with<R>(&self, f: impl FnOnce(&Device<device::Bound>) -> R) -> Option<R> {
+        let dev = self.0.dev.lock();
+        dev.as_ref().map(|dev| {
+            // SAFETY: The lock is held, so that the device is still bound.
+            f(unsafe { Device::from_raw(dev.as_raw()) })
+        })
+    }
+}
+
+// SAFETY: All methods may be called on any thread.
+unsafe impl Send for Device<Normal> {}
+// SAFETY: All methods may be called on several threads at once.
+unsafe impl<Ctx: DeviceContext> Sync for Device<Ctx> {}

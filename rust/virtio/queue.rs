@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! Virtqueues: buffers go to the device and come back.
+//!
+//! C header: [`include/linux/virtio.h`](srctree/include/linux/virtio.h)
+use core::{
+    marker::PhantomData,
+    mem::{ManuallyDrop, MaybeUninit},
+    ptr::NonNull,
+};
+
+use drm_bindings as bindings;
+use kernel::{
+    alloc::{flags::*, KVec},
+    device::Bound,
+    error::to_result,
+    prelude::*,
+};
+
+use crate::Device;
+
+/// Longest request that needs no allocation of its own, in bytes.
+pub const REQUEST_SIZE: usize = 96;
+/// Longest response that needs no allocation of its own, in bytes.
+pub const RESPONSE_SIZE: usize = 24;
+
+type Sg = kernel::bindings::scatterlist;
+
+fn empty_sg() -> Sg {
+    // SAFETY: All zeros is a valid scatterlist entry.
+    unsafe { MaybeUninit::zeroed().assume_init() }
+}
+
+/// What a [`Chain`] points to. It never moves while the device may look at it.
+struct Buffer<T> {
+    data: T,
+    request: [u8; REQUEST_SIZE],
+    request_len: usize,
+    payload: KVec<KVec<u8>>,
+    response: [u8; RESPONSE_SIZE],
+    long_response: KVec<u8>,
+    response_len: usize,
+    used: usize,
+    inline_sg: [Sg; 1],
+    long_sg: KVec<Sg>,
+    response_sg: [Sg; 1],
+}
+
+/// A request with room for the response and a `T` of the driver's, to be handed to a device.
+///
+/// # Invariants
+///
+/// The buffer is on the heap; a chain that the device owns is behind a raw pointer, so that nobody
+/// has a reference to it.
+pub struct Chain<T: Send>(KBox<Buffer<T>>);
+
+impl<T: Send> Chain<T> {
+    /// A chain with a request of at most [`REQUEST_SIZE`] bytes and room for a response of
+    /// `response_len` bytes; 0 when the device sends none.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; `EINVAL` for a request that is too long.
+    pub fn new(request: &[u8], response_len: usize, data: T) -> Result<Self> {
+        if request.len() > REQUEST_SIZE {
+            return Err(EINVAL);
+        }
+        let mut long_response = KVec::new();
+        if response_len > RESPONSE_SIZE {
+            long_response.resize(response_len, 0, GFP_KERNEL)?;
+        }
+
+        let mut buffer = KBox::new(
+            Buffer {
+                data,
+                request: [0; REQUEST_SIZE],
+                request_len: request.len(),
+                payload: KVec::new(),
+                response: [0; RESPONSE_SIZE],
+                long_response,
+                response_len,
+                used: 0,
+                inline_sg: [empty_sg(); 1],
+                long_sg: KVec::new(),
+                response_sg: [empty_sg(); 1],
+            },
+            GFP_KERNEL,
+        )?;
+        buffer.request[..request.len()].copy_from_slice(request);
+        Ok(Self(buffer))
+    }
+
+    /// Sends more bytes behind the request, in as many pieces as are given.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub fn set_payload(&mut self, payload: KVec<KVec<u8>>) -> Result {
+        let mut sg = KVec::with_capacity(payload.len() + 1, GFP_KERNEL)?;
+        for _ in 0..=payload.len() {
+            sg.push(empty_sg(), GFP_KERNEL)?;
+        }
+        self.0.long_sg = sg;
+        self.0.payload = payload;
+        Ok(())
+    }
+
+    /// The driver's data.
+    pub fn data(&self) -> &T {
+        &self.0.data
+    }
+
+    /// The driver's data, to be changed.
+    pub fn data_mut(&mut self) -> &mut T {
+        &mut self.0.data
+    }
+
+    /// The request.
+    pub fn request(&self) -> &[u8] {
+        &self.0.request[..self.0.request_len]
+    }
+
+    /// Room for the response in bytes.
+    pub fn response_room(&self) -> usize {
+        self.0.response_len
+    }
+
+    /// What the device wrote, once it has; never more than there is room for, whatever it claims.
+    pub fn response(&self) -> &[u8] {
+        let all = if self.0.long_response.is_empty() {
+            &self.0.response[..]
+        } else {
+            &self.0.long_response[..]
+        };
+        &all[..self.0.used.min(self.0.response_len)]
+    }
+
+    /// How many descriptors a ring without indirect ones needs for it.
+    pub fn descriptors(&self) -> usize {
+        1 + self.0.payload.len() + usize::from(self.0.response_len != 0)
+    }
+
+    fn fill_sg(&mut self) -> (*mut Sg, *mut Sg) {
+        let buffer = &mut *self.0;
+        let count = 1 + buffer.payload.len() as u32;
+        let out = if buffer.payload.is_empty() {
+            buffer.inline_sg.as_mut_ptr()
+        } else {
+            buffer.long_sg.as_mut_ptr()
+        };
+        // SAFETY: `out` has `count` entries, and what they describe lives as long as the buffer.
+        unsafe {
+            bindings::helper_sg_fill(
+                out,
+                0,
+                count,
+                buffer.request.as_mut_ptr().cast(),
+                buffer.request_len as u32,
+            );
+            for (index, piece) in buffer.payload.iter_mut().enumerate() {
+                bindings::helper_sg_fill(
+                    out,
+                    index as u32 + 1,
+                    count,
+                    piece.as_mut_ptr().cast(),
+                    piece.len() as u32,
+                );
+            }
+        }
+        let response: *mut u8 = if buffer.long_response.is_empty() {
+            buffer.response.as_mut_ptr()
+        } else {
+            buffer.long_response.as_mut_ptr()
+        };
+        // SAFETY: One entry, for a response that lives as long as the buffer.
+        unsafe {
+            bindings::helper_sg_fill(
+                buffer.response_sg.as_mut_ptr(),
+                0,
+                1,
+                response.cast(),
+                buffer.response_len as u32,
+            )
+        };
+        (out, buffer.response_sg.as_mut_ptr())
+    }
+}
+
+// SAFETY: A chain owns everything it points to; the scatterlists are only looked at by the queue.
+unsafe impl<T: Send> Send for Chain<T> {}
+
+/// What is told when a device has used a buffer.
+pub trait Interrupt: Send + Sync + 'static {
+    /// Queue number `queue` has something to [`pop`](Virtqueue::pop). In interrupt context.
+    fn interrupt(&self, queue: usize);
+}
+
+/// A ring of buffers shared with the device; the C counterpart is `struct virtqueue`.
+///
+/// Its methods need it exclusively: keep it in a lock.
+///
+/// # Invariants
+///
+/// `ptr` is a virtqueue of a device that has not been stopped: [`Transport::stop`] takes it away.
+/// All buffers in it are [`Chain`]s of `T`.
+pub struct Virtqueue<T: Send> {
+    ptr: NonNull<bindings::virtqueue>,
+    _chains: PhantomData<Chain<T>>,
+}
+
+// SAFETY: A virtqueue is bound to no thread.
+unsafe impl<T: Send> Send for Virtqueue<T> {}
+
+impl<T: Send> Virtqueue<T> {
+    /// Hands a chain to the device. It learns of it at the next kick.
+    ///
+    /// # Errors
+    ///
+    /// The chain comes back, with `ENOSPC` when the ring is full for now or `EIO` when it is
+    /// broken. C: `virtqueue_add_sgs()`.
+    pub fn add(&mut self, mut chain: Chain<T>) -> core::result::Result<(), (Error, Chain<T>)> {
+        let (out, response) = chain.fill_sg();
+        let mut sgs = [out, response];
+        let inputs = u32::from(chain.0.response_len != 0);
+        let token = KBox::into_raw(chain.0);
+
+        // SAFETY: The queue is valid; the buffer stays where it is until it is popped.
+        let ret = to_result(unsafe {
+            bindings::virtqueue_add_sgs(
+                self.ptr.as_ptr(),
+                sgs.as_mut_ptr(),
+                1,
+                inputs,
+                token.cast(),
+                bindings::GFP_ATOMIC,
+            )
+        });
+        // SAFETY: The queue did not take it.
+        ret.map_err(|error| (error, Chain(unsafe { KBox::from_raw(token) })))
+    }
+
+    /// Takes back a chain that the device has used; C: `virtqueue_get_buf()`.
+    pub fn pop(&mut self) -> Option<Chain<T>> {
+        let mut used = 0;
+        // SAFETY: The queue is valid.
+        let token = unsafe { bindings::virtqueue_get_buf(self.ptr.as_ptr(), &mut used) };
+        let mut chain = Self::chain(token)?;
+        chain.0.used = used as usize;
+        Some(chain)
+    }
+
+    fn chain(token: *mut kernel::ffi::c_void) -> Option<Chain<T>> {
+        if token.is_null() {
+            return None;
+        }
+        // SAFETY: By the type's invariants it is what `add` leaked, and the device is done with it.
+        Some(Chain(unsafe { KBox::from_raw(token.cast()) }))
+    }
+
+    /// Whether the device wants to be notified of what was added; C: `virtqueue_kick_prepare()`.
+    pub fn kick_prepare(&mut self) -> bool {
+        // SAFETY: The queue is valid.
+        unsafe { bindings::virtqueue_kick_prepare(self.ptr.as_ptr()) }
+    }
+
+    /// Notifies the device; C: `virtqueue_notify()`.
+    pub fn notify(&mut self) {
+        // SAFETY: The queue is valid.
+        unsafe { bindings::virtqueue_notify(self.ptr.as_ptr()) };
+    }
+
+    /// No interrupts, please; a hint. C: `virtqueue_disable_cb()`.
+    pub fn disable_interrupts(&mut self) {
+        // SAFETY: The queue is valid.
+        unsafe { bindings::virtqueue_disable_cb(self.ptr.as_ptr()) };
+    }
+
+    /// Interrupts again; false when something came meanwhile. C: `virtqueue_enable_cb()`.
+    pub fn enable_interrupts(&mut self) -> bool {
+        // SAFETY: The queue is valid.
+        unsafe { bindings::virtqueue_enable_cb(self.ptr.as_ptr()) }
+    }
+
+    /// Descriptors that are free.
+    pub fn free(&self) -> usize {
+        // SAFETY: The queue is valid.
+        unsafe { (*self.ptr.as_ptr()).num_free as usize }
+    }
+
+    /// Descriptors of the ring; C: `virtqueue_get_vring_size()`.
+    pub fn size(&self) -> usize {
+        // SAFETY: The queue is valid.
+        unsafe { bindings::virtqueue_get_vring_size(self.ptr.as_ptr()) as usize }
+    }
+
+    /// The device answered what was never asked; C: `virtqueue_is_broken()`.
+    pub fn is_broken(&self) -> bool {
+        // SAFETY: The queue is valid.
+        unsafe { bindings::virtqueue_is_broken(self.ptr.as_ptr()) }
+    }
+}
+
+/// A device whose queues run. Ends with [`stop`](Transport::stop).
+///
+/// # Invariants
+///
+/// `dev.priv` is a leaked `KBox<H>`, used by the interrupt handler until the device is reset.
+pub struct Transport<H: Interrupt>(PhantomData<H>);
+
+extern "C" fn interrupt_callback<H: Interrupt>(vq: *mut bindings::virtqueue) {
+    // SAFETY: The ring calls us with a valid queue; its device's handler is there from before the
+    // device is ready until after it was reset.
+    unsafe {
+        let handler = (*(*vq).vdev).priv_.cast::<H>();
+        if let Some(handler) = handler.as_ref() {
+            handler.interrupt((*vq).index as usize);
+        }
+    }
+}
+
+impl<H: Interrupt> Transport<H> {
+    /// Finds the device's queues, named for people, and lets it go.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, `ENOENT` for a device that has fewer queues. C: `virtio_find_vqs()`.
+    pub fn start<T: Send, const N: usize>(
+        dev: &Device<Bound>,
+        names: [&'static CStr; N],
+        handler: H,
+    ) -> Result<(Self, [Virtqueue<T>; N])> {
+        let handler = KBox::into_raw(KBox::new(handler, GFP_KERNEL)?);
+        let mut infos = names.map(|name| bindings::virtqueue_info {
+            name: name.as_char_ptr(),
+            callback: Some(interrupt_callback::<H>),
+            ctx: false,
+        });
+        let mut queues = [core::ptr::null_mut(); N];
+        let vdev = dev.as_raw();
+
+        // SAFETY: The device is bound; the handler is in place before any interrupt.
+        let ret = to_result(unsafe {
+            (*vdev).priv_ = handler.cast();
+            bindings::helper_virtio_find_vqs(
+                vdev,
+                N as u32,
+                queues.as_mut_ptr(),
+                infos.as_mut_ptr(),
+            )
+        });
+        if let Err(error) = ret {
+            // SAFETY: There are no queues that could use the handler.
+            unsafe {
+                (*vdev).priv_ = core::ptr::null_mut();
+                drop(KBox::from_raw(handler));
+            }
+            return Err(error);
+        }
+        // SAFETY: The device is bound and has its queues.
+        unsafe { bindings::helper_virtio_device_ready(vdev) };
+
+        Ok((
+            Self(PhantomData),
+            queues.map(|queue| Virtqueue {
+                // SAFETY: `virtio_find_vqs()` fills in every queue that has a name.
+                ptr: unsafe { NonNull::new_unchecked(queue) },
+                _chains: PhantomData,
+            }),
+        ))
+    }
+
+    /// Resets the device and takes all queues away. What the device still held goes to `reclaim`,
+    /// with the number of its queue.
+    pub fn stop<T: Send, const N: usize>(
+        self,
+        dev: &Device<Bound>,
+        queues: [Virtqueue<T>; N],
+        mut reclaim: impl FnMut(usize, Chain<T>),
+    ) {
+        let vdev = dev.as_raw();
+        let _ = ManuallyDrop::new(self);
+
+        // SAFETY: The device is bound. After the reset it looks at nothing any more, and no
+        // interrupt comes.
+        let handler = unsafe {
+            bindings::virtio_reset_device(vdev);
+            let handler = (*vdev).priv_.cast::<H>();
+            (*vdev).priv_ = core::ptr::null_mut();
+            KBox::from_raw(handler)
+        };
+        drop(handler);
+        for (index, mut queue) in queues.into_iter().enumerate() {
+            while let Some(chain) = queue.pop().or_else(|| {
+                // SAFETY: The queue is valid, and the device was reset.
+                Virtqueue::chain(unsafe {
+                    bindings::virtqueue_detach_unused_buf(queue.ptr.as_ptr())
+                })
+            }) {
+                reclaim(index, chain);
+            }
+        }
+        // SAFETY: The device was reset, and nobody has a queue of it any more.
+        unsafe { bindings::helper_virtio_del_vqs(vdev) };
+    }
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! Virtio drivers in Rust: registration, configuration space, virtqueues.
+//!
+//! A buffer that was handed to the device is owned by the queue until it comes back: nothing can
+//! touch or free it in between, for there is no name for it any more.
+//!
+//! C headers: [`include/linux/virtio.h`](srctree/include/linux/virtio.h),
+//! [`include/linux/virtio_config.h`](srctree/include/linux/virtio_config.h)
+
+pub mod device;
+pub mod driver;
+pub mod gpu;
+pub mod queue;
+pub mod wait;
+
+pub use device::{Device, Handle};
+pub use driver::{Adapter, Driver};
+pub use queue::{Chain, Interrupt, Transport, Virtqueue};
+
+/// Declares a kernel module that is one virtio driver.
+///
+/// The C counterpart is `module_virtio_driver()`.
+#[macro_export]
+macro_rules! module_virtio_driver {
+    ($($f:tt)*) => {
+        kernel::module_driver!(<T>, $crate::Adapter<T>, { $($f)* });
+    };
+}
