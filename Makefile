@@ -3,7 +3,7 @@
 
 # The kernel build tree that `make` builds the modules against.
 KDIR ?= /lib/modules/$(shell uname -r)/build
-# Whose driver the guest runs: c or stock.
+# Whose driver the guest runs: c, rust or stock.
 DRIVER ?= c
 export DRIVER KVER
 
@@ -22,7 +22,7 @@ help:
 	@echo "make setup           prepare the guest only; make update looks for a newer kernel"
 	@echo "make clean           remove what was built here; make distclean the cache, too"
 	@echo
-	@echo "DRIVER=c|stock       whose driver (default c)"
+	@echo "DRIVER=c|rust|stock  whose driver (default c)"
 	@echo "KVER=7.2             which kernel of the distribution (default: newest)"
 	@echo "VIRTGPU_CACHE=DIR    where builds and images are kept (~/.cache/virtgpu)"
 	@echo "VIRTGPU_ACCEL=tcg    do without KVM"

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import cache
 import report
+import rustkernel
 import sandbox
 import setup
 from report import step
 
 TOP = Path(__file__).resolve().parent.parent
-MODULES = {"c": "drm/virtgpu.ko"}
+MODULES = {"c": "drm/virtgpu.ko", "rust": "rust/virtgpu_rs.ko"}
 
 
 def out(version: str) -> Path:
@@ -31,7 +32,8 @@ def _make(found, argv, folder: Path, top: Path = TOP, **options) -> str:
 def make_modules(found, folder: Path, extra=(), **options) -> str:
     """Kbuild's own output of building the modules into a folder."""
     return _make(found, [f"KDIR=/usr/lib/modules/{found['version']}/build", f"MO={folder}",
-                         "CC=gcc-14", "W=1", *extra, "modules"], folder, **options)
+                         "CC=gcc-14", "W=1",
+                         "KRUSTFLAGS=-Dwarnings", *extra, "modules"], folder, **options)
 
 
 def modules(found, top: Path = TOP, name: str = "modules") -> Path:
@@ -43,14 +45,17 @@ def modules(found, top: Path = TOP, name: str = "modules") -> Path:
         if text.strip():
             report.say(text.rstrip())
         for module in MODULES.values():
-            sandbox.run(found["root"], ["strip", "--strip-debug", "-o",
-                                        folder / Path(module).name, folder / module],
-                        write=[folder])
+            if (folder / module).exists():
+                sandbox.run(found["root"], ["strip", "--strip-debug", "-o",
+                                            folder / Path(module).name, folder / module],
+                            write=[folder])
     return folder
 
 
 def modules_of(found, driver: str):
     """The folder with a driver's module; None for a driver that is not ours to build."""
+    if driver == "rust":
+        return modules(rustkernel.prepare(found), name="modules-rust")
     return modules(found) if driver in MODULES else None
 
 

@@ -229,7 +229,7 @@ def table(judged: dict) -> str:
 def side_by_side(scope: str) -> str:
     """The last results of every driver in one table, and where they differ."""
     found = {}
-    for driver in ("stock", "c"):
+    for driver in ("stock", "c", "rust"):
         path = OUT / f"results-{scope}-{driver}.json"
         if path.exists():
             found[driver] = json.loads(path.read_text())["results"]
@@ -244,9 +244,9 @@ def side_by_side(scope: str) -> str:
     names = sorted({name for results in found.values() for name in results})
     lines += ["", "Where they differ:"]
     for name in names:
-        both = [found[driver].get(name, "-") for driver in drivers]
-        if len(set(both)) > 1:
-            lines.append(f"  {name:<72}" + "".join(f"{result:>12}" for result in both))
+        results = [found[driver].get(name, "-") for driver in drivers]
+        if len(set(results)) > 1:
+            lines.append(f"  {name:<72}" + "".join(f"{result:>12}" for result in results))
     return "\n".join(lines)
 
 
@@ -255,7 +255,7 @@ def main() -> int:
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("scope", nargs="?", default="check", choices=["check", "full"])
     args.add_argument("--driver", default=os.environ.get("DRIVER") or "c",
-                      choices=["c", "stock"])
+                      choices=["c", "rust", "stock"])
     args.add_argument("--only", choices=["igt", "own", "hostile", "panic"])
     args = args.parse_args()
 

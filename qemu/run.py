@@ -19,8 +19,8 @@ OUT = setup.HERE.parent / "out"
 
 def main() -> int:
     driver = os.environ.get("DRIVER") or "c"
-    if driver not in ("c", "stock"):
-        raise Failure(f"DRIVER={driver}: it is c or stock")
+    if driver not in ("c", "rust", "stock"):
+        raise Failure(f"DRIVER={driver}: it is c, rust or stock")
     start = time.monotonic()
     window = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
     found = setup.prepare(os.environ.get("KVER", ""))

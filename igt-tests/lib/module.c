@@ -42,7 +42,9 @@ const char *module_name(void)
 
 	if (!driver)
 		skip("VIRTGPU_DRIVER is not set: not in a guest of qemu/vm.py?");
-	return !strcmp(driver, "stock") ? "virtio_gpu" : "virtgpu";
+	if (!strcmp(driver, "stock"))
+		return "virtio_gpu";
+	return !strcmp(driver, "rust") ? "virtgpu_rs" : "virtgpu";
 }
 
 bool module_loaded(void)

@@ -26,8 +26,6 @@ struct Recipe {
     format: u32,
     width: u32,
     height: u32,
-    /// What backs it: bytes, for people.
-    size: usize,
     entries: KVec<MemEntry>,
 }
 
@@ -187,7 +185,6 @@ impl Resource {
             format,
             width,
             height,
-            size: bo.size(),
             entries,
         };
         let (wait_create, wait_attach) = (Waiter::new()?, Waiter::new()?);
