@@ -191,6 +191,16 @@ struct drm_crtc_state *helper_drm_atomic_new_crtc_state(const struct drm_atomic_
 	return drm_atomic_get_new_crtc_state(state, crtc);
 }
 
+bool helper_drm_gem_has_huge_mnt(struct drm_device *dev)
+{
+	return drm_gem_get_huge_mnt(dev);
+}
+
+void helper_iosys_map_set_vaddr(struct iosys_map *map, void *vaddr)
+{
+	iosys_map_set_vaddr(map, vaddr);
+}
+
 void helper_drm_atomic_commit_put(struct drm_atomic_commit *state)
 {
 	drm_atomic_commit_put(state);

@@ -77,6 +77,9 @@ impl<T: Driver> UnregisteredDevice<T> {
         driver.gem_prime_import_sg_table = Some(bindings::drm_gem_shmem_prime_import_sg_table);
         driver.dumb_create = Some(gem::dumb_create_callback::<T>);
         driver.fbdev_probe = Some(bindings::drm_fbdev_shmem_driver_fbdev_probe);
+        if !T::DEBUGFS.is_empty() {
+            driver.debugfs_init = Some(crate::debugfs::init_callback::<T>);
+        }
         driver.major = T::INFO.major;
         driver.minor = T::INFO.minor;
         driver.patchlevel = T::INFO.patchlevel;
@@ -94,10 +97,7 @@ impl<T: Driver> UnregisteredDevice<T> {
     /// # Errors
     ///
     /// `ENOMEM`, and those of `data`. C: `devm_drm_dev_alloc()`.
-    pub fn new(
-        parent: &device::Device<Bound>,
-        data: impl PinInit<T::Data, Error>,
-    ) -> Result<Self> {
+    pub fn new(parent: &device::Device<Bound>, data: impl PinInit<T::Data, Error>) -> Result<Self> {
         // Without `release` until there is data to be dropped.
         let early = bindings::drm_driver {
             release: None,
@@ -109,7 +109,9 @@ impl<T: Driver> UnregisteredDevice<T> {
             bindings::__drm_dev_alloc(
                 ptr::from_ref(parent).cast_mut().cast(),
                 &early,
-                core::alloc::Layout::new::<Device<T>>().pad_to_align().size(),
+                core::alloc::Layout::new::<Device<T>>()
+                    .pad_to_align()
+                    .size(),
                 offset_of!(Device<T>, dev),
             )
         })?
@@ -174,6 +176,12 @@ impl<T: Driver> Device<T> {
         kernel::error::to_result(unsafe {
             bindings::drm_gem_huge_mnt_create(self.as_raw(), c"within_size".as_ptr().cast())
         })
+    }
+
+    /// Whether buffers are made from huge pages.
+    pub fn has_huge_pages(&self) -> bool {
+        // SAFETY: The device is valid; the mount is fixed before there are buffers.
+        unsafe { bindings::helper_drm_gem_has_huge_mnt(self.as_raw()) }
     }
 
     /// Takes the place of a firmware's framebuffer if this is the machine's VGA.

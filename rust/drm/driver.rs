@@ -36,6 +36,8 @@ pub trait Driver: KmsDriver + Sized + 'static {
     const INFO: DriverInfo;
     /// The driver's own ioctls, see [`declare_drm_ioctls!`](crate::declare_drm_ioctls).
     const IOCTLS: &'static [DrmIoctlDescriptor];
+    /// Files in debugfs.
+    const DEBUGFS: &'static [crate::debugfs::Info<Self>] = &[];
     /// Whether there is a render node.
     const FEAT_RENDER: bool = false;
     /// Whether there are syncobjs.

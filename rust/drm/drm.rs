@@ -4,6 +4,7 @@
 //! Names and shapes are upstream's `kernel::drm` and its posted mode-setting work wherever those
 //! have a name for a thing.
 
+pub mod debugfs;
 pub mod device;
 pub mod driver;
 pub mod file;

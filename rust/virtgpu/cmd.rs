@@ -7,7 +7,9 @@ use virtio::gpu::{self, cmd, resp, Header, Wire};
 
 use crate::{
     drv::Device,
-    queue::{command, command_with_response, command_without_response, on_done, Chain, Done, Waiter},
+    queue::{
+        command, command_with_response, command_without_response, on_done, Chain, Done, Waiter,
+    },
 };
 
 fn header(kind: u32) -> Header {
@@ -119,6 +121,34 @@ pub(crate) fn flush(resource_id: u32, pixels: &Rect) -> Result<Chain> {
         resource_id,
         padding: 0,
     })
+}
+
+/// Writes a transfer of a resource's pixels, from the backing's first byte on, into a command that
+/// was one before.
+pub(crate) fn refill_transfer(chain: &mut Chain, resource_id: u32, pixels: &Rect) -> Result {
+    chain.set_request(
+        gpu::TransferToHost2d {
+            hdr: header(cmd::TRANSFER_TO_HOST_2D),
+            r: rect(pixels),
+            offset: 0,
+            resource_id,
+            padding: 0,
+        }
+        .as_bytes(),
+    )
+}
+
+/// Writes a flush into a command that was one before.
+pub(crate) fn refill_flush(chain: &mut Chain, resource_id: u32, pixels: &Rect) -> Result {
+    chain.set_request(
+        gpu::ResourceFlush {
+            hdr: header(cmd::RESOURCE_FLUSH),
+            r: rect(pixels),
+            resource_id,
+            padding: 0,
+        }
+        .as_bytes(),
+    )
 }
 
 /// Moves a head's cursor or changes its image. Hosts return cursor commands without a response.

@@ -90,7 +90,12 @@ impl Output {
         }
     }
 
-    fn show_cursor(self: &Arc<Self>, dev: &Device, state: &PlaneState<CursorPlane>, new_image: bool) {
+    fn show_cursor(
+        self: &Arc<Self>,
+        dev: &Device,
+        state: &PlaneState<CursorPlane>,
+        new_image: bool,
+    ) {
         let shown = state
             .framebuffer()
             .and_then(|fb| Some((fb, fb::resource(fb)?)));

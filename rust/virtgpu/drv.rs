@@ -111,6 +111,7 @@ impl drm::Driver for VirtGpu {
         name: c"virtio_gpu",
         desc: c"virtio GPU",
     };
+    const DEBUGFS: &'static [drm::debugfs::Info<Self>] = crate::debugfs::FILES;
     const FEAT_RENDER: bool = true;
     const FEAT_SYNCOBJ: bool = true;
 

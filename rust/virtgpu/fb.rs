@@ -56,6 +56,11 @@ pub(crate) fn prepare(fb: &Framebuffer) -> Result {
     Ok(())
 }
 
+/// The resource of a framebuffer that is shown, for the panic screen: nothing is waited for.
+pub(crate) fn try_resource_id(fb: &Framebuffer) -> Option<u32> {
+    Some(fb.resource.try_lock()?.as_ref()?.id)
+}
+
 /// The resource of a framebuffer that was prepared.
 pub(crate) fn resource(fb: &Framebuffer) -> Option<Arc<Resource>> {
     fb.resource.lock().clone()

@@ -86,7 +86,11 @@ pub(crate) fn configuration_changed(dev: &Device) {
         Ok(true) => dev.hotplug_event(),
         Ok(false) => (),
         Err(error) => {
-            drm::drm_err!(dev, "cannot read what changed on the host's displays: {:?}\n", error);
+            drm::drm_err!(
+                dev,
+                "cannot read what changed on the host's displays: {:?}\n",
+                error
+            );
         }
     }
 }

@@ -127,7 +127,11 @@ pub(crate) fn transfer_to_host(
     Ok(0)
 }
 
-pub(crate) fn wait(_dev: &Device, args: &mut uapi::drm_virtgpu_3d_wait, file: &VFile) -> Result<u32> {
+pub(crate) fn wait(
+    _dev: &Device,
+    args: &mut uapi::drm_virtgpu_3d_wait,
+    file: &VFile,
+) -> Result<u32> {
     let bo = Object::lookup_handle(file, args.handle)?;
     let timeout = if args.flags & uapi::VIRTGPU_WAIT_NOWAIT != 0 {
         0

@@ -18,6 +18,7 @@ use crate::{
     cmd,
     cursor::Cursor,
     drv::{Device, VirtGpu},
+    panic::Panic,
     queue::{on_done, Chain, Done},
 };
 
@@ -53,19 +54,22 @@ pub(crate) struct Output {
     frame_done: WaitQueue,
     #[pin]
     pub(crate) cursor: Mutex<Cursor>,
+    #[pin]
+    pub(crate) panic: Panic,
 }
 
 impl Output {
     pub(crate) fn new(index: u32) -> Result<Arc<Self>> {
         Arc::pin_init(
-            pin_init!(Self {
+            try_pin_init!(Self {
                 index,
                 window <- new_mutex!(Window::default()),
                 scanout <- new_mutex!(Scanout::default()),
                 frames: Atomic::new(0),
                 frame_done <- WaitQueue::new(),
                 cursor <- new_mutex!(Cursor::new()),
-            }),
+                panic <- Panic::new(),
+            }? Error),
             GFP_KERNEL,
         )
     }
@@ -87,6 +91,11 @@ impl Output {
         }
     }
 
+    /// The resource that the host shows, 0 for none.
+    pub(crate) fn shown(&self) -> u32 {
+        self.scanout.lock().resource
+    }
+
     /// Has the host show nothing.
     pub(crate) fn hide(&self, dev: &Device) {
         self.show(dev, 0, Rect::default());
@@ -102,10 +111,9 @@ impl Output {
     /// Waits until the host has drawn the frame before the last, so that a guest that draws faster
     /// than its host does not fill the ring.
     pub(crate) fn frame_begin(&self, dev: &Device) {
-        if !self
-            .frame_done
-            .wait_timeout(dev.ctrl.timeout(), || self.frames.load(Relaxed) < MAX_FRAMES)
-        {
+        if !self.frame_done.wait_timeout(dev.ctrl.timeout(), || {
+            self.frames.load(Relaxed) < MAX_FRAMES
+        }) {
             dev.ctrl.stall(dev, "a frame");
         }
     }
@@ -138,4 +146,3 @@ impl DriverCrtc for Crtc {
         self.output.hide(dev);
     }
 }
-

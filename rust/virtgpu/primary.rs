@@ -67,7 +67,21 @@ impl DriverPlane for Primary {
             Ok(())
         });
         if let Err(error) = sent {
-            drm::drm_err!(dev, "head {}: a frame is lost: {:?}\n", self.output.index, error);
+            drm::drm_err!(
+                dev,
+                "head {}: a frame is lost: {:?}\n",
+                self.output.index,
+                error
+            );
+        }
+    }
+
+    fn panic_flush(&self, dev: &Device, state: &PlaneState<Self>) {
+        if let Some(fb) = state.framebuffer() {
+            if let Some(id) = fb::try_resource_id(fb) {
+                let info = fb.info();
+                self.output.panic_flush(dev, id, (info.width, info.height));
+            }
         }
     }
 
@@ -79,9 +93,8 @@ impl DriverPlane for Primary {
 fn upload(dev: &Device, fb: &Framebuffer, resource: &Resource, damage: &Damage) -> Result {
     let info = fb.info();
     for rect in damage.rects() {
-        let offset = u64::from(info.offset)
-            + rect.y1 as u64 * u64::from(info.pitch)
-            + rect.x1 as u64 * 4;
+        let offset =
+            u64::from(info.offset) + rect.y1 as u64 * u64::from(info.pitch) + rect.x1 as u64 * 4;
         let transfer = resource.transfer(dev, fb.object(), rect, offset)?;
         dev.ctrl.submit(dev, transfer);
     }

@@ -30,6 +30,8 @@ pub(crate) enum Done {
     CursorUpload(Arc<Output>),
     /// A resource is gone: so may be its pages.
     Unref(Unref),
+    /// A command of the panic screen comes back, by its number.
+    Panic(Arc<Output>, usize),
     /// Somebody waits.
     Wake(Arc<Waiter>),
 }
@@ -47,7 +49,10 @@ pub(crate) fn command<R: Wire>(request: &R) -> Result<Chain> {
 }
 
 /// Makes a command of a request that is answered by an `A`.
-pub(crate) fn command_with_response<R: Wire, A: Wire>(request: &R, resp_type: u32) -> Result<Chain> {
+pub(crate) fn command_with_response<R: Wire, A: Wire>(
+    request: &R,
+    resp_type: u32,
+) -> Result<Chain> {
     let cmd = Cmd {
         resp_type,
         done: None,
@@ -106,18 +111,30 @@ pub(crate) struct Stats {
     pub(crate) dropped: u64,
 }
 
+/// How a queue is, for people.
+pub(crate) struct Status {
+    /// Descriptors of the ring, 0 while it is stopped.
+    pub(crate) size: usize,
+    pub(crate) free: usize,
+    pub(crate) in_flight: u32,
+    pub(crate) stalled: bool,
+    pub(crate) stats: Stats,
+}
+
 struct State {
     /// None while the queue is stopped.
     vq: Option<Virtqueue<Cmd>>,
     /// The device let a command time out and has answered none since.
     stalled: bool,
+    /// Commands the device holds.
+    in_flight: u32,
     stats: Stats,
 }
 
 /// A virtqueue that carries commands.
 #[pin_data]
 pub(crate) struct Queue {
-    name: &'static str,
+    pub(crate) name: &'static str,
     #[pin]
     state: SpinLock<State>,
     #[pin]
@@ -133,7 +150,12 @@ fn check(dev: &Device, chain: &Chain) -> Result {
     let request = Header::from_bytes(chain.request()).map_or(0, |header| header.kind);
     let response = chain.response();
     let Some(header) = Header::from_bytes(response) else {
-        drm::drm_err!(dev, "command 0x{:x}: response of {} bytes is no response\n", request, response.len());
+        drm::drm_err!(
+            dev,
+            "command 0x{:x}: response of {} bytes is no response\n",
+            request,
+            response.len()
+        );
         return Err(EIO);
     };
 
@@ -141,10 +163,22 @@ fn check(dev: &Device, chain: &Chain) -> Result {
         if response.len() == chain.response_room() {
             return Ok(());
         }
-        drm::drm_err!(dev, "command 0x{:x}: response has {} of {} bytes\n", request, response.len(), chain.response_room());
+        drm::drm_err!(
+            dev,
+            "command 0x{:x}: response has {} of {} bytes\n",
+            request,
+            response.len(),
+            chain.response_room()
+        );
         return Err(EIO);
     }
-    drm::drm_err!(dev, "command 0x{:x}: host answered 0x{:x}, expected 0x{:x}\n", request, header.kind, expected);
+    drm::drm_err!(
+        dev,
+        "command 0x{:x}: host answered 0x{:x}, expected 0x{:x}\n",
+        request,
+        header.kind,
+        expected
+    );
     Err(match header.kind {
         resp::ERR_OUT_OF_MEMORY => ENOMEM,
         resp::ERR_INVALID_SCANOUT_ID..=resp::ERR_INVALID_PARAMETER => EINVAL,
@@ -158,6 +192,7 @@ fn finish(dev: &Device, mut chain: Chain, status: Result) {
         Some(Done::Frame(output)) => output.frame_done(),
         Some(Done::CursorUpload(output)) => output.cursor_uploaded(dev),
         Some(Done::Unref(unref)) => unref.finish(dev),
+        Some(Done::Panic(output, index)) => output.panic.put_back(index, chain),
         Some(Done::Wake(waiter)) => {
             *waiter.result.lock() = Some((status, chain));
             waiter.queue.wake_all();
@@ -172,6 +207,7 @@ impl Queue {
             state <- new_spinlock!(State {
                 vq: None,
                 stalled: false,
+                in_flight: 0,
                 stats: Stats {
                     commands: 0,
                     kicks: 0,
@@ -188,6 +224,18 @@ impl Queue {
         let mut state = self.state.lock();
         state.vq = Some(vq);
         state.stalled = false;
+        state.in_flight = 0;
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let state = self.state.lock();
+        Status {
+            size: state.vq.as_ref().map_or(0, Virtqueue::size),
+            free: state.vq.as_ref().map_or(0, Virtqueue::free),
+            in_flight: state.in_flight,
+            stalled: state.stalled,
+            stats: state.stats,
+        }
     }
 
     fn close(&self) -> Option<Virtqueue<Cmd>> {
@@ -213,7 +261,12 @@ impl Queue {
         state.stalled = true;
         drop(state);
         if first {
-            drm::drm_err!(dev, "{} queue: no answer from the host to {}\n", self.name, what);
+            drm::drm_err!(
+                dev,
+                "{} queue: no answer from the host to {}\n",
+                self.name,
+                what
+            );
         }
     }
 
@@ -237,6 +290,7 @@ impl Queue {
             let (error, back) = match result {
                 Ok(()) => {
                     state.stats.commands += 1;
+                    state.in_flight += 1;
                     return;
                 }
                 Err(back) => back,
@@ -277,7 +331,28 @@ impl Queue {
         }
     }
 
-    /// Submits a command and waits for it. The response is in the chain.
+    /// Hands commands to the device without waiting for anything, and kicks; for the panic screen,
+    /// when nobody is left to release a lock.
+    pub(crate) fn try_submit<const N: usize>(&self, chains: [Chain; N]) {
+        let Some(mut state) = self.state.try_lock() else {
+            return;
+        };
+        let Some(vq) = state.vq.as_mut() else {
+            return;
+        };
+        for chain in chains {
+            if let Err((_, chain)) = vq.add(chain) {
+                // Freeing memory may wait.
+                core::mem::forget(chain);
+                return;
+            }
+        }
+        if vq.kick_prepare() {
+            vq.notify();
+        }
+    }
+
+    /// Waits for a command that was submitted. The response is in the chain.
     ///
     /// # Errors
     ///
@@ -312,6 +387,7 @@ impl Queue {
                 continue;
             };
             woke_up |= core::mem::take(&mut state.stalled);
+            state.in_flight = state.in_flight.saturating_sub(1);
             drop(state);
 
             let status = check(dev, &chain);

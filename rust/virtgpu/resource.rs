@@ -26,13 +26,18 @@ struct Recipe {
     format: u32,
     width: u32,
     height: u32,
+    /// Bytes of the backing.
+    size: usize,
     entries: KVec<MemEntry>,
 }
 
 impl Recipe {
     fn commands(&self, id: u32) -> Result<(Chain, Chain)> {
         let mut pieces = KVec::new();
-        for entries in self.entries.chunks(PIECE / core::mem::size_of::<MemEntry>()) {
+        for entries in self
+            .entries
+            .chunks(PIECE / core::mem::size_of::<MemEntry>())
+        {
             let mut bytes = KVec::with_capacity(core::mem::size_of_val(entries), GFP_KERNEL)?;
             for entry in entries {
                 bytes.extend_from_slice(entry.as_bytes(), GFP_KERNEL)?;
@@ -77,7 +82,9 @@ impl Resources {
             }
         }
         let id = table.last;
-        table.recipes.try_create_and_insert(id, recipe, GFP_KERNEL)?;
+        table
+            .recipes
+            .try_create_and_insert(id, recipe, GFP_KERNEL)?;
         Ok(id)
     }
 
@@ -101,6 +108,19 @@ impl Resources {
             last = id;
         }
         dev.ctrl.kick();
+    }
+
+    /// Calls `f` with number, format, size in pixels and bytes of the backing of each resource.
+    pub(crate) fn for_each(&self, mut f: impl FnMut(u32, u32, (u32, u32), usize)) {
+        let table = self.table.lock();
+        for (id, recipe) in table.recipes.iter() {
+            f(
+                *id,
+                recipe.format,
+                (recipe.width, recipe.height),
+                recipe.size,
+            );
+        }
     }
 
     /// The first resource behind a number, and the commands that create it.
@@ -185,6 +205,7 @@ impl Resource {
             format,
             width,
             height,
+            size: bo.size(),
             entries,
         };
         let (wait_create, wait_attach) = (Waiter::new()?, Waiter::new()?);

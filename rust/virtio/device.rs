@@ -21,10 +21,7 @@ use kernel::{
 ///
 /// The contents are a valid `struct virtio_device`.
 #[repr(transparent)]
-pub struct Device<Ctx: DeviceContext = Normal>(
-    Opaque<bindings::virtio_device>,
-    PhantomData<Ctx>,
-);
+pub struct Device<Ctx: DeviceContext = Normal>(Opaque<bindings::virtio_device>, PhantomData<Ctx>);
 
 /// The device conforms to virtio 1.
 pub const F_VERSION_1: u32 = bindings::VIRTIO_F_VERSION_1;
@@ -96,9 +93,7 @@ impl Device<device::Bound> {
     /// Those of the callbacks. C: `virtio_device_reset_prepare()`, `virtio_device_reset_done()`.
     pub fn reset(&self) -> Result {
         // SAFETY: The device is valid and bound, so that its driver is ours.
-        to_result(unsafe {
-            bindings::virtio_device_reset_prepare(self.as_raw())
-        })?;
+        to_result(unsafe { bindings::virtio_device_reset_prepare(self.as_raw()) })?;
         // SAFETY: As above.
         to_result(unsafe { bindings::virtio_device_reset_done(self.as_raw()) })
     }

@@ -114,6 +114,20 @@ impl<T: Send> Chain<T> {
         &mut self.0.data
     }
 
+    /// Writes another request, as long as the first, into a chain that came back.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for one of another length.
+    pub fn set_request(&mut self, request: &[u8]) -> Result {
+        if request.len() != self.0.request_len {
+            return Err(EINVAL);
+        }
+        self.0.request[..request.len()].copy_from_slice(request);
+        self.0.used = 0;
+        Ok(())
+    }
+
     /// The request.
     pub fn request(&self) -> &[u8] {
         &self.0.request[..self.0.request_len]

@@ -3,10 +3,7 @@
 //!
 //! C header: [`include/drm/drm_gem.h`](srctree/include/drm/drm_gem.h)
 use drm_bindings as bindings;
-use kernel::{
-    error::to_result,
-    prelude::*,
-};
+use kernel::{error::to_result, prelude::*};
 
 use crate::{errno, Device, Driver, File};
 
@@ -44,9 +41,7 @@ impl DumbBuffer<'_> {
     /// `EINVAL` when they do not fit their types. C: `drm_mode_size_dumb()`.
     pub fn compute_size<T: Driver>(&mut self, dev: &Device<T>, pitch_align: usize) -> Result {
         // SAFETY: Device and arguments are valid.
-        to_result(unsafe {
-            bindings::drm_mode_size_dumb(dev.as_raw(), self.0, pitch_align, 0)
-        })
+        to_result(unsafe { bindings::drm_mode_size_dumb(dev.as_raw(), self.0, pitch_align, 0) })
     }
 
     /// Tells the program the handle of its buffer.
@@ -119,4 +114,3 @@ pub(crate) fn to_err_ptr<T>(result: Result<*mut T>) -> *mut T {
         Err(error) => error.to_ptr(),
     }
 }
-

@@ -200,11 +200,7 @@ impl<T: DriverObject> Object<T> {
     /// # Errors
     ///
     /// `ENOMEM`, and those of `f`.
-    pub fn for_each_segment(
-        &self,
-        dma: bool,
-        mut f: impl FnMut(Segment) -> Result,
-    ) -> Result {
+    pub fn for_each_segment(&self, dma: bool, mut f: impl FnMut(Segment) -> Result) -> Result {
         // SAFETY: The object is valid; the table stays as long as it.
         unsafe {
             let sgt = from_err_ptr(bindings::drm_gem_shmem_get_pages_sgt(self.obj.get()))?;
@@ -234,10 +230,7 @@ impl<T: DriverObject> Object<T> {
         unsafe {
             let sgt = (*self.obj.get()).sgt;
             if !sgt.is_null() {
-                bindings::helper_dma_sync_sgtable_for_device(
-                    (*(*self.as_raw()).dev).dev,
-                    sgt,
-                );
+                bindings::helper_dma_sync_sgtable_for_device((*(*self.as_raw()).dev).dev, sgt);
             }
         }
     }

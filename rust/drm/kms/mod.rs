@@ -186,11 +186,7 @@ impl<T: Driver> Device<T> {
         let mut f = Some(f);
         // SAFETY: The device is valid and has mode setting; `f` lives until the call returns.
         to_result(unsafe {
-            bindings::helper_drm_lock_all(
-                self.as_raw(),
-                Some(locked::<F>),
-                (&raw mut f).cast(),
-            )
+            bindings::helper_drm_lock_all(self.as_raw(), Some(locked::<F>), (&raw mut f).cast())
         })
     }
 

@@ -5,7 +5,11 @@
 use core::{marker::PhantomData, mem, ops::Deref, ptr};
 
 use drm_bindings as bindings;
-use kernel::{error::{to_result, VTABLE_DEFAULT_ERROR}, prelude::*, types::Opaque};
+use kernel::{
+    error::{to_result, VTABLE_DEFAULT_ERROR},
+    prelude::*,
+    types::Opaque,
+};
 
 use super::{
     atomic::{AtomicCheck, AtomicCommit},
@@ -84,6 +88,14 @@ pub trait DriverPlane: Send + Sync + Sized + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
+    /// The kernel has panicked and drawn into the framebuffer shown: bring it to the screen.
+    ///
+    /// Nothing may be waited for or allocated. Only buffers in shared memory that begin with their
+    /// first pixel and are the driver's own are drawn into.
+    fn panic_flush(&self, _dev: &Device<Self::Driver>, _state: &PlaneState<Self>) {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
     /// Do it at once. `new_image` tells that more than the position changed.
     fn atomic_async_update(
         &self,
@@ -129,6 +141,10 @@ impl<T: DriverPlane> Plane<T> {
         if T::HAS_ATOMIC_ASYNC_CHECK {
             funcs.atomic_async_check = Some(Self::atomic_async_check_callback);
             funcs.atomic_async_update = Some(Self::atomic_async_update_callback);
+        }
+        if T::HAS_PANIC_FLUSH {
+            funcs.get_scanout_buffer = Some(get_scanout_buffer_callback);
+            funcs.panic_flush = Some(Self::panic_flush_callback);
         }
         funcs
     };
@@ -279,6 +295,13 @@ impl<T: DriverPlane> Plane<T> {
         )
     }
 
+    extern "C" fn panic_flush_callback(raw: *mut bindings::drm_plane) {
+        // SAFETY: The core calls this for a plane of ours whose framebuffer it has drawn into, when
+        // nobody else runs.
+        let (plane, state) = unsafe { (Self::from_raw(raw), PlaneState::from_raw((*raw).state)) };
+        plane.inner.panic_flush(plane.dev(), state)
+    }
+
     extern "C" fn atomic_async_check_callback(
         raw: *mut bindings::drm_plane,
         state: *mut bindings::drm_atomic_commit,
@@ -323,6 +346,38 @@ impl<T: DriverPlane> Plane<T> {
             )
         }
     }
+}
+
+extern "C" fn get_scanout_buffer_callback(
+    plane: *mut bindings::drm_plane,
+    sb: *mut bindings::drm_scanout_buffer,
+) -> kernel::ffi::c_int {
+    // SAFETY: The core calls this with valid arguments, when nobody else changes the state. All
+    // objects of our drivers are in shared memory.
+    unsafe {
+        let state = (*plane).state;
+        if state.is_null() || (*state).fb.is_null() || !(*state).visible {
+            return ENODEV.to_errno();
+        }
+        let fb = (*state).fb;
+        let object = (*fb).obj[0];
+        if !(*object).import_attach.is_null() || (*fb).offsets[0] != 0 {
+            return ENODEV.to_errno();
+        }
+        let shmem: *mut bindings::drm_gem_shmem_object = object.cast();
+        if !(*shmem).vaddr.is_null() {
+            bindings::helper_iosys_map_set_vaddr(&raw mut (*sb).map[0], (*shmem).vaddr);
+        } else if !(*shmem).pages.is_null() {
+            (*sb).pages = (*shmem).pages;
+        } else {
+            return ENODEV.to_errno();
+        }
+        (*sb).format = (*fb).format;
+        (*sb).width = (*fb).width;
+        (*sb).height = (*fb).height;
+        (*sb).pitch[0] = (*fb).pitches[0];
+    }
+    0
 }
 
 impl<T: DriverPlane> Deref for Plane<T> {

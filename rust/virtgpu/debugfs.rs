@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What the driver knows and does, for people: `/sys/kernel/debug/dri/N/virtgpu-*`.
+use drm::debugfs::Info;
+use kernel::{prelude::*, seq_file::SeqFile, seq_print};
+use virtio::device::{F_INDIRECT_DESC, F_VERSION_1};
+
+use crate::drv::{Device, VirtGpu};
+
+pub(crate) const FILES: &[Info<VirtGpu>] = &[
+    Info::new(c"virtgpu-capabilities", capabilities),
+    Info::new(c"virtgpu-queues", queues),
+    Info::new(c"virtgpu-resources", resources),
+];
+
+fn yes_no(value: bool) -> &'static str {
+    if value {
+        "yes"
+    } else {
+        "no"
+    }
+}
+
+fn capabilities(dev: &Device, m: &SeqFile) -> Result {
+    let (version_1, indirect) = dev
+        .vdev
+        .with(|vdev| {
+            (
+                vdev.has_feature(F_VERSION_1),
+                vdev.has_feature(F_INDIRECT_DESC),
+            )
+        })
+        .ok_or(ENODEV)?;
+
+    seq_print!(m, "virtio 1: {}\n", yes_no(version_1));
+    seq_print!(m, "indirect descriptors: {}\n", yes_no(indirect));
+    seq_print!(m, "edid: {}\n", yes_no(dev.has_edid));
+    seq_print!(m, "memory by dma address: {}\n", yes_no(dev.use_dma_addr));
+    seq_print!(m, "huge pages: {}\n", yes_no(dev.has_huge_pages()));
+    seq_print!(m, "scanouts: {}\n", dev.outputs.len());
+    for output in dev.outputs.iter() {
+        let window = output.window.lock();
+        seq_print!(
+            m,
+            "scanout {}: {} {}x{} resource {}\n",
+            output.index,
+            if window.enabled { "on" } else { "off" },
+            window.width,
+            window.height,
+            output.shown()
+        );
+    }
+    Ok(())
+}
+
+fn queues(dev: &Device, m: &SeqFile) -> Result {
+    for queue in [&dev.ctrl, &dev.cursor] {
+        let status = queue.status();
+        let stats = status.stats;
+        seq_print!(
+            m,
+            "{}: {}, {} of {} descriptors free, {} in flight\n",
+            queue.name,
+            match (status.size, status.stalled) {
+                (0, _) => "stopped",
+                (_, true) => "stalled",
+                (_, false) => "running",
+            },
+            status.free,
+            status.size,
+            status.in_flight
+        );
+        seq_print!(
+            m,
+            "{}: {} commands, {} kicks, {} interrupts, {} errors, {} dropped\n",
+            queue.name,
+            stats.commands,
+            stats.kicks,
+            stats.interrupts,
+            stats.errors,
+            stats.dropped
+        );
+    }
+    Ok(())
+}
+
+fn resources(dev: &Device, m: &SeqFile) -> Result {
+    let mut count = 0;
+    dev.resources.for_each(|id, format, (width, height), size| {
+        seq_print!(
+            m,
+            "resource {}: {}x{} format {} backing {} bytes\n",
+            id,
+            width,
+            height,
+            format,
+            size
+        );
+        count += 1;
+    });
+    seq_print!(m, "total: {}\n", count);
+    Ok(())
+}
