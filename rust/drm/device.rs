@@ -128,10 +128,8 @@ impl<T: Driver> UnregisteredDevice<T> {
         unsafe { (*raw.cast::<bindings::drm_device>()).driver = const { &Self::VTABLE } };
 
         // SAFETY: The device is complete, and the only reference becomes the `ARef`'s.
-        Ok(Self(
-            unsafe { ARef::from_raw(NonNull::new_unchecked(raw)) },
-            NotThreadSafe,
-        ))
+        let device = unsafe { ARef::from_raw(NonNull::new_unchecked(raw)) };
+        Ok(Self(device, NotThreadSafe))
     }
 
     /// Takes mode setting out of what the device can do, for one without a head.

@@ -14,7 +14,12 @@ pub const RENDER_ALLOW: u32 = bindings::drm_ioctl_flags_DRM_RENDER_ALLOW;
 #[doc(hidden)]
 pub mod internal {
     pub use drm_bindings::{drm_device, drm_file, drm_ioctl_desc};
+    use kernel::error::Result;
     pub use kernel::ffi;
+
+    /// A driver's function for an ioctl with argument `D`.
+    pub type Handler<T, D> =
+        fn(&crate::Device<T>, &mut D, &crate::File<<T as crate::Driver>::File>) -> Result<u32>;
 
     /// Calls a handler with typed arguments.
     ///
@@ -22,7 +27,7 @@ pub mod internal {
     ///
     /// Only for the core's ioctl dispatch: device and file must be `T`'s, `data` a `D`.
     pub unsafe fn call<T: crate::Driver, D>(
-        handler: fn(&crate::Device<T>, &mut D, &crate::File<T::File>) -> kernel::error::Result<u32>,
+        handler: Handler<T, D>,
         dev: *mut drm_device,
         data: *mut ffi::c_void,
         file: *mut drm_file,

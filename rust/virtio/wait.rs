@@ -6,7 +6,7 @@ use kernel::{prelude::*, types::Opaque};
 /// The time, in jiffies since some moment; wraps around.
 pub fn jiffies() -> usize {
     // SAFETY: The kernel's clock can be read at any time.
-    unsafe { (&raw const kernel::bindings::jiffies).read_volatile() as usize }
+    unsafe { (&raw const kernel::bindings::jiffies).read_volatile() }
 }
 
 /// Threads that wait for something to become true; the C counterpart is `wait_queue_head_t`.
