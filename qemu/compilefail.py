@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Misuses of the abstraction crates that must not compile, each with the error it must give."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import build
+import report
+import rustkernel
+import sandbox
+import setup
+
+PROGRAMS = build.TOP / "rust/compile-fail"
+KBUILD = """
+obj-m := {objects}
+{flags}
+"""
+
+
+def compile_all(found, crates: Path, folder: Path, names) -> dict:
+    """Compiles every program alone; what the compiler says of each, empty when it is content."""
+    where = crates / "rust"
+    flags = " ".join(f"-L {where}/{crate}" for crate in ("bindings", "virtio", "drm"))
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name in names:
+        shutil.copy(PROGRAMS / f"{name}.rs", folder)
+    (folder / "Kbuild").write_text(KBUILD.format(
+        objects=" ".join(f"{name}.o" for name in names),
+        flags="\n".join(f"RUSTFLAGS_{name}.o := {flags} --extern virtio --extern drm"
+                        for name in names)))
+    said = {}
+    for name in names:
+        argv = ["make", "-s", "-C", f"/usr/lib/modules/{found['version']}/build", f"M={folder}",
+                "CC=gcc-14", f"{name}.o"]
+        command = sandbox.command(
+            found["root"], argv, read=[crates], write=[folder],
+            binds=setup.kernel_binds(found["root"], found["version"], found["kernel"]))
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        said[name] = done.stderr if done.returncode else ""
+    return said
+
+
+def expected(name: str) -> str:
+    match = re.search(r"^//! expect: (.*)$", (PROGRAMS / f"{name}.rs").read_text(), re.M)
+    return match[1]
+
+
+def verdict(name: str, said: str) -> str:
+    """Empty when the program fails, or does not, as it should."""
+    wanted = expected(name)
+    errors = [f"{code + ': ' if code else ''}{text}" for code, text in
+              re.findall(r"^error(?:\[(E\d+)\])?: (.*)$", said, re.M)
+              if not text.startswith("aborting")]
+    if wanted == "nothing":
+        return f"does not compile: {errors}" if said else ""
+    if len(errors) == 1 and errors[0].startswith(wanted):
+        return ""
+    return f"expected {wanted!r}, the compiler said {errors}"
+
+
+def main() -> int:
+    found = setup.prepare(os.environ.get("KVER", ""))
+    crates = build.modules_of(found, "rust")
+    names = sorted(path.stem for path in PROGRAMS.glob("*.rs"))
+    said = compile_all(rustkernel.prepare(found), crates, crates.parent / "compile-fail", names)
+    bad = 0
+    for name in names:
+        text = verdict(name, said[name])
+        bad += bool(text)
+        print(f"{'FAILED' if text else 'ok':<7} {name:<24} {text or expected(name)}")
+    print(f"{len(names) - bad} passed, {bad} failed, 0 skipped")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(line_buffering=True)
+    report.main(main)

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! A plane is added to a device that user space may already see.
+//!
+//! expect: E0308: mismatched types
+use drm::{
+    kms::{DriverPlane, Plane},
+    Device, Driver,
+};
+use kernel::prelude::*;
+
+/// Adds a plane too late.
+pub fn plane_after_setup<T: Driver, P: DriverPlane<Driver = T>>(dev: &Device<T>, p: P) -> Result {
+    Plane::new(dev, 1, p)?;
+    Ok(())
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! A device is registered twice.
+//!
+//! expect: E0382: use of moved value: `drm`
+use drm::{Driver, Registration, UnregisteredDevice};
+use kernel::prelude::*;
+
+/// Registers it twice.
+pub fn registered_twice<T: Driver>(drm: UnregisteredDevice<T>) -> Result {
+    let _first = Registration::new(drm)?;
+    let _second = Registration::new(drm)?;
+    Ok(())
+}
