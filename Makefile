@@ -14,11 +14,13 @@ help:
 	@echo "make run             a desktop in a guest, on screen or as out/desktop.png"
 	@echo "make check           build, boot, test; one table"
 	@echo "make check-full      the same with every generic IGT test, suspend included"
-	@echo "make compare         check-full on the stock driver and on ours, side by side"
+	@echo "make compare         check-full on the stock driver, ours in C and in Rust, side by side"
 	@echo "make test NAME=...   one IGT or own subtest, e.g. NAME=igt@kms_addfb_basic@basic"
 	@echo "make shell CMD=...   run a command in the guest"
 	@echo "make mutants         break the driver on purpose: a test must notice each time"
-	@echo "make lint            checkpatch, sparse, shellcheck"
+	@echo "make compile-fail    misuses of the Rust crates must not compile"
+	@echo "make ledger          how much of the Rust is unsafe, and is it argued for?"
+	@echo "make lint            checkpatch, sparse, rustfmt, clippy, shellcheck"
 	@echo "make setup           prepare the guest only; make update looks for a newer kernel"
 	@echo "make clean           remove what was built here; make distclean the cache, too"
 	@echo
@@ -52,13 +54,19 @@ check-full: bootstrap
 
 compare: bootstrap
 	@python3 qemu/check.py full --driver stock || true
-	@python3 qemu/check.py full --driver c
+	@python3 qemu/check.py full --driver c; c=$$?; python3 qemu/check.py full --driver rust && exit $$c
 
 test: bootstrap
 	@python3 qemu/one.py $(NAME)
 
 shell: bootstrap
 	@python3 qemu/vm.py -- sh -c '$(CMD)'
+
+compile-fail: bootstrap
+	@python3 qemu/compilefail.py
+
+ledger:
+	@python3 qemu/ledger.py
 
 mutants: bootstrap
 	@python3 qemu/mutants.py $(ONLY)
@@ -72,4 +80,4 @@ clean:
 distclean: clean
 	rm -rf "$${VIRTGPU_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/virtgpu}"
 
-.PHONY: help modules bootstrap setup update run check check-full compare test shell mutants lint clean distclean
+.PHONY: help modules bootstrap setup update run check check-full compare test shell compile-fail ledger mutants lint clean distclean

@@ -69,6 +69,8 @@ def read_list(name: str) -> list:
 
 def read_expectations(driver: str, kind: str) -> list:
     """A file of drm-ci's format: what to expect to fail, or patterns of what not to run."""
+    # Of the two drivers of ours the same is expected: where they differ is an error.
+    driver = "c" if driver == "rust" else driver
     path = TESTS / "expectations" / f"{driver}-{kind}.txt"
     if not path.exists():
         return []
@@ -250,6 +252,16 @@ def side_by_side(scope: str) -> str:
     return "\n".join(lines)
 
 
+def apart(scope: str, driver: str, only) -> list:
+    """Where our two drivers differ, which is an error; told with the results of the second."""
+    paths = [OUT / f"results-{scope}-{name}.json" for name in ("c", "rust")]
+    if driver == "stock" or only or not all(path.exists() for path in paths):
+        return []
+    c, rust = (json.loads(path.read_text())["results"] for path in paths)
+    return [f"{name}: {c.get(name, 'not run')} in C, {rust.get(name, 'not run')} in Rust"
+            for name in sorted(c.keys() | rust.keys()) if c.get(name) != rust.get(name)]
+
+
 def main() -> int:
     args = argparse.ArgumentParser(description=__doc__,
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -285,7 +297,7 @@ def main() -> int:
         if verdict == "better":
             print(f"better than expected: {name} (remove it from "
                   f"igt-tests/expectations/{args.driver}-fails.txt)")
-    for text in run.trouble:
+    for text in run.trouble + apart(args.scope, args.driver, args.only):
         print(f"trouble: {text}")
     failed = sorted(name for name, verdict in judged.items() if verdict == "FAIL")
     for name in failed:
@@ -298,7 +310,7 @@ def main() -> int:
     if count("known"):
         print(f"{count('known')} failures are expected, each with its reason in "
               f"igt-tests/expectations/{args.driver}-fails.txt; they count as skipped")
-    bad = count("FAIL") + len(run.trouble)
+    bad = count("FAIL") + len(run.trouble) + len(apart(args.scope, args.driver, args.only))
     print(f"{count('pass') + count('better')} passed, {bad} failed, "
           f"{count('skip') + count('known')} skipped")
     return 1 if bad else 0

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""checkpatch and sparse over the driver, shellcheck over the scripts."""
+"""checkpatch and sparse over the C, rustfmt and clippy over the Rust, shellcheck over scripts."""
 import os
 import shutil
 import subprocess
@@ -9,6 +9,7 @@ import sys
 import build
 import cache
 import report
+import rustkernel
 import sandbox
 import setup
 
@@ -75,9 +76,28 @@ def shellcheck() -> bool:
     return subprocess.run(["shellcheck", "-s", "sh", *SCRIPTS], cwd=TOP).returncode == 0
 
 
+def rustfmt(found) -> bool:
+    files = sorted((TOP / "rust").rglob("*.rs"))
+    root = rustkernel.prepare(found)["root"]
+    command = sandbox.command(root, ["rustfmt", "--edition", "2021", "--check", *files],
+                              read=[TOP])
+    return subprocess.run(command).returncode == 0
+
+
+def clippy(found) -> bool:
+    folder = build.out(found["version"]) / "clippy"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    text = build.make_modules(rustkernel.prepare(found), folder, ["CLIPPY=1"])
+    if text.strip():
+        report.say(text.rstrip())
+    return not text.strip()
+
+
 def main() -> int:
     found = setup.prepare(os.environ.get("KVER", ""))
     verdicts = {"checkpatch": checkpatch(found), "sparse": sparse(found),
+                "rustfmt": rustfmt(found), "clippy": clippy(found),
                 "shellcheck": shellcheck()}
     for name, good in verdicts.items():
         print(f"{name}: {'no complaints' if good else 'complaints, see above'}")

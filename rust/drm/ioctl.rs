@@ -66,7 +66,7 @@ macro_rules! declare_drm_ioctls {
             &[$($crate::ioctl::internal::drm_ioctl_desc {
                 cmd: kernel::ioctl::_IOWR::<$argument>(b'd' as u32, 0x40 + $nr as u32),
                 func: {
-                    unsafe extern "C" fn call(
+                    extern "C" fn call(
                         dev: *mut $crate::ioctl::internal::drm_device,
                         data: *mut $crate::ioctl::internal::ffi::c_void,
                         file: *mut $crate::ioctl::internal::drm_file,

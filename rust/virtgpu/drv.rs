@@ -246,6 +246,8 @@ impl virtio::Driver for VirtGpuDriver {
             drm.setup_kms()?;
         }
 
+        let slot = KBox::pin_init(new_mutex!(None), GFP_KERNEL)?;
+        // Nothing fails any more that would not stop the queues.
         queue::start(&dev, vdev)?;
         let registration = bring_up(drm).inspect_err(|_| {
             quiesce(&dev);
@@ -258,9 +260,10 @@ impl virtio::Driver for VirtGpuDriver {
             if dev.has_edid { "yes" } else { "no" }
         );
         registration.setup_clients();
+        *slot.lock() = Some(registration);
         Ok(Self {
             dev,
-            registration: KBox::pin_init(new_mutex!(Some(registration)), GFP_KERNEL)?,
+            registration: slot,
         })
     }
 

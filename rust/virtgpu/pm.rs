@@ -76,10 +76,12 @@ pub(crate) fn reset(dev: &Device) {
     } else {
         dev.with_modeset_locks(|| reset_device(dev))
     };
-    if let Err(error) = result {
-        drm::drm_err!(dev, "the device did not come back: {:?}\n", error);
-    }
     *dev.reset_at.lock() = Some(jiffies());
+    match result {
+        Ok(()) => (),
+        Err(EBUSY) => schedule_reset(dev, "still probing"),
+        Err(error) => drm::drm_err!(dev, "the device did not come back: {:?}\n", error),
+    }
 }
 
 /// Has the device reset and restored, soon. One that breaks again at once is reset again only after

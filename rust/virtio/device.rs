@@ -90,7 +90,7 @@ impl Device<device::Bound> {
     ///
     /// # Errors
     ///
-    /// Those of the callbacks. C: `virtio_device_reset_prepare()`, `virtio_device_reset_done()`.
+    /// Those of the callbacks, `EBUSY` while the driver still probes. C: `virtio_device_reset_prepare()`, `virtio_device_reset_done()`.
     pub fn reset(&self) -> Result {
         // SAFETY: The device is valid and bound, so that its driver is ours.
         to_result(unsafe { bindings::virtio_device_reset_prepare(self.as_raw()) })?;

@@ -154,15 +154,19 @@ fn errno(result: Result) -> kernel::ffi::c_int {
 }
 
 impl<T: Driver> Adapter<T> {
-    /// Runs `f` with the device and what [`Driver::probe`] made of it.
+    /// Runs `f` with the device and what [`Driver::probe`] made of it; not while that still does.
     ///
     /// # Safety
     ///
-    /// `vdev` must be bound to this driver, and its probe must have succeeded.
+    /// `vdev` must be bound to this driver or being bound.
     unsafe fn with<R>(
         vdev: *mut bindings::virtio_device,
         f: impl FnOnce(&T, &Device<Bound>) -> R,
-    ) -> R {
+    ) -> Option<R> {
+        // SAFETY: By the requirements of this function; the probe sets the pointer once.
+        if unsafe { (&raw const (*vdev).dev.driver_data).read_volatile() }.is_null() {
+            return None;
+        }
         // SAFETY: The bus calls us with a device that is valid and bound.
         let dev: &Device<Bound> = unsafe { Device::from_raw(vdev) };
         // SAFETY: The device is bound, as this context says.
@@ -170,7 +174,7 @@ impl<T: Driver> Adapter<T> {
             unsafe { &*(&raw mut (*vdev).dev).cast() };
         // SAFETY: `probe_callback` stored a `T`.
         let data = unsafe { internal.drvdata_borrow::<T>() };
-        f(Pin::get_ref(data), dev)
+        Some(f(Pin::get_ref(data), dev))
     }
 
     extern "C" fn probe_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
@@ -185,36 +189,39 @@ impl<T: Driver> Adapter<T> {
 
     extern "C" fn remove_callback(vdev: *mut bindings::virtio_device) {
         // SAFETY: The bus calls this after a successful probe.
-        unsafe { Self::with(vdev, |data, dev| data.remove(dev)) }
+        unsafe { Self::with(vdev, |data, dev| data.remove(dev)) };
     }
 
     extern "C" fn shutdown_callback(vdev: *mut bindings::virtio_device) {
         // SAFETY: The bus calls this after a successful probe.
-        unsafe { Self::with(vdev, |data, dev| data.shutdown(dev)) }
+        unsafe { Self::with(vdev, |data, dev| data.shutdown(dev)) };
     }
 
     extern "C" fn config_changed_callback(vdev: *mut bindings::virtio_device) {
         // SAFETY: The bus holds changes back until the probe has succeeded.
-        unsafe { Self::with(vdev, |data, dev| data.config_changed(dev)) }
+        unsafe { Self::with(vdev, |data, dev| data.config_changed(dev)) };
     }
 
     extern "C" fn freeze_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
         // SAFETY: The bus calls this after a successful probe.
-        errno(unsafe { Self::with(vdev, |data, dev| data.freeze(dev)) })
+        errno(unsafe { Self::with(vdev, |data, dev| data.freeze(dev)) }.unwrap_or(Err(EBUSY)))
     }
 
     extern "C" fn restore_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
         // SAFETY: The bus calls this after a successful probe.
-        errno(unsafe { Self::with(vdev, |data, dev| data.restore(dev)) })
+        errno(unsafe { Self::with(vdev, |data, dev| data.restore(dev)) }.unwrap_or(Err(EBUSY)))
     }
 
     extern "C" fn reset_prepare_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
-        // SAFETY: The bus calls this after a successful probe.
-        errno(unsafe { Self::with(vdev, |data, dev| data.reset_prepare(dev)) })
+        // SAFETY: The bus calls this for a device of ours; a driver may ask for a reset while it
+        // still probes.
+        errno(
+            unsafe { Self::with(vdev, |data, dev| data.reset_prepare(dev)) }.unwrap_or(Err(EBUSY)),
+        )
     }
 
     extern "C" fn reset_done_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
         // SAFETY: The bus calls this after a successful probe.
-        errno(unsafe { Self::with(vdev, |data, dev| data.reset_done(dev)) })
+        errno(unsafe { Self::with(vdev, |data, dev| data.reset_done(dev)) }.unwrap_or(Err(EBUSY)))
     }
 }
