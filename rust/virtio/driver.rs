@@ -204,24 +204,26 @@ impl<T: Driver> Adapter<T> {
 
     extern "C" fn freeze_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
         // SAFETY: The bus calls this after a successful probe.
-        errno(unsafe { Self::with(vdev, |data, dev| data.freeze(dev)) }.unwrap_or(Err(EBUSY)))
+        let result = unsafe { Self::with(vdev, |data, dev| data.freeze(dev)) };
+        errno(result.unwrap_or(Err(EBUSY)))
     }
 
     extern "C" fn restore_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
         // SAFETY: The bus calls this after a successful probe.
-        errno(unsafe { Self::with(vdev, |data, dev| data.restore(dev)) }.unwrap_or(Err(EBUSY)))
+        let result = unsafe { Self::with(vdev, |data, dev| data.restore(dev)) };
+        errno(result.unwrap_or(Err(EBUSY)))
     }
 
     extern "C" fn reset_prepare_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
         // SAFETY: The bus calls this for a device of ours; a driver may ask for a reset while it
         // still probes.
-        errno(
-            unsafe { Self::with(vdev, |data, dev| data.reset_prepare(dev)) }.unwrap_or(Err(EBUSY)),
-        )
+        let result = unsafe { Self::with(vdev, |data, dev| data.reset_prepare(dev)) };
+        errno(result.unwrap_or(Err(EBUSY)))
     }
 
     extern "C" fn reset_done_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
         // SAFETY: The bus calls this after a successful probe.
-        errno(unsafe { Self::with(vdev, |data, dev| data.reset_done(dev)) }.unwrap_or(Err(EBUSY)))
+        let result = unsafe { Self::with(vdev, |data, dev| data.reset_done(dev)) };
+        errno(result.unwrap_or(Err(EBUSY)))
     }
 }
