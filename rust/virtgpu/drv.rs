@@ -8,7 +8,9 @@ use kernel::{
     sync::{aref::ARef, Arc, Mutex, SpinLock},
     workqueue::{DelayedWork, Work, WorkItem},
 };
-use virtio::{device::F_ACCESS_PLATFORM, device::F_VERSION_1, driver::DeviceId, gpu};
+use virtio::{
+    device::F_ACCESS_PLATFORM, device::F_VERSION_1, driver::DeviceId, driver::IdTable, gpu,
+};
 
 use crate::{
     gem, hotplug, ioctl, module_parameters,
@@ -221,8 +223,10 @@ fn quiesce(dev: &Device) {
     dev.disable_work::<5>();
 }
 
+virtio::virtio_device_table!(TABLE, [DeviceId::new(gpu::ID)]);
+
 impl virtio::Driver for VirtGpuDriver {
-    const IDS: &'static [DeviceId] = &[DeviceId::new(gpu::ID), DeviceId::end()];
+    const IDS: IdTable = &TABLE;
     const FEATURES: &'static [u32] = &[gpu::F_EDID];
 
     fn probe(vdev: &virtio::Device<Bound>) -> Result<Self> {

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 //! Registration of virtio drivers.
-use core::{marker::PhantomData, mem::offset_of, pin::Pin};
+use core::{
+    marker::PhantomData,
+    mem::{offset_of, size_of},
+    pin::Pin,
+};
 
 use drm_bindings as bindings;
 use kernel::{
     device::Bound,
+    device_id::RawDeviceId,
     driver::{DriverLayout, RegistrationOps},
     error::to_result,
     prelude::*,
@@ -13,36 +18,54 @@ use kernel::{
 
 use crate::Device;
 
-/// An entry of a driver's list of devices; the C counterpart is `struct virtio_device_id`.
-#[repr(transparent)]
-pub struct DeviceId(bindings::virtio_device_id);
+/// The C layout of an identifier.
+#[doc(hidden)]
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct RawId {
+    device: u32,
+    vendor: u32,
+}
 
-// SAFETY: Plain numbers.
-unsafe impl Sync for DeviceId {}
+const _: () = assert!(size_of::<RawId>() == size_of::<bindings::virtio_device_id>());
+
+/// A kind of device; the C counterpart is `struct virtio_device_id`.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct DeviceId(RawId);
 
 impl DeviceId {
-    /// Every device of a kind, whoever made it.
+    /// Every device of a kind, whoever made it; C: `VIRTIO_DEV_ANY_ID`.
     pub const fn new(kind: u32) -> Self {
-        Self(bindings::virtio_device_id {
+        Self(RawId {
             device: kind,
             vendor: u32::MAX,
         })
     }
+}
 
-    /// The end of a list.
-    pub const fn end() -> Self {
-        Self(bindings::virtio_device_id {
-            device: 0,
-            vendor: 0,
-        })
-    }
+// SAFETY: `DeviceId` is transparent over `RawId`, which has the layout of the C struct.
+unsafe impl RawDeviceId for DeviceId {
+    type RawType = RawId;
+}
+
+/// A driver's list of devices, made by [`virtio_device_table!`](crate::virtio_device_table).
+pub type IdTable = &'static dyn kernel::device_id::IdTable<DeviceId, ()>;
+
+/// Makes a list of devices by which the module is also found and loaded;
+/// C: `MODULE_DEVICE_TABLE(virtio, ...)`.
+#[macro_export]
+macro_rules! virtio_device_table {
+    ($name:ident, [$($id:expr),* $(,)?]) => {
+        kernel::module_device_table!("virtio", $crate::driver::DeviceId, $name, @none, [$($id),*]);
+    };
 }
 
 /// A virtio driver. A value of the type is the driver's hold on one bound device: it comes from
 /// [`probe`](Driver::probe) and is dropped after [`remove`](Driver::remove).
 pub trait Driver: Sized + Send + Sync + 'static {
-    /// The devices it drives, ended by [`DeviceId::end`].
-    const IDS: &'static [DeviceId];
+    /// The devices it drives.
+    const IDS: IdTable;
     /// The feature bits it understands.
     const FEATURES: &'static [u32];
 
