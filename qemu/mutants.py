@@ -62,7 +62,7 @@ MUTANTS = (
      "if (args->offset >= gem->size || !virtgpu_box_fits(&args->box, res)) {",
      "if (0 && !virtgpu_box_fits(&args->box, res)) {", "virtgpu_ioctl@transfer-out-of-range"),
     ("errors of the host are taken for success", "virtgpu_queue.c",
-     "\t\tint status = virtgpu_cmd_check(vg, cmd);", "\t\tint status = 0;",
+     "\t\tint status = virtgpu_cmd_check(vg, cmd);", "\t\tint status = 0 * virtgpu_cmd_check(vg, cmd);",
      "virtgpu_hostile@lies"),
     ("nobody resets a device in trouble", "virtgpu_pm.c",
      "if (queue_delayed_work(system_freezable_wq, &vg->reset_work, delay))", "if (delay)",
@@ -82,7 +82,8 @@ MUTANTS = (
      "\tif (test_and_set_bit(index, &vg->panic.busy))\n", "\tif (vg)\n",
      "virtgpu_panic@panic-screen"),
     ("legacy clients get no picture", "virtgpu_primary.c",
-     "\tvirtgpu_upload(vg, new->fb, &damage);\n", "", "virtgpu_clients@modetest"),
+     "\tvirtgpu_upload(vg, new->fb, &damage);\n",
+     "\tif (!vg)\n\t\tvirtgpu_upload(vg, new->fb, &damage);\n", "virtgpu_clients@modetest"),
 )
 
 
