@@ -8,7 +8,7 @@ use virtio::{Device, Interrupt, Transport, Virtqueue};
 /// Kicks a queue that is gone.
 pub fn queue_after_stop<H: Interrupt>(
     dev: &Device<Bound>,
-    transport: Transport<H>,
+    transport: Transport<H, 1>,
     mut vq: Virtqueue<u32>,
 ) {
     transport.stop(dev, [vq], |_, _| ());

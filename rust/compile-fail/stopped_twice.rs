@@ -8,7 +8,7 @@ use virtio::{Device, Interrupt, Transport, Virtqueue};
 /// Stops it twice.
 pub fn stopped_twice<H: Interrupt>(
     dev: &Device<Bound>,
-    transport: Transport<H>,
+    transport: Transport<H, 1>,
     a: Virtqueue<u32>,
     b: Virtqueue<u32>,
 ) {

@@ -30,7 +30,7 @@ pub(crate) type Device = drm::Device<VirtGpu>;
 pub(crate) struct Data {
     pub(crate) vdev: virtio::Handle,
     #[pin]
-    pub(crate) transport: Mutex<Option<virtio::Transport<Handler>>>,
+    pub(crate) transport: Mutex<Option<virtio::Transport<Handler, 2>>>,
     #[pin]
     pub(crate) ctrl: Queue,
     #[pin]

@@ -372,6 +372,9 @@ impl Queue {
     /// Takes finished commands off the ring.
     pub(crate) fn dequeue(&self, dev: &Device) {
         let mut woke_up = false;
+        if let Some(vq) = self.state.lock().vq.as_mut() {
+            vq.disable_interrupts();
+        }
         let broken = loop {
             let mut state = self.state.lock();
             let Some(vq) = state.vq.as_mut() else {

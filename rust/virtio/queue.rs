@@ -2,11 +2,7 @@
 //! Virtqueues: buffers go to the device and come back.
 //!
 //! C header: [`include/linux/virtio.h`](srctree/include/linux/virtio.h)
-use core::{
-    marker::PhantomData,
-    mem::{ManuallyDrop, MaybeUninit},
-    ptr::NonNull,
-};
+use core::{marker::PhantomData, mem::MaybeUninit, ptr::NonNull};
 
 use drm_bindings as bindings;
 use kernel::{
@@ -14,6 +10,7 @@ use kernel::{
     device::Bound,
     error::to_result,
     prelude::*,
+    sync::aref::ARef,
 };
 
 use crate::Device;
@@ -313,12 +310,16 @@ impl<T: Send> Virtqueue<T> {
     }
 }
 
-/// A device whose queues run. Ends with [`stop`](Transport::stop).
+/// A device of which `N` queues run. Ends with [`stop`](Transport::stop); forgotten, they go on.
 ///
 /// # Invariants
 ///
-/// `dev.priv` is a leaked `KBox<H>`, used by the interrupt handler until the device is reset.
-pub struct Transport<H: Interrupt>(PhantomData<H>);
+/// `dev.priv` is a leaked `KBox<H>`, used by the interrupt handler until the device is reset. There
+/// are `N` virtqueues of `dev`.
+pub struct Transport<H: Interrupt, const N: usize> {
+    dev: ARef<Device>,
+    _handler: PhantomData<H>,
+}
 
 extern "C" fn interrupt_callback<H: Interrupt>(vq: *mut bindings::virtqueue) {
     // SAFETY: The ring calls us with a valid queue; its device's handler is there from before the
@@ -331,13 +332,13 @@ extern "C" fn interrupt_callback<H: Interrupt>(vq: *mut bindings::virtqueue) {
     }
 }
 
-impl<H: Interrupt> Transport<H> {
+impl<H: Interrupt, const N: usize> Transport<H, N> {
     /// Finds the device's queues, named for people, and lets it go.
     ///
     /// # Errors
     ///
     /// `ENOMEM`, `ENOENT` for a device that has fewer queues. C: `virtio_find_vqs()`.
-    pub fn start<T: Send, const N: usize>(
+    pub fn start<T: Send>(
         dev: &Device<Bound>,
         names: [&'static CStr; N],
         handler: H,
@@ -373,7 +374,10 @@ impl<H: Interrupt> Transport<H> {
         unsafe { bindings::helper_virtio_device_ready(vdev) };
 
         Ok((
-            Self(PhantomData),
+            Self {
+                dev: dev.into(),
+                _handler: PhantomData,
+            },
             queues.map(|queue| Virtqueue {
                 // SAFETY: `virtio_find_vqs()` fills in every queue that has a name.
                 ptr: unsafe { NonNull::new_unchecked(queue) },
@@ -384,14 +388,28 @@ impl<H: Interrupt> Transport<H> {
 
     /// Resets the device and takes all queues away. What the device still held goes to `reclaim`,
     /// with the number of its queue.
-    pub fn stop<T: Send, const N: usize>(
+    ///
+    /// Device and queues have to be those that [`start`](Self::start) was about: others stay as they
+    /// are, and so do these.
+    pub fn stop<T: Send>(
         self,
         dev: &Device<Bound>,
         queues: [Virtqueue<T>; N],
         mut reclaim: impl FnMut(usize, Chain<T>),
     ) {
         let vdev = dev.as_raw();
-        let _ = ManuallyDrop::new(self);
+        let ours = |queue: &Virtqueue<T>| {
+            // SAFETY: The queue is valid; its device never changes.
+            core::ptr::eq(unsafe { (*queue.ptr.as_ptr()).vdev }, vdev)
+        };
+        // All `N` of them being the device's, none is left for anybody to use.
+        if !core::ptr::eq(self.dev.as_raw(), vdev) || !queues.iter().all(ours) {
+            dev_err!(
+                dev.as_device(),
+                "stopped with the queues of another device\n"
+            );
+            return;
+        }
 
         // SAFETY: The device is bound. After the reset it looks at nothing any more, and no
         // interrupt comes.

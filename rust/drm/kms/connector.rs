@@ -109,12 +109,10 @@ pub trait DriverConnector: Send + Sync + Sized + 'static {
     /// The driver.
     type Driver: Driver;
 
-    /// Is anything connected? Called with the lock of [`with_mode_config_lock`] held.
-    ///
-    /// [`with_mode_config_lock`]: crate::Device::with_mode_config_lock
+    /// Is anything connected?
     fn detect(&self) -> bool;
 
-    /// Which modes are there? Called with the same lock held.
+    /// Which modes are there?
     fn get_modes(&self, modes: &mut ModeList<'_>);
 }
 

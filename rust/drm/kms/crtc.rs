@@ -64,7 +64,7 @@ impl<T: DriverCrtc> Crtc<T> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`. C: `drm_crtc_init_with_planes()`.
+    /// `ENOMEM`; `EINVAL` for planes of another device. C: `drm_crtc_init_with_planes()`.
     pub fn new<'a, P, C>(
         dev: &'a UnregisteredKmsDevice<'_, T::Driver>,
         primary: &Plane<P>,
@@ -75,6 +75,14 @@ impl<T: DriverCrtc> Crtc<T> {
         P: DriverPlane<Driver = T::Driver>,
         C: DriverPlane<Driver = T::Driver>,
     {
+        let same = |plane: *mut bindings::drm_plane| {
+            // SAFETY: The plane is valid; its device never changes.
+            ptr::eq(unsafe { (*plane).dev }, dev.as_raw())
+        };
+        if !same(primary.as_raw()) || !cursor.is_none_or(|cursor| same(cursor.as_raw())) {
+            return Err(EINVAL);
+        }
+
         // SAFETY: All zeros is what the core expects.
         let crtc: bindings::drm_crtc = unsafe { core::mem::zeroed() };
         let this = KBox::into_raw(KBox::new(

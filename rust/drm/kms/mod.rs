@@ -217,15 +217,4 @@ impl<T: Driver> Device<T> {
             bindings::helper_drm_lock_all(self.as_raw(), Some(locked), self.as_raw().cast())
         })
     }
-
-    /// Runs `f` with the lock that protects what connectors say.
-    pub fn with_mode_config_lock<R>(&self, f: impl FnOnce() -> R) -> R {
-        // SAFETY: The device is valid and has mode setting.
-        unsafe {
-            kernel::bindings::mutex_lock(&raw mut (*self.as_raw()).mode_config.mutex);
-            let result = f();
-            kernel::bindings::mutex_unlock(&raw mut (*self.as_raw()).mode_config.mutex);
-            result
-        }
-    }
 }
