@@ -6,7 +6,6 @@
 
 struct device;
 struct drm_atomic_commit;
-struct drm_connector;
 struct drm_crtc;
 struct drm_crtc_state;
 struct drm_device;
@@ -66,7 +65,5 @@ bool helper_drm_gem_has_huge_mnt(struct drm_device *dev);
 void helper_iosys_map_set_vaddr(struct iosys_map *map, void *vaddr);
 void helper_drm_atomic_commit_put(struct drm_atomic_commit *state);
 bool helper_drm_atomic_crtc_needs_modeset(const struct drm_crtc_state *state);
-int helper_drm_connector_prefer(struct drm_connector *connector, u16 width, u16 height,
-				u32 refresh, u16 blanking);
 
 #endif

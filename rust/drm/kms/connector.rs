@@ -85,12 +85,55 @@ impl ModeList<'_> {
 
     /// Makes a size, in pixels, the one preferred mode, and adds it if it is not there.
     ///
-    /// The timing of an added one has `blanking` pixels and lines around it.
+    /// The timing of an added one has `blanking` pixels and lines around it and so many frames a
+    /// second; CVT and GTF would round the width.
     pub fn prefer(&mut self, width: u16, height: u16, refresh: u32, blanking: u16) {
-        // SAFETY: The core has locked the list of modes for us.
-        self.count += unsafe {
-            bindings::helper_drm_connector_prefer(self.connector, width, height, refresh, blanking)
+        let preferred = bindings::DRM_MODE_TYPE_PREFERRED as u8;
+        let list = &raw mut self.connector.probed_modes;
+        let mut found = false;
+
+        // SAFETY: The core has locked the list of modes for us; its entries are modes.
+        unsafe {
+            let mut entry = (*list).next;
+            while !ptr::eq(entry, list) {
+                let mode = &mut *kernel::container_of!(entry, bindings::drm_display_mode, head);
+                mode.type_ &= !preferred;
+                if !found && (mode.hdisplay, mode.vdisplay) == (width, height) {
+                    mode.type_ |= preferred;
+                    found = true;
+                }
+                entry = (*entry).next;
+            }
+        }
+        if !found {
+            self.add_exact(width, height, refresh, blanking);
+        }
+    }
+
+    fn add_exact(&mut self, width: u16, height: u16, refresh: u32, blanking: u16) {
+        // SAFETY: The connector's device is valid.
+        let mode = unsafe { bindings::drm_mode_create(self.connector.dev) };
+        // SAFETY: A new mode is nobody else's.
+        let Some(new) = (unsafe { mode.as_mut() }) else {
+            return;
         };
+        new.type_ = (bindings::DRM_MODE_TYPE_DRIVER | bindings::DRM_MODE_TYPE_PREFERRED) as u8;
+        new.hdisplay = width;
+        new.hsync_start = width + blanking / 4;
+        new.hsync_end = width + blanking / 2;
+        new.htotal = width + blanking;
+        new.vdisplay = height;
+        new.vsync_start = height + blanking / 4;
+        new.vsync_end = height + blanking / 2;
+        new.vtotal = height + blanking;
+        let pixels = u32::from(new.htotal) * u32::from(new.vtotal);
+        new.clock = ((pixels * refresh + 500) / 1000) as i32;
+        // SAFETY: The mode is complete; the connector takes it.
+        unsafe {
+            bindings::drm_mode_set_name(mode);
+            bindings::drm_mode_probed_add(self.connector, mode);
+        }
+        self.count += 1;
     }
 
     /// Limits of framebuffers: least and greatest width and height in pixels.
