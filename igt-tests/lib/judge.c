@@ -10,10 +10,14 @@
 #include "judge.h"
 #include "port.h"
 
-#define ANSWER_MS 60000
+#define ANSWER_MS	60000
+/* Sizes of the longest request and answer in bytes, the closing zero included. */
+#define REQUEST		256
+#define ANSWER		1024
 
-/* Sends a request and writes the answer, without its newline, to @answer. */
-static void ask(const void *data, size_t data_size, const char *request, char *answer, size_t size)
+/* Sends a request; the answer, without its newline, goes to @answer. Is it "ok"? */
+static bool ask(const void *data, size_t data_size, const char *format, va_list args,
+		char request[REQUEST], char answer[ANSWER])
 {
 	/* Opened anew each time: an open port is not worth much after a suspend. */
 	int fd = port_open("virtgpu.judge");
@@ -21,6 +25,7 @@ static void ask(const void *data, size_t data_size, const char *request, char *a
 
 	if (fd < 0)
 		skip("nobody judges: not in a guest of qemu/vm.py?");
+	vsnprintf(request, REQUEST, format, args);
 	check(port_write(fd, request, strlen(request)) && port_write(fd, "\n", 1) &&
 	      port_write(fd, data, data_size), "the judge does not listen: %s", strerror(errno));
 
@@ -35,33 +40,32 @@ static void ask(const void *data, size_t data_size, const char *request, char *a
 			continue;
 		check(got == 1, "the judge is gone: %s", strerror(errno));
 		length += got;
-	} while (answer[length - 1] != '\n' && length < size - 1);
+	} while (answer[length - 1] != '\n' && length < ANSWER - 1);
 	answer[length - 1] = 0;
 	close(fd);
+	return !strcmp(answer, "ok");
 }
 
 void judge(const void *data, size_t size, const char *format, ...)
 {
-	char request[256], answer[1024];
+	char request[REQUEST], answer[ANSWER];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(request, sizeof(request), format, args);
+	check(ask(data, size, format, args, request, answer), "%s: %s", request, answer);
 	va_end(args);
-	ask(data, size, request, answer, sizeof(answer));
-	check(!strcmp(answer, "ok"), "%s: %s", request, answer);
 }
 
 bool judge_try(const void *data, size_t size, const char *format, ...)
 {
-	char request[256], answer[1024];
+	char request[REQUEST], answer[ANSWER];
+	bool agrees;
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(request, sizeof(request), format, args);
+	agrees = ask(data, size, format, args, request, answer);
 	va_end(args);
-	ask(data, size, request, answer, sizeof(answer));
-	return !strcmp(answer, "ok");
+	return agrees;
 }
 
 void judge_picture(int head, const struct image *image)
