@@ -12,7 +12,7 @@ import setup
 from report import step
 
 TOP = Path(__file__).resolve().parent.parent
-MODULES = {"c": "drm/virtgpu.ko", "rust": "rust/virtgpu_rs.ko"}
+MODULES = {"c": "drm/virtgpu.ko", "rust": "rust/virtgpu_rs.ko", "bochs": "rust/bochs_rs.ko"}
 
 
 def out(version: str) -> Path:
@@ -54,7 +54,7 @@ def modules(found, top: Path = TOP, name: str = "modules") -> Path:
 
 def modules_of(found, driver: str):
     """The folder with a driver's module; None for a driver that is not ours to build."""
-    if driver == "rust":
+    if MODULES.get(driver, "").startswith("rust/"):
         return modules(rustkernel.prepare(found), name="modules-rust")
     return modules(found) if driver in MODULES else None
 

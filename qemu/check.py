@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Runs the tests in guests, holds the results against what is expected, prints one table.
 
-    check.py [check|full] [--driver c|stock] [--only igt|own|hostile|panic]
+    check.py [check|full] [--driver c|rust|stock] [--only igt|own|hostile|panic|sample]
 """
 import argparse
 import json
@@ -26,6 +26,9 @@ OUT = TOP / "out"
 # Our programs, those that disturb the guest most at the end.
 OWN = ("virtgpu_display", "virtgpu_damage", "virtgpu_cursor", "virtgpu_host", "virtgpu_prime",
        "virtgpu_ioctl", "virtgpu_clients", "virtgpu_lifecycle", "virtgpu_power")
+
+# The driver in rust/samples.
+SAMPLE = "bochs"
 
 # Against a device of our own, which does wrong when they tell it to.
 HOSTILE = ("virtgpu_hostile",)
@@ -150,13 +153,32 @@ class Run:
         options = Options(driver=self.driver, trace=())
         self._take("igt", *self._guest("igt", job, options, limit, {"list.txt": text}))
 
+    @staticmethod
+    def _job(programs) -> str:
+        """Runs programs of ours; those that find /tmp/list.txt made run what is in it."""
+        return ("modprobe vgem\ncd /host/tests\n"
+                "[ -e /tmp/list.txt ] || for test in " + " ".join(programs) + "; do\n"
+                "./$test --list-subtests | sed \"s/^/igt@$test@/\"\ndone >/tmp/list.txt\n"
+                f"printf 'TESTLIST\\n{' '.join(programs)}\\nEND TESTLIST\\n' >test-list.txt\n"
+                + RUNNER.format(timeout=200, list="/tmp/list.txt", root="/host/tests"))
+
     def _ours(self, name: str, programs) -> None:
-        job = ("modprobe vgem\ncd /host/tests\nfor test in " + " ".join(programs) + "; do\n"
-               "./$test --list-subtests | sed \"s/^/igt@$test@/\"\ndone >/tmp/list.txt\n"
-               f"printf 'TESTLIST\\n{' '.join(programs)}\\nEND TESTLIST\\n' >test-list.txt\n"
-               + RUNNER.format(timeout=200, list="/tmp/list.txt", root="/host/tests"))
         options = options_for(programs[0], self.driver)
-        self._take(name, *self._guest(name, job, options, 900))
+        self._take(name, *self._guest(name, self._job(programs), options, 900))
+
+    def sample(self) -> None:
+        """The sample driver on its device, by the same tests."""
+        names = read_list("sample.list")
+        text = "".join(f"igt@{name}\n" for name in names)
+        programs = sorted({name.split("@")[0] for name in names})
+        options = Options(driver=SAMPLE)
+        folder, trouble = self._guest(
+            SAMPLE, "cp /host/list.txt /tmp\n" + self._job(programs), options, 400,
+            {"list.txt": text})
+        results = parse_results(folder) or {"run": "crash"}
+        self.results.update({f"{SAMPLE}@{name}": result for name, result in results.items()})
+        if trouble:
+            self.trouble.append(f"{SAMPLE}: {trouble}")
 
     def own(self) -> None:
         self._ours("own", OWN)
@@ -263,7 +285,7 @@ def apart(scope: str, driver: str, only) -> list:
              if verdict in ("known", "better")]
     return [f"{name}: {c.get(name, 'not run')} in C, {rust.get(name, 'not run')} in Rust"
             for name in sorted((c.keys() | rust.keys()) - set(known))
-            if c.get(name) != rust.get(name)]
+            if c.get(name) != rust.get(name) and not name.startswith(f"{SAMPLE}@")]
 
 
 def main() -> int:
@@ -272,7 +294,7 @@ def main() -> int:
     args.add_argument("scope", nargs="?", default="check", choices=["check", "full"])
     args.add_argument("--driver", default=os.environ.get("DRIVER") or "c",
                       choices=["c", "rust", "stock"])
-    args.add_argument("--only", choices=["igt", "own", "hostile", "panic"])
+    args.add_argument("--only", choices=["igt", "own", "hostile", "panic", "sample"])
     args = args.parse_args()
 
     found = setup.prepare(os.environ.get("KVER", ""))
@@ -284,6 +306,8 @@ def main() -> int:
         run.hostile()
     if args.only in (None, "panic"):
         run.panic()
+    if args.only == "sample" or not args.only and args.driver == "rust":
+        run.sample()
     if args.only in (None, "igt"):
         run.igt(read_list(f"{args.scope}.list"), 4 * 3600 if args.scope == "full" else 1200)
 

@@ -14,6 +14,10 @@ from report import Failure, say
 from seriallog import SerialLog
 
 
+# What drivers of other devices call themselves.
+DRM_NAMES = {"bochs": "bochs_rs"}
+
+
 @dataclass
 class Result:
     """How a job ended. status is None when the guest did not report one."""
@@ -35,7 +39,8 @@ def _fill(folder: Path, job: str, options: Options, modules, tests, files) -> No
     (folder / "in/env").write_text(
         f"VIRTGPU_DRIVER={options.driver}\nVIRTGPU_MODULE={module}\n"
         f"VIRTGPU_MODULE_PARAMS='{options.module_params}'\nVIRTGPU_HEADS={options.heads}\n"
-        "export VIRTGPU_DRIVER VIRTGPU_MODULE VIRTGPU_MODULE_PARAMS VIRTGPU_HEADS "
+        f"VIRTGPU_DRM_NAME={DRM_NAMES.get(options.driver, 'virtio_gpu')}\n"
+        "export VIRTGPU_DRIVER VIRTGPU_MODULE VIRTGPU_MODULE_PARAMS VIRTGPU_HEADS VIRTGPU_DRM_NAME "
         "IGT_FORCE_DRIVER=virtio_gpu\n"
         f"{'export VIRTGPU_FAKE=1' if options.fake is not None else ''}\n"
         "PATH=$PATH:/host/tests\n")

@@ -38,6 +38,10 @@ class Options:
     # Instead of QEMU's device ours, made with these arguments: see fakegpu.py.
     fake: dict = None
 
+    def __post_init__(self):
+        if self.driver == "bochs":
+            self.device, self.heads = "bochs-display", 1
+
 
 class Machine:
     """A running guest. The folder holds its sockets' neighbours: logs, pictures, results."""
@@ -70,7 +74,7 @@ class Machine:
         options = self.options
         # Of a parameter given twice the kernel takes the last.
         append = ["console=ttyS0", "quiet", "loglevel=4", "panic=-1",
-                  "modprobe.blacklist=virtio_gpu", "tsc=reliable", options.append]
+                  "modprobe.blacklist=virtio_gpu,bochs", "tsc=reliable", options.append]
         arguments = [
             # Not q35: its firmware starts the guest anew instead of resuming it from S3.
             "-nodefaults", "-no-user-config", "-machine", "pc,hpet=off",
@@ -107,7 +111,8 @@ class Machine:
                     "-chardev", f"socket,id=fake,path={self.run}/fake",
                     "-device", "vhost-user-test-device-pci,chardev=fake,virtio-id=16,num_vqs=2,"
                                "config_size=16,id=gpu"]
-        arguments = ["-device", f"{options.device},id=gpu,max_outputs={options.heads},"
+        outputs = f"max_outputs={options.heads}," if options.device.startswith("virtio") else ""
+        arguments = ["-device", f"{options.device},id=gpu,{outputs}"
                                 f"xres={options.size[0]},yres={options.size[1]}"]
         for head in range(options.heads):
             arguments += ["-vnc", f"unix:{self.vnc_path(head)},display=gpu,head={head}"]

@@ -17,10 +17,11 @@ static void close_fd(void *data)
 	close((int)(intptr_t)data);
 }
 
-static bool is_virtio_gpu(int fd)
+static bool is_tested(int fd)
 {
+	const char *name = getenv("VIRTGPU_DRM_NAME");
 	drmVersion *version = drmGetVersion(fd);
-	bool found = version && !strcmp(version->name, "virtio_gpu");
+	bool found = version && !strcmp(version->name, name ? name : "virtio_gpu");
 
 	drmFreeVersion(version);
 	return found;
@@ -39,7 +40,7 @@ const char *kms_path(void)
 		fd = open(path, O_RDWR | O_CLOEXEC);
 		if (fd < 0)
 			continue;
-		found = is_virtio_gpu(fd);
+		found = is_tested(fd);
 		close(fd);
 		if (found)
 			return path;

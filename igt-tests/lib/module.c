@@ -38,13 +38,15 @@ void module_wait(bool there)
 
 const char *module_name(void)
 {
-	const char *driver = getenv("VIRTGPU_DRIVER");
+	static char name[64];
+	const char *file = getenv("VIRTGPU_MODULE"), *driver = getenv("VIRTGPU_DRIVER");
 
-	if (!driver)
+	if (!driver || !file)
 		skip("VIRTGPU_DRIVER is not set: not in a guest of qemu/vm.py?");
 	if (!strcmp(driver, "stock"))
 		return "virtio_gpu";
-	return !strcmp(driver, "rust") ? "virtgpu_rs" : "virtgpu";
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(file, "."), file);
+	return name;
 }
 
 bool module_loaded(void)

@@ -5,7 +5,6 @@
 #include <linux/pci.h>
 #include <linux/scatterlist.h>
 
-
 bool helper_virtio_has_feature(const struct virtio_device *vdev, unsigned int bit)
 {
 	return virtio_has_feature(vdev, bit);
@@ -209,4 +208,12 @@ void helper_drm_atomic_commit_put(struct drm_atomic_commit *state)
 bool helper_drm_atomic_crtc_needs_modeset(const struct drm_crtc_state *state)
 {
 	return drm_atomic_crtc_needs_modeset(state);
+}
+
+void helper_drm_fb_memcpy_toio(void *dst, unsigned int dst_pitch, const struct iosys_map *src,
+			       const struct drm_framebuffer *fb, const struct drm_rect *clip)
+{
+	struct iosys_map map = IOSYS_MAP_INIT_VADDR_IOMEM((void __iomem *)dst);
+
+	drm_fb_memcpy(&map, &dst_pitch, src, fb, clip);
 }

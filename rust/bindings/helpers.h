@@ -65,5 +65,7 @@ bool helper_drm_gem_has_huge_mnt(struct drm_device *dev);
 void helper_iosys_map_set_vaddr(struct iosys_map *map, void *vaddr);
 void helper_drm_atomic_commit_put(struct drm_atomic_commit *state);
 bool helper_drm_atomic_crtc_needs_modeset(const struct drm_crtc_state *state);
+void helper_drm_fb_memcpy_toio(void *dst, unsigned int dst_pitch, const struct iosys_map *src,
+			       const struct drm_framebuffer *fb, const struct drm_rect *clip);
 
 #endif

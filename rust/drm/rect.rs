@@ -36,6 +36,15 @@ impl Rect {
         }
     }
 
+    pub(crate) fn into_raw(self) -> bindings::drm_rect {
+        bindings::drm_rect {
+            x1: self.x1,
+            y1: self.y1,
+            x2: self.x2,
+            y2: self.y2,
+        }
+    }
+
     /// From 16.16 fixed point to whole pixels, the fractions cut off; C: `drm_rect_fp_to_int()`.
     pub fn from_fixed_point(raw: Self) -> Self {
         Self::new(

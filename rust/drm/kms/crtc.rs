@@ -7,13 +7,21 @@ use core::{ops::Deref, ptr};
 use drm_bindings as bindings;
 use kernel::{error::to_result, prelude::*, types::Opaque};
 
-use super::{DriverPlane, Plane, UnregisteredKmsDevice};
+use super::{DisplayMode, DriverPlane, Plane, UnregisteredKmsDevice};
 use crate::{Device, Driver};
 
 /// The driver's part of a CRTC.
 pub trait DriverCrtc: Send + Sync + Sized + 'static {
     /// The driver.
     type Driver: Driver;
+
+    /// Whether the device can show a mode, whose rate the vblank timer can keep.
+    fn mode_valid(&self, _mode: &DisplayMode) -> bool {
+        true
+    }
+
+    /// The CRTC is switched on, its planes not yet.
+    fn atomic_enable(&self, _dev: &Device<Self::Driver>, _mode: &DisplayMode) {}
 
     /// The CRTC is switched off, its planes included.
     fn atomic_disable(&self, dev: &Device<Self::Driver>);
@@ -53,8 +61,8 @@ impl<T: DriverCrtc> Crtc<T> {
     const HELPER: bindings::drm_crtc_helper_funcs = {
         // SAFETY: All zeros is a valid, empty struct of functions.
         let mut funcs: bindings::drm_crtc_helper_funcs = unsafe { core::mem::zeroed() };
-        funcs.mode_valid = Some(mode_valid_callback);
-        funcs.atomic_enable = Some(bindings::drm_crtc_vblank_atomic_enable);
+        funcs.mode_valid = Some(Self::mode_valid_callback);
+        funcs.atomic_enable = Some(Self::atomic_enable_callback);
         funcs.atomic_disable = Some(Self::atomic_disable_callback);
         funcs.atomic_flush = Some(bindings::drm_crtc_vblank_atomic_flush);
         funcs
@@ -137,6 +145,35 @@ impl<T: DriverCrtc> Crtc<T> {
         }
     }
 
+    extern "C" fn mode_valid_callback(
+        raw: *mut bindings::drm_crtc,
+        mode: *const bindings::drm_display_mode,
+    ) -> bindings::drm_mode_status {
+        // SAFETY: The core calls this for a CRTC of ours with a valid mode.
+        let (crtc, mode) = unsafe { (Self::from_raw(raw), DisplayMode::from_raw(&*mode)) };
+        match timer_mode_valid(mode) {
+            bindings::drm_mode_status_MODE_OK if !crtc.inner.mode_valid(mode) => {
+                bindings::drm_mode_status_MODE_BAD
+            }
+            status => status,
+        }
+    }
+
+    extern "C" fn atomic_enable_callback(
+        raw: *mut bindings::drm_crtc,
+        state: *mut bindings::drm_atomic_commit,
+    ) {
+        // SAFETY: The core calls this for a CRTC of ours, with a state that has it.
+        unsafe {
+            let new = bindings::helper_drm_atomic_new_crtc_state(state, raw);
+            Self::from_raw(raw).inner.atomic_enable(
+                Device::from_raw((*raw).dev),
+                DisplayMode::from_raw(&(*new).adjusted_mode),
+            );
+            bindings::drm_crtc_vblank_atomic_enable(raw, state);
+        }
+    }
+
     extern "C" fn atomic_disable_callback(
         raw: *mut bindings::drm_crtc,
         state: *mut bindings::drm_atomic_commit,
@@ -156,12 +193,8 @@ impl<T: DriverCrtc> Crtc<T> {
     }
 }
 
-extern "C" fn mode_valid_callback(
-    _crtc: *mut bindings::drm_crtc,
-    mode: *const bindings::drm_display_mode,
-) -> bindings::drm_mode_status {
-    // SAFETY: The core calls this with a valid mode.
-    let mode = unsafe { &*mode };
+fn timer_mode_valid(mode: &DisplayMode) -> bindings::drm_mode_status {
+    let mode = mode.raw();
     let pixels = u64::from(mode.htotal) * u64::from(mode.vtotal);
     let clock = i64::from(mode.clock) * 1000;
 

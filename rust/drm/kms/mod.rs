@@ -17,13 +17,17 @@ pub mod connector;
 pub mod crtc;
 pub mod encoder;
 pub mod framebuffer;
+pub mod modes;
 pub mod plane;
+pub mod shadow;
 
 pub use connector::{Connector, DriverConnector, Edid};
 pub use crtc::{Crtc, DriverCrtc};
 pub use encoder::Encoder;
 pub use framebuffer::{DriverFramebuffer, Framebuffer, FramebufferInfo};
+pub use modes::DisplayMode;
 pub use plane::{DriverPlane, Plane, PlaneState};
+pub use shadow::ShadowBuffer;
 
 /// A format's name from its four characters; C: `fourcc_code()`.
 pub const fn fourcc(code: &[u8; 4]) -> u32 {

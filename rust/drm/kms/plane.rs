@@ -40,6 +40,9 @@ pub trait DriverPlane: Send + Sync + Sized + 'static {
     const FORMATS: &'static [u32];
     /// It can tell what changed in a framebuffer.
     const DAMAGE_CLIPS: bool = false;
+    /// The CPU copies its pixels: they are mapped for each commit, see
+    /// [`PlaneState::shadow_buffer`].
+    const SHADOW: bool = false;
     /// The one size it shows, in pixels.
     const SIZE_HINT: Option<(u16, u16)> = None;
 
@@ -48,7 +51,9 @@ pub trait DriverPlane: Send + Sync + Sized + 'static {
     /// # Errors
     ///
     /// What the commit gets.
-    fn prepare_fb(&self, dev: &Device<Self::Driver>, fb: &Fb<Self>) -> Result;
+    fn prepare_fb(&self, _dev: &Device<Self::Driver>, _fb: &Fb<Self>) -> Result {
+        Ok(())
+    }
 
     /// Can the device do this? Nothing may be done yet.
     ///
@@ -122,12 +127,18 @@ impl<T: DriverPlane> Plane<T> {
     const FUNCS: bindings::drm_plane_funcs = {
         // SAFETY: All zeros is a valid, empty struct of functions.
         let mut funcs: bindings::drm_plane_funcs = unsafe { mem::zeroed() };
-        funcs.reset = Some(bindings::drm_atomic_helper_plane_reset);
         funcs.destroy = Some(Self::destroy_callback);
         funcs.update_plane = Some(bindings::drm_atomic_helper_update_plane);
         funcs.disable_plane = Some(bindings::drm_atomic_helper_disable_plane);
-        funcs.atomic_duplicate_state = Some(bindings::drm_atomic_helper_plane_duplicate_state);
-        funcs.atomic_destroy_state = Some(bindings::drm_atomic_helper_plane_destroy_state);
+        if T::SHADOW {
+            funcs.reset = Some(bindings::drm_gem_reset_shadow_plane);
+            funcs.atomic_duplicate_state = Some(bindings::drm_gem_duplicate_shadow_plane_state);
+            funcs.atomic_destroy_state = Some(bindings::drm_gem_destroy_shadow_plane_state);
+        } else {
+            funcs.reset = Some(bindings::drm_atomic_helper_plane_reset);
+            funcs.atomic_duplicate_state = Some(bindings::drm_atomic_helper_plane_duplicate_state);
+            funcs.atomic_destroy_state = Some(bindings::drm_atomic_helper_plane_destroy_state);
+        }
         funcs
     };
 
@@ -135,6 +146,10 @@ impl<T: DriverPlane> Plane<T> {
         // SAFETY: All zeros is a valid, empty struct of functions.
         let mut funcs: bindings::drm_plane_helper_funcs = unsafe { mem::zeroed() };
         funcs.prepare_fb = Some(Self::prepare_fb_callback);
+        if T::SHADOW {
+            funcs.begin_fb_access = Some(bindings::drm_gem_begin_shadow_fb_access);
+            funcs.end_fb_access = Some(bindings::drm_gem_end_shadow_fb_access);
+        }
         funcs.atomic_check = Some(Self::atomic_check_callback);
         funcs.atomic_update = Some(Self::atomic_update_callback);
         funcs.atomic_disable = Some(Self::atomic_disable_callback);

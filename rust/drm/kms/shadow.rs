@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! Framebuffers that the CPU copies to the device's own memory.
+//!
+//! C header: [`include/drm/drm_gem_atomic_helper.h`](srctree/include/drm/drm_gem_atomic_helper.h)
+use drm_bindings as bindings;
+use kernel::{
+    io::{IoBackend, IoBase, MmioBackend, Region},
+    prelude::*,
+    ptr::KnownSize,
+};
+
+use super::{DriverPlane, PlaneState};
+use crate::Rect;
+
+/// The pixels of a framebuffer that is being shown, mapped for the CPU; the C counterpart is the
+/// `data` of `struct drm_shadow_plane_state`.
+///
+/// Programs may write to them at any time, so that they can be copied, but not be looked at.
+pub struct ShadowBuffer<'a> {
+    fb: &'a bindings::drm_framebuffer,
+    map: &'a kernel::bindings::iosys_map,
+}
+
+impl ShadowBuffer<'_> {
+    /// Copies a part, in pixels of the framebuffer, to where memory of a device has so many bytes
+    /// before the part's first pixel and from row to row. C: `drm_fb_memcpy()`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a part beyond the framebuffer, or one for which the memory has no room.
+    pub fn copy_to<'io, const SIZE: usize>(
+        &self,
+        part: &Rect,
+        memory: impl IoBase<'io, Backend = MmioBackend, Target = Region<SIZE>>,
+        offset: usize,
+        pitch: u32,
+    ) -> Result {
+        let inside = part.x1 >= 0
+            && part.y1 >= 0
+            && part.x1 < part.x2
+            && part.y1 < part.y2
+            && part.x2 as u32 <= self.fb.width
+            && part.y2 as u32 <= self.fb.height;
+        if !inside {
+            return Err(EINVAL);
+        }
+
+        // SAFETY: A framebuffer's format is static, and has at least one plane.
+        let row =
+            unsafe { bindings::drm_format_info_min_pitch(self.fb.format, 0, part.width() as u32) };
+        let region: *mut Region<SIZE> = MmioBackend::as_ptr(memory.as_view());
+        let end = (part.height() as usize - 1)
+            .checked_mul(pitch as usize)
+            .and_then(|rows| rows.checked_add(row as usize))
+            .and_then(|length| length.checked_add(offset))
+            .ok_or(EINVAL)?;
+        if end > Region::size(region) {
+            return Err(EINVAL);
+        }
+
+        // SAFETY: The part is inside the framebuffer, which is mapped, and inside the memory, which
+        // is that of a device and mapped as long as `memory`.
+        unsafe {
+            bindings::helper_drm_fb_memcpy_toio(
+                region.cast::<u8>().wrapping_add(offset).cast(),
+                pitch,
+                self.map,
+                self.fb,
+                &part.into_raw(),
+            )
+        }
+        Ok(())
+    }
+}
+
+impl<T: DriverPlane> PlaneState<T> {
+    /// The framebuffer's pixels while a commit is carried out, on a plane with
+    /// [`SHADOW`](DriverPlane::SHADOW): without it, this does not compile.
+    pub fn shadow_buffer(&self) -> Option<ShadowBuffer<'_>> {
+        const {
+            assert!(
+                T::SHADOW,
+                "only planes with SHADOW have their pixels mapped"
+            )
+        };
+        // SAFETY: The states of such planes are shadow plane states, whose first field is the plane
+        // state; a framebuffer that is mapped is kept by the state.
+        unsafe {
+            let fb = (*self.as_raw()).fb.as_ref()?;
+            let shadow = &*self.as_raw().cast::<bindings::drm_shadow_plane_state>();
+            let map = &shadow.data[0];
+            if map.__bindgen_anon_1.vaddr.is_null() {
+                return None;
+            }
+            Some(ShadowBuffer { fb, map })
+        }
+    }
+}

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A whole driver on the `drm` crate, small enough to read at once: QEMU's `bochs-display`.
+//!
+//! The device shows what is in its own memory, so that a commit copies what changed there. A few
+//! registers hold the size of the picture; beside them lies the monitor's EDID.
+#![forbid(unsafe_code)]
+
+use drm::{
+    file::DriverFile,
+    gem::{
+        shmem::{DriverObject, Object},
+        DumbBuffer,
+    },
+    kms::{
+        atomic::{AtomicCheck, AtomicCommit},
+        connector::{ModeList, EDID_EXTENSIONS, EDID_LENGTH},
+        fourcc, plane, Connector, Crtc, DisplayMode, DriverConnector, DriverCrtc,
+        DriverFramebuffer, DriverPlane, Edid, Encoder, FramebufferInfo, KmsDriver, ModeConfigInfo,
+        Plane, PlaneState, UnregisteredKmsDevice,
+    },
+    Device, Driver, DriverInfo, File, Registration, UnregisteredDevice,
+};
+use kernel::{
+    device::Core,
+    io::Io,
+    new_mutex, pci,
+    prelude::*,
+    sync::{aref::ARef, Arc, Mutex},
+};
+
+const VENDOR: u16 = 0x1234;
+const DEVICE: u16 = 0x1111;
+
+/// The BAR with the picture, and the one with the EDID and the registers.
+const VRAM_BAR: u32 = 0;
+const REGISTER_BAR: u32 = 2;
+const REGISTER_BAR_SIZE: usize = 0x600;
+/// Bytes of the EDID at the start of that BAR, at most.
+const EDID_SIZE: usize = 0x400;
+const REGISTERS: usize = 0x500;
+
+/// Registers of 16 bits, in their order.
+#[derive(Clone, Copy)]
+enum Register {
+    Id = 0,
+    Width = 1,
+    Height = 2,
+    BitsPerPixel = 3,
+    Enable = 4,
+    VirtualWidth = 6,
+    VirtualHeight = 7,
+    XOffset = 8,
+    YOffset = 9,
+}
+
+const ID_MASK: u16 = 0xfff0;
+const ID: u16 = 0xb0c0;
+const ENABLED: u16 = 0x01;
+const LINEAR_FRAMEBUFFER: u16 = 0x40;
+
+const XRGB8888: u32 = fourcc(b"XR24");
+const BYTES_PER_PIXEL: u32 = 4;
+const MAX_SIZE: u32 = 8192;
+
+/// The device's registers and memory, until it is unbound.
+struct Hardware {
+    registers: pci::DevresBar<REGISTER_BAR_SIZE>,
+    vram: pci::DevresBar,
+    vram_size: u64,
+}
+
+impl Hardware {
+    fn new(pdev: &pci::Device<Core<'_>>) -> Result<Self> {
+        pdev.enable_device_mem()?;
+        Ok(Self {
+            registers: pdev
+                .iomap_region_sized(REGISTER_BAR, c"bochs_rs: registers")?
+                .into_devres()?,
+            vram: pdev
+                .iomap_region(VRAM_BAR, c"bochs_rs: memory")?
+                .into_devres()?,
+            vram_size: pdev.resource_len(VRAM_BAR)?,
+        })
+    }
+
+    fn read(&self, register: Register) -> Result<u16> {
+        let registers = self.registers.try_access().ok_or(ENODEV)?;
+        registers.try_read16(REGISTERS + 2 * register as usize)
+    }
+
+    /// Writes to registers, unless the device has gone.
+    fn write(&self, values: &[(Register, u16)]) {
+        let Some(registers) = self.registers.try_access() else {
+            return;
+        };
+        for (register, value) in values {
+            // The offsets are those of an enum, all inside the BAR.
+            let _ = registers.try_write16(*value, REGISTERS + 2 * *register as usize);
+        }
+    }
+
+    fn edid(&self) -> Result<Edid> {
+        let registers = self.registers.try_access().ok_or(ENODEV)?;
+        let blocks = 1 + usize::from(registers.try_read8(EDID_EXTENSIONS)?);
+        let size = EDID_SIZE.min(blocks * EDID_LENGTH);
+        let mut bytes = KVec::with_capacity(size, GFP_ATOMIC)?;
+        for offset in 0..size {
+            bytes.push(registers.try_read8(offset)?, GFP_ATOMIC)?;
+        }
+        drop(registers);
+        Edid::new(&bytes)
+    }
+}
+
+/// The DRM driver.
+struct Bochs;
+
+impl Driver for Bochs {
+    type Data = Arc<Hardware>;
+    type Object = Buffer;
+    type File = OpenFile;
+    type OwnerModule = DriverModule;
+
+    const INFO: DriverInfo = DriverInfo {
+        major: 1,
+        minor: 0,
+        patchlevel: 0,
+        name: c"bochs_rs",
+        desc: c"bochs-display in Rust",
+    };
+    const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor] = &[];
+
+    fn dumb_create(dev: &Device<Self>, file: &File<OpenFile>, args: &mut DumbBuffer<'_>) -> Result {
+        args.compute_size(dev, 1)?;
+        let buffer = Object::<Buffer>::new(dev, args.size() as usize)?;
+        args.set_handle(buffer.create_handle(file)?);
+        Ok(())
+    }
+}
+
+/// Buffers need nothing of their own, nor do files and framebuffers.
+struct Buffer;
+
+impl DriverObject for Buffer {
+    type Driver = Bochs;
+
+    fn new(_dev: &Device<Bochs>, _size: usize) -> impl PinInit<Self, Error> {
+        Ok(Self)
+    }
+}
+
+struct OpenFile;
+
+impl DriverFile for OpenFile {
+    type Driver = Bochs;
+
+    fn open(_dev: &Device<Bochs>) -> Result<Pin<KBox<Self>>> {
+        Ok(KBox::new(Self, GFP_KERNEL)?.into())
+    }
+}
+
+struct Framebuffer;
+
+impl DriverFramebuffer for Framebuffer {
+    type Driver = Bochs;
+
+    fn check(_dev: &Device<Bochs>, info: &FramebufferInfo) -> Result {
+        if info.fourcc != XRGB8888 {
+            return Err(EINVAL);
+        }
+        Ok(())
+    }
+
+    fn new() -> impl PinInit<Self, Error> {
+        Ok(Self)
+    }
+}
+
+impl KmsDriver for Bochs {
+    type Framebuffer = Framebuffer;
+
+    fn mode_config_info(_dev: &Device<Self>) -> ModeConfigInfo {
+        ModeConfigInfo {
+            min_resolution: (1, 1),
+            max_resolution: (MAX_SIZE, MAX_SIZE),
+            max_cursor: (0, 0),
+            preferred_depth: 24,
+        }
+    }
+
+    fn create_objects(dev: &UnregisteredKmsDevice<'_, Self>) -> Result {
+        let hardware = || (***dev).clone();
+        let plane = Plane::new(dev, 1, Primary(hardware()))?;
+        let crtc = Crtc::new(dev, plane, None::<&Plane<Primary>>, Head(hardware()))?;
+        let connector = Connector::new(dev, true, Monitor(hardware()))?;
+        Encoder::new(dev, crtc)?.attach(connector)
+    }
+}
+
+struct Primary(Arc<Hardware>);
+
+#[vtable]
+impl DriverPlane for Primary {
+    type Driver = Bochs;
+
+    const TYPE: plane::Type = plane::Type::Primary;
+    const FORMATS: &'static [u32] = &[XRGB8888];
+    const DAMAGE_CLIPS: bool = true;
+    const SHADOW: bool = true;
+
+    fn atomic_check(
+        &self,
+        _old: &PlaneState<Self>,
+        new: &PlaneState<Self>,
+        check: &AtomicCheck<'_>,
+    ) -> Result {
+        check.check_unscaled_plane(new, false)
+    }
+
+    /// Copies what changed. The device's rows are as long as the picture is wide.
+    fn atomic_update(
+        &self,
+        dev: &Device<Bochs>,
+        old: &PlaneState<Self>,
+        new: &PlaneState<Self>,
+        _commit: &AtomicCommit<'_>,
+    ) {
+        let (Some(pixels), Some(vram)) = (new.shadow_buffer(), self.0.vram.try_access()) else {
+            return;
+        };
+        let src = new.src();
+        let pitch = src.width() as u32 * BYTES_PER_PIXEL;
+        new.for_each_damage(old, |clip| {
+            let (x, y) = ((clip.x1 - src.x1) as usize, (clip.y1 - src.y1) as usize);
+            let offset = y * pitch as usize + x * BYTES_PER_PIXEL as usize;
+            if let Err(error) = pixels.copy_to(&clip, &*vram, offset, pitch) {
+                drm::drm_err!(dev, "a part of a frame is lost: {:?}\n", error);
+            }
+        });
+    }
+
+    fn atomic_disable(
+        &self,
+        _dev: &Device<Bochs>,
+        _old: &PlaneState<Self>,
+        _new: &PlaneState<Self>,
+    ) {
+    }
+}
+
+struct Head(Arc<Hardware>);
+
+impl DriverCrtc for Head {
+    type Driver = Bochs;
+
+    fn mode_valid(&self, mode: &DisplayMode) -> bool {
+        let pixels = u64::from(mode.hdisplay()) * u64::from(mode.vdisplay());
+        pixels * u64::from(BYTES_PER_PIXEL) <= self.0.vram_size
+    }
+
+    fn atomic_enable(&self, _dev: &Device<Bochs>, mode: &DisplayMode) {
+        let (width, height) = (mode.hdisplay(), mode.vdisplay());
+        self.0.write(&[
+            (Register::Enable, 0),
+            (Register::BitsPerPixel, 8 * BYTES_PER_PIXEL as u16),
+            (Register::Width, width),
+            (Register::Height, height),
+            (Register::VirtualWidth, width),
+            (Register::VirtualHeight, height),
+            (Register::XOffset, 0),
+            (Register::YOffset, 0),
+            (Register::Enable, ENABLED | LINEAR_FRAMEBUFFER),
+        ]);
+    }
+
+    fn atomic_disable(&self, _dev: &Device<Bochs>) {
+        self.0.write(&[(Register::Enable, 0)]);
+    }
+}
+
+struct Monitor(Arc<Hardware>);
+
+impl DriverConnector for Monitor {
+    type Driver = Bochs;
+
+    fn detect(&self) -> bool {
+        true
+    }
+
+    fn get_modes(&self, modes: &mut ModeList<'_>) {
+        if modes.add_edid(self.0.edid().ok().as_ref()) == 0 {
+            modes.add_usual(MAX_SIZE, MAX_SIZE);
+        }
+    }
+}
+
+/// The driver's hold on a bound device.
+struct BochsDriver {
+    dev: ARef<Device<Bochs>>,
+    registration: Pin<KBox<Mutex<Option<Registration<Bochs>>>>>,
+}
+
+// The vendor has no name in the kernel crate: any other display is told by its class first, and
+// then by its numbers.
+kernel::pci_device_table!(
+    TABLE,
+    <BochsDriver as pci::Driver>::IdInfo,
+    [(
+        pci::DeviceId::from_class(
+            pci::Class::DISPLAY_OTHER.as_raw(),
+            pci::ClassMask::Full.as_raw()
+        ),
+        ()
+    )]
+);
+
+impl BochsDriver {
+    fn bring_up(pdev: &pci::Device<Core<'_>>) -> Result<Self> {
+        if (pdev.vendor_id().as_raw(), pdev.device_id()) != (VENDOR, DEVICE) {
+            return Err(ENODEV);
+        }
+        let hardware = Arc::new(Hardware::new(pdev)?, GFP_KERNEL)?;
+        if hardware.read(Register::Id)? & ID_MASK != ID {
+            dev_err!(pdev, "the registers do not say what device this is\n");
+            return Err(ENODEV);
+        }
+
+        let drm = UnregisteredDevice::<Bochs>::new(pdev.as_ref(), Ok::<_, Error>(hardware))?;
+        drm.setup_kms()?;
+        let dev = ARef::from(&*drm);
+        let registration = KBox::pin_init(new_mutex!(None), GFP_KERNEL)?;
+        *registration.lock() = Some(Registration::new(drm)?);
+        if let Some(registration) = &*registration.lock() {
+            registration.setup_clients();
+        }
+        Ok(Self { dev, registration })
+    }
+}
+
+impl pci::Driver for BochsDriver {
+    type IdInfo = ();
+    type Data<'bound> = Self;
+
+    const ID_TABLE: pci::IdTable<Self::IdInfo> = &TABLE;
+
+    fn probe<'bound>(
+        pdev: &'bound pci::Device<Core<'_>>,
+        _info: Option<&'bound Self::IdInfo>,
+    ) -> impl PinInit<Self, Error> + 'bound {
+        Self::bring_up(pdev)
+    }
+
+    fn unbind<'bound>(_pdev: &'bound pci::Device<Core<'_>>, this: Pin<&Self>) {
+        // User space first, then the picture, while the registers are still there.
+        drop(this.registration.lock().take());
+        this.dev.shutdown_kms();
+    }
+}
+
+kernel::module_pci_driver! {
+    type: BochsDriver,
+    name: "bochs_rs",
+    authors: ["The virtgpu authors"],
+    description: "bochs-display in Rust",
+    license: "GPL",
+}
