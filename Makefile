@@ -19,6 +19,7 @@ help:
 	@echo "make shell CMD=...   run a command in the guest"
 	@echo "make mutants         break the driver on purpose: a test must notice each time"
 	@echo "make compile-fail    misuses of the Rust crates must not compile"
+	@echo "make bench           count what stock, C and Rust cost the guest's kernel"
 	@echo "make ledger          how much of the Rust is unsafe, and is it argued for?"
 	@echo "make lint            checkpatch, sparse, rustfmt, clippy, shellcheck"
 	@echo "make setup           prepare the guest only; make update looks for a newer kernel"
@@ -65,6 +66,9 @@ shell: bootstrap
 compile-fail: bootstrap
 	@python3 qemu/compilefail.py
 
+bench: bootstrap
+	@python3 qemu/bench.py
+
 ledger:
 	@python3 qemu/ledger.py
 
@@ -80,4 +84,4 @@ clean:
 distclean: clean
 	rm -rf "$${VIRTGPU_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/virtgpu}"
 
-.PHONY: help modules bootstrap setup update run check check-full compare test shell compile-fail ledger mutants lint clean distclean
+.PHONY: help modules bootstrap setup update run check check-full compare test shell compile-fail bench ledger mutants lint clean distclean

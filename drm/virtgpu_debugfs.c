@@ -18,6 +18,7 @@ static int virtgpu_debugfs_capabilities(struct seq_file *m, void *data)
 {
 	struct drm_debugfs_entry *entry = m->private;
 	struct virtgpu_device *vg = to_virtgpu_device(entry->dev);
+	struct virtio_shm_region memory = { };
 	int idx;
 	u32 i;
 
@@ -31,6 +32,8 @@ static int virtgpu_debugfs_capabilities(struct seq_file *m, void *data)
 	seq_printf(m, "edid: %s\n", str_yes_no(vg->has_edid));
 	seq_printf(m, "memory by dma address: %s\n", str_yes_no(vg->use_dma_addr));
 	seq_printf(m, "huge pages: %s\n", str_yes_no(drm_gem_get_huge_mnt(&vg->drm)));
+	virtio_get_shm_region(vg->vdev, &memory, VIRTIO_GPU_SHM_ID_HOST_VISIBLE);
+	seq_printf(m, "host-visible memory: %llu bytes\n", memory.len);
 	seq_printf(m, "scanouts: %u\n", vg->num_scanouts);
 
 	for (i = 0; i < vg->num_scanouts; i++)

@@ -3,44 +3,49 @@
 #define VIRTGPU_TRACE_H
 
 #include <linux/tracepoint.h>
+#include <linux/virtio_gpu.h>
 
-#include "virtgpu_queue.h"
+#include "virtgpu_cmd_names.h"
 
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM virtgpu
 #define TRACE_INCLUDE_FILE virtgpu_trace
 
+#define VIRTGPU_CMD_SYMBOL(cmd)	{ VIRTIO_GPU_CMD_##cmd, #cmd }
+
+/* The drivers in C and in Rust both have these, so that they know no driver's structs. */
 TRACE_EVENT(virtgpu_cmd_queue,
-	    TP_PROTO(const struct virtgpu_queue *queue, const struct virtgpu_cmd *cmd, u32 type),
-	    TP_ARGS(queue, cmd, type),
-	    TP_STRUCT__entry(__string(queue, queue->name)
+	    TP_PROTO(const char *queue, u32 seqno, u32 type, u32 in_flight),
+	    TP_ARGS(queue, seqno, type, in_flight),
+	    TP_STRUCT__entry(__string(queue, queue)
 			     __field(u32, seqno)
 			     __field(u32, type)
 			     __field(u32, in_flight)),
 	    TP_fast_assign(__assign_str(queue);
-			   __entry->seqno = cmd->seqno;
+			   __entry->seqno = seqno;
 			   __entry->type = type;
-			   __entry->in_flight = queue->in_flight;),
+			   __entry->in_flight = in_flight;),
 	    TP_printk("queue=%s seqno=%u cmd=%s(0x%x) in_flight=%u", __get_str(queue),
-		      __entry->seqno, virtgpu_cmd_name(__entry->type), __entry->type,
-		      __entry->in_flight)
+		      __entry->seqno,
+		      __print_symbolic(__entry->type, VIRTGPU_CMD_NAMES(VIRTGPU_CMD_SYMBOL)),
+		      __entry->type, __entry->in_flight)
 );
 
 TRACE_EVENT(virtgpu_cmd_response,
-	    TP_PROTO(const struct virtgpu_queue *queue, const struct virtgpu_cmd *cmd, u32 type,
-		     int status),
-	    TP_ARGS(queue, cmd, type, status),
-	    TP_STRUCT__entry(__string(queue, queue->name)
+	    TP_PROTO(const char *queue, u32 seqno, u32 type, int status),
+	    TP_ARGS(queue, seqno, type, status),
+	    TP_STRUCT__entry(__string(queue, queue)
 			     __field(u32, seqno)
 			     __field(u32, type)
 			     __field(int, status)),
 	    TP_fast_assign(__assign_str(queue);
-			   __entry->seqno = cmd->seqno;
+			   __entry->seqno = seqno;
 			   __entry->type = type;
 			   __entry->status = status;),
 	    TP_printk("queue=%s seqno=%u cmd=%s(0x%x) status=%d", __get_str(queue),
-		      __entry->seqno, virtgpu_cmd_name(__entry->type), __entry->type,
-		      __entry->status)
+		      __entry->seqno,
+		      __print_symbolic(__entry->type, VIRTGPU_CMD_NAMES(VIRTGPU_CMD_SYMBOL)),
+		      __entry->type, __entry->status)
 );
 
 #endif

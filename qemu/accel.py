@@ -8,6 +8,7 @@ import cache
 import report
 import sandbox
 
+EMULATOR = ["-accel", "tcg,thread=multi", "-cpu", "max"]
 # A working KVM is at this point within two seconds.
 PROBE_SECONDS = 15
 
@@ -45,4 +46,4 @@ def choose(found) -> list:
         raise report.Failure(f"VIRTGPU_ACCEL={wanted}: it is kvm or tcg")
     if wanted == "kvm" or (not wanted and kvm_boots(found)):
         return ["-accel", "kvm", "-cpu", "host"]
-    return ["-accel", "tcg,thread=multi", "-cpu", "max"]
+    return EMULATOR

@@ -12,7 +12,8 @@ import setup
 from report import step
 
 TOP = Path(__file__).resolve().parent.parent
-MODULES = {"c": "drm/virtgpu.ko", "rust": "rust/virtgpu_rs.ko", "bochs": "rust/bochs_rs.ko"}
+MODULES = {"c": "drm/virtgpu.ko", "rust": "rust/virtgpu_rs.ko",
+           "bochs": "rust/bochs_rs.ko"}
 
 
 def out(version: str) -> Path:
@@ -68,6 +69,18 @@ def tests(found) -> Path:
         uapi = f"/usr/src/linux-headers-{base}-common/include/uapi/drm"
         _make(found, ["-C", "igt-tests", f"O={folder}", f"KERNEL_UAPI={uapi}"], folder)
     return folder
+
+
+def counter(found) -> Path:
+    """QEMU's plugin that counts the guest kernel's instructions."""
+    source = setup.HERE / "counter.c"
+    folder = out(found["version"]) / "counter"
+    folder.mkdir(exist_ok=True)
+    sandbox.run(found["root"], ["gcc-14", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror",
+                                "-fvisibility=hidden", "-fPIC", "-shared", "-o",
+                                folder / "counter.so", source],
+                read=[source.parent], write=[folder])
+    return folder / "counter.so"
 
 
 def main() -> int:

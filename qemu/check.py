@@ -24,8 +24,8 @@ TESTS = TOP / "igt-tests"
 OUT = TOP / "out"
 
 # Our programs, those that disturb the guest most at the end.
-OWN = ("virtgpu_display", "virtgpu_damage", "virtgpu_cursor", "virtgpu_host", "virtgpu_prime",
-       "virtgpu_ioctl", "virtgpu_clients", "virtgpu_lifecycle", "virtgpu_power")
+OWN = ("virtgpu_display", "virtgpu_damage", "virtgpu_cursor", "virtgpu_host", "virtgpu_debug",
+       "virtgpu_prime", "virtgpu_ioctl", "virtgpu_clients", "virtgpu_lifecycle", "virtgpu_power")
 
 # The driver in rust/samples.
 SAMPLE = "bochs"

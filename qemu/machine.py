@@ -35,6 +35,8 @@ class Options:
     append: str = ""
     trace: tuple = ("virtio_gpu_update_cursor",)
     extra: list = field(default_factory=list)
+    # A plugin that counts instructions, which only the emulator has; its lines go to counts.log.
+    counter: Path = None
     # Instead of QEMU's device ours, made with these arguments: see fakegpu.py.
     fake: dict = None
 
@@ -55,10 +57,11 @@ class Machine:
         self._sockets = tempfile.TemporaryDirectory(prefix="virtgpu-")
         self.run = Path(self._sockets.name)
         self.fake = None if options.fake is None else FakeGpu(self.run / "fake", **options.fake)
-        argv = ["qemu-system-x86_64", *accel.choose(found), *self._arguments(found)]
+        argv = ["qemu-system-x86_64", *self._accelerator(found), *self._arguments(found)]
         self._command = sandbox.command(
             found["root"], argv, display=options.window != "none",
-            read=[found["guest"].parent, found["kernel"], found["initramfs"].parent],
+            read=[found["guest"].parent, found["kernel"], found["initramfs"].parent,
+                  *([options.counter.parent] if options.counter else [])],
             write=[folder, self.run])
         self._stderr = open(folder / "qemu.log", "wb")
         self.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL,
@@ -69,6 +72,12 @@ class Machine:
             self.stop()
             log = (folder / "qemu.log").read_text(errors="replace")
             raise Failure(f"QEMU did not start: {error}\n{log[-2000:]}") from None
+
+    def _accelerator(self, found) -> list:
+        counter = self.options.counter
+        if not counter:
+            return accel.choose(found)
+        return [*accel.EMULATOR, "-plugin", f"{counter},out={self.folder}/counts.log"]
 
     def _arguments(self, found):
         options = self.options

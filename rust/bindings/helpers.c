@@ -15,6 +15,17 @@ void helper_virtio_device_ready(struct virtio_device *vdev)
 	virtio_device_ready(vdev);
 }
 
+bool helper_virtio_shm_region(struct virtio_device *vdev, u8 id, u64 *address, u64 *length)
+{
+	struct virtio_shm_region region;
+
+	if (!virtio_get_shm_region(vdev, &region, id))
+		return false;
+	*address = region.addr;
+	*length = region.len;
+	return true;
+}
+
 u8 helper_virtio_get_status(struct virtio_device *vdev)
 {
 	return vdev->config->get_status(vdev);

@@ -2,7 +2,10 @@
 //! What the driver knows and does, for people: `/sys/kernel/debug/dri/N/virtgpu-*`.
 use drm::debugfs::Info;
 use kernel::{prelude::*, seq_file::SeqFile, seq_print};
-use virtio::device::{F_INDIRECT_DESC, F_VERSION_1};
+use virtio::{
+    device::{F_INDIRECT_DESC, F_VERSION_1},
+    gpu,
+};
 
 use crate::drv::{Device, VirtGpu};
 
@@ -21,12 +24,13 @@ fn yes_no(value: bool) -> &'static str {
 }
 
 fn capabilities(dev: &Device, m: &SeqFile) -> Result {
-    let (version_1, indirect) = dev
+    let (version_1, indirect, memory) = dev
         .vdev
         .with(|vdev| {
             (
                 vdev.has_feature(F_VERSION_1),
                 vdev.has_feature(F_INDIRECT_DESC),
+                vdev.shared_memory(gpu::SHM_ID_HOST_VISIBLE),
             )
         })
         .ok_or(ENODEV)?;
@@ -36,6 +40,11 @@ fn capabilities(dev: &Device, m: &SeqFile) -> Result {
     seq_print!(m, "edid: {}\n", yes_no(dev.has_edid));
     seq_print!(m, "memory by dma address: {}\n", yes_no(dev.use_dma_addr));
     seq_print!(m, "huge pages: {}\n", yes_no(dev.has_huge_pages()));
+    seq_print!(
+        m,
+        "host-visible memory: {} bytes\n",
+        memory.map_or(0, |memory| memory.length)
+    );
     seq_print!(m, "scanouts: {}\n", dev.outputs.len());
     for output in dev.outputs.iter() {
         let window = output.window.lock();

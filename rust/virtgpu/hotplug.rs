@@ -61,7 +61,7 @@ pub(crate) fn read_display_info(dev: &Device) -> Result<bool> {
 /// Has the heads read again, soon.
 pub(crate) fn schedule(dev: &Device) {
     // Pending already is as good.
-    let _ = workqueue::system_unbound().enqueue::<ARef<Device>, 3>(dev.into());
+    let _ = workqueue::system_long().enqueue::<ARef<Device>, 3>(dev.into());
 }
 
 /// Acts on a change of the device's configuration.

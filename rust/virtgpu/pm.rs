@@ -53,7 +53,7 @@ pub(crate) fn reset_done(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     bring_up(dev, vdev)?;
     if !dev.outputs.is_empty() {
         // Pending already is as good.
-        let _ = workqueue::system_unbound().enqueue::<ARef<Device>, 5>(dev.into());
+        let _ = workqueue::system_long().enqueue::<ARef<Device>, 5>(dev.into());
     }
     Ok(())
 }

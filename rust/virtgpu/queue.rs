@@ -13,6 +13,7 @@ use kernel::{
 use virtio::{
     gpu::{resp, Header, Wire},
     queue::Interrupt,
+    trace,
     wait::WaitQueue,
     Transport, Virtqueue,
 };
@@ -38,6 +39,8 @@ pub(crate) enum Done {
 
 /// The driver's part of a command.
 pub(crate) struct Cmd {
+    /// Position in the queue's history, for the tracepoints.
+    seqno: u32,
     /// Response that means success, 0 when the device sends none.
     resp_type: u32,
     done: Option<Done>,
@@ -54,6 +57,7 @@ pub(crate) fn command_with_response<R: Wire, A: Wire>(
     resp_type: u32,
 ) -> Result<Chain> {
     let cmd = Cmd {
+        seqno: 0,
         resp_type,
         done: None,
     };
@@ -63,6 +67,7 @@ pub(crate) fn command_with_response<R: Wire, A: Wire>(
 /// Makes a command that the device does not answer.
 pub(crate) fn command_without_response<R: Wire>(request: &R) -> Result<Chain> {
     let cmd = Cmd {
+        seqno: 0,
         resp_type: 0,
         done: None,
     };
@@ -126,6 +131,8 @@ struct State {
     vq: Option<Virtqueue<Cmd>>,
     /// The device let a command time out and has answered none since.
     stalled: bool,
+    /// Commands added so far.
+    seqno: u32,
     /// Commands the device holds.
     in_flight: u32,
     stats: Stats,
@@ -134,11 +141,15 @@ struct State {
 /// A virtqueue that carries commands.
 #[pin_data]
 pub(crate) struct Queue {
-    pub(crate) name: &'static str,
+    pub(crate) name: &'static CStr,
     #[pin]
     state: SpinLock<State>,
     #[pin]
     space: WaitQueue,
+}
+
+fn kind(chain: &Chain) -> u32 {
+    Header::from_bytes(chain.request()).map_or(0, |header| header.kind)
 }
 
 /// Judges length and type of a response before anyone reads it: the device is not trusted.
@@ -147,7 +158,7 @@ fn check(dev: &Device, chain: &Chain) -> Result {
     if expected == 0 {
         return Ok(());
     }
-    let request = Header::from_bytes(chain.request()).map_or(0, |header| header.kind);
+    let request = kind(chain);
     let response = chain.response();
     let Some(header) = Header::from_bytes(response) else {
         drm::drm_err!(
@@ -201,12 +212,13 @@ fn finish(dev: &Device, mut chain: Chain, status: Result) {
 }
 
 impl Queue {
-    pub(crate) fn new(name: &'static str) -> impl PinInit<Self> {
+    pub(crate) fn new(name: &'static CStr) -> impl PinInit<Self> {
         pin_init!(Self {
             name,
             state <- new_spinlock!(State {
                 vq: None,
                 stalled: false,
+                seqno: 0,
                 in_flight: 0,
                 stats: Stats {
                     commands: 0,
@@ -282,15 +294,20 @@ impl Queue {
     pub(crate) fn submit(&self, dev: &Device, mut chain: Chain) {
         let descriptors = chain.descriptors();
         let error = loop {
+            let kind = kind(&chain);
             let mut state = self.state.lock();
+            let seqno = state.seqno.wrapping_add(1);
+            chain.data_mut().seqno = seqno;
             let result = match state.vq.as_mut() {
                 None => Err((ENODEV, chain)),
                 Some(vq) => vq.add(chain),
             };
             let (error, back) = match result {
                 Ok(()) => {
+                    state.seqno = seqno;
                     state.stats.commands += 1;
                     state.in_flight += 1;
+                    trace::cmd_queue(self.name, seqno, kind, state.in_flight);
                     return;
                 }
                 Err(back) => back,
@@ -394,6 +411,7 @@ impl Queue {
             drop(state);
 
             let status = check(dev, &chain);
+            trace::cmd_response(self.name, chain.data().seqno, kind(&chain), status);
             if status.is_err() {
                 self.state.lock().stats.errors += 1;
             }

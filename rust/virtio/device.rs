@@ -64,7 +64,24 @@ impl<Ctx: DeviceContext> Device<Ctx> {
     }
 }
 
+/// Memory of the device that the driver may map; the C counterpart is `struct virtio_shm_region`.
+#[derive(Clone, Copy)]
+pub struct SharedMemory {
+    /// Physical address.
+    pub address: u64,
+    /// Bytes.
+    pub length: u64,
+}
+
 impl Device<device::Bound> {
+    /// A shared-memory region by its number, if the device has it; C: `virtio_get_shm_region()`.
+    pub fn shared_memory(&self, id: u8) -> Option<SharedMemory> {
+        let (mut address, mut length) = (0, 0);
+        // SAFETY: The device is valid and bound.
+        unsafe { bindings::helper_virtio_shm_region(self.as_raw(), id, &mut address, &mut length) }
+            .then_some(SharedMemory { address, length })
+    }
+
     /// Reads a little-endian 32-bit field of the configuration space at a byte offset.
     ///
     /// Sleeps. C: `virtio_cread_le()`.

@@ -215,6 +215,8 @@ wire! {
 
 /// The device's number on the virtio bus.
 pub const ID: u32 = 16;
+/// The region of memory that blobs of the host are mapped in.
+pub const SHM_ID_HOST_VISIBLE: u8 = 1;
 /// Heads of a device, at most.
 pub const MAX_SCANOUTS: usize = 16;
 /// Feature: the device hands out EDID blobs.

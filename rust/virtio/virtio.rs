@@ -11,6 +11,7 @@ pub mod device;
 pub mod driver;
 pub mod gpu;
 pub mod queue;
+pub mod trace;
 pub mod wait;
 
 pub use device::{Device, Handle};

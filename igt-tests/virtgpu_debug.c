@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What the driver tells people who look into it: tracepoints and debugfs. */
+#include <drm_fourcc.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/harness.h"
+#include "lib/kms.h"
+#include "lib/module.h"
+
+#define TRACING		"/sys/kernel/tracing"
+#define EVENTS		TRACING "/events/virtgpu"
+#define DEBUGFS		"/sys/kernel/debug/dri/0"
+
+static void tracing_off(void *data)
+{
+	(void)data;
+	write_file(EVENTS "/enable", "0");
+}
+
+/* Lines of a file that have both strings in them. */
+static int count_lines(const char *path, const char *a, const char *b)
+{
+	FILE *file = fopen(path, "r");
+	char line[512];
+	int count = 0;
+
+	check(file, "%s: %s", path, strerror(errno));
+	while (fgets(line, sizeof(line), file))
+		count += strstr(line, a) && strstr(line, b);
+	fclose(file);
+	return count;
+}
+
+static void tracepoints(void)
+{
+	struct head head;
+	drmModeModeInfo mode;
+
+	if (access(EVENTS, F_OK))
+		skip("the driver has no tracepoints of ours");
+	head = kms_head(kms_open(), 0);
+	mode = kms_preferred(&head);
+	write_file(TRACING "/trace", "");
+	write_file(EVENTS "/enable", "1");
+	at_end(tracing_off, NULL);
+	kms_show(&head, &mode, 1);
+	kms_off(&head);
+	usleep(200000);
+
+	check(count_lines(TRACING "/trace", "virtgpu_cmd_queue:", "cmd=RESOURCE_FLUSH(0x104)"),
+	      "no flush was traced");
+	check(count_lines(TRACING "/trace", "virtgpu_cmd_response:", "cmd=RESOURCE_FLUSH(0x104)"),
+	      "no answer to a flush was traced");
+	check(count_lines(TRACING "/trace", "virtgpu_cmd_queue:", "queue=control") ==
+	      count_lines(TRACING "/trace", "virtgpu_cmd_response:", "queue=control"),
+	      "not every command has its answer");
+	check(!count_lines(TRACING "/trace", "virtgpu_cmd_response:", "status=-"),
+	      "a command failed");
+}
+
+static long resources(void)
+{
+	FILE *file = fopen(DEBUGFS "/virtgpu-resources", "r");
+	char line[256];
+	long count = -1;
+
+	check(file, "resources: %s", strerror(errno));
+	while (fgets(line, sizeof(line), file))
+		sscanf(line, "total: %ld", &count);
+	fclose(file);
+	check(count >= 0, "no total of resources");
+	return count;
+}
+
+static void debugfs(void)
+{
+	long before;
+	struct head head;
+	drmModeModeInfo mode;
+
+	if (access(DEBUGFS "/virtgpu-queues", F_OK))
+		skip("the driver has no files of ours in debugfs");
+	check(count_lines(DEBUGFS "/virtgpu-queues", "control:", "running") == 1, "control queue");
+	check(count_lines(DEBUGFS "/virtgpu-queues", "cursor:", "running") == 1, "cursor queue");
+	check(count_lines(DEBUGFS "/virtgpu-capabilities", "virtio 1: ", "yes") == 1, "virtio 1");
+	check(count_lines(DEBUGFS "/virtgpu-capabilities", "host-visible memory: 0", "bytes") == 1,
+	      "shared memory of a device that has none");
+
+	before = resources();
+	head = kms_head(kms_open(), 0);
+	mode = kms_preferred(&head);
+	kms_show(&head, &mode, 1);
+	check(resources() == before + 1, "%ld resources, then %ld with one more", before,
+	      resources());
+	check(count_lines(DEBUGFS "/virtgpu-capabilities", "scanout 0: on", "resource ") == 1,
+	      "a head that is on");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct subtest subtests[] = {
+		{ "tracepoints", "every command is traced, and its answer", tracepoints },
+		{ "debugfs", "queues, capabilities and resources", debugfs },
+		{ }
+	};
+
+	return harness_main(argc, argv, subtests);
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A plugin for QEMU's emulator: how many instructions the guest's kernel has executed, told each
+ * time a program in the guest marks the moment. A mark is a no-op with a number of ours in it,
+ * see igt-tests/bench/mark.h; a line of the output is the mark's number and the count.
+ */
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What we use of QEMU's plugin interface; no package has its header. */
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+struct qemu_plugin_scoreboard;
+
+typedef struct {
+	struct qemu_plugin_scoreboard *score;
+	size_t offset;
+} qemu_plugin_u64;
+
+enum { QEMU_PLUGIN_INLINE_ADD_U64 };
+enum { QEMU_PLUGIN_CB_NO_REGS };
+
+struct qemu_plugin_scoreboard *qemu_plugin_scoreboard_new(size_t element_size);
+uint64_t qemu_plugin_u64_sum(qemu_plugin_u64 entry);
+void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id,
+					   void (*translated)(struct qemu_plugin_tb *tb, void *data),
+					   void *data);
+uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
+struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
+size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *bytes, size_t size);
+void qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(struct qemu_plugin_tb *tb, int op,
+						       qemu_plugin_u64 entry, uint64_t value);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
+					    void (*executed)(unsigned int cpu, void *data),
+					    int flags, void *data);
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* The interface of QEMU 11. */
+EXPORT int qemu_plugin_version = 7;
+
+/* nopl 0x7667xxxx(%rax,%rax,1) */
+static const uint8_t mark_opcode[] = { 0x0f, 0x1f, 0x84, 0x00 };
+#define MARK_MAGIC	0x76670000
+#define MARK_MASK	0xffff0000
+
+/* Where the kernel half of the address space begins. */
+#define KERNEL		(UINT64_C(1) << 63)
+
+static qemu_plugin_u64 count;
+static FILE *out;
+
+static void marked(unsigned int cpu, void *data)
+{
+	(void)cpu;
+	fprintf(out, "%" PRIuPTR " %" PRIu64 "\n", (uintptr_t)data, qemu_plugin_u64_sum(count));
+	fflush(out);
+}
+
+static bool is_mark(const struct qemu_plugin_insn *insn, uint32_t *number)
+{
+	uint8_t bytes[sizeof(mark_opcode) + sizeof(*number)];
+
+	if (qemu_plugin_insn_data(insn, bytes, sizeof(bytes)) != sizeof(bytes) ||
+	    memcmp(bytes, mark_opcode, sizeof(mark_opcode)))
+		return false;
+	memcpy(number, bytes + sizeof(mark_opcode), sizeof(*number));
+	return (*number & MARK_MASK) == MARK_MAGIC;
+}
+
+static void translated(struct qemu_plugin_tb *tb, void *data)
+{
+	size_t i, num_insns = qemu_plugin_tb_n_insns(tb);
+	uint32_t number;
+
+	(void)data;
+	if (qemu_plugin_tb_vaddr(tb) >= KERNEL) {
+		qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, QEMU_PLUGIN_INLINE_ADD_U64,
+								  count, num_insns);
+		return;
+	}
+	for (i = 0; i < num_insns; i++) {
+		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+
+		if (is_mark(insn, &number))
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, marked, QEMU_PLUGIN_CB_NO_REGS,
+							       (void *)(uintptr_t)(number & ~MARK_MASK));
+	}
+}
+
+/* Called by QEMU, with out=FILE. */
+EXPORT int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv)
+{
+	(void)info;
+	if (argc != 1 || strncmp(argv[0], "out=", 4) || !(out = fopen(argv[0] + 4, "w"))) {
+		fprintf(stderr, "counter: out=FILE is needed\n");
+		return -1;
+	}
+	count.score = qemu_plugin_scoreboard_new(sizeof(uint64_t));
+	qemu_plugin_register_vcpu_tb_trans_cb(id, translated, NULL);
+	return 0;
+}
