@@ -21,7 +21,7 @@ help:
 	@echo "make compile-fail    misuses of the Rust crates must not compile"
 	@echo "make bench           count what stock, C and Rust cost the guest's kernel"
 	@echo "make ledger          how much of the Rust is unsafe, and is it argued for?"
-	@echo "make lint            checkpatch, sparse, rustfmt, clippy, shellcheck"
+	@echo "make lint            checkpatch, sparse, rustfmt, clippy, rustdoc, shellcheck"
 	@echo "make setup           prepare the guest only; make update looks for a newer kernel"
 	@echo "make clean           remove what was built here; make distclean the cache, too"
 	@echo

@@ -156,16 +156,30 @@ void virtgpu_cmd_put(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
  */
 const char *virtgpu_cmd_name(u32 type)
 {
-	static const struct {
-		u32 type;
-		const char *name;
-	} names[] = { VIRTGPU_CMD_NAMES(VIRTGPU_CMD_SYMBOL) };
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(names); i++)
-		if (names[i].type == type)
-			return names[i].name;
-	return "unknown";
+	switch (type) {
+	case VIRTIO_GPU_CMD_GET_DISPLAY_INFO:
+		return "GET_DISPLAY_INFO";
+	case VIRTIO_GPU_CMD_RESOURCE_CREATE_2D:
+		return "RESOURCE_CREATE_2D";
+	case VIRTIO_GPU_CMD_RESOURCE_UNREF:
+		return "RESOURCE_UNREF";
+	case VIRTIO_GPU_CMD_SET_SCANOUT:
+		return "SET_SCANOUT";
+	case VIRTIO_GPU_CMD_RESOURCE_FLUSH:
+		return "RESOURCE_FLUSH";
+	case VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D:
+		return "TRANSFER_TO_HOST_2D";
+	case VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING:
+		return "RESOURCE_ATTACH_BACKING";
+	case VIRTIO_GPU_CMD_GET_EDID:
+		return "GET_EDID";
+	case VIRTIO_GPU_CMD_UPDATE_CURSOR:
+		return "UPDATE_CURSOR";
+	case VIRTIO_GPU_CMD_MOVE_CURSOR:
+		return "MOVE_CURSOR";
+	default:
+		return "unknown";
+	}
 }
 
 static u32 virtgpu_cmd_type(const struct virtgpu_cmd *cmd)

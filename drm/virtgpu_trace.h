@@ -5,13 +5,22 @@
 #include <linux/tracepoint.h>
 #include <linux/virtio_gpu.h>
 
-#include "virtgpu_cmd_names.h"
-
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM virtgpu
 #define TRACE_INCLUDE_FILE virtgpu_trace
 
-#define VIRTGPU_CMD_SYMBOL(cmd)	{ VIRTIO_GPU_CMD_##cmd, #cmd }
+#define virtgpu_show_cmd(type)							\
+	__print_symbolic(type,							\
+		{ VIRTIO_GPU_CMD_GET_DISPLAY_INFO, "GET_DISPLAY_INFO" },	\
+		{ VIRTIO_GPU_CMD_RESOURCE_CREATE_2D, "RESOURCE_CREATE_2D" },	\
+		{ VIRTIO_GPU_CMD_RESOURCE_UNREF, "RESOURCE_UNREF" },		\
+		{ VIRTIO_GPU_CMD_SET_SCANOUT, "SET_SCANOUT" },			\
+		{ VIRTIO_GPU_CMD_RESOURCE_FLUSH, "RESOURCE_FLUSH" },		\
+		{ VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, "TRANSFER_TO_HOST_2D" },	\
+		{ VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, "RESOURCE_ATTACH_BACKING" },	\
+		{ VIRTIO_GPU_CMD_GET_EDID, "GET_EDID" },			\
+		{ VIRTIO_GPU_CMD_UPDATE_CURSOR, "UPDATE_CURSOR" },		\
+		{ VIRTIO_GPU_CMD_MOVE_CURSOR, "MOVE_CURSOR" })
 
 /* The drivers in C and in Rust both have these, so that they know no driver's structs. */
 TRACE_EVENT(virtgpu_cmd_queue,
@@ -26,9 +35,8 @@ TRACE_EVENT(virtgpu_cmd_queue,
 			   __entry->type = type;
 			   __entry->in_flight = in_flight;),
 	    TP_printk("queue=%s seqno=%u cmd=%s(0x%x) in_flight=%u", __get_str(queue),
-		      __entry->seqno,
-		      __print_symbolic(__entry->type, VIRTGPU_CMD_NAMES(VIRTGPU_CMD_SYMBOL)),
-		      __entry->type, __entry->in_flight)
+		      __entry->seqno, virtgpu_show_cmd(__entry->type), __entry->type,
+		      __entry->in_flight)
 );
 
 TRACE_EVENT(virtgpu_cmd_response,
@@ -43,9 +51,8 @@ TRACE_EVENT(virtgpu_cmd_response,
 			   __entry->type = type;
 			   __entry->status = status;),
 	    TP_printk("queue=%s seqno=%u cmd=%s(0x%x) status=%d", __get_str(queue),
-		      __entry->seqno,
-		      __print_symbolic(__entry->type, VIRTGPU_CMD_NAMES(VIRTGPU_CMD_SYMBOL)),
-		      __entry->type, __entry->status)
+		      __entry->seqno, virtgpu_show_cmd(__entry->type), __entry->type,
+		      __entry->status)
 );
 
 #endif

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""checkpatch and sparse over the C, rustfmt and clippy over the Rust, shellcheck over scripts."""
+"""checkpatch and sparse over the C, rustfmt, clippy and rustdoc over the Rust, shellcheck over scripts."""
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -47,7 +48,7 @@ def make_checkpatch(found):
 
 def checkpatch(found) -> bool:
     folder = cache.entry(f"checkpatch-{found['version']}", make_checkpatch(found))
-    files = sorted((TOP / "drm").glob("*.[ch]"))
+    files = sorted([*(TOP / "drm").glob("*.[ch]"), *(TOP / "rust/bindings").glob("*.[ch]")])
     argv = ["perl", folder / "checkpatch.pl", "--no-tree", "--strict", "--terse", "--quiet", "--no-summary",
             "--max-line-length=100", f"--ignore={IGNORED}", "-f", *files]
     command = sandbox.command(found["root"], argv, read=[TOP, folder])
@@ -94,10 +95,33 @@ def clippy(found) -> bool:
     return not text.strip()
 
 
+def rustdoc(found) -> bool:
+    """The documentation of the crates that others use, by the compiler's own command line."""
+    built = build.modules_of(found, "rust")
+    folder = build.out(found["version"]) / "rustdoc"
+    folder.mkdir(exist_ok=True)
+    rust = rustkernel.prepare(found)
+    good = True
+    for crate in ("virtio", "drm"):
+        saved = (built / f"rust/{crate}/.{crate}.o.cmd").read_text().partition("\n")[0]
+        words = [word for word in shlex.split(saved.partition(" := ")[2])
+                 if not word.startswith(("--emit=", "OBJTREE=", "RUST_MODFILE="))]
+        words[words.index("--out-dir") + 1] = str(folder)
+        argv = ["env", "RUSTC_BOOTSTRAP=1", "rustdoc", "-Drustdoc::all",
+                "-Arustdoc::private_doc_tests", *words[1:]]
+        command = sandbox.command(rust["root"], ["sh", "-c", f"cd {built} && {shlex.join(argv)}"],
+                                  read=[TOP, built], write=[folder],
+                                  binds=setup.kernel_binds(rust["root"], rust["version"],
+                                                           rust["kernel"]))
+        good &= subprocess.run(command).returncode == 0
+    return good
+
+
 def main() -> int:
     found = setup.prepare(os.environ.get("KVER", ""))
     verdicts = {"checkpatch": checkpatch(found), "sparse": sparse(found),
                 "rustfmt": rustfmt(found), "clippy": clippy(found),
+                "rustdoc": rustdoc(found),
                 "shellcheck": shellcheck()}
     for name, good in verdicts.items():
         print(f"{name}: {'no complaints' if good else 'complaints, see above'}")
