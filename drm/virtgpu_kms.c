@@ -22,6 +22,26 @@ static const struct drm_mode_config_helper_funcs virtgpu_mode_config_helper_func
 	.atomic_commit_tail = drm_atomic_helper_commit_tail_rpm,
 };
 
+/* A reset that finds no memory for an object's first state does not say so. */
+static bool virtgpu_kms_has_states(struct drm_device *drm)
+{
+	struct drm_connector_list_iter iter;
+	struct drm_connector *connector;
+	struct drm_plane *plane;
+	struct drm_crtc *crtc;
+	bool found = true;
+
+	drm_for_each_plane(plane, drm)
+		found &= !!plane->state;
+	drm_for_each_crtc(crtc, drm)
+		found &= !!crtc->state;
+	drm_connector_list_iter_begin(drm, &iter);
+	drm_for_each_connector_iter(connector, &iter)
+		found &= !!connector->state;
+	drm_connector_list_iter_end(&iter);
+	return found;
+}
+
 /**
  * virtgpu_kms_init - set up mode setting
  * @vg: the device, with at least one scanout
@@ -61,5 +81,5 @@ int virtgpu_kms_init(struct virtgpu_device *vg)
 		return ret;
 
 	drm_mode_config_reset(&vg->drm);
-	return 0;
+	return virtgpu_kms_has_states(&vg->drm) ? 0 : -ENOMEM;
 }

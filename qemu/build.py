@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Builds the modules and the guest's tests in the build root."""
 import os
+import shutil
 from pathlib import Path
 
 import cache
@@ -68,6 +69,12 @@ def tests(found) -> Path:
         base, _, _ = found["version"].partition("-amd64")
         uapi = f"/usr/src/linux-headers-{base}-common/include/uapi/drm"
         _make(found, ["-C", "igt-tests", f"O={folder}", f"KERNEL_UAPI={uapi}"], folder)
+        scratch = folder.with_name("failalloc")
+        scratch.mkdir(exist_ok=True)
+        _make(found, ["-C", f"/usr/lib/modules/{found['version']}/build", "CC=gcc-14", "W=1",
+                      f"M={TOP}/igt-tests/failalloc", f"MO={scratch}", "KCFLAGS=-Werror",
+                      "modules"], scratch)
+        shutil.copy(scratch / "failalloc.ko", folder)
     return folder
 
 

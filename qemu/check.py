@@ -25,7 +25,8 @@ OUT = TOP / "out"
 
 # Our programs, those that disturb the guest most at the end.
 OWN = ("virtgpu_display", "virtgpu_damage", "virtgpu_cursor", "virtgpu_host", "virtgpu_debug",
-       "virtgpu_prime", "virtgpu_ioctl", "virtgpu_clients", "virtgpu_lifecycle", "virtgpu_power")
+       "virtgpu_prime", "virtgpu_ioctl", "virtgpu_clients", "virtgpu_nomem",
+       "virtgpu_lifecycle", "virtgpu_power")
 
 # The driver in rust/samples.
 SAMPLE = "bochs"

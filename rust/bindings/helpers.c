@@ -124,6 +124,26 @@ int helper_drmm_mode_config_init(struct drm_device *dev)
 	return drmm_mode_config_init(dev);
 }
 
+/* Whether a reset found memory for every object's first state. */
+bool helper_drm_has_states(struct drm_device *dev)
+{
+	struct drm_connector_list_iter iter;
+	struct drm_connector *connector;
+	struct drm_plane *plane;
+	struct drm_crtc *crtc;
+	bool found = true;
+
+	drm_for_each_plane(plane, dev)
+		found &= !!plane->state;
+	drm_for_each_crtc(crtc, dev)
+		found &= !!crtc->state;
+	drm_connector_list_iter_begin(dev, &iter);
+	drm_for_each_connector_iter(connector, &iter)
+		found &= !!connector->state;
+	drm_connector_list_iter_end(&iter);
+	return found;
+}
+
 void helper_drm_crtc_send_event(struct drm_crtc *crtc, struct drm_crtc_state *state)
 {
 	spin_lock_irq(&crtc->dev->event_lock);

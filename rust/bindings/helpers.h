@@ -46,6 +46,7 @@ int helper_aperture_remove_vga(struct device *dev, const char *name);
 void helper_drm_gem_object_get(struct drm_gem_object *obj);
 void helper_drm_gem_object_put(struct drm_gem_object *obj);
 int helper_drmm_mode_config_init(struct drm_device *dev);
+bool helper_drm_has_states(struct drm_device *dev);
 void helper_drm_crtc_send_event(struct drm_crtc *crtc, struct drm_crtc_state *state);
 int helper_drm_lock_all(struct drm_device *dev, int (*locked)(void *data,
 							      struct drm_modeset_acquire_ctx *ctx),

@@ -3,10 +3,10 @@
 //! after a reset of the device.
 use drm::{gem::shmem, Rect};
 use kernel::{
-    new_mutex,
+    new_mutex, new_spinlock,
     prelude::*,
     rbtree::RBTree,
-    sync::{aref::ARef, Arc, Mutex},
+    sync::{aref::ARef, Arc, Mutex, SpinLock},
 };
 use virtio::gpu::{MemEntry, Wire};
 
@@ -147,6 +147,8 @@ pub(crate) struct Resource {
     pub(crate) width: u32,
     pub(crate) height: u32,
     backing: Backing,
+    /// The command that destroys it, made when there was memory, until it is sent.
+    unref: Pin<KBox<SpinLock<Option<Chain>>>>,
 }
 
 /// A resource that the host is asked to destroy, with the pages it may still look at.
@@ -160,18 +162,6 @@ impl Unref {
     /// The host has let go of the pages: so may we.
     pub(crate) fn finish(self, dev: &Device) {
         dev.resources.remove(self.id);
-    }
-
-    fn send(self, dev: &Device) {
-        let id = self.id;
-        match cmd::resource_unref(id) {
-            Ok(chain) => {
-                dev.ctrl.submit(dev, on_done(chain, Done::Unref(self)));
-                dev.ctrl.kick();
-            }
-            // The host keeps an image too many, and pages that are never freed.
-            Err(_) => core::mem::forget(self),
-        }
     }
 }
 
@@ -217,7 +207,27 @@ impl Resource {
                 None => Err(ENOENT),
             }
         };
-        let (create, attach) = commands.inspect_err(|_| dev.resources.remove(id))?;
+        let backing = if is_own {
+            Backing::Own
+        } else {
+            Backing::Shared(bo.into())
+        };
+        let made = commands.and_then(|commands| {
+            let unref = cmd::resource_unref(id)?;
+            let resource = Arc::new(
+                Self {
+                    id,
+                    format,
+                    width,
+                    height,
+                    backing,
+                    unref: KBox::pin_init(new_spinlock!(Some(unref)), GFP_KERNEL)?,
+                },
+                GFP_KERNEL,
+            )?;
+            Ok((commands, resource))
+        });
+        let ((create, attach), resource) = made.inspect_err(|_| dev.resources.remove(id))?;
 
         dev.ctrl
             .submit(dev, on_done(create, Done::Wake(wait_create.clone())));
@@ -231,50 +241,41 @@ impl Resource {
             // After a time-out the host may still create it.
             Ok(()) | Err(ETIMEDOUT) => (),
             Err(error) => {
+                drop(resource.unref.lock().take());
                 dev.resources.remove(id);
                 return Err(error);
             }
         }
-        let undo = || Unref {
-            id,
-            _own: None,
-            _shared: Some(bo.into()),
-        };
         if let Err(error) = created.and(attached) {
-            undo().send(dev);
+            resource.destroy(None, Some(bo.into()));
             return Err(error);
         }
+        Ok(resource)
+    }
 
-        let backing = if is_own {
-            Backing::Own
-        } else {
-            Backing::Shared(bo.into())
+    /// Has the host destroy the resource, if it was not asked to yet, and keeps what it may still
+    /// look at until it has.
+    fn destroy(&self, own: Option<shmem::Dying<Bo>>, shared: Option<ARef<Object>>) {
+        let Some(chain) = self.unref.lock().take() else {
+            return;
         };
-        Arc::new(
-            Self {
-                id,
-                format,
-                width,
-                height,
-                backing,
-            },
-            GFP_KERNEL,
-        )
-        .map_err(|error| {
-            undo().send(dev);
-            error.into()
-        })
+        let dev: ARef<Device> = match (&own, &shared) {
+            (Some(bo), _) => bo.dev().into(),
+            (None, Some(bo)) => bo.dev().into(),
+            (None, None) => return,
+        };
+        let unref = Unref {
+            id: self.id,
+            _own: own,
+            _shared: shared,
+        };
+        dev.ctrl.submit(&dev, on_done(chain, Done::Unref(unref)));
+        dev.ctrl.kick();
     }
 
     /// Destroys a buffer object and the resource that is its own, in the order the host needs.
     pub(crate) fn destroy_own(&self, bo: shmem::Dying<Bo>) {
-        let dev: ARef<Device> = bo.dev().into();
-        Unref {
-            id: self.id,
-            _own: Some(bo),
-            _shared: None,
-        }
-        .send(&dev);
+        self.destroy(Some(bo), None);
     }
 
     /// Copies pixels to the host, from a byte offset of the backing on.
@@ -296,13 +297,7 @@ impl Resource {
 impl Drop for Resource {
     fn drop(&mut self) {
         if let Backing::Shared(bo) = &self.backing {
-            let dev: ARef<Device> = bo.dev().into();
-            Unref {
-                id: self.id,
-                _own: None,
-                _shared: Some(bo.clone()),
-            }
-            .send(&dev);
+            self.destroy(None, Some(bo.clone()));
         }
     }
 }

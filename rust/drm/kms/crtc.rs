@@ -112,8 +112,13 @@ impl<T: DriverCrtc> Crtc<T> {
             )
         });
         if let Err(error) = ret {
-            // SAFETY: The core did not take it.
-            drop(unsafe { KBox::from_raw(this) });
+            // SAFETY: An object that the core failed on is ours, unless it is in the device's list
+            // already: then the device destroys it in the end.
+            unsafe {
+                if (*this.cast::<bindings::drm_crtc>()).head.next.is_null() {
+                    drop(KBox::from_raw(this));
+                }
+            }
             return Err(error);
         }
         // SAFETY: The CRTC is initialized, and lives until `destroy_callback`.

@@ -134,6 +134,9 @@ impl<T: Driver> UnregisteredDevice<T> {
                 (*raw).mode_config.num_crtc as u32,
             ))?;
             bindings::drm_mode_config_reset(raw);
+            if !bindings::helper_drm_has_states(raw) {
+                return Err(ENOMEM);
+            }
         }
         Ok(())
     }

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Has a test program's allocations fail, on a kernel that was built without fault injection. The
+ * program writes the address of an int of its own to the parameter "counter"; each allocation that
+ * the driver's work makes in that thread counts the int down, and the one that reaches 0 fails.
+ */
+#include <linux/kprobes.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/stacktrace.h>
+#include <linux/uaccess.h>
+
+static pid_t thread;
+static int __user *counter;
+
+static char *within = "virtgpu";
+module_param(within, charp, 0444);
+MODULE_PARM_DESC(within, "The driver's module");
+
+/*
+ * Where the DRM core (7.3) itself breaks without memory: a minor's device that is an error is put;
+ * an object that failed stays in the device's list.
+ */
+static const char * const except[] = {
+	"drm_minor_alloc", "__drm_crtc_init_with_planes", "__drm_universal_plane_init",
+};
+
+static bool show;
+module_param(show, bool, 0644);
+MODULE_PARM_DESC(show, "Show the stack of what fails");
+
+#define MAX_FRAMES	64
+
+/* Is the driver in the stack, and nothing that is excepted? */
+static bool is_ours(void)
+{
+	unsigned long frames[MAX_FRAMES];
+	unsigned int i, j, count = stack_trace_save(frames, ARRAY_SIZE(frames), 0);
+	char name[KSYM_SYMBOL_LEN], module[64];
+	bool found = false;
+
+	snprintf(module, sizeof(module), "[%s]", within);
+	for (i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "%pS", (void *)frames[i]);
+		found |= !!strstr(name, module);
+		for (j = 0; j < ARRAY_SIZE(except); j++)
+			if (strstarts(name, except[j]))
+				return false;
+	}
+	return found;
+}
+
+static noinline notrace void *no_memory(void)
+{
+	return NULL;
+}
+
+/* Is it this one's turn? */
+static bool fails(void)
+{
+	int left;
+
+	if (current->pid != thread || in_interrupt() ||
+	    copy_from_user_nofault(&left, counter, sizeof(left)) || left <= 0 || !is_ours())
+		return false;
+	left--;
+	return !copy_to_user_nofault(counter, &left, sizeof(left)) && !left;
+}
+
+static int entered(struct kprobe *probe, struct pt_regs *regs)
+{
+	if (!fails())
+		return 0;
+	if (show)
+		dump_stack();
+	instruction_pointer_set(regs, (unsigned long)no_memory);
+	return 1;
+}
+NOKPROBE_SYMBOL(entered);
+
+#define PROBE(function) { .symbol_name = function, .pre_handler = entered }
+
+/* What allocates memory by returning a pointer to it, or NULL. */
+static struct kprobe probes[] = {
+	PROBE("__kmalloc_noprof"),
+	PROBE("__kmalloc_node_noprof"),
+	PROBE("__kmalloc_node_track_caller_noprof"),
+	PROBE("__kmalloc_cache_noprof"),
+	PROBE("__kmalloc_cache_node_noprof"),
+	PROBE("__kmalloc_large_noprof"),
+	PROBE("__kvmalloc_node_noprof"),
+	PROBE("krealloc_node_align_noprof"),
+	PROBE("kmem_cache_alloc_noprof"),
+	PROBE("kmem_cache_alloc_lru_noprof"),
+	PROBE("kmem_cache_alloc_node_noprof"),
+	PROBE("vmalloc_noprof"),
+};
+
+static int set_counter(const char *text, const struct kernel_param *param)
+{
+	unsigned long address;
+	int ret = kstrtoul(text, 0, &address);
+
+	if (ret)
+		return ret;
+	counter = (int __user *)address;
+	thread = current->pid;
+	return 0;
+}
+
+static const struct kernel_param_ops counter_ops = { .set = set_counter };
+module_param_cb(counter, &counter_ops, NULL, 0200);
+MODULE_PARM_DESC(counter, "Address of the writing thread's int that is counted down");
+
+static int __init failalloc_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(probes); i++) {
+		int ret = register_kprobe(&probes[i]);
+
+		if (ret) {
+			pr_err("no probe on %s: %d\n", probes[i].symbol_name, ret);
+			while (i--)
+				unregister_kprobe(&probes[i]);
+			return ret;
+		}
+	}
+	return 0;
+}
+module_init(failalloc_init);
+
+static void __exit failalloc_exit(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(probes); i++)
+		unregister_kprobe(&probes[i]);
+}
+module_exit(failalloc_exit);
+
+MODULE_DESCRIPTION("Failing allocations for tests");
+MODULE_LICENSE("GPL");
