@@ -20,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
     args = argparse.ArgumentParser(description=__doc__,
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("--driver", default=os.environ.get("DRIVER", "c"),
-                      choices=["c", "rust", "stock", "bochs", "none"], help="whose driver (default c)")
+                      choices=[*build.MODULES, "stock", "none"], help="whose driver (default c)")
     args.add_argument("--kernel", default=os.environ.get("KVER", ""),
                       help="series or version, e.g. 7.2 (default: newest)")
     args.add_argument("--heads", type=int, default=2)
