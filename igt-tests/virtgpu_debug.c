@@ -61,20 +61,6 @@ static void tracepoints(void)
 	      "a command failed");
 }
 
-static long resources(void)
-{
-	FILE *file = fopen(DEBUGFS "/virtgpu-resources", "r");
-	char line[256];
-	long count = -1;
-
-	check(file, "resources: %s", strerror(errno));
-	while (fgets(line, sizeof(line), file))
-		sscanf(line, "total: %ld", &count);
-	fclose(file);
-	check(count >= 0, "no total of resources");
-	return count;
-}
-
 static void debugfs(void)
 {
 	long before;
@@ -89,12 +75,12 @@ static void debugfs(void)
 	check(count_lines(DEBUGFS "/virtgpu-capabilities", "host-visible memory: 0", "bytes") == 1,
 	      "shared memory of a device that has none");
 
-	before = resources();
+	before = host_resources();
 	head = kms_head(kms_open(), 0);
 	mode = kms_preferred(&head);
 	kms_show(&head, &mode, 1);
-	check(resources() == before + 1, "%ld resources, then %ld with one more", before,
-	      resources());
+	check(host_resources() == before + 1, "%ld resources, then %ld with one more", before,
+	      host_resources());
 	check(count_lines(DEBUGFS "/virtgpu-capabilities", "scanout 0: on", "resource ") == 1,
 	      "a head that is on");
 }

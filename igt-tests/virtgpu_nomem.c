@@ -19,7 +19,6 @@
 #include "../uapi/virtgpu_drm.h"
 
 #define COUNTER		"/sys/module/failalloc/parameters/counter"
-#define RESOURCES	"/sys/kernel/debug/dri/0/virtgpu-resources"
 /* For the host's answers to an operation. */
 #define SETTLE_US	200000
 /* More than any operation has allocations. */
@@ -51,27 +50,14 @@ static void arm(void)
 	write_file(COUNTER, address);
 }
 
-static long resources(void)
-{
-	FILE *file = fopen(RESOURCES, "r");
-	char line[256];
-	long count = 0;
-
-	while (file && fgets(line, sizeof(line), file))
-		sscanf(line, "total: %ld", &count);
-	if (file)
-		fclose(file);
-	return count;
-}
-
 /* Host resources go when the host has answered. */
 static void check_resources(long wanted)
 {
 	double deadline = now() + 5;
 
-	while (resources() != wanted && now() < deadline)
+	while (host_resources() != wanted && now() < deadline)
 		usleep(20000);
-	check(resources() == wanted, "%ld resources, %ld before", resources(), wanted);
+	check(host_resources() == wanted, "%ld resources, %ld before", host_resources(), wanted);
 }
 
 /*
@@ -85,7 +71,7 @@ static void without_memory(const char *name, int (*op)(void))
 
 	check(!op(), "%s fails with memory", name);
 	usleep(SETTLE_US);
-	before = resources();
+	before = host_resources();
 	for (nth = 1; nth < MOST; nth++) {
 		left = nth;
 		ret = op();

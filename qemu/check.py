@@ -71,11 +71,14 @@ def read_list(name: str) -> list:
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
+def expectations(driver: str, kind: str) -> Path:
+    """Of the two drivers of ours the same is expected: where they differ is an error."""
+    return TESTS / "expectations" / f"{'c' if driver == 'rust' else driver}-{kind}.txt"
+
+
 def read_expectations(driver: str, kind: str) -> list:
     """A file of drm-ci's format: what to expect to fail, or patterns of what not to run."""
-    # Of the two drivers of ours the same is expected: where they differ is an error.
-    driver = "c" if driver == "rust" else driver
-    path = TESTS / "expectations" / f"{driver}-{kind}.txt"
+    path = expectations(driver, kind)
     if not path.exists():
         return []
     reason, found = "", []
@@ -266,7 +269,8 @@ def side_by_side(scope: str) -> str:
     for kind in kinds:
         counts = [sum(result == kind for result in found[driver].values()) for driver in drivers]
         lines.append(f"{kind:<12}" + "".join(f"{count:>8}" for count in counts))
-    names = sorted({name for results in found.values() for name in results})
+    names = sorted({name for results in found.values() for name in results
+                    if not name.startswith(f"{SAMPLE}@")})
     lines += ["", "Where they differ:"]
     for name in names:
         results = [found[driver].get(name, "-") for driver in drivers]
@@ -325,7 +329,7 @@ def main() -> int:
     for name, verdict in sorted(judged.items()):
         if verdict == "better":
             print(f"better than expected: {name} (remove it from "
-                  f"igt-tests/expectations/{args.driver}-fails.txt)")
+                  f"{expectations(args.driver, 'fails').relative_to(TOP)})")
     for text in run.trouble + apart(args.scope, args.driver, args.only):
         print(f"trouble: {text}")
     failed = sorted(name for name, verdict in judged.items() if verdict == "FAIL")
@@ -338,7 +342,7 @@ def main() -> int:
     count = list(judged.values()).count
     if count("known"):
         print(f"{count('known')} failures are expected, each with its reason in "
-              f"igt-tests/expectations/{args.driver}-fails.txt; they count as skipped")
+              f"{expectations(args.driver, 'fails').relative_to(TOP)}; they count as skipped")
     bad = count("FAIL") + len(run.trouble) + len(apart(args.scope, args.driver, args.only))
     print(f"{count('pass') + count('better')} passed, {bad} failed, "
           f"{count('skip') + count('known')} skipped")

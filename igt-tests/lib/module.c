@@ -87,3 +87,18 @@ void module_unload(void)
 	shell(command);
 	module_wait(false);
 }
+
+long host_resources(void)
+{
+	FILE *file = fopen("/sys/kernel/debug/dri/0/virtgpu-resources", "r");
+	char line[256];
+	long count = -1;
+
+	if (!file)
+		skip("the driver does not tell of its resources");
+	while (fgets(line, sizeof(line), file))
+		sscanf(line, "total: %ld", &count);
+	fclose(file);
+	check(count >= 0, "no total of resources");
+	return count;
+}

@@ -22,6 +22,9 @@ void module_unload(void);
 /* Waits until the device is there, or is gone. */
 void module_wait(bool there);
 
+/* How many resources the host has of a driver of ours; skips for another. */
+long host_resources(void);
+
 /* Writes a text to a file of the kernel's. */
 void write_file(const char *path, const char *text);
 
