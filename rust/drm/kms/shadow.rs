@@ -27,7 +27,8 @@ impl ShadowBuffer<'_> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` for a part beyond the framebuffer, or one for which the memory has no room.
+    /// `EINVAL` for a part beyond the framebuffer, one for which the memory has no room, a pitch of
+    /// 0, which would not mean 0, and pixels in several planes.
     pub fn copy_to<'io, const SIZE: usize>(
         &self,
         part: &Rect,
@@ -41,11 +42,13 @@ impl ShadowBuffer<'_> {
             && part.y1 < part.y2
             && part.x2 as u32 <= self.fb.width
             && part.y2 as u32 <= self.fb.height;
-        if !inside {
+        // SAFETY: A framebuffer's format is static.
+        let planes = unsafe { (*self.fb.format).num_planes };
+        if !inside || pitch == 0 || planes != 1 {
             return Err(EINVAL);
         }
 
-        // SAFETY: A framebuffer's format is static, and has at least one plane.
+        // SAFETY: As above, and it has a plane.
         let row =
             unsafe { bindings::drm_format_info_min_pitch(self.fb.format, 0, part.width() as u32) };
         let region: *mut Region<SIZE> = MmioBackend::as_ptr(memory.as_view());
