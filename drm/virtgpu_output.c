@@ -140,13 +140,38 @@ static const struct drm_crtc_helper_funcs virtgpu_crtc_helper_funcs = {
 	.atomic_flush = drm_crtc_vblank_atomic_flush,
 };
 
+/*
+ * The vblank that last passed by the clock. For the core's helper it passes when the timer runs,
+ * which may be late: a flip in between would be told a time from before it was asked for.
+ */
+static bool virtgpu_crtc_get_vblank_timestamp(struct drm_crtc *crtc, int *max_error,
+					      ktime_t *vblank_time, bool in_vblank_irq)
+{
+	struct drm_vblank_crtc *vblank = drm_crtc_vblank_crtc(crtc);
+	s64 frame = vblank->framedur_ns, late;
+	ktime_t now = ktime_get(), expires;
+
+	if (!READ_ONCE(vblank->enabled) || frame <= 0) {
+		*vblank_time = now;
+		return true;
+	}
+	/* Whether or not the timer has been moved on meanwhile, the result is the same. */
+	expires = READ_ONCE(vblank->vblank_timer.timer.node.expires);
+	late = ktime_sub(now, expires);
+	*vblank_time = late < 0 ? ktime_sub_ns(expires, frame) :
+				  ktime_add_ns(expires, late / frame * frame);
+	return true;
+}
+
 static const struct drm_crtc_funcs virtgpu_crtc_funcs = {
 	.reset = drm_atomic_helper_crtc_reset,
 	.set_config = drm_atomic_helper_set_config,
 	.page_flip = drm_atomic_helper_page_flip,
 	.atomic_duplicate_state = drm_atomic_helper_crtc_duplicate_state,
 	.atomic_destroy_state = drm_atomic_helper_crtc_destroy_state,
-	DRM_CRTC_VBLANK_TIMER_FUNCS,
+	.enable_vblank = drm_crtc_vblank_helper_enable_vblank_timer,
+	.disable_vblank = drm_crtc_vblank_helper_disable_vblank_timer,
+	.get_vblank_timestamp = virtgpu_crtc_get_vblank_timestamp,
 };
 
 /**

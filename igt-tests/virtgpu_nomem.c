@@ -6,6 +6,7 @@
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -297,8 +298,11 @@ static void prime(void)
 	finish();
 }
 
-/* A device that finds no memory is not bound; the module stays, and the next try has all of it. */
-static void load(void)
+/*
+ * A device that finds no memory is not bound; the module stays, and the next try has all of it.
+ * Of allocation n one in 1 + n / @sparse fails.
+ */
+static void load_without_memory(int sparse)
 {
 	char path[64];
 	int nth, file, bound = 0, tries = 0;
@@ -307,7 +311,7 @@ static void load(void)
 	if (access(path, F_OK))
 		skip("no module of ours");
 	arm();
-	for (nth = 1; ; nth += 1 + nth / 24) {
+	for (nth = 1; ; nth += 1 + nth / sparse) {
 		if (module_loaded())
 			module_unload();
 		file = open(path, O_RDONLY | O_CLOEXEC);
@@ -330,6 +334,16 @@ static void load(void)
 	finish();
 }
 
+static void load(void)
+{
+	load_without_memory(24);
+}
+
+static void load_each(void)
+{
+	load_without_memory(INT_MAX);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
@@ -339,6 +353,7 @@ int main(int argc, char **argv)
 		{ "first-frame", "a frame that the host has to be told of", first_frame },
 		{ "prime", "export and import", prime },
 		{ "load", "loading the module and binding the device", load },
+		{ "load-each", "the same for each single allocation, which takes minutes", load_each },
 		{ }
 	};
 

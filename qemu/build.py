@@ -42,7 +42,7 @@ def modules(found, top: Path = TOP, name: str = "modules") -> Path:
     """The modules, against the guest's kernel; any warning is an error."""
     folder = out(found["version"]) / name
     folder.mkdir(exist_ok=True)
-    with step(f"{name} for {found['version']}"):
+    with step(f"{name} for {found['version']}"), cache.locked(folder):
         text = make_modules(found, folder, ["KCFLAGS=-Werror"], top=top)
         if text.strip():
             report.say(text.rstrip())
@@ -65,16 +65,17 @@ def tests(found) -> Path:
     """Our own tests and guest tools."""
     folder = out(found["version"]) / "tests"
     folder.mkdir(exist_ok=True)
-    with step("tests"):
+    with step("tests"), cache.locked(folder):
         base, _, _ = found["version"].partition("-amd64")
         uapi = f"/usr/src/linux-headers-{base}-common/include/uapi/drm"
         _make(found, ["-C", "igt-tests", f"O={folder}", f"KERNEL_UAPI={uapi}"], folder)
-        scratch = folder.with_name("failalloc")
+        scratch = folder.with_name("tests-kernel")
         scratch.mkdir(exist_ok=True)
         _make(found, ["-C", f"/usr/lib/modules/{found['version']}/build", "CC=gcc-14", "W=1",
-                      f"M={TOP}/igt-tests/failalloc", f"MO={scratch}", "KCFLAGS=-Werror",
+                      f"M={TOP}/igt-tests/kernel", f"MO={scratch}", "KCFLAGS=-Werror",
                       "modules"], scratch)
-        shutil.copy(scratch / "failalloc.ko", folder)
+        for module in scratch.glob("*.ko"):
+            shutil.copy(module, folder)
     return folder
 
 

@@ -221,6 +221,27 @@ struct drm_crtc_state *helper_drm_atomic_new_crtc_state(const struct drm_atomic_
 	return drm_atomic_get_new_crtc_state(state, crtc);
 }
 
+ktime_t helper_vblank_timer_expires(const struct drm_vblank_crtc *vblank)
+{
+	return READ_ONCE(vblank->vblank_timer.timer.node.expires);
+}
+
+int helper_drm_gem_huge_mnt_create(struct drm_device *dev, const char *value)
+{
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+	int ret = drm_gem_huge_mnt_create(dev, value);
+
+	if (!ret)
+		ret = PTR_ERR_OR_ZERO(dev->huge_mnt);
+	/* The core (7.3) leaves an error there, or what it has unmounted. */
+	if (ret)
+		dev->huge_mnt = NULL;
+	return ret;
+#else
+	return -ENODEV;
+#endif
+}
+
 bool helper_drm_gem_has_huge_mnt(struct drm_device *dev)
 {
 	return drm_gem_get_huge_mnt(dev);

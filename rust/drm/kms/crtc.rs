@@ -53,8 +53,7 @@ impl<T: DriverCrtc> Crtc<T> {
         funcs.atomic_destroy_state = Some(bindings::drm_atomic_helper_crtc_destroy_state);
         funcs.enable_vblank = Some(bindings::drm_crtc_vblank_helper_enable_vblank_timer);
         funcs.disable_vblank = Some(bindings::drm_crtc_vblank_helper_disable_vblank_timer);
-        funcs.get_vblank_timestamp =
-            Some(bindings::drm_crtc_vblank_helper_get_vblank_timestamp_from_timer);
+        funcs.get_vblank_timestamp = Some(get_vblank_timestamp_callback);
         funcs
     };
 
@@ -196,6 +195,38 @@ impl<T: DriverCrtc> Crtc<T> {
             }
         }
     }
+}
+
+/// The vblank that last passed by the clock. For the core's helper it passes when the timer runs,
+/// which may be late: a flip in between would be told a time from before it was asked for.
+extern "C" fn get_vblank_timestamp_callback(
+    crtc: *mut bindings::drm_crtc,
+    _max_error: *mut kernel::ffi::c_int,
+    vblank_time: *mut kernel::bindings::ktime_t,
+    _in_vblank_irq: bool,
+) -> bool {
+    // SAFETY: The core calls this for a valid CRTC whose vblanks are initialized. Of what changes
+    // meanwhile single words are read.
+    let (now, enabled, frame, expires) = unsafe {
+        let vblank = bindings::drm_crtc_vblank_crtc(crtc);
+        (
+            kernel::bindings::ktime_get(),
+            (&raw const (*vblank).enabled).read_volatile(),
+            i64::from((*vblank).framedur_ns),
+            bindings::helper_vblank_timer_expires(vblank),
+        )
+    };
+    let time = if !enabled || frame <= 0 {
+        now
+    } else if now < expires {
+        expires - frame
+    } else {
+        // Whether or not the timer is moved on meanwhile, the result is the same.
+        expires + (now - expires) / frame * frame
+    };
+    // SAFETY: The core wants the time there.
+    unsafe { vblank_time.write(time) };
+    true
 }
 
 fn timer_mode_valid(mode: &DisplayMode) -> bindings::drm_mode_status {

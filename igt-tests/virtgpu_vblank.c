@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+/* When a flip is said to have happened, and when it did. */
+#include <drm_fourcc.h>
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/harness.h"
+#include "lib/kms.h"
+#include "lib/module.h"
+
+#define FLIPS	120
+
+struct flip {
+	int64_t us;
+	unsigned int sequence;
+	bool done;
+};
+
+static int64_t now_us(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1000000ll + time.tv_nsec / 1000;
+}
+
+static void flipped(int fd, unsigned int sequence, unsigned int sec, unsigned int us, void *data)
+{
+	struct flip *flip = data;
+
+	(void)fd;
+	*flip = (struct flip){ sec * 1000000ll + us, sequence, true };
+}
+
+static struct flip flip_to(const struct head *head, const struct buffer *buffer)
+{
+	drmEventContext context = { .version = 2, .page_flip_handler = flipped };
+	struct pollfd poller = { .fd = head->fd, .events = POLLIN };
+	struct flip flip = { };
+
+	check(!drmModePageFlip(head->fd, head->crtc, buffer->fb, DRM_MODE_PAGE_FLIP_EVENT, &flip),
+	      "flip: %s", strerror(errno));
+	while (!flip.done) {
+		check(poll(&poller, 1, 10000) == 1, "no flip event in 10 s");
+		drmHandleEvent(head->fd, &context);
+	}
+	return flip;
+}
+
+/* No flip is told a time from before it was asked for, or one that is still to come. */
+static void check_flips(void)
+{
+	int fd = kms_open(), i;
+	struct head head = kms_head(fd, 0);
+	drmModeModeInfo mode = kms_preferred(&head);
+	struct buffer *buffers[2];
+	struct flip flip, last = { };
+	int64_t asked;
+	cpu_set_t cpu;
+
+	for (i = 0; i < 2; i++)
+		buffers[i] = kms_buffer(fd, mode.hdisplay, mode.vdisplay, DRM_FORMAT_XRGB8888);
+	kms_set_mode(&head, &mode, buffers[0]);
+	for (i = 0; i < FLIPS; i++) {
+		/* At any time of a frame, on the timer's CPU and on another. */
+		CPU_ZERO(&cpu);
+		CPU_SET(i % 2, &cpu);
+		sched_setaffinity(0, sizeof(cpu), &cpu);
+		usleep(i * 700 % 17000);
+		asked = now_us();
+		flip = flip_to(&head, buffers[!(i % 2)]);
+		check(flip.us >= asked, "flip %d, asked for at %lld us, was done at %lld us", i,
+		      (long long)asked, (long long)flip.us);
+		check(flip.us <= now_us(), "flip %d is to be done later", i);
+		check(!i || (flip.us > last.us && (int)(flip.sequence - last.sequence) > 0),
+		      "flip %d: frame %u at %lld us follows frame %u at %lld us", i, flip.sequence,
+		      (long long)flip.us, last.sequence, (long long)last.us);
+		last = flip;
+	}
+}
+
+static void remove_latevblank(void *data)
+{
+	(void)data;
+	shell("rmmod latevblank");
+}
+
+static void late_timer(void)
+{
+	shell("insmod /host/tests/latevblank.ko");
+	at_end(remove_latevblank, NULL);
+	check_flips();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct subtest subtests[] = {
+		{ "flip-time", "flips' times and numbers", check_flips },
+		{ "flip-time-late", "the same with a vblank timer that is late", late_timer },
+		{ }
+	};
+
+	return harness_main(argc, argv, subtests);
+}
