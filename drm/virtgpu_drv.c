@@ -81,6 +81,22 @@ static int virtgpu_take_aperture(struct drm_device *drm)
 }
 
 /* What needs no answer from the device. */
+/* A huge page is one entry of a backing, not 512. */
+static void virtgpu_use_huge_pages(struct drm_device *drm)
+{
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+	int ret = drm_gem_huge_mnt_create(drm, "within_size");
+
+	if (!ret)
+		ret = PTR_ERR_OR_ZERO(drm->huge_mnt);
+	if (ret) {
+		drm_warn(drm, "no huge pages for buffers: %d\n", ret);
+		/* The core (7.3) leaves an error there, or what it has unmounted. */
+		drm->huge_mnt = NULL;
+	}
+#endif
+}
+
 static int virtgpu_setup(struct virtgpu_device *vg)
 {
 	struct drm_device *drm = &vg->drm;
@@ -103,10 +119,7 @@ static int virtgpu_setup(struct virtgpu_device *vg)
 	if (ret)
 		return ret;
 
-	/* A huge page is one entry of a backing, not 512. */
-	ret = drm_gem_huge_mnt_create(drm, "within_size");
-	if (ret && ret != -ENODEV)
-		drm_warn(drm, "no huge pages for buffers: %d\n", ret);
+	virtgpu_use_huge_pages(drm);
 
 	virtgpu_queue_init(vg, &vg->ctrl, "control");
 	virtgpu_queue_init(vg, &vg->cursor, "cursor");

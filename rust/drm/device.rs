@@ -168,11 +168,11 @@ impl<T: Driver> Device<T> {
     ///
     /// # Errors
     ///
-    /// `ENODEV` when it cannot.
+    /// `ENODEV` when it cannot, `ENOMEM`. Buffers are then made from small pages.
     pub fn use_huge_pages(&self) -> Result {
         // SAFETY: The device is valid.
         kernel::error::to_result(unsafe {
-            bindings::drm_gem_huge_mnt_create(self.as_raw(), c"within_size".as_ptr().cast())
+            bindings::helper_drm_gem_huge_mnt_create(self.as_raw(), c"within_size".as_ptr().cast())
         })
     }
 

@@ -30,6 +30,12 @@ macro_rules! drm_info {
     ($dev:expr, $($arg:tt)*) => { kernel::dev_info!($dev.as_device(), $($arg)*) };
 }
 
+/// See [`drm_err!`].
+#[macro_export]
+macro_rules! drm_warn {
+    ($dev:expr, $($arg:tt)*) => { kernel::dev_warn!($dev.as_device(), $($arg)*) };
+}
+
 pub(crate) fn errno(result: kernel::error::Result) -> kernel::ffi::c_int {
     match result {
         Ok(()) => 0,

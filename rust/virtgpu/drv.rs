@@ -240,8 +240,10 @@ impl virtio::Driver for VirtGpuDriver {
         let drm = UnregisteredDevice::<VirtGpu>::new(vdev.parent(), data(vdev, count)?)?;
         let dev: ARef<Device> = (&*drm).into();
         dev.take_aperture()?;
-        // A huge page is one entry of a backing, not 512; without them it works as well.
-        let _ = dev.use_huge_pages();
+        // A huge page is one entry of a backing, not 512.
+        if let Err(error) = dev.use_huge_pages() {
+            drm::drm_warn!(dev, "no huge pages for buffers: {:?}\n", error);
+        }
         dev.unlimited_segments();
         if count == 0 {
             drm::drm_info!(dev, "the device has no scanouts: no mode setting\n");
