@@ -207,7 +207,15 @@ impl<T: Driver> Adapter<T> {
         let internal: &kernel::device::Device<kernel::device::CoreInternal<'_>> =
             unsafe { &*(&raw mut (*vdev).dev).cast() };
 
-        errno(T::probe(dev).and_then(|data| internal.set_drvdata(Ok::<T, Error>(data))))
+        // SAFETY: The slot is either written or the error is returned.
+        let data = unsafe {
+            pin_init::init_from_closure(|slot: *mut T| {
+                slot.write(T::probe(dev)?);
+                Ok::<(), Error>(())
+            })
+        };
+        // The memory for it is there before the probe begins, which nothing could undo afterwards.
+        errno(internal.set_drvdata(data))
     }
 
     extern "C" fn remove_callback(vdev: *mut bindings::virtio_device) {
