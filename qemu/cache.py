@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The cache: what took long to make, kept outside the checkout under a key of what went in."""
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -31,6 +32,14 @@ def _sweep(name: str) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def locked(folder: Path):
+    """Nobody else works in a folder of the cache meanwhile."""
+    with open(folder.with_name(f".{folder.name}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def entry(name: str, make) -> Path:
     """The folder `name`, made by make(folder) if it is not there.
 
@@ -40,8 +49,7 @@ def entry(name: str, make) -> Path:
     path = root() / name
     if path.exists():
         return path
-    with open(root() / f".{name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(path):
         if path.exists():
             return path
         _sweep(name)
