@@ -5,7 +5,7 @@
 use core::{ops::Deref, ptr, ptr::NonNull};
 
 use drm_bindings as bindings;
-use kernel::{prelude::*, types::Opaque};
+use kernel::{error::to_result, ffi::c_void, prelude::*, types::Opaque};
 
 use super::UnregisteredKmsDevice;
 use crate::Driver;
@@ -177,7 +177,6 @@ impl<T: DriverConnector> Connector<T> {
         funcs.reset = Some(bindings::drm_atomic_helper_connector_reset);
         funcs.detect = Some(Self::detect_callback);
         funcs.fill_modes = Some(bindings::drm_helper_probe_single_connector_modes);
-        funcs.destroy = Some(Self::destroy_callback);
         funcs.atomic_duplicate_state = Some(bindings::drm_atomic_helper_connector_duplicate_state);
         funcs.atomic_destroy_state = Some(bindings::drm_atomic_helper_connector_destroy_state);
         funcs
@@ -194,7 +193,7 @@ impl<T: DriverConnector> Connector<T> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`. C: `drm_connector_init()`.
+    /// `ENOMEM`. C: `drmm_connector_init()`.
     pub fn new<'a>(
         dev: &'a UnregisteredKmsDevice<'_, T::Driver>,
         has_edid: bool,
@@ -210,30 +209,29 @@ impl<T: DriverConnector> Connector<T> {
             GFP_KERNEL,
         )?);
         let raw: *mut bindings::drm_connector = this.cast();
+        // The memory goes with the device, after what initialization adds here, and whatever the
+        // core still counts: its clients (7.3) lose references when they run out of memory.
+        //
+        // SAFETY: Device and memory are valid; when this fails it has freed the memory.
+        to_result(unsafe {
+            bindings::__drmm_add_action_or_reset(
+                dev.as_raw(),
+                Some(Self::free_callback),
+                this.cast(),
+                c"connector".as_ptr().cast(),
+            )
+        })?;
         // SAFETY: Device and memory are valid.
-        let ret = kernel::error::to_result(unsafe {
-            bindings::drm_connector_init(
+        to_result(unsafe {
+            bindings::drmm_connector_init(
                 dev.as_raw(),
                 raw,
                 const { &Self::FUNCS },
                 bindings::DRM_MODE_CONNECTOR_VIRTUAL as i32,
+                ptr::null_mut(),
             )
-        });
-        if let Err(error) = ret {
-            // SAFETY: An object that the core failed on is ours, unless it is in the device's list
-            // already: then the device destroys it in the end.
-            unsafe {
-                if (*this.cast::<bindings::drm_connector>())
-                    .head
-                    .next
-                    .is_null()
-                {
-                    drop(KBox::from_raw(this));
-                }
-            }
-            return Err(error);
-        }
-        // SAFETY: The connector is initialized, and lives until `destroy_callback`.
+        })?;
+        // SAFETY: The connector is initialized, and lives until `free_callback`.
         unsafe {
             (*raw).helper_private = const { &Self::HELPER };
             (*raw).polled = bindings::DRM_CONNECTOR_POLL_HPD as u8;
@@ -248,12 +246,9 @@ impl<T: DriverConnector> Connector<T> {
         self.connector.get()
     }
 
-    extern "C" fn destroy_callback(raw: *mut bindings::drm_connector) {
-        // SAFETY: The core is done with it.
-        unsafe {
-            bindings::drm_connector_cleanup(raw);
-            drop(KBox::<Self>::from_raw(raw.cast()));
-        }
+    extern "C" fn free_callback(_dev: *mut bindings::drm_device, this: *mut c_void) {
+        // SAFETY: The device goes, and `new` made this of a box.
+        drop(unsafe { KBox::<Self>::from_raw(this.cast()) });
     }
 
     extern "C" fn detect_callback(
