@@ -76,7 +76,7 @@ class Progress:
     def _line(self, line: str) -> None:
         if match := WANTED.match(line):
             self.results[match[1]] = "lost"
-        elif match := STARTED.match(line):
+        elif match := STARTED.search(line):
             number, total, name, sub = match.groups("")
             self._test = f"{name}@{sub}" if sub else name
             self.results[self._test] = "crash"

@@ -3,6 +3,7 @@
 #include "helper.h"
 #include <linux/dma-mapping.h>
 #include <linux/pci.h>
+#include <linux/ratelimit.h>
 #include <linux/scatterlist.h>
 
 bool helper_virtio_has_feature(const struct virtio_device *vdev, unsigned int bit)
@@ -219,6 +220,13 @@ struct drm_crtc_state *helper_drm_atomic_new_crtc_state(const struct drm_atomic_
 							struct drm_crtc *crtc)
 {
 	return drm_atomic_get_new_crtc_state(state, crtc);
+}
+
+bool helper_ratelimit(void)
+{
+	static DEFINE_RATELIMIT_STATE(state, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
+
+	return __ratelimit(&state);
 }
 
 ktime_t helper_vblank_timer_expires(const struct drm_vblank_crtc *vblank)

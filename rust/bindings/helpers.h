@@ -65,6 +65,7 @@ struct drm_plane_state *helper_drm_atomic_new_plane_state(const struct drm_atomi
 							  struct drm_plane *plane);
 struct drm_crtc_state *helper_drm_atomic_new_crtc_state(const struct drm_atomic_commit *state,
 							struct drm_crtc *crtc);
+bool helper_ratelimit(void);
 ktime_t helper_vblank_timer_expires(const struct drm_vblank_crtc *vblank);
 int helper_drm_gem_huge_mnt_create(struct drm_device *dev, const char *value);
 bool helper_drm_gem_has_huge_mnt(struct drm_device *dev);

@@ -24,6 +24,22 @@ macro_rules! drm_err {
     ($dev:expr, $($arg:tt)*) => { kernel::dev_err!($dev.as_device(), $($arg)*) };
 }
 
+/// As [`drm_err!`], for what a device can cause again and again: at most ten in five seconds.
+#[macro_export]
+macro_rules! drm_err_ratelimited {
+    ($dev:expr, $($arg:tt)*) => {
+        if $crate::may_print() {
+            $crate::drm_err!($dev, $($arg)*)
+        }
+    };
+}
+
+#[doc(hidden)]
+pub fn may_print() -> bool {
+    // SAFETY: Counts in a place of its own.
+    unsafe { drm_bindings::helper_ratelimit() }
+}
+
 /// See [`drm_err!`].
 #[macro_export]
 macro_rules! drm_info {

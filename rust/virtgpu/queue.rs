@@ -161,7 +161,7 @@ fn check(dev: &Device, chain: &Chain) -> Result {
     let request = kind(chain);
     let response = chain.response();
     let Some(header) = Header::from_bytes(response) else {
-        drm::drm_err!(
+        drm::drm_err_ratelimited!(
             dev,
             "command 0x{:x}: response of {} bytes is no response\n",
             request,
@@ -174,7 +174,7 @@ fn check(dev: &Device, chain: &Chain) -> Result {
         if response.len() == chain.response_room() {
             return Ok(());
         }
-        drm::drm_err!(
+        drm::drm_err_ratelimited!(
             dev,
             "command 0x{:x}: response has {} of {} bytes\n",
             request,
@@ -183,7 +183,7 @@ fn check(dev: &Device, chain: &Chain) -> Result {
         );
         return Err(EIO);
     }
-    drm::drm_err!(
+    drm::drm_err_ratelimited!(
         dev,
         "command 0x{:x}: host answered 0x{:x}, expected 0x{:x}\n",
         request,
