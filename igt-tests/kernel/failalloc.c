@@ -18,11 +18,13 @@ module_param(within, charp, 0444);
 MODULE_PARM_DESC(within, "The driver's module");
 
 /*
- * Where the DRM core (7.3) itself breaks without memory: a minor's device that is an error is put;
- * a CRTC that failed stays in the device's list, and a plane is made in the same way.
+ * Where the kernel (7.3) itself breaks without memory: a minor's device that is an error is put;
+ * a CRTC that failed stays in the device's list, and a plane is made in the same way; a console
+ * draws its cursor into memory that it did not get.
  */
 static const char * const except[] = {
 	"drm_minor_alloc", "__drm_crtc_init_with_planes", "__drm_universal_plane_init",
+	"register_framebuffer",
 };
 
 #define MAX_FRAMES	64
