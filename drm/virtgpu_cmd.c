@@ -3,9 +3,12 @@
  * One function per command of the protocol. Those that return a command leave it to the caller
  * to submit it; none kicks but those that wait for the answer.
  */
+#include <linux/slab.h>
+
 #include <drm/drm_rect.h>
 
 #include "virtgpu_cmd.h"
+#include "virtgpu_context.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_resource.h"
 
@@ -256,4 +259,200 @@ void virtgpu_cmd_cursor(struct virtgpu_device *vg, u32 type,
 	cmd->resp_type = 0;
 	virtgpu_queue_submit(&vg->cursor, cmd);
 	virtgpu_queue_kick(&vg->cursor);
+}
+
+/**
+ * virtgpu_cmd_get_capset_info - ask for a capset's id and size, and wait
+ * @vg: the device
+ * @index: counted from 0
+ * @info: filled on success
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_cmd_get_capset_info(struct virtgpu_device *vg, u32 index,
+				struct virtio_gpu_resp_capset_info *info)
+{
+	struct virtio_gpu_get_capset_info *req;
+	struct virtgpu_cmd *cmd;
+
+	cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_GET_CAPSET_INFO, sizeof(*req));
+	req = (void *)cmd->req;
+	req->capset_index = cpu_to_le32(index);
+	return virtgpu_cmd_query(vg, cmd, VIRTIO_GPU_RESP_OK_CAPSET_INFO, info, sizeof(*info));
+}
+
+/**
+ * virtgpu_cmd_get_capset - ask for a capset, and wait
+ * @vg: the device
+ * @id: the capset
+ * @version: of it
+ * @data: filled on success
+ * @size: bytes of the capset
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_cmd_get_capset(struct virtgpu_device *vg, u32 id, u32 version, void *data, u32 size)
+{
+	struct virtio_gpu_resp_capset *resp;
+	struct virtio_gpu_get_capset *req;
+	struct virtgpu_cmd *cmd;
+	int ret;
+
+	resp = kvzalloc_flex(*resp, capset_data, size);
+	if (!resp)
+		return -ENOMEM;
+	cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_GET_CAPSET, sizeof(*req));
+	req = (void *)cmd->req;
+	req->capset_id = cpu_to_le32(id);
+	req->capset_version = cpu_to_le32(version);
+	ret = virtgpu_cmd_query(vg, cmd, VIRTIO_GPU_RESP_OK_CAPSET, resp,
+				struct_size(resp, capset_data, size));
+	if (!ret)
+		memcpy(data, resp->capset_data, size);
+	kvfree(resp);
+	return ret;
+}
+
+/* A command of a context's; what is wrong with it is user space's doing. */
+static struct virtgpu_cmd *virtgpu_cmd_alloc_ctx(struct virtgpu_device *vg, u32 type, u32 size,
+						 u32 ctx_id)
+{
+	struct virtgpu_cmd *cmd = virtgpu_cmd_alloc(vg, type, size);
+	struct virtio_gpu_ctrl_hdr *hdr = (void *)cmd->req;
+
+	hdr->ctx_id = cpu_to_le32(ctx_id);
+	cmd->is_users = true;
+	return cmd;
+}
+
+/**
+ * virtgpu_cmd_ctx_create - make a context
+ * @vg: the device
+ * @ctx: its number, kind and name
+ */
+void virtgpu_cmd_ctx_create(struct virtgpu_device *vg, const struct virtgpu_context *ctx)
+{
+	struct virtio_gpu_ctx_create *req;
+	struct virtgpu_cmd *cmd;
+	u32 len = strlen(ctx->name);
+
+	cmd = virtgpu_cmd_alloc_ctx(vg, VIRTIO_GPU_CMD_CTX_CREATE, sizeof(*req), ctx->id);
+	req = (void *)cmd->req;
+	req->nlen = cpu_to_le32(len);
+	req->context_init = cpu_to_le32(ctx->capset);
+	memcpy(req->debug_name, ctx->name, len);
+	virtgpu_queue_submit(&vg->ctrl, cmd);
+}
+
+/**
+ * virtgpu_cmd_ctx_destroy - destroy a context
+ * @vg: the device
+ * @id: the context
+ * @done: called when the host has none of that number any more
+ * @data: for @done
+ */
+void virtgpu_cmd_ctx_destroy(struct virtgpu_device *vg, u32 id, virtgpu_cmd_done done, void *data)
+{
+	struct virtgpu_cmd *cmd;
+
+	cmd = virtgpu_cmd_alloc_ctx(vg, VIRTIO_GPU_CMD_CTX_DESTROY,
+				    sizeof(struct virtio_gpu_ctx_destroy), id);
+	cmd->done = done;
+	cmd->data = data;
+	virtgpu_queue_submit(&vg->ctrl, cmd);
+	virtgpu_queue_kick(&vg->ctrl);
+}
+
+/**
+ * virtgpu_cmd_ctx_resource - let a context use a resource, or no longer
+ * @vg: the device
+ * @type: %VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE or %VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE
+ * @ctx_id: the context
+ * @id: the resource
+ */
+void virtgpu_cmd_ctx_resource(struct virtgpu_device *vg, u32 type, u32 ctx_id, u32 id)
+{
+	struct virtio_gpu_ctx_resource *req;
+	struct virtgpu_cmd *cmd;
+
+	cmd = virtgpu_cmd_alloc_ctx(vg, type, sizeof(*req), ctx_id);
+	req = (void *)cmd->req;
+	req->resource_id = cpu_to_le32(id);
+	virtgpu_queue_submit(&vg->ctrl, cmd);
+}
+
+/**
+ * virtgpu_cmd_resource_create_3d - create a host resource that the renderer draws to or reads
+ * @vg: the device
+ * @res: the resource
+ *
+ * Returns: the command, to be submitted.
+ */
+struct virtgpu_cmd *virtgpu_cmd_resource_create_3d(struct virtgpu_device *vg,
+						   const struct virtgpu_resource *res)
+{
+	struct virtio_gpu_resource_create_3d *req;
+	struct virtgpu_cmd *cmd;
+
+	cmd = virtgpu_cmd_alloc_ctx(vg, VIRTIO_GPU_CMD_RESOURCE_CREATE_3D, sizeof(*req), 0);
+	req = (void *)cmd->req;
+	req->resource_id = cpu_to_le32(res->id);
+	req->target = cpu_to_le32(res->texture.target);
+	req->format = cpu_to_le32(res->format);
+	req->bind = cpu_to_le32(res->texture.bind);
+	req->width = cpu_to_le32(res->width);
+	req->height = cpu_to_le32(res->height);
+	req->depth = cpu_to_le32(res->texture.depth);
+	req->array_size = cpu_to_le32(res->texture.array_size);
+	req->last_level = cpu_to_le32(res->texture.last_level);
+	req->nr_samples = cpu_to_le32(res->texture.nr_samples);
+	req->flags = cpu_to_le32(res->texture.flags);
+	return cmd;
+}
+
+/**
+ * virtgpu_cmd_transfer_3d - copy a box between backing and host resource
+ * @vg: the device
+ * @type: %VIRTIO_GPU_CMD_TRANSFER_TO_HOST_3D or %VIRTIO_GPU_CMD_TRANSFER_FROM_HOST_3D
+ * @ctx_id: the context
+ * @transfer: the request, header excepted
+ *
+ * Returns: the command, to be submitted.
+ */
+struct virtgpu_cmd *virtgpu_cmd_transfer_3d(struct virtgpu_device *vg, u32 type, u32 ctx_id,
+					    const struct virtio_gpu_transfer_host_3d *transfer)
+{
+	struct virtio_gpu_transfer_host_3d *req;
+	struct virtio_gpu_ctrl_hdr hdr;
+	struct virtgpu_cmd *cmd;
+
+	cmd = virtgpu_cmd_alloc_ctx(vg, type, sizeof(*req), ctx_id);
+	req = (void *)cmd->req;
+	hdr = req->hdr;
+	*req = *transfer;
+	req->hdr = hdr;
+	return cmd;
+}
+
+/**
+ * virtgpu_cmd_submit_3d - have a context execute a command stream
+ * @vg: the device
+ * @ctx_id: the context
+ * @stream: kvmalloc()ed, or NULL for an empty one; the command owns it from here
+ * @size: bytes of the stream
+ *
+ * Returns: the command, to be submitted.
+ */
+struct virtgpu_cmd *virtgpu_cmd_submit_3d(struct virtgpu_device *vg, u32 ctx_id, void *stream,
+					  u32 size)
+{
+	struct virtio_gpu_cmd_submit *req;
+	struct virtgpu_cmd *cmd;
+
+	cmd = virtgpu_cmd_alloc_ctx(vg, VIRTIO_GPU_CMD_SUBMIT_3D, sizeof(*req), ctx_id);
+	req = (void *)cmd->req;
+	req->size = cpu_to_le32(size);
+	cmd->payload = stream;
+	cmd->payload_size = size;
+	return cmd;
 }

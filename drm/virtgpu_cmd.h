@@ -7,6 +7,7 @@
 #include "virtgpu_queue.h"
 
 struct drm_rect;
+struct virtgpu_context;
 struct virtgpu_device;
 struct virtgpu_resource;
 
@@ -31,6 +32,19 @@ struct virtgpu_cmd *virtgpu_cmd_flush(struct virtgpu_device *vg, u32 id,
 				      const struct drm_rect *rect);
 void virtgpu_cmd_cursor(struct virtgpu_device *vg, u32 type,
 			const struct virtio_gpu_update_cursor *cursor);
+
+int virtgpu_cmd_get_capset_info(struct virtgpu_device *vg, u32 index,
+				struct virtio_gpu_resp_capset_info *info);
+int virtgpu_cmd_get_capset(struct virtgpu_device *vg, u32 id, u32 version, void *data, u32 size);
+void virtgpu_cmd_ctx_create(struct virtgpu_device *vg, const struct virtgpu_context *ctx);
+void virtgpu_cmd_ctx_destroy(struct virtgpu_device *vg, u32 id, virtgpu_cmd_done done, void *data);
+void virtgpu_cmd_ctx_resource(struct virtgpu_device *vg, u32 type, u32 ctx_id, u32 id);
+struct virtgpu_cmd *virtgpu_cmd_resource_create_3d(struct virtgpu_device *vg,
+						   const struct virtgpu_resource *res);
+struct virtgpu_cmd *virtgpu_cmd_transfer_3d(struct virtgpu_device *vg, u32 type, u32 ctx_id,
+					    const struct virtio_gpu_transfer_host_3d *transfer);
+struct virtgpu_cmd *virtgpu_cmd_submit_3d(struct virtgpu_device *vg, u32 ctx_id, void *stream,
+					  u32 size);
 
 void virtgpu_fill_transfer(struct virtio_gpu_transfer_to_host_2d *req, u32 id,
 			   const struct drm_rect *rect, u64 offset);

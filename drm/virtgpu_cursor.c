@@ -104,7 +104,8 @@ static void virtgpu_cursor_show(struct virtgpu_output *output, const struct drm_
 	struct virtgpu_cursor *cursor = &output->cursor;
 	struct virtio_gpu_update_cursor *wire = &cursor->wire;
 	struct drm_framebuffer *fb = state->fb;
-	bool upload = fb && new_image;
+	/* What a renderer drew the host has. */
+	bool upload = fb && new_image && !to_virtgpu_fb(fb)->res->is_3d;
 
 	mutex_lock(&cursor->lock);
 	wire->pos.scanout_id = cpu_to_le32(output->index);

@@ -18,6 +18,8 @@
 #include <drm/drm_module.h>
 #include <drm/drm_print.h>
 
+#include "virtgpu_capset.h"
+#include "virtgpu_context.h"
 #include "virtgpu_debugfs.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_gem.h"
@@ -38,6 +40,9 @@ static const struct drm_driver virtgpu_drm_driver = {
 			   DRIVER_SYNCOBJ | DRIVER_SYNCOBJ_TIMELINE | DRIVER_CURSOR_HOTSPOT,
 	.fops = &virtgpu_fops,
 
+	.open = virtgpu_context_open,
+	.postclose = virtgpu_context_postclose,
+
 	.dumb_create = virtgpu_dumb_create,
 	.gem_create_object = virtgpu_gem_create_object,
 	.gem_prime_import = virtgpu_prime_import,
@@ -56,7 +61,7 @@ static const struct drm_driver virtgpu_drm_driver = {
 	.patchlevel = VIRTGPU_DRIVER_PATCH,
 };
 
-static void virtgpu_resources_fini(struct drm_device *dev, void *data)
+static void virtgpu_numbers_fini(struct drm_device *dev, void *data)
 {
 	xa_destroy(data);
 }
@@ -103,9 +108,14 @@ static int virtgpu_setup(struct virtgpu_device *vg)
 	int ret;
 
 	xa_init_flags(&vg->resources, XA_FLAGS_ALLOC1);
-	ret = drmm_add_action_or_reset(drm, virtgpu_resources_fini, &vg->resources);
+	ret = drmm_add_action_or_reset(drm, virtgpu_numbers_fini, &vg->resources);
 	if (ret)
 		return ret;
+	xa_init_flags(&vg->contexts, XA_FLAGS_ALLOC1);
+	ret = drmm_add_action_or_reset(drm, virtgpu_numbers_fini, &vg->contexts);
+	if (ret)
+		return ret;
+	virtgpu_fences_init(vg);
 
 	/* Completions free memory, hence the rescuer; a frame may wait for them. */
 	vg->wq = alloc_workqueue("virtgpu", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
@@ -139,6 +149,9 @@ static int virtgpu_read_config(struct virtgpu_device *vg)
 	}
 
 	vg->use_dma_addr = virtio_has_feature(vg->vdev, VIRTIO_F_ACCESS_PLATFORM);
+	vg->has_3d = virtio_has_feature(vg->vdev, VIRTIO_GPU_F_VIRGL);
+	vg->has_context_init = vg->has_3d &&
+			       virtio_has_feature(vg->vdev, VIRTIO_GPU_F_CONTEXT_INIT);
 	virtio_cread_le(vg->vdev, struct virtio_gpu_config, num_scanouts, &vg->num_scanouts);
 	if (vg->num_scanouts > VIRTIO_GPU_MAX_SCANOUTS) {
 		drm_err(drm, "the device claims %u scanouts, the protocol has %u\n",
@@ -206,6 +219,14 @@ static int virtgpu_probe(struct virtio_device *vdev)
 	if (ret)
 		return ret;
 
+	if (vg->has_3d) {
+		ret = virtgpu_capsets_read(vg);
+		if (ret) {
+			drm_err(&vg->drm, "the device does not tell about its capsets: %d\n", ret);
+			goto err_stop;
+		}
+	}
+
 	if (vg->num_scanouts) {
 		ret = virtgpu_display_info_read(vg, &changed);
 		if (ret) {
@@ -218,13 +239,14 @@ static int virtgpu_probe(struct virtio_device *vdev)
 	if (ret)
 		goto err_stop;
 
-	drm_info(&vg->drm, "%u scanouts, edid %s\n", vg->num_scanouts,
-		 vg->has_edid ? "yes" : "no");
+	drm_info(&vg->drm, "%u scanouts, edid %s, capsets 0x%llx\n", vg->num_scanouts,
+		 vg->has_edid ? "yes" : "no", virtgpu_capset_mask(vg));
 	drm_client_setup(&vg->drm, NULL);
 	return 0;
 
 err_stop:
 	disable_work_sync(&vg->hotplug_work);
+	virtgpu_fences_stop(vg);
 	virtgpu_reset_disable(vg);
 	virtgpu_queues_stop(vg);
 	return ret;
@@ -236,6 +258,7 @@ static void virtgpu_remove(struct virtio_device *vdev)
 
 	drm_dev_unplug(&vg->drm);
 	disable_work_sync(&vg->hotplug_work);
+	virtgpu_fences_stop(vg);
 	virtgpu_reset_disable(vg);
 	if (vg->num_scanouts)
 		drm_atomic_helper_shutdown(&vg->drm);
@@ -265,6 +288,8 @@ MODULE_DEVICE_TABLE(virtio, virtgpu_ids);
 
 static const unsigned int virtgpu_features[] = {
 	VIRTIO_GPU_F_EDID,
+	VIRTIO_GPU_F_VIRGL,
+	VIRTIO_GPU_F_CONTEXT_INIT,
 };
 
 static struct virtio_driver virtgpu_driver = {

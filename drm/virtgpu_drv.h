@@ -9,6 +9,8 @@
 
 #include <drm/drm_device.h>
 
+#include "virtgpu_capset.h"
+#include "virtgpu_fence.h"
 #include "virtgpu_output.h"
 #include "virtgpu_panic.h"
 #include "virtgpu_queue.h"
@@ -29,6 +31,14 @@
  * @cursor: cursor queue
  * @cmds: where commands come from
  * @resources: host resources by id, both the id allocator and what a reset restores
+ * @contexts: of open files, by number; empty without @has_3d
+ * @fences: what is still to be signalled
+ * @has_3d: the host has renderers
+ * @has_context_init: a file may choose its renderer
+ * @num_capsets: how many renderers there are
+ * @capsets: what is known of each
+ * @capset_lock: protects @capset_copies
+ * @capset_copies: capsets that were read from the host
  * @num_scanouts: heads of the device, 0 when it only renders
  * @has_edid: the host hands out EDID blobs
  * @use_dma_addr: the device sees memory through the DMA API, not by physical address
@@ -49,6 +59,15 @@ struct virtgpu_device {
 	struct virtgpu_cmd_pool cmds;
 
 	struct xarray resources;
+	struct xarray contexts;
+	struct virtgpu_fences fences;
+
+	bool has_3d;
+	bool has_context_init;
+	u32 num_capsets;
+	struct virtgpu_capset capsets[VIRTGPU_MAX_CAPSETS];
+	struct mutex capset_lock;
+	struct list_head capset_copies;
 
 	u32 num_scanouts;
 	bool has_edid;

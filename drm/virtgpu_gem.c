@@ -7,6 +7,7 @@
 #include <drm/drm_file.h>
 #include <drm/drm_print.h>
 
+#include "virtgpu_context.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
@@ -25,6 +26,8 @@ static void virtgpu_gem_free(struct drm_gem_object *gem)
 }
 
 static const struct drm_gem_object_funcs virtgpu_gem_funcs = {
+	.open = virtgpu_gem_open,
+	.close = virtgpu_gem_close,
 	.free = virtgpu_gem_free,
 	.print_info = drm_gem_shmem_object_print_info,
 	.pin = drm_gem_shmem_object_pin,
@@ -78,6 +81,35 @@ struct virtgpu_bo *virtgpu_bo_create(struct drm_device *dev, size_t size, u32 fo
 	bo->format = format;
 	bo->width = width;
 	bo->height = height;
+	return bo;
+}
+
+/**
+ * virtgpu_bo_create_3d - a buffer object whose resource a renderer draws to
+ * @dev: the DRM device
+ * @size: bytes
+ * @format: in the renderer's numbers
+ * @width: pixels
+ * @height: rows
+ * @texture: what else the renderer wants to know
+ *
+ * Returns: the object or an error pointer.
+ */
+struct virtgpu_bo *virtgpu_bo_create_3d(struct drm_device *dev, size_t size, u32 format, u32 width,
+					u32 height, const struct virtgpu_texture *texture)
+{
+	struct virtgpu_bo *bo = virtgpu_bo_create(dev, size, format, width, height);
+	struct virtgpu_resource *res;
+
+	if (IS_ERR(bo))
+		return bo;
+
+	res = virtgpu_resource_create_3d(bo, format, width, height, texture);
+	if (IS_ERR(res)) {
+		drm_gem_object_put(&bo->base.base);
+		return ERR_CAST(res);
+	}
+	bo->own = res;
 	return bo;
 }
 
@@ -141,7 +173,10 @@ struct virtgpu_resource *virtgpu_bo_resource(struct virtgpu_bo *bo, u32 format, 
 		bo->width = width;
 		bo->height = height;
 	}
-	if (bo->width == width && bo->height == height && !offset) {
+	if (bo->own && bo->own->is_3d) {
+		/* Its pixels are nowhere but on the host. */
+		res = bo->own;
+	} else if (bo->width == width && bo->height == height && !offset) {
 		res = virtgpu_bo_own_locked(bo, format);
 		if (!IS_ERR(res) && res->format != format)
 			res = NULL;

@@ -8,6 +8,7 @@
 
 struct drm_mode_create_dumb;
 struct virtgpu_resource;
+struct virtgpu_texture;
 
 /**
  * struct virtgpu_bo - a buffer object
@@ -32,6 +33,8 @@ struct virtgpu_bo {
 struct drm_gem_object *virtgpu_gem_create_object(struct drm_device *dev, size_t size);
 struct virtgpu_bo *virtgpu_bo_create(struct drm_device *dev, size_t size, u32 format, u32 width,
 				     u32 height);
+struct virtgpu_bo *virtgpu_bo_create_3d(struct drm_device *dev, size_t size, u32 format, u32 width,
+					u32 height, const struct virtgpu_texture *texture);
 struct virtgpu_resource *virtgpu_bo_own(struct virtgpu_bo *bo, u32 format);
 struct virtgpu_resource *virtgpu_bo_resource(struct virtgpu_bo *bo, u32 format, u32 pitch,
 					     u32 offset, u32 height);

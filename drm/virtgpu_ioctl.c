@@ -11,11 +11,15 @@
 #include <drm/drm_rect.h>
 #include <drm/virtgpu_drm.h>
 
+#include "virtgpu_capset.h"
+#include "virtgpu_cmd.h"
+#include "virtgpu_context.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_ioctl.h"
 #include "virtgpu_resource.h"
+#include "virtgpu_submit.h"
 
 /* Gallium's number for a two-dimensional texture. */
 #define VIRTGPU_TARGET_2D 2
@@ -31,6 +35,7 @@ static int virtgpu_ioctl_map(struct drm_device *dev, void *data, struct drm_file
 
 static int virtgpu_ioctl_getparam(struct drm_device *dev, void *data, struct drm_file *file)
 {
+	struct virtgpu_device *vg = to_virtgpu_device(dev);
 	struct drm_virtgpu_getparam *args = data;
 	int value;
 
@@ -39,12 +44,18 @@ static int virtgpu_ioctl_getparam(struct drm_device *dev, void *data, struct drm
 		value = 1;
 		break;
 	case VIRTGPU_PARAM_3D_FEATURES:
+		value = vg->has_3d;
+		break;
+	case VIRTGPU_PARAM_CONTEXT_INIT:
+	case VIRTGPU_PARAM_EXPLICIT_DEBUG_NAME:
+		value = vg->has_context_init;
+		break;
+	case VIRTGPU_PARAM_SUPPORTED_CAPSET_IDs:
+		value = virtgpu_capset_mask(vg);
+		break;
 	case VIRTGPU_PARAM_RESOURCE_BLOB:
 	case VIRTGPU_PARAM_HOST_VISIBLE:
 	case VIRTGPU_PARAM_CROSS_DEVICE:
-	case VIRTGPU_PARAM_CONTEXT_INIT:
-	case VIRTGPU_PARAM_SUPPORTED_CAPSET_IDs:
-	case VIRTGPU_PARAM_EXPLICIT_DEBUG_NAME:
 		value = 0;
 		break;
 	case VIRTGPU_PARAM_BLOB_ALIGNMENT:
@@ -58,12 +69,50 @@ static int virtgpu_ioctl_getparam(struct drm_device *dev, void *data, struct drm
 	return 0;
 }
 
+/* Gives a new object a handle and drops it. */
+static int virtgpu_resource_handle(struct drm_file *file, struct virtgpu_bo *bo,
+				   struct virtgpu_resource *res,
+				   struct drm_virtgpu_resource_create *args)
+{
+	int ret = PTR_ERR_OR_ZERO(res);
+
+	if (!ret) {
+		args->res_handle = res->id;
+		ret = drm_gem_handle_create(file, &bo->base.base, &args->bo_handle);
+	}
+	drm_gem_object_put(&bo->base.base);
+	return ret;
+}
+
+/* What a texture may be the renderer knows best. */
+static int virtgpu_resource_create_texture(struct drm_device *dev, struct drm_file *file,
+					   struct drm_virtgpu_resource_create *args)
+{
+	const struct virtgpu_texture texture = {
+		.target = args->target, .bind = args->bind, .depth = args->depth,
+		.array_size = args->array_size, .last_level = args->last_level,
+		.nr_samples = args->nr_samples, .flags = args->flags,
+	};
+	struct virtgpu_bo *bo;
+	int ret;
+
+	ret = virtgpu_context_create(to_virtgpu_device(dev), file);
+	if (ret)
+		return ret;
+	bo = virtgpu_bo_create_3d(dev, PAGE_ALIGN((size_t)args->size ?: 1), args->format,
+				  args->width, args->height, &texture);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
+	return virtgpu_resource_handle(file, bo, bo->own, args);
+}
+
 static int virtgpu_ioctl_resource_create(struct drm_device *dev, void *data, struct drm_file *file)
 {
 	struct drm_virtgpu_resource_create *args = data;
-	struct virtgpu_resource *res;
 	struct virtgpu_bo *bo;
-	int ret;
+
+	if (to_virtgpu_device(dev)->has_3d)
+		return virtgpu_resource_create_texture(dev, file, args);
 
 	if (args->target != VIRTGPU_TARGET_2D || args->depth > 1 || args->array_size > 1 ||
 	    args->last_level > 1 || args->nr_samples > 1)
@@ -71,20 +120,11 @@ static int virtgpu_ioctl_resource_create(struct drm_device *dev, void *data, str
 	if (!virtgpu_format_known(args->format) || !args->width || !args->height)
 		return -EINVAL;
 
-	bo = virtgpu_bo_create(dev, PAGE_ALIGN(args->size ?: 1), args->format, args->width,
-			       args->height);
+	bo = virtgpu_bo_create(dev, PAGE_ALIGN((size_t)args->size ?: 1), args->format,
+			       args->width, args->height);
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
-
-	res = virtgpu_bo_own(bo, args->format);
-	if (IS_ERR(res)) {
-		ret = PTR_ERR(res);
-	} else {
-		args->res_handle = res->id;
-		ret = drm_gem_handle_create(file, &bo->base.base, &args->bo_handle);
-	}
-	drm_gem_object_put(&bo->base.base);
-	return ret;
+	return virtgpu_resource_handle(file, bo, virtgpu_bo_own(bo, args->format), args);
 }
 
 static int virtgpu_ioctl_resource_info(struct drm_device *dev, void *data, struct drm_file *file)
@@ -112,6 +152,57 @@ static bool virtgpu_box_fits(const struct drm_virtgpu_3d_box *box,
 	       box->y < res->height && box->h <= res->height - box->y;
 }
 
+static_assert(sizeof(struct drm_virtgpu_3d_transfer_to_host) ==
+	      sizeof(struct drm_virtgpu_3d_transfer_from_host));
+
+/* Both directions, whose arguments are the same; has the renderer copy, and others wait for it. */
+static int virtgpu_transfer_3d(struct virtgpu_device *vg, struct drm_file *file, u32 type,
+			       const struct drm_virtgpu_3d_transfer_to_host *args)
+{
+	struct virtgpu_context *ctx = file->driver_priv;
+	struct virtio_gpu_transfer_host_3d transfer = {
+		.box.x = cpu_to_le32(args->box.x),
+		.box.y = cpu_to_le32(args->box.y),
+		.box.z = cpu_to_le32(args->box.z),
+		.box.w = cpu_to_le32(args->box.w),
+		.box.h = cpu_to_le32(args->box.h),
+		.box.d = cpu_to_le32(args->box.d),
+		.offset = cpu_to_le64(args->offset),
+		.level = cpu_to_le32(args->level),
+	};
+	struct virtgpu_resource *res;
+	struct drm_gem_object *gem;
+	int ret;
+
+	ret = virtgpu_context_create(vg, file);
+	if (ret)
+		return ret;
+	gem = drm_gem_object_lookup(file, args->bo_handle);
+	if (!gem)
+		return -ENOENT;
+
+	/* The renderer knows the strides of a texture, and an imported buffer is none. */
+	res = READ_ONCE(to_virtgpu_bo(gem)->own);
+	if (args->stride || args->layer_stride || !res) {
+		drm_gem_object_put(gem);
+		return -EINVAL;
+	}
+	transfer.resource_id = cpu_to_le32(res->id);
+	ret = virtgpu_submit_fenced(vg, virtgpu_cmd_transfer_3d(vg, type, ctx->id, &transfer), gem);
+	drm_gem_object_put(gem);
+	return ret;
+}
+
+static int virtgpu_ioctl_transfer_from_host(struct drm_device *dev, void *data,
+					    struct drm_file *file)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(dev);
+
+	if (!vg->has_3d)
+		return -ENOSYS;
+	return virtgpu_transfer_3d(vg, file, VIRTIO_GPU_CMD_TRANSFER_FROM_HOST_3D, data);
+}
+
 static int virtgpu_ioctl_transfer_to_host(struct drm_device *dev, void *data,
 					  struct drm_file *file)
 {
@@ -121,6 +212,9 @@ static int virtgpu_ioctl_transfer_to_host(struct drm_device *dev, void *data,
 	struct drm_gem_object *gem;
 	struct drm_rect rect;
 	int ret = 0;
+
+	if (vg->has_3d)
+		return virtgpu_transfer_3d(vg, file, VIRTIO_GPU_CMD_TRANSFER_TO_HOST_3D, args);
 
 	gem = drm_gem_object_lookup(file, args->bo_handle);
 	if (!gem)
@@ -168,11 +262,6 @@ static int virtgpu_ioctl_wait(struct drm_device *dev, void *data, struct drm_fil
 	return ret < 0 ? ret : 0;
 }
 
-static int virtgpu_ioctl_no_renderer(struct drm_device *dev, void *data, struct drm_file *file)
-{
-	return -ENOSYS;
-}
-
 static int virtgpu_ioctl_no_feature(struct drm_device *dev, void *data, struct drm_file *file)
 {
 	return -EINVAL;
@@ -181,18 +270,18 @@ static int virtgpu_ioctl_no_feature(struct drm_device *dev, void *data, struct d
 /* What user space may call, by ioctl number. */
 const struct drm_ioctl_desc virtgpu_ioctls[VIRTGPU_NUM_IOCTLS] = {
 	DRM_IOCTL_DEF_DRV(VIRTGPU_MAP, virtgpu_ioctl_map, DRM_RENDER_ALLOW),
-	DRM_IOCTL_DEF_DRV(VIRTGPU_EXECBUFFER, virtgpu_ioctl_no_renderer, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(VIRTGPU_EXECBUFFER, virtgpu_ioctl_execbuffer, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(VIRTGPU_GETPARAM, virtgpu_ioctl_getparam, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(VIRTGPU_RESOURCE_CREATE, virtgpu_ioctl_resource_create,
 			  DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(VIRTGPU_RESOURCE_INFO, virtgpu_ioctl_resource_info, DRM_RENDER_ALLOW),
-	DRM_IOCTL_DEF_DRV(VIRTGPU_TRANSFER_FROM_HOST, virtgpu_ioctl_no_renderer,
+	DRM_IOCTL_DEF_DRV(VIRTGPU_TRANSFER_FROM_HOST, virtgpu_ioctl_transfer_from_host,
 			  DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(VIRTGPU_TRANSFER_TO_HOST, virtgpu_ioctl_transfer_to_host,
 			  DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(VIRTGPU_WAIT, virtgpu_ioctl_wait, DRM_RENDER_ALLOW),
-	DRM_IOCTL_DEF_DRV(VIRTGPU_GET_CAPS, virtgpu_ioctl_no_renderer, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(VIRTGPU_GET_CAPS, virtgpu_ioctl_get_caps, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(VIRTGPU_RESOURCE_CREATE_BLOB, virtgpu_ioctl_no_feature,
 			  DRM_RENDER_ALLOW),
-	DRM_IOCTL_DEF_DRV(VIRTGPU_CONTEXT_INIT, virtgpu_ioctl_no_feature, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(VIRTGPU_CONTEXT_INIT, virtgpu_ioctl_context_init, DRM_RENDER_ALLOW),
 };

@@ -12,6 +12,7 @@
 #include <drm/drm_modeset_lock.h>
 #include <drm/drm_print.h>
 
+#include "virtgpu_context.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_pm.h"
 #include "virtgpu_resource.h"
@@ -50,6 +51,7 @@ static int virtgpu_bring_up(struct virtgpu_device *vg)
 
 	for (i = 0; i < vg->num_scanouts; i++)
 		virtgpu_output_forget(&vg->outputs[i]);
+	virtgpu_contexts_lost(vg);
 	virtgpu_resources_restore(vg);
 
 	/* The host's windows may have changed while nobody listened. */

@@ -52,6 +52,9 @@ static void virtgpu_upload(struct virtgpu_device *vg, struct drm_framebuffer *fb
 	struct virtgpu_resource *res = to_virtgpu_fb(fb)->res;
 	unsigned int i;
 
+	/* The host has drawn it. */
+	if (res->is_3d)
+		return;
 	for (i = 0; i < damage->count; i++) {
 		const struct drm_rect *rect = &damage->rects[i];
 		u64 offset = fb->offsets[0] + (u64)rect->y1 * fb->pitches[0] + rect->x1 * 4;

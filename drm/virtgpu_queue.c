@@ -13,6 +13,7 @@
 #include <drm/drm_print.h>
 
 #include "virtgpu_drv.h"
+#include "virtgpu_fence.h"
 #include "virtgpu_pm.h"
 #include "virtgpu_queue.h"
 #include "virtgpu_trace.h"
@@ -133,7 +134,7 @@ static void virtgpu_cmd_release(struct kref *refs)
 	struct virtgpu_cmd *cmd = container_of(refs, struct virtgpu_cmd, refs);
 
 	if (cmd->resp != &cmd->resp_hdr)
-		kfree(cmd->resp);
+		kvfree(cmd->resp);
 	kvfree(cmd->payload);
 }
 
@@ -173,6 +174,26 @@ const char *virtgpu_cmd_name(u32 type)
 		return "RESOURCE_ATTACH_BACKING";
 	case VIRTIO_GPU_CMD_GET_EDID:
 		return "GET_EDID";
+	case VIRTIO_GPU_CMD_GET_CAPSET_INFO:
+		return "GET_CAPSET_INFO";
+	case VIRTIO_GPU_CMD_GET_CAPSET:
+		return "GET_CAPSET";
+	case VIRTIO_GPU_CMD_CTX_CREATE:
+		return "CTX_CREATE";
+	case VIRTIO_GPU_CMD_CTX_DESTROY:
+		return "CTX_DESTROY";
+	case VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE:
+		return "CTX_ATTACH_RESOURCE";
+	case VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE:
+		return "CTX_DETACH_RESOURCE";
+	case VIRTIO_GPU_CMD_RESOURCE_CREATE_3D:
+		return "RESOURCE_CREATE_3D";
+	case VIRTIO_GPU_CMD_TRANSFER_TO_HOST_3D:
+		return "TRANSFER_TO_HOST_3D";
+	case VIRTIO_GPU_CMD_TRANSFER_FROM_HOST_3D:
+		return "TRANSFER_FROM_HOST_3D";
+	case VIRTIO_GPU_CMD_SUBMIT_3D:
+		return "SUBMIT_3D";
 	case VIRTIO_GPU_CMD_UPDATE_CURSOR:
 		return "UPDATE_CURSOR";
 	case VIRTIO_GPU_CMD_MOVE_CURSOR:
@@ -214,8 +235,11 @@ static int virtgpu_cmd_check(struct virtgpu_device *vg, const struct virtgpu_cmd
 		return -EIO;
 	}
 
-	drm_err_ratelimited(&vg->drm, "%s: host answered 0x%x, expected 0x%x\n",
-			    name, type, cmd->resp_type);
+	if (cmd->is_users)
+		drm_dbg_driver(&vg->drm, "%s: host answered 0x%x\n", name, type);
+	else
+		drm_err_ratelimited(&vg->drm, "%s: host answered 0x%x, expected 0x%x\n",
+				    name, type, cmd->resp_type);
 	switch (type) {
 	case VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY:
 		return -ENOMEM;
@@ -232,10 +256,22 @@ static int virtgpu_cmd_check(struct virtgpu_device *vg, const struct virtgpu_cmd
 static void virtgpu_cmd_finish(struct virtgpu_device *vg, struct virtgpu_cmd *cmd, int status)
 {
 	cmd->status = status;
+	if (cmd->fence)
+		virtgpu_fence_done(vg, cmd->fence, status);
 	if (cmd->done)
 		cmd->done(vg, cmd);
 	complete_all(&cmd->completion);
 	virtgpu_cmd_put(vg, cmd);
+}
+
+/**
+ * virtgpu_cmd_cancel - drop a command that was never submitted
+ * @vg: the device
+ * @cmd: the command
+ */
+void virtgpu_cmd_cancel(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	virtgpu_cmd_finish(vg, cmd, -ECANCELED);
 }
 
 static void virtgpu_queue_dequeue(struct work_struct *work)

@@ -13,6 +13,7 @@
 
 struct virtgpu_cmd;
 struct virtgpu_device;
+struct virtgpu_fence;
 struct virtqueue;
 
 /* The longest fixed-size 2D request is SET_SCANOUT_BLOB, 96 bytes. */
@@ -46,6 +47,8 @@ struct virtgpu_cmd {
 	void *data;
 	struct completion completion;
 	int status;
+	struct virtgpu_fence *fence;
+	bool is_users;
 	struct list_head node;
 	u32 seqno;
 
@@ -120,6 +123,7 @@ void virtgpu_cmd_init(struct virtgpu_cmd *cmd, u32 type, u32 size);
 struct virtgpu_cmd *virtgpu_cmd_alloc(struct virtgpu_device *vg, u32 type, u32 size);
 int virtgpu_cmd_alloc_resp(struct virtgpu_cmd *cmd, u32 type, u32 size);
 void virtgpu_cmd_get(struct virtgpu_cmd *cmd);
+void virtgpu_cmd_cancel(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 void virtgpu_cmd_put(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 const char *virtgpu_cmd_name(u32 type);
 

@@ -64,7 +64,8 @@ static int virtgpu_resource_send(struct virtgpu_resource *res, bool wait)
 		return PTR_ERR(entries);
 
 	res->on_host = true;
-	create = virtgpu_cmd_resource_create_2d(vg, res);
+	create = res->is_3d ? virtgpu_cmd_resource_create_3d(vg, res) :
+			      virtgpu_cmd_resource_create_2d(vg, res);
 	attach = virtgpu_cmd_attach_backing(vg, res, entries, count);
 	if (wait) {
 		virtgpu_cmd_get(create);
@@ -115,20 +116,8 @@ static void virtgpu_resource_release(struct kref *refs)
 		virtgpu_resource_free(res);
 }
 
-/**
- * virtgpu_resource_create - create a host resource over a buffer object, and wait for it
- * @bo: the buffer object
- * @is_own: whether it becomes @bo's own resource
- * @format: pixel format, in the protocol's numbers
- * @width: pixels of a row, the backing's pitch being four times that
- * @height: rows
- *
- * Returns: the resource or an error pointer: -ENOMEM when guest or host are out of memory,
- * -EINVAL when the host does not know the format, -ETIMEDOUT or -EIO for a host in trouble,
- * -ENODEV when the device is gone.
- */
-struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, bool is_own, u32 format,
-						 u32 width, u32 height)
+static struct virtgpu_resource *virtgpu_resource_new(struct virtgpu_bo *bo, u32 format, u32 width,
+						     u32 height)
 {
 	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
 	struct virtgpu_resource *res;
@@ -150,19 +139,78 @@ struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, bool is_
 		kfree(res);
 		return ERR_PTR(ret);
 	}
-
-	/* Until it has succeeded @bo's life does not depend on it. */
+	/* Until it is complete @bo's life does not depend on it. */
 	drm_gem_object_get(&bo->base.base);
+	return res;
+}
+
+static void virtgpu_resource_make_own(struct virtgpu_resource *res)
+{
+	res->is_own = true;
+	drm_gem_object_put(&res->bo->base.base);
+}
+
+/**
+ * virtgpu_resource_create - create a host resource over a buffer object, and wait for it
+ * @bo: the buffer object
+ * @is_own: whether it becomes @bo's own resource
+ * @format: pixel format, in the protocol's numbers
+ * @width: pixels of a row, the backing's pitch being four times that
+ * @height: rows
+ *
+ * Returns: the resource or an error pointer: -ENOMEM when guest or host are out of memory,
+ * -EINVAL when the host does not know the format, -ETIMEDOUT or -EIO for a host in trouble,
+ * -ENODEV when the device is gone.
+ */
+struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, bool is_own, u32 format,
+						 u32 width, u32 height)
+{
+	struct virtgpu_resource *res = virtgpu_resource_new(bo, format, width, height);
+	int ret;
+
+	if (IS_ERR(res))
+		return res;
+
 	ret = virtgpu_resource_send(res, true);
 	if (ret) {
 		virtgpu_resource_put(res);
 		return ERR_PTR(ret);
 	}
+	if (is_own)
+		virtgpu_resource_make_own(res);
+	return res;
+}
 
-	if (is_own) {
-		res->is_own = true;
-		drm_gem_object_put(&bo->base.base);
+/**
+ * virtgpu_resource_create_3d - create a buffer object's own resource for a renderer
+ * @bo: the buffer object
+ * @format: pixel format, in the renderer's numbers
+ * @width: pixels
+ * @height: rows
+ * @texture: what else the renderer wants to know
+ *
+ * Does not wait: a host that refuses it refuses what is done with it, too.
+ *
+ * Returns: the resource or an error pointer.
+ */
+struct virtgpu_resource *virtgpu_resource_create_3d(struct virtgpu_bo *bo, u32 format, u32 width,
+						    u32 height,
+						    const struct virtgpu_texture *texture)
+{
+	struct virtgpu_resource *res = virtgpu_resource_new(bo, format, width, height);
+	int ret;
+
+	if (IS_ERR(res))
+		return res;
+
+	res->is_3d = true;
+	res->texture = *texture;
+	ret = virtgpu_resource_send(res, false);
+	if (ret) {
+		virtgpu_resource_put(res);
+		return ERR_PTR(ret);
 	}
+	virtgpu_resource_make_own(res);
 	return res;
 }
 
@@ -207,7 +255,8 @@ struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
  * virtgpu_resources_restore - create every resource anew on a device that was reset
  * @vg: the device
  *
- * The images come back without their pixels: what is shown has to be transferred again.
+ * The images come back without their pixels: what is shown has to be transferred again. What a
+ * renderer had drawn is gone.
  */
 void virtgpu_resources_restore(struct virtgpu_device *vg)
 {

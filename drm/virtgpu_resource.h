@@ -11,6 +11,26 @@ struct virtgpu_cmd;
 struct virtgpu_device;
 
 /**
+ * struct virtgpu_texture - what a renderer wants to know of a resource, in its own terms
+ * @target: dimensions and kind
+ * @bind: what it is used for
+ * @depth: pixels
+ * @array_size: layers
+ * @last_level: the smallest mipmap
+ * @nr_samples: of a pixel
+ * @flags: others
+ */
+struct virtgpu_texture {
+	u32 target;
+	u32 bind;
+	u32 depth;
+	u32 array_size;
+	u32 last_level;
+	u32 nr_samples;
+	u32 flags;
+};
+
+/**
  * struct virtgpu_resource - an image on the host, backed by a buffer object of ours
  * @refs: users; the host's image goes with the last one
  * @vg: the device
@@ -21,6 +41,8 @@ struct virtgpu_device;
  * @format: pixel format, in the protocol's numbers
  * @width: pixels
  * @height: pixels
+ * @is_3d: made for a renderer, which draws to it: its pixels are the host's
+ * @texture: what the renderer knows of it
  */
 struct virtgpu_resource {
 	struct kref refs;
@@ -32,10 +54,15 @@ struct virtgpu_resource {
 	u32 format;
 	u32 width;
 	u32 height;
+	bool is_3d;
+	struct virtgpu_texture texture;
 };
 
 struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, bool is_own, u32 format,
 						 u32 width, u32 height);
+struct virtgpu_resource *virtgpu_resource_create_3d(struct virtgpu_bo *bo, u32 format, u32 width,
+						    u32 height,
+						    const struct virtgpu_texture *texture);
 void virtgpu_resource_get(struct virtgpu_resource *res);
 void virtgpu_resource_put(struct virtgpu_resource *res);
 struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import accel
+import hostgl
 import sandbox
 from fakegpu import FakeGpu
 from picture import Picture
@@ -31,6 +32,8 @@ class Options:
     cpus: int = 2
     window: str = "none"
     device: str = "virtio-gpu-pci"
+    # The guest's renderer, one of hostgl.DEVICES, or none.
+    gpu: str = ""
     module_params: str = ""
     append: str = ""
     trace: tuple = ("virtio_gpu_update_cursor",)
@@ -43,6 +46,8 @@ class Options:
     def __post_init__(self):
         if self.driver == "bochs":
             self.device, self.heads = "bochs-display", 1
+        if self.gpu:
+            self.device, self.window = hostgl.DEVICES[self.gpu], "sdl,gl=on"
 
 
 class Machine:
@@ -58,8 +63,11 @@ class Machine:
         self.run = Path(self._sockets.name)
         self.fake = None if options.fake is None else FakeGpu(self.run / "fake", **options.fake)
         argv = ["qemu-system-x86_64", *self._accelerator(found), *self._arguments(found)]
+        root = found["root"]
+        if options.gpu:
+            root, argv = hostgl.root(), hostgl.wrap(argv)
         self._command = sandbox.command(
-            found["root"], argv, display=options.window != "none",
+            root, argv, display=options.window != "none",
             read=[found["guest"].parent, found["kernel"], found["initramfs"].parent,
                   *([options.counter.parent] if options.counter else [])],
             write=[folder, self.run])
@@ -123,7 +131,8 @@ class Machine:
         outputs = f"max_outputs={options.heads}," if options.device.startswith("virtio") else ""
         arguments = ["-device", f"{options.device},id=gpu,{outputs}"
                                 f"xres={options.size[0]},yres={options.size[1]}"]
-        for head in range(options.heads):
+        # A renderer's pictures can only be shown by a display that renders, too.
+        for head in range(0 if options.gpu else options.heads):
             arguments += ["-vnc", f"unix:{self.vnc_path(head)},display=gpu,head={head}"]
         return arguments
 

@@ -67,25 +67,31 @@ def unpack(tar: Path, folder: Path) -> None:
     tar.unlink()
 
 
-def make_build_root(folder: Path) -> None:
+def make_root_with_backports(folder: Path, names: Path) -> None:
+    """A root with the packages of a list, those marked /backports from there."""
     uri = mirror()
-    wanted = packages(HERE / "build-root.packages")
+    wanted = packages(names)
     stable = [name for name in wanted if "/" not in name]
     newer = [name.split("/")[0] for name in wanted if "/" in name]
     hook = (f'chroot "$1" apt-get -qq install -y --no-install-recommends -t {BACKPORTS} '
             + " ".join(newer))
+    tar = folder / "root.tar"
+    bootstrap(STABLE, stable, tar,
+              [f"deb {uri} {STABLE} main", f"deb {uri} {BACKPORTS} main"], [hook])
+    unpack(tar, folder)
+
+
+def make_build_root(folder: Path) -> None:
     with step(f"build root ({STABLE}: compilers and QEMU)"):
-        tar = folder / "root.tar"
-        bootstrap(STABLE, stable, tar,
-                  [f"deb {uri} {STABLE} main", f"deb {uri} {BACKPORTS} main"], [hook])
-        unpack(tar, folder)
+        make_root_with_backports(folder, HERE / "build-root.packages")
         # For downloads of kernels, later.
         (folder / "etc/apt/apt.conf.d/90virtgpu").write_text(
             "".join(f"{option};\n" for option in APT_OPTIONS) + 'APT::Sandbox::User "root";\n')
 
 
 def build_root() -> Path:
-    name = cache.key(HERE / "build-root.packages", STABLE, inspect.getsource(make_build_root))
+    name = cache.key(HERE / "build-root.packages", STABLE, inspect.getsource(make_build_root),
+                     inspect.getsource(make_root_with_backports))
     return cache.entry(f"build-root-{name}", make_build_root)
 
 

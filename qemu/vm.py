@@ -11,6 +11,7 @@ from pathlib import Path
 
 import build
 import guest
+import hostgl
 import report
 import setup
 from machine import Options
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     args.add_argument("--module-params", default="", help="for our module")
     args.add_argument("--trace", action="append", default=[], help="a QEMU trace event")
     args.add_argument("--device", default="virtio-gpu-pci", help="QEMU's device and options")
+    args.add_argument("--gpu", default="", choices=["", *hostgl.DEVICES], help="a renderer")
     args.add_argument("--fake", action="store_true", help="our own, untrustworthy device")
     args.add_argument("--window", default="none", help="a QEMU -display")
     args.add_argument("--script", type=Path)
@@ -55,7 +57,7 @@ def main() -> int:
     options = Options(driver=args.driver, heads=args.heads, connected=args.connected,
                       size=(int(width), int(height)),
                       memory=args.memory, cpus=args.cpus, append=args.append,
-                      module_params=args.module_params, window=args.window, device=args.device,
+                      module_params=args.module_params, window=args.window, device=args.device, gpu=args.gpu,
                       fake={} if args.fake else None,
                       trace=("virtio_gpu_update_cursor", *args.trace))
 

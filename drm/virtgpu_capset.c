@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Capability sets: what the host's renderers say of themselves, for user space alone to understand. */
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/virtio_config.h>
+
+#include <drm/drm_file.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_print.h>
+#include <drm/virtgpu_drm.h>
+
+#include "virtgpu_capset.h"
+#include "virtgpu_cmd.h"
+#include "virtgpu_drv.h"
+
+/* The largest known has some kilobytes. */
+#define VIRTGPU_MAX_CAPSET_SIZE	SZ_1M
+
+/* What the host once answered; it does not change. */
+struct virtgpu_capset_copy {
+	struct list_head node;
+	u32 id;
+	u32 version;
+	u8 data[];
+};
+
+static void virtgpu_capsets_free(struct drm_device *dev, void *data)
+{
+	struct virtgpu_device *vg = data;
+	struct virtgpu_capset_copy *copy, *next;
+
+	list_for_each_entry_safe(copy, next, &vg->capset_copies, node)
+		kvfree(copy);
+}
+
+/**
+ * virtgpu_capsets_read - ask which renderers the host has
+ * @vg: the device
+ *
+ * One that the host does not tell about is left out.
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_capsets_read(struct virtgpu_device *vg)
+{
+	struct virtio_gpu_resp_capset_info info;
+	struct virtgpu_capset *capset;
+	u32 count, i;
+	int ret;
+
+	mutex_init(&vg->capset_lock);
+	INIT_LIST_HEAD(&vg->capset_copies);
+	ret = drmm_add_action_or_reset(&vg->drm, virtgpu_capsets_free, vg);
+	if (ret)
+		return ret;
+
+	virtio_cread_le(vg->vdev, struct virtio_gpu_config, num_capsets, &count);
+	if (count > VIRTGPU_MAX_CAPSETS) {
+		drm_err(&vg->drm, "the device claims %u capsets, %u are looked at\n", count,
+			VIRTGPU_MAX_CAPSETS);
+		count = VIRTGPU_MAX_CAPSETS;
+	}
+	for (i = 0; i < count; i++) {
+		ret = virtgpu_cmd_get_capset_info(vg, i, &info);
+		if (ret == -ENODEV || ret == -ETIMEDOUT)
+			return ret;
+		if (ret)
+			continue;
+		capset = &vg->capsets[vg->num_capsets];
+		capset->id = le32_to_cpu(info.capset_id);
+		capset->max_version = le32_to_cpu(info.capset_max_version);
+		capset->max_size = le32_to_cpu(info.capset_max_size);
+		if (!capset->id || capset->max_size > VIRTGPU_MAX_CAPSET_SIZE) {
+			drm_err(&vg->drm, "capset %u of %u bytes is left out\n", capset->id,
+				capset->max_size);
+			continue;
+		}
+		vg->num_capsets++;
+	}
+	return 0;
+}
+
+/**
+ * virtgpu_capset_mask - the renderers that contexts can be made for
+ * @vg: the device
+ *
+ * Returns: a bit for each id.
+ */
+u64 virtgpu_capset_mask(const struct virtgpu_device *vg)
+{
+	u64 mask = 0;
+	u32 i;
+
+	for (i = 0; i < vg->num_capsets; i++)
+		if (vg->capsets[i].id <= VIRTGPU_MAX_CAPSET_ID)
+			mask |= BIT_ULL(vg->capsets[i].id);
+	return mask;
+}
+
+/**
+ * virtgpu_capset_known - whether a context can be made for a renderer
+ * @vg: the device
+ * @id: the renderer
+ *
+ * Returns: whether the host has it.
+ */
+bool virtgpu_capset_known(const struct virtgpu_device *vg, u64 id)
+{
+	return id <= VIRTGPU_MAX_CAPSET_ID && virtgpu_capset_mask(vg) & BIT_ULL(id);
+}
+
+static const struct virtgpu_capset *virtgpu_capset_find(const struct virtgpu_device *vg, u32 id,
+							u32 version)
+{
+	u32 i;
+
+	for (i = 0; i < vg->num_capsets; i++)
+		if (vg->capsets[i].id == id && vg->capsets[i].max_version >= version)
+			return &vg->capsets[i];
+	return NULL;
+}
+
+/* Call with the device's capset lock held. */
+static struct virtgpu_capset_copy *virtgpu_capset_get(struct virtgpu_device *vg,
+						      const struct virtgpu_capset *capset,
+						      u32 version)
+{
+	struct virtgpu_capset_copy *copy;
+	int ret;
+
+	lockdep_assert_held(&vg->capset_lock);
+	list_for_each_entry(copy, &vg->capset_copies, node)
+		if (copy->id == capset->id && copy->version == version)
+			return copy;
+
+	copy = kvzalloc_flex(*copy, data, capset->max_size);
+	if (!copy)
+		return ERR_PTR(-ENOMEM);
+	copy->id = capset->id;
+	copy->version = version;
+	ret = virtgpu_cmd_get_capset(vg, capset->id, version, copy->data, capset->max_size);
+	if (ret) {
+		kvfree(copy);
+		return ERR_PTR(ret == -ETIMEDOUT ? -EBUSY : ret);
+	}
+	list_add(&copy->node, &vg->capset_copies);
+	return copy;
+}
+
+/**
+ * virtgpu_ioctl_get_caps - read a capset
+ * @dev: the DRM device
+ * @data: the arguments
+ * @file: the file
+ *
+ * Returns: 0; -ENOSYS without renderers; -EINVAL for one that there is not, for a version it does
+ * not have and for no bytes; -EBUSY when the host does not answer; -EFAULT; -ENOMEM.
+ */
+int virtgpu_ioctl_get_caps(struct drm_device *dev, void *data, struct drm_file *file)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(dev);
+	struct drm_virtgpu_get_caps *args = data;
+	const struct virtgpu_capset *capset;
+	struct virtgpu_capset_copy *copy;
+
+	if (!vg->num_capsets)
+		return -ENOSYS;
+	if (!args->size)
+		return -EINVAL;
+	capset = virtgpu_capset_find(vg, args->cap_set_id, args->cap_set_ver);
+	if (!capset)
+		return -EINVAL;
+
+	mutex_lock(&vg->capset_lock);
+	copy = virtgpu_capset_get(vg, capset, args->cap_set_ver);
+	mutex_unlock(&vg->capset_lock);
+	if (IS_ERR(copy))
+		return PTR_ERR(copy);
+
+	if (copy_to_user(u64_to_user_ptr(args->addr), copy->data,
+			 min(args->size, capset->max_size)))
+		return -EFAULT;
+	return 0;
+}

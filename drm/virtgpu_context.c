@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Contexts: what a renderer on the host keeps for one open file. */
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <drm/virtgpu_drm.h>
+
+#include "virtgpu_capset.h"
+#include "virtgpu_cmd.h"
+#include "virtgpu_context.h"
+#include "virtgpu_drv.h"
+#include "virtgpu_gem.h"
+#include "virtgpu_resource.h"
+
+/* Each of them once. */
+#define VIRTGPU_MAX_CONTEXT_PARAMS	4
+
+/**
+ * virtgpu_context_open - &drm_driver.open
+ * @dev: the DRM device
+ * @file: the file
+ *
+ * The host's side is made when it is first needed.
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_context_open(struct drm_device *dev, struct drm_file *file)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(dev);
+	struct virtgpu_context *ctx;
+	int ret;
+
+	if (!vg->has_3d)
+		return 0;
+
+	ctx = kzalloc_obj(*ctx);
+	if (!ctx)
+		return -ENOMEM;
+	mutex_init(&ctx->lock);
+	ret = xa_alloc(&vg->contexts, &ctx->id, ctx, xa_limit_31b, GFP_KERNEL);
+	if (ret) {
+		kfree(ctx);
+		return ret;
+	}
+	file->driver_priv = ctx;
+	return 0;
+}
+
+static void virtgpu_context_free(struct virtgpu_device *vg, struct virtgpu_context *ctx)
+{
+	xa_erase(&vg->contexts, ctx->id);
+	mutex_destroy(&ctx->lock);
+	kfree(ctx);
+}
+
+/* Until the host has answered the number is taken. */
+static void virtgpu_context_destroyed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	virtgpu_context_free(vg, cmd->data);
+}
+
+/**
+ * virtgpu_context_postclose - &drm_driver.postclose
+ * @dev: the DRM device
+ * @file: the file
+ */
+void virtgpu_context_postclose(struct drm_device *dev, struct drm_file *file)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(dev);
+	struct virtgpu_context *ctx = file->driver_priv;
+
+	if (!ctx)
+		return;
+	if (ctx->is_created && !READ_ONCE(ctx->is_lost))
+		virtgpu_cmd_ctx_destroy(vg, ctx->id, virtgpu_context_destroyed, ctx);
+	else
+		virtgpu_context_free(vg, ctx);
+}
+
+/* What the file had before it had a context. */
+static void virtgpu_context_attach_all(struct virtgpu_device *vg, struct virtgpu_context *ctx,
+				       struct drm_file *file)
+{
+	struct virtgpu_resource *res;
+	struct drm_gem_object *gem;
+	int handle = 0;
+
+	for (;;) {
+		spin_lock(&file->table_lock);
+		gem = idr_get_next(&file->object_idr, &handle);
+		if (gem)
+			drm_gem_object_get(gem);
+		spin_unlock(&file->table_lock);
+		if (!gem)
+			return;
+
+		res = READ_ONCE(to_virtgpu_bo(gem)->own);
+		if (res)
+			virtgpu_cmd_ctx_resource(vg, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, ctx->id,
+						 res->id);
+		drm_gem_object_put(gem);
+		handle++;
+	}
+}
+
+static int virtgpu_context_create_locked(struct virtgpu_device *vg, struct virtgpu_context *ctx,
+					 struct drm_file *file)
+{
+	lockdep_assert_held(&ctx->lock);
+	if (READ_ONCE(ctx->is_lost))
+		return -EIO;
+	if (ctx->is_created)
+		return 0;
+
+	if (!ctx->is_named)
+		get_task_comm(ctx->name, current);
+	virtgpu_cmd_ctx_create(vg, ctx);
+	ctx->is_created = true;
+	virtgpu_context_attach_all(vg, ctx, file);
+	return 0;
+}
+
+/**
+ * virtgpu_context_create - make sure that a file has its context on the host
+ * @vg: the device
+ * @file: the file
+ *
+ * Returns: 0, or -EIO for a context that went with a reset of the device.
+ */
+int virtgpu_context_create(struct virtgpu_device *vg, struct drm_file *file)
+{
+	struct virtgpu_context *ctx = file->driver_priv;
+	int ret;
+
+	mutex_lock(&ctx->lock);
+	ret = virtgpu_context_create_locked(vg, ctx, file);
+	mutex_unlock(&ctx->lock);
+	return ret;
+}
+
+/**
+ * virtgpu_contexts_lost - the device was reset and has no context any more
+ * @vg: the device
+ */
+void virtgpu_contexts_lost(struct virtgpu_device *vg)
+{
+	struct virtgpu_context *ctx;
+	unsigned long id;
+
+	xa_lock(&vg->contexts);
+	xa_for_each(&vg->contexts, id, ctx)
+		if (ctx->is_created)
+			WRITE_ONCE(ctx->is_lost, true);
+	xa_unlock(&vg->contexts);
+}
+
+/**
+ * virtgpu_gem_open - &drm_gem_object_funcs.open: a file got a handle
+ * @gem: the object
+ * @file: the file
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_gem_open(struct drm_gem_object *gem, struct drm_file *file)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(gem->dev);
+	struct virtgpu_context *ctx = file->driver_priv;
+	struct virtgpu_resource *res;
+
+	/* The kernel's own clients have no context. */
+	if (!ctx)
+		return 0;
+
+	res = virtgpu_bo_own(to_virtgpu_bo(gem), VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM);
+	/* An imported buffer has none before it is shown. */
+	if (IS_ERR(res))
+		return drm_gem_is_imported(gem) ? 0 : PTR_ERR(res);
+
+	mutex_lock(&ctx->lock);
+	if (ctx->is_created && !READ_ONCE(ctx->is_lost)) {
+		virtgpu_cmd_ctx_resource(vg, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, ctx->id, res->id);
+		virtgpu_queue_kick(&vg->ctrl);
+	}
+	mutex_unlock(&ctx->lock);
+	return 0;
+}
+
+/**
+ * virtgpu_gem_close - &drm_gem_object_funcs.close: a file's handle goes
+ * @gem: the object
+ * @file: the file
+ */
+void virtgpu_gem_close(struct drm_gem_object *gem, struct drm_file *file)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(gem->dev);
+	struct virtgpu_context *ctx = file->driver_priv;
+	struct virtgpu_resource *res = READ_ONCE(to_virtgpu_bo(gem)->own);
+
+	if (!ctx || !res)
+		return;
+	mutex_lock(&ctx->lock);
+	if (ctx->is_created && !READ_ONCE(ctx->is_lost)) {
+		virtgpu_cmd_ctx_resource(vg, VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE, ctx->id, res->id);
+		virtgpu_queue_kick(&vg->ctrl);
+	}
+	mutex_unlock(&ctx->lock);
+}
+
+static int virtgpu_context_set(struct virtgpu_device *vg, struct virtgpu_context *ctx,
+			       const struct drm_virtgpu_context_set_param *set)
+{
+	long len;
+
+	switch (set->param) {
+	case VIRTGPU_CONTEXT_PARAM_CAPSET_ID:
+		if (ctx->capset || !virtgpu_capset_known(vg, set->value))
+			return -EINVAL;
+		ctx->capset = set->value;
+		return 0;
+	case VIRTGPU_CONTEXT_PARAM_NUM_RINGS:
+		if (ctx->fence_context || set->value > VIRTGPU_MAX_RINGS)
+			return -EINVAL;
+		ctx->fence_context = dma_fence_context_alloc(set->value);
+		ctx->num_rings = set->value;
+		return 0;
+	case VIRTGPU_CONTEXT_PARAM_POLL_RINGS_MASK:
+		if (ctx->poll_mask)
+			return -EINVAL;
+		ctx->poll_mask = set->value;
+		return 0;
+	case VIRTGPU_CONTEXT_PARAM_DEBUG_NAME:
+		if (ctx->is_named)
+			return -EINVAL;
+		len = strncpy_from_user(ctx->name, u64_to_user_ptr(set->value),
+					VIRTGPU_NAME_SIZE - 1);
+		if (len < 0)
+			return len;
+		ctx->is_named = true;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* Back to a context that nobody has said anything of. */
+static void virtgpu_context_unset(struct virtgpu_context *ctx)
+{
+	ctx->is_named = false;
+	ctx->capset = 0;
+	ctx->num_rings = 0;
+	ctx->fence_context = 0;
+	ctx->poll_mask = 0;
+	memset(ctx->name, 0, sizeof(ctx->name));
+}
+
+/**
+ * virtgpu_ioctl_context_init - choose what kind of context a file has
+ * @dev: the DRM device
+ * @data: the arguments
+ * @file: the file
+ *
+ * Returns: 0; -EEXIST once there is a context; -EINVAL for a device without kinds of contexts, for
+ * unknown and repeated parameters, for rings to be polled that there are not; -EFAULT.
+ */
+int virtgpu_ioctl_context_init(struct drm_device *dev, void *data, struct drm_file *file)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(dev);
+	struct virtgpu_context *ctx = file->driver_priv;
+	struct drm_virtgpu_context_set_param params[VIRTGPU_MAX_CONTEXT_PARAMS];
+	struct drm_virtgpu_context_init *args = data;
+	int ret = 0;
+	u32 i;
+
+	if (!vg->has_context_init || args->num_params > ARRAY_SIZE(params))
+		return -EINVAL;
+	if (copy_from_user(params, u64_to_user_ptr(args->ctx_set_params),
+			   args->num_params * sizeof(*params)))
+		return -EFAULT;
+
+	mutex_lock(&ctx->lock);
+	if (ctx->is_created) {
+		mutex_unlock(&ctx->lock);
+		return -EEXIST;
+	}
+	for (i = 0; i < args->num_params && !ret; i++)
+		ret = virtgpu_context_set(vg, ctx, &params[i]);
+	if (!ret && ctx->num_rings < VIRTGPU_MAX_RINGS && ctx->poll_mask >> ctx->num_rings)
+		ret = -EINVAL;
+	if (!ret)
+		ret = virtgpu_context_create_locked(vg, ctx, file);
+	if (ret)
+		virtgpu_context_unset(ctx);
+	mutex_unlock(&ctx->lock);
+	if (!ret)
+		virtgpu_queue_kick(&vg->ctrl);
+	return ret;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef VIRTGPU_CONTEXT_H
+#define VIRTGPU_CONTEXT_H
+
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+struct drm_device;
+struct drm_file;
+struct drm_gem_object;
+struct virtgpu_device;
+
+/* Bits of &drm_virtgpu_context_init's poll mask. */
+#define VIRTGPU_MAX_RINGS	64
+/* With the NUL that the host does not get. */
+#define VIRTGPU_NAME_SIZE	64
+
+/**
+ * struct virtgpu_context - an open file's context on the host
+ * @id: its number there
+ * @lock: protects what follows
+ * @is_created: whether the host has it
+ * @is_lost: the host had it when the device was reset
+ * @is_named: whether user space chose @name
+ * @capset: what kind of context it is, 0 for the host's default
+ * @num_rings: how many timelines it has of its own
+ * @fence_context: &dma_fence.context of its first ring
+ * @poll_mask: rings whose fences send an event
+ * @name: for people who debug the host
+ */
+struct virtgpu_context {
+	u32 id;
+	struct mutex lock;
+	bool is_created;
+	bool is_lost;
+	bool is_named;
+	u32 capset;
+	u32 num_rings;
+	u64 fence_context;
+	u64 poll_mask;
+	char name[VIRTGPU_NAME_SIZE];
+};
+
+int virtgpu_context_open(struct drm_device *dev, struct drm_file *file);
+void virtgpu_context_postclose(struct drm_device *dev, struct drm_file *file);
+int virtgpu_context_create(struct virtgpu_device *vg, struct drm_file *file);
+void virtgpu_contexts_lost(struct virtgpu_device *vg);
+
+int virtgpu_gem_open(struct drm_gem_object *gem, struct drm_file *file);
+void virtgpu_gem_close(struct drm_gem_object *gem, struct drm_file *file);
+
+int virtgpu_ioctl_context_init(struct drm_device *dev, void *data, struct drm_file *file);
+
+#endif

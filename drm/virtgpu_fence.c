@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Fences: a command that carries one is answered when the host has done what it asks for. A ring of
+ * a context is a timeline of its own; what belongs to no ring is on the device's.
+ */
+#include <linux/moduleparam.h>
+#include <linux/slab.h>
+#include <linux/virtio_gpu.h>
+
+#include <drm/drm_file.h>
+
+#include "virtgpu_drv.h"
+#include "virtgpu_fence.h"
+#include "virtgpu_pm.h"
+
+static unsigned int fence_timeout = 60;
+module_param(fence_timeout, uint, 0644);
+MODULE_PARM_DESC(fence_timeout,
+		 "Seconds that rendering may take before the device is reset (default 60)");
+
+static unsigned long virtgpu_fence_patience(void)
+{
+	return max(fence_timeout, 1U) * HZ;
+}
+
+static const char *virtgpu_fence_driver_name(struct dma_fence *fence)
+{
+	return VIRTGPU_DRIVER_NAME;
+}
+
+static const char *virtgpu_fence_timeline_name(struct dma_fence *fence)
+{
+	return "virtgpu";
+}
+
+static const struct dma_fence_ops virtgpu_fence_ops = {
+	.get_driver_name = virtgpu_fence_driver_name,
+	.get_timeline_name = virtgpu_fence_timeline_name,
+};
+
+/* Nobody waits for ever: fences of a host that has stopped answering end with a reset. */
+static void virtgpu_fence_watch(struct work_struct *work)
+{
+	struct virtgpu_device *vg = container_of(to_delayed_work(work), struct virtgpu_device,
+						 fences.watch);
+	struct virtgpu_fences *fences = &vg->fences;
+	unsigned long deadline = jiffies;
+	struct virtgpu_fence *oldest;
+	bool pending, late = false;
+
+	spin_lock(&fences->lock);
+	oldest = list_first_entry_or_null(&fences->pending, struct virtgpu_fence, node);
+	pending = oldest;
+	if (pending) {
+		deadline = oldest->since + virtgpu_fence_patience();
+		late = time_after_eq(jiffies, deadline);
+	}
+	spin_unlock(&fences->lock);
+
+	if (late) {
+		virtgpu_queue_stall(&vg->ctrl, "a fenced command");
+		virtgpu_reset_schedule(vg, "the host does not finish its work");
+	}
+	if (pending)
+		queue_delayed_work(system_freezable_wq, &fences->watch,
+				   late ? virtgpu_fence_patience() : deadline - jiffies);
+}
+
+/**
+ * virtgpu_fences_init - set up a device's fences
+ * @vg: the device
+ */
+void virtgpu_fences_init(struct virtgpu_device *vg)
+{
+	struct virtgpu_fences *fences = &vg->fences;
+
+	mutex_init(&fences->emit);
+	spin_lock_init(&fences->lock);
+	INIT_LIST_HEAD(&fences->pending);
+	fences->context = dma_fence_context_alloc(1);
+	INIT_DELAYED_WORK(&fences->watch, virtgpu_fence_watch);
+}
+
+/**
+ * virtgpu_fences_stop - stop looking for late fences, before the device goes
+ * @vg: the device
+ */
+void virtgpu_fences_stop(struct virtgpu_device *vg)
+{
+	disable_delayed_work_sync(&vg->fences.watch);
+}
+
+/**
+ * virtgpu_fence_alloc - a fence that is still to be emitted
+ *
+ * Returns: the fence or NULL.
+ */
+struct virtgpu_fence *virtgpu_fence_alloc(void)
+{
+	return kzalloc_obj(struct virtgpu_fence);
+}
+
+/**
+ * virtgpu_fence_put - drop a fence, emitted or not
+ * @vg: the device
+ * @fence: the fence or NULL
+ */
+void virtgpu_fence_put(struct virtgpu_device *vg, struct virtgpu_fence *fence)
+{
+	if (!fence)
+		return;
+	if (fence->base.seqno) {
+		dma_fence_put(&fence->base);
+		return;
+	}
+	if (fence->event)
+		drm_event_cancel_free(&vg->drm, fence->event);
+	kfree(fence);
+}
+
+/**
+ * virtgpu_fence_emit - number a fence and tie it to a command
+ * @vg: the device
+ * @fence: a new fence
+ * @cmd: what it waits for; to be queued before &virtgpu_fences.emit, held here, is released
+ * @context: its timeline
+ * @ring: the ring it belongs to, or %VIRTGPU_NO_RING
+ */
+void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
+			struct virtgpu_cmd *cmd, u64 context, int ring)
+{
+	struct virtio_gpu_ctrl_hdr *hdr = (void *)cmd->req;
+	struct virtgpu_fences *fences = &vg->fences;
+	u32 flags = VIRTIO_GPU_FLAG_FENCE;
+
+	lockdep_assert_held(&fences->emit);
+	dma_fence_init(&fence->base, &virtgpu_fence_ops, NULL, context, ++fences->last);
+	fence->since = jiffies;
+	cmd->fence = fence;
+	dma_fence_get(&fence->base);
+
+	if (ring != VIRTGPU_NO_RING) {
+		flags |= VIRTIO_GPU_FLAG_INFO_RING_IDX;
+		hdr->ring_idx = ring;
+	}
+	hdr->flags = cpu_to_le32(flags);
+	hdr->fence_id = cpu_to_le64(fence->base.seqno);
+
+	/* The list's reference. */
+	dma_fence_get(&fence->base);
+	spin_lock(&fences->lock);
+	fence->is_pending = true;
+	list_add_tail(&fence->node, &fences->pending);
+	spin_unlock(&fences->lock);
+	queue_delayed_work(system_freezable_wq, &fences->watch, virtgpu_fence_patience());
+}
+
+/**
+ * virtgpu_fence_done - a command was answered: signal its fence, and those before it on its ring
+ * @vg: the device
+ * @fence: the command's fence; its reference goes
+ * @status: how the command ended
+ */
+void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, int status)
+{
+	struct virtgpu_fences *fences = &vg->fences;
+	struct virtgpu_fence *other, *next;
+	LIST_HEAD(done);
+
+	spin_lock(&fences->lock);
+	/* Unless a later one on its ring came first. */
+	if (fence->is_pending) {
+		if (status)
+			dma_fence_set_error(&fence->base, status == -ENODEV ? -EIO : status);
+		list_for_each_entry_safe(other, next, &fences->pending, node) {
+			if (other->base.context == fence->base.context) {
+				other->is_pending = false;
+				list_move_tail(&other->node, &done);
+			}
+			if (other == fence)
+				break;
+		}
+	}
+	spin_unlock(&fences->lock);
+
+	list_for_each_entry_safe(other, next, &done, node) {
+		dma_fence_signal(&other->base);
+		if (other->event)
+			drm_send_event(&vg->drm, other->event);
+		other->event = NULL;
+		dma_fence_put(&other->base);
+	}
+	dma_fence_put(&fence->base);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef VIRTGPU_FENCE_H
+#define VIRTGPU_FENCE_H
+
+#include <linux/dma-fence.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+struct drm_pending_event;
+struct virtgpu_cmd;
+struct virtgpu_device;
+
+/* The ring of a fence that belongs to no ring of a context, but to the device. */
+#define VIRTGPU_NO_RING		(-1)
+
+/**
+ * struct virtgpu_fence - signals when the host has done a command and all before it on its ring
+ * @base: the fence
+ * @node: in &virtgpu_fences.pending
+ * @is_pending: whether it is there, from emission until somebody is about to signal it
+ * @event: for a file that polls the ring, or NULL
+ * @since: when it was emitted, in jiffies
+ */
+struct virtgpu_fence {
+	struct dma_fence base;
+	struct list_head node;
+	bool is_pending;
+	struct drm_pending_event *event;
+	unsigned long since;
+};
+
+/**
+ * struct virtgpu_fences - a device's fences
+ * @emit: held from numbering a fence to queueing its command, so that both have one order
+ * @lock: protects @pending
+ * @pending: emitted and not signalled, in order
+ * @last: number of the last one
+ * @context: &dma_fence.context of fences that belong to no ring
+ * @watch: looks for fences that the host forgot
+ */
+struct virtgpu_fences {
+	struct mutex emit;
+	spinlock_t lock;
+	struct list_head pending;
+	u64 last;
+	u64 context;
+	struct delayed_work watch;
+};
+
+void virtgpu_fences_init(struct virtgpu_device *vg);
+void virtgpu_fences_stop(struct virtgpu_device *vg);
+
+struct virtgpu_fence *virtgpu_fence_alloc(void);
+void virtgpu_fence_put(struct virtgpu_device *vg, struct virtgpu_fence *fence);
+void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
+			struct virtgpu_cmd *cmd, u64 context, int ring);
+void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, int status);
+
+#endif

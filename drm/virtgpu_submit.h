@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef VIRTGPU_SUBMIT_H
+#define VIRTGPU_SUBMIT_H
+
+#include <linux/types.h>
+
+struct drm_device;
+struct drm_file;
+struct drm_gem_object;
+struct virtgpu_cmd;
+struct virtgpu_device;
+
+int virtgpu_submit_fenced(struct virtgpu_device *vg, struct virtgpu_cmd *cmd,
+			  struct drm_gem_object *gem);
+int virtgpu_ioctl_execbuffer(struct drm_device *dev, void *data, struct drm_file *file);
+
+#endif
