@@ -5,11 +5,13 @@
  */
 #include <linux/slab.h>
 
+#include <drm/drm_framebuffer.h>
 #include <drm/drm_rect.h>
 
 #include "virtgpu_cmd.h"
 #include "virtgpu_context.h"
 #include "virtgpu_drv.h"
+#include "virtgpu_format.h"
 #include "virtgpu_resource.h"
 
 static void virtgpu_rect_to_wire(struct virtio_gpu_rect *wire, const struct drm_rect *rect)
@@ -455,4 +457,128 @@ struct virtgpu_cmd *virtgpu_cmd_submit_3d(struct virtgpu_device *vg, u32 ctx_id,
 	cmd->payload = stream;
 	cmd->payload_size = size;
 	return cmd;
+}
+
+/**
+ * virtgpu_cmd_resource_create_blob - create a host resource that is plain memory
+ * @vg: the device
+ * @res: the resource
+ * @entries: kvmalloc()ed list of pages, or NULL; the command owns it from here
+ * @count: number of entries
+ *
+ * Returns: the command, to be submitted.
+ */
+struct virtgpu_cmd *virtgpu_cmd_resource_create_blob(struct virtgpu_device *vg,
+						     const struct virtgpu_resource *res,
+						     struct virtio_gpu_mem_entry *entries,
+						     u32 count)
+{
+	struct virtio_gpu_resource_create_blob *req;
+	struct virtgpu_cmd *cmd;
+
+	cmd = virtgpu_cmd_alloc_ctx(vg, VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, sizeof(*req),
+				    res->blob.ctx_id);
+	req = (void *)cmd->req;
+	req->resource_id = cpu_to_le32(res->id);
+	req->blob_mem = cpu_to_le32(res->blob.mem);
+	req->blob_flags = cpu_to_le32(res->blob.flags);
+	req->nr_entries = cpu_to_le32(count);
+	req->blob_id = cpu_to_le64(res->blob.id);
+	req->size = cpu_to_le64(res->blob.size);
+	cmd->payload = entries;
+	cmd->payload_size = array_size(count, sizeof(*entries));
+	return cmd;
+}
+
+/**
+ * virtgpu_cmd_set_scanout_blob - show a part of a blob on a head
+ * @vg: the device
+ * @scanout: the head
+ * @id: the blob
+ * @fb: how pixels lie in it
+ * @rect: pixels of @fb
+ */
+void virtgpu_cmd_set_scanout_blob(struct virtgpu_device *vg, u32 scanout, u32 id,
+				  const struct drm_framebuffer *fb, const struct drm_rect *rect)
+{
+	struct virtio_gpu_set_scanout_blob *req;
+	struct virtgpu_cmd *cmd;
+
+	cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_SET_SCANOUT_BLOB, sizeof(*req));
+	req = (void *)cmd->req;
+	virtgpu_rect_to_wire(&req->r, rect);
+	req->scanout_id = cpu_to_le32(scanout);
+	req->resource_id = cpu_to_le32(id);
+	req->width = cpu_to_le32(fb->width);
+	req->height = cpu_to_le32(fb->height);
+	req->format = cpu_to_le32(virtgpu_format_from_fourcc(fb->format->format));
+	req->strides[0] = cpu_to_le32(fb->pitches[0]);
+	req->offsets[0] = cpu_to_le32(fb->offsets[0]);
+	virtgpu_queue_submit(&vg->ctrl, cmd);
+}
+
+/**
+ * virtgpu_cmd_map_blob - have the host show a blob in the device's window, and wait
+ * @vg: the device
+ * @id: the blob
+ * @offset: where in the window
+ * @info: set on success, to how it is to be cached
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_cmd_map_blob(struct virtgpu_device *vg, u32 id, u64 offset, u32 *info)
+{
+	struct virtio_gpu_resource_map_blob *req;
+	struct virtio_gpu_resp_map_info resp;
+	struct virtgpu_cmd *cmd;
+	int ret;
+
+	cmd = virtgpu_cmd_alloc_ctx(vg, VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB, sizeof(*req), 0);
+	req = (void *)cmd->req;
+	req->resource_id = cpu_to_le32(id);
+	req->offset = cpu_to_le64(offset);
+	ret = virtgpu_cmd_query(vg, cmd, VIRTIO_GPU_RESP_OK_MAP_INFO, &resp, sizeof(resp));
+	if (!ret)
+		*info = le32_to_cpu((__force __le32)resp.map_info);
+	return ret;
+}
+
+/**
+ * virtgpu_cmd_unmap_blob - have the host take a blob out of the device's window
+ * @vg: the device
+ * @id: the blob
+ */
+void virtgpu_cmd_unmap_blob(struct virtgpu_device *vg, u32 id)
+{
+	struct virtio_gpu_resource_unmap_blob *req;
+	struct virtgpu_cmd *cmd;
+
+	cmd = virtgpu_cmd_alloc_ctx(vg, VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, sizeof(*req), 0);
+	req = (void *)cmd->req;
+	req->resource_id = cpu_to_le32(id);
+	virtgpu_queue_submit(&vg->ctrl, cmd);
+}
+
+/**
+ * virtgpu_cmd_assign_uuid - ask for a name that other virtio devices know a resource by, and wait
+ * @vg: the device
+ * @id: the resource
+ * @uuid: set on success
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_cmd_assign_uuid(struct virtgpu_device *vg, u32 id, uuid_t *uuid)
+{
+	struct virtio_gpu_resource_assign_uuid *req;
+	struct virtio_gpu_resp_resource_uuid resp;
+	struct virtgpu_cmd *cmd;
+	int ret;
+
+	cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID, sizeof(*req));
+	req = (void *)cmd->req;
+	req->resource_id = cpu_to_le32(id);
+	ret = virtgpu_cmd_query(vg, cmd, VIRTIO_GPU_RESP_OK_RESOURCE_UUID, &resp, sizeof(resp));
+	if (!ret)
+		import_uuid(uuid, resp.uuid);
+	return ret;
 }

@@ -2,10 +2,12 @@
 #ifndef VIRTGPU_CMD_H
 #define VIRTGPU_CMD_H
 
+#include <linux/uuid.h>
 #include <linux/virtio_gpu.h>
 
 #include "virtgpu_queue.h"
 
+struct drm_framebuffer;
 struct drm_rect;
 struct virtgpu_context;
 struct virtgpu_device;
@@ -45,6 +47,16 @@ struct virtgpu_cmd *virtgpu_cmd_transfer_3d(struct virtgpu_device *vg, u32 type,
 					    const struct virtio_gpu_transfer_host_3d *transfer);
 struct virtgpu_cmd *virtgpu_cmd_submit_3d(struct virtgpu_device *vg, u32 ctx_id, void *stream,
 					  u32 size);
+
+struct virtgpu_cmd *virtgpu_cmd_resource_create_blob(struct virtgpu_device *vg,
+						     const struct virtgpu_resource *res,
+						     struct virtio_gpu_mem_entry *entries,
+						     u32 count);
+void virtgpu_cmd_set_scanout_blob(struct virtgpu_device *vg, u32 scanout, u32 id,
+				  const struct drm_framebuffer *fb, const struct drm_rect *rect);
+int virtgpu_cmd_map_blob(struct virtgpu_device *vg, u32 id, u64 offset, u32 *info);
+void virtgpu_cmd_unmap_blob(struct virtgpu_device *vg, u32 id);
+int virtgpu_cmd_assign_uuid(struct virtgpu_device *vg, u32 id, uuid_t *uuid);
 
 void virtgpu_fill_transfer(struct virtio_gpu_transfer_to_host_2d *req, u32 id,
 			   const struct drm_rect *rect, u64 offset);

@@ -104,8 +104,7 @@ static void virtgpu_cursor_show(struct virtgpu_output *output, const struct drm_
 	struct virtgpu_cursor *cursor = &output->cursor;
 	struct virtio_gpu_update_cursor *wire = &cursor->wire;
 	struct drm_framebuffer *fb = state->fb;
-	/* What a renderer drew the host has. */
-	bool upload = fb && new_image && !to_virtgpu_fb(fb)->res->is_3d;
+	bool upload = fb && new_image && !virtgpu_resource_is_shared(to_virtgpu_fb(fb)->res);
 
 	mutex_lock(&cursor->lock);
 	wire->pos.scanout_id = cpu_to_le32(output->index);

@@ -28,6 +28,7 @@
 #include "virtgpu_kms.h"
 #include "virtgpu_pm.h"
 #include "virtgpu_prime.h"
+#include "virtgpu_vram.h"
 
 static int modeset = -1;
 module_param(modeset, int, 0400);
@@ -152,6 +153,15 @@ static int virtgpu_read_config(struct virtgpu_device *vg)
 	vg->has_3d = virtio_has_feature(vg->vdev, VIRTIO_GPU_F_VIRGL);
 	vg->has_context_init = vg->has_3d &&
 			       virtio_has_feature(vg->vdev, VIRTIO_GPU_F_CONTEXT_INIT);
+	vg->has_blob = virtio_has_feature(vg->vdev, VIRTIO_GPU_F_RESOURCE_BLOB);
+	vg->has_uuid = virtio_has_feature(vg->vdev, VIRTIO_GPU_F_RESOURCE_UUID);
+	if (vg->has_blob && virtio_has_feature(vg->vdev, VIRTIO_GPU_F_BLOB_ALIGNMENT))
+		virtio_cread_le(vg->vdev, struct virtio_gpu_config, blob_alignment,
+				&vg->blob_alignment);
+	if (vg->blob_alignment && !is_power_of_2(vg->blob_alignment)) {
+		drm_err(drm, "the device aligns blobs to %u bytes\n", vg->blob_alignment);
+		return -EINVAL;
+	}
 	virtio_cread_le(vg->vdev, struct virtio_gpu_config, num_scanouts, &vg->num_scanouts);
 	if (vg->num_scanouts > VIRTIO_GPU_MAX_SCANOUTS) {
 		drm_err(drm, "the device claims %u scanouts, the protocol has %u\n",
@@ -206,6 +216,10 @@ static int virtgpu_probe(struct virtio_device *vdev)
 		return ret;
 
 	ret = virtgpu_read_config(vg);
+	if (ret)
+		return ret;
+
+	ret = virtgpu_vram_init(vg);
 	if (ret)
 		return ret;
 
@@ -290,6 +304,9 @@ static const unsigned int virtgpu_features[] = {
 	VIRTIO_GPU_F_EDID,
 	VIRTIO_GPU_F_VIRGL,
 	VIRTIO_GPU_F_CONTEXT_INIT,
+	VIRTIO_GPU_F_RESOURCE_BLOB,
+	VIRTIO_GPU_F_RESOURCE_UUID,
+	VIRTIO_GPU_F_BLOB_ALIGNMENT,
 };
 
 static struct virtio_driver virtgpu_driver = {

@@ -8,6 +8,7 @@
 #include <linux/xarray.h>
 
 #include <drm/drm_device.h>
+#include <drm/drm_mm.h>
 
 #include "virtgpu_capset.h"
 #include "virtgpu_fence.h"
@@ -23,6 +24,18 @@
 #define VIRTGPU_DRIVER_PATCH	0
 
 /**
+ * struct virtgpu_vram - the window in which the device shows memory of the host's
+ * @lock: protects @mm
+ * @mm: what is where, counted from @start
+ * @start: physical address
+ */
+struct virtgpu_vram {
+	struct mutex lock;
+	struct drm_mm mm;
+	resource_size_t start;
+};
+
+/**
  * struct virtgpu_device - one virtio GPU
  * @drm: the DRM device; owns the memory of this struct
  * @vdev: the virtio device; not to be touched once the queues are stopped
@@ -35,6 +48,11 @@
  * @fences: what is still to be signalled
  * @has_3d: the host has renderers
  * @has_context_init: a file may choose its renderer
+ * @has_blob: resources may be plain memory
+ * @has_uuid: resources have names that other virtio devices know
+ * @has_host_visible: there is a @vram
+ * @blob_alignment: of blobs' sizes, in bytes, or 0
+ * @vram: the host's memory that the guest sees
  * @num_capsets: how many renderers there are
  * @capsets: what is known of each
  * @capset_lock: protects @capset_copies
@@ -64,6 +82,11 @@ struct virtgpu_device {
 
 	bool has_3d;
 	bool has_context_init;
+	bool has_blob;
+	bool has_uuid;
+	bool has_host_visible;
+	u32 blob_alignment;
+	struct virtgpu_vram vram;
 	u32 num_capsets;
 	struct virtgpu_capset capsets[VIRTGPU_MAX_CAPSETS];
 	struct mutex capset_lock;

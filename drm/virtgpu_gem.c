@@ -11,6 +11,7 @@
 #include "virtgpu_drv.h"
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
+#include "virtgpu_prime.h"
 #include "virtgpu_resource.h"
 
 static void virtgpu_gem_free(struct drm_gem_object *gem)
@@ -28,6 +29,7 @@ static void virtgpu_gem_free(struct drm_gem_object *gem)
 static const struct drm_gem_object_funcs virtgpu_gem_funcs = {
 	.open = virtgpu_gem_open,
 	.close = virtgpu_gem_close,
+	.export = virtgpu_prime_export,
 	.free = virtgpu_gem_free,
 	.print_info = drm_gem_shmem_object_print_info,
 	.pin = drm_gem_shmem_object_pin,
@@ -113,6 +115,30 @@ struct virtgpu_bo *virtgpu_bo_create_3d(struct drm_device *dev, size_t size, u32
 	return bo;
 }
 
+/**
+ * virtgpu_bo_create_blob - a buffer object whose pages are a blob, alone or with the host's
+ * @dev: the DRM device
+ * @blob: what memory it is
+ *
+ * Returns: the object or an error pointer.
+ */
+struct virtgpu_bo *virtgpu_bo_create_blob(struct drm_device *dev, const struct virtgpu_blob *blob)
+{
+	struct virtgpu_bo *bo = virtgpu_bo_create(dev, blob->size, 0, 0, 0);
+	struct virtgpu_resource *res;
+
+	if (IS_ERR(bo))
+		return bo;
+
+	res = virtgpu_resource_create_blob(bo, blob);
+	if (IS_ERR(res)) {
+		drm_gem_object_put(&bo->base.base);
+		return ERR_CAST(res);
+	}
+	bo->own = res;
+	return bo;
+}
+
 /* Makes the own resource if there is none; its shape is then fixed. */
 static struct virtgpu_resource *virtgpu_bo_own_locked(struct virtgpu_bo *bo, u32 format)
 {
@@ -173,8 +199,8 @@ struct virtgpu_resource *virtgpu_bo_resource(struct virtgpu_bo *bo, u32 format, 
 		bo->width = width;
 		bo->height = height;
 	}
-	if (bo->own && bo->own->is_3d) {
-		/* Its pixels are nowhere but on the host. */
+	if (bo->own && virtgpu_resource_is_shared(bo->own)) {
+		/* Its pixels are on the host already. */
 		res = bo->own;
 	} else if (bo->width == width && bo->height == height && !offset) {
 		res = virtgpu_bo_own_locked(bo, format);

@@ -3,10 +3,13 @@
 #define VIRTGPU_GEM_H
 
 #include <linux/mutex.h>
+#include <linux/uuid.h>
 
 #include <drm/drm_gem_shmem_helper.h>
+#include <drm/drm_mm.h>
 
 struct drm_mode_create_dumb;
+struct virtgpu_blob;
 struct virtgpu_resource;
 struct virtgpu_texture;
 
@@ -18,6 +21,12 @@ struct virtgpu_texture;
  * @format: @own's pixel format, in the protocol's numbers; 0 when left to the first framebuffer
  * @width: @own's width, 0 when left to the first framebuffer
  * @height: @own's height
+ * @uuid: what other virtio devices know it by
+ * @has_uuid: whether the host was asked for @uuid
+ * @is_vram: the memory is the host's, and @base has no pages
+ * @window: where the device shows it, once it is mapped
+ * @map_info: how the host wants it to be cached
+ * @map_error: what came of mapping it
  */
 struct virtgpu_bo {
 	struct drm_gem_shmem_object base;
@@ -26,6 +35,12 @@ struct virtgpu_bo {
 	u32 format;
 	u32 width;
 	u32 height;
+	uuid_t uuid;
+	bool has_uuid;
+	bool is_vram;
+	struct drm_mm_node window;
+	u32 map_info;
+	int map_error;
 };
 
 #define to_virtgpu_bo(gem) container_of(to_drm_gem_shmem_obj(gem), struct virtgpu_bo, base)
@@ -33,6 +48,7 @@ struct virtgpu_bo {
 struct drm_gem_object *virtgpu_gem_create_object(struct drm_device *dev, size_t size);
 struct virtgpu_bo *virtgpu_bo_create(struct drm_device *dev, size_t size, u32 format, u32 width,
 				     u32 height);
+struct virtgpu_bo *virtgpu_bo_create_blob(struct drm_device *dev, const struct virtgpu_blob *blob);
 struct virtgpu_bo *virtgpu_bo_create_3d(struct drm_device *dev, size_t size, u32 format, u32 width,
 					u32 height, const struct virtgpu_texture *texture);
 struct virtgpu_resource *virtgpu_bo_own(struct virtgpu_bo *bo, u32 format);

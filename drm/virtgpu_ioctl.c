@@ -11,6 +11,7 @@
 #include <drm/drm_rect.h>
 #include <drm/virtgpu_drm.h>
 
+#include "virtgpu_blob.h"
 #include "virtgpu_capset.h"
 #include "virtgpu_cmd.h"
 #include "virtgpu_context.h"
@@ -54,12 +55,19 @@ static int virtgpu_ioctl_getparam(struct drm_device *dev, void *data, struct drm
 		value = virtgpu_capset_mask(vg);
 		break;
 	case VIRTGPU_PARAM_RESOURCE_BLOB:
+		value = vg->has_blob;
+		break;
 	case VIRTGPU_PARAM_HOST_VISIBLE:
+		value = vg->has_host_visible;
+		break;
 	case VIRTGPU_PARAM_CROSS_DEVICE:
-		value = 0;
+		value = vg->has_uuid;
 		break;
 	case VIRTGPU_PARAM_BLOB_ALIGNMENT:
-		return -ENOENT;
+		if (!vg->blob_alignment)
+			return -ENOENT;
+		value = vg->blob_alignment;
+		break;
 	default:
 		return -EINVAL;
 	}
@@ -139,8 +147,10 @@ static int virtgpu_ioctl_resource_info(struct drm_device *dev, void *data, struc
 
 	args->size = gem->size;
 	res = virtgpu_bo_own(to_virtgpu_bo(gem), VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM);
-	if (!IS_ERR(res))
+	if (!IS_ERR(res)) {
 		args->res_handle = res->id;
+		args->blob_mem = res->blob.mem;
+	}
 	drm_gem_object_put(gem);
 	return PTR_ERR_OR_ZERO(res);
 }
@@ -169,6 +179,8 @@ static int virtgpu_transfer_3d(struct virtgpu_device *vg, struct drm_file *file,
 		.box.d = cpu_to_le32(args->box.d),
 		.offset = cpu_to_le64(args->offset),
 		.level = cpu_to_le32(args->level),
+		.stride = cpu_to_le32(args->stride),
+		.layer_stride = cpu_to_le32(args->layer_stride),
 	};
 	struct virtgpu_resource *res;
 	struct drm_gem_object *gem;
@@ -181,9 +193,10 @@ static int virtgpu_transfer_3d(struct virtgpu_device *vg, struct drm_file *file,
 	if (!gem)
 		return -ENOENT;
 
-	/* The renderer knows the strides of a texture, and an imported buffer is none. */
+	/* The renderer knows the strides of a texture; guest memory alone is nothing to copy to. */
 	res = READ_ONCE(to_virtgpu_bo(gem)->own);
-	if (args->stride || args->layer_stride || !res) {
+	if (!res || res->blob.mem == VIRTGPU_BLOB_MEM_GUEST ||
+	    (!res->blob.size && (args->stride || args->layer_stride))) {
 		drm_gem_object_put(gem);
 		return -EINVAL;
 	}
@@ -262,11 +275,6 @@ static int virtgpu_ioctl_wait(struct drm_device *dev, void *data, struct drm_fil
 	return ret < 0 ? ret : 0;
 }
 
-static int virtgpu_ioctl_no_feature(struct drm_device *dev, void *data, struct drm_file *file)
-{
-	return -EINVAL;
-}
-
 /* What user space may call, by ioctl number. */
 const struct drm_ioctl_desc virtgpu_ioctls[VIRTGPU_NUM_IOCTLS] = {
 	DRM_IOCTL_DEF_DRV(VIRTGPU_MAP, virtgpu_ioctl_map, DRM_RENDER_ALLOW),
@@ -281,7 +289,7 @@ const struct drm_ioctl_desc virtgpu_ioctls[VIRTGPU_NUM_IOCTLS] = {
 			  DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(VIRTGPU_WAIT, virtgpu_ioctl_wait, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(VIRTGPU_GET_CAPS, virtgpu_ioctl_get_caps, DRM_RENDER_ALLOW),
-	DRM_IOCTL_DEF_DRV(VIRTGPU_RESOURCE_CREATE_BLOB, virtgpu_ioctl_no_feature,
+	DRM_IOCTL_DEF_DRV(VIRTGPU_RESOURCE_CREATE_BLOB, virtgpu_ioctl_resource_create_blob,
 			  DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(VIRTGPU_CONTEXT_INIT, virtgpu_ioctl_context_init, DRM_RENDER_ALLOW),
 };

@@ -9,8 +9,10 @@
 
 #include "virtgpu_cmd.h"
 #include "virtgpu_drv.h"
+#include "virtgpu_fb.h"
 #include "virtgpu_output.h"
 #include "virtgpu_plane.h"
+#include "virtgpu_resource.h"
 
 /* Frames on their way to the host before a commit waits: one shown, one underway. */
 #define VIRTGPU_MAX_FRAMES	2
@@ -19,20 +21,30 @@
 #define VIRTGPU_MAX_REFRESH	1000
 
 /**
- * virtgpu_output_show - have the host show a part of a resource, unless it does so already
+ * virtgpu_output_show - have the host show a part of a framebuffer, unless it does so already
  * @output: the head
- * @id: the resource
+ * @fb: the framebuffer
  * @rect: pixels of it
  *
  * The command waits for the next kick.
  */
-void virtgpu_output_show(struct virtgpu_output *output, u32 id, const struct drm_rect *rect)
+void virtgpu_output_show(struct virtgpu_output *output, const struct drm_framebuffer *fb,
+			 const struct drm_rect *rect)
 {
-	if (output->scanout_id == id && drm_rect_equals(&output->scanout_rect, rect))
+	const struct virtgpu_resource *res = to_virtgpu_fb(fb)->res;
+	/* Of a blob the host knows no shape but the framebuffer's. */
+	u32 fb_id = res->blob.size ? fb->base.id : 0;
+
+	if (output->scanout_id == res->id && output->scanout_fb == fb_id &&
+	    drm_rect_equals(&output->scanout_rect, rect))
 		return;
 
-	virtgpu_cmd_set_scanout(output->vg, output->index, id, rect);
-	output->scanout_id = id;
+	if (fb_id)
+		virtgpu_cmd_set_scanout_blob(output->vg, output->index, res->id, fb, rect);
+	else
+		virtgpu_cmd_set_scanout(output->vg, output->index, res->id, rect);
+	output->scanout_id = res->id;
+	output->scanout_fb = fb_id;
 	output->scanout_rect = *rect;
 }
 
@@ -44,8 +56,12 @@ void virtgpu_output_hide(struct virtgpu_output *output)
 {
 	static const struct drm_rect nothing;
 
-	virtgpu_output_show(output, 0, &nothing);
+	if (!output->scanout_id)
+		return;
+	virtgpu_cmd_set_scanout(output->vg, output->index, 0, &nothing);
 	virtgpu_queue_kick(&output->vg->ctrl);
+	output->scanout_id = 0;
+	output->scanout_rect = nothing;
 }
 
 /**

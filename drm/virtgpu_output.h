@@ -28,6 +28,7 @@ struct virtio_gpu_display_one;
  * @height: of the host's window, pixels
  * @edid: what the host says of the monitor, or NULL
  * @scanout_id: resource that the host shows on the head, 0 when none
+ * @scanout_fb: framebuffer that says what shape it has, if it is a blob
  * @scanout_rect: which pixels of it
  * @frames: flushes that the host has not answered
  * @frame_done: woken when it answers one
@@ -47,6 +48,7 @@ struct virtgpu_output {
 	const struct drm_edid *edid;
 
 	u32 scanout_id;
+	u32 scanout_fb;
 	struct drm_rect scanout_rect;
 
 	atomic_t frames;
@@ -63,7 +65,8 @@ int virtgpu_connector_init(struct virtgpu_output *output);
 bool virtgpu_output_update(struct virtgpu_output *output,
 			   const struct virtio_gpu_display_one *info,
 			   const struct drm_edid *edid);
-void virtgpu_output_show(struct virtgpu_output *output, u32 id, const struct drm_rect *rect);
+void virtgpu_output_show(struct virtgpu_output *output, const struct drm_framebuffer *fb,
+			 const struct drm_rect *rect);
 void virtgpu_output_hide(struct virtgpu_output *output);
 void virtgpu_output_forget(struct virtgpu_output *output);
 void virtgpu_output_frame_begin(struct virtgpu_output *output);

@@ -31,7 +31,9 @@ int virtgpu_panic_get_scanout_buffer(struct drm_plane *plane, struct drm_scanout
 	fb = plane->state->fb;
 	bo = to_virtgpu_bo(fb->obj[0]);
 	/* With an offset the picture does not start on a page's first pixel. */
-	if (drm_gem_is_imported(fb->obj[0]) || fb->offsets[0])
+	/* What the host draws is not in these pages. */
+	if (drm_gem_is_imported(fb->obj[0]) || fb->offsets[0] ||
+	    virtgpu_resource_is_shared(to_virtgpu_fb(fb)->res))
 		return -ENODEV;
 
 	if (bo->base.vaddr)

@@ -52,8 +52,7 @@ static void virtgpu_upload(struct virtgpu_device *vg, struct drm_framebuffer *fb
 	struct virtgpu_resource *res = to_virtgpu_fb(fb)->res;
 	unsigned int i;
 
-	/* The host has drawn it. */
-	if (res->is_3d)
+	if (virtgpu_resource_is_shared(res))
 		return;
 	for (i = 0; i < damage->count; i++) {
 		const struct drm_rect *rect = &damage->rects[i];
@@ -89,7 +88,7 @@ static void virtgpu_primary_atomic_update(struct drm_plane *plane,
 
 	virtgpu_output_frame_begin(output);
 	virtgpu_upload(vg, new->fb, &damage);
-	virtgpu_output_show(output, id, &src);
+	virtgpu_output_show(output, new->fb, &src);
 	virtgpu_output_frame_end(output, virtgpu_cmd_flush(vg, id, &bounds));
 }
 

@@ -1,12 +1,117 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Buffers of other drivers. */
+/* Buffers for and from other drivers. */
 #include <linux/device.h>
+#include <linux/dma-buf.h>
+#include <linux/module.h>
+#include <linux/virtio_dma_buf.h>
 
+#include <drm/drm_drv.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_prime.h>
+#include <drm/virtgpu_drm.h>
 
+#include "virtgpu_cmd.h"
 #include "virtgpu_drv.h"
+#include "virtgpu_gem.h"
 #include "virtgpu_prime.h"
+#include "virtgpu_resource.h"
+#include "virtgpu_vram.h"
+
+MODULE_IMPORT_NS("DMA_BUF");
+
+/* Other virtio devices know the buffer by a name that the host gives it, once. */
+static int virtgpu_prime_get_uuid(struct dma_buf *dma_buf, uuid_t *uuid)
+{
+	struct drm_gem_object *gem = dma_buf->priv;
+	struct virtgpu_device *vg = to_virtgpu_device(gem->dev);
+	struct virtgpu_bo *bo = to_virtgpu_bo(gem);
+	int ret = 0;
+
+	mutex_lock(&bo->lock);
+	if (!bo->own || !vg->has_uuid)
+		ret = -ENODEV;
+	else if (bo->own->blob.size && !(bo->own->blob.flags & VIRTGPU_BLOB_FLAG_USE_CROSS_DEVICE))
+		ret = -ENODEV;
+	else if (!bo->has_uuid)
+		ret = virtgpu_cmd_assign_uuid(vg, bo->own->id, &bo->uuid);
+	if (!ret) {
+		bo->has_uuid = true;
+		uuid_copy(uuid, &bo->uuid);
+	}
+	mutex_unlock(&bo->lock);
+	return ret;
+}
+
+static struct sg_table *virtgpu_prime_map(struct dma_buf_attachment *attach,
+					  enum dma_data_direction dir)
+{
+	struct virtgpu_bo *bo = to_virtgpu_bo((struct drm_gem_object *)attach->dmabuf->priv);
+
+	if (bo->is_vram)
+		return virtgpu_vram_map_dma(bo, attach->dev, dir);
+	return drm_gem_map_dma_buf(attach, dir);
+}
+
+static void virtgpu_prime_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
+				enum dma_data_direction dir)
+{
+	struct virtgpu_bo *bo = to_virtgpu_bo((struct drm_gem_object *)attach->dmabuf->priv);
+
+	if (bo->is_vram)
+		virtgpu_vram_unmap_dma(attach->dev, sgt, dir);
+	else
+		drm_gem_unmap_dma_buf(attach, sgt, dir);
+}
+
+static const struct virtio_dma_buf_ops virtgpu_dma_buf_ops = {
+	.ops = {
+		.attach = virtio_dma_buf_attach,
+		.detach = drm_gem_map_detach,
+		.map_dma_buf = virtgpu_prime_map,
+		.unmap_dma_buf = virtgpu_prime_unmap,
+		.release = drm_gem_dmabuf_release,
+		.mmap = drm_gem_dmabuf_mmap,
+		.vmap = drm_gem_dmabuf_vmap,
+		.vunmap = drm_gem_dmabuf_vunmap,
+	},
+	.device_attach = drm_gem_map_attach,
+	.get_uuid = virtgpu_prime_get_uuid,
+};
+
+/**
+ * virtgpu_prime_export - &drm_gem_object_funcs.export
+ * @gem: the object
+ * @flags: of the file that the buffer becomes
+ *
+ * Returns: the buffer, which other virtio devices can ask for its name, or an error pointer.
+ */
+struct dma_buf *virtgpu_prime_export(struct drm_gem_object *gem, int flags)
+{
+	struct dma_buf_export_info info = {
+		.exp_name = KBUILD_MODNAME,
+		.owner = gem->dev->driver->fops->owner,
+		.ops = &virtgpu_dma_buf_ops.ops,
+		.size = gem->size,
+		.flags = flags,
+		.priv = gem,
+		.resv = gem->resv,
+	};
+	struct dma_buf *dma_buf = virtio_dma_buf_export(&info);
+
+	/* Put by drm_gem_dmabuf_release(). */
+	if (!IS_ERR(dma_buf)) {
+		drm_dev_get(gem->dev);
+		drm_gem_object_get(gem);
+	}
+	return dma_buf;
+}
+
+static bool virtgpu_prime_is_own(struct drm_device *dev, const struct dma_buf *dma_buf)
+{
+	const struct drm_gem_object *gem = dma_buf->priv;
+
+	return dma_buf->ops == &virtgpu_dma_buf_ops.ops && gem->dev == dev;
+}
 
 /**
  * virtgpu_prime_import - &drm_driver.gem_prime_import
@@ -20,8 +125,13 @@
  */
 struct drm_gem_object *virtgpu_prime_import(struct drm_device *dev, struct dma_buf *dma_buf)
 {
-	if (!to_virtgpu_device(dev)->use_dma_addr && device_iommu_mapped(dev->dev) &&
-	    !drm_gem_is_prime_exported_dma_buf(dev, dma_buf))
+	if (virtgpu_prime_is_own(dev, dma_buf)) {
+		struct drm_gem_object *gem = dma_buf->priv;
+
+		drm_gem_object_get(gem);
+		return gem;
+	}
+	if (!to_virtgpu_device(dev)->use_dma_addr && device_iommu_mapped(dev->dev))
 		return ERR_PTR(-ENODEV);
 
 	return drm_gem_prime_import(dev, dma_buf);

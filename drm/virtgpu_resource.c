@@ -12,6 +12,7 @@
 #include "virtgpu_drv.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_resource.h"
+#include "virtgpu_vram.h"
 
 /* Describes the pages of a buffer object to the host, as few long runs as there are. */
 static struct virtio_gpu_mem_entry *virtgpu_backing(struct virtgpu_bo *bo, u32 *count)
@@ -45,6 +46,25 @@ static struct virtio_gpu_mem_entry *virtgpu_backing(struct virtgpu_bo *bo, u32 *
 	}
 	*count = n;
 	return entries;
+}
+
+/* A blob comes with its backing, if it has one in the guest. */
+static int virtgpu_resource_send_blob(struct virtgpu_resource *res)
+{
+	struct virtgpu_device *vg = res->vg;
+	struct virtio_gpu_mem_entry *entries = NULL;
+	u32 count = 0;
+
+	if (!res->bo->is_vram) {
+		entries = virtgpu_backing(res->bo, &count);
+		if (IS_ERR(entries))
+			return PTR_ERR(entries);
+	}
+	res->on_host = true;
+	virtgpu_queue_submit(&vg->ctrl,
+			     virtgpu_cmd_resource_create_blob(vg, res, entries, count));
+	virtgpu_queue_kick(&vg->ctrl);
+	return 0;
 }
 
 /*
@@ -94,7 +114,9 @@ static void virtgpu_resource_free(struct virtgpu_resource *res)
 
 	xa_erase(&res->vg->resources, res->id);
 	kfree(res);
-	if (is_own)
+	if (is_own && bo->is_vram)
+		virtgpu_vram_free(bo);
+	else if (is_own)
 		drm_gem_shmem_free(&bo->base);
 	else
 		drm_gem_object_put(&bo->base.base);
@@ -215,6 +237,34 @@ struct virtgpu_resource *virtgpu_resource_create_3d(struct virtgpu_bo *bo, u32 f
 }
 
 /**
+ * virtgpu_resource_create_blob - create a buffer object's own resource, a blob
+ * @bo: the buffer object
+ * @blob: what memory it is
+ *
+ * Does not wait: a host that refuses it refuses what is done with it, too.
+ *
+ * Returns: the resource or an error pointer.
+ */
+struct virtgpu_resource *virtgpu_resource_create_blob(struct virtgpu_bo *bo,
+						      const struct virtgpu_blob *blob)
+{
+	struct virtgpu_resource *res = virtgpu_resource_new(bo, 0, 0, 0);
+	int ret;
+
+	if (IS_ERR(res))
+		return res;
+
+	res->blob = *blob;
+	ret = virtgpu_resource_send_blob(res);
+	if (ret) {
+		virtgpu_resource_put(res);
+		return ERR_PTR(ret);
+	}
+	virtgpu_resource_make_own(res);
+	return res;
+}
+
+/**
  * virtgpu_resource_get - take a reference
  * @res: the resource
  */
@@ -269,7 +319,13 @@ void virtgpu_resources_restore(struct virtgpu_device *vg)
 		if (!kref_get_unless_zero(&res->refs))
 			continue;
 		xa_unlock(&vg->resources);
-		ret = virtgpu_resource_send(res, false);
+		/* The host's own memory went with its context. */
+		if (res->bo->is_vram)
+			ret = 0;
+		else if (res->blob.size)
+			ret = virtgpu_resource_send_blob(res);
+		else
+			ret = virtgpu_resource_send(res, false);
 		if (ret)
 			drm_err(&vg->drm, "resource %u is lost: %d\n", res->id, ret);
 		virtgpu_resource_put(res);

@@ -11,6 +11,22 @@ struct virtgpu_cmd;
 struct virtgpu_device;
 
 /**
+ * struct virtgpu_blob - a resource that is plain memory
+ * @mem: whose: one of VIRTGPU_BLOB_MEM
+ * @flags: VIRTGPU_BLOB_FLAG
+ * @id: which of the context's, if it is the host's
+ * @ctx_id: the context that knows @id
+ * @size: bytes; 0 in a resource that is no blob
+ */
+struct virtgpu_blob {
+	u32 mem;
+	u32 flags;
+	u64 id;
+	u32 ctx_id;
+	u64 size;
+};
+
+/**
  * struct virtgpu_texture - what a renderer wants to know of a resource, in its own terms
  * @target: dimensions and kind
  * @bind: what it is used for
@@ -43,6 +59,7 @@ struct virtgpu_texture {
  * @height: pixels
  * @is_3d: made for a renderer, which draws to it: its pixels are the host's
  * @texture: what the renderer knows of it
+ * @blob: the memory it is, if it is a blob
  */
 struct virtgpu_resource {
 	struct kref refs;
@@ -56,10 +73,19 @@ struct virtgpu_resource {
 	u32 height;
 	bool is_3d;
 	struct virtgpu_texture texture;
+	struct virtgpu_blob blob;
 };
+
+/* Nothing has to be uploaded: the host has the pixels, or sees the guest's. */
+static inline bool virtgpu_resource_is_shared(const struct virtgpu_resource *res)
+{
+	return res->is_3d || res->blob.size;
+}
 
 struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, bool is_own, u32 format,
 						 u32 width, u32 height);
+struct virtgpu_resource *virtgpu_resource_create_blob(struct virtgpu_bo *bo,
+						      const struct virtgpu_blob *blob);
 struct virtgpu_resource *virtgpu_resource_create_3d(struct virtgpu_bo *bo, u32 format, u32 width,
 						    u32 height,
 						    const struct virtgpu_texture *texture);

@@ -10,7 +10,8 @@ import setup
 
 HERE = Path(__file__).resolve().parent
 # What the guest's device is, by the name of its renderer.
-DEVICES = {"virgl": "virtio-gpu-gl-pci"}
+DEVICES = {"virgl": "virtio-gpu-gl-pci",
+           "venus": "virtio-gpu-gl-pci,blob=on,hostmem=512M,venus=on"}
 
 
 def make_root(folder: Path) -> None:

@@ -128,8 +128,11 @@ class Machine:
                     "-chardev", f"socket,id=fake,path={self.run}/fake",
                     "-device", "vhost-user-test-device-pci,chardev=fake,virtio-id=16,num_vqs=2,"
                                "config_size=16,id=gpu"]
+        # The host shares the guest's pages with its renderer.
+        shared = ["-object", f"memory-backend-memfd,id=ram,share=on,size={options.memory}M",
+                  "-machine", "memory-backend=ram"] if options.gpu == "venus" else []
         outputs = f"max_outputs={options.heads}," if options.device.startswith("virtio") else ""
-        arguments = ["-device", f"{options.device},id=gpu,{outputs}"
+        arguments = [*shared, "-device", f"{options.device},id=gpu,{outputs}"
                                 f"xres={options.size[0]},yres={options.size[1]}"]
         # A renderer's pictures can only be shown by a display that renders, too.
         for head in range(0 if options.gpu else options.heads):
