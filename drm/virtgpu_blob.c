@@ -81,6 +81,7 @@ int virtgpu_ioctl_resource_create_blob(struct drm_device *dev, void *data, struc
 		.mem = args->blob_mem, .flags = args->blob_flags, .id = args->blob_id,
 	};
 	struct virtgpu_bo *bo;
+	bool deferred;
 	int ret;
 
 	ret = virtgpu_blob_check(vg, args);
@@ -96,9 +97,9 @@ int virtgpu_ioctl_resource_create_blob(struct drm_device *dev, void *data, struc
 		blob.ctx_id = ctx->id;
 
 	blob.size = PAGE_ALIGN(args->size);
+	deferred = args->blob_hints & DRM_VIRTGPU_BLOB_FLAG_HINT_DEFER_MAPPING;
 	if (blob.mem == VIRTGPU_BLOB_MEM_HOST3D)
-		bo = virtgpu_vram_create(vg, &blob,
-					 args->blob_hints & DRM_VIRTGPU_BLOB_FLAG_HINT_DEFER_MAPPING);
+		bo = virtgpu_vram_create(vg, &blob, deferred);
 	else
 		bo = virtgpu_bo_create_blob(dev, &blob);
 	if (IS_ERR(bo))

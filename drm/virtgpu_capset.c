@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Capability sets: what the host's renderers say of themselves, for user space alone to understand. */
+/* Capability sets: what the host's renderers say of themselves, which user space understands. */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/virtio_config.h>

@@ -129,22 +129,22 @@ struct virtgpu_cmd *virtgpu_cmd_attach_backing(struct virtgpu_device *vg,
 
 /**
  * virtgpu_cmd_resource_unref - destroy a host resource; detaches its backing, too
- * @vg: the device
- * @id: the resource
- * @done: called when the host no longer looks at the backing
- * @data: for @done
+ * @res: the resource
+ * @done: called with it when the host no longer looks at the backing
  */
-void virtgpu_cmd_resource_unref(struct virtgpu_device *vg, u32 id, virtgpu_cmd_done done,
-				void *data)
+void virtgpu_cmd_resource_unref(struct virtgpu_resource *res, virtgpu_cmd_done done)
 {
+	struct virtgpu_device *vg = res->vg;
 	struct virtio_gpu_resource_unref *req;
 	struct virtgpu_cmd *cmd;
 
 	cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_RESOURCE_UNREF, sizeof(*req));
 	req = (void *)cmd->req;
-	req->resource_id = cpu_to_le32(id);
+	req->resource_id = cpu_to_le32(res->id);
+	/* The host may never have made what user space asked for. */
+	cmd->is_users = virtgpu_resource_is_shared(res);
 	cmd->done = done;
-	cmd->data = data;
+	cmd->data = res;
 	virtgpu_queue_submit(&vg->ctrl, cmd);
 	virtgpu_queue_kick(&vg->ctrl);
 }

@@ -133,7 +133,7 @@ static void virtgpu_resource_release(struct kref *refs)
 	struct virtgpu_resource *res = container_of(refs, struct virtgpu_resource, refs);
 
 	if (res->on_host)
-		virtgpu_cmd_resource_unref(res->vg, res->id, virtgpu_resource_unref_done, res);
+		virtgpu_cmd_resource_unref(res, virtgpu_resource_unref_done);
 	else
 		virtgpu_resource_free(res);
 }

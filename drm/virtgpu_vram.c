@@ -49,7 +49,8 @@ int virtgpu_vram_init(struct virtgpu_device *vg)
 			window.addr, window.len);
 		return 0;
 	}
-	if (!devm_request_mem_region(&vg->vdev->dev, window.addr, window.len, VIRTGPU_DRIVER_NAME)) {
+	if (!devm_request_mem_region(&vg->vdev->dev, window.addr, window.len,
+				     VIRTGPU_DRIVER_NAME)) {
 		drm_err(&vg->drm, "somebody else has the host-visible memory\n");
 		return -EBUSY;
 	}

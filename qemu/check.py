@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Runs the tests in guests, holds the results against what is expected, prints one table.
 
-    check.py [check|full] [--driver c|rust|stock] [--only igt|own|hostile|panic|sample]
+    check.py [check|full] [--driver c|rust|stock] [--only igt|own|hostile|panic|sample|gl]
 """
 import argparse
 import json
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import build
 import guest
+import hostgl
 import report
 import setup
 from machine import Options
@@ -33,6 +34,13 @@ SLOW = ("virtgpu_nomem@load-each",)
 
 # The driver in rust/samples.
 SAMPLE = "bochs"
+
+# With a renderer: IGT's own test of the uapi, and ours.
+GL = "gl"
+RENDER = ("drm_virtgpu", "virtgpu_render")
+
+# What only one of our drivers has, so that there is nothing to compare.
+ALONE = (f"{SAMPLE}@", f"{GL}@")
 
 # Against a device of our own, which does wrong when they tell it to.
 HOSTILE = ("virtgpu_hostile",)
@@ -139,6 +147,9 @@ def parse_results(folder: Path) -> dict:
 
 def options_for(program: str, driver: str) -> Options:
     """The guest a program of ours needs."""
+    if program in RENDER:
+        return Options(driver=driver, heads=1, gpu="venus",
+                       module_params="" if driver == "stock" else "fence_timeout=3")
     if program in HOSTILE:
         return Options(driver=driver, fake={}, memory=1024,
                        module_params="" if driver == "stock" else "command_timeout=1")
@@ -205,6 +216,13 @@ class Run:
             SAMPLE, "cp /host/list.txt /tmp\n" + self._job(programs), options, 400,
             {"list.txt": text})
         self.results.update({f"{SAMPLE}@{name}": result for name, result in results.items()})
+
+    def gl(self) -> None:
+        """On a device with a renderer, which our own driver in C has and mainline's."""
+        report.say(f"    {hostgl.describe('venus')}")
+        job = f"ln -s {IGT_ROOT}/{RENDER[0]} /host/tests\n" + self._job(RENDER)
+        results = self._guest(GL, job, options_for(RENDER[0], self.driver), 300)
+        self.results.update({f"{GL}@{name}": result for name, result in results.items()})
 
     def own(self) -> None:
         self._ours("own", OWN)
@@ -292,7 +310,7 @@ def side_by_side(scope: str) -> str:
         counts = [sum(result == kind for result in found[driver].values()) for driver in drivers]
         lines.append(f"{kind:<12}" + "".join(f"{count:>8}" for count in counts))
     names = sorted({name for results in found.values() for name in results
-                    if not name.startswith(f"{SAMPLE}@")})
+                    if not name.startswith(ALONE)})
     lines += ["", "Where they differ:"]
     for name in names:
         results = [found[driver].get(name, "-") for driver in drivers]
@@ -312,7 +330,7 @@ def apart(scope: str, driver: str, only) -> dict:
              if verdict in ("known", "better")]
     return {name: f"{name}: {c.get(name, 'not run')} in C, {rust.get(name, 'not run')} in Rust"
             for name in sorted((c.keys() | rust.keys()) - set(known))
-            if c.get(name) != rust.get(name) and not name.startswith(f"{SAMPLE}@")}
+            if c.get(name) != rust.get(name) and not name.startswith(ALONE)}
 
 
 def main() -> int:
@@ -321,7 +339,7 @@ def main() -> int:
     args.add_argument("scope", nargs="?", default="check", choices=["check", "full"])
     args.add_argument("--driver", default=os.environ.get("DRIVER") or "c",
                       choices=["c", "rust", "stock"])
-    args.add_argument("--only", choices=["igt", "own", "hostile", "panic", "sample"])
+    args.add_argument("--only", choices=["igt", "own", "hostile", "panic", "sample", GL])
     args = args.parse_args()
 
     found = setup.prepare(os.environ.get("KVER", ""))
@@ -335,6 +353,8 @@ def main() -> int:
         run.panic()
     if args.only == "sample" or not args.only and args.driver == "rust":
         run.sample()
+    if args.only == GL or not args.only and args.driver != "rust":
+        run.gl()
     if args.only in (None, "igt"):
         run.igt(read_list(f"{args.scope}.list"), 4 * 3600 if args.scope == "full" else 1200)
 

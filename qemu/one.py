@@ -20,7 +20,7 @@ def main() -> int:
     driver = os.environ.get("DRIVER") or "c"
     found = setup.prepare(os.environ.get("KVER", ""))
     folder = check.OUT / "test"
-    root = "/host/tests" if program in check.OWN + check.HOSTILE else check.IGT_ROOT
+    root = "/host/tests" if program.startswith("virtgpu_") else check.IGT_ROOT
     job = (f"modprobe vgem\n{root}/{program} " + (f"--run-subtest {subtest} " if subtest else "")
            + "2>&1\nstatus=$?\ndmesg | tail -n 30\n(exit $status)\n")
     options = check.options_for(program, driver)

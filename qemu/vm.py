@@ -57,7 +57,8 @@ def main() -> int:
     options = Options(driver=args.driver, heads=args.heads, connected=args.connected,
                       size=(int(width), int(height)),
                       memory=args.memory, cpus=args.cpus, append=args.append,
-                      module_params=args.module_params, window=args.window, device=args.device, gpu=args.gpu,
+                      module_params=args.module_params, window=args.window,
+                      device=args.device, gpu=args.gpu,
                       fake={} if args.fake else None,
                       trace=("virtio_gpu_update_cursor", *args.trace))
 

@@ -1,0 +1,620 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Contexts, command streams, fences and blobs, good and bad, on a device with a renderer. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sync_file.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <xf86drm.h>
+
+#include "lib/harness.h"
+#include "lib/kms.h"
+#include "lib/module.h"
+#include "../uapi/virtgpu_drm.h"
+
+#define BAD_HANDLE	0xdeadbeef
+#define MANY		64
+
+/* virglrenderer's command that does nothing, without arguments. */
+static const uint32_t nop[16];
+
+static int fd;
+
+#define expect(error, request, args) expect_at(__LINE__, error, #request, request, args)
+
+static void expect_at(int line, int error, const char *name, unsigned long request, void *args)
+{
+	int got = drmIoctl(fd, request, args) ? errno : 0;
+
+	if (got != error)
+		fail_at(__FILE__, line, "%s: got %s, not %s", name, strerror(got), strerror(error));
+}
+
+static int getparam(uint64_t param)
+{
+	int value = 0;
+	struct drm_virtgpu_getparam args = { param, (uintptr_t)&value };
+
+	expect(0, DRM_IOCTL_VIRTGPU_GETPARAM, &args);
+	return value;
+}
+
+static int open_device(void)
+{
+	int file = open(kms_path(), O_RDWR | O_CLOEXEC);
+
+	check(file >= 0, "%s: %s", kms_path(), strerror(errno));
+	return file;
+}
+
+static void start(void)
+{
+	fd = kms_open();
+	if (!getparam(VIRTGPU_PARAM_3D_FEATURES))
+		skip("the device has no renderer");
+}
+
+/* A context of Mesa's kind, with rings if the device has such. */
+static void context(uint32_t rings, uint64_t polled)
+{
+	struct drm_virtgpu_context_set_param params[] = {
+		{ VIRTGPU_CONTEXT_PARAM_CAPSET_ID, VIRTGPU_DRM_CAPSET_VIRGL2 },
+		{ VIRTGPU_CONTEXT_PARAM_NUM_RINGS, rings },
+		{ VIRTGPU_CONTEXT_PARAM_POLL_RINGS_MASK, polled },
+	};
+	struct drm_virtgpu_context_init init = { .num_params = 3,
+						 .ctx_set_params = (uintptr_t)params };
+
+	if (!getparam(VIRTGPU_PARAM_CONTEXT_INIT))
+		skip("one kind of contexts only");
+	expect(0, DRM_IOCTL_VIRTGPU_CONTEXT_INIT, &init);
+}
+
+static struct drm_virtgpu_resource_create texture(void)
+{
+	struct drm_virtgpu_resource_create create = {
+		.target = 2, .format = 1, .bind = 2, .width = 64, .height = 64, .depth = 1,
+		.array_size = 1, .size = 64 * 64 * 4,
+	};
+
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE, &create);
+	return create;
+}
+
+static struct drm_virtgpu_execbuffer stream(void)
+{
+	return (struct drm_virtgpu_execbuffer){ .size = sizeof(nop), .command = (uintptr_t)nop };
+}
+
+static void wait_for(uint32_t handle)
+{
+	struct drm_virtgpu_3d_wait wait = { .handle = handle };
+
+	expect(0, DRM_IOCTL_VIRTGPU_WAIT, &wait);
+}
+
+static void wait_fd(int fence)
+{
+	struct pollfd poller = { .fd = fence, .events = POLLIN };
+
+	check(poll(&poller, 1, 10000) == 1, "the fence is not signalled");
+}
+
+/* Sends a stream and has a fence's file of it. */
+static int fence_fd(uint32_t flags, uint32_t ring)
+{
+	struct drm_virtgpu_execbuffer exec = stream();
+
+	exec.flags = VIRTGPU_EXECBUF_FENCE_FD_OUT | flags;
+	exec.ring_idx = ring;
+	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	return exec.fence_fd;
+}
+
+static void submit(void)
+{
+	struct drm_virtgpu_execbuffer exec;
+	struct drm_virtgpu_resource_create create;
+	uint32_t handles[2];
+	int fence, next;
+
+	start();
+	create = texture();
+	exec = stream();
+	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	exec.size = 0;
+	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+
+	/* The same object twice is no mistake. */
+	handles[0] = handles[1] = create.bo_handle;
+	exec = stream();
+	exec.bo_handles = (uintptr_t)handles;
+	exec.num_bo_handles = 2;
+	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	wait_for(create.bo_handle);
+
+	fence = fence_fd(0, 0);
+	exec = stream();
+	exec.flags = VIRTGPU_EXECBUF_FENCE_FD_IN | VIRTGPU_EXECBUF_FENCE_FD_OUT;
+	exec.fence_fd = fence;
+	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	next = exec.fence_fd;
+	wait_fd(next);
+	wait_fd(fence);
+	close(fence);
+	close(next);
+}
+
+static void bad_submit(void)
+{
+	struct drm_virtgpu_execbuffer exec;
+	uint32_t handles[] = { BAD_HANDLE };
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), before, after;
+
+	start();
+	before = open("/dev/null", O_RDONLY);
+	close(before);
+#define bad(error, ...) do { \
+		exec = stream(); \
+		__VA_ARGS__; \
+		expect(error, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec); \
+	} while (0)
+	bad(EINVAL, exec.flags = 0x80);
+	bad(EINVAL, exec.flags = VIRTGPU_EXECBUF_RING_IDX);
+	bad(EINVAL, exec.flags = VIRTGPU_EXECBUF_RING_IDX, exec.ring_idx = UINT32_MAX);
+	bad(EFAULT, exec.command = 0);
+	bad(EFAULT, exec.command = 0xffff800000000000ull);
+	bad(ENOMEM, exec.size = UINT32_MAX);
+	bad(ENOMEM, exec.size = 64 << 20);
+	bad(ENOENT, exec.num_bo_handles = 1, exec.bo_handles = (uintptr_t)handles);
+	bad(EFAULT, exec.num_bo_handles = 1);
+	bad(ENOMEM, exec.num_bo_handles = UINT32_MAX, exec.bo_handles = (uintptr_t)handles);
+	bad(EINVAL, exec.flags = VIRTGPU_EXECBUF_FENCE_FD_IN, exec.fence_fd = -1);
+	bad(EINVAL, exec.flags = VIRTGPU_EXECBUF_FENCE_FD_IN, exec.fence_fd = null);
+	bad(EINVAL, exec.flags = VIRTGPU_EXECBUF_FENCE_FD_IN | VIRTGPU_EXECBUF_FENCE_FD_OUT,
+	    exec.fence_fd = null);
+	bad(ENOMEM, exec.num_in_syncobjs = UINT32_MAX);
+	bad(ENOMEM, exec.num_out_syncobjs = UINT32_MAX);
+	bad(EFAULT, exec.num_in_syncobjs = 1, exec.syncobj_stride = 16);
+	bad(EFAULT, exec.num_out_syncobjs = 1, exec.syncobj_stride = 16);
+#undef bad
+	after = open("/dev/null", O_RDONLY);
+	close(after);
+	check(before == after, "a file is left open: %d, %d before", after, before);
+	close(null);
+	wait_fd(fence_fd(0, 0));
+}
+
+static uint32_t syncobj(void)
+{
+	uint32_t handle;
+
+	check(!drmSyncobjCreate(fd, 0, &handle), "syncobj: %s", strerror(errno));
+	return handle;
+}
+
+static void syncobjs(void)
+{
+	uint32_t binary, timeline, first = 0;
+	struct drm_virtgpu_execbuffer_syncobj out[2], in[1];
+	struct drm_virtgpu_execbuffer exec;
+	uint64_t point = 0;
+
+	start();
+	binary = syncobj();
+	timeline = syncobj();
+	out[0] = (struct drm_virtgpu_execbuffer_syncobj){ .handle = binary };
+	out[1] = (struct drm_virtgpu_execbuffer_syncobj){ .handle = timeline, .point = 7 };
+	exec = stream();
+	exec.syncobj_stride = sizeof(out[0]);
+	exec.out_syncobjs = (uintptr_t)out;
+	exec.num_out_syncobjs = 2;
+	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	check(!drmSyncobjWait(fd, &binary, 1, INT64_MAX, 0, &first), "wait: %s", strerror(errno));
+	point = 7;
+	check(!drmSyncobjTimelineWait(fd, &timeline, &point, 1, INT64_MAX, 0, &first),
+	      "timeline: %s", strerror(errno));
+
+	/* Waited for and taken back. */
+	in[0] = (struct drm_virtgpu_execbuffer_syncobj){
+		.handle = binary, .flags = VIRTGPU_EXECBUF_SYNCOBJ_RESET };
+	exec = stream();
+	exec.syncobj_stride = sizeof(in[0]);
+	exec.in_syncobjs = (uintptr_t)in;
+	exec.num_in_syncobjs = 1;
+	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	expect(EINVAL, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+
+	in[0] = (struct drm_virtgpu_execbuffer_syncobj){ .handle = timeline, .point = 7,
+							 .flags = 2 };
+	expect(EINVAL, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	in[0] = (struct drm_virtgpu_execbuffer_syncobj){ .handle = BAD_HANDLE };
+	expect(ENOENT, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	exec = stream();
+	exec.syncobj_stride = sizeof(in[0]);
+	exec.out_syncobjs = (uintptr_t)in;
+	exec.num_out_syncobjs = 1;
+	expect(EINVAL, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	in[0] = (struct drm_virtgpu_execbuffer_syncobj){ .handle = timeline, .flags = 1 };
+	expect(EINVAL, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+}
+
+static void context_init(void)
+{
+	static const struct {
+		int error, count;
+		struct drm_virtgpu_context_set_param params[2];
+	} cases[] = {
+		{ EINVAL, 1, { { 99, 0 } } },
+		{ EINVAL, 1, { { VIRTGPU_CONTEXT_PARAM_CAPSET_ID, 63 } } },
+		{ EINVAL, 1, { { VIRTGPU_CONTEXT_PARAM_CAPSET_ID, UINT64_MAX } } },
+		{ EINVAL, 1, { { VIRTGPU_CONTEXT_PARAM_NUM_RINGS, 65 } } },
+		{ EINVAL, 2, { { VIRTGPU_CONTEXT_PARAM_NUM_RINGS, 1 },
+			       { VIRTGPU_CONTEXT_PARAM_NUM_RINGS, 1 } } },
+		{ EINVAL, 2, { { VIRTGPU_CONTEXT_PARAM_NUM_RINGS, 2 },
+			       { VIRTGPU_CONTEXT_PARAM_POLL_RINGS_MASK, 4 } } },
+		{ EFAULT, 1, { { VIRTGPU_CONTEXT_PARAM_DEBUG_NAME, 0 } } },
+		{ 0, 2, { { VIRTGPU_CONTEXT_PARAM_NUM_RINGS, 64 },
+			  { VIRTGPU_CONTEXT_PARAM_POLL_RINGS_MASK, UINT64_MAX } } },
+		{ EEXIST, 0, { } },
+	};
+	struct drm_virtgpu_context_init init = { .num_params = 5 };
+	size_t i;
+
+	start();
+	if (!getparam(VIRTGPU_PARAM_CONTEXT_INIT))
+		skip("one kind of contexts only");
+	expect(EINVAL, DRM_IOCTL_VIRTGPU_CONTEXT_INIT, &init);
+	init.num_params = 1;
+	expect(EFAULT, DRM_IOCTL_VIRTGPU_CONTEXT_INIT, &init);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		init.num_params = cases[i].count;
+		init.ctx_set_params = (uintptr_t)cases[i].params;
+		expect(cases[i].error, DRM_IOCTL_VIRTGPU_CONTEXT_INIT, &init);
+	}
+	/* The first stream makes a context, too. */
+	close(fd);
+	fd = open_device();
+	close(fence_fd(0, 0));
+	expect(EEXIST, DRM_IOCTL_VIRTGPU_CONTEXT_INIT, &init);
+	close(fd);
+}
+
+static void rings(void)
+{
+	struct drm_virtgpu_execbuffer exec;
+	int fences[MANY], i;
+
+	start();
+	context(MANY, 0);
+	/* Of this kind of context the renderer serves the first ring only. */
+	for (i = 0; i < MANY; i++)
+		fences[i] = fence_fd(VIRTGPU_EXECBUF_RING_IDX, 0);
+	for (i = MANY - 1; i >= 0; i--) {
+		wait_fd(fences[i]);
+		close(fences[i]);
+	}
+	exec = stream();
+	exec.flags = VIRTGPU_EXECBUF_RING_IDX;
+	exec.ring_idx = MANY;
+	expect(EINVAL, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+}
+
+static void events(void)
+{
+	struct drm_virtgpu_execbuffer exec = stream();
+	struct pollfd poller = { .events = POLLIN };
+	struct drm_event event[4];
+	int i;
+
+	start();
+	context(1, 1);
+	poller.fd = fd;
+	/* The device's own timeline is not polled. */
+	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	check(!poll(&poller, 1, 500), "an event of a ring that nobody polls");
+	exec.flags = VIRTGPU_EXECBUF_RING_IDX;
+	for (i = 0; i < 3; i++) {
+		expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+		check(poll(&poller, 1, 10000) == 1, "no event");
+		check(read(fd, event, sizeof(event)) == sizeof(event[0]), "not one event");
+		check(event[0].type == VIRTGPU_EVENT_FENCE_SIGNALED &&
+		      event[0].length == sizeof(event[0]), "event 0x%x of %u bytes",
+		      event[0].type, event[0].length);
+	}
+	/* A submission that fails leaves no event behind, and none of the file's room for them. */
+	exec.command = 0;
+	for (i = 0; i < 1000; i++)
+		expect(EFAULT, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	exec.command = (uintptr_t)nop;
+	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	check(poll(&poller, 1, 10000) == 1, "no event");
+}
+
+/* Files close while their events and fences are on the way. */
+static void closing(void)
+{
+	struct drm_virtgpu_execbuffer exec = stream();
+	long before;
+	int i, j, keep = open_device();
+
+	start();
+	if (!getparam(VIRTGPU_PARAM_CONTEXT_INIT))
+		skip("one kind of contexts only");
+	before = host_resources();
+	exec.flags = VIRTGPU_EXECBUF_RING_IDX;
+	for (i = 0; i < 200; i++) {
+		fd = open_device();
+		context(1, 1);
+		texture();
+		for (j = 0; j < 20; j++)
+			expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+		close(fd);
+	}
+	fd = keep;
+	usleep(500000);
+	check(host_resources() == before, "%ld resources, %ld before", host_resources(), before);
+	close(keep);
+}
+
+static void many_contexts(void)
+{
+	int files[MANY], fences[MANY], i;
+
+	start();
+	for (i = 0; i < MANY; i++) {
+		fd = files[i] = open_device();
+		texture();
+		fences[i] = fence_fd(0, 0);
+	}
+	for (i = 0; i < MANY; i++) {
+		wait_fd(fences[i]);
+		close(fences[i]);
+		close(files[i]);
+	}
+}
+
+/* A client that dies in the middle of its work takes nobody with it. */
+static void killed(void)
+{
+	long before;
+	int i, status;
+	pid_t pid;
+
+	start();
+	before = host_resources();
+	for (i = 0; i < 20; i++) {
+		pid = fork();
+		check(pid >= 0, "fork");
+		if (!pid) {
+			fd = open(kms_path(), O_RDWR);
+			for (;;) {
+				struct drm_virtgpu_execbuffer exec = stream();
+				struct drm_virtgpu_resource_create create = {
+					.target = 2, .format = 1, .bind = 2, .width = 64, .height = 64,
+					.depth = 1, .array_size = 1, .size = 64 * 64 * 4,
+				};
+
+				drmIoctl(fd, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE, &create);
+				exec.num_bo_handles = 1;
+				exec.bo_handles = (uintptr_t)&create.bo_handle;
+				drmIoctl(fd, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+				drmCloseBufferHandle(fd, create.bo_handle);
+			}
+		}
+		usleep(20000 + i * 3000);
+		kill(pid, SIGKILL);
+		check(waitpid(pid, &status, 0) == pid, "waitpid");
+	}
+	wait_fd(fence_fd(0, 0));
+	usleep(500000);
+	check(host_resources() == before, "%ld resources, %ld before", host_resources(), before);
+}
+
+static void transfers(void)
+{
+	struct drm_virtgpu_3d_transfer_to_host to = { .box = { .w = 64, .h = 64, .d = 1 } };
+	struct drm_virtgpu_3d_transfer_from_host from = { .box = { .w = 64, .h = 64, .d = 1 } };
+	struct drm_virtgpu_resource_create create;
+	struct drm_virtgpu_map map = { };
+	uint32_t *pixels;
+	int i;
+
+	start();
+	create = texture();
+	map.handle = to.bo_handle = from.bo_handle = create.bo_handle;
+	expect(0, DRM_IOCTL_VIRTGPU_MAP, &map);
+	pixels = mmap(NULL, create.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, map.offset);
+	check(pixels != MAP_FAILED, "mmap: %s", strerror(errno));
+	for (i = 0; i < 64 * 64; i++)
+		pixels[i] = i * 2654435761u;
+	expect(0, DRM_IOCTL_VIRTGPU_TRANSFER_TO_HOST, &to);
+	wait_for(create.bo_handle);
+	memset(pixels, 0, create.size);
+	expect(0, DRM_IOCTL_VIRTGPU_TRANSFER_FROM_HOST, &from);
+	wait_for(create.bo_handle);
+	for (i = 0; i < 64 * 64; i++)
+		check(pixels[i] == i * 2654435761u, "pixel %d is 0x%x, was 0x%x", i, pixels[i],
+		      i * 2654435761u);
+	munmap(pixels, create.size);
+
+	to.stride = from.stride = 256;
+	expect(EINVAL, DRM_IOCTL_VIRTGPU_TRANSFER_TO_HOST, &to);
+	expect(EINVAL, DRM_IOCTL_VIRTGPU_TRANSFER_FROM_HOST, &from);
+	to.bo_handle = from.bo_handle = BAD_HANDLE;
+	expect(ENOENT, DRM_IOCTL_VIRTGPU_TRANSFER_TO_HOST, &to);
+	expect(ENOENT, DRM_IOCTL_VIRTGPU_TRANSFER_FROM_HOST, &from);
+	/* Beyond the texture: the host's business, nothing of ours is hurt. */
+	to = (struct drm_virtgpu_3d_transfer_to_host){
+		.bo_handle = create.bo_handle, .offset = UINT32_MAX,
+		.box = { .x = UINT32_MAX, .w = UINT32_MAX, .h = UINT32_MAX, .d = UINT32_MAX } };
+	expect(0, DRM_IOCTL_VIRTGPU_TRANSFER_TO_HOST, &to);
+	wait_for(create.bo_handle);
+}
+
+static void capsets(void)
+{
+	static uint8_t data[4096], again[4096];
+	struct drm_virtgpu_get_caps args = { .cap_set_id = 1, .cap_set_ver = 1,
+					     .addr = (uintptr_t)data, .size = sizeof(data) };
+
+	start();
+	expect(0, DRM_IOCTL_VIRTGPU_GET_CAPS, &args);
+	args.addr = (uintptr_t)again;
+	expect(0, DRM_IOCTL_VIRTGPU_GET_CAPS, &args);
+	check(!memcmp(data, again, sizeof(data)), "the second time it is another");
+	args.size = 0;
+	expect(EINVAL, DRM_IOCTL_VIRTGPU_GET_CAPS, &args);
+	args.size = sizeof(data);
+	args.cap_set_ver = UINT32_MAX;
+	expect(EINVAL, DRM_IOCTL_VIRTGPU_GET_CAPS, &args);
+	args.cap_set_ver = 1;
+	args.cap_set_id = 0;
+	expect(EINVAL, DRM_IOCTL_VIRTGPU_GET_CAPS, &args);
+	args.cap_set_id = 1;
+	args.addr = 0;
+	expect(EFAULT, DRM_IOCTL_VIRTGPU_GET_CAPS, &args);
+	if (getparam(VIRTGPU_PARAM_CONTEXT_INIT))
+		check(getparam(VIRTGPU_PARAM_SUPPORTED_CAPSET_IDs) & 1 << 1, "no capset 1");
+}
+
+static void blobs(void)
+{
+	static const struct drm_virtgpu_resource_create_blob good = {
+		.blob_mem = VIRTGPU_BLOB_MEM_GUEST, .blob_flags = VIRTGPU_BLOB_FLAG_USE_MAPPABLE,
+		.size = 1 << 16,
+	};
+	struct drm_virtgpu_resource_create_blob args;
+	struct drm_virtgpu_resource_info info = { };
+	struct drm_virtgpu_map map = { };
+	uint8_t *bytes;
+
+	start();
+	if (!getparam(VIRTGPU_PARAM_RESOURCE_BLOB))
+		skip("the device has no blobs");
+#define bad(...) do { \
+		args = good; \
+		__VA_ARGS__; \
+		expect(EINVAL, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &args); \
+	} while (0)
+	bad(args.blob_mem = 0);
+	bad(args.blob_mem = 4);
+	bad(args.blob_flags = 8);
+	bad(args.blob_id = 1);
+	bad(args.cmd_size = 4);
+	bad(args.blob_mem = VIRTGPU_BLOB_MEM_HOST3D, args.cmd_size = 3);
+	bad(args.size = 0);
+	bad(args.size = UINT64_MAX);
+	if (!getparam(VIRTGPU_PARAM_CROSS_DEVICE))
+		bad(args.blob_flags = VIRTGPU_BLOB_FLAG_USE_CROSS_DEVICE);
+#undef bad
+	args = good;
+	args.blob_mem = VIRTGPU_BLOB_MEM_HOST3D;
+	args.cmd_size = 4;
+	expect(EFAULT, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &args);
+
+	args = good;
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &args);
+	info.bo_handle = map.handle = args.bo_handle;
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_INFO, &info);
+	check(info.res_handle == args.res_handle && info.blob_mem == args.blob_mem &&
+	      info.size == args.size, "resource %u, memory %u, %u bytes", info.res_handle,
+	      info.blob_mem, info.size);
+	expect(0, DRM_IOCTL_VIRTGPU_MAP, &map);
+	bytes = mmap(NULL, args.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, map.offset);
+	check(bytes != MAP_FAILED, "mmap: %s", strerror(errno));
+	memset(bytes, 0x55, args.size);
+	munmap(bytes, args.size);
+
+	/* A renderer that knows no such memory: the blob is there, nobody can look at it. */
+	args = good;
+	args.blob_mem = VIRTGPU_BLOB_MEM_HOST3D;
+	args.blob_id = 12345;
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &args);
+	map.handle = args.bo_handle;
+	expect(0, DRM_IOCTL_VIRTGPU_MAP, &map);
+	check(mmap(NULL, args.size, PROT_READ, MAP_SHARED, fd, map.offset) == MAP_FAILED &&
+	      errno == EINVAL, "memory that there is not is mapped");
+	check(!drmCloseBufferHandle(fd, args.bo_handle), "close");
+}
+
+/* An object of one file's, used by another's context. */
+static void shared(void)
+{
+	struct drm_virtgpu_resource_create create;
+	struct drm_prime_handle prime = { .flags = DRM_CLOEXEC | DRM_RDWR };
+	struct drm_virtgpu_execbuffer exec;
+	int first, second;
+
+	start();
+	first = fd;
+	create = texture();
+	prime.handle = create.bo_handle;
+	expect(0, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime);
+	fd = second = open_device();
+	expect(0, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime);
+	exec = stream();
+	exec.num_bo_handles = 1;
+	exec.bo_handles = (uintptr_t)&prime.handle;
+	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	fd = first;
+	wait_for(create.bo_handle);
+	close(prime.fd);
+	close(second);
+}
+
+/* A host that never does what it was asked to: waiters get an error, others can go on. */
+static void forgotten(void)
+{
+	struct pollfd poller = { .events = POLLIN };
+	struct sync_file_info info = { };
+
+	start();
+	context(2, 0);
+	/* QEMU forgets fences of rings that a renderer does not have. */
+	poller.fd = fence_fd(VIRTGPU_EXECBUF_RING_IDX, 1);
+	if (poll(&poller, 1, 1000))
+		skip("this host answers");
+	check(poll(&poller, 1, 30000) == 1, "the fence is never signalled");
+	check(!ioctl(poller.fd, SYNC_IOC_FILE_INFO, &info) && info.status < 0,
+	      "the fence's status is %d", info.status);
+	close(poller.fd);
+
+	/* The context went with the reset; a new one works. */
+	struct drm_virtgpu_execbuffer exec = stream();
+
+	expect(EIO, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	fd = open_device();
+	wait_fd(fence_fd(0, 0));
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct subtest subtests[] = {
+		{ "submit", "streams, objects, fences in and out", submit },
+		{ "bad-submit", "streams, objects and fences that are none", bad_submit },
+		{ "syncobjs", "binary and timeline, waited for, signalled, reset", syncobjs },
+		{ "context-init", "parameters of contexts, right and wrong", context_init },
+		{ "rings", "64 fences on a ring, and a ring that there is not", rings },
+		{ "events", "events of a polled ring", events },
+		{ "closing", "files that close before their events", closing },
+		{ "many-contexts", "64 contexts at once", many_contexts },
+		{ "killed", "clients killed while they submit", killed },
+		{ "transfers", "pixels to the host and back", transfers },
+		{ "capsets", "reading capsets", capsets },
+		{ "blobs", "blobs of the guest, and bad ones", blobs },
+		{ "shared", "one file's object in another's context", shared },
+		{ "forgotten", "a fence that the host forgets", forgotten },
+		{ }
+	};
+
+	return harness_main(argc, argv, subtests);
+}
