@@ -134,7 +134,7 @@ void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
 	u32 flags = VIRTIO_GPU_FLAG_FENCE;
 
 	lockdep_assert_held(&fences->emit);
-	dma_fence_init(&fence->base, &virtgpu_fence_ops, NULL, context, ++fences->last);
+	dma_fence_init64(&fence->base, &virtgpu_fence_ops, NULL, context, ++fences->last);
 	fence->since = jiffies;
 	cmd->fence = fence;
 	dma_fence_get(&fence->base);
