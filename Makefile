@@ -5,7 +5,7 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 # Whose driver the guest runs: c, rust or stock.
 DRIVER ?= c
-export DRIVER GPU KVER
+export DRIVER KVER
 
 .DEFAULT_GOAL := modules
 
@@ -26,7 +26,6 @@ help:
 	@echo "make clean           remove what was built here; make distclean the cache, too"
 	@echo
 	@echo "DRIVER=c|rust|stock  whose driver (default c)"
-	@echo "GPU=virgl|venus      give the guest of make run a renderer (DRIVER=c or stock)"
 	@echo "KVER=7.2             which kernel of the distribution (default: newest)"
 	@echo "VIRTGPU_CACHE=DIR    where builds and images are kept (~/.cache/virtgpu)"
 	@echo "VIRTGPU_ACCEL=tcg    do without KVM"

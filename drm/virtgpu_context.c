@@ -18,6 +18,56 @@
 /* Each of them once. */
 #define VIRTGPU_MAX_CONTEXT_PARAMS	4
 
+static void virtgpu_context_free(struct virtgpu_device *vg, struct virtgpu_context *ctx)
+{
+	xa_erase(&vg->contexts, ctx->id);
+	mutex_destroy(&ctx->lock);
+	kfree(ctx);
+}
+
+/* Until the host has answered the number is taken. */
+static void virtgpu_context_destroyed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	virtgpu_context_free(vg, cmd->data);
+}
+
+/* Sending waits for room in the ring, which those who drop a reference may have to make. */
+static void virtgpu_context_destroy_work(struct work_struct *work)
+{
+	struct virtgpu_context *ctx = container_of(work, struct virtgpu_context, destroy);
+	struct virtgpu_device *vg = ctx->vg;
+
+	if (ctx->is_created && !READ_ONCE(ctx->is_lost))
+		virtgpu_cmd_ctx_destroy(vg, ctx->id, virtgpu_context_destroyed, ctx);
+	else
+		virtgpu_context_free(vg, ctx);
+}
+
+static void virtgpu_context_release(struct kref *refs)
+{
+	struct virtgpu_context *ctx = container_of(refs, struct virtgpu_context, refs);
+
+	queue_work(ctx->vg->wq, &ctx->destroy);
+}
+
+/**
+ * virtgpu_context_get - keep a context on the host
+ * @ctx: the context
+ */
+void virtgpu_context_get(struct virtgpu_context *ctx)
+{
+	kref_get(&ctx->refs);
+}
+
+/**
+ * virtgpu_context_put - drop a reference; the last one destroys the context
+ * @ctx: the context
+ */
+void virtgpu_context_put(struct virtgpu_context *ctx)
+{
+	kref_put(&ctx->refs, virtgpu_context_release);
+}
+
 /**
  * virtgpu_context_open - &drm_driver.open
  * @dev: the DRM device
@@ -40,6 +90,9 @@ int virtgpu_context_open(struct drm_device *dev, struct drm_file *file)
 	if (!ctx)
 		return -ENOMEM;
 	mutex_init(&ctx->lock);
+	kref_init(&ctx->refs);
+	ctx->vg = vg;
+	INIT_WORK(&ctx->destroy, virtgpu_context_destroy_work);
 	ret = xa_alloc(&vg->contexts, &ctx->id, ctx, xa_limit_31b, GFP_KERNEL);
 	if (ret) {
 		kfree(ctx);
@@ -49,19 +102,6 @@ int virtgpu_context_open(struct drm_device *dev, struct drm_file *file)
 	return 0;
 }
 
-static void virtgpu_context_free(struct virtgpu_device *vg, struct virtgpu_context *ctx)
-{
-	xa_erase(&vg->contexts, ctx->id);
-	mutex_destroy(&ctx->lock);
-	kfree(ctx);
-}
-
-/* Until the host has answered the number is taken. */
-static void virtgpu_context_destroyed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
-{
-	virtgpu_context_free(vg, cmd->data);
-}
-
 /**
  * virtgpu_context_postclose - &drm_driver.postclose
  * @dev: the DRM device
@@ -69,15 +109,10 @@ static void virtgpu_context_destroyed(struct virtgpu_device *vg, struct virtgpu_
  */
 void virtgpu_context_postclose(struct drm_device *dev, struct drm_file *file)
 {
-	struct virtgpu_device *vg = to_virtgpu_device(dev);
 	struct virtgpu_context *ctx = file->driver_priv;
 
-	if (!ctx)
-		return;
-	if (ctx->is_created && !READ_ONCE(ctx->is_lost))
-		virtgpu_cmd_ctx_destroy(vg, ctx->id, virtgpu_context_destroyed, ctx);
-	else
-		virtgpu_context_free(vg, ctx);
+	if (ctx)
+		virtgpu_context_put(ctx);
 }
 
 /* What the file had before it had a context. */

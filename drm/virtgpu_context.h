@@ -2,8 +2,10 @@
 #ifndef VIRTGPU_CONTEXT_H
 #define VIRTGPU_CONTEXT_H
 
+#include <linux/kref.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
 struct drm_device;
 struct drm_file;
@@ -17,6 +19,9 @@ struct virtgpu_device;
 
 /**
  * struct virtgpu_context - an open file's context on the host
+ * @refs: of the file and of each fence on its rings, which a host forgets with the context
+ * @vg: the device
+ * @destroy: has the host destroy it
  * @id: its number there
  * @lock: protects what follows
  * @is_created: whether the host has it
@@ -29,6 +34,9 @@ struct virtgpu_device;
  * @name: for people who debug the host
  */
 struct virtgpu_context {
+	struct kref refs;
+	struct virtgpu_device *vg;
+	struct work_struct destroy;
 	u32 id;
 	struct mutex lock;
 	bool is_created;
@@ -43,6 +51,8 @@ struct virtgpu_context {
 
 int virtgpu_context_open(struct drm_device *dev, struct drm_file *file);
 void virtgpu_context_postclose(struct drm_device *dev, struct drm_file *file);
+void virtgpu_context_get(struct virtgpu_context *ctx);
+void virtgpu_context_put(struct virtgpu_context *ctx);
 int virtgpu_context_create(struct virtgpu_device *vg, struct drm_file *file);
 void virtgpu_contexts_lost(struct virtgpu_device *vg);
 

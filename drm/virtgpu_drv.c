@@ -276,6 +276,7 @@ static void virtgpu_remove(struct virtio_device *vdev)
 	virtgpu_reset_disable(vg);
 	if (vg->num_scanouts)
 		drm_atomic_helper_shutdown(&vg->drm);
+	virtgpu_contexts_lost(vg);
 	virtgpu_queues_stop(vg);
 }
 

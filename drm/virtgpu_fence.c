@@ -9,6 +9,7 @@
 
 #include <drm/drm_file.h>
 
+#include "virtgpu_context.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_fence.h"
 #include "virtgpu_pm.h"
@@ -123,26 +124,30 @@ void virtgpu_fence_put(struct virtgpu_device *vg, struct virtgpu_fence *fence)
  * @vg: the device
  * @fence: a new fence
  * @cmd: what it waits for; to be queued before &virtgpu_fences.emit, held here, is released
- * @context: its timeline
- * @ring: the ring it belongs to, or %VIRTGPU_NO_RING
+ * @ctx: the context whose ring it belongs to
+ * @ring: the ring, or %VIRTGPU_NO_RING
  */
 void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
-			struct virtgpu_cmd *cmd, u64 context, int ring)
+			struct virtgpu_cmd *cmd, struct virtgpu_context *ctx, int ring)
 {
 	struct virtio_gpu_ctrl_hdr *hdr = (void *)cmd->req;
 	struct virtgpu_fences *fences = &vg->fences;
 	u32 flags = VIRTIO_GPU_FLAG_FENCE;
+	u64 context = fences->context;
 
 	lockdep_assert_held(&fences->emit);
+	if (ring != VIRTGPU_NO_RING) {
+		flags |= VIRTIO_GPU_FLAG_INFO_RING_IDX;
+		hdr->ring_idx = ring;
+		context = ctx->fence_context + ring;
+		virtgpu_context_get(ctx);
+		fence->ctx = ctx;
+	}
 	dma_fence_init64(&fence->base, &virtgpu_fence_ops, NULL, context, ++fences->last);
 	fence->since = jiffies;
 	cmd->fence = fence;
 	dma_fence_get(&fence->base);
 
-	if (ring != VIRTGPU_NO_RING) {
-		flags |= VIRTIO_GPU_FLAG_INFO_RING_IDX;
-		hdr->ring_idx = ring;
-	}
 	hdr->flags = cpu_to_le32(flags);
 	hdr->fence_id = cpu_to_le64(fence->base.seqno);
 
@@ -164,6 +169,7 @@ void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
 void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, int status)
 {
 	struct virtgpu_fences *fences = &vg->fences;
+	struct virtgpu_context *ctx = fence->ctx;
 	struct virtgpu_fence *other, *next;
 	LIST_HEAD(done);
 
@@ -191,4 +197,7 @@ void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, 
 		dma_fence_put(&other->base);
 	}
 	dma_fence_put(&fence->base);
+	/* The host has answered: it may forget the context. */
+	if (ctx)
+		virtgpu_context_put(ctx);
 }

@@ -10,6 +10,7 @@
 
 struct drm_pending_event;
 struct virtgpu_cmd;
+struct virtgpu_context;
 struct virtgpu_device;
 
 /* The ring of a fence that belongs to no ring of a context, but to the device. */
@@ -21,6 +22,7 @@ struct virtgpu_device;
  * @node: in &virtgpu_fences.pending
  * @is_pending: whether it is there, from emission until somebody is about to signal it
  * @event: for a file that polls the ring, or NULL
+ * @ctx: whose ring it is on, or NULL
  * @since: when it was emitted, in jiffies
  */
 struct virtgpu_fence {
@@ -28,6 +30,7 @@ struct virtgpu_fence {
 	struct list_head node;
 	bool is_pending;
 	struct drm_pending_event *event;
+	struct virtgpu_context *ctx;
 	unsigned long since;
 };
 
@@ -55,7 +58,7 @@ void virtgpu_fences_stop(struct virtgpu_device *vg);
 struct virtgpu_fence *virtgpu_fence_alloc(void);
 void virtgpu_fence_put(struct virtgpu_device *vg, struct virtgpu_fence *fence);
 void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
-			struct virtgpu_cmd *cmd, u64 context, int ring);
+			struct virtgpu_cmd *cmd, struct virtgpu_context *ctx, int ring);
 void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, int status);
 
 #endif

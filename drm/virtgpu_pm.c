@@ -35,6 +35,7 @@ int virtgpu_freeze(struct virtio_device *vdev)
 	}
 
 	cancel_work_sync(&vg->hotplug_work);
+	virtgpu_contexts_lost(vg);
 	virtgpu_queues_stop(vg);
 	return 0;
 }
@@ -45,13 +46,14 @@ static int virtgpu_bring_up(struct virtgpu_device *vg)
 	int ret;
 	u32 i;
 
+	/* And those that were made meanwhile. */
+	virtgpu_contexts_lost(vg);
 	ret = virtgpu_queues_start(vg);
 	if (ret)
 		return ret;
 
 	for (i = 0; i < vg->num_scanouts; i++)
 		virtgpu_output_forget(&vg->outputs[i]);
-	virtgpu_contexts_lost(vg);
 	virtgpu_resources_restore(vg);
 
 	/* The host's windows may have changed while nobody listened. */
@@ -87,6 +89,8 @@ int virtgpu_restore(struct virtio_device *vdev)
  */
 int virtgpu_reset_prepare(struct virtio_device *vdev)
 {
+	/* Before who waits for a fence hears of it. */
+	virtgpu_contexts_lost(vdev->priv);
 	virtgpu_queues_stop(vdev->priv);
 	return 0;
 }

@@ -263,7 +263,7 @@ static int virtgpu_submit_emit(struct virtgpu_submit *submit)
 		return virtgpu_submit_send(submit);
 
 	mutex_lock(&vg->fences.emit);
-	virtgpu_fence_emit(vg, fence, submit->cmd, submit->fence_context, submit->ring);
+	virtgpu_fence_emit(vg, fence, submit->cmd, submit->file->driver_priv, submit->ring);
 	ret = virtgpu_submit_send(submit);
 	mutex_unlock(&vg->fences.emit);
 	return ret;
@@ -437,7 +437,7 @@ int virtgpu_submit_fenced(struct virtgpu_device *vg, struct virtgpu_cmd *cmd,
 	}
 
 	mutex_lock(&vg->fences.emit);
-	virtgpu_fence_emit(vg, fence, cmd, vg->fences.context, VIRTGPU_NO_RING);
+	virtgpu_fence_emit(vg, fence, cmd, NULL, VIRTGPU_NO_RING);
 	virtgpu_queue_submit(&vg->ctrl, cmd);
 	mutex_unlock(&vg->fences.emit);
 	virtgpu_queue_kick(&vg->ctrl);

@@ -8,7 +8,6 @@ import time
 
 import build
 import guest
-import hostgl
 import report
 import setup
 from machine import Options
@@ -22,22 +21,16 @@ def main() -> int:
     driver = os.environ.get("DRIVER") or "c"
     if driver not in ("c", "rust", "stock"):
         raise Failure(f"DRIVER={driver}: it is c, rust or stock")
-    gpu = os.environ.get("GPU", "")
-    if gpu and gpu not in hostgl.DEVICES:
-        raise Failure(f"GPU={gpu}: it is {' or '.join(hostgl.DEVICES)}, or nothing")
     start = time.monotonic()
     window = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
     found = setup.prepare(os.environ.get("KVER", ""))
     tests = build.tests(found)
     modules = build.modules_of(found, driver)
     job = (f"VIRTGPU_DESKTOP={'window' if window else 'picture'}\n"
-           f"VIRTGPU_RENDERER={'gl' if gpu else 'pixman'}\n"
            + (setup.HERE / "guest/desktop").read_text())
     folder = OUT / f"run-{driver}"
-    options = Options(driver=driver, window="gtk" if window else "none", gpu=gpu,
-                      heads=2 if window and not gpu else 1, size=(1280, 800))
-    if gpu:
-        say(f"    {hostgl.describe(gpu)}")
+    options = Options(driver=driver, window="gtk" if window else "none",
+                      heads=2 if window else 1, size=(1280, 800))
     say(f"==> starting the guest ({driver} driver); "
         + ("close its window to end it" if window else "no display here, so for a picture"))
     result = guest.run(found, options, job, folder, 24 * 3600 if window else 300,

@@ -15,29 +15,10 @@
 #include "lib/harness.h"
 #include "lib/judge.h"
 #include "lib/kms.h"
-#include "virtgpu_drm.h"
 
 static int head_index;
 static const char *name;
 static int min_colours;
-
-/* What a renderer drew is on the host: fetch it into the buffer's pages. */
-static void fetch(int fd, const drmModeFB2 *fb)
-{
-	struct drm_virtgpu_3d_transfer_from_host transfer = {
-		.bo_handle = fb->handles[0],
-		.box = { .w = fb->width, .h = fb->height, .d = 1 },
-	};
-	struct drm_virtgpu_3d_wait wait = { .handle = fb->handles[0] };
-	int has_3d = 0;
-	struct drm_virtgpu_getparam param = { VIRTGPU_PARAM_3D_FEATURES, (uintptr_t)&has_3d };
-
-	if (drmIoctl(fd, DRM_IOCTL_VIRTGPU_GETPARAM, &param) || !has_3d)
-		return;
-	check(!drmIoctl(fd, DRM_IOCTL_VIRTGPU_TRANSFER_FROM_HOST, &transfer), "transfer: %s",
-	      strerror(errno));
-	check(!drmIoctl(fd, DRM_IOCTL_VIRTGPU_WAIT, &wait), "wait: %s", strerror(errno));
-}
 
 static void scanout(void)
 {
@@ -73,7 +54,6 @@ static void scanout(void)
 	check(fb->pixel_format == DRM_FORMAT_XRGB8888 || fb->pixel_format == DRM_FORMAT_ARGB8888,
 	      "format %.4s", (char *)&fb->pixel_format);
 
-	fetch(fd, fb);
 	map.handle = fb->handles[0];
 	check(!drmIoctl(fd, DRM_IOCTL_MODE_MAP_DUMB, &map), "map: %s", strerror(errno));
 	pixels = mmap(NULL, fb->offsets[0] + fb->pitches[0] * fb->height, PROT_READ, MAP_SHARED, fd,
