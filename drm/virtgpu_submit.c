@@ -278,7 +278,7 @@ static int virtgpu_submit_locked(struct virtgpu_submit *submit)
 	if (!count)
 		return virtgpu_submit_emit(submit);
 
-	drm_exec_init(&exec, DRM_EXEC_INTERRUPTIBLE_WAIT | DRM_EXEC_IGNORE_DUPLICATES, count);
+	drm_exec_init(&exec, DRM_EXEC_INTERRUPTIBLE_WAIT, count);
 	drm_exec_until_all_locked(&exec) {
 		ret = drm_exec_prepare_array(&exec, submit->objects, count, 1);
 		drm_exec_retry_on_contention(&exec);
@@ -372,7 +372,8 @@ static int virtgpu_submit_prepare(struct virtgpu_submit *submit, const struct vi
  * @file: the file
  *
  * Returns: 0; -ENOSYS without a renderer; -EINVAL for unknown flags, for a ring that the context
- * does not have, for fences and syncobjs that are none; -ENOENT for objects that are none; -EFAULT;
+ * does not have, for fences and syncobjs that are none; -ENOENT for objects that are none; -EALREADY
+ * for an object named twice; -EFAULT;
  * -ENOMEM, also for a stream too long for the host; -EIO for a context that went with a reset.
  */
 int virtgpu_ioctl_execbuffer(struct drm_device *dev, void *data, struct drm_file *file)

@@ -132,11 +132,12 @@ static void submit(void)
 	exec.size = 0;
 	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
 
-	/* The same object twice is no mistake. */
 	handles[0] = handles[1] = create.bo_handle;
 	exec = stream();
 	exec.bo_handles = (uintptr_t)handles;
 	exec.num_bo_handles = 2;
+	expect(EALREADY, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	exec.num_bo_handles = 1;
 	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
 	wait_for(create.bo_handle);
 
