@@ -372,9 +372,9 @@ static int virtgpu_submit_prepare(struct virtgpu_submit *submit, const struct vi
  * @file: the file
  *
  * Returns: 0; -ENOSYS without a renderer; -EINVAL for unknown flags, for a ring that the context
- * does not have, for fences and syncobjs that are none; -ENOENT for objects that are none; -EALREADY
- * for an object named twice; -EFAULT;
- * -ENOMEM, also for a stream too long for the host; -EIO for a context that went with a reset.
+ * does not have, for fences and syncobjs that are none; -ENOENT for objects that are none;
+ * -EALREADY for an object named twice; -EFAULT; -ENOMEM, also for a stream too long for the host;
+ * -EIO for a context that went with a reset.
  */
 int virtgpu_ioctl_execbuffer(struct drm_device *dev, void *data, struct drm_file *file)
 {
