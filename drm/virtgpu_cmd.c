@@ -240,13 +240,15 @@ struct virtgpu_cmd *virtgpu_cmd_flush(struct virtgpu_device *vg, u32 id,
 }
 
 /**
- * virtgpu_cmd_cursor - move a head's cursor or change its image
+ * virtgpu_cmd_cursor - a command that moves a head's cursor or changes its image
  * @vg: the device
  * @type: %VIRTIO_GPU_CMD_UPDATE_CURSOR or %VIRTIO_GPU_CMD_MOVE_CURSOR
  * @cursor: the request, header excepted
+ *
+ * Returns: the command, for the cursor queue.
  */
-void virtgpu_cmd_cursor(struct virtgpu_device *vg, u32 type,
-			const struct virtio_gpu_update_cursor *cursor)
+struct virtgpu_cmd *virtgpu_cmd_cursor(struct virtgpu_device *vg, u32 type,
+				       const struct virtio_gpu_update_cursor *cursor)
 {
 	struct virtio_gpu_update_cursor *req;
 	struct virtgpu_cmd *cmd;
@@ -259,8 +261,7 @@ void virtgpu_cmd_cursor(struct virtgpu_device *vg, u32 type,
 	req->hot_y = cursor->hot_y;
 	/* Hosts return cursor commands without a response. */
 	cmd->resp_type = 0;
-	virtgpu_queue_submit(&vg->cursor, cmd);
-	virtgpu_queue_kick(&vg->cursor);
+	return cmd;
 }
 
 /**

@@ -31,8 +31,8 @@ void virtgpu_cmd_set_scanout(struct virtgpu_device *vg, u32 scanout, u32 id,
 			     const struct drm_rect *rect);
 struct virtgpu_cmd *virtgpu_cmd_flush(struct virtgpu_device *vg, u32 id,
 				      const struct drm_rect *rect);
-void virtgpu_cmd_cursor(struct virtgpu_device *vg, u32 type,
-			const struct virtio_gpu_update_cursor *cursor);
+struct virtgpu_cmd *virtgpu_cmd_cursor(struct virtgpu_device *vg, u32 type,
+				       const struct virtio_gpu_update_cursor *cursor);
 
 int virtgpu_cmd_get_capset_info(struct virtgpu_device *vg, u32 index,
 				struct virtio_gpu_resp_capset_info *info);

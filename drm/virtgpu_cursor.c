@@ -3,7 +3,12 @@
  * Cursor planes. A new image travels on the control queue, the order to show it on the cursor
  * queue; the host keeps no order between the two. So the order is given when the upload is
  * answered, by whoever hears of it, and a commit waits for nothing.
+ *
+ * Of a head's orders the host holds one at most, and moves are spaced. What changes meanwhile goes
+ * with the next: programs move cursors faster than anybody sees, and the ring is short.
  */
+#include <linux/jiffies.h>
+
 #include <drm/drm_atomic.h>
 #include <drm/drm_atomic_helper.h>
 #include <drm/drm_blend.h>
@@ -15,7 +20,11 @@
 #include "virtgpu_drv.h"
 #include "virtgpu_fb.h"
 #include "virtgpu_plane.h"
+#include "virtgpu_pm.h"
 #include "virtgpu_resource.h"
+
+/* Between two orders to move, unless an image comes with it: shorter than a frame. */
+#define VIRTGPU_CURSOR_INTERVAL	msecs_to_jiffies(8)
 
 /**
  * virtgpu_cursor_init - set up a head's cursor, invisible
@@ -24,6 +33,7 @@
 void virtgpu_cursor_init(struct virtgpu_cursor *cursor)
 {
 	mutex_init(&cursor->lock);
+	cursor->order_time = jiffies - VIRTGPU_CURSOR_INTERVAL;
 }
 
 /**
@@ -35,21 +45,109 @@ void virtgpu_cursor_forget(struct virtgpu_cursor *cursor)
 	mutex_lock(&cursor->lock);
 	memset(&cursor->wire, 0, sizeof(cursor->wire));
 	cursor->image_due = false;
+	cursor->position_due = false;
 	mutex_unlock(&cursor->lock);
 }
 
-/* Call with the cursor's lock held. */
-static void virtgpu_cursor_send(struct virtgpu_output *output)
+static void virtgpu_cursor_done(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
+
+/* The order that is to be given now, if any. */
+static struct virtgpu_cmd *virtgpu_cursor_next(struct virtgpu_output *output)
 {
 	struct virtgpu_cursor *cursor = &output->cursor;
+	unsigned long due = cursor->order_time + VIRTGPU_CURSOR_INTERVAL;
+	struct virtgpu_cmd *cmd;
 
 	lockdep_assert_held(&cursor->lock);
-	if (cursor->uploads)
-		return;
+	if (cursor->uploads || cursor->ordered || !(cursor->image_due || cursor->position_due))
+		return NULL;
+	if (!cursor->image_due && time_before(jiffies, due)) {
+		queue_delayed_work(output->vg->wq, &output->vg->cursor_work, due - jiffies);
+		return NULL;
+	}
 
-	virtgpu_cmd_cursor(output->vg, cursor->image_due ? VIRTIO_GPU_CMD_UPDATE_CURSOR :
-			   VIRTIO_GPU_CMD_MOVE_CURSOR, &cursor->wire);
+	cmd = virtgpu_cmd_cursor(output->vg, cursor->image_due ? VIRTIO_GPU_CMD_UPDATE_CURSOR :
+				 VIRTIO_GPU_CMD_MOVE_CURSOR, &cursor->wire);
+	cmd->done = virtgpu_cursor_done;
+	cmd->data = output;
+	cursor->ordered = true;
+	cursor->order_time = jiffies;
 	cursor->image_due = false;
+	cursor->position_due = false;
+	return cmd;
+}
+
+/* Not under the cursor's lock: an order that cannot be queued ends at once. */
+static void virtgpu_cursor_order(struct virtgpu_output *output, struct virtgpu_cmd *cmd)
+{
+	struct virtgpu_queue *queue = &output->vg->cursor;
+
+	if (!cmd)
+		return;
+	virtgpu_queue_submit(queue, cmd);
+	virtgpu_queue_kick(queue);
+}
+
+static void virtgpu_cursor_done(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	struct virtgpu_output *output = cmd->data;
+	struct virtgpu_cmd *next = NULL;
+
+	mutex_lock(&output->cursor.lock);
+	output->cursor.ordered = false;
+	/* Without a device the rest waits for the next change, or is forgotten. */
+	if (!cmd->status)
+		next = virtgpu_cursor_next(output);
+	mutex_unlock(&output->cursor.lock);
+	virtgpu_cursor_order(output, next);
+}
+
+static void virtgpu_cursor_work(struct work_struct *work)
+{
+	struct virtgpu_device *vg = container_of(to_delayed_work(work), struct virtgpu_device,
+						 cursor_work);
+	u32 i;
+
+	for (i = 0; i < vg->num_scanouts; i++) {
+		struct virtgpu_output *output = &vg->outputs[i];
+		struct virtgpu_cmd *cmd;
+
+		mutex_lock(&output->cursor.lock);
+		cmd = virtgpu_cursor_next(output);
+		mutex_unlock(&output->cursor.lock);
+		virtgpu_cursor_order(output, cmd);
+	}
+}
+
+/**
+ * virtgpu_cursors_init - get ready to move cursors
+ * @vg: the device
+ */
+void virtgpu_cursors_init(struct virtgpu_device *vg)
+{
+	INIT_DELAYED_WORK(&vg->cursor_work, virtgpu_cursor_work);
+}
+
+/**
+ * virtgpu_cursors_disable - no cursor moves by itself from here on
+ * @vg: the device
+ */
+void virtgpu_cursors_disable(struct virtgpu_device *vg)
+{
+	disable_delayed_work_sync(&vg->cursor_work);
+}
+
+/* Nobody waits for an order, so that nobody but the next notices that it got lost. */
+static void virtgpu_cursor_watch(struct virtgpu_output *output)
+{
+	struct virtgpu_device *vg = output->vg;
+
+	lockdep_assert_held(&output->cursor.lock);
+	if (!output->cursor.ordered ||
+	    time_before(jiffies, output->cursor.order_time + virtgpu_queue_patience()))
+		return;
+	virtgpu_queue_stall(&vg->cursor, "a cursor");
+	virtgpu_reset_schedule(vg, "a cursor command got lost");
 }
 
 /**
@@ -59,26 +157,28 @@ static void virtgpu_cursor_send(struct virtgpu_output *output)
 void virtgpu_cursor_hide(struct virtgpu_output *output)
 {
 	struct virtgpu_cursor *cursor = &output->cursor;
+	struct virtgpu_cmd *cmd = NULL;
 
 	mutex_lock(&cursor->lock);
 	if (cursor->wire.resource_id) {
 		cursor->wire.resource_id = 0;
 		cursor->image_due = true;
-		virtgpu_cursor_send(output);
+		cmd = virtgpu_cursor_next(output);
 	}
 	mutex_unlock(&cursor->lock);
+	virtgpu_cursor_order(output, cmd);
 }
 
 static void virtgpu_cursor_uploaded(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
 	struct virtgpu_output *output = cmd->data;
-	struct virtgpu_cursor *cursor = &output->cursor;
+	struct virtgpu_cmd *next;
 
-	mutex_lock(&cursor->lock);
-	cursor->uploads--;
-	if (cursor->image_due)
-		virtgpu_cursor_send(output);
-	mutex_unlock(&cursor->lock);
+	mutex_lock(&output->cursor.lock);
+	output->cursor.uploads--;
+	next = virtgpu_cursor_next(output);
+	mutex_unlock(&output->cursor.lock);
+	virtgpu_cursor_order(output, next);
 }
 
 /* Not under the cursor's lock: making room in the ring may need virtgpu_cursor_uploaded(). */
@@ -105,8 +205,10 @@ static void virtgpu_cursor_show(struct virtgpu_output *output, const struct drm_
 	struct virtio_gpu_update_cursor *wire = &cursor->wire;
 	struct drm_framebuffer *fb = state->fb;
 	bool upload = fb && new_image && !virtgpu_resource_is_shared(to_virtgpu_fb(fb)->res);
+	struct virtgpu_cmd *cmd;
 
 	mutex_lock(&cursor->lock);
+	cursor->position_due = true;
 	wire->pos.scanout_id = cpu_to_le32(output->index);
 	wire->pos.x = cpu_to_le32(state->crtc_x);
 	wire->pos.y = cpu_to_le32(state->crtc_y);
@@ -118,10 +220,11 @@ static void virtgpu_cursor_show(struct virtgpu_output *output, const struct drm_
 	}
 	if (upload)
 		cursor->uploads++;
-	else
-		virtgpu_cursor_send(output);
+	virtgpu_cursor_watch(output);
+	cmd = virtgpu_cursor_next(output);
 	mutex_unlock(&cursor->lock);
 
+	virtgpu_cursor_order(output, cmd);
 	if (upload)
 		virtgpu_cursor_upload(output, fb);
 }

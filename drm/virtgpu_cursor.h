@@ -5,6 +5,7 @@
 #include <linux/mutex.h>
 #include <linux/virtio_gpu.h>
 
+struct virtgpu_device;
 struct virtgpu_output;
 
 /* The protocol's cursor is 64 x 64. */
@@ -12,18 +13,26 @@ struct virtgpu_output;
 
 /**
  * struct virtgpu_cursor - a head's cursor
- * @lock: protects the rest and orders the commands
+ * @lock: protects the rest
  * @wire: what the cursor should be
  * @uploads: images on their way to the host's copy
+ * @ordered: the host holds an order
+ * @order_time: when the last was given, in jiffies
  * @image_due: the host has yet to be told of the image in @wire
+ * @position_due: the host has yet to be told of the position in @wire
  */
 struct virtgpu_cursor {
 	struct mutex lock;
 	struct virtio_gpu_update_cursor wire;
 	unsigned int uploads;
+	bool ordered;
+	unsigned long order_time;
 	bool image_due;
+	bool position_due;
 };
 
+void virtgpu_cursors_init(struct virtgpu_device *vg);
+void virtgpu_cursors_disable(struct virtgpu_device *vg);
 void virtgpu_cursor_init(struct virtgpu_cursor *cursor);
 void virtgpu_cursor_forget(struct virtgpu_cursor *cursor);
 void virtgpu_cursor_hide(struct virtgpu_output *output);

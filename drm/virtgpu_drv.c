@@ -134,6 +134,7 @@ static int virtgpu_setup(struct virtgpu_device *vg)
 
 	virtgpu_queue_init(vg, &vg->ctrl, "control");
 	virtgpu_queue_init(vg, &vg->cursor, "cursor");
+	virtgpu_cursors_init(vg);
 	INIT_WORK(&vg->hotplug_work, virtgpu_hotplug_work);
 	virtgpu_reset_init(vg);
 	dma_set_max_seg_size(drm->dev, min_t(size_t, dma_max_mapping_size(drm->dev), UINT_MAX));
@@ -261,6 +262,7 @@ static int virtgpu_probe(struct virtio_device *vdev)
 err_stop:
 	disable_work_sync(&vg->hotplug_work);
 	virtgpu_fences_stop(vg);
+	virtgpu_cursors_disable(vg);
 	virtgpu_reset_disable(vg);
 	virtgpu_queues_stop(vg);
 	return ret;
@@ -273,6 +275,7 @@ static void virtgpu_remove(struct virtio_device *vdev)
 	drm_dev_unplug(&vg->drm);
 	disable_work_sync(&vg->hotplug_work);
 	virtgpu_fences_stop(vg);
+	virtgpu_cursors_disable(vg);
 	virtgpu_reset_disable(vg);
 	if (vg->num_scanouts)
 		drm_atomic_helper_shutdown(&vg->drm);

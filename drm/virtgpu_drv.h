@@ -61,6 +61,7 @@ struct virtgpu_vram {
  * @has_edid: the host hands out EDID blobs
  * @use_dma_addr: the device sees memory through the DMA API, not by physical address
  * @outputs: one per head
+ * @cursor_work: moves cursors that moved again too soon
  * @hotplug_work: reads display information after a config interrupt
  * @reset_work: resets a device that lost commands and restores its resources
  * @redraw_work: shows after a reset what was shown before
@@ -98,6 +99,7 @@ struct virtgpu_device {
 
 	struct virtgpu_output outputs[VIRTIO_GPU_MAX_SCANOUTS];
 
+	struct delayed_work cursor_work;
 	struct work_struct hotplug_work;
 	struct delayed_work reset_work;
 	struct work_struct redraw_work;

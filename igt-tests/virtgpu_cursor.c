@@ -109,6 +109,22 @@ static void moves(void)
 	judge(NULL, 0, "cursor-at 0 -10 -20");
 }
 
+/* More moves than anybody could see: the last one counts. */
+static void burst(void)
+{
+	struct image picture;
+	int i;
+
+	start();
+	picture = cursor_image(9);
+	set(cursor_buffer(&picture), 0, 0);
+	for (i = 0; i < 500; i++)
+		move(i % 300, i % 200);
+	move(123, 45);
+	judge(NULL, 0, "cursor-at 0 123 45");
+	judge_cursor(0, &picture, 0, 0);
+}
+
 static void off(void)
 {
 	struct image picture;
@@ -149,6 +165,7 @@ int main(int argc, char **argv)
 		{ "image", "cursor images, also in quick succession", image },
 		{ "hotspot", "the hotspot, also when only it changes", hotspot },
 		{ "move", "positions, also negative ones", moves },
+		{ "burst", "many moves, of which the last counts", burst },
 		{ "off", "no cursor", off },
 		{ "head-off", "no cursor on a head that is off", head_off },
 		{ "other-sizes", "a size the host cannot show is refused", other_sizes },

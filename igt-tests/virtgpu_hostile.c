@@ -187,6 +187,36 @@ static void lost_flushes(void)
 	silent("lose FLUSH");
 }
 
+/* Nobody waits for a cursor, and still it must be noticed when none is ever answered. */
+static void silent_cursor(void)
+{
+	struct screen screen;
+	struct buffer *cursor;
+	double start;
+	int i;
+
+	hostile();
+	screen = screen_new(1);
+	cursor = kms_buffer(screen.head.fd, 64, 64, DRM_FORMAT_ARGB8888);
+	check(!drmModeSetCursor(screen.head.fd, screen.head.crtc, cursor->handle, 64, 64),
+	      "set cursor: %s", strerror(errno));
+	judge(NULL, 0, "fault lose MOVE_CURSOR");
+	start = now();
+	for (i = 0; i < 200; i++)
+		check(!drmModeMoveCursor(screen.head.fd, screen.head.crtc, i, i),
+		      "move cursor: %s", strerror(errno));
+	check(now() - start < 0.5, "200 moves took %.1f s: they wait for the host",
+	      now() - start);
+
+	shell("dmesg -C");
+	sleep(2);
+	drmModeMoveCursor(screen.head.fd, screen.head.crtc, 5, 5);
+	shell("dmesg | grep -q 'cursor command got lost'");
+	judge(NULL, 0, "fault none");
+	screen_flip(&screen, 2);
+	screen_recovers(&screen);
+}
+
 static void broken_ring(const char *fault)
 {
 	struct screen screen;
@@ -398,6 +428,7 @@ int main(int argc, char **argv)
 		{ "late", "no answers for a while, then all of them", late },
 		{ "lost", "answers that never come, then others that do", lost },
 		{ "lost-flushes", "only frames are never finished", lost_flushes },
+		{ "silent-cursor", "cursors are never answered", silent_cursor },
 		{ "wrong-chain", "an answer to what was never asked", wrong_chain },
 		{ "twice", "one answer given twice", twice },
 		{ "any-lie", "any of these in one case of five", any_lie },

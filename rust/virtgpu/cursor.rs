@@ -2,6 +2,9 @@
 //! Cursor planes. A new image travels on the control queue, the order to show it on the cursor
 //! queue; the host keeps no order between the two. So the order is given when the upload is
 //! answered, by whoever hears of it, and a commit waits for nothing.
+//!
+//! Of a head's orders the host holds one at most, and moves are spaced. What changes meanwhile
+//! goes with the next: programs move cursors faster than anybody sees, and the ring is short.
 use drm::{
     kms::{
         atomic::{AtomicCheck, AtomicCommit},
@@ -10,8 +13,16 @@ use drm::{
     },
     Rect,
 };
-use kernel::{prelude::*, sync::Arc};
-use virtio::gpu::{self, cmd as kind, Wire};
+use kernel::{
+    prelude::*,
+    sync::{aref::ARef, Arc},
+    time::msecs_to_jiffies,
+    workqueue,
+};
+use virtio::{
+    gpu::{self, cmd as kind, Wire},
+    wait::jiffies,
+};
 
 use crate::{
     cmd,
@@ -19,11 +30,14 @@ use crate::{
     fb::{self, Framebuffer},
     format,
     output::Output,
-    queue::{on_done, Done},
+    queue::{self, on_done, Chain, Done},
 };
 
 /// Width and height of the one size that hosts show, in pixels.
 pub(crate) const SIZE: u32 = 64;
+
+/// Between two orders to move, unless an image comes with it: shorter than a frame.
+const INTERVAL_MS: u32 = 8;
 
 /// A head's cursor.
 pub(crate) struct Cursor {
@@ -31,8 +45,14 @@ pub(crate) struct Cursor {
     wire: gpu::UpdateCursor,
     /// Images on their way to the host.
     uploads: u32,
+    /// The host holds an order.
+    ordered: bool,
+    /// When the last was given, in jiffies.
+    order_time: Option<usize>,
     /// The host does not know the image yet.
     image_due: bool,
+    /// The host does not know the position yet.
+    position_due: bool,
 }
 
 impl Cursor {
@@ -40,7 +60,10 @@ impl Cursor {
         Self {
             wire: gpu::UpdateCursor::zeroed(),
             uploads: 0,
+            ordered: false,
+            order_time: None,
             image_due: false,
+            position_due: false,
         }
     }
 
@@ -48,11 +71,28 @@ impl Cursor {
     pub(crate) fn forget(&mut self) {
         self.wire = gpu::UpdateCursor::zeroed();
         self.image_due = false;
+        self.position_due = false;
     }
 
-    fn send(&mut self, dev: &Device) {
-        if self.uploads != 0 {
-            return;
+    /// Jiffies since the last order.
+    fn since_order(&self) -> usize {
+        self.order_time
+            .map_or(usize::MAX, |at| jiffies().wrapping_sub(at))
+    }
+
+    /// The order that is to be given now, if any.
+    fn next(&mut self, dev: &Device, output: &Arc<Output>) -> Option<Chain> {
+        if self.uploads != 0 || self.ordered || !(self.image_due || self.position_due) {
+            return None;
+        }
+        if !self.image_due {
+            let wait = msecs_to_jiffies(INTERVAL_MS).saturating_sub(self.since_order());
+            if wait > 0 {
+                // Pending already is as good.
+                let _ = workqueue::system_highpri()
+                    .enqueue_delayed::<ARef<Device>, 6>(dev.into(), wait);
+                return None;
+            }
         }
         let kind = if self.image_due {
             kind::UPDATE_CURSOR
@@ -61,33 +101,76 @@ impl Cursor {
         };
         match cmd::cursor(kind, &self.wire) {
             Ok(chain) => {
-                dev.cursor.submit(dev, chain);
-                dev.cursor.kick();
+                self.ordered = true;
+                self.order_time = Some(jiffies());
                 self.image_due = false;
+                self.position_due = false;
+                Some(on_done(chain, Done::Cursor(output.clone())))
             }
-            Err(error) => drm::drm_err!(dev, "a cursor is lost: {:?}\n", error),
+            Err(error) => {
+                drm::drm_err!(dev, "a cursor is lost: {:?}\n", error);
+                None
+            }
         }
+    }
+
+    /// Nobody waits for an order, so that nobody but the next notices that it got lost.
+    fn watch(&self, dev: &Device) {
+        if self.ordered && self.since_order() > queue::patience() {
+            dev.cursor.stall(dev, "a cursor");
+            crate::pm::schedule_reset(dev, "a cursor command got lost");
+        }
+    }
+}
+
+/// Gives an order. Not under the cursor's lock: one that cannot be queued ends at once.
+fn order(dev: &Device, chain: Option<Chain>) {
+    if let Some(chain) = chain {
+        dev.cursor.submit(dev, chain);
+        dev.cursor.kick();
+    }
+}
+
+/// Moves cursors that moved again too soon.
+pub(crate) fn move_late(dev: &Device) {
+    for output in dev.outputs.iter() {
+        let chain = output.cursor.lock().next(dev, output);
+        order(dev, chain);
     }
 }
 
 impl Output {
     /// Has the host show no cursor.
-    pub(crate) fn hide_cursor(&self, dev: &Device) {
+    pub(crate) fn hide_cursor(self: &Arc<Self>, dev: &Device) {
         let mut cursor = self.cursor.lock();
         if cursor.wire.resource_id != 0 {
             cursor.wire.resource_id = 0;
             cursor.image_due = true;
-            cursor.send(dev);
+            let chain = cursor.next(dev, self);
+            drop(cursor);
+            order(dev, chain);
+        }
+    }
+
+    /// The host has taken an order, or never will.
+    pub(crate) fn cursor_done(self: &Arc<Self>, dev: &Device, status: Result) {
+        let mut cursor = self.cursor.lock();
+        cursor.ordered = false;
+        // Without a device the rest waits for the next change, or is forgotten.
+        if status.is_ok() {
+            let chain = cursor.next(dev, self);
+            drop(cursor);
+            order(dev, chain);
         }
     }
 
     /// The host has an image, or never will.
-    pub(crate) fn cursor_uploaded(&self, dev: &Device) {
+    pub(crate) fn cursor_uploaded(self: &Arc<Self>, dev: &Device) {
         let mut cursor = self.cursor.lock();
         cursor.uploads -= 1;
-        if cursor.image_due {
-            cursor.send(dev);
-        }
+        let chain = cursor.next(dev, self);
+        drop(cursor);
+        order(dev, chain);
     }
 
     fn show_cursor(
@@ -111,14 +194,20 @@ impl Output {
             cursor.wire.hot_y = if shown.is_some() { hot_y as u32 } else { 0 };
             cursor.image_due = true;
         }
-        let Some((fb, resource)) = shown.filter(|_| new_image) else {
-            cursor.send(dev);
-            return;
-        };
-        cursor.uploads += 1;
-        // Not under the lock: making room in the ring may need `cursor_uploaded()`.
+        cursor.position_due = true;
+        let upload = shown.filter(|_| new_image);
+        if upload.is_some() {
+            cursor.uploads += 1;
+        }
+        cursor.watch(dev);
+        let chain = cursor.next(dev, self);
         drop(cursor);
 
+        order(dev, chain);
+        // Not under the lock: making room in the ring may need `cursor_uploaded()`.
+        let Some((fb, resource)) = upload else {
+            return;
+        };
         let all = Rect::new(0, 0, SIZE as i32, SIZE as i32);
         let offset = u64::from(fb.info().offset);
         match resource.transfer(dev, fb.object(), &all, offset) {

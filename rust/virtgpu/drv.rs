@@ -13,7 +13,7 @@ use virtio::{
 };
 
 use crate::{
-    gem, hotplug, ioctl, module_parameters,
+    cursor, gem, hotplug, ioctl, module_parameters,
     output::Output,
     pm,
     queue::{self, Handler, Queue},
@@ -52,6 +52,8 @@ pub(crate) struct Data {
     reset_work: DelayedWork<Device, 4>,
     #[pin]
     redraw_work: Work<Device, 5>,
+    #[pin]
+    late_cursor_work: DelayedWork<Device, 6>,
     /// Jiffies of the last reset.
     #[pin]
     pub(crate) reset_at: SpinLock<Option<usize>>,
@@ -65,6 +67,7 @@ impl_has_work! {
 }
 impl_has_delayed_work! {
     impl HasDelayedWork<Device, 4> for Data { self.reset_work }
+    impl HasDelayedWork<Device, 6> for Data { self.late_cursor_work }
 }
 
 macro_rules! works {
@@ -86,6 +89,7 @@ works! {
     3 => hotplug::configuration_changed,
     4 => pm::reset,
     5 => pm::redraw,
+    6 => cursor::move_late,
 }
 
 /// An open file.
@@ -198,6 +202,7 @@ fn data(vdev: &virtio::Device<Bound>, count: usize) -> Result<impl PinInit<Data,
         hotplug_work <- new_work!("virtgpu::hotplug"),
         reset_work <- new_delayed_work!("virtgpu::reset"),
         redraw_work <- new_work!("virtgpu::redraw"),
+        late_cursor_work <- new_delayed_work!("virtgpu::late_cursor"),
         reset_at <- new_spinlock!(None),
     }))
 }
@@ -221,6 +226,7 @@ fn quiesce(dev: &Device) {
     dev.disable_work::<3>();
     dev.disable_delayed_work::<4>();
     dev.disable_work::<5>();
+    dev.disable_delayed_work::<6>();
 }
 
 virtio::virtio_device_table!(TABLE, [DeviceId::new(gpu::ID)]);

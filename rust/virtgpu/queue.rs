@@ -27,6 +27,8 @@ pub(crate) type Chain = virtio::Chain<Cmd>;
 pub(crate) enum Done {
     /// A frame was drawn.
     Frame(Arc<Output>),
+    /// The host took an order to show a cursor.
+    Cursor(Arc<Output>),
     /// A cursor's image was uploaded.
     CursorUpload(Arc<Output>),
     /// A resource is gone: so may be its pages.
@@ -201,6 +203,7 @@ fn finish(dev: &Device, mut chain: Chain, status: Result) {
     match chain.data_mut().done.take() {
         None => (),
         Some(Done::Frame(output)) => output.frame_done(),
+        Some(Done::Cursor(output)) => output.cursor_done(dev, status),
         Some(Done::CursorUpload(output)) => output.cursor_uploaded(dev),
         Some(Done::Unref(unref)) => unref.finish(dev),
         Some(Done::Panic(output, index)) => output.panic.put_back(index, chain),
