@@ -142,7 +142,7 @@ void virtgpu_cmd_resource_unref(struct virtgpu_resource *res, virtgpu_cmd_done d
 	req = (void *)cmd->req;
 	req->resource_id = cpu_to_le32(res->id);
 	/* The host may never have made what user space asked for. */
-	cmd->is_users = virtgpu_resource_is_shared(res);
+	cmd->is_quiet = virtgpu_resource_is_shared(res);
 	cmd->done = done;
 	cmd->data = res;
 	virtgpu_queue_submit(&vg->ctrl, cmd);
@@ -324,7 +324,7 @@ static struct virtgpu_cmd *virtgpu_cmd_alloc_ctx(struct virtgpu_device *vg, u32 
 	struct virtio_gpu_ctrl_hdr *hdr = (void *)cmd->req;
 
 	hdr->ctx_id = cpu_to_le32(ctx_id);
-	cmd->is_users = true;
+	cmd->is_quiet = true;
 	return cmd;
 }
 
@@ -332,8 +332,10 @@ static struct virtgpu_cmd *virtgpu_cmd_alloc_ctx(struct virtgpu_device *vg, u32 
  * virtgpu_cmd_ctx_create - make a context
  * @vg: the device
  * @ctx: its number, kind and name
+ * @done: called with it when the host has it, or does not
  */
-void virtgpu_cmd_ctx_create(struct virtgpu_device *vg, const struct virtgpu_context *ctx)
+void virtgpu_cmd_ctx_create(struct virtgpu_device *vg, struct virtgpu_context *ctx,
+			    virtgpu_cmd_done done)
 {
 	struct virtio_gpu_ctx_create *req;
 	struct virtgpu_cmd *cmd;
@@ -344,6 +346,8 @@ void virtgpu_cmd_ctx_create(struct virtgpu_device *vg, const struct virtgpu_cont
 	req->nlen = cpu_to_le32(len);
 	req->context_init = cpu_to_le32(ctx->capset);
 	memcpy(req->debug_name, ctx->name, len);
+	cmd->done = done;
+	cmd->data = ctx;
 	virtgpu_queue_submit(&vg->ctrl, cmd);
 }
 
@@ -498,9 +502,11 @@ struct virtgpu_cmd *virtgpu_cmd_resource_create_blob(struct virtgpu_device *vg,
  * @id: the blob
  * @fb: how pixels lie in it
  * @rect: pixels of @fb
+ * @done: called with what came of it
  */
 void virtgpu_cmd_set_scanout_blob(struct virtgpu_device *vg, u32 scanout, u32 id,
-				  const struct drm_framebuffer *fb, const struct drm_rect *rect)
+				  const struct drm_framebuffer *fb, const struct drm_rect *rect,
+				  virtgpu_cmd_done done)
 {
 	struct virtio_gpu_set_scanout_blob *req;
 	struct virtgpu_cmd *cmd;
@@ -515,6 +521,9 @@ void virtgpu_cmd_set_scanout_blob(struct virtgpu_device *vg, u32 scanout, u32 id
 	req->format = cpu_to_le32(virtgpu_format_from_fourcc(fb->format->format));
 	req->strides[0] = cpu_to_le32(fb->pitches[0]);
 	req->offsets[0] = cpu_to_le32(fb->offsets[0]);
+	/* A host that cannot is no error: the pixels are copied then. */
+	cmd->is_quiet = true;
+	cmd->done = done;
 	virtgpu_queue_submit(&vg->ctrl, cmd);
 }
 

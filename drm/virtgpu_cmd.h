@@ -37,7 +37,8 @@ struct virtgpu_cmd *virtgpu_cmd_cursor(struct virtgpu_device *vg, u32 type,
 int virtgpu_cmd_get_capset_info(struct virtgpu_device *vg, u32 index,
 				struct virtio_gpu_resp_capset_info *info);
 int virtgpu_cmd_get_capset(struct virtgpu_device *vg, u32 id, u32 version, void *data, u32 size);
-void virtgpu_cmd_ctx_create(struct virtgpu_device *vg, const struct virtgpu_context *ctx);
+void virtgpu_cmd_ctx_create(struct virtgpu_device *vg, struct virtgpu_context *ctx,
+			    virtgpu_cmd_done done);
 void virtgpu_cmd_ctx_destroy(struct virtgpu_device *vg, u32 id, virtgpu_cmd_done done, void *data);
 void virtgpu_cmd_ctx_resource(struct virtgpu_device *vg, u32 type, u32 ctx_id, u32 id);
 struct virtgpu_cmd *virtgpu_cmd_resource_create_3d(struct virtgpu_device *vg,
@@ -52,7 +53,8 @@ struct virtgpu_cmd *virtgpu_cmd_resource_create_blob(struct virtgpu_device *vg,
 						     struct virtio_gpu_mem_entry *entries,
 						     u32 count);
 void virtgpu_cmd_set_scanout_blob(struct virtgpu_device *vg, u32 scanout, u32 id,
-				  const struct drm_framebuffer *fb, const struct drm_rect *rect);
+				  const struct drm_framebuffer *fb, const struct drm_rect *rect,
+				  virtgpu_cmd_done done);
 int virtgpu_cmd_map_blob(struct virtgpu_device *vg, u32 id, u64 offset, u32 *info);
 void virtgpu_cmd_unmap_blob(struct virtgpu_device *vg, u32 id);
 int virtgpu_cmd_assign_uuid(struct virtgpu_device *vg, u32 id, uuid_t *uuid);

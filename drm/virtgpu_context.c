@@ -21,6 +21,7 @@
 static void virtgpu_context_free(struct virtgpu_device *vg, struct virtgpu_context *ctx)
 {
 	xa_erase(&vg->contexts, ctx->id);
+	xa_destroy(&ctx->objects);
 	mutex_destroy(&ctx->lock);
 	kfree(ctx);
 }
@@ -91,6 +92,7 @@ int virtgpu_context_open(struct drm_device *dev, struct drm_file *file)
 		return -ENOMEM;
 	mutex_init(&ctx->lock);
 	kref_init(&ctx->refs);
+	xa_init(&ctx->objects);
 	ctx->vg = vg;
 	INIT_WORK(&ctx->destroy, virtgpu_context_destroy_work);
 	ret = xa_alloc(&vg->contexts, &ctx->id, ctx, xa_limit_31b, GFP_KERNEL);
@@ -115,35 +117,21 @@ void virtgpu_context_postclose(struct drm_device *dev, struct drm_file *file)
 		virtgpu_context_put(ctx);
 }
 
-/* What the file had before it had a context. */
-static void virtgpu_context_attach_all(struct virtgpu_device *vg, struct virtgpu_context *ctx,
-				       struct drm_file *file)
+/* One that was asked for while the device was being reset was never made. */
+static void virtgpu_context_created(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	struct virtgpu_resource *res;
-	struct drm_gem_object *gem;
-	int handle = 0;
+	struct virtgpu_context *ctx = cmd->data;
 
-	for (;;) {
-		spin_lock(&file->table_lock);
-		gem = idr_get_next(&file->object_idr, &handle);
-		if (gem)
-			drm_gem_object_get(gem);
-		spin_unlock(&file->table_lock);
-		if (!gem)
-			return;
-
-		res = READ_ONCE(to_virtgpu_bo(gem)->own);
-		if (res)
-			virtgpu_cmd_ctx_resource(vg, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, ctx->id,
-						 res->id);
-		drm_gem_object_put(gem);
-		handle++;
-	}
+	if (cmd->status == -ENODEV)
+		WRITE_ONCE(ctx->is_lost, true);
+	virtgpu_context_put(ctx);
 }
 
-static int virtgpu_context_create_locked(struct virtgpu_device *vg, struct virtgpu_context *ctx,
-					 struct drm_file *file)
+static int virtgpu_context_create_locked(struct virtgpu_device *vg, struct virtgpu_context *ctx)
 {
+	unsigned long id;
+	void *count;
+
 	lockdep_assert_held(&ctx->lock);
 	if (READ_ONCE(ctx->is_lost))
 		return -EIO;
@@ -152,9 +140,12 @@ static int virtgpu_context_create_locked(struct virtgpu_device *vg, struct virtg
 
 	if (!ctx->is_named)
 		get_task_comm(ctx->name, current);
-	virtgpu_cmd_ctx_create(vg, ctx);
+	virtgpu_context_get(ctx);
+	virtgpu_cmd_ctx_create(vg, ctx, virtgpu_context_created);
 	ctx->is_created = true;
-	virtgpu_context_attach_all(vg, ctx, file);
+	/* What the file had before it had a context. */
+	xa_for_each(&ctx->objects, id, count)
+		virtgpu_cmd_ctx_resource(vg, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, ctx->id, id);
 	return 0;
 }
 
@@ -171,7 +162,7 @@ int virtgpu_context_create(struct virtgpu_device *vg, struct drm_file *file)
 	int ret;
 
 	mutex_lock(&ctx->lock);
-	ret = virtgpu_context_create_locked(vg, ctx, file);
+	ret = virtgpu_context_create_locked(vg, ctx);
 	mutex_unlock(&ctx->lock);
 	return ret;
 }
@@ -192,6 +183,16 @@ void virtgpu_contexts_lost(struct virtgpu_device *vg)
 	xa_unlock(&vg->contexts);
 }
 
+/* Tells the host, if it has the context. */
+static void virtgpu_context_tell(struct virtgpu_context *ctx, u32 type, u32 id)
+{
+	lockdep_assert_held(&ctx->lock);
+	if (!ctx->is_created || READ_ONCE(ctx->is_lost))
+		return;
+	virtgpu_cmd_ctx_resource(ctx->vg, type, ctx->id, id);
+	virtgpu_queue_kick(&ctx->vg->ctrl);
+}
+
 /**
  * virtgpu_gem_open - &drm_gem_object_funcs.open: a file got a handle
  * @gem: the object
@@ -201,9 +202,10 @@ void virtgpu_contexts_lost(struct virtgpu_device *vg)
  */
 int virtgpu_gem_open(struct drm_gem_object *gem, struct drm_file *file)
 {
-	struct virtgpu_device *vg = to_virtgpu_device(gem->dev);
 	struct virtgpu_context *ctx = file->driver_priv;
 	struct virtgpu_resource *res;
+	unsigned long count;
+	int ret;
 
 	/* The kernel's own clients have no context. */
 	if (!ctx)
@@ -215,12 +217,12 @@ int virtgpu_gem_open(struct drm_gem_object *gem, struct drm_file *file)
 		return drm_gem_is_imported(gem) ? 0 : PTR_ERR(res);
 
 	mutex_lock(&ctx->lock);
-	if (ctx->is_created && !READ_ONCE(ctx->is_lost)) {
-		virtgpu_cmd_ctx_resource(vg, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, ctx->id, res->id);
-		virtgpu_queue_kick(&vg->ctrl);
-	}
+	count = xa_to_value(xa_load(&ctx->objects, res->id));
+	ret = xa_err(xa_store(&ctx->objects, res->id, xa_mk_value(count + 1), GFP_KERNEL));
+	if (!ret && !count)
+		virtgpu_context_tell(ctx, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, res->id);
 	mutex_unlock(&ctx->lock);
-	return 0;
+	return ret;
 }
 
 /**
@@ -230,16 +232,20 @@ int virtgpu_gem_open(struct drm_gem_object *gem, struct drm_file *file)
  */
 void virtgpu_gem_close(struct drm_gem_object *gem, struct drm_file *file)
 {
-	struct virtgpu_device *vg = to_virtgpu_device(gem->dev);
 	struct virtgpu_context *ctx = file->driver_priv;
 	struct virtgpu_resource *res = READ_ONCE(to_virtgpu_bo(gem)->own);
+	unsigned long count;
 
 	if (!ctx || !res)
 		return;
 	mutex_lock(&ctx->lock);
-	if (ctx->is_created && !READ_ONCE(ctx->is_lost)) {
-		virtgpu_cmd_ctx_resource(vg, VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE, ctx->id, res->id);
-		virtgpu_queue_kick(&vg->ctrl);
+	count = xa_to_value(xa_load(&ctx->objects, res->id));
+	if (count > 1) {
+		/* In the place of an entry, which needs no memory. */
+		xa_store(&ctx->objects, res->id, xa_mk_value(count - 1), GFP_KERNEL);
+	} else if (count) {
+		xa_erase(&ctx->objects, res->id);
+		virtgpu_context_tell(ctx, VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE, res->id);
 	}
 	mutex_unlock(&ctx->lock);
 }
@@ -325,7 +331,7 @@ int virtgpu_ioctl_context_init(struct drm_device *dev, void *data, struct drm_fi
 	if (!ret && ctx->num_rings < VIRTGPU_MAX_RINGS && ctx->poll_mask >> ctx->num_rings)
 		ret = -EINVAL;
 	if (!ret)
-		ret = virtgpu_context_create_locked(vg, ctx, file);
+		ret = virtgpu_context_create_locked(vg, ctx);
 	if (ret)
 		virtgpu_context_unset(ctx);
 	mutex_unlock(&ctx->lock);

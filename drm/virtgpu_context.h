@@ -6,6 +6,7 @@
 #include <linux/mutex.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 struct drm_device;
 struct drm_file;
@@ -28,6 +29,7 @@ struct virtgpu_device;
  * @is_lost: the host had it when the device was reset
  * @is_named: whether user space chose @name
  * @capset: what kind of context it is, 0 for the host's default
+ * @objects: how many handles the file has of each resource, by number; they are attached
  * @num_rings: how many timelines it has of its own
  * @fence_context: &dma_fence.context of its first ring
  * @poll_mask: rings whose fences send an event
@@ -43,6 +45,7 @@ struct virtgpu_context {
 	bool is_lost;
 	bool is_named;
 	u32 capset;
+	struct xarray objects;
 	u32 num_rings;
 	u64 fence_context;
 	u64 poll_mask;

@@ -191,7 +191,7 @@ static void virtgpu_cursor_upload(struct virtgpu_output *output, struct drm_fram
 	struct virtgpu_device *vg = output->vg;
 	struct virtgpu_cmd *cmd;
 
-	cmd = virtgpu_resource_transfer(to_virtgpu_fb(fb)->res, &all, fb->offsets[0]);
+	cmd = virtgpu_resource_transfer(virtgpu_fb_cursor(fb), &all, fb->offsets[0]);
 	cmd->done = virtgpu_cursor_uploaded;
 	cmd->data = output;
 	virtgpu_queue_submit(&vg->ctrl, cmd);
@@ -204,7 +204,7 @@ static void virtgpu_cursor_show(struct virtgpu_output *output, const struct drm_
 	struct virtgpu_cursor *cursor = &output->cursor;
 	struct virtio_gpu_update_cursor *wire = &cursor->wire;
 	struct drm_framebuffer *fb = state->fb;
-	bool upload = fb && new_image && !virtgpu_resource_is_shared(to_virtgpu_fb(fb)->res);
+	bool upload = fb && new_image && !virtgpu_resource_is_shared(virtgpu_fb_cursor(fb));
 	struct virtgpu_cmd *cmd;
 
 	mutex_lock(&cursor->lock);
@@ -213,7 +213,7 @@ static void virtgpu_cursor_show(struct virtgpu_output *output, const struct drm_
 	wire->pos.x = cpu_to_le32(state->crtc_x);
 	wire->pos.y = cpu_to_le32(state->crtc_y);
 	if (new_image) {
-		wire->resource_id = cpu_to_le32(fb ? to_virtgpu_fb(fb)->res->id : 0);
+		wire->resource_id = cpu_to_le32(fb ? virtgpu_fb_cursor(fb)->id : 0);
 		wire->hot_x = cpu_to_le32(fb ? state->hotspot_x : 0);
 		wire->hot_y = cpu_to_le32(fb ? state->hotspot_y : 0);
 		cursor->image_due = true;

@@ -49,6 +49,7 @@ struct virtgpu_vram {
  * @has_3d: the host has renderers
  * @has_context_init: a file may choose its renderer
  * @has_blob: resources may be plain memory
+ * @zero_copy: the host shows the guest's pages as they are, until it turns out that it cannot
  * @has_uuid: resources have names that other virtio devices know
  * @has_host_visible: there is a @vram
  * @blob_alignment: of blobs' sizes, in bytes, or 0
@@ -84,6 +85,7 @@ struct virtgpu_device {
 	bool has_3d;
 	bool has_context_init;
 	bool has_blob;
+	bool zero_copy;
 	bool has_uuid;
 	bool has_host_visible;
 	u32 blob_alignment;

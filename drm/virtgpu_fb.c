@@ -5,6 +5,7 @@
 #include <drm/drm_damage_helper.h>
 #include <drm/drm_gem_framebuffer_helper.h>
 
+#include "virtgpu_drv.h"
 #include "virtgpu_fb.h"
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
@@ -14,6 +15,8 @@ static void virtgpu_fb_destroy(struct drm_framebuffer *fb)
 {
 	struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
 
+	if (vfb->copy)
+		virtgpu_resource_put(vfb->copy);
 	if (vfb->res)
 		virtgpu_resource_put(vfb->res);
 	mutex_destroy(&vfb->lock);
@@ -60,28 +63,80 @@ struct drm_framebuffer *virtgpu_fb_create(struct drm_device *dev, struct drm_fil
 	return &vfb->base;
 }
 
+/* Guest memory that this device may have to copy; what a renderer has it shows. */
+static bool virtgpu_fb_may_copy(const struct virtgpu_device *vg, const struct virtgpu_resource *res)
+{
+	return res->blob.size && !vg->has_3d;
+}
+
+static int virtgpu_fb_prepare_locked(struct drm_framebuffer *fb, bool as_cursor)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(fb->dev);
+	u32 format = virtgpu_format_from_fourcc(fb->format->format);
+	struct virtgpu_bo *bo = to_virtgpu_bo(fb->obj[0]);
+	struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
+	struct virtgpu_resource *res;
+
+	lockdep_assert_held(&vfb->lock);
+	if (!vfb->res) {
+		res = virtgpu_bo_resource(bo, format, fb->pitches[0], fb->offsets[0], fb->height);
+		if (IS_ERR(res))
+			return PTR_ERR(res);
+		vfb->res = res;
+	}
+	if (vfb->copy || !virtgpu_fb_may_copy(vg, vfb->res) ||
+	    (!as_cursor && READ_ONCE(vg->zero_copy)))
+		return 0;
+
+	res = virtgpu_bo_copy(bo, format, fb->pitches[0], fb->height);
+	if (IS_ERR(res))
+		return PTR_ERR(res);
+	vfb->copy = res;
+	return 0;
+}
+
 /**
  * virtgpu_fb_prepare - make sure the host can show a framebuffer
  * @fb: the framebuffer
+ * @as_cursor: on a cursor plane: hosts do not say whether they could, so that it gets a copy
  *
  * Returns: 0 or a negative errno, see virtgpu_resource_create().
  */
-int virtgpu_fb_prepare(struct drm_framebuffer *fb)
+int virtgpu_fb_prepare(struct drm_framebuffer *fb, bool as_cursor)
 {
 	struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
-	struct virtgpu_resource *res;
-	int ret = 0;
+	int ret;
 
 	mutex_lock(&vfb->lock);
-	if (!vfb->res) {
-		res = virtgpu_bo_resource(to_virtgpu_bo(fb->obj[0]),
-					  virtgpu_format_from_fourcc(fb->format->format),
-					  fb->pitches[0], fb->offsets[0], fb->height);
-		if (IS_ERR(res))
-			ret = PTR_ERR(res);
-		else
-			vfb->res = res;
-	}
+	ret = virtgpu_fb_prepare_locked(fb, as_cursor);
 	mutex_unlock(&vfb->lock);
 	return ret;
+}
+
+/**
+ * virtgpu_fb_shown - what the host shows of a framebuffer on a primary plane
+ * @fb: the framebuffer, prepared
+ *
+ * Returns: the resource.
+ */
+struct virtgpu_resource *virtgpu_fb_shown(const struct drm_framebuffer *fb)
+{
+	const struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
+
+	if (vfb->copy && !READ_ONCE(to_virtgpu_device(fb->dev)->zero_copy))
+		return vfb->copy;
+	return vfb->res;
+}
+
+/**
+ * virtgpu_fb_cursor - what the host shows of a framebuffer on a cursor plane
+ * @fb: the framebuffer, prepared
+ *
+ * Returns: the resource.
+ */
+struct virtgpu_resource *virtgpu_fb_cursor(const struct drm_framebuffer *fb)
+{
+	const struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
+
+	return vfb->copy ?: vfb->res;
 }

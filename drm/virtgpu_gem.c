@@ -6,6 +6,7 @@
 #include <drm/drm_dumb_buffers.h>
 #include <drm/drm_file.h>
 #include <drm/drm_print.h>
+#include <drm/virtgpu_drm.h>
 
 #include "virtgpu_context.h"
 #include "virtgpu_drv.h"
@@ -130,13 +131,36 @@ struct virtgpu_bo *virtgpu_bo_create_blob(struct drm_device *dev, const struct v
 	if (IS_ERR(bo))
 		return bo;
 
-	res = virtgpu_resource_create_blob(bo, blob);
+	res = virtgpu_resource_create_blob(bo, blob, false);
 	if (IS_ERR(res)) {
 		drm_gem_object_put(&bo->base.base);
 		return ERR_CAST(res);
 	}
 	bo->own = res;
 	return bo;
+}
+
+/* The pages themselves, for the host to show; NULL when they have to be copied. */
+static struct virtgpu_resource *virtgpu_bo_own_blob(struct virtgpu_bo *bo)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
+	const struct virtgpu_blob blob = {
+		.mem = VIRTGPU_BLOB_MEM_GUEST, .flags = VIRTGPU_BLOB_FLAG_USE_SHAREABLE,
+		.size = bo->base.base.size,
+	};
+	struct virtgpu_resource *res;
+
+	/* A format that somebody chose makes it an image. */
+	if (!READ_ONCE(vg->zero_copy) || bo->format)
+		return NULL;
+	if (vg->blob_alignment && !IS_ALIGNED(blob.size, vg->blob_alignment))
+		return NULL;
+
+	res = virtgpu_resource_create_blob(bo, &blob, true);
+	if (!IS_ERR(res) || PTR_ERR(res) == -ENODEV || PTR_ERR(res) == -ETIMEDOUT)
+		return res;
+	virtgpu_zero_copy_stop(vg);
+	return NULL;
 }
 
 /* Makes the own resource if there is none; its shape is then fixed. */
@@ -147,13 +171,26 @@ static struct virtgpu_resource *virtgpu_bo_own_locked(struct virtgpu_bo *bo, u32
 	lockdep_assert_held(&bo->lock);
 	if (bo->own)
 		return bo->own;
-	if (!bo->width)
-		return ERR_PTR(-EINVAL);
 
-	res = virtgpu_resource_create(bo, true, bo->format ?: format, bo->width, bo->height);
+	res = virtgpu_bo_own_blob(bo);
+	if (!res && !bo->width)
+		return ERR_PTR(-EINVAL);
+	if (!res)
+		res = virtgpu_resource_create(bo, true, bo->format ?: format, bo->width,
+					      bo->height);
 	if (!IS_ERR(res))
 		bo->own = res;
 	return res;
+}
+
+/**
+ * virtgpu_zero_copy_stop - the host cannot show the guest's pages: from now on they are copied
+ * @vg: the device
+ */
+void virtgpu_zero_copy_stop(struct virtgpu_device *vg)
+{
+	if (xchg(&vg->zero_copy, false))
+		drm_info(&vg->drm, "the host cannot show the guest's memory: pixels are copied\n");
 }
 
 /**
@@ -182,9 +219,9 @@ struct virtgpu_resource *virtgpu_bo_own(struct virtgpu_bo *bo, u32 format)
  * @offset: bytes before the first pixel
  * @height: rows
  *
- * The host takes rows to be as long as the resource is wide, and a cursor to be all of it: a
- * framebuffer of another
- * size, format or place than the object's own resource gets one for itself.
+ * A blob has no shape and fits all. The host takes another resource's rows to be as long as it is
+ * wide, and a cursor to be all of it: a framebuffer of another size, format or place than the
+ * object's own resource gets one for itself.
  *
  * Returns: the resource, with a reference for the caller, or an error pointer.
  */
@@ -199,7 +236,14 @@ struct virtgpu_resource *virtgpu_bo_resource(struct virtgpu_bo *bo, u32 format, 
 		bo->width = width;
 		bo->height = height;
 	}
-	if (bo->own && virtgpu_resource_is_shared(bo->own)) {
+	if (!bo->own) {
+		res = virtgpu_bo_own_blob(bo);
+		if (!IS_ERR_OR_NULL(res))
+			bo->own = res;
+	}
+	if (IS_ERR(res)) {
+		/* Neither as it is nor as a copy. */
+	} else if (bo->own && virtgpu_resource_is_shared(bo->own)) {
 		/* Its pixels are on the host already. */
 		res = bo->own;
 	} else if (bo->width == width && bo->height == height && !offset) {
@@ -217,6 +261,20 @@ struct virtgpu_resource *virtgpu_bo_resource(struct virtgpu_bo *bo, u32 format, 
 }
 
 /**
+ * virtgpu_bo_copy - a resource to which a framebuffer's pixels are copied
+ * @bo: the framebuffer's buffer object
+ * @format: pixel format, in the protocol's numbers
+ * @pitch: bytes of a row
+ * @height: rows
+ *
+ * Returns: the resource, with a reference for the caller, or an error pointer.
+ */
+struct virtgpu_resource *virtgpu_bo_copy(struct virtgpu_bo *bo, u32 format, u32 pitch, u32 height)
+{
+	return virtgpu_resource_create(bo, false, format, pitch / 4, height);
+}
+
+/**
  * virtgpu_dumb_create - &drm_driver.dumb_create
  * @file: who asks
  * @dev: the DRM device
@@ -227,13 +285,14 @@ struct virtgpu_resource *virtgpu_bo_resource(struct virtgpu_bo *bo, u32 format, 
 int virtgpu_dumb_create(struct drm_file *file, struct drm_device *dev,
 			struct drm_mode_create_dumb *args)
 {
+	struct virtgpu_device *vg = to_virtgpu_device(dev);
 	struct virtgpu_bo *bo;
 	int ret;
 
 	if (args->bpp != 32)
 		return -EINVAL;
 
-	ret = drm_mode_size_dumb(dev, args, 4, 0);
+	ret = drm_mode_size_dumb(dev, args, 4, vg->zero_copy ? vg->blob_alignment : 0);
 	if (ret)
 		return ret;
 

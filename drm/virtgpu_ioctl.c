@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The driver's own ioctls, for a device without 3D: what needs a renderer fails with mainline's
- * errno.
- */
+/* The driver's own ioctls; without a renderer what needs one fails with mainline's errno. */
 #include <linux/dma-resv.h>
 #include <linux/uaccess.h>
 
@@ -239,8 +236,8 @@ static int virtgpu_ioctl_transfer_to_host(struct drm_device *dev, void *data,
 		goto out;
 	}
 
-	/* The host itself stops where the backing ends. */
-	if (args->offset >= gem->size || !virtgpu_box_fits(&args->box, res)) {
+	/* Of a blob the host has no copy; else it stops where the backing ends. */
+	if (res->blob.size || args->offset >= gem->size || !virtgpu_box_fits(&args->box, res)) {
 		ret = -EINVAL;
 		goto out;
 	}

@@ -2,6 +2,7 @@
 /* A head: CRTC and encoder, and what the host currently shows on it. */
 #include <drm/drm_atomic.h>
 #include <drm/drm_atomic_helper.h>
+#include <drm/drm_framebuffer.h>
 #include <drm/drm_managed.h>
 #include <drm/drm_modeset_helper_vtables.h>
 #include <drm/drm_vblank.h>
@@ -9,7 +10,7 @@
 
 #include "virtgpu_cmd.h"
 #include "virtgpu_drv.h"
-#include "virtgpu_fb.h"
+#include "virtgpu_gem.h"
 #include "virtgpu_output.h"
 #include "virtgpu_plane.h"
 #include "virtgpu_resource.h"
@@ -20,18 +21,27 @@
 /* Faster than any monitor, slow enough for the vblank timer. */
 #define VIRTGPU_MAX_REFRESH	1000
 
+/* A host that cannot show the guest's pages shows its copy of them, from the next frame on. */
+static void virtgpu_output_shown(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	if (!cmd->status || cmd->status == -ENODEV || vg->has_3d)
+		return;
+	virtgpu_zero_copy_stop(vg);
+	queue_work(vg->wq, &vg->redraw_work);
+}
+
 /**
  * virtgpu_output_show - have the host show a part of a framebuffer, unless it does so already
  * @output: the head
  * @fb: the framebuffer
+ * @res: what the host has of it
  * @rect: pixels of it
  *
  * The command waits for the next kick.
  */
 void virtgpu_output_show(struct virtgpu_output *output, const struct drm_framebuffer *fb,
-			 const struct drm_rect *rect)
+			 const struct virtgpu_resource *res, const struct drm_rect *rect)
 {
-	const struct virtgpu_resource *res = to_virtgpu_fb(fb)->res;
 	/* Of a blob the host knows no shape but the framebuffer's. */
 	u32 fb_id = res->blob.size ? fb->base.id : 0;
 
@@ -40,7 +50,8 @@ void virtgpu_output_show(struct virtgpu_output *output, const struct drm_framebu
 		return;
 
 	if (fb_id)
-		virtgpu_cmd_set_scanout_blob(output->vg, output->index, res->id, fb, rect);
+		virtgpu_cmd_set_scanout_blob(output->vg, output->index, res->id, fb, rect,
+					     virtgpu_output_shown);
 	else
 		virtgpu_cmd_set_scanout(output->vg, output->index, res->id, rect);
 	output->scanout_id = res->id;

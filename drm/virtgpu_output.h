@@ -14,6 +14,7 @@
 struct drm_edid;
 struct virtgpu_cmd;
 struct virtgpu_device;
+struct virtgpu_resource;
 struct virtio_gpu_display_one;
 
 /**
@@ -66,7 +67,7 @@ bool virtgpu_output_update(struct virtgpu_output *output,
 			   const struct virtio_gpu_display_one *info,
 			   const struct drm_edid *edid);
 void virtgpu_output_show(struct virtgpu_output *output, const struct drm_framebuffer *fb,
-			 const struct drm_rect *rect);
+			 const struct virtgpu_resource *res, const struct drm_rect *rect);
 void virtgpu_output_hide(struct virtgpu_output *output);
 void virtgpu_output_forget(struct virtgpu_output *output);
 void virtgpu_output_frame_begin(struct virtgpu_output *output);

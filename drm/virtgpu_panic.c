@@ -5,6 +5,7 @@
 #include <drm/drm_framebuffer.h>
 #include <drm/drm_panic.h>
 #include <drm/drm_plane.h>
+#include <drm/virtgpu_drm.h>
 
 #include "virtgpu_cmd.h"
 #include "virtgpu_drv.h"
@@ -22,6 +23,7 @@
  */
 int virtgpu_panic_get_scanout_buffer(struct drm_plane *plane, struct drm_scanout_buffer *sb)
 {
+	const struct virtgpu_resource *res;
 	struct drm_framebuffer *fb;
 	struct virtgpu_bo *bo;
 
@@ -30,10 +32,12 @@ int virtgpu_panic_get_scanout_buffer(struct drm_plane *plane, struct drm_scanout
 
 	fb = plane->state->fb;
 	bo = to_virtgpu_bo(fb->obj[0]);
+	res = virtgpu_fb_shown(fb);
 	/* With an offset the picture does not start on a page's first pixel. */
+	if (drm_gem_is_imported(fb->obj[0]) || fb->offsets[0])
+		return -ENODEV;
 	/* What the host draws is not in these pages. */
-	if (drm_gem_is_imported(fb->obj[0]) || fb->offsets[0] ||
-	    virtgpu_resource_is_shared(to_virtgpu_fb(fb)->res))
+	if (res->is_3d || (res->blob.size && res->blob.mem != VIRTGPU_BLOB_MEM_GUEST))
 		return -ENODEV;
 
 	if (bo->base.vaddr)
@@ -75,20 +79,22 @@ void virtgpu_panic_flush(struct drm_plane *plane)
 	struct virtgpu_cmd *flush = &vg->panic.flush[index];
 	struct virtgpu_cmd *cmds[] = { transfer, flush };
 	struct drm_rect all = { .x2 = fb->width, .y2 = fb->height };
-	u32 id = to_virtgpu_fb(fb)->res->id;
+	const struct virtgpu_resource *res = virtgpu_fb_shown(fb);
+	unsigned int first = virtgpu_resource_is_shared(res) ? 1 : 0;
 
 	if (test_and_set_bit(index, &vg->panic.busy))
 		return;
 
 	virtgpu_panic_cmd_init(transfer, VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D,
 			       sizeof(struct virtio_gpu_transfer_to_host_2d));
-	virtgpu_fill_transfer((void *)transfer->req, id, &all, 0);
+	virtgpu_fill_transfer((void *)transfer->req, res->id, &all, 0);
 	virtgpu_panic_cmd_init(flush, VIRTIO_GPU_CMD_RESOURCE_FLUSH,
 			       sizeof(struct virtio_gpu_resource_flush));
-	virtgpu_fill_flush((void *)flush->req, id, &all);
+	virtgpu_fill_flush((void *)flush->req, res->id, &all);
 	flush->done = virtgpu_panic_flushed;
 	flush->data = (void *)index;
 
-	if (!virtgpu_queue_try_submit(&vg->ctrl, cmds, ARRAY_SIZE(cmds)))
+	/* The host sees a blob's pages as they are. */
+	if (!virtgpu_queue_try_submit(&vg->ctrl, cmds + first, ARRAY_SIZE(cmds) - first))
 		clear_bit(index, &vg->panic.busy);
 }

@@ -31,7 +31,7 @@ int virtgpu_plane_prepare_fb(struct drm_plane *plane, struct drm_plane_state *st
 		return 0;
 
 	ret = drm_gem_plane_helper_prepare_fb(plane, state);
-	return ret ?: virtgpu_fb_prepare(state->fb);
+	return ret ?: virtgpu_fb_prepare(state->fb, plane->type == DRM_PLANE_TYPE_CURSOR);
 }
 
 static int virtgpu_primary_atomic_check(struct drm_plane *plane, struct drm_atomic_commit *state)
@@ -46,10 +46,9 @@ static int virtgpu_primary_atomic_check(struct drm_plane *plane, struct drm_atom
 						   DRM_PLANE_NO_SCALING, false, true);
 }
 
-static void virtgpu_upload(struct virtgpu_device *vg, struct drm_framebuffer *fb,
-			   const struct virtgpu_damage *damage)
+static void virtgpu_upload(struct virtgpu_device *vg, const struct drm_framebuffer *fb,
+			   struct virtgpu_resource *res, const struct virtgpu_damage *damage)
 {
-	struct virtgpu_resource *res = to_virtgpu_fb(fb)->res;
 	unsigned int i;
 
 	if (virtgpu_resource_is_shared(res))
@@ -70,8 +69,8 @@ static void virtgpu_primary_atomic_update(struct drm_plane *plane,
 	struct virtgpu_output *output = crtc_to_virtgpu_output(new->crtc);
 	struct virtgpu_device *vg = output->vg;
 	struct virtgpu_damage damage;
+	struct virtgpu_resource *res;
 	struct drm_rect src, bounds;
-	u32 id;
 
 	if (!new->visible) {
 		virtgpu_output_hide(output);
@@ -82,14 +81,14 @@ static void virtgpu_primary_atomic_update(struct drm_plane *plane,
 	if (!damage.count)
 		return;
 
-	id = to_virtgpu_fb(new->fb)->res->id;
+	res = virtgpu_fb_shown(new->fb);
 	drm_rect_fp_to_int(&src, &new->src);
 	virtgpu_damage_bounds(&damage, &bounds);
 
 	virtgpu_output_frame_begin(output);
-	virtgpu_upload(vg, new->fb, &damage);
-	virtgpu_output_show(output, new->fb, &src);
-	virtgpu_output_frame_end(output, virtgpu_cmd_flush(vg, id, &bounds));
+	virtgpu_upload(vg, new->fb, res, &damage);
+	virtgpu_output_show(output, new->fb, res, &src);
+	virtgpu_output_frame_end(output, virtgpu_cmd_flush(vg, res->id, &bounds));
 }
 
 static void virtgpu_primary_atomic_disable(struct drm_plane *plane,

@@ -245,7 +245,7 @@ static int virtgpu_cmd_check(struct virtgpu_device *vg, const struct virtgpu_cmd
 		return -EIO;
 	}
 
-	if (cmd->is_users)
+	if (cmd->is_quiet)
 		drm_dbg_driver(&vg->drm, "%s: host answered 0x%x\n", name, type);
 	else
 		drm_err_ratelimited(&vg->drm, "%s: host answered 0x%x, expected 0x%x\n",

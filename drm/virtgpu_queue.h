@@ -28,6 +28,8 @@ typedef void (*virtgpu_cmd_done)(struct virtgpu_device *vg, struct virtgpu_cmd *
  * @data: for @done
  * @completion: completed after @done ran
  * @status: 0, or why the command failed
+ * @fence: signalled when the command ended, or NULL
+ * @is_quiet: that the host refuses it is user space's business, and a debug message
  * @node: entry of a list of finished commands
  * @seqno: position in the queue's history, for the tracepoints
  * @resp_type: response that means success, 0 when the device sends none
@@ -48,7 +50,7 @@ struct virtgpu_cmd {
 	struct completion completion;
 	int status;
 	struct virtgpu_fence *fence;
-	bool is_users;
+	bool is_quiet;
 	struct list_head node;
 	u32 seqno;
 

@@ -48,12 +48,17 @@ static struct virtio_gpu_mem_entry *virtgpu_backing(struct virtgpu_bo *bo, u32 *
 	return entries;
 }
 
-/* A blob comes with its backing, if it has one in the guest. */
-static int virtgpu_resource_send_blob(struct virtgpu_resource *res)
+/*
+ * A blob comes with its backing, if it has one in the guest. Without @wait a refusal by the host
+ * shows in what is done with the blob.
+ */
+static int virtgpu_resource_send_blob(struct virtgpu_resource *res, bool wait)
 {
 	struct virtgpu_device *vg = res->vg;
 	struct virtio_gpu_mem_entry *entries = NULL;
+	struct virtgpu_cmd *cmd;
 	u32 count = 0;
+	int ret = 0;
 
 	if (!res->bo->is_vram) {
 		entries = virtgpu_backing(res->bo, &count);
@@ -61,10 +66,19 @@ static int virtgpu_resource_send_blob(struct virtgpu_resource *res)
 			return PTR_ERR(entries);
 	}
 	res->on_host = true;
-	virtgpu_queue_submit(&vg->ctrl,
-			     virtgpu_cmd_resource_create_blob(vg, res, entries, count));
+	cmd = virtgpu_cmd_resource_create_blob(vg, res, entries, count);
+	if (wait)
+		virtgpu_cmd_get(cmd);
+	virtgpu_queue_submit(&vg->ctrl, cmd);
 	virtgpu_queue_kick(&vg->ctrl);
-	return 0;
+	if (wait) {
+		ret = virtgpu_queue_wait(&vg->ctrl, cmd);
+		virtgpu_cmd_put(vg, cmd);
+		/* After a time-out the host may still create it. */
+		if (ret && ret != -ETIMEDOUT)
+			res->on_host = false;
+	}
+	return ret;
 }
 
 /*
@@ -240,13 +254,12 @@ struct virtgpu_resource *virtgpu_resource_create_3d(struct virtgpu_bo *bo, u32 f
  * virtgpu_resource_create_blob - create a buffer object's own resource, a blob
  * @bo: the buffer object
  * @blob: what memory it is
- *
- * Does not wait: a host that refuses it refuses what is done with it, too.
+ * @wait: for the host's answer; else a host that refuses it refuses what is done with it, too
  *
  * Returns: the resource or an error pointer.
  */
 struct virtgpu_resource *virtgpu_resource_create_blob(struct virtgpu_bo *bo,
-						      const struct virtgpu_blob *blob)
+						      const struct virtgpu_blob *blob, bool wait)
 {
 	struct virtgpu_resource *res = virtgpu_resource_new(bo, 0, 0, 0);
 	int ret;
@@ -255,7 +268,7 @@ struct virtgpu_resource *virtgpu_resource_create_blob(struct virtgpu_bo *bo,
 		return res;
 
 	res->blob = *blob;
-	ret = virtgpu_resource_send_blob(res);
+	ret = virtgpu_resource_send_blob(res, wait);
 	if (ret) {
 		virtgpu_resource_put(res);
 		return ERR_PTR(ret);
@@ -323,7 +336,7 @@ void virtgpu_resources_restore(struct virtgpu_device *vg)
 		if (res->bo->is_vram)
 			ret = 0;
 		else if (res->blob.size)
-			ret = virtgpu_resource_send_blob(res);
+			ret = virtgpu_resource_send_blob(res, false);
 		else
 			ret = virtgpu_resource_send(res, false);
 		if (ret)

@@ -85,7 +85,7 @@ static inline bool virtgpu_resource_is_shared(const struct virtgpu_resource *res
 struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, bool is_own, u32 format,
 						 u32 width, u32 height);
 struct virtgpu_resource *virtgpu_resource_create_blob(struct virtgpu_bo *bo,
-						      const struct virtgpu_blob *blob);
+						      const struct virtgpu_blob *blob, bool wait);
 struct virtgpu_resource *virtgpu_resource_create_3d(struct virtgpu_bo *bo, u32 format, u32 width,
 						    u32 height,
 						    const struct virtgpu_texture *texture);

@@ -259,7 +259,7 @@ struct virtgpu_bo *virtgpu_vram_create(struct virtgpu_device *vg, const struct v
 	if (ret)
 		goto err_put;
 
-	res = virtgpu_resource_create_blob(bo, blob);
+	res = virtgpu_resource_create_blob(bo, blob, false);
 	if (IS_ERR(res)) {
 		ret = PTR_ERR(res);
 		goto err_put;
