@@ -46,28 +46,63 @@ static void show_import(int fd, struct head *head, const drmModeModeInfo *mode, 
 	drmCloseBufferHandle(fd, handles[0]);
 }
 
-static void import_vgem(void)
+/* A dumb buffer of another device, which is closed at the subtest's end. */
+static void import_dumb(int other)
 {
-	int fd = kms_open(), vgem = drmOpenWithType("vgem", NULL, DRM_NODE_PRIMARY), dmabuf;
+	int fd = kms_open(), dmabuf;
 	struct head head = kms_head(fd, 0);
 	drmModeModeInfo mode = kms_preferred(&head);
 	uint32_t handle, pitch;
 	uint64_t size, offset;
 	void *map;
 
-	if (vgem < 0)
-		skip("no vgem");
-	at_end(close_fd, (void *)(intptr_t)vgem);
-	check(!drmModeCreateDumbBuffer(vgem, mode.hdisplay, mode.vdisplay, 32, 0, &handle, &pitch,
-				       &size), "vgem buffer: %s", strerror(errno));
-	check(!drmModeMapDumbBuffer(vgem, handle, &offset), "vgem map: %s", strerror(errno));
-	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vgem, offset);
-	check(map != MAP_FAILED, "vgem mmap: %s", strerror(errno));
-	check(!drmPrimeHandleToFD(vgem, handle, DRM_CLOEXEC | DRM_RDWR, &dmabuf), "vgem export: %s",
+	at_end(close_fd, (void *)(intptr_t)other);
+	check(!drmModeCreateDumbBuffer(other, mode.hdisplay, mode.vdisplay, 32, 0, &handle, &pitch,
+				       &size), "buffer: %s", strerror(errno));
+	check(!drmModeMapDumbBuffer(other, handle, &offset), "map: %s", strerror(errno));
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, other, offset);
+	check(map != MAP_FAILED, "mmap: %s", strerror(errno));
+	check(!drmPrimeHandleToFD(other, handle, DRM_CLOEXEC | DRM_RDWR, &dmabuf), "export: %s",
 	      strerror(errno));
 	at_end(close_fd, (void *)(intptr_t)dmabuf);
 	show_import(fd, &head, &mode, dmabuf, pitch, map);
 	munmap(map, size);
+}
+
+static void import_vgem(void)
+{
+	int vgem = drmOpenWithType("vgem", NULL, DRM_NODE_PRIMARY);
+
+	if (vgem < 0)
+		skip("no vgem");
+	import_dumb(vgem);
+}
+
+/* Of another device of the same driver: one of them hands out, the other takes. */
+static void import_other(void)
+{
+	char path[32];
+	int i;
+
+	check(kms_path(), "no virtio GPU");
+	for (i = 0; i < 8; i++) {
+		drmVersion *version;
+		bool found;
+		int fd;
+
+		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		version = fd < 0 ? NULL : drmGetVersion(fd);
+		found = version && !strcmp(version->name, "virtio_gpu") && strcmp(path, kms_path());
+		drmFreeVersion(version);
+		if (found) {
+			import_dumb(fd);
+			return;
+		}
+		if (fd >= 0)
+			close(fd);
+	}
+	skip("no other virtio GPU");
 }
 
 static void import_udmabuf(void)
@@ -140,6 +175,7 @@ int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
 		{ "import-vgem", "a buffer of vgem is shown", import_vgem },
+		{ "import-other", "a buffer of another virtio GPU is shown", import_other },
 		{ "import-udmabuf", "plain memory is shown", import_udmabuf },
 		{ "import-self", "our own buffer comes back as itself", import_self },
 		{ "export-outlives", "a dma-buf outlives its file", export_outlives },

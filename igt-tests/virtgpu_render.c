@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Contexts, command streams, fences and blobs, good and bad, on a device with a renderer. */
+#include <drm_fourcc.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sync_file.h>
@@ -15,8 +16,8 @@
 #include <xf86drm.h>
 
 #include "lib/harness.h"
+#include "lib/judge.h"
 #include "lib/kms.h"
-#include "lib/module.h"
 #include "../uapi/virtgpu_drm.h"
 
 #define BAD_HANDLE	0xdeadbeef
@@ -343,13 +344,12 @@ static void events(void)
 static void closing(void)
 {
 	struct drm_virtgpu_execbuffer exec = stream();
-	long before;
 	int i, j, keep = open_device();
 
 	start();
 	if (!getparam(VIRTGPU_PARAM_CONTEXT_INIT))
 		skip("one kind of contexts only");
-	before = host_resources();
+	judge(NULL, 0, "host-mark");
 	exec.flags = VIRTGPU_EXECBUF_RING_IDX;
 	for (i = 0; i < 200; i++) {
 		fd = open_device();
@@ -360,8 +360,7 @@ static void closing(void)
 		close(fd);
 	}
 	fd = keep;
-	usleep(500000);
-	check(host_resources() == before, "%ld resources, %ld before", host_resources(), before);
+	judge(NULL, 0, "host-marked");
 	close(keep);
 }
 
@@ -370,6 +369,7 @@ static void many_contexts(void)
 	int files[MANY], fences[MANY], i;
 
 	start();
+	judge(NULL, 0, "host-mark");
 	for (i = 0; i < MANY; i++) {
 		fd = files[i] = open_device();
 		texture();
@@ -380,17 +380,18 @@ static void many_contexts(void)
 		close(fences[i]);
 		close(files[i]);
 	}
+	judge(NULL, 0, "host-marked");
 }
 
 /* A client that dies in the middle of its work takes nobody with it. */
 static void killed(void)
 {
-	long before;
 	int i, status;
 	pid_t pid;
 
 	start();
-	before = host_resources();
+	close(fence_fd(0, 0));
+	judge(NULL, 0, "host-mark");
 	for (i = 0; i < 20; i++) {
 		pid = fork();
 		check(pid >= 0, "fork");
@@ -415,8 +416,50 @@ static void killed(void)
 		check(waitpid(pid, &status, 0) == pid, "waitpid");
 	}
 	wait_fd(fence_fd(0, 0));
-	usleep(500000);
-	check(host_resources() == before, "%ld resources, %ld before", host_resources(), before);
+	judge(NULL, 0, "host-marked");
+}
+
+/* The texture's pages, of 64x64 pixels. */
+static uint32_t *map_texture(uint32_t handle)
+{
+	struct drm_virtgpu_map map = { .handle = handle };
+	uint32_t *pixels;
+
+	expect(0, DRM_IOCTL_VIRTGPU_MAP, &map);
+	pixels = mmap(NULL, 64 * 64 * 4, PROT_READ | PROT_WRITE, MAP_SHARED, fd, map.offset);
+	check(pixels != MAP_FAILED, "mmap: %s", strerror(errno));
+	return pixels;
+}
+
+static void send_pixels(uint32_t handle)
+{
+	struct drm_virtgpu_3d_transfer_to_host to = { .bo_handle = handle,
+						      .box = { .w = 64, .h = 64, .d = 1 } };
+	uint32_t *pixels = map_texture(handle);
+	int i;
+
+	for (i = 0; i < 64 * 64; i++)
+		pixels[i] = i * 2654435761u;
+	expect(0, DRM_IOCTL_VIRTGPU_TRANSFER_TO_HOST, &to);
+	wait_for(handle);
+	memset(pixels, 0, 64 * 64 * 4);
+	munmap(pixels, 64 * 64 * 4);
+}
+
+/* What send_pixels() sent comes back. */
+static void fetch_pixels(uint32_t handle)
+{
+	struct drm_virtgpu_3d_transfer_from_host from = { .bo_handle = handle,
+							  .box = { .w = 64, .h = 64, .d = 1 } };
+	uint32_t *pixels = map_texture(handle);
+	int i;
+
+	expect(0, DRM_IOCTL_VIRTGPU_TRANSFER_FROM_HOST, &from);
+	wait_for(handle);
+	for (i = 0; i < 64 * 64; i++)
+		check(pixels[i] == i * 2654435761u, "pixel %d is 0x%x, was 0x%x", i, pixels[i],
+		      i * 2654435761u);
+	munmap(pixels, 64 * 64 * 4);
 }
 
 static void transfers(void)
@@ -424,27 +467,12 @@ static void transfers(void)
 	struct drm_virtgpu_3d_transfer_to_host to = { .box = { .w = 64, .h = 64, .d = 1 } };
 	struct drm_virtgpu_3d_transfer_from_host from = { .box = { .w = 64, .h = 64, .d = 1 } };
 	struct drm_virtgpu_resource_create create;
-	struct drm_virtgpu_map map = { };
-	uint32_t *pixels;
-	int i;
 
 	start();
 	create = texture();
-	map.handle = to.bo_handle = from.bo_handle = create.bo_handle;
-	expect(0, DRM_IOCTL_VIRTGPU_MAP, &map);
-	pixels = mmap(NULL, create.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, map.offset);
-	check(pixels != MAP_FAILED, "mmap: %s", strerror(errno));
-	for (i = 0; i < 64 * 64; i++)
-		pixels[i] = i * 2654435761u;
-	expect(0, DRM_IOCTL_VIRTGPU_TRANSFER_TO_HOST, &to);
-	wait_for(create.bo_handle);
-	memset(pixels, 0, create.size);
-	expect(0, DRM_IOCTL_VIRTGPU_TRANSFER_FROM_HOST, &from);
-	wait_for(create.bo_handle);
-	for (i = 0; i < 64 * 64; i++)
-		check(pixels[i] == i * 2654435761u, "pixel %d is 0x%x, was 0x%x", i, pixels[i],
-		      i * 2654435761u);
-	munmap(pixels, create.size);
+	to.bo_handle = from.bo_handle = create.bo_handle;
+	send_pixels(create.bo_handle);
+	fetch_pixels(create.bo_handle);
 
 	to.stride = from.stride = 256;
 	expect(EINVAL, DRM_IOCTL_VIRTGPU_TRANSFER_TO_HOST, &to);
@@ -557,10 +585,13 @@ static void shared(void)
 	start();
 	first = fd;
 	create = texture();
+	send_pixels(create.bo_handle);
 	prime.handle = create.bo_handle;
 	expect(0, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime);
 	fd = second = open_device();
+	/* The file has the object before it has a context, which must come to know it. */
 	expect(0, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime);
+	fetch_pixels(prime.handle);
 	exec = stream();
 	exec.num_bo_handles = 1;
 	exec.bo_handles = (uintptr_t)&prime.handle;
@@ -569,6 +600,66 @@ static void shared(void)
 	wait_for(create.bo_handle);
 	close(prime.fd);
 	close(second);
+}
+
+/* Two handles of one object: when one goes, the context keeps the object. */
+static void two_handles(void)
+{
+	struct drm_virtgpu_resource_create create;
+	uint32_t handles[4] = {}, pitches[4] = { 64 * 4 }, offsets[4] = {}, fb;
+	drmModeFB2 *again;
+
+	start();
+	create = texture();
+	send_pixels(create.bo_handle);
+	handles[0] = create.bo_handle;
+	check(!drmModeAddFB2(fd, 64, 64, DRM_FORMAT_ARGB8888, handles, pitches, offsets, &fb, 0),
+	      "framebuffer: %s", strerror(errno));
+	again = drmModeGetFB2(fd, fb);
+	check(again && again->handles[0] && again->handles[0] != create.bo_handle,
+	      "no second handle");
+	check(!drmCloseBufferHandle(fd, create.bo_handle), "close: %s", strerror(errno));
+	fetch_pixels(again->handles[0]);
+	drmModeFreeFB2(again);
+	drmModeRmFB(fd, fb);
+}
+
+/* A client that waits for what the host never does can be killed. */
+static void killed_waiting(void)
+{
+	struct drm_virtgpu_execbuffer exec = stream();
+	struct drm_virtgpu_3d_wait wait = {};
+	struct drm_virtgpu_resource_create create;
+	double since;
+	int status;
+	pid_t pid;
+
+	start();
+	pid = fork();
+	check(pid >= 0, "fork");
+	if (!pid) {
+		fd = open_device();
+		context(2, 0);
+		create = texture();
+		exec.flags = VIRTGPU_EXECBUF_RING_IDX;
+		exec.ring_idx = 1;
+		exec.num_bo_handles = 1;
+		exec.bo_handles = (uintptr_t)&create.bo_handle;
+		drmIoctl(fd, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+		wait.handle = create.bo_handle;
+		drmIoctl(fd, DRM_IOCTL_VIRTGPU_WAIT, &wait);
+		_exit(1);
+	}
+	usleep(300000);
+	since = now();
+	kill(pid, SIGKILL);
+	check(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status), "the client did not wait");
+	check(now() - since < 2, "it took %.1f s to die", now() - since);
+
+	/* The device may be reset meanwhile, for the host owes it a fence. */
+	fd = open_device();
+	wait_fd(fence_fd(0, 0));
+	close(fd);
 }
 
 /* A host that never does what it was asked to: waiters get an error, others can go on. */
@@ -613,6 +704,8 @@ int main(int argc, char **argv)
 		{ "capsets", "reading capsets", capsets },
 		{ "blobs", "blobs of the guest, and bad ones", blobs },
 		{ "shared", "one file's object in another's context", shared },
+		{ "two-handles", "an object with two handles loses one", two_handles },
+		{ "killed-waiting", "a client killed while it waits", killed_waiting },
 		{ "forgotten", "a fence that the host forgets", forgotten },
 		{ }
 	};

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A host that shows the guest's pages as they are, and one that only says it could; and blobs that
+ * have a name among devices. The host's end is qemu/fakegpu.py; in any other guest these tests skip.
+ */
+#include <drm_fourcc.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/harness.h"
+#include "lib/judge.h"
+#include "lib/kms.h"
+#include "lib/module.h"
+#include "../uapi/virtgpu_drm.h"
+
+#define MANY	1000000
+/* What the driver may take to find out what the host cannot do. */
+#define RECOVERY	10.0
+
+static void be_good(void *unused)
+{
+	(void)unused;
+	judge(NULL, 0, "fault none");
+}
+
+static void start(void)
+{
+	if (!getenv("VIRTGPU_FAKE"))
+		skip("QEMU's own device does not tell what it copies");
+	at_end(be_good, NULL);
+	be_good(NULL);
+}
+
+struct screen {
+	struct head head;
+	struct image image;
+	struct buffer *buffers[2];
+};
+
+static struct screen show(uint32_t seed)
+{
+	struct screen screen = { .head = kms_head(kms_open(), 0) };
+	drmModeModeInfo mode = kms_preferred(&screen.head);
+	int i;
+
+	screen.image = image_new(mode.hdisplay, mode.vdisplay);
+	image_pattern(&screen.image, seed, image_all(&screen.image));
+	for (i = 0; i < 2; i++) {
+		screen.buffers[i] = kms_buffer(screen.head.fd, mode.hdisplay, mode.vdisplay,
+					       DRM_FORMAT_XRGB8888);
+		kms_draw(screen.buffers[i], &screen.image, image_all(&screen.image));
+	}
+	kms_set_mode(&screen.head, &mode, screen.buffers[0]);
+	return screen;
+}
+
+static void change(struct screen *screen, struct buffer *buffer, uint32_t seed, struct rect rect)
+{
+	image_pattern(&screen->image, seed, rect);
+	kms_draw(buffer, &screen->image, image_all(&screen->image));
+	kms_flip(&screen->head, buffer, &rect, 1);
+}
+
+static void no_copies(void)
+{
+	struct rect part = { 70, 50, 200, 100 };
+	struct screen screen;
+	int i;
+
+	start();
+	judge(NULL, 0, "fake-count");
+	screen = show(1);
+	judge_picture(0, &screen.image);
+	for (i = 0; i < 6; i++) {
+		change(&screen, screen.buffers[i / 2 % 2], 2 + i, part);
+		judge_picture(0, &screen.image);
+		part.x += 90;
+		part.y += 70;
+	}
+	judge(NULL, 0, "fake-counted TRANSFER 0 0");
+	judge(NULL, 0, "fake-counted SET_SCANOUT_BLOB 1 %d", MANY);
+	/* One flush a frame, nothing else, while the buffer stays the same. */
+	change(&screen, screen.buffers[0], 20, part);
+	judge_picture(0, &screen.image);
+	judge(NULL, 0, "fake-count");
+	change(&screen, screen.buffers[0], 21, part);
+	judge_picture(0, &screen.image);
+	judge(NULL, 0, "fake-counted FLUSH 1 1");
+	judge(NULL, 0, "fake-counted SET_SCANOUT_BLOB 0 0");
+}
+
+/* The host refuses a command: the pixels have to get there all the same, by copying. */
+static void falls_back(const char *command)
+{
+	struct rect part = { 70, 50, 200, 100 };
+	double deadline = now() + RECOVERY;
+	struct screen screen;
+	struct image *image;
+
+	start();
+	if (module_loaded())
+		module_unload();
+	judge(NULL, 0, "fault refuse %s", command);
+	module_load();
+	screen = show(1);
+	image = &screen.image;
+	while (!judge_try(image->pixels, (size_t)image->width * image->height * 4,
+			  "picture 0 %u %u", image->width, image->height) && now() < deadline)
+		usleep(100000);
+	judge_picture(0, image);
+
+	judge(NULL, 0, "fake-count");
+	change(&screen, screen.buffers[1], 2, part);
+	judge_picture(0, image);
+	change(&screen, screen.buffers[1], 3, part);
+	judge_picture(0, image);
+	judge(NULL, 0, "fake-counted TRANSFER 2 %d", MANY);
+	judge(NULL, 0, "fake-counted %s 0 0", command);
+}
+
+/* Loaded once more, the driver finds a host that can. */
+static void reload(void *unused)
+{
+	(void)unused;
+	module_unload();
+	module_load();
+}
+
+static void refused_scanout(void)
+{
+	at_end(reload, NULL);
+	falls_back("SET_SCANOUT_BLOB");
+}
+
+static void refused_blob(void)
+{
+	at_end(reload, NULL);
+	falls_back("CREATE_BLOB");
+}
+
+static void unload_asker(void *unused)
+{
+	(void)unused;
+	shell("rmmod bufferuuid");
+}
+
+/* What another virtio driver is told a buffer's name is; @want is a UUID or an errno. */
+static void ask_uuid(int fd, uint32_t flags, const char *want)
+{
+	struct drm_virtgpu_resource_create_blob blob = {
+		.blob_mem = VIRTGPU_BLOB_MEM_GUEST, .size = 1 << 16,
+		.blob_flags = VIRTGPU_BLOB_FLAG_USE_SHAREABLE | flags,
+	};
+	char command[128], answer[64] = "", expected[64];
+	FILE *file;
+	int buffer;
+
+	check(!drmIoctl(fd, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &blob), "blob: %s",
+	      strerror(errno));
+	/* Not closed on exec: insmod hands it on. */
+	check(!drmPrimeHandleToFD(fd, blob.bo_handle, DRM_RDWR, &buffer), "export: %s",
+	      strerror(errno));
+	snprintf(command, sizeof(command), "insmod /host/tests/bufferuuid.ko fd=%d", buffer);
+	shell(command);
+	at_end(unload_asker, NULL);
+	file = fopen("/sys/module/bufferuuid/parameters/answer", "r");
+	check(file && fgets(answer, sizeof(answer), file), "no answer");
+	fclose(file);
+	close(buffer);
+	answer[strcspn(answer, "\n")] = 0;
+	snprintf(expected, sizeof(expected), want, blob.res_handle);
+	check(!strcmp(answer, expected), "the UUID is %s, not %s", answer, expected);
+}
+
+static int device;
+
+static void uuid_of_shared(void)
+{
+	/* The fake device's: the resource's number, below 256 here, and twelve times the letter Z. */
+	ask_uuid(device, VIRTGPU_BLOB_FLAG_USE_CROSS_DEVICE,
+		 "%02x000000-5a5a-5a5a-5a5a-5a5a5a5a5a5a");
+}
+
+static void uuid_of_others(void)
+{
+	ask_uuid(device, 0, "-19");
+}
+
+static void uuid(void)
+{
+	start();
+	device = kms_open();
+	scope(uuid_of_shared);
+	scope(uuid_of_others);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct subtest subtests[] = {
+		{ "no-copies", "frames without a pixel copied", no_copies },
+		{ "refused-scanout", "the host cannot show a blob", refused_scanout },
+		{ "refused-blob", "the host cannot make a blob", refused_blob },
+		{ "uuid", "a buffer's name among virtio devices", uuid },
+		{ }
+	};
+
+	return harness_main(argc, argv, subtests);
+}
