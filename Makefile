@@ -5,7 +5,7 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 # Whose driver the guest runs: c, rust or stock.
 DRIVER ?= c
-export DRIVER KVER
+export DRIVER KVER GPU
 
 .DEFAULT_GOAL := modules
 
@@ -15,6 +15,8 @@ help:
 	@echo "make check           build, boot, test; one table"
 	@echo "make check-full      the same with every generic IGT test, suspend included"
 	@echo "make compare         check-full on the stock driver, ours in C and in Rust, side by side"
+	@echo "make check-debug     check on a kernel with KASAN, lockdep, kmemleak (built once, 25 min)"
+	@echo "make piglit          GL by a renderer: what passes on stock has to pass on ours"
 	@echo "make test NAME=...   one IGT or own subtest, e.g. NAME=igt@kms_addfb_basic@basic"
 	@echo "make shell CMD=...   run a command in the guest"
 	@echo "make mutants         break the driver on purpose: a test must notice each time"
@@ -25,6 +27,7 @@ help:
 	@echo "make setup           prepare the guest only; make update looks for a newer kernel"
 	@echo "make clean           remove what was built here; make distclean the cache, too"
 	@echo
+	@echo "GPU=virgl|venus      a guest with a renderer (make run, make piglit); VIRTGPU_GL= shows it"
 	@echo "DRIVER=c|rust|stock  whose driver (default c)"
 	@echo "KVER=7.2             which kernel of the distribution (default: newest)"
 	@echo "VIRTGPU_CACHE=DIR    where builds and images are kept (~/.cache/virtgpu)"
@@ -57,6 +60,12 @@ compare: bootstrap
 	@python3 qemu/check.py full --driver stock || true
 	@python3 qemu/check.py full --driver c; c=$$?; python3 qemu/check.py full --driver rust && exit $$c
 
+check-debug: bootstrap
+	@python3 qemu/check.py debug
+
+piglit: bootstrap
+	@python3 qemu/piglit.py
+
 test: bootstrap
 	@python3 qemu/one.py $(NAME)
 
@@ -84,4 +93,4 @@ clean:
 distclean: clean
 	rm -rf "$${VIRTGPU_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/virtgpu}"
 
-.PHONY: help modules bootstrap setup update run check check-full compare test shell compile-fail bench ledger mutants lint clean distclean
+.PHONY: help modules bootstrap setup update run check check-full check-debug piglit compare test shell compile-fail bench ledger mutants lint clean distclean

@@ -5,6 +5,7 @@ It keeps resources and scanouts as a real one does, so that the judge can look a
 """
 import random
 import struct
+from collections import Counter
 from pathlib import Path
 
 import vhostuser
@@ -14,12 +15,15 @@ from report import Failure
 COMMANDS = {
     "GET_DISPLAY_INFO": 0x100, "CREATE": 0x101, "UNREF": 0x102, "SET_SCANOUT": 0x103,
     "FLUSH": 0x104, "TRANSFER": 0x105, "ATTACH": 0x106, "DETACH": 0x107, "GET_EDID": 0x10a,
-    "UPDATE_CURSOR": 0x300, "MOVE_CURSOR": 0x301,
+    "CREATE_BLOB": 0x10c, "SET_SCANOUT_BLOB": 0x10d, "UPDATE_CURSOR": 0x300, "MOVE_CURSOR": 0x301,
 }
-OK, OK_DISPLAY_INFO, OK_EDID, ERROR = 0x1100, 0x1101, 0x1104, 0x1200
+OK, OK_DISPLAY_INFO, OK_EDID, OK_UUID, ERROR = 0x1100, 0x1101, 0x1104, 0x1105, 0x1200
 HEADER = 24
 SCANOUTS = 16
-FEATURE_EDID = 1 << 1
+FEATURE_EDID, FEATURE_UUID, FEATURE_BLOB = 1 << 1, 1 << 2, 1 << 3
+# Where in a pixel's four bytes red, green and blue are, by the protocol's formats.
+FORMATS = {1: (2, 1, 0), 2: (2, 1, 0), 3: (1, 2, 3), 4: (1, 2, 3), 67: (0, 1, 2), 68: (3, 2, 1),
+           121: (3, 2, 1), 134: (0, 1, 2)}
 
 
 def good_edid() -> bytes:
@@ -36,18 +40,46 @@ def good_edid() -> bytes:
 
 
 class Resource:
-    def __init__(self, width: int, height: int):
-        self.width, self.height = width, height
+    """An image with pixels of the device's own; a blob has only its backing."""
+
+    def __init__(self, layout: int = 0, width: int = 0, height: int = 0):
+        self.format, self.width, self.height = layout, width, height
         self.pixels = bytearray(width * height * 4)
         self.backing = []
+
+
+class Scanout:
+    """What a head shows: a rectangle of a resource, as it was when it was last flushed."""
+
+    def __init__(self, number: int, rect, layout: int, stride: int, offset: int = 0):
+        self.number, self.format, self.stride, self.offset = number, layout, stride, offset
+        self.x, self.y, self.width, self.height = rect
+        self.shown = bytearray(self.width * self.height * 4)
+
+    def rows(self, x: int, y: int, width: int, height: int):
+        """Of a rectangle of the resource, what is shown: where in the resource, where in shown,
+        and how many bytes, row by row."""
+        left, right = max(x, self.x), min(x + width, self.x + self.width)
+        for row in range(max(y, self.y), min(y + height, self.y + self.height)):
+            if left < right:
+                yield (self.offset + row * self.stride + left * 4,
+                       ((row - self.y) * self.width + left - self.x) * 4, (right - left) * 4)
+
+    def picture(self) -> Picture:
+        red, green, blue = FORMATS[self.format]
+        rgb = bytearray(self.width * self.height * 3)
+        rgb[0::3] = self.shown[red::4]
+        rgb[1::3] = self.shown[green::4]
+        rgb[2::3] = self.shown[blue::4]
+        return Picture(self.width, self.height, rgb)
 
 
 class FakeGpu(vhostuser.Device):
     queues = 2
 
-    features = FEATURE_EDID
-
-    def __init__(self, path: Path, scanouts: int = 1, size=(1024, 768)):
+    def __init__(self, path: Path, scanouts: int = 1, size=(1024, 768), blob: bool = False):
+        self.features = FEATURE_EDID | (FEATURE_BLOB | FEATURE_UUID if blob else 0)
+        self.counts = Counter()
         self.set_scanouts(scanouts)
         self.set_edid()
         self.size = size
@@ -81,13 +113,10 @@ class FakeGpu(vhostuser.Device):
 
     def picture(self, head: int) -> Picture:
         with self.lock:
-            resource, x, y, width, height = self.scanouts.get(head, (None, 0, 0, 0, 0))
-            if resource not in self.resources:
+            scanout = self.scanouts.get(head)
+            if not scanout or scanout.number not in self.resources:
                 raise Failure(f"the fake device shows nothing on head {head}")
-            image = self.resources[resource]
-            rows = [image.pixels[((y + row) * image.width + x) * 4:][:width * 4]
-                    for row in range(height)]
-        return Picture.from_xrgb(width, height, b"".join(rows))
+            return scanout.picture()
 
     # The device.
 
@@ -98,6 +127,7 @@ class FakeGpu(vhostuser.Device):
 
     def chain(self, index: int, chain: vhostuser.Chain) -> None:
         kind = struct.unpack_from("<I", chain.request + bytes(4))[0]
+        self.counts[kind] += 1
         wrong = (self.fault and self._which in (None, kind)
                  and self._random.randrange(100) < self._odds)
         if not wrong:
@@ -168,23 +198,61 @@ class FakeGpu(vhostuser.Device):
     def _get_edid(self, _body):
         return OK_EDID, self._edid
 
+    def _assign_uuid(self, body):
+        number = struct.unpack_from("<I", body)[0]
+        if number not in self.resources:
+            raise KeyError(number)
+        return OK_UUID, struct.pack("<I", number) + b"Z" * 12
+
     def _create(self, body):
-        number, _, width, height = struct.unpack_from("<4I", body)
-        self.resources[number] = Resource(width, height)
+        number, layout, width, height = struct.unpack_from("<4I", body)
+        self.resources[number] = Resource(layout, width, height)
+
+    def _create_blob(self, body):
+        number, _, _, count = struct.unpack_from("<4I", body)
+        self.resources[number] = Resource()
+        self.resources[number].backing = self._entries(body[32:], count)
 
     def _unref(self, body):
         del self.resources[struct.unpack_from("<I", body)[0]]
 
     def _set_scanout(self, body):
-        x, y, width, height, head, resource = struct.unpack_from("<6I", body)
-        if resource and resource not in self.resources:
-            raise KeyError(resource)
-        self.scanouts[head] = (resource, x, y, width, height)
+        *rect, head, number = struct.unpack_from("<6I", body)
+        if number:
+            resource = self.resources[number]
+            self._show(head, Scanout(number, rect, resource.format, resource.width * 4))
+        else:
+            self.scanouts.pop(head, None)
+
+    def _set_scanout_blob(self, body):
+        *rect, head, number, _, _, layout, _ = struct.unpack_from("<10I", body)
+        stride, offset = (struct.unpack_from("<I", body, at)[0] for at in (40, 56))
+        self._show(head, Scanout(number, rect, layout, stride, offset))
+
+    def _show(self, head: int, scanout: Scanout):
+        self._copy(scanout, scanout.x, scanout.y, scanout.width, scanout.height)
+        self.scanouts[head] = scanout
+
+    def _copy(self, scanout: Scanout, *rect):
+        resource = self.resources[scanout.number]
+        for source, target, length in scanout.rows(*rect):
+            data = (resource.pixels[source:source + length] if resource.pixels
+                    else self._backing(resource, source, length))
+            scanout.shown[target:target + length] = data
+
+    def _flush(self, body):
+        *rect, number = struct.unpack_from("<5I", body)
+        for scanout in self.scanouts.values():
+            if scanout.number == number:
+                self._copy(scanout, *rect)
+
+    @staticmethod
+    def _entries(body, count):
+        return [struct.unpack_from("<QI", body, 16 * index) for index in range(count)]
 
     def _attach(self, body):
         number, count = struct.unpack_from("<II", body)
-        self.resources[number].backing = [struct.unpack_from("<QI", body, 8 + 16 * index)
-                                          for index in range(count)]
+        self.resources[number].backing = self._entries(body[8:], count)
 
     def _transfer(self, body):
         x, y, width, height, offset, number = struct.unpack_from("<4IQI", body)
@@ -210,4 +278,5 @@ class FakeGpu(vhostuser.Device):
         raise ValueError("a transfer from beyond the backing")
 
     _HANDLERS = {0x100: _display_info, 0x101: _create, 0x102: _unref, 0x103: _set_scanout,
-                 0x105: _transfer, 0x106: _attach, 0x10a: _get_edid}
+                 0x104: _flush, 0x105: _transfer, 0x106: _attach, 0x10a: _get_edid,
+                 0x10b: _assign_uuid, 0x10c: _create_blob, 0x10d: _set_scanout_blob}

@@ -1,17 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The host's side of a guest with a renderer: QEMU with GL, and a display where there is none."""
+"""The host's side of a guest with a renderer: QEMU with GL, and where its pictures go.
+
+    egl-headless   a render node of the machine's draws, QEMU's screendump shows it
+    xvfb           no GPU: llvmpipe draws into a window of a virtual X server
+    display        the machine's own display, for people
+
+Chosen by what the machine has; VIRTGPU_GL=NAME overrides.
+"""
 import inspect
 import os
+import re
+import subprocess
 from pathlib import Path
 
 import cache
 import report
+import sandbox
 import setup
+from picture import Picture
 
 HERE = Path(__file__).resolve().parent
 # What the guest's device is, by the name of its renderer.
 DEVICES = {"virgl": "virtio-gpu-gl-pci",
            "venus": "virtio-gpu-gl-pci,blob=on,hostmem=512M,venus=on"}
+# The guest's; QEMU puts it, and more, into its windows' titles.
+NAME = "virtgpu"
+# In a sandbox of its own no other server can have the number.
+X_DISPLAY = 7
 
 
 def make_root(folder: Path) -> None:
@@ -29,13 +44,89 @@ def has_display() -> bool:
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
-def wrap(argv) -> list:
-    """QEMU's command line, on a display of its own unless the machine has one."""
-    if has_display():
+class EglHeadless:
+    name = "egl-headless"
+    window = "egl-headless"
+    what = "a render node of this machine"
+
+    def __init__(self, _run: Path):
+        pass
+
+    def command(self, argv, **folders) -> list:
+        return sandbox.command(root(), argv, **folders)
+
+    def picture(self, _head: int):
+        """None: QEMU itself can tell."""
+        return None
+
+
+class Display(EglHeadless):
+    name = "display"
+    window = "gtk,gl=on"
+    what = "the display of this machine"
+
+    def command(self, argv, **folders) -> list:
+        return sandbox.command(root(), argv, display=True, **folders)
+
+
+class Xvfb(EglHeadless):
+    name = "xvfb"
+    window = "sdl,gl=on"
+    what = "llvmpipe under Xvfb"
+
+    def __init__(self, run: Path):
+        self._auth, self._sockets = run / "xauthority", run / "x11"
+        self._sockets.mkdir()
+        self._sockets.chmod(0o1777)
+
+    def _inside(self, argv, **folders) -> list:
+        write = [self._auth.parent, *folders.pop("write", ())]
+        argv = sandbox.command(root(), argv, write=write, **folders)
+        at = argv.index("--")
+        argv[at:at] = ["--bind", str(self._sockets), "/tmp/.X11-unix"]
         return argv
-    return ["xvfb-run", "-a", "-s", "-screen 0 2560x1600x24 -nolisten tcp", *argv]
+
+    def command(self, argv, **folders) -> list:
+        screen = "-screen 0 2560x1600x24 -nolisten tcp"
+        return self._inside(["xvfb-run", "-n", str(X_DISPLAY), "-f", self._auth, "-s", screen,
+                             *argv], **folders)
+
+    def _ask(self, *argv) -> bytes:
+        """What an X client says."""
+        argv = self._inside(argv)
+        at = argv.index("--")
+        argv[at:at] = ["--setenv", "DISPLAY", f":{X_DISPLAY}",
+                       "--setenv", "XAUTHORITY", str(self._auth)]
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True)
+        if done.returncode:
+            raise report.Failure(f"{' '.join(argv[at:])}: {done.stderr.decode()[-500:]}")
+        return done.stdout
+
+    def picture(self, head: int) -> Picture:
+        """What is in the window, which nothing covers as long as there is one."""
+        tree = self._ask("xwininfo", "-root", "-tree").decode(errors="replace")
+        window = re.search(rf'(0x\w+) "QEMU \({NAME}-{head}\)', tree)
+        if not window:
+            raise report.Failure(f"no window of head {head}:\n{tree}")
+        return Picture.from_xwd(self._ask("xwd", "-silent", "-id", window[1]))
 
 
-def describe(gpu: str) -> str:
-    where = "the display of this machine" if has_display() else "llvmpipe under Xvfb"
-    return f"{gpu} by {DEVICES[gpu]} on {where}"
+KINDS = {kind.name: kind for kind in (EglHeadless, Xvfb, Display)}
+
+
+def kind(for_people: bool = False):
+    """How this machine shows what a renderer draws."""
+    wanted = os.environ.get("VIRTGPU_GL", "")
+    if wanted:
+        if wanted not in KINDS:
+            raise report.Failure(f"VIRTGPU_GL={wanted}: it is one of {', '.join(KINDS)}")
+        return KINDS[wanted]
+    if for_people and has_display():
+        return Display
+    if any(os.access(node, os.R_OK | os.W_OK) for node in Path("/dev/dri").glob("renderD*")):
+        return EglHeadless
+    return Xvfb
+
+
+def describe(gpu: str, for_people: bool = False) -> str:
+    return f"{gpu} by {DEVICES[gpu]} on {kind(for_people).what} (VIRTGPU_GL= chooses)"

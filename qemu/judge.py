@@ -13,6 +13,8 @@ behind it where it says so, and get a line back that begins with "ok" or says wh
     status NUMBER                   the job's exit status
     wakeup SECONDS                  wake the guest when it has been in S3 for so long
     watch HEAD                      from now on a viewer watches: pictures must be flushed, too
+    host-mark                       remember the contexts and resources that the device has
+    host-marked                     are they the same ones again?
     keep HEAD NAME MIN_COLOURS      keep the picture as NAME.png; is it more than a blank?
 
 Where the device is fakegpu.py's:
@@ -22,11 +24,14 @@ Where the device is fakegpu.py's:
     fake-scanouts COUNT             what the configuration says
     fake-edid SIZE BYTES            + bytes: the EDID, and what the device says its size is
     fake-edid                       a good one
+    fake-count                      count commands from now on
+    fake-counted COMMAND LEAST MOST how many came meanwhile?
 """
 import re
 import time
 from pathlib import Path
 
+from fakegpu import COMMANDS
 from picture import Picture, compare
 from report import Failure
 from vnc import Vnc
@@ -42,6 +47,7 @@ class Judge:
         self._folder = folder
         self._viewers = {}
         self._failures = 0
+        self._mark = None
         self.judged = 0
         self.status = None
 
@@ -66,6 +72,11 @@ class Judge:
         want = Picture.from_xrgb(width, height, read(width * height * 4))
         self.judged += 1
         found = compare(self._machine.screendump(head), want)
+        # What a renderer draws, and a window shows, comes when it comes.
+        deadline = time.monotonic() + (VIEWER_SECONDS if self._machine.options.gpu else 0)
+        while found and time.monotonic() < deadline:
+            time.sleep(0.1)
+            found = compare(self._machine.screendump(head), want)
         if found:
             return self._failed(head, *found)
         return self._viewed(head, want)
@@ -95,7 +106,9 @@ class Judge:
         return words
 
     def _do_watch(self, _read, head):
-        self.viewer(int(head))
+        # What the fake device shows is only what was flushed anyway.
+        if not self._machine.fake:
+            self.viewer(int(head))
 
     def _do_cursor(self, read, head, hot_x, hot_y):
         # QEMU hands its viewers the cursor's pixels in its own order, which is the guest's.
@@ -139,6 +152,19 @@ class Judge:
             time.sleep(0.05)
         return False
 
+    def _do_host_mark(self, _read):
+        self._mark = self._machine.host_objects()
+
+    def _do_host_marked(self, _read):
+        deadline = time.monotonic() + VIEWER_SECONDS
+        while (found := self._machine.host_objects()) != self._mark:
+            if time.monotonic() > deadline:
+                return "; ".join(
+                    f"{what}: {len(now)}, {len(then)} before, new are {sorted(now - then)[:8]}"
+                    for what, now, then in zip(("contexts", "resources"), found, self._mark))
+            time.sleep(0.1)
+        return None
+
     def _do_resize(self, _read, head, width, height):
         self.viewer(int(head)).resize(int(width), int(height))
 
@@ -177,6 +203,15 @@ class Judge:
 
     def _do_fake_edid(self, read, size=None, length=0):
         self._machine.fake.set_edid(read(int(length)), None if size is None else int(size))
+
+    def _do_fake_count(self, _read):
+        self._machine.fake.counts.clear()
+
+    def _do_fake_counted(self, _read, command, least, most):
+        count = self._machine.fake.counts[COMMANDS[command]]
+        if int(least) <= count <= int(most):
+            return None
+        return f"{count} of {command} came, not {least} to {most}"
 
     def close(self):
         for viewer in self._viewers.values():

@@ -17,6 +17,10 @@ from picture import Picture
 from qmp import Qmp
 from report import Failure
 
+# What Machine.host_objects() reads.
+OBJECT_TRACES = ("virtio_gpu_cmd_ctx_create", "virtio_gpu_cmd_ctx_destroy",
+                 "virtio_gpu_cmd_res_create*", "virtio_gpu_cmd_res_unref")
+
 # How long a guest may take to fall asleep.
 SUSPEND_SECONDS = 100
 
@@ -34,6 +38,8 @@ class Options:
     device: str = "virtio-gpu-pci"
     # The guest's renderer, one of hostgl.DEVICES, or none.
     gpu: str = ""
+    # How its pictures are shown, one of hostgl.KINDS.
+    gl: type = None
     module_params: str = ""
     append: str = ""
     trace: tuple = ("virtio_gpu_update_cursor",)
@@ -47,7 +53,10 @@ class Options:
         if self.driver == "bochs":
             self.device, self.heads = "bochs-display", 1
         if self.gpu:
-            self.device, self.window = hostgl.DEVICES[self.gpu], "sdl,gl=on"
+            self.device = hostgl.DEVICES[self.gpu]
+            self.gl = self.gl or hostgl.kind()
+            self.window = self.gl.window
+            self.trace = (*self.trace, *OBJECT_TRACES)
 
 
 class Machine:
@@ -63,14 +72,12 @@ class Machine:
         self.run = Path(self._sockets.name)
         self.fake = None if options.fake is None else FakeGpu(self.run / "fake", **options.fake)
         argv = ["qemu-system-x86_64", *self._accelerator(found), *self._arguments(found)]
-        root = found["root"]
-        if options.gpu:
-            root, argv = hostgl.root(), hostgl.wrap(argv)
-        self._command = sandbox.command(
-            root, argv, display=options.window != "none",
-            read=[found["guest"].parent, found["kernel"], found["initramfs"].parent,
-                  *([options.counter.parent] if options.counter else [])],
-            write=[folder, self.run])
+        folders = {"read": [found["guest"].parent, found["kernel"], found["initramfs"].parent,
+                            *([options.counter.parent] if options.counter else [])],
+                   "write": [folder, self.run]}
+        self._gl = options.gl(self.run) if options.gl else None
+        self._command = self._gl.command(argv, **folders) if self._gl else sandbox.command(
+            found["root"], argv, display=options.window != "none", **folders)
         self._stderr = open(folder / "qemu.log", "wb")
         self.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL,
                                         stdout=self._stderr, stderr=self._stderr)
@@ -94,7 +101,7 @@ class Machine:
                   "modprobe.blacklist=virtio_gpu,bochs", "tsc=reliable", options.append]
         arguments = [
             # Not q35: its firmware starts the guest anew instead of resuming it from S3.
-            "-nodefaults", "-no-user-config", "-machine", "pc,hpet=off",
+            "-name", hostgl.NAME, "-nodefaults", "-no-user-config", "-machine", "pc,hpet=off",
             "-m", str(options.memory), "-smp", str(options.cpus),
             "-kernel", found["kernel"] / "vmlinuz", "-initrd", found["initramfs"],
             "-append", " ".join(filter(None, append)),
@@ -143,6 +150,9 @@ class Machine:
         """What the host shows on a head."""
         if self.fake:
             return self.fake.picture(head)
+        picture = self._gl.picture(head) if self._gl else None
+        if picture:
+            return picture
         path = self.folder / f"screendump-{head}.ppm"
         self.qmp.command("screendump", filename=str(path), device="gpu", head=head)
         picture = Picture.from_ppm(path)
@@ -189,6 +199,16 @@ class Machine:
             if int(match[1]) == head:
                 found = match[4], int(match[2]), int(match[3]), int(match[5], 16)
         return found
+
+    def host_objects(self):
+        """The contexts and resources that the device has, as its traces tell: two sets."""
+        contexts, resources = set(), set()
+        pattern = re.compile(r"virtio_gpu_cmd_(ctx_create|ctx_destroy|res_create_\w+|res_unref) "
+                             r"(?:ctx|res) 0x(\w+)")
+        for what, number in pattern.findall(self.trace_log.read_text(errors="replace")):
+            kind = contexts if what.startswith("ctx") else resources
+            (kind.add if "create" in what else kind.discard)(number)
+        return contexts, resources
 
     def stop(self) -> None:
         """Ends our QEMU, and only that."""

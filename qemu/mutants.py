@@ -89,6 +89,16 @@ MUTANTS = (
     ("legacy clients get no picture", "virtgpu_primary.c",
      "\tvirtgpu_upload(vg, new->fb, &damage);\n",
      "\tif (!vg)\n\t\tvirtgpu_upload(vg, new->fb, &damage);\n", "virtgpu_clients@modetest"),
+    ("a blob is uploaded all the same", "virtgpu_primary.c",
+     "if (virtgpu_resource_is_shared(res))\n\t\treturn;", "if (!damage->count)\n\t\treturn;",
+     "virtgpu_zerocopy@no-copies"),
+    ("what the host cannot show as it is, is not shown", "virtgpu_output.c",
+     "\tqueue_work(vg->wq, &vg->redraw_work);\n", "", "virtgpu_zerocopy@refused-scanout"),
+    ("a context does not learn what its file already had", "virtgpu_context.c",
+     "\txa_for_each(&ctx->objects, id, count)\n", "\tfor (id = 0, count = NULL; count;)\n",
+     "virtgpu_render@shared"),
+    ("an object leaves its context with one of its handles", "virtgpu_context.c",
+     "if (count > 1) {", "if (count > 9) {", "virtgpu_render@two-handles"),
 )
 
 

@@ -32,6 +32,17 @@ class Picture:
                                            for y in range(height)))
 
     @classmethod
+    def from_xwd(cls, data: bytes) -> "Picture":
+        """From an X window dump of 32 bits a pixel."""
+        (size, _, _, _, width, height, _, order, _, _, _, bits, stride, _, red, green, blue, _, _,
+         colours, *_) = struct.unpack_from(">25I", data)
+        if (bits, order, red, green, blue) != (32, 0, 0xff0000, 0xff00, 0xff):
+            raise ValueError(f"a window dump of {bits} bits a pixel, order {order}")
+        at = size + colours * 12
+        return cls.from_xrgb(width, height, b"".join(
+            data[at + y * stride:at + y * stride + width * 4] for y in range(height)))
+
+    @classmethod
     def from_xrgb(cls, width: int, height: int, data: bytes) -> "Picture":
         """From little-endian XRGB8888."""
         rgb = bytearray(width * height * 3)

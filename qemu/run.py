@@ -8,6 +8,7 @@ import time
 
 import build
 import guest
+import hostgl
 import report
 import setup
 from machine import Options
@@ -21,16 +22,24 @@ def main() -> int:
     driver = os.environ.get("DRIVER") or "c"
     if driver not in ("c", "rust", "stock"):
         raise Failure(f"DRIVER={driver}: it is c, rust or stock")
+    gpu = os.environ.get("GPU") or ""
+    if gpu not in ("", *hostgl.DEVICES):
+        raise Failure(f"GPU={gpu}: it is {' or '.join(hostgl.DEVICES)}")
+    if gpu and driver == "rust":
+        raise Failure("the Rust driver does not render yet: DRIVER=c or stock, or no GPU=")
     start = time.monotonic()
-    window = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    window = hostgl.has_display()
     found = setup.prepare(os.environ.get("KVER", ""))
     tests = build.tests(found)
     modules = build.modules_of(found, driver)
     job = (f"VIRTGPU_DESKTOP={'window' if window else 'picture'}\n"
            + (setup.HERE / "guest/desktop").read_text())
+    if gpu:
+        say(f"    {hostgl.describe(gpu, for_people=True)}")
     folder = OUT / f"run-{driver}"
-    options = Options(driver=driver, window="gtk" if window else "none",
-                      heads=2 if window else 1, size=(1280, 800))
+    options = Options(driver=driver, window="gtk" if window else "none", gpu=gpu,
+                      gl=hostgl.kind(for_people=True) if gpu else None,
+                      heads=2 if window and not gpu else 1, size=(1280, 800))
     say(f"==> starting the guest ({driver} driver); "
         + ("close its window to end it" if window else "no display here, so for a picture"))
     result = guest.run(found, options, job, folder, 24 * 3600 if window else 300,

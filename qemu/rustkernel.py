@@ -30,7 +30,7 @@ def root() -> Path:
     return cache.entry(f"rust-root-{name}", make_root)
 
 
-def _fetch_source(found, series: str, scratch: Path) -> None:
+def fetch_source(found, series: str, scratch: Path) -> None:
     setup.apt(found["root"], scratch, ["apt-get", "-qq", "update"])
     setup.apt(found["root"], scratch, ["apt-get", "-qq", "download", f"linux-source-{series}",
                                        f"linux-config-{series}"])
@@ -57,7 +57,7 @@ def make_kernel(found, rust_root: Path):
         scratch = folder / "scratch"
         scratch.mkdir()
         with step(f"source of kernel {version}"):
-            _fetch_source(found, series, scratch)
+            fetch_source(found, series, scratch)
         headers = folder / f"usr/src/linux-headers-{version}"
         with step(f"Rust metadata of kernel {version}"):
             sandbox.run(rust_root, ["sh", "-c", f"""
@@ -89,7 +89,7 @@ def make_kernel(found, rust_root: Path):
 def prepare(found):
     """As `found`, for builds of Rust modules: another root, and a build tree with metadata."""
     rust_root = root()
-    source = inspect.getsource(make_kernel) + inspect.getsource(_fetch_source)
+    source = inspect.getsource(make_kernel) + inspect.getsource(fetch_source)
     name = f"rust-kernel-{found['version']}-{cache.key(str(rust_root), source)}"
     return {**found, "root": rust_root,
             "kernel": cache.entry(name, make_kernel(found, rust_root))}

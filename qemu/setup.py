@@ -95,31 +95,35 @@ def build_root() -> Path:
     return cache.entry(f"build-root-{name}", make_build_root)
 
 
-def make_guest_tar(folder: Path) -> None:
-    with step(f"guest user space ({GUEST_SUITE}: IGT, Weston, Mesa, Xorg)"):
-        bootstrap(GUEST_SUITE, packages(HERE / "guest.packages"), folder / "guest.tar",
-                  [f"deb {mirror()} {GUEST_SUITE} main"])
-
-
-def make_guest_image(root: Path):
+def make_guest_tar(extra):
+    """The guest's packages, and more if somebody needs them."""
     def make(folder: Path) -> None:
-        tar = cache.entry(guest_tar_name(), make_guest_tar) / "guest.tar"
+        what = ", ".join(("IGT, Weston, Mesa, Xorg", *extra))
+        with step(f"guest user space ({GUEST_SUITE}: {what})"):
+            bootstrap(GUEST_SUITE, packages(HERE / "guest.packages") + list(extra),
+                      folder / "guest.tar", [f"deb {mirror()} {GUEST_SUITE} main"])
+    return make
+
+
+def make_guest_image(root: Path, extra, size: str):
+    def make(folder: Path) -> None:
+        tar = cache.entry(guest_tar_name(extra), make_guest_tar(extra)) / "guest.tar"
         with step("guest disk"):
             image = folder / "guest.ext4"
             sandbox.run(root, ["mke2fs", "-q", "-t", "ext4", "-m", "0", "-O", "^has_journal",
-                               "-E", "lazy_itable_init=1", "-d", tar, image, GUEST_DISK],
+                               "-E", "lazy_itable_init=1", "-d", tar, image, size],
                         read=[tar.parent], write=[folder])
         tar.unlink()
     return make
 
 
-def guest_tar_name() -> str:
-    return "guest-tar-" + cache.key(HERE / "guest.packages", GUEST_SUITE)
+def guest_tar_name(extra=()) -> str:
+    return "guest-tar-" + cache.key(HERE / "guest.packages", GUEST_SUITE, *extra)
 
 
-def guest_image(root: Path) -> Path:
-    name = cache.key(guest_tar_name(), GUEST_DISK)
-    return cache.entry(f"guest-{name}", make_guest_image(root)) / "guest.ext4"
+def guest_image(root: Path, extra=(), size: str = GUEST_DISK) -> Path:
+    name = cache.key(guest_tar_name(extra), size)
+    return cache.entry(f"guest-{name}", make_guest_image(root, extra, size)) / "guest.ext4"
 
 
 def apt(root: Path, folder: Path, argv, cwd=None) -> str:
@@ -239,7 +243,7 @@ def prepare(wanted_kernel: str = ""):
         tar_name = guest_tar_name()
         image_name = f"guest-{cache.key(tar_name, GUEST_DISK)}"
         if not (cache.root() / image_name).exists():
-            pool.submit(cache.entry, tar_name, make_guest_tar)
+            pool.submit(cache.entry, tar_name, make_guest_tar(()))
         root = build_root()
         version = resolve_kernel(wanted_kernel)
         kernel_dir = kernel(root, version)

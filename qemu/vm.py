@@ -10,6 +10,7 @@ import shlex
 from pathlib import Path
 
 import build
+import debugkernel
 import guest
 import hostgl
 import report
@@ -24,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
                       choices=[*build.MODULES, "stock", "none"], help="whose driver (default c)")
     args.add_argument("--kernel", default=os.environ.get("KVER", ""),
                       help="series or version, e.g. 7.2 (default: newest)")
+    args.add_argument("--debug", action="store_true", help="the kernel that finds bugs")
     args.add_argument("--heads", type=int, default=2)
     args.add_argument("--connected", type=int, default=1, help="how many of them have a window")
     args.add_argument("--size", default="1024x768", help="of each head's window")
@@ -51,6 +53,8 @@ def main() -> int:
     job = args.script.read_text() if args.script else shlex.join(args.command)
 
     found = setup.prepare(args.kernel)
+    if args.debug:
+        found = debugkernel.prepare(found)
     tests = build.tests(found)
     modules = build.modules_of(found, args.driver)
     width, _, height = args.size.partition("x")

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Has the judge compare what the guest scans out with what the host shows: reads the framebuffer
- * of a head from guest memory, whoever drew it.
+ * of a head from guest memory, whoever drew it; or, if a renderer on the host drew it, has it
+ * copied there first.
  */
 #include <drm_fourcc.h>
 #include <errno.h>
@@ -15,10 +16,27 @@
 #include "lib/harness.h"
 #include "lib/judge.h"
 #include "lib/kms.h"
+#include "../uapi/virtgpu_drm.h"
 
 static int head_index;
 static const char *name;
 static int min_colours;
+static bool is_drawn_by_host;
+
+/* From the renderer's image to the guest's pages. */
+static void fetch(int fd, const drmModeFB2 *fb)
+{
+	struct drm_virtgpu_3d_transfer_from_host transfer = {
+		.bo_handle = fb->handles[0],
+		.box = { .w = fb->width, .h = fb->height, .d = 1 },
+		.offset = fb->offsets[0],
+	};
+	struct drm_virtgpu_3d_wait wait = { .handle = fb->handles[0] };
+
+	check(!drmIoctl(fd, DRM_IOCTL_VIRTGPU_TRANSFER_FROM_HOST, &transfer), "transfer: %s",
+	      strerror(errno));
+	check(!drmIoctl(fd, DRM_IOCTL_VIRTGPU_WAIT, &wait), "wait: %s", strerror(errno));
+}
 
 static void scanout(void)
 {
@@ -54,6 +72,8 @@ static void scanout(void)
 	check(fb->pixel_format == DRM_FORMAT_XRGB8888 || fb->pixel_format == DRM_FORMAT_ARGB8888,
 	      "format %.4s", (char *)&fb->pixel_format);
 
+	if (is_drawn_by_host)
+		fetch(fd, fb);
 	map.handle = fb->handles[0];
 	check(!drmIoctl(fd, DRM_IOCTL_MODE_MAP_DUMB, &map), "map: %s", strerror(errno));
 	pixels = mmap(NULL, fb->offsets[0] + fb->pitches[0] * fb->height, PROT_READ, MAP_SHARED, fd,
@@ -78,10 +98,11 @@ int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = { { "scanout", "scanout", scanout }, { } };
 
-	if (argc != 4) {
-		fprintf(stderr, "usage: %s HEAD NAME MIN_COLOURS\n", argv[0]);
+	if (argc != 4 && (argc != 5 || strcmp(argv[4], "host"))) {
+		fprintf(stderr, "usage: %s HEAD NAME MIN_COLOURS [host]\n", argv[0]);
 		return 2;
 	}
+	is_drawn_by_host = argc == 5;
 	head_index = atoi(argv[1]);
 	name = argv[2];
 	min_colours = atoi(argv[3]);

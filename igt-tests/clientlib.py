@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs clients and has them judged by their pictures, in IGT's command-line protocol."""
+import contextlib
+import fnmatch
+import os
+import signal
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Failed(Exception):
+    """A subtest that did not pass."""
+
+
+class Skipped(Exception):
+    """A subtest that has nothing to run on."""
+
+
+@contextlib.contextmanager
+def client(*argv, stdin=subprocess.DEVNULL, **env):
+    """A program that runs for the block and is ended, with all its children, after it."""
+    log = open(f"/tmp/{os.path.basename(argv[0])}.log", "wb")
+    process = subprocess.Popen(argv, stdin=stdin, stdout=log, stderr=log,
+                               env={**os.environ, **env}, start_new_session=True)
+    process.log = log.name
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGCONT)
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        log.close()
+
+
+def terminal(display: str):
+    """An xterm with a long listing."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink("/tmp/listed")
+    return client("xterm", "-e", "sh", "-c", "ls -l --color /usr/bin; touch /tmp/listed; sleep 1000",
+                  DISPLAY=display)
+
+
+def busy(process) -> int:
+    """How much the process and its children have computed, in ticks."""
+    total = 0
+    for pid in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            fields = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
+            # Its process group, time in user space and in the kernel.
+            if int(fields[2]) == process.pid:
+                total += int(fields[11]) + int(fields[12])
+    return total
+
+
+def settle(*processes, seconds: float = 60) -> None:
+    """Waits until programs have drawn what they have to: none computes for two seconds.
+
+    An X server tells the kernel of its drawing some time after it drew; stopped in between, host
+    and guest rightly differ.
+    """
+    deadline = time.monotonic() + seconds
+    quiet = 0
+    last = None
+    while quiet < 4 or not os.path.exists("/tmp/listed"):
+        if time.monotonic() > deadline:
+            raise Failed(f"still drawing after {seconds:.0f} s")
+        time.sleep(0.5)
+        now = [busy(process) for process in processes]
+        quiet = quiet + 1 if now == last else 0
+        last = now
+
+
+def judge(head: int, name: str, colours: int, by_host: bool = False):
+    """None, or why guest and host do not agree or the picture is too plain."""
+    done = subprocess.run([f"{HERE}/scanout", str(head), name, str(colours),
+                           *(["host"] if by_host else [])], capture_output=True, text=True)
+    if done.returncode == 0:
+        return None
+    lines = [line for line in done.stdout.splitlines() if ": " in line and "ubtest" not in line]
+    return lines[-1] if lines else done.stderr[-300:]
+
+
+def judge_still(process, head: int, name: str, colours: int, seconds: float,
+                by_host: bool = False) -> None:
+    """Waits until a client shows something, stops it, and has the picture judged.
+
+    Stopped, because guest and host can only be compared while nothing moves. by_host: a renderer
+    draws it.
+    """
+    deadline = time.monotonic() + seconds
+    trouble = "nothing yet"
+    while time.monotonic() < deadline:
+        time.sleep(1)
+        if process.poll() is not None:
+            text = open(process.log, errors="replace").read()
+            raise Failed(f"{process.args[0]} ended with {process.returncode}:\n{text[-1500:]}")
+        os.killpg(process.pid, signal.SIGSTOP)
+        # What it has committed comes to the screen with the next vertical blank.
+        time.sleep(0.2)
+        trouble = judge(head, name, colours, by_host)
+        os.killpg(process.pid, signal.SIGCONT)
+        if not trouble:
+            return
+        if "differ" in trouble:
+            raise Failed(trouble)
+    text = open(process.log, errors="replace").read()
+    raise Failed(f"after {seconds:.0f} s: {trouble}\n{text[-1500:]}")
+
+
+def gpu():
+    """The GPU's device node and PCI address; other DRM devices (vgem) may be there, too."""
+    for card in sorted(os.listdir("/sys/class/drm")):
+        path = f"/sys/class/drm/{card}/device/uevent"
+        if "-" in card or not card.startswith("card") or not os.path.exists(path):
+            continue
+        for line in open(path):
+            name, _, value = line.strip().partition("=")
+            if name == "PCI_SLOT_NAME":
+                _, bus, rest = value.split(":")
+                device, function = rest.split(".")
+                return (f"/dev/dri/{card}",
+                        f"PCI:{int(bus, 16)}:{int(device, 16)}:{int(function)}")
+    raise Skipped("no GPU")
+
+
+def connectors():
+    """Ids of the connected connectors, in order."""
+    text = subprocess.run(["modetest", "-M", "virtio_gpu", "-c"], capture_output=True,
+                          text=True).stdout
+    rows = [line.split() for line in text.splitlines()]
+    return [row[0] for row in rows if len(row) > 3 and row[2] == "connected"]
+
+
+def run(name: str, function) -> int:
+    def both(text):
+        print(text, flush=True)
+        print(text, file=sys.stderr, flush=True)
+
+    both(f"Starting subtest: {name}")
+    start, result = time.monotonic(), "SUCCESS"
+    try:
+        function()
+    except Skipped as why:
+        print(why)
+        result = "SKIP"
+    except Exception as why:
+        print(f"{type(why).__name__}: {why}")
+        result = "FAIL"
+    both(f"Subtest {name}: {result} ({time.monotonic() - start:.3f}s)")
+    return {"SUCCESS": 0, "SKIP": 77, "FAIL": 98}[result]
+
+
+def main(program) -> int:
+    """Runs the functions of a program's globals() that are called test_*."""
+    tests = {name[5:]: function for name, function in sorted(program.items())
+             if name.startswith("test_")}
+    if sys.argv[1:] == ["--list-subtests"]:
+        print("\n".join(tests))
+        return 0
+    wanted = sys.argv[2] if len(sys.argv) == 3 and sys.argv[1] == "--run-subtest" else "*"
+    print("IGT-Version: 2.5-virtgpu", flush=True)
+    codes = [run(name, function) for name, function in tests.items()
+             if fnmatch.fnmatch(name, wanted)]
+    return max(codes, default=79)

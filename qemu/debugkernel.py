@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A small kernel from the distribution's source, with everything in it that finds bugs."""
+import inspect
+import shutil
+from pathlib import Path
+
+import cache
+import rustkernel
+import sandbox
+import setup
+from report import step
+
+HERE = Path(__file__).resolve().parent
+CONFIG = HERE / "debug.config"
+# How the kernel's own build calls itself.
+SUFFIX = "-virtgpu-debug"
+
+
+def _version(found) -> str:
+    return found["version"].partition("+")[0] + SUFFIX
+
+
+def make_kernel(found, root: Path):
+    version = _version(found)
+    series = ".".join(version.split(".")[:2])
+
+    def make(folder: Path) -> None:
+        scratch = folder / "scratch"
+        scratch.mkdir()
+        with step(f"source of kernel {found['version']}"):
+            rustkernel.fetch_source(found, series, scratch)
+        with step(f"kernel {version}: 10 to 25 minutes on two cores, once"):
+            sandbox.run(root, ["sh", "-c", f"""
+                set -e
+                cd {scratch}/source
+                run() {{
+                    make -s O={scratch}/out CC=gcc-14 HOSTCC=gcc-14 LOCALVERSION={SUFFIX} \
+                        -j$(nproc) "$@"
+                }}
+                run KCONFIG_ALLCONFIG={CONFIG} allnoconfig
+                run bzImage modules
+                run INSTALL_MOD_PATH={folder}/usr modules_install
+                run run-command KBUILD_RUN_COMMAND='$(srctree)/scripts/package/install-extmod-build \
+                    {folder}/usr/src/linux-headers-{version}'
+                cp {scratch}/out/arch/x86/boot/bzImage {folder}/vmlinuz
+                """], read=[CONFIG.parent], write=[folder])
+        shutil.rmtree(scratch)
+        _lay_out(found["root"], folder, version)
+    return make
+
+
+def _lay_out(root: Path, folder: Path, version: str) -> None:
+    """As if it were a package of the distribution."""
+    modules = folder / "usr/lib/modules"
+    build = modules / version / "build"
+    build.unlink(missing_ok=True)
+    build.symlink_to(f"/usr/src/linux-headers-{version}")
+    (folder / f"usr/src/linux-headers-{version}-common").symlink_to(f"linux-headers-{version}")
+    (folder / f"usr/lib/linux-kbuild-{version}").mkdir()
+    sandbox.run(root, ["sh", "-c", f"""
+        set -e
+        mke2fs -q -t ext4 -m 0 -O ^has_journal -d {modules} {folder}/modules.ext4 32M
+        """], write=[folder])
+
+
+def prepare(found):
+    """As `found`, with this kernel."""
+    root = rustkernel.root()
+    version = _version(found)
+    name = cache.key(CONFIG, str(root), *map(inspect.getsource, (make_kernel, _lay_out)))
+    kernel = cache.entry(f"kernel-{version}-{name}", make_kernel(found, root))
+    return {**found, "version": version, "kernel": kernel,
+            "initramfs": setup.initramfs(found["root"], version, kernel)}

@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""A part of piglit's quick profile by a renderer, on the stock driver and on ours: what passes
+there has to pass here.
+
+    piglit.py [--gpu virgl|venus]
+"""
+import argparse
+import os
+import sys
+
+import build
+import check
+import guest
+import hostgl
+import report
+import setup
+from machine import Options
+from report import Failure, say
+
+# piglit and its two gigabytes are nobody else's business.
+DISK = "7G"
+JOB = """
+piglit run --platform gbm {tests} quick_gl /var/tmp/piglit 2>&1
+piglit summary console /var/tmp/piglit >/host/results/piglit.txt
+"""
+LIMIT = 3600
+
+
+def run(driver: str, found, gpu: str) -> dict:
+    """Results by name."""
+    tests = " ".join(f"-t '{line}'" for line in check.read_list("piglit.list"))
+    folder = check.OUT / f"piglit-{driver}"
+    options = Options(driver=driver, heads=1, gpu=gpu)
+    say(f"==> piglit on {driver}")
+    result = guest.run(found, options, JOB.format(tests=tests), folder, LIMIT,
+                       modules=build.modules_of(found, driver), tests=build.tests(found),
+                       sink=report.pass_on)
+    guest.require(result, folder / "serial.log")
+    results = {}
+    for line in (folder / "results/piglit.txt").read_text().splitlines():
+        name, _, status = line.rpartition(": ")
+        if name and not name.startswith("summary") and "@" in name:
+            results[name] = status.strip()
+    if not results:
+        raise Failure(f"piglit ran no test; see {folder}")
+    return results
+
+
+def main() -> int:
+    args = argparse.ArgumentParser(description=__doc__,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+    args.add_argument("--gpu", default=os.environ.get("GPU") or "virgl", choices=hostgl.DEVICES)
+    args = args.parse_args()
+    found = setup.prepare(os.environ.get("KVER", ""))
+    found["guest"] = setup.guest_image(found["root"], ("piglit",), DISK)
+    say(f"    {hostgl.describe(args.gpu)}")
+    stock, ours = (run(driver, found, args.gpu) for driver in ("stock", "c"))
+
+    kinds = sorted({*stock.values(), *ours.values()})
+    print(f"{'':<12}{'stock':>8}{'c':>8}")
+    for kind in kinds:
+        print(f"{kind:<12}" + "".join(f"{list(found.values()).count(kind):>8}"
+                                      for found in (stock, ours)))
+    lost = sorted(name for name, status in stock.items()
+                  if status == "pass" and ours.get(name) != "pass")
+    for name in lost:
+        print(f"LOST: {name}: {ours.get(name, 'not run')}, passes on stock")
+    passed = list(ours.values()).count("pass")
+    print(f"{passed} passed, {len(lost)} failed, {len(ours) - passed} skipped")
+    return 1 if lost else 0
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(line_buffering=True)
+    report.main(main)
