@@ -85,11 +85,30 @@ static void debugfs(void)
 	      "a head that is on");
 }
 
+static void remove_kunit(void *unused)
+{
+	(void)unused;
+	shell("rmmod damagekunit");
+}
+
+static void kunit(void)
+{
+	const char *results = "/sys/kernel/debug/kunit/virtgpu_damage/results";
+
+	if (access("/host/tests/damagekunit.ko", F_OK))
+		skip("the kernel has no KUnit");
+	shell("insmod /host/tests/damagekunit.ko");
+	at_end(remove_kunit, NULL);
+	check(count_lines(results, "ok ", "virtgpu_damage") == 1 && !count_lines(results, "not ok", ""),
+	      "see the kernel's log");
+}
+
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
 		{ "tracepoints", "every command is traced, and its answer", tracepoints },
 		{ "debugfs", "queues, capabilities and resources", debugfs },
+		{ "kunit", "tests inside the kernel, where it has KUnit", kunit },
 		{ }
 	};
 

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The rule by which damaged rectangles are joined, on random ones; for kernels with KUnit. */
+#include <kunit/test.h>
+#include <linux/module.h>
+#include <linux/prandom.h>
+
+#include "../../drm/virtgpu_damage.c"
+
+#define GRID	48
+#define ROUNDS	2000
+
+static struct drm_rect random_rect(struct rnd_state *state)
+{
+	u32 x = prandom_u32_state(state) % GRID, y = prandom_u32_state(state) % GRID;
+	u32 width = prandom_u32_state(state) % 12 + 1, height = prandom_u32_state(state) % 12 + 1;
+
+	return (struct drm_rect){
+		.x1 = x, .y1 = y,
+		.x2 = min_t(u32, x + width, GRID), .y2 = min_t(u32, y + height, GRID),
+	};
+}
+
+static bool is_covered(const struct virtgpu_damage *damage, int x, int y)
+{
+	unsigned int i;
+
+	for (i = 0; i < damage->count; i++) {
+		const struct drm_rect *rect = &damage->rects[i];
+
+		if (x >= rect->x1 && x < rect->x2 && y >= rect->y1 && y < rect->y2)
+			return true;
+	}
+	return false;
+}
+
+static void check_covered(struct kunit *test, const struct virtgpu_damage *damage,
+			  const struct drm_rect *rect)
+{
+	int x, y;
+
+	for (y = rect->y1; y < rect->y2; y++)
+		for (x = rect->x1; x < rect->x2; x++)
+			KUNIT_ASSERT_TRUE_MSG(test, is_covered(damage, x, y),
+					      "%d,%d is damaged and not uploaded", x, y);
+}
+
+/* Whatever the number, every pixel is uploaded; few rectangles never cost more than they are. */
+static void damage_random(struct kunit *test)
+{
+	struct rnd_state state;
+	int round, i, count;
+
+	prandom_seed_state(&state, 1);
+	for (round = 0; round < ROUNDS; round++) {
+		struct virtgpu_damage damage = {};
+		struct drm_rect rects[40];
+		u64 asked = 0, cost = 0;
+
+		count = prandom_u32_state(&state) % ARRAY_SIZE(rects) + 1;
+		for (i = 0; i < count; i++) {
+			rects[i] = random_rect(&state);
+			asked += virtgpu_rect_area(&rects[i]);
+			virtgpu_damage_add(&damage, rects[i]);
+		}
+		KUNIT_ASSERT_LE(test, damage.count, VIRTGPU_DAMAGE_MAX);
+		for (i = 0; i < count; i++)
+			check_covered(test, &damage, &rects[i]);
+		for (i = 0; i < damage.count; i++)
+			cost += virtgpu_rect_area(&damage.rects[i]);
+		if (count <= VIRTGPU_DAMAGE_MAX)
+			KUNIT_ASSERT_LE(test, cost, asked);
+	}
+}
+
+static struct kunit_case damage_cases[] = { KUNIT_CASE(damage_random), {} };
+
+static struct kunit_suite damage_suite = {
+	.name = "virtgpu_damage",
+	.test_cases = damage_cases,
+};
+kunit_test_suite(damage_suite);
+
+MODULE_DESCRIPTION("Tests of the driver's damage rule");
+MODULE_LICENSE("GPL");
