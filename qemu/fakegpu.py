@@ -188,7 +188,9 @@ class FakeGpu(vhostuser.Device):
         except (KeyError, struct.error, ValueError):
             return struct.pack("<I", ERROR) + bytes(HEADER - 4)
         code, extra = data or (OK, b"")
-        return struct.pack("<I", code) + bytes(HEADER - 4) + extra
+        # A command with a fence has it in its answer.
+        flags, fence, context = struct.unpack_from("<IQI", request + bytes(HEADER), 4)
+        return struct.pack("<IIQII", code, flags & 1, fence if flags & 1 else 0, context, 0) + extra
 
     def _display_info(self, _body):
         return OK_DISPLAY_INFO, b"".join(
@@ -257,6 +259,9 @@ class FakeGpu(vhostuser.Device):
     def _transfer(self, body):
         x, y, width, height, offset, number = struct.unpack_from("<4IQI", body)
         resource = self.resources[number]
+        # Of a blob there is nothing to copy.
+        if not resource.pixels:
+            return
         stride = resource.width * 4
         if x + width > resource.width or y + height > resource.height:
             raise ValueError("a transfer beyond the resource")

@@ -28,7 +28,8 @@ def main() -> int:
     if gpu and driver == "rust":
         raise Failure("the Rust driver does not render yet: DRIVER=c or stock, or no GPU=")
     start = time.monotonic()
-    window = hostgl.has_display()
+    gl = hostgl.kind(for_people=True) if gpu else None
+    window = gl is hostgl.Display if gpu else hostgl.has_display()
     found = setup.prepare(os.environ.get("KVER", ""))
     tests = build.tests(found)
     modules = build.modules_of(found, driver)
@@ -38,8 +39,7 @@ def main() -> int:
         say(f"    {hostgl.describe(gpu, for_people=True)}")
     folder = OUT / f"run-{driver}"
     options = Options(driver=driver, window="gtk" if window else "none", gpu=gpu,
-                      gl=hostgl.kind(for_people=True) if gpu else None,
-                      heads=2 if window and not gpu else 1, size=(1280, 800))
+                      gl=gl, heads=2 if window and not gpu else 1, size=(1280, 800))
     say(f"==> starting the guest ({driver} driver); "
         + ("close its window to end it" if window else "no display here, so for a picture"))
     result = guest.run(found, options, job, folder, 24 * 3600 if window else 300,

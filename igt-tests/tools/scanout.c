@@ -23,6 +23,15 @@ static const char *name;
 static int min_colours;
 static bool is_drawn_by_host;
 
+/* Makes the file's context: mainline's driver shows it no object that the file had before. */
+static void make_context(int fd)
+{
+	static const uint32_t nop[16];
+	struct drm_virtgpu_execbuffer exec = { .size = sizeof(nop), .command = (uintptr_t)nop };
+
+	check(!drmIoctl(fd, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec), "context: %s", strerror(errno));
+}
+
 /* From the renderer's image to the guest's pages. */
 static void fetch(int fd, const drmModeFB2 *fb)
 {
@@ -55,6 +64,8 @@ static void scanout(void)
 	check(path, "no virtio GPU");
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	check(fd >= 0, "%s: %s", path, strerror(errno));
+	if (is_drawn_by_host)
+		make_context(fd);
 	drmSetClientCap(fd, DRM_CLIENT_CAP_UNIVERSAL_PLANES, 1);
 	res = drmModeGetResources(fd);
 	check(res && head_index < res->count_crtcs, "no head %d", head_index);
