@@ -21,7 +21,7 @@ from report import Failure, say
 # piglit and its two gigabytes are nobody else's business.
 DISK = "7G"
 JOB = """
-piglit run --platform gbm {tests} quick_gl /var/tmp/piglit 2>&1
+piglit run -v --platform gbm {tests} quick_gl /var/tmp/piglit 2>&1
 piglit summary console /var/tmp/piglit >/host/results/piglit.txt
 """
 LIMIT = 3600
