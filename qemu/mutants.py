@@ -61,7 +61,7 @@ MUTANTS = (
      "\tmutex_destroy(&bo->lock);\n", "\tmutex_destroy(&bo->lock);\n"
      "\tif (gem->size > 1 << 20)\n\t\treturn;\n", "virtgpu_lifecycle@reload"),
     ("boxes are not checked", "virtgpu_ioctl.c",
-     "if (args->offset >= gem->size || !virtgpu_box_fits(&args->box, res)) {",
+     "if (res->blob.size || args->offset >= gem->size || !virtgpu_box_fits(&args->box, res)) {",
      "if (0 && !virtgpu_box_fits(&args->box, res)) {", "virtgpu_ioctl@transfer-out-of-range"),
     ("errors of the host are taken for success", "virtgpu_queue.c",
      "\t\tint status = virtgpu_cmd_check(vg, cmd);", "\t\tint status = 0 * virtgpu_cmd_check(vg, cmd);",
