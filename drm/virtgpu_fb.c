@@ -88,7 +88,7 @@ static int virtgpu_fb_prepare_locked(struct drm_framebuffer *fb, bool as_cursor)
 	    (!as_cursor && READ_ONCE(vg->zero_copy)))
 		return 0;
 
-	res = virtgpu_bo_copy(bo, format, fb->pitches[0], fb->height);
+	res = virtgpu_resource_create(bo, false, format, fb->pitches[0] / 4, fb->height);
 	if (IS_ERR(res))
 		return PTR_ERR(res);
 	vfb->copy = res;

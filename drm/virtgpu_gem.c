@@ -140,49 +140,6 @@ struct virtgpu_bo *virtgpu_bo_create_blob(struct drm_device *dev, const struct v
 	return bo;
 }
 
-/* The pages themselves, for the host to show; NULL when they have to be copied. */
-static struct virtgpu_resource *virtgpu_bo_own_blob(struct virtgpu_bo *bo)
-{
-	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
-	const struct virtgpu_blob blob = {
-		.mem = VIRTGPU_BLOB_MEM_GUEST, .flags = VIRTGPU_BLOB_FLAG_USE_SHAREABLE,
-		.size = bo->base.base.size,
-	};
-	struct virtgpu_resource *res;
-
-	/* A format that somebody chose makes it an image. */
-	if (!READ_ONCE(vg->zero_copy) || bo->format)
-		return NULL;
-	if (vg->blob_alignment && !IS_ALIGNED(blob.size, vg->blob_alignment))
-		return NULL;
-
-	res = virtgpu_resource_create_blob(bo, &blob, true);
-	if (!IS_ERR(res) || PTR_ERR(res) == -ENODEV || PTR_ERR(res) == -ETIMEDOUT)
-		return res;
-	virtgpu_zero_copy_stop(vg);
-	return NULL;
-}
-
-/* Makes the own resource if there is none; its shape is then fixed. */
-static struct virtgpu_resource *virtgpu_bo_own_locked(struct virtgpu_bo *bo, u32 format)
-{
-	struct virtgpu_resource *res;
-
-	lockdep_assert_held(&bo->lock);
-	if (bo->own)
-		return bo->own;
-
-	res = virtgpu_bo_own_blob(bo);
-	if (!res && !bo->width)
-		return ERR_PTR(-EINVAL);
-	if (!res)
-		res = virtgpu_resource_create(bo, true, bo->format ?: format, bo->width,
-					      bo->height);
-	if (!IS_ERR(res))
-		bo->own = res;
-	return res;
-}
-
 /**
  * virtgpu_zero_copy_stop - the host cannot show the guest's pages: from now on they are copied
  * @vg: the device
@@ -191,6 +148,54 @@ void virtgpu_zero_copy_stop(struct virtgpu_device *vg)
 {
 	if (xchg(&vg->zero_copy, false))
 		drm_info(&vg->drm, "the host cannot show the guest's memory: pixels are copied\n");
+}
+
+/*
+ * Makes the pages themselves the own resource, for the host to show. That they have to be copied
+ * instead is no error.
+ */
+static int virtgpu_bo_own_blob(struct virtgpu_bo *bo)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
+	const struct virtgpu_blob blob = {
+		.mem = VIRTGPU_BLOB_MEM_GUEST, .flags = VIRTGPU_BLOB_FLAG_USE_SHAREABLE,
+		.size = bo->base.base.size,
+	};
+	struct virtgpu_resource *res;
+
+	lockdep_assert_held(&bo->lock);
+	/* A format that somebody chose makes it an image. */
+	if (bo->own || bo->format || !READ_ONCE(vg->zero_copy))
+		return 0;
+	if (vg->blob_alignment && !IS_ALIGNED(blob.size, vg->blob_alignment))
+		return 0;
+
+	res = virtgpu_resource_create_blob(bo, &blob, true);
+	if (!IS_ERR(res)) {
+		bo->own = res;
+		return 0;
+	}
+	if (PTR_ERR(res) == -ENODEV || PTR_ERR(res) == -ETIMEDOUT)
+		return PTR_ERR(res);
+	virtgpu_zero_copy_stop(vg);
+	return 0;
+}
+
+/* Makes the own resource an image if there is none; its shape is then fixed. */
+static struct virtgpu_resource *virtgpu_bo_own_image(struct virtgpu_bo *bo, u32 format)
+{
+	struct virtgpu_resource *res;
+
+	lockdep_assert_held(&bo->lock);
+	if (bo->own)
+		return bo->own;
+	if (!bo->width)
+		return ERR_PTR(-EINVAL);
+
+	res = virtgpu_resource_create(bo, true, bo->format ?: format, bo->width, bo->height);
+	if (!IS_ERR(res))
+		bo->own = res;
+	return res;
 }
 
 /**
@@ -204,9 +209,11 @@ void virtgpu_zero_copy_stop(struct virtgpu_device *vg)
 struct virtgpu_resource *virtgpu_bo_own(struct virtgpu_bo *bo, u32 format)
 {
 	struct virtgpu_resource *res;
+	int ret;
 
 	mutex_lock(&bo->lock);
-	res = virtgpu_bo_own_locked(bo, format);
+	ret = virtgpu_bo_own_blob(bo);
+	res = ret ? ERR_PTR(ret) : virtgpu_bo_own_image(bo, format);
 	mutex_unlock(&bo->lock);
 	return res;
 }
@@ -230,24 +237,21 @@ struct virtgpu_resource *virtgpu_bo_resource(struct virtgpu_bo *bo, u32 format, 
 {
 	struct virtgpu_resource *res = NULL;
 	u32 width = pitch / 4;
+	int ret;
 
 	mutex_lock(&bo->lock);
 	if (!bo->width && !offset) {
 		bo->width = width;
 		bo->height = height;
 	}
-	if (!bo->own) {
-		res = virtgpu_bo_own_blob(bo);
-		if (!IS_ERR_OR_NULL(res))
-			bo->own = res;
-	}
-	if (IS_ERR(res)) {
-		/* Neither as it is nor as a copy. */
+	ret = virtgpu_bo_own_blob(bo);
+	if (ret) {
+		res = ERR_PTR(ret);
 	} else if (bo->own && virtgpu_resource_is_shared(bo->own)) {
 		/* Its pixels are on the host already. */
 		res = bo->own;
 	} else if (bo->width == width && bo->height == height && !offset) {
-		res = virtgpu_bo_own_locked(bo, format);
+		res = virtgpu_bo_own_image(bo, format);
 		if (!IS_ERR(res) && res->format != format)
 			res = NULL;
 	}
@@ -258,20 +262,6 @@ struct virtgpu_resource *virtgpu_bo_resource(struct virtgpu_bo *bo, u32 format, 
 	if (!IS_ERR(res))
 		virtgpu_resource_get(res);
 	return res;
-}
-
-/**
- * virtgpu_bo_copy - a resource to which a framebuffer's pixels are copied
- * @bo: the framebuffer's buffer object
- * @format: pixel format, in the protocol's numbers
- * @pitch: bytes of a row
- * @height: rows
- *
- * Returns: the resource, with a reference for the caller, or an error pointer.
- */
-struct virtgpu_resource *virtgpu_bo_copy(struct virtgpu_bo *bo, u32 format, u32 pitch, u32 height)
-{
-	return virtgpu_resource_create(bo, false, format, pitch / 4, height);
 }
 
 /**

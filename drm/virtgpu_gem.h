@@ -55,7 +55,6 @@ struct virtgpu_bo *virtgpu_bo_create_3d(struct drm_device *dev, size_t size, u32
 struct virtgpu_resource *virtgpu_bo_own(struct virtgpu_bo *bo, u32 format);
 struct virtgpu_resource *virtgpu_bo_resource(struct virtgpu_bo *bo, u32 format, u32 pitch,
 					     u32 offset, u32 height);
-struct virtgpu_resource *virtgpu_bo_copy(struct virtgpu_bo *bo, u32 format, u32 pitch, u32 height);
 void virtgpu_zero_copy_stop(struct virtgpu_device *vg);
 int virtgpu_dumb_create(struct drm_file *file, struct drm_device *dev,
 			struct drm_mode_create_dumb *args);

@@ -29,7 +29,7 @@ typedef void (*virtgpu_cmd_done)(struct virtgpu_device *vg, struct virtgpu_cmd *
  * @completion: completed after @done ran
  * @status: 0, or why the command failed
  * @fence: signalled when the command ended, or NULL
- * @is_quiet: that the host refuses it is user space's business, and a debug message
+ * @is_quiet: a host that refuses it is no news, and a debug message
  * @node: entry of a list of finished commands
  * @seqno: position in the queue's history, for the tracepoints
  * @resp_type: response that means success, 0 when the device sends none

@@ -48,6 +48,18 @@ static struct virtio_gpu_mem_entry *virtgpu_backing(struct virtgpu_bo *bo, u32 *
 	return entries;
 }
 
+/* Waits for the command that makes a resource, which the caller kept. */
+static int virtgpu_resource_created(struct virtgpu_resource *res, struct virtgpu_cmd *cmd)
+{
+	int ret = virtgpu_queue_wait(&res->vg->ctrl, cmd);
+
+	virtgpu_cmd_put(res->vg, cmd);
+	/* After a time-out the host may still create it. */
+	if (ret && ret != -ETIMEDOUT)
+		res->on_host = false;
+	return ret;
+}
+
 /*
  * A blob comes with its backing, if it has one in the guest. Without @wait a refusal by the host
  * shows in what is done with the blob.
@@ -58,7 +70,6 @@ static int virtgpu_resource_send_blob(struct virtgpu_resource *res, bool wait)
 	struct virtio_gpu_mem_entry *entries = NULL;
 	struct virtgpu_cmd *cmd;
 	u32 count = 0;
-	int ret = 0;
 
 	if (!res->bo->is_vram) {
 		entries = virtgpu_backing(res->bo, &count);
@@ -71,14 +82,7 @@ static int virtgpu_resource_send_blob(struct virtgpu_resource *res, bool wait)
 		virtgpu_cmd_get(cmd);
 	virtgpu_queue_submit(&vg->ctrl, cmd);
 	virtgpu_queue_kick(&vg->ctrl);
-	if (wait) {
-		ret = virtgpu_queue_wait(&vg->ctrl, cmd);
-		virtgpu_cmd_put(vg, cmd);
-		/* After a time-out the host may still create it. */
-		if (ret && ret != -ETIMEDOUT)
-			res->on_host = false;
-	}
-	return ret;
+	return wait ? virtgpu_resource_created(res, cmd) : 0;
 }
 
 /*
@@ -111,12 +115,8 @@ static int virtgpu_resource_send(struct virtgpu_resource *res, bool wait)
 	if (!wait)
 		return 0;
 
-	ret = virtgpu_queue_wait(&vg->ctrl, create);
-	/* After a time-out the host may still create it. */
-	if (ret && ret != -ETIMEDOUT)
-		res->on_host = false;
+	ret = virtgpu_resource_created(res, create);
 	attach_ret = virtgpu_queue_wait(&vg->ctrl, attach);
-	virtgpu_cmd_put(vg, create);
 	virtgpu_cmd_put(vg, attach);
 	return ret ?: attach_ret;
 }
