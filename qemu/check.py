@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Runs the tests in guests, holds the results against what is expected, prints one table.
 
-    check.py [check|full|debug] [--driver c|rust|stock] [--only igt|own|power|pair|hostile|panic|sample|gl|blob]
+    check.py [check|full|debug] [--driver c|rust|stock]
+             [--only igt|own|power|pair|hostile|panic|sample|gl|blob]
 """
 import argparse
 import json
@@ -33,7 +34,6 @@ OWN = ("virtgpu_display", "virtgpu_vblank", "virtgpu_damage", "virtgpu_cursor", 
 # What falls asleep has a guest of its own with one CPU: now and then QEMU's emulated second one
 # stays in the firmware on the way out of S3 ("CPU1 failed to report alive state").
 POWER = ("virtgpu_power",)
-SLEEPS = re.compile(r".*suspend")
 
 # What takes minutes and is left to the full run.
 SLOW = ("virtgpu_nomem@load-each", "virtgpu_glclients@glmark2")
@@ -221,17 +221,23 @@ class Run:
             self.trouble.append(f"{name}: {text}")
         return parse_results(folder) or progress.results or {f"{name}@run": "crash"}
 
+    def _prefixed(self, name: str, *args) -> None:
+        """A guest of its own kind, whose results are not to be taken for another's."""
+        results = self._guest(name, *args)
+        self.results.update({f"{name}@{test}": result for test, result in results.items()})
+
     def igt(self, names: list, limit: float) -> None:
         skips = [re.compile(pattern) for pattern in read_expectations(self.driver, "skips")]
         names = [name for name in names if not any(skip.match(name) for skip in skips)]
-        asleep = [name for name in names if SLEEPS.match(name)]
+        asleep = [name for name in names if "suspend" in name]
         self._igt("igt", [name for name in names if name not in asleep], limit, 2)
         if asleep:
             self._igt("igt-suspend", asleep, limit, 1)
 
     def _igt(self, name: str, names: list, limit: float, cpus: int) -> None:
         text = "".join(f"igt@{name}\n" for name in names)
-        job = "modprobe vgem\n" + RUNNER.format(timeout=900 if self.debug else 300, list="/host/list.txt", root=IGT_ROOT)
+        job = "modprobe vgem\n" + RUNNER.format(timeout=900 if self.debug else 300,
+                                                list="/host/list.txt", root=IGT_ROOT)
         # IGT moves cursors millions of times, and nobody asks where to.
         options = Options(driver=self.driver, trace=(), cpus=cpus)
         self.results.update(self._guest(name, job, options, limit, {"list.txt": text}))
@@ -257,29 +263,22 @@ class Run:
         text = "".join(f"igt@{name}\n" for name in names)
         programs = sorted({name.split("@")[0] for name in names})
         options = Options(driver=SAMPLE)
-        results = self._guest(
-            SAMPLE, "cp /host/list.txt /tmp\n" + self._job(programs), options, 400,
-            {"list.txt": text})
-        self.results.update({f"{SAMPLE}@{name}": result for name, result in results.items()})
+        self._prefixed(SAMPLE, "cp /host/list.txt /tmp\n" + self._job(programs), options, 400,
+                       {"list.txt": text})
 
     def gl(self) -> None:
         """On a device with a renderer, which our own driver in C has and mainline's."""
         report.say(f"    {hostgl.describe('venus')}")
         job = f"ln -s {IGT_ROOT}/{RENDER[0]} /host/tests\n" + self._job(RENDER)
-        results = self._guest(GL, job, options_for(RENDER[0], self.driver),
-                              1800 if self.slow else 900)
-        self.results.update({f"{GL}@{name}": result for name, result in results.items()})
+        self._prefixed(GL, job, options_for(RENDER[0], self.driver), 1800 if self.slow else 900)
 
     def zero_copy(self) -> None:
         """The same tests and more, on a device with blobs and without a renderer."""
-        results = self._guest(BLOB, self._job(ZERO_COPY), options_for(ZERO_COPY[0], self.driver),
-                              600)
-        self.results.update({f"{BLOB}@{name}": result for name, result in results.items()})
+        self._prefixed(BLOB, self._job(ZERO_COPY), options_for(ZERO_COPY[0], self.driver), 600)
 
     def pair(self) -> None:
         options = Options(driver=self.driver, extra=["-device", "virtio-gpu-pci,id=other"])
-        results = self._guest(PAIR, self._job(PRIME), options, 300)
-        self.results.update({f"{PAIR}@{name}": result for name, result in results.items()})
+        self._prefixed(PAIR, self._job(PRIME), options, 300)
 
     def own(self) -> None:
         self._ours("own", OWN)
@@ -427,7 +426,8 @@ def main() -> int:
     if args.only == GL or not args.only and args.driver != "rust":
         run.gl()
     if args.only in (None, "igt"):
-        run.igt(read_list("full.list" if args.scope == "full" else "check.list"), 4 * 3600 if args.scope == "full" else 1200)
+        full = args.scope == "full"
+        run.igt(read_list("full.list" if full else "check.list"), 4 * 3600 if full else 1200)
 
     saved = OUT / f"results-{args.scope}-{args.driver}.json"
     if not args.only:
