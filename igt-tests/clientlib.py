@@ -115,6 +115,22 @@ def judge_still(process, head: int, name: str, colours: int, seconds: float,
     raise Failed(f"after {seconds:.0f} s: {trouble}\n{text[-1500:]}")
 
 
+@contextlib.contextmanager
+def xorg(display: str, method: str):
+    """Xorg with the modesetting driver and an xterm, which have drawn what they have to."""
+    config, log = f"/tmp/xorg{display}.conf", f"/tmp/xorg{display}.log"
+    with open(config, "w") as file:
+        file.write(f'Section "Device"\nIdentifier "gpu"\nDriver "modesetting"\n'
+                   f'BusID "{gpu()[1]}"\nOption "AccelMethod" "{method}"\nEndSection\n')
+    with client("Xorg", display, "-config", config, "-novtswitch", "-noreset", "-retro",
+                "-logfile", log) as server:
+        server.own_log = log
+        time.sleep(5)
+        with terminal(display) as xterm:
+            settle(server, xterm)
+            yield server
+
+
 def gpu():
     """The GPU's device node and PCI address; other DRM devices (vgem) may be there, too."""
     for card in sorted(os.listdir("/sys/class/drm")):

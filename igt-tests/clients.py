@@ -5,8 +5,7 @@ import subprocess
 import sys
 import time
 
-from clientlib import (Failed, client, connectors, gpu, judge, judge_still, main, settle,
-                       terminal)
+from clientlib import Failed, client, connectors, gpu, judge, judge_still, main, xorg
 
 
 def test_modetest():
@@ -38,15 +37,8 @@ def test_weston():
 
 def test_xorg():
     """Xorg with the modesetting driver, and xterm"""
-    with open("/tmp/xorg.conf", "w") as config:
-        config.write(f'Section "Device"\nIdentifier "gpu"\nDriver "modesetting"\n'
-                     f'BusID "{gpu()[1]}"\nOption "AccelMethod" "none"\nEndSection\n')
-    with client("Xorg", ":7", "-config", "/tmp/xorg.conf", "-novtswitch", "-noreset", "-retro",
-                "-logfile", "/tmp/xorg-log") as server:
-        time.sleep(3)
-        with terminal(":7") as xterm:
-            settle(server, xterm)
-            judge_still(server, 0, "xorg", 3, 60)
+    with xorg(":7", "none") as server:
+        judge_still(server, 0, "xorg", 3, 60)
 
 
 def test_console():

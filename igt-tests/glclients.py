@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from clientlib import Failed, Skipped, client, gpu, judge_still, main, settle, terminal
+from clientlib import Failed, Skipped, client, gpu, judge_still, main, xorg
 
 # Under emulation a frame may take long.
 SECONDS = 90
@@ -102,17 +102,10 @@ def test_es2gears():
 
 def test_xorg_glamor():
     """Xorg with the modesetting driver on glamor, and xterm"""
-    with open("/tmp/xorg-gl.conf", "w") as config:
-        config.write(f'Section "Device"\nIdentifier "gpu"\nDriver "modesetting"\n'
-                     f'BusID "{gpu()[1]}"\nOption "AccelMethod" "glamor"\nEndSection\n')
-    with client("Xorg", ":8", "-config", "/tmp/xorg-gl.conf", "-novtswitch", "-noreset", "-retro",
-                "-logfile", "/tmp/xorg-gl-log") as server:
-        time.sleep(5)
-        with terminal(":8") as xterm:
-            settle(server, xterm)
-            judge_still(server, 0, "gl-xorg", 3, SECONDS, by_host=True)
+    with xorg(":8", "glamor") as server:
+        judge_still(server, 0, "gl-xorg", 3, SECONDS, by_host=True)
         require(f"glamor X acceleration enabled on {RENDERER}",
-                open("/tmp/xorg-gl-log", errors="replace").read(), "no glamor")
+                open(server.own_log, errors="replace").read(), "no glamor")
 
 
 def venus() -> None:

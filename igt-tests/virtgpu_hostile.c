@@ -47,13 +47,6 @@ static void hostile(void)
 	be_good(NULL);
 }
 
-struct screen {
-	struct head head;
-	struct image image;
-	struct buffer *buffers[2];
-	int current;
-};
-
 /* Draws another pattern and flips; the time it took is the driver's, not the host's. */
 static void screen_flip(struct screen *screen, uint32_t seed)
 {
@@ -70,18 +63,8 @@ static void screen_flip(struct screen *screen, uint32_t seed)
 /* Two buffers and a mode, while the device still behaves. */
 static struct screen screen_new(uint32_t seed)
 {
-	struct screen screen = { .head = kms_head(kms_open(), 0) };
-	drmModeModeInfo mode = kms_preferred(&screen.head);
-	int i;
+	struct screen screen = kms_screen(seed);
 
-	screen.image = image_new(mode.hdisplay, mode.vdisplay);
-	image_pattern(&screen.image, seed, image_all(&screen.image));
-	for (i = 0; i < 2; i++) {
-		screen.buffers[i] = kms_buffer(screen.head.fd, mode.hdisplay, mode.vdisplay,
-					       DRM_FORMAT_XRGB8888);
-		kms_draw(screen.buffers[i], &screen.image, image_all(&screen.image));
-	}
-	kms_set_mode(&screen.head, &mode, screen.buffers[0]);
 	/* Each shown once: no resource is left to be created when the device is wrong. */
 	screen_flip(&screen, seed);
 	screen_flip(&screen, seed);
@@ -92,16 +75,7 @@ static struct screen screen_new(uint32_t seed)
 /* Without any help of ours the host has to come to show what was last committed. */
 static void screen_recovers(const struct screen *screen)
 {
-	double deadline = now() + RECOVERY;
-	const struct image *image = &screen->image;
-
-	while (now() < deadline) {
-		if (judge_try(image->pixels, (size_t)image->width * image->height * 4,
-			      "picture 0 %u %u", image->width, image->height))
-			return;
-		usleep(100000);
-	}
-	judge_picture(0, image);
+	judge_picture_within(0, &screen->image, RECOVERY);
 }
 
 static void lies(void)

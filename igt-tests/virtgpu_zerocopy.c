@@ -35,29 +35,6 @@ static void start(void)
 	be_good(NULL);
 }
 
-struct screen {
-	struct head head;
-	struct image image;
-	struct buffer *buffers[2];
-};
-
-static struct screen show(uint32_t seed)
-{
-	struct screen screen = { .head = kms_head(kms_open(), 0) };
-	drmModeModeInfo mode = kms_preferred(&screen.head);
-	int i;
-
-	screen.image = image_new(mode.hdisplay, mode.vdisplay);
-	image_pattern(&screen.image, seed, image_all(&screen.image));
-	for (i = 0; i < 2; i++) {
-		screen.buffers[i] = kms_buffer(screen.head.fd, mode.hdisplay, mode.vdisplay,
-					       DRM_FORMAT_XRGB8888);
-		kms_draw(screen.buffers[i], &screen.image, image_all(&screen.image));
-	}
-	kms_set_mode(&screen.head, &mode, screen.buffers[0]);
-	return screen;
-}
-
 static void change(struct screen *screen, struct buffer *buffer, uint32_t seed, struct rect rect)
 {
 	image_pattern(&screen->image, seed, rect);
@@ -73,7 +50,7 @@ static void no_copies(void)
 
 	start();
 	judge(NULL, 0, "fake-count");
-	screen = show(1);
+	screen = kms_screen(1);
 	judge_picture(0, &screen.image);
 	for (i = 0; i < 6; i++) {
 		change(&screen, screen.buffers[i / 2 % 2], 2 + i, part);
@@ -97,18 +74,14 @@ static void no_copies(void)
 static void falls_back(const char *command)
 {
 	struct rect part = { 70, 50, 200, 100 };
-	double deadline = now() + RECOVERY;
 	struct screen screen;
 	struct image *image;
 
 	start();
 	judge(NULL, 0, "fault refuse %s", command);
-	screen = show(1);
+	screen = kms_screen(1);
 	image = &screen.image;
-	while (!judge_try(image->pixels, (size_t)image->width * image->height * 4,
-			  "picture 0 %u %u", image->width, image->height) && now() < deadline)
-		usleep(100000);
-	judge_picture(0, image);
+	judge_picture_within(0, image, RECOVERY);
 
 	judge(NULL, 0, "fake-count");
 	change(&screen, screen.buffers[1], 2, part);

@@ -74,6 +74,19 @@ void judge_picture(int head, const struct image *image)
 	      image->width, image->height);
 }
 
+void judge_picture_within(int head, const struct image *image, double seconds)
+{
+	double deadline = now() + seconds;
+
+	while (now() < deadline) {
+		if (judge_try(image->pixels, (size_t)image->width * image->height * 4,
+			      "picture %d %u %u", head, image->width, image->height))
+			return;
+		usleep(100000);
+	}
+	judge_picture(head, image);
+}
+
 void judge_cursor(int head, const struct image *image, int hot_x, int hot_y)
 {
 	judge(image->pixels, (size_t)image->width * image->height * 4, "cursor %d %d %d", head,

@@ -19,6 +19,9 @@ bool judge_try(const void *data, size_t size, const char *format, ...)
 /* Fails unless the host shows exactly @image on a head. */
 void judge_picture(int head, const struct image *image);
 
+/* The same, but the host may take some seconds to come to show it. */
+void judge_picture_within(int head, const struct image *image, double seconds);
+
 /* Fails unless the host's cursor on a head has exactly this 64x64 image and hotspot. */
 void judge_cursor(int head, const struct image *image, int hot_x, int hot_y);
 

@@ -342,6 +342,23 @@ static void wait_event(int fd)
 	drmHandleEvent(fd, &context);
 }
 
+struct screen kms_screen(uint32_t seed)
+{
+	struct screen screen = { .head = kms_head(kms_open(), 0) };
+	drmModeModeInfo mode = kms_preferred(&screen.head);
+	int i;
+
+	screen.image = image_new(mode.hdisplay, mode.vdisplay);
+	image_pattern(&screen.image, seed, image_all(&screen.image));
+	for (i = 0; i < 2; i++) {
+		screen.buffers[i] = kms_buffer(screen.head.fd, mode.hdisplay, mode.vdisplay,
+					       DRM_FORMAT_XRGB8888);
+		kms_draw(screen.buffers[i], &screen.image, image_all(&screen.image));
+	}
+	kms_set_mode(&screen.head, &mode, screen.buffers[0]);
+	return screen;
+}
+
 void kms_flip(const struct head *head, const struct buffer *buffer, const struct rect *clips,
 	      int num_clips)
 {

@@ -56,6 +56,20 @@ struct buffer {
 	uint8_t *map;
 };
 
+/**
+ * struct screen - a head that shows a picture in one of two buffers
+ * @head: the head, its preferred mode set
+ * @image: the picture
+ * @buffers: both have it at first
+ * @current: which is shown
+ */
+struct screen {
+	struct head head;
+	struct image image;
+	struct buffer *buffers[2];
+	int current;
+};
+
 /* The virtio GPU, as master and with every client capability; skips if there is none. */
 int kms_open(void);
 
@@ -89,6 +103,9 @@ void kms_set_mode(struct head *head, const drmModeModeInfo *mode, const struct b
 
 /* Sets a mode, shows the pattern number @seed in a new buffer and returns it as a picture. */
 struct image kms_show(struct head *head, const drmModeModeInfo *mode, uint32_t seed);
+
+/* The first head, with the pattern number @seed. */
+struct screen kms_screen(uint32_t seed);
 
 /* Shows a buffer, or with clips only what changed in it; waits for the event. */
 void kms_flip(const struct head *head, const struct buffer *buffer, const struct rect *clips,
