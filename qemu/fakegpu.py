@@ -113,6 +113,8 @@ class FakeGpu(vhostuser.Device):
 
     def picture(self, head: int) -> Picture:
         with self.lock:
+            # As QEMU's own screendump, which runs where the device does.
+            self.catch_up()
             scanout = self.scanouts.get(head)
             if not scanout or scanout.number not in self.resources:
                 raise Failure(f"the fake device shows nothing on head {head}")

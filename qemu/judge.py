@@ -208,7 +208,9 @@ class Judge:
         self._machine.fake.counts.clear()
 
     def _do_fake_counted(self, _read, command, least, most):
-        count = self._machine.fake.counts[COMMANDS[command]]
+        with self._machine.fake.lock:
+            self._machine.fake.catch_up()
+            count = self._machine.fake.counts[COMMANDS[command]]
         if int(least) <= count <= int(most):
             return None
         return f"{count} of {command} came, not {least} to {most}"

@@ -165,6 +165,13 @@ class Device:
             return
         self._run(index)
 
+    def catch_up(self) -> None:
+        """Does what the guest has kicked for and this device's thread has not come to yet; to be
+        called with the lock held. What the guest did not kick for stays where it is."""
+        for index, ring in enumerate(self.rings):
+            if ring.kick is not None:
+                self._kicked(index)
+
     def _run(self, index: int) -> None:
         ring = self.rings[index]
         if not ring.enabled or not ring.rings:
