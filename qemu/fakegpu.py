@@ -102,6 +102,18 @@ class FakeGpu(vhostuser.Device):
             if name == "none":
                 self._answer_late()
 
+    def start_counting(self) -> None:
+        """Forgets the commands that came so far, those on their way included."""
+        with self.lock:
+            self.catch_up()
+            self.counts.clear()
+
+    def counted(self, name: str) -> int:
+        """How many commands of a kind came since then."""
+        with self.lock:
+            self.catch_up()
+            return self.counts[COMMANDS[name]]
+
     def set_scanouts(self, count: int) -> None:
         self.config = struct.pack("<IIII", 0, 0, count, 0)
 

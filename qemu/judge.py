@@ -31,7 +31,6 @@ import re
 import time
 from pathlib import Path
 
-from fakegpu import COMMANDS
 from picture import Picture, compare
 from report import Failure
 from vnc import Vnc
@@ -205,12 +204,10 @@ class Judge:
         self._machine.fake.set_edid(read(int(length)), None if size is None else int(size))
 
     def _do_fake_count(self, _read):
-        self._machine.fake.counts.clear()
+        self._machine.fake.start_counting()
 
     def _do_fake_counted(self, _read, command, least, most):
-        with self._machine.fake.lock:
-            self._machine.fake.catch_up()
-            count = self._machine.fake.counts[COMMANDS[command]]
+        count = self._machine.fake.counted(command)
         if int(least) <= count <= int(most):
             return None
         return f"{count} of {command} came, not {least} to {most}"
