@@ -102,6 +102,8 @@ pub(crate) const fn create_fops(owner: *mut kernel::bindings::module) -> binding
     fops.poll = Some(bindings::drm_poll);
     fops.read = Some(bindings::drm_read);
     fops.llseek = Some(kernel::bindings::noop_llseek);
+    // Huge pages of a buffer are mapped as such where its address allows.
+    fops.get_unmapped_area = Some(bindings::drm_gem_get_unmapped_area);
     fops.mmap = Some(bindings::drm_gem_mmap);
     fops.fop_flags = kernel::bindings::FOP_UNSIGNED_OFFSET;
     fops
