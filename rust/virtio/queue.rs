@@ -86,6 +86,29 @@ impl<T: Send> Chain<T> {
         Ok(Self(buffer))
     }
 
+    /// Makes a new one out of a chain that came back, instead of allocating it.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a request or a response that is too long, or a chain with a payload.
+    pub fn renew(&mut self, request: &[u8], response_len: usize, data: T) -> Result {
+        if request.len() > REQUEST_SIZE || response_len > RESPONSE_SIZE || !self.is_renewable() {
+            return Err(EINVAL);
+        }
+        let buffer = &mut *self.0;
+        buffer.request[..request.len()].copy_from_slice(request);
+        buffer.request_len = request.len();
+        buffer.response_len = response_len;
+        buffer.used = 0;
+        buffer.data = data;
+        Ok(())
+    }
+
+    /// Whether [`renew`](Self::renew) can make a new one out of it: nothing hangs on it.
+    pub fn is_renewable(&self) -> bool {
+        self.0.payload.is_empty() && self.0.long_response.is_empty()
+    }
+
     /// Sends more bytes behind the request, in as many pieces as are given.
     ///
     /// # Errors
