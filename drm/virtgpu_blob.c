@@ -108,5 +108,6 @@ int virtgpu_ioctl_resource_create_blob(struct drm_device *dev, void *data, struc
 	args->res_handle = bo->own->id;
 	ret = drm_gem_handle_create(file, &bo->base.base, &args->bo_handle);
 	drm_gem_object_put(&bo->base.base);
+	virtgpu_queue_kick(&vg->ctrl);
 	return ret;
 }

@@ -128,6 +128,30 @@ struct virtgpu_cmd *virtgpu_cmd_attach_backing(struct virtgpu_device *vg,
 }
 
 /**
+ * virtgpu_cmd_detach_backing - have the host forget a resource's pages
+ * @vg: the device
+ * @id: the resource
+ * @done: called when the host no longer looks at them, or NULL
+ * @data: for @done
+ *
+ * That there were none is no news.
+ */
+void virtgpu_cmd_detach_backing(struct virtgpu_device *vg, u32 id, virtgpu_cmd_done done,
+				void *data)
+{
+	struct virtio_gpu_resource_detach_backing *req;
+	struct virtgpu_cmd *cmd;
+
+	cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, sizeof(*req));
+	req = (void *)cmd->req;
+	req->resource_id = cpu_to_le32(id);
+	cmd->is_quiet = true;
+	cmd->done = done;
+	cmd->data = data;
+	virtgpu_queue_submit(&vg->ctrl, cmd);
+}
+
+/**
  * virtgpu_cmd_resource_unref - destroy a host resource; detaches its backing, too
  * @res: the resource
  * @done: called with it when the host no longer looks at the backing
@@ -203,6 +227,7 @@ void virtgpu_cmd_set_scanout(struct virtgpu_device *vg, u32 scanout, u32 id,
 	virtgpu_rect_to_wire(&req->r, rect);
 	req->scanout_id = cpu_to_le32(scanout);
 	req->resource_id = cpu_to_le32(id);
+	cmd->is_lazy = true;
 	virtgpu_queue_submit(&vg->ctrl, cmd);
 }
 

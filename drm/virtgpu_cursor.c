@@ -13,6 +13,7 @@
 #include <drm/drm_atomic_helper.h>
 #include <drm/drm_blend.h>
 #include <drm/drm_fourcc.h>
+#include <drm/drm_gem_atomic_helper.h>
 #include <drm/drm_managed.h>
 
 #include "virtgpu_cmd.h"
@@ -146,7 +147,7 @@ static void virtgpu_cursor_watch(struct virtgpu_output *output)
 	if (!output->cursor.ordered ||
 	    time_before(jiffies, output->cursor.order_time + virtgpu_queue_patience()))
 		return;
-	virtgpu_queue_stall(&vg->cursor, "a cursor");
+	virtgpu_queue_stall(&vg->cursor, "a cursor", virtgpu_queue_patience());
 	virtgpu_reset_schedule(vg, "a cursor command got lost");
 }
 
@@ -236,6 +237,17 @@ static bool virtgpu_cursor_is_new(const struct drm_plane_state *old,
 	       old->hotspot_x != new->hotspot_x || old->hotspot_y != new->hotspot_y;
 }
 
+static int virtgpu_cursor_prepare_fb(struct drm_plane *plane, struct drm_plane_state *state)
+{
+	int ret;
+
+	if (!state->fb)
+		return 0;
+
+	ret = drm_gem_plane_helper_prepare_fb(plane, state);
+	return ret ?: virtgpu_fb_prepare_cursor(state->fb);
+}
+
 static int virtgpu_cursor_atomic_check(struct drm_plane *plane, struct drm_atomic_commit *state)
 {
 	struct drm_plane_state *new = drm_atomic_get_new_plane_state(state, plane);
@@ -308,7 +320,7 @@ static void virtgpu_cursor_atomic_async_update(struct drm_plane *plane,
 }
 
 static const struct drm_plane_helper_funcs virtgpu_cursor_helper_funcs = {
-	.prepare_fb = virtgpu_plane_prepare_fb,
+	.prepare_fb = virtgpu_cursor_prepare_fb,
 	.atomic_check = virtgpu_cursor_atomic_check,
 	.atomic_update = virtgpu_cursor_atomic_update,
 	.atomic_disable = virtgpu_cursor_atomic_disable,

@@ -5,9 +5,9 @@
 
 #include "virtgpu_damage.h"
 
-static u64 virtgpu_rect_area(const struct drm_rect *rect)
+static s64 virtgpu_rect_area(const struct drm_rect *rect)
 {
-	return (u64)drm_rect_width(rect) * drm_rect_height(rect);
+	return (s64)drm_rect_width(rect) * drm_rect_height(rect);
 }
 
 static struct drm_rect virtgpu_rect_join(const struct drm_rect *a, const struct drm_rect *b)
@@ -20,33 +20,47 @@ static struct drm_rect virtgpu_rect_join(const struct drm_rect *a, const struct 
 	};
 }
 
+/* Pixels that would be copied in vain if two rectangles were one. */
+static s64 virtgpu_rect_waste(const struct drm_rect *a, const struct drm_rect *b)
+{
+	struct drm_rect joined = virtgpu_rect_join(a, b);
+
+	return virtgpu_rect_area(&joined) - virtgpu_rect_area(a) - virtgpu_rect_area(b);
+}
+
+/* The rectangle with which another would be joined at the least waste. */
+static unsigned int virtgpu_damage_nearest(const struct virtgpu_damage *damage,
+					   const struct drm_rect *rect, s64 *waste)
+{
+	unsigned int i, nearest = 0;
+
+	*waste = S64_MAX;
+	for (i = 0; i < damage->count; i++) {
+		s64 other = virtgpu_rect_waste(rect, &damage->rects[i]);
+
+		if (other >= *waste)
+			continue;
+		*waste = other;
+		nearest = i;
+	}
+	return nearest;
+}
+
 /*
- * Joins a rectangle with those it shares so much with that uploading both apart would move more
- * pixels. A join may reach further rectangles, so start over after each.
+ * A rectangle costs a command: it is joined with another where the pixels copied in vain cost less.
+ * The joined one may be near to further rectangles.
  */
 static void virtgpu_damage_add(struct virtgpu_damage *damage, struct drm_rect rect)
 {
-	unsigned int i;
+	while (damage->count) {
+		unsigned int i;
+		s64 waste;
 
-	for (i = 0; i < damage->count;) {
-		struct drm_rect joined = virtgpu_rect_join(&rect, &damage->rects[i]);
-
-		if (virtgpu_rect_area(&joined) >
-		    virtgpu_rect_area(&rect) + virtgpu_rect_area(&damage->rects[i])) {
-			i++;
-			continue;
-		}
-		rect = joined;
+		i = virtgpu_damage_nearest(damage, &rect, &waste);
+		if (waste > VIRTGPU_DAMAGE_WASTE)
+			break;
+		rect = virtgpu_rect_join(&rect, &damage->rects[i]);
 		damage->rects[i] = damage->rects[--damage->count];
-		i = 0;
-	}
-
-	if (damage->count == VIRTGPU_DAMAGE_MAX) {
-		struct drm_rect bounds;
-
-		virtgpu_damage_bounds(damage, &bounds);
-		rect = virtgpu_rect_join(&rect, &bounds);
-		damage->count = 0;
 	}
 	damage->rects[damage->count++] = rect;
 }
@@ -56,26 +70,40 @@ static void virtgpu_damage_add(struct virtgpu_damage *damage, struct drm_rect re
  * @damage: filled; empty when nothing has
  * @old: plane state the host's picture stands for
  * @new: plane state to show
+ * @is_current: what the host has is the last frame; else the clips say nothing about it, and
+ *	everything visible is damaged
  *
- * Host copies are per buffer: after a flip the clips say nothing about the new buffer's copy,
- * and all of it is uploaded.
+ * Of many clips those that follow each other are joined, whatever that wastes: programs sort them,
+ * and to look for better neighbours takes longer than to copy.
  */
 void virtgpu_damage_collect(struct virtgpu_damage *damage, const struct drm_plane_state *old,
-			    const struct drm_plane_state *new)
+			    const struct drm_plane_state *new, bool is_current)
 {
 	struct drm_atomic_helper_damage_iter iter;
-	struct drm_rect clip;
+	unsigned int run, count = 0;
+	struct drm_rect clip, joined;
 
 	damage->count = 0;
-	if (old->fb != new->fb) {
+	if (!is_current) {
 		drm_rect_fp_to_int(&clip, &new->src);
 		virtgpu_damage_add(damage, clip);
 		return;
 	}
 
 	drm_atomic_helper_damage_iter_init(&iter, old, new);
-	drm_atomic_for_each_plane_damage(&iter, &clip)
-		virtgpu_damage_add(damage, clip);
+	run = iter.num_clips > VIRTGPU_DAMAGE_MAX ?
+	      DIV_ROUND_UP(iter.num_clips, VIRTGPU_DAMAGE_RUNS) : 1;
+	drm_atomic_for_each_plane_damage(&iter, &clip) {
+		if (count++ % run) {
+			joined = virtgpu_rect_join(&joined, &clip);
+			continue;
+		}
+		if (count > 1)
+			virtgpu_damage_add(damage, joined);
+		joined = clip;
+	}
+	if (count)
+		virtgpu_damage_add(damage, joined);
 }
 
 /**

@@ -6,8 +6,12 @@
 
 struct drm_plane_state;
 
-/* Rectangles uploaded one by one in a frame; more are joined. */
-#define VIRTGPU_DAMAGE_MAX 16
+/* Clips that are uploaded one by one, and into how many runs more of them are joined. */
+#define VIRTGPU_DAMAGE_MAX	16
+#define VIRTGPU_DAMAGE_RUNS	8
+
+/* Pixels whose copy costs guest and host no more than another command, see docs/frame.md. */
+#define VIRTGPU_DAMAGE_WASTE	4096
 
 /**
  * struct virtgpu_damage - what has to be uploaded, in framebuffer pixels
@@ -20,7 +24,7 @@ struct virtgpu_damage {
 };
 
 void virtgpu_damage_collect(struct virtgpu_damage *damage, const struct drm_plane_state *old,
-			    const struct drm_plane_state *new);
+			    const struct drm_plane_state *new, bool is_current);
 void virtgpu_damage_bounds(const struct virtgpu_damage *damage, struct drm_rect *bounds);
 
 #endif

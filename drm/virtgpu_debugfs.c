@@ -79,6 +79,16 @@ static int virtgpu_debugfs_queues(struct seq_file *m, void *data)
 	return 0;
 }
 
+static u64 virtgpu_debugfs_backing(const struct virtgpu_resource *res)
+{
+	u64 size = 0;
+	unsigned int i;
+
+	for (i = 0; i < res->num_backing; i++)
+		size += res->backing[i].size;
+	return size;
+}
+
 static int virtgpu_debugfs_resources(struct seq_file *m, void *data)
 {
 	struct drm_debugfs_entry *entry = m->private;
@@ -88,8 +98,8 @@ static int virtgpu_debugfs_resources(struct seq_file *m, void *data)
 
 	xa_lock(&vg->resources);
 	xa_for_each(&vg->resources, id, res) {
-		seq_printf(m, "resource %lu: %ux%u format %u backing %zu bytes\n", id, res->width,
-			   res->height, res->format, res->bo->base.base.size);
+		seq_printf(m, "resource %lu: %ux%u format %u backing %llu bytes\n", id, res->width,
+			   res->height, res->format, virtgpu_debugfs_backing(res));
 		count++;
 	}
 	xa_unlock(&vg->resources);

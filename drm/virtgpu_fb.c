@@ -9,16 +9,18 @@
 #include "virtgpu_fb.h"
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
+#include "virtgpu_image.h"
+#include "virtgpu_output.h"
 #include "virtgpu_resource.h"
 
 static void virtgpu_fb_destroy(struct drm_framebuffer *fb)
 {
 	struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
 
-	if (vfb->copy)
-		virtgpu_resource_put(vfb->copy);
-	if (vfb->res)
-		virtgpu_resource_put(vfb->res);
+	if (vfb->cursor)
+		virtgpu_resource_put(vfb->cursor);
+	if (vfb->shared)
+		virtgpu_resource_put(vfb->shared);
 	mutex_destroy(&vfb->lock);
 	/* drm_gem_fb_destroy() frees the struct, whose first member is @base. */
 	drm_gem_fb_destroy(fb);
@@ -63,69 +65,91 @@ struct drm_framebuffer *virtgpu_fb_create(struct drm_device *dev, struct drm_fil
 	return &vfb->base;
 }
 
-/* Guest memory that this device may have to copy; what a renderer has it shows. */
-static bool virtgpu_fb_may_copy(const struct virtgpu_device *vg, const struct virtgpu_resource *res)
+static int virtgpu_fb_prepare_shared(struct virtgpu_fb *vfb)
 {
-	return res->blob.size && !vg->has_3d;
-}
-
-static int virtgpu_fb_prepare_locked(struct drm_framebuffer *fb, bool as_cursor)
-{
-	struct virtgpu_device *vg = to_virtgpu_device(fb->dev);
-	u32 format = virtgpu_format_from_fourcc(fb->format->format);
-	struct virtgpu_bo *bo = to_virtgpu_bo(fb->obj[0]);
-	struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
 	struct virtgpu_resource *res;
 
 	lockdep_assert_held(&vfb->lock);
-	if (!vfb->res) {
-		res = virtgpu_bo_resource(bo, format, fb->pitches[0], fb->offsets[0], fb->height);
-		if (IS_ERR(res))
-			return PTR_ERR(res);
-		vfb->res = res;
-	}
-	if (vfb->copy || !virtgpu_fb_may_copy(vg, vfb->res) ||
-	    (!as_cursor && READ_ONCE(vg->zero_copy)))
+	if (vfb->shared)
 		return 0;
-
-	res = virtgpu_resource_create(bo, false, format, fb->pitches[0] / 4, fb->height);
+	res = virtgpu_bo_shared(to_virtgpu_bo(vfb->base.obj[0]), &vfb->base);
 	if (IS_ERR(res))
 		return PTR_ERR(res);
-	vfb->copy = res;
+	vfb->shared = res;
 	return 0;
 }
 
+/* The guest's memory, which this host shows as it is only as long as it has not refused to. */
+static bool virtgpu_fb_is_guests(const struct virtgpu_fb *vfb)
+{
+	return vfb->shared->blob.size && !to_virtgpu_device(vfb->base.dev)->has_3d;
+}
+
+static bool virtgpu_fb_is_copied(const struct virtgpu_fb *vfb)
+{
+	return !vfb->shared || (virtgpu_fb_is_guests(vfb) &&
+				!READ_ONCE(to_virtgpu_device(vfb->base.dev)->zero_copy));
+}
+
 /**
- * virtgpu_fb_prepare - make sure the host can show a framebuffer
+ * virtgpu_fb_prepare - make sure the host can show a framebuffer on a primary plane
  * @fb: the framebuffer
- * @as_cursor: on a cursor plane: hosts do not say whether they could, so that it gets a copy
+ * @output: the plane's head
  *
  * Returns: 0 or a negative errno, see virtgpu_resource_create().
  */
-int virtgpu_fb_prepare(struct drm_framebuffer *fb, bool as_cursor)
+int virtgpu_fb_prepare(struct drm_framebuffer *fb, struct virtgpu_output *output)
 {
 	struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
 	int ret;
 
 	mutex_lock(&vfb->lock);
-	ret = virtgpu_fb_prepare_locked(fb, as_cursor);
+	ret = virtgpu_fb_prepare_shared(vfb);
+	mutex_unlock(&vfb->lock);
+	if (ret || !virtgpu_fb_is_copied(vfb))
+		return ret;
+	return virtgpu_image_prepare(output, fb);
+}
+
+/**
+ * virtgpu_fb_prepare_cursor - make sure the host can show a framebuffer on a cursor plane
+ * @fb: the framebuffer
+ *
+ * Does not wait for the host.
+ *
+ * Returns: 0 or a negative errno, see virtgpu_resource_create().
+ */
+int virtgpu_fb_prepare_cursor(struct drm_framebuffer *fb)
+{
+	struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
+	struct virtgpu_resource *res;
+	int ret = 0;
+
+	mutex_lock(&vfb->lock);
+	if (!vfb->cursor) {
+		res = virtgpu_bo_cursor(to_virtgpu_bo(fb->obj[0]), fb);
+		if (IS_ERR(res))
+			ret = PTR_ERR(res);
+		else
+			vfb->cursor = res;
+	}
 	mutex_unlock(&vfb->lock);
 	return ret;
 }
 
 /**
- * virtgpu_fb_shown - what the host shows of a framebuffer on a primary plane
+ * virtgpu_fb_image - the image by which a framebuffer is shown on a primary plane
  * @fb: the framebuffer, prepared
+ * @output: the plane's head
  *
- * Returns: the resource.
+ * Returns: the image, or NULL if it is shown by &virtgpu_fb.shared.
  */
-struct virtgpu_resource *virtgpu_fb_shown(const struct drm_framebuffer *fb)
+struct virtgpu_image *virtgpu_fb_image(const struct drm_framebuffer *fb,
+				       const struct virtgpu_output *output)
 {
 	const struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
 
-	if (vfb->copy && !READ_ONCE(to_virtgpu_device(fb->dev)->zero_copy))
-		return vfb->copy;
-	return vfb->res;
+	return virtgpu_fb_is_copied(vfb) ? READ_ONCE(vfb->images[output->index]) : NULL;
 }
 
 /**
@@ -136,7 +160,5 @@ struct virtgpu_resource *virtgpu_fb_shown(const struct drm_framebuffer *fb)
  */
 struct virtgpu_resource *virtgpu_fb_cursor(const struct drm_framebuffer *fb)
 {
-	const struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
-
-	return vfb->copy ?: vfb->res;
+	return to_virtgpu_fb(fb)->cursor;
 }

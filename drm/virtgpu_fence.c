@@ -19,6 +19,9 @@ module_param(fence_timeout, uint, 0644);
 MODULE_PARM_DESC(fence_timeout,
 		 "Seconds that rendering may take before the device is reset (default 60)");
 
+/* How often late fences are looked for: the parameter may have changed meanwhile. */
+#define VIRTGPU_FENCE_WATCH	HZ
+
 static unsigned long virtgpu_fence_patience(void)
 {
 	return max(fence_timeout, 1U) * HZ;
@@ -45,26 +48,24 @@ static void virtgpu_fence_watch(struct work_struct *work)
 	struct virtgpu_device *vg = container_of(to_delayed_work(work), struct virtgpu_device,
 						 fences.watch);
 	struct virtgpu_fences *fences = &vg->fences;
-	unsigned long deadline = jiffies;
+	unsigned long patience = virtgpu_fence_patience();
 	struct virtgpu_fence *oldest;
 	bool pending, late = false;
 
 	spin_lock(&fences->lock);
 	oldest = list_first_entry_or_null(&fences->pending, struct virtgpu_fence, node);
 	pending = oldest;
-	if (pending) {
-		deadline = oldest->since + virtgpu_fence_patience();
-		late = time_after_eq(jiffies, deadline);
-	}
+	if (pending)
+		late = time_after_eq(jiffies, oldest->since + patience);
 	spin_unlock(&fences->lock);
 
 	if (late) {
-		virtgpu_queue_stall(&vg->ctrl, "a fenced command");
+		virtgpu_queue_stall(&vg->ctrl, "a fenced command", patience);
 		virtgpu_reset_schedule(vg, "the host does not finish its work");
 	}
 	if (pending)
 		queue_delayed_work(system_freezable_wq, &fences->watch,
-				   late ? virtgpu_fence_patience() : deadline - jiffies);
+				   late ? patience : VIRTGPU_FENCE_WATCH);
 }
 
 /**
@@ -157,7 +158,7 @@ void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
 	fence->is_pending = true;
 	list_add_tail(&fence->node, &fences->pending);
 	spin_unlock(&fences->lock);
-	queue_delayed_work(system_freezable_wq, &fences->watch, virtgpu_fence_patience());
+	queue_delayed_work(system_freezable_wq, &fences->watch, VIRTGPU_FENCE_WATCH);
 }
 
 /**

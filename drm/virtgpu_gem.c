@@ -5,6 +5,7 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_dumb_buffers.h>
 #include <drm/drm_file.h>
+#include <drm/drm_framebuffer.h>
 #include <drm/drm_print.h>
 #include <drm/virtgpu_drm.h>
 
@@ -12,19 +13,64 @@
 #include "virtgpu_drv.h"
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
+#include "virtgpu_image.h"
 #include "virtgpu_prime.h"
 #include "virtgpu_resource.h"
+#include "virtgpu_vram.h"
+
+static void virtgpu_bo_release(struct kref *refs)
+{
+	struct virtgpu_bo *bo = container_of(refs, struct virtgpu_bo, refs);
+
+	mutex_destroy(&bo->lock);
+	if (bo->is_vram)
+		virtgpu_vram_free(bo);
+	else
+		drm_gem_shmem_free(&bo->base);
+}
+
+/**
+ * virtgpu_bo_init - the start of every buffer object
+ * @bo: the object, zeroed; has one reference, which its GEM object's end drops
+ * @funcs: of its GEM object
+ */
+void virtgpu_bo_init(struct virtgpu_bo *bo, const struct drm_gem_object_funcs *funcs)
+{
+	kref_init(&bo->refs);
+	mutex_init(&bo->lock);
+	INIT_LIST_HEAD(&bo->places);
+	bo->base.base.funcs = funcs;
+}
+
+/**
+ * virtgpu_bo_get - keep an object's memory: the host looks at it
+ * @bo: the object
+ */
+void virtgpu_bo_get(struct virtgpu_bo *bo)
+{
+	kref_get(&bo->refs);
+}
+
+/**
+ * virtgpu_bo_put - the host no longer looks at an object's memory, or nobody else does
+ * @bo: the object
+ */
+void virtgpu_bo_put(struct virtgpu_bo *bo)
+{
+	kref_put(&bo->refs, virtgpu_bo_release);
+}
 
 static void virtgpu_gem_free(struct drm_gem_object *gem)
 {
 	struct virtgpu_bo *bo = to_virtgpu_bo(gem);
 
-	mutex_destroy(&bo->lock);
-	/* The pages stay until the host has answered. */
+	virtgpu_images_leave(bo);
+	if (bo->cursor)
+		virtgpu_resource_put(bo->cursor);
 	if (bo->own)
 		virtgpu_resource_put(bo->own);
-	else
-		drm_gem_shmem_free(&bo->base);
+	/* The pages stay until the host has answered. */
+	virtgpu_bo_put(bo);
 }
 
 static const struct drm_gem_object_funcs virtgpu_gem_funcs = {
@@ -56,8 +102,7 @@ struct drm_gem_object *virtgpu_gem_create_object(struct drm_device *dev, size_t 
 	if (!bo)
 		return ERR_PTR(-ENOMEM);
 
-	mutex_init(&bo->lock);
-	bo->base.base.funcs = &virtgpu_gem_funcs;
+	virtgpu_bo_init(bo, &virtgpu_gem_funcs);
 	return &bo->base.base;
 }
 
@@ -192,7 +237,8 @@ static struct virtgpu_resource *virtgpu_bo_own_image(struct virtgpu_bo *bo, u32 
 	if (!bo->width)
 		return ERR_PTR(-EINVAL);
 
-	res = virtgpu_resource_create(bo, true, bo->format ?: format, bo->width, bo->height);
+	res = virtgpu_resource_create(bo, bo->format ?: format, bo->width, bo->height,
+				      true);
 	if (!IS_ERR(res))
 		bo->own = res;
 	return res;
@@ -218,49 +264,87 @@ struct virtgpu_resource *virtgpu_bo_own(struct virtgpu_bo *bo, u32 format)
 	return res;
 }
 
+/* Gives an object that has no shape that of a framebuffer over it. */
+static void virtgpu_bo_adopt_shape(struct virtgpu_bo *bo, const struct drm_framebuffer *fb)
+{
+	lockdep_assert_held(&bo->lock);
+	if (bo->width || fb->offsets[0])
+		return;
+	bo->width = fb->pitches[0] / 4;
+	bo->height = fb->height;
+}
+
 /**
- * virtgpu_bo_resource - a resource fit to show a framebuffer
- * @bo: the framebuffer's buffer object
- * @format: pixel format, in the protocol's numbers
- * @pitch: bytes of a row
- * @offset: bytes before the first pixel
- * @height: rows
+ * virtgpu_bo_shared - the own resource of a buffer object whose pixels the host has or sees
+ * @bo: the buffer object
+ * @fb: a framebuffer over it; gives its shape to an object that has none
  *
- * A blob has no shape and fits all. The host takes another resource's rows to be as long as it is
- * wide, and a cursor to be all of it: a framebuffer of another size, format or place than the
- * object's own resource gets one for itself.
- *
- * Returns: the resource, with a reference for the caller, or an error pointer.
+ * Returns: the resource, with a reference for the caller, NULL when the pixels are the guest's and
+ * have to be copied, or an error pointer.
  */
-struct virtgpu_resource *virtgpu_bo_resource(struct virtgpu_bo *bo, u32 format, u32 pitch,
-					     u32 offset, u32 height)
+struct virtgpu_resource *virtgpu_bo_shared(struct virtgpu_bo *bo, const struct drm_framebuffer *fb)
 {
 	struct virtgpu_resource *res = NULL;
-	u32 width = pitch / 4;
 	int ret;
 
 	mutex_lock(&bo->lock);
-	if (!bo->width && !offset) {
-		bo->width = width;
-		bo->height = height;
-	}
+	virtgpu_bo_adopt_shape(bo, fb);
 	ret = virtgpu_bo_own_blob(bo);
-	if (ret) {
-		res = ERR_PTR(ret);
-	} else if (bo->own && virtgpu_resource_is_shared(bo->own)) {
-		/* Its pixels are on the host already. */
+	if (!ret && bo->own && virtgpu_resource_is_shared(bo->own)) {
 		res = bo->own;
-	} else if (bo->width == width && bo->height == height && !offset) {
-		res = virtgpu_bo_own_image(bo, format);
-		if (!IS_ERR(res) && res->format != format)
-			res = NULL;
+		virtgpu_resource_get(res);
 	}
 	mutex_unlock(&bo->lock);
+	return ret ? ERR_PTR(ret) : res;
+}
 
-	if (!res)
-		return virtgpu_resource_create(bo, false, format, width, height);
+/* What is a cursor already, or the renderer's own. */
+static struct virtgpu_resource *virtgpu_bo_find_cursor(struct virtgpu_bo *bo,
+						       const struct drm_framebuffer *fb)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
+	struct virtgpu_resource *res = bo->cursor;
+
+	lockdep_assert_held(&bo->lock);
+	/* Hosts do not say whether they could show the guest's memory as a cursor. */
+	if (bo->own && virtgpu_resource_is_shared(bo->own) && vg->has_3d)
+		return bo->own;
+	if (res && res->format == virtgpu_format_from_fourcc(fb->format->format) &&
+	    res->width == fb->pitches[0] / 4 && res->height == fb->height)
+		return res;
+	return NULL;
+}
+
+/**
+ * virtgpu_bo_cursor - what a buffer object is shown by as a cursor
+ * @bo: the buffer object, which keeps it: programs that change between images make framebuffers
+ *	anew each time
+ * @fb: the framebuffer over it
+ *
+ * Does not wait for the host, nor kick: the upload of the image does.
+ *
+ * Returns: the resource, with a reference for the caller, or an error pointer.
+ */
+struct virtgpu_resource *virtgpu_bo_cursor(struct virtgpu_bo *bo, const struct drm_framebuffer *fb)
+{
+	struct virtgpu_resource *res, *last = NULL;
+
+	mutex_lock(&bo->lock);
+	virtgpu_bo_adopt_shape(bo, fb);
+	res = virtgpu_bo_find_cursor(bo, fb);
+	if (!res) {
+		res = virtgpu_resource_create(bo, virtgpu_format_from_fourcc(fb->format->format),
+					      fb->pitches[0] / 4, fb->height, false);
+		if (!IS_ERR(res)) {
+			last = bo->cursor;
+			bo->cursor = res;
+		}
+	}
 	if (!IS_ERR(res))
 		virtgpu_resource_get(res);
+	mutex_unlock(&bo->lock);
+	if (last)
+		virtgpu_resource_put(last);
 	return res;
 }
 

@@ -2,12 +2,15 @@
 #ifndef VIRTGPU_GEM_H
 #define VIRTGPU_GEM_H
 
+#include <linux/kref.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/uuid.h>
 
 #include <drm/drm_gem_shmem_helper.h>
 #include <drm/drm_mm.h>
 
+struct drm_framebuffer;
 struct drm_mode_create_dumb;
 struct virtgpu_blob;
 struct virtgpu_device;
@@ -17,8 +20,11 @@ struct virtgpu_texture;
 /**
  * struct virtgpu_bo - a buffer object
  * @base: the GEM object and its pages
- * @lock: protects @own
+ * @refs: the object itself, and every resource of the host's over its memory
+ * @lock: protects @own, @cursor and @places
+ * @places: in images, see virtgpu_image_prepare()
  * @own: the host resource that lives as long as the object, made when first needed
+ * @cursor: the host resource that it was last shown by as a cursor
  * @format: @own's pixel format, in the protocol's numbers; 0 when left to the first framebuffer
  * @width: @own's width, 0 when left to the first framebuffer
  * @height: @own's height
@@ -31,8 +37,11 @@ struct virtgpu_texture;
  */
 struct virtgpu_bo {
 	struct drm_gem_shmem_object base;
+	struct kref refs;
 	struct mutex lock;
+	struct list_head places;
 	struct virtgpu_resource *own;
+	struct virtgpu_resource *cursor;
 	u32 format;
 	u32 width;
 	u32 height;
@@ -46,6 +55,9 @@ struct virtgpu_bo {
 
 #define to_virtgpu_bo(gem) container_of(to_drm_gem_shmem_obj(gem), struct virtgpu_bo, base)
 
+void virtgpu_bo_init(struct virtgpu_bo *bo, const struct drm_gem_object_funcs *funcs);
+void virtgpu_bo_get(struct virtgpu_bo *bo);
+void virtgpu_bo_put(struct virtgpu_bo *bo);
 struct drm_gem_object *virtgpu_gem_create_object(struct drm_device *dev, size_t size);
 struct virtgpu_bo *virtgpu_bo_create(struct drm_device *dev, size_t size, u32 format, u32 width,
 				     u32 height);
@@ -53,8 +65,10 @@ struct virtgpu_bo *virtgpu_bo_create_blob(struct drm_device *dev, const struct v
 struct virtgpu_bo *virtgpu_bo_create_3d(struct drm_device *dev, size_t size, u32 format, u32 width,
 					u32 height, const struct virtgpu_texture *texture);
 struct virtgpu_resource *virtgpu_bo_own(struct virtgpu_bo *bo, u32 format);
-struct virtgpu_resource *virtgpu_bo_resource(struct virtgpu_bo *bo, u32 format, u32 pitch,
-					     u32 offset, u32 height);
+struct virtgpu_resource *virtgpu_bo_shared(struct virtgpu_bo *bo,
+					   const struct drm_framebuffer *fb);
+struct virtgpu_resource *virtgpu_bo_cursor(struct virtgpu_bo *bo,
+					   const struct drm_framebuffer *fb);
 void virtgpu_zero_copy_stop(struct virtgpu_device *vg);
 int virtgpu_dumb_create(struct drm_file *file, struct drm_device *dev,
 			struct drm_mode_create_dumb *args);

@@ -108,7 +108,9 @@ static int virtgpu_resource_create_texture(struct drm_device *dev, struct drm_fi
 				  args->width, args->height, &texture);
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
-	return virtgpu_resource_handle(file, bo, bo->own, args);
+	ret = virtgpu_resource_handle(file, bo, bo->own, args);
+	virtgpu_queue_kick(&to_virtgpu_device(dev)->ctrl);
+	return ret;
 }
 
 static int virtgpu_ioctl_resource_create(struct drm_device *dev, void *data, struct drm_file *file)

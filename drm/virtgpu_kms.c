@@ -4,6 +4,7 @@
 #include <drm/drm_mode_config.h>
 #include <drm/drm_vblank.h>
 
+#include "virtgpu_commit.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_fb.h"
 #include "virtgpu_kms.h"
@@ -14,7 +15,7 @@
 static const struct drm_mode_config_funcs virtgpu_mode_config_funcs = {
 	.fb_create = virtgpu_fb_create,
 	.atomic_check = drm_atomic_helper_check,
-	.atomic_commit = drm_atomic_helper_commit,
+	.atomic_commit = virtgpu_atomic_commit,
 };
 
 /* Planes after CRTCs, and only those of CRTCs that run: a head that is off gets no commands. */

@@ -67,6 +67,8 @@ void virtgpu_output_hide(struct virtgpu_output *output)
 {
 	static const struct drm_rect nothing;
 
+	/* Nothing keeps the image while it is not shown. */
+	output->image = NULL;
 	if (!output->scanout_id)
 		return;
 	virtgpu_cmd_set_scanout(output->vg, output->index, 0, &nothing);
@@ -83,7 +85,19 @@ void virtgpu_output_forget(struct virtgpu_output *output)
 {
 	output->scanout_id = 0;
 	output->scanout_rect = (struct drm_rect){};
+	output->image = NULL;
 	virtgpu_cursor_forget(&output->cursor);
+}
+
+/**
+ * virtgpu_output_has_room - whether a frame can be sent without waiting for the host
+ * @output: the head
+ *
+ * Returns: whether it can, as far as is known.
+ */
+bool virtgpu_output_has_room(struct virtgpu_output *output)
+{
+	return atomic_read(&output->frames) < VIRTGPU_MAX_FRAMES;
 }
 
 /**
@@ -96,10 +110,15 @@ void virtgpu_output_frame_begin(struct virtgpu_output *output)
 {
 	struct virtgpu_queue *ctrl = &output->vg->ctrl;
 
-	if (!wait_event_timeout(output->frame_done,
-				atomic_read(&output->frames) < VIRTGPU_MAX_FRAMES,
+	virtgpu_queue_reap(ctrl);
+	if (virtgpu_output_has_room(output))
+		return;
+
+	virtgpu_queue_want(ctrl);
+	if (!wait_event_timeout(output->frame_done, virtgpu_output_has_room(output),
 				virtgpu_queue_timeout(ctrl)))
-		virtgpu_queue_stall(ctrl, "a frame");
+		virtgpu_queue_stall(ctrl, "a frame", virtgpu_queue_patience());
+	virtgpu_queue_unwant(ctrl);
 }
 
 static void virtgpu_output_flushed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
@@ -114,14 +133,16 @@ static void virtgpu_output_flushed(struct virtgpu_device *vg, struct virtgpu_cmd
  * virtgpu_output_frame_end - send the flush that ends a frame
  * @output: the head
  * @flush: the command
+ *
+ * The CRTC's flush tells the host, of the frames of all heads at once.
  */
 void virtgpu_output_frame_end(struct virtgpu_output *output, struct virtgpu_cmd *flush)
 {
 	flush->done = virtgpu_output_flushed;
 	flush->data = output;
+	flush->is_lazy = true;
 	atomic_inc(&output->frames);
 	virtgpu_queue_submit(&output->vg->ctrl, flush);
-	virtgpu_queue_kick(&output->vg->ctrl);
 }
 
 static enum drm_mode_status virtgpu_crtc_mode_valid(struct drm_crtc *crtc,
@@ -160,11 +181,18 @@ static void virtgpu_crtc_atomic_disable(struct drm_crtc *crtc, struct drm_atomic
 	spin_unlock_irq(&crtc->dev->event_lock);
 }
 
+/* Comes when the planes of all CRTCs have sent their frames: the first one kicks for all. */
+static void virtgpu_crtc_atomic_flush(struct drm_crtc *crtc, struct drm_atomic_commit *state)
+{
+	virtgpu_queue_kick(&crtc_to_virtgpu_output(crtc)->vg->ctrl);
+	drm_crtc_vblank_atomic_flush(crtc, state);
+}
+
 static const struct drm_crtc_helper_funcs virtgpu_crtc_helper_funcs = {
 	.mode_valid = virtgpu_crtc_mode_valid,
 	.atomic_enable = drm_crtc_vblank_atomic_enable,
 	.atomic_disable = virtgpu_crtc_atomic_disable,
-	.atomic_flush = drm_crtc_vblank_atomic_flush,
+	.atomic_flush = virtgpu_crtc_atomic_flush,
 };
 
 /*
@@ -217,6 +245,7 @@ int virtgpu_output_init(struct virtgpu_device *vg, u32 index)
 	output->vg = vg;
 	output->index = index;
 	init_waitqueue_head(&output->frame_done);
+	virtgpu_images_init(&output->images);
 	virtgpu_cursor_init(&output->cursor);
 
 	primary = virtgpu_primary_create(vg, index);

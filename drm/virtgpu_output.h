@@ -10,6 +10,7 @@
 #include <drm/drm_rect.h>
 
 #include "virtgpu_cursor.h"
+#include "virtgpu_image.h"
 
 struct drm_edid;
 struct virtgpu_cmd;
@@ -31,6 +32,8 @@ struct virtio_gpu_display_one;
  * @scanout_id: resource that the host shows on the head, 0 when none
  * @scanout_fb: framebuffer that says what shape it has, if it is a blob
  * @scanout_rect: which pixels of it
+ * @images: what shows framebuffers whose pixels have to be copied
+ * @image: the one of them whose pixels are the last frame, NULL when none surely is
  * @frames: flushes that the host has not answered
  * @frame_done: woken when it answers one
  * @cursor: the cursor's state
@@ -52,6 +55,9 @@ struct virtgpu_output {
 	u32 scanout_fb;
 	struct drm_rect scanout_rect;
 
+	struct virtgpu_images images;
+	struct virtgpu_image *image;
+
 	atomic_t frames;
 	wait_queue_head_t frame_done;
 
@@ -70,6 +76,7 @@ void virtgpu_output_show(struct virtgpu_output *output, const struct drm_framebu
 			 const struct virtgpu_resource *res, const struct drm_rect *rect);
 void virtgpu_output_hide(struct virtgpu_output *output);
 void virtgpu_output_forget(struct virtgpu_output *output);
+bool virtgpu_output_has_room(struct virtgpu_output *output);
 void virtgpu_output_frame_begin(struct virtgpu_output *output);
 void virtgpu_output_frame_end(struct virtgpu_output *output, struct virtgpu_cmd *flush);
 

@@ -11,6 +11,7 @@
 #include "virtgpu_drv.h"
 #include "virtgpu_fb.h"
 #include "virtgpu_gem.h"
+#include "virtgpu_image.h"
 #include "virtgpu_panic.h"
 #include "virtgpu_resource.h"
 
@@ -32,12 +33,12 @@ int virtgpu_panic_get_scanout_buffer(struct drm_plane *plane, struct drm_scanout
 
 	fb = plane->state->fb;
 	bo = to_virtgpu_bo(fb->obj[0]);
-	res = virtgpu_fb_shown(fb);
+	res = to_virtgpu_fb(fb)->shared;
 	/* With an offset the picture does not start on a page's first pixel. */
 	if (drm_gem_is_imported(fb->obj[0]) || fb->offsets[0])
 		return -ENODEV;
 	/* What the host draws is not in these pages. */
-	if (res->is_3d || (res->blob.size && res->blob.mem != VIRTGPU_BLOB_MEM_GUEST))
+	if (res && (res->is_3d || (res->blob.size && res->blob.mem != VIRTGPU_BLOB_MEM_GUEST)))
 		return -ENODEV;
 
 	if (bo->base.vaddr)
@@ -74,20 +75,23 @@ void virtgpu_panic_flush(struct drm_plane *plane)
 {
 	struct virtgpu_device *vg = to_virtgpu_device(plane->dev);
 	struct drm_framebuffer *fb = plane->state->fb;
-	unsigned long index = crtc_to_virtgpu_output(plane->state->crtc)->index;
+	struct virtgpu_output *output = crtc_to_virtgpu_output(plane->state->crtc);
+	const struct virtgpu_image *image = virtgpu_fb_image(fb, output);
+	unsigned long index = output->index;
 	struct virtgpu_cmd *transfer = &vg->panic.transfer[index];
 	struct virtgpu_cmd *flush = &vg->panic.flush[index];
 	struct virtgpu_cmd *cmds[] = { transfer, flush };
 	struct drm_rect all = { .x2 = fb->width, .y2 = fb->height };
-	const struct virtgpu_resource *res = virtgpu_fb_shown(fb);
-	unsigned int first = virtgpu_resource_is_shared(res) ? 1 : 0;
+	const struct virtgpu_resource *res = image ? image->res : to_virtgpu_fb(fb)->shared;
+	unsigned int first = image ? 0 : 1;
 
 	if (test_and_set_bit(index, &vg->panic.busy))
 		return;
 
 	virtgpu_panic_cmd_init(transfer, VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D,
 			       sizeof(struct virtio_gpu_transfer_to_host_2d));
-	virtgpu_fill_transfer((void *)transfer->req, res->id, &all, 0);
+	virtgpu_fill_transfer((void *)transfer->req, res->id, &all,
+			      virtgpu_resource_offset(res, to_virtgpu_bo(fb->obj[0])));
 	virtgpu_panic_cmd_init(flush, VIRTIO_GPU_CMD_RESOURCE_FLUSH,
 			       sizeof(struct virtio_gpu_resource_flush));
 	virtgpu_fill_flush((void *)flush->req, res->id, &all);

@@ -6,24 +6,19 @@
 #include <drm/drm_damage_helper.h>
 #include <drm/drm_gem_atomic_helper.h>
 #include <drm/drm_managed.h>
+#include <drm/drm_print.h>
 
 #include "virtgpu_cmd.h"
 #include "virtgpu_damage.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_fb.h"
 #include "virtgpu_format.h"
+#include "virtgpu_image.h"
 #include "virtgpu_panic.h"
 #include "virtgpu_plane.h"
 #include "virtgpu_resource.h"
 
-/**
- * virtgpu_plane_prepare_fb - &drm_plane_helper_funcs.prepare_fb of both kinds of planes
- * @plane: the plane
- * @state: its state to be
- *
- * Returns: 0 or a negative errno.
- */
-int virtgpu_plane_prepare_fb(struct drm_plane *plane, struct drm_plane_state *state)
+static int virtgpu_primary_prepare_fb(struct drm_plane *plane, struct drm_plane_state *state)
 {
 	int ret;
 
@@ -31,7 +26,7 @@ int virtgpu_plane_prepare_fb(struct drm_plane *plane, struct drm_plane_state *st
 		return 0;
 
 	ret = drm_gem_plane_helper_prepare_fb(plane, state);
-	return ret ?: virtgpu_fb_prepare(state->fb, plane->type == DRM_PLANE_TYPE_CURSOR);
+	return ret ?: virtgpu_fb_prepare(state->fb, crtc_to_virtgpu_output(state->crtc));
 }
 
 static int virtgpu_primary_atomic_check(struct drm_plane *plane, struct drm_atomic_commit *state)
@@ -46,19 +41,25 @@ static int virtgpu_primary_atomic_check(struct drm_plane *plane, struct drm_atom
 						   DRM_PLANE_NO_SCALING, false, true);
 }
 
-static void virtgpu_upload(struct virtgpu_device *vg, const struct drm_framebuffer *fb,
-			   struct virtgpu_resource *res, const struct virtgpu_damage *damage)
+/* Brings an image up to date; the resource to show, or NULL if the frame is lost. */
+static const struct virtgpu_resource *virtgpu_primary_upload(struct virtgpu_output *output,
+							     const struct drm_framebuffer *fb,
+							     const struct virtgpu_damage *damage)
 {
-	unsigned int i;
+	struct virtgpu_image *image = virtgpu_fb_image(fb, output);
+	int ret;
 
-	if (virtgpu_resource_is_shared(res))
-		return;
-	for (i = 0; i < damage->count; i++) {
-		const struct drm_rect *rect = &damage->rects[i];
-		u64 offset = fb->offsets[0] + (u64)rect->y1 * fb->pitches[0] + rect->x1 * 4;
+	if (!image)
+		return to_virtgpu_fb(fb)->shared;
 
-		virtgpu_queue_submit(&vg->ctrl, virtgpu_resource_transfer(res, rect, offset));
+	ret = virtgpu_resource_upload(image->res, fb, damage);
+	if (ret) {
+		drm_err(fb->dev, "head %u: a frame is lost: %d\n", output->index, ret);
+		output->image = NULL;
+		return NULL;
 	}
+	output->image = image;
+	return image->res;
 }
 
 static void virtgpu_primary_atomic_update(struct drm_plane *plane,
@@ -67,9 +68,9 @@ static void virtgpu_primary_atomic_update(struct drm_plane *plane,
 	struct drm_plane_state *old = drm_atomic_get_old_plane_state(state, plane);
 	struct drm_plane_state *new = drm_atomic_get_new_plane_state(state, plane);
 	struct virtgpu_output *output = crtc_to_virtgpu_output(new->crtc);
-	struct virtgpu_device *vg = output->vg;
+	const struct virtgpu_resource *res;
+	struct virtgpu_image *image;
 	struct virtgpu_damage damage;
-	struct virtgpu_resource *res;
 	struct drm_rect src, bounds;
 
 	if (!new->visible) {
@@ -77,18 +78,20 @@ static void virtgpu_primary_atomic_update(struct drm_plane *plane,
 		return;
 	}
 
-	virtgpu_damage_collect(&damage, old, new);
+	image = virtgpu_fb_image(new->fb, output);
+	virtgpu_damage_collect(&damage, old, new,
+			       image ? output->image == image : old->fb == new->fb);
 	if (!damage.count)
 		return;
 
-	res = virtgpu_fb_shown(new->fb);
+	virtgpu_output_frame_begin(output);
+	res = virtgpu_primary_upload(output, new->fb, &damage);
+	if (!res)
+		return;
 	drm_rect_fp_to_int(&src, &new->src);
 	virtgpu_damage_bounds(&damage, &bounds);
-
-	virtgpu_output_frame_begin(output);
-	virtgpu_upload(vg, new->fb, res, &damage);
 	virtgpu_output_show(output, new->fb, res, &src);
-	virtgpu_output_frame_end(output, virtgpu_cmd_flush(vg, res->id, &bounds));
+	virtgpu_output_frame_end(output, virtgpu_cmd_flush(output->vg, res->id, &bounds));
 }
 
 static void virtgpu_primary_atomic_disable(struct drm_plane *plane,
@@ -100,7 +103,7 @@ static void virtgpu_primary_atomic_disable(struct drm_plane *plane,
 }
 
 static const struct drm_plane_helper_funcs virtgpu_primary_helper_funcs = {
-	.prepare_fb = virtgpu_plane_prepare_fb,
+	.prepare_fb = virtgpu_primary_prepare_fb,
 	.atomic_check = virtgpu_primary_atomic_check,
 	.atomic_update = virtgpu_primary_atomic_update,
 	.atomic_disable = virtgpu_primary_atomic_disable,

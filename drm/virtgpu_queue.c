@@ -172,6 +172,8 @@ const char *virtgpu_cmd_name(u32 type)
 		return "TRANSFER_TO_HOST_2D";
 	case VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING:
 		return "RESOURCE_ATTACH_BACKING";
+	case VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING:
+		return "RESOURCE_DETACH_BACKING";
 	case VIRTIO_GPU_CMD_GET_EDID:
 		return "GET_EDID";
 	case VIRTIO_GPU_CMD_GET_CAPSET_INFO:
@@ -270,7 +272,9 @@ static void virtgpu_cmd_finish(struct virtgpu_device *vg, struct virtgpu_cmd *cm
 		virtgpu_fence_done(vg, cmd->fence, status);
 	if (cmd->done)
 		cmd->done(vg, cmd);
-	complete_all(&cmd->completion);
+	/* Who waits has a reference. */
+	if (kref_read(&cmd->refs) > 1)
+		complete_all(&cmd->completion);
 	virtgpu_cmd_put(vg, cmd);
 }
 
@@ -284,45 +288,46 @@ void virtgpu_cmd_cancel(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 	virtgpu_cmd_finish(vg, cmd, -ECANCELED);
 }
 
-static void virtgpu_queue_dequeue(struct work_struct *work)
+/*
+ * Lets the device interrupt only while somebody waits. Returns false when it has finished more,
+ * and may not say so.
+ */
+static bool virtgpu_queue_listen(struct virtgpu_queue *queue)
 {
-	struct virtgpu_queue *queue = container_of(work, struct virtgpu_queue, dequeue_work);
-	struct virtgpu_device *vg = queue->vg;
-	struct virtgpu_cmd *cmd, *next;
-	bool woke_up = false, broken;
-	LIST_HEAD(finished);
+	bool listen = queue->awaited || queue->stalled;
+
+	lockdep_assert_held(&queue->lock);
+	if (listen == !queue->silent)
+		return true;
+	queue->silent = !listen;
+	if (listen)
+		return virtqueue_enable_cb(queue->vq);
+	virtqueue_disable_cb(queue->vq);
+	return true;
+}
+
+/* Takes what the device has finished off the ring. */
+static void virtgpu_queue_collect(struct virtgpu_queue *queue, struct list_head *finished)
+{
+	struct virtgpu_cmd *cmd;
 	unsigned int len;
 
-	spin_lock(&queue->lock);
-	if (!queue->vq) {
-		spin_unlock(&queue->lock);
-		return;
+	lockdep_assert_held(&queue->lock);
+	while ((cmd = virtqueue_get_buf(queue->vq, &len))) {
+		cmd->resp_len = min(len, cmd->resp_size);
+		list_add_tail(&cmd->node, finished);
+		queue->in_flight--;
+		if (!cmd->is_lazy)
+			queue->awaited--;
 	}
-	queue->stats.interrupts++;
-	do {
-		virtqueue_disable_cb(queue->vq);
-		while ((cmd = virtqueue_get_buf(queue->vq, &len))) {
-			cmd->resp_len = min(len, cmd->resp_size);
-			list_add_tail(&cmd->node, &finished);
-			queue->in_flight--;
-		}
-	} while (!virtqueue_enable_cb(queue->vq));
+}
 
-	if (!list_empty(&finished) && queue->stalled) {
-		woke_up = true;
-		queue->stalled = false;
-	}
-	broken = virtqueue_is_broken(queue->vq);
-	spin_unlock(&queue->lock);
-	wake_up_all(&queue->space);
+static void virtgpu_queue_finish(struct virtgpu_queue *queue, struct list_head *finished)
+{
+	struct virtgpu_device *vg = queue->vg;
+	struct virtgpu_cmd *cmd, *next;
 
-	/* Answers may be lost for good, commands may have been dropped: begin anew. */
-	if (woke_up)
-		virtgpu_reset_schedule(vg, "the host answers again");
-	if (broken)
-		virtgpu_reset_schedule(vg, "the host broke the ring");
-
-	list_for_each_entry_safe(cmd, next, &finished, node) {
+	list_for_each_entry_safe(cmd, next, finished, node) {
 		int status = virtgpu_cmd_check(vg, cmd);
 
 		trace_virtgpu_cmd_response(queue->name, cmd->seqno, virtgpu_cmd_type(cmd), status);
@@ -333,6 +338,87 @@ static void virtgpu_queue_dequeue(struct work_struct *work)
 		}
 		virtgpu_cmd_finish(vg, cmd, status);
 	}
+}
+
+static void virtgpu_queue_dequeue(struct work_struct *work)
+{
+	struct virtgpu_queue *queue = container_of(work, struct virtgpu_queue, dequeue_work);
+	struct virtgpu_device *vg = queue->vg;
+	bool woke_up = false, broken;
+	LIST_HEAD(finished);
+
+	spin_lock(&queue->lock);
+	if (!queue->vq) {
+		spin_unlock(&queue->lock);
+		return;
+	}
+	queue->stats.interrupts++;
+	do {
+		virtqueue_disable_cb(queue->vq);
+		queue->silent = true;
+		virtgpu_queue_collect(queue, &finished);
+	} while (!virtgpu_queue_listen(queue));
+
+	if (!list_empty(&finished) && queue->stalled) {
+		woke_up = true;
+		queue->stalled = false;
+	}
+	broken = virtqueue_is_broken(queue->vq);
+	spin_unlock(&queue->lock);
+	if (wq_has_sleeper(&queue->space))
+		wake_up_all(&queue->space);
+
+	/* Answers may be lost for good, commands may have been dropped: begin anew. */
+	if (woke_up)
+		virtgpu_reset_schedule(vg, "the host answers again");
+	if (broken)
+		virtgpu_reset_schedule(vg, "the host broke the ring");
+	virtgpu_queue_finish(queue, &finished);
+}
+
+/**
+ * virtgpu_queue_reap - notice what the device has finished and does not interrupt for
+ * @queue: the queue
+ *
+ * Called where the next such commands are about to be sent: as long as frames follow each other
+ * no interrupt is needed for any.
+ */
+void virtgpu_queue_reap(struct virtgpu_queue *queue)
+{
+	LIST_HEAD(finished);
+
+	spin_lock(&queue->lock);
+	/* Else it interrupts, and keeps the order in which commands end. */
+	if (queue->vq && queue->silent && !queue->stalled)
+		virtgpu_queue_collect(queue, &finished);
+	spin_unlock(&queue->lock);
+	virtgpu_queue_finish(queue, &finished);
+}
+
+/**
+ * virtgpu_queue_want - have the device interrupt also for commands that nobody waits for
+ * @queue: the queue
+ *
+ * Until virtgpu_queue_unwant().
+ */
+void virtgpu_queue_want(struct virtgpu_queue *queue)
+{
+	spin_lock(&queue->lock);
+	queue->awaited++;
+	if (queue->vq && !virtgpu_queue_listen(queue))
+		queue_work(queue->vg->wq, &queue->dequeue_work);
+	spin_unlock(&queue->lock);
+}
+
+/**
+ * virtgpu_queue_unwant - the opposite of virtgpu_queue_want()
+ * @queue: the queue
+ */
+void virtgpu_queue_unwant(struct virtgpu_queue *queue)
+{
+	spin_lock(&queue->lock);
+	queue->awaited--;
+	spin_unlock(&queue->lock);
 }
 
 /**
@@ -385,6 +471,8 @@ int virtgpu_queues_start(struct virtgpu_device *vg)
 		return ret;
 	}
 
+	vg->ctrl.silent = false;
+	vg->cursor.silent = false;
 	vg->ctrl.vq = vqs[0];
 	vg->cursor.vq = vqs[1];
 	virtio_device_ready(vg->vdev);
@@ -412,8 +500,11 @@ static void virtgpu_queue_reclaim(struct virtgpu_queue *queue, struct virtqueue 
 	if (!vq)
 		return;
 
-	while ((cmd = virtqueue_get_buf(vq, &len)) || (cmd = virtqueue_detach_unused_buf(vq)))
+	while ((cmd = virtqueue_get_buf(vq, &len)) || (cmd = virtqueue_detach_unused_buf(vq))) {
+		if (!cmd->is_lazy)
+			virtgpu_queue_unwant(queue);
 		virtgpu_cmd_finish(queue->vg, cmd, -ENODEV);
+	}
 
 	queue->in_flight = 0;
 	queue->stalled = false;
@@ -470,8 +561,9 @@ unsigned long virtgpu_queue_timeout(const struct virtgpu_queue *queue)
  * virtgpu_queue_stall - note that the host let us wait too long
  * @queue: the queue
  * @what: what was waited for
+ * @patience: for how long, in jiffies
  */
-void virtgpu_queue_stall(struct virtgpu_queue *queue, const char *what)
+void virtgpu_queue_stall(struct virtgpu_queue *queue, const char *what, unsigned long patience)
 {
 	bool first;
 
@@ -481,8 +573,8 @@ void virtgpu_queue_stall(struct virtgpu_queue *queue, const char *what)
 	spin_unlock(&queue->lock);
 
 	if (first)
-		drm_err(&queue->vg->drm, "%s queue: no answer from the host to %s in %u s\n",
-			queue->name, what, max(command_timeout, 1U));
+		drm_err(&queue->vg->drm, "%s queue: no answer from the host to %s in %lu s\n",
+			queue->name, what, patience / HZ);
 }
 
 static void virtgpu_queue_drop(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd, int status)
@@ -526,6 +618,8 @@ static void virtgpu_queue_added(struct virtgpu_queue *queue, struct virtgpu_cmd 
 {
 	cmd->seqno = ++queue->seqno;
 	queue->in_flight++;
+	if (!cmd->is_lazy)
+		queue->awaited++;
 	queue->stats.commands++;
 	trace_virtgpu_cmd_queue(queue->name, cmd->seqno, virtgpu_cmd_type(cmd), queue->in_flight);
 }
@@ -583,10 +677,17 @@ void virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 	}
 
 	while ((ret = virtgpu_queue_add(queue, cmd, sgs, out, in)) == -ENOSPC) {
+		long left;
+
 		virtgpu_queue_kick(queue);
-		if (!wait_event_timeout(queue->space, virtgpu_queue_has_space(queue, descs),
-					virtgpu_queue_timeout(queue))) {
-			virtgpu_queue_stall(queue, "make room in the ring");
+		virtgpu_queue_want(queue);
+		left = wait_event_timeout(queue->space, virtgpu_queue_has_space(queue, descs),
+					  virtgpu_queue_timeout(queue));
+		if (!left)
+			virtgpu_queue_stall(queue, "make room in the ring",
+					    virtgpu_queue_patience());
+		virtgpu_queue_unwant(queue);
+		if (!left) {
 			ret = -ETIMEDOUT;
 			break;
 		}
@@ -610,6 +711,8 @@ drop:
 void virtgpu_queue_kick(struct virtgpu_queue *queue)
 {
 	spin_lock(&queue->lock);
+	if (queue->vq && !virtgpu_queue_listen(queue))
+		queue_work(queue->vg->wq, &queue->dequeue_work);
 	if (queue->vq && virtqueue_kick_prepare(queue->vq)) {
 		/* Under the lock, or the queue could be deleted in between. */
 		virtqueue_notify(queue->vq);
@@ -630,7 +733,8 @@ int virtgpu_queue_wait(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 	if (wait_for_completion_timeout(&cmd->completion, virtgpu_queue_timeout(queue)))
 		return cmd->status;
 
-	virtgpu_queue_stall(queue, virtgpu_cmd_name(virtgpu_cmd_type(cmd)));
+	virtgpu_queue_stall(queue, virtgpu_cmd_name(virtgpu_cmd_type(cmd)),
+			    virtgpu_queue_patience());
 	return -ETIMEDOUT;
 }
 

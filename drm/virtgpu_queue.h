@@ -30,6 +30,7 @@ typedef void (*virtgpu_cmd_done)(struct virtgpu_device *vg, struct virtgpu_cmd *
  * @status: 0, or why the command failed
  * @fence: signalled when the command ended, or NULL
  * @is_quiet: a host that refuses it is no news, and a debug message
+ * @is_lazy: nobody waits for it: that it ended may be noticed with the next frame
  * @node: entry of a list of finished commands
  * @seqno: position in the queue's history, for the tracepoints
  * @resp_type: response that means success, 0 when the device sends none
@@ -51,6 +52,7 @@ struct virtgpu_cmd {
 	int status;
 	struct virtgpu_fence *fence;
 	bool is_quiet;
+	bool is_lazy;
 	struct list_head node;
 	u32 seqno;
 
@@ -104,6 +106,8 @@ struct virtgpu_queue_stats {
  * @dequeue_work: takes finished commands off the virtqueue
  * @seqno: commands added so far
  * @in_flight: commands the device holds
+ * @awaited: commands among them that are not lazy, and those who wait for room or for a frame
+ * @silent: the device was told not to interrupt
  * @stalled: the device let a command time out and has answered none since
  * @stats: counters
  */
@@ -116,6 +120,8 @@ struct virtgpu_queue {
 	struct work_struct dequeue_work;
 	u32 seqno;
 	u32 in_flight;
+	u32 awaited;
+	bool silent;
 	bool stalled;
 	struct virtgpu_queue_stats stats;
 };
@@ -135,10 +141,13 @@ void virtgpu_queues_stop(struct virtgpu_device *vg);
 
 void virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd);
 void virtgpu_queue_kick(struct virtgpu_queue *queue);
+void virtgpu_queue_reap(struct virtgpu_queue *queue);
+void virtgpu_queue_want(struct virtgpu_queue *queue);
+void virtgpu_queue_unwant(struct virtgpu_queue *queue);
 bool virtgpu_queue_try_submit(struct virtgpu_queue *queue, struct virtgpu_cmd **cmds,
 			      unsigned int count);
 int virtgpu_queue_wait(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd);
-void virtgpu_queue_stall(struct virtgpu_queue *queue, const char *what);
+void virtgpu_queue_stall(struct virtgpu_queue *queue, const char *what, unsigned long patience);
 unsigned long virtgpu_queue_timeout(const struct virtgpu_queue *queue);
 unsigned long virtgpu_queue_patience(void);
 

@@ -6,45 +6,86 @@
 #include <linux/dma-mapping.h>
 #include <linux/slab.h>
 
+#include <drm/drm_framebuffer.h>
 #include <drm/drm_print.h>
 
 #include "virtgpu_cmd.h"
+#include "virtgpu_damage.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_resource.h"
 #include "virtgpu_vram.h"
 
-/* Describes the pages of a buffer object to the host, as few long runs as there are. */
-static struct virtio_gpu_mem_entry *virtgpu_backing(struct virtgpu_bo *bo, u32 *count)
+/*
+ * Entries of a resource with several buffer objects: hosts look for a row from the start of the
+ * list, so that sharing a resource should not make it long.
+ */
+#define VIRTGPU_RESOURCE_MAX_ENTRIES	2048
+
+static u32 virtgpu_bo_entries(struct virtgpu_device *vg, struct virtgpu_bo *bo,
+			      struct sg_table *sgt, struct virtio_gpu_mem_entry *entries)
 {
-	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
 	bool dma = vg->use_dma_addr || drm_gem_is_imported(&bo->base.base);
-	struct virtio_gpu_mem_entry *entries;
 	struct scatterlist *sg;
-	struct sg_table *sgt;
-	unsigned int n = 0, i;
+	unsigned int i;
 
-	sgt = drm_gem_shmem_get_pages_sgt(&bo->base);
-	if (IS_ERR(sgt))
-		return ERR_CAST(sgt);
-
-	entries = kvmalloc_array(dma ? sgt->nents : sgt->orig_nents, sizeof(*entries),
-				 GFP_KERNEL | __GFP_ZERO);
 	if (!entries)
-		return ERR_PTR(-ENOMEM);
+		return dma ? sgt->nents : sgt->orig_nents;
 
 	if (dma) {
 		for_each_sgtable_dma_sg(sgt, sg, i) {
-			entries[n].addr = cpu_to_le64(sg_dma_address(sg));
-			entries[n++].length = cpu_to_le32(sg_dma_len(sg));
+			entries[i].addr = cpu_to_le64(sg_dma_address(sg));
+			entries[i].length = cpu_to_le32(sg_dma_len(sg));
 		}
 	} else {
 		for_each_sgtable_sg(sgt, sg, i) {
-			entries[n].addr = cpu_to_le64(sg_phys(sg));
-			entries[n++].length = cpu_to_le32(sg->length);
+			entries[i].addr = cpu_to_le64(sg_phys(sg));
+			entries[i].length = cpu_to_le32(sg->length);
 		}
 	}
-	*count = n;
+	return i;
+}
+
+static u64 virtgpu_entries_size(const struct virtio_gpu_mem_entry *entries, u32 count)
+{
+	u64 size = 0;
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		size += le32_to_cpu(entries[i].length);
+	return size;
+}
+
+/* Describes the pages behind a resource to the host, as few long runs as there are. */
+static struct virtio_gpu_mem_entry *virtgpu_resource_entries(struct virtgpu_resource *res,
+							     u32 *count)
+{
+	struct sg_table *sgts[VIRTGPU_RESOURCE_MAX_BOS];
+	struct virtgpu_device *vg = res->vg;
+	struct virtio_gpu_mem_entry *entries;
+	u32 total = 0, n;
+	unsigned int i;
+
+	for (i = 0; i < res->num_backing; i++) {
+		sgts[i] = drm_gem_shmem_get_pages_sgt(&res->backing[i].bo->base);
+		if (IS_ERR(sgts[i]))
+			return ERR_CAST(sgts[i]);
+		total += virtgpu_bo_entries(vg, res->backing[i].bo, sgts[i], NULL);
+	}
+	if (res->num_backing > 1 && total > VIRTGPU_RESOURCE_MAX_ENTRIES)
+		return ERR_PTR(-ENOSPC);
+
+	entries = kvmalloc_array(total, sizeof(*entries), GFP_KERNEL | __GFP_ZERO);
+	if (!entries)
+		return ERR_PTR(-ENOMEM);
+
+	total = 0;
+	for (i = 0; i < res->num_backing; i++) {
+		n = virtgpu_bo_entries(vg, res->backing[i].bo, sgts[i], entries + total);
+		res->backing[i].size = virtgpu_entries_size(entries + total, n);
+		total += n;
+	}
+	*count = total;
 	return entries;
 }
 
@@ -62,7 +103,7 @@ static int virtgpu_resource_created(struct virtgpu_resource *res, struct virtgpu
 
 /*
  * A blob comes with its backing, if it has one in the guest. Without @wait a refusal by the host
- * shows in what is done with the blob.
+ * shows in what is done with the blob, and the caller kicks.
  */
 static int virtgpu_resource_send_blob(struct virtgpu_resource *res, bool wait)
 {
@@ -71,8 +112,8 @@ static int virtgpu_resource_send_blob(struct virtgpu_resource *res, bool wait)
 	struct virtgpu_cmd *cmd;
 	u32 count = 0;
 
-	if (!res->bo->is_vram) {
-		entries = virtgpu_backing(res->bo, &count);
+	if (!virtgpu_resource_bo(res)->is_vram) {
+		entries = virtgpu_resource_entries(res, &count);
 		if (IS_ERR(entries))
 			return PTR_ERR(entries);
 	}
@@ -81,13 +122,15 @@ static int virtgpu_resource_send_blob(struct virtgpu_resource *res, bool wait)
 	if (wait)
 		virtgpu_cmd_get(cmd);
 	virtgpu_queue_submit(&vg->ctrl, cmd);
+	if (!wait)
+		return 0;
 	virtgpu_queue_kick(&vg->ctrl);
-	return wait ? virtgpu_resource_created(res, cmd) : 0;
+	return virtgpu_resource_created(res, cmd);
 }
 
 /*
  * Sends CREATE and ATTACH in one batch. Without @wait a refusal by the host is logged by the
- * queue and nothing more.
+ * queue and nothing more, and the caller kicks.
  */
 static int virtgpu_resource_send(struct virtgpu_resource *res, bool wait)
 {
@@ -97,11 +140,15 @@ static int virtgpu_resource_send(struct virtgpu_resource *res, bool wait)
 	int ret, attach_ret;
 	u32 count;
 
-	entries = virtgpu_backing(res->bo, &count);
-	if (IS_ERR(entries))
+	mutex_lock(&res->lock);
+	entries = virtgpu_resource_entries(res, &count);
+	if (IS_ERR(entries)) {
+		mutex_unlock(&res->lock);
 		return PTR_ERR(entries);
+	}
 
 	res->on_host = true;
+	res->is_attached = true;
 	create = res->is_3d ? virtgpu_cmd_resource_create_3d(vg, res) :
 			      virtgpu_cmd_resource_create_2d(vg, res);
 	attach = virtgpu_cmd_attach_backing(vg, res, entries, count);
@@ -111,10 +158,11 @@ static int virtgpu_resource_send(struct virtgpu_resource *res, bool wait)
 	}
 	virtgpu_queue_submit(&vg->ctrl, create);
 	virtgpu_queue_submit(&vg->ctrl, attach);
-	virtgpu_queue_kick(&vg->ctrl);
+	mutex_unlock(&res->lock);
 	if (!wait)
 		return 0;
 
+	virtgpu_queue_kick(&vg->ctrl);
 	ret = virtgpu_resource_created(res, create);
 	attach_ret = virtgpu_queue_wait(&vg->ctrl, attach);
 	virtgpu_cmd_put(vg, attach);
@@ -123,17 +171,13 @@ static int virtgpu_resource_send(struct virtgpu_resource *res, bool wait)
 
 static void virtgpu_resource_free(struct virtgpu_resource *res)
 {
-	struct virtgpu_bo *bo = res->bo;
-	bool is_own = res->is_own;
+	unsigned int i;
 
 	xa_erase(&res->vg->resources, res->id);
+	for (i = 0; i < res->num_backing; i++)
+		virtgpu_bo_put(res->backing[i].bo);
+	mutex_destroy(&res->lock);
 	kfree(res);
-	if (is_own && bo->is_vram)
-		virtgpu_vram_free(bo);
-	else if (is_own)
-		drm_gem_shmem_free(&bo->base);
-	else
-		drm_gem_object_put(&bo->base.base);
 }
 
 /* The host has let go of the pages: so may we. */
@@ -165,7 +209,9 @@ static struct virtgpu_resource *virtgpu_resource_new(struct virtgpu_bo *bo, u32 
 
 	kref_init(&res->refs);
 	res->vg = vg;
-	res->bo = bo;
+	mutex_init(&res->lock);
+	res->backing[0].bo = bo;
+	res->num_backing = 1;
 	res->format = format;
 	res->width = width;
 	res->height = height;
@@ -175,31 +221,25 @@ static struct virtgpu_resource *virtgpu_resource_new(struct virtgpu_bo *bo, u32 
 		kfree(res);
 		return ERR_PTR(ret);
 	}
-	/* Until it is complete @bo's life does not depend on it. */
-	drm_gem_object_get(&bo->base.base);
+	virtgpu_bo_get(bo);
 	return res;
 }
 
-static void virtgpu_resource_make_own(struct virtgpu_resource *res)
-{
-	res->is_own = true;
-	drm_gem_object_put(&res->bo->base.base);
-}
-
 /**
- * virtgpu_resource_create - create a host resource over a buffer object, and wait for it
+ * virtgpu_resource_create - create a host resource over a buffer object
  * @bo: the buffer object
- * @is_own: whether it becomes @bo's own resource
  * @format: pixel format, in the protocol's numbers
  * @width: pixels of a row, the backing's pitch being four times that
  * @height: rows
+ * @wait: for the host's answer; else the caller kicks, and a host that refuses it refuses what is
+ *	done with it, too
  *
  * Returns: the resource or an error pointer: -ENOMEM when guest or host are out of memory,
  * -EINVAL when the host does not know the format, -ETIMEDOUT or -EIO for a host in trouble,
  * -ENODEV when the device is gone.
  */
-struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, bool is_own, u32 format,
-						 u32 width, u32 height)
+struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, u32 format, u32 width,
+						 u32 height, bool wait)
 {
 	struct virtgpu_resource *res = virtgpu_resource_new(bo, format, width, height);
 	int ret;
@@ -207,13 +247,11 @@ struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, bool is_
 	if (IS_ERR(res))
 		return res;
 
-	ret = virtgpu_resource_send(res, true);
+	ret = virtgpu_resource_send(res, wait);
 	if (ret) {
 		virtgpu_resource_put(res);
 		return ERR_PTR(ret);
 	}
-	if (is_own)
-		virtgpu_resource_make_own(res);
 	return res;
 }
 
@@ -225,7 +263,7 @@ struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, bool is_
  * @height: rows
  * @texture: what else the renderer wants to know
  *
- * Does not wait: a host that refuses it refuses what is done with it, too.
+ * Does not wait: a host that refuses it refuses what is done with it, too. The caller kicks.
  *
  * Returns: the resource or an error pointer.
  */
@@ -246,7 +284,6 @@ struct virtgpu_resource *virtgpu_resource_create_3d(struct virtgpu_bo *bo, u32 f
 		virtgpu_resource_put(res);
 		return ERR_PTR(ret);
 	}
-	virtgpu_resource_make_own(res);
 	return res;
 }
 
@@ -254,7 +291,8 @@ struct virtgpu_resource *virtgpu_resource_create_3d(struct virtgpu_bo *bo, u32 f
  * virtgpu_resource_create_blob - create a buffer object's own resource, a blob
  * @bo: the buffer object
  * @blob: what memory it is
- * @wait: for the host's answer; else a host that refuses it refuses what is done with it, too
+ * @wait: for the host's answer; else the caller kicks, and a host that refuses it refuses what is
+ *	done with it, too
  *
  * Returns: the resource or an error pointer.
  */
@@ -273,7 +311,6 @@ struct virtgpu_resource *virtgpu_resource_create_blob(struct virtgpu_bo *bo,
 		virtgpu_resource_put(res);
 		return ERR_PTR(ret);
 	}
-	virtgpu_resource_make_own(res);
 	return res;
 }
 
@@ -295,9 +332,185 @@ void virtgpu_resource_put(struct virtgpu_resource *res)
 	kref_put(&res->refs, virtgpu_resource_release);
 }
 
+static void virtgpu_resource_attached(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	struct virtgpu_resource *res;
+
+	if (!cmd->status)
+		return;
+	/* Perhaps it is gone; a reference would have it destroyed here, where nobody may wait. */
+	xa_lock(&vg->resources);
+	res = xa_load(&vg->resources, (unsigned long)cmd->data);
+	if (res)
+		WRITE_ONCE(res->is_attached, false);
+	xa_unlock(&vg->resources);
+}
+
+/* Tells the host of the whole backing once it has none. */
+static struct virtgpu_cmd *virtgpu_resource_attach(struct virtgpu_resource *res)
+{
+	struct virtio_gpu_mem_entry *entries;
+	struct virtgpu_cmd *cmd;
+	u32 count;
+
+	lockdep_assert_held(&res->lock);
+	entries = virtgpu_resource_entries(res, &count);
+	if (IS_ERR(entries))
+		return ERR_CAST(entries);
+
+	cmd = virtgpu_cmd_attach_backing(res->vg, res, entries, count);
+	cmd->done = virtgpu_resource_attached;
+	cmd->data = (void *)(unsigned long)res->id;
+	return cmd;
+}
+
+/**
+ * virtgpu_resource_add - put a buffer object behind those that back a resource, and wait
+ * @res: the resource, an image
+ * @bo: the buffer object; the resource holds a reference from here on
+ *
+ * Returns: 0 or a negative errno, -ENOSPC when the resource has enough of them.
+ */
+int virtgpu_resource_add(struct virtgpu_resource *res, struct virtgpu_bo *bo)
+{
+	struct virtgpu_device *vg = res->vg;
+	struct virtgpu_cmd *attach;
+	int ret;
+
+	mutex_lock(&res->lock);
+	if (res->num_backing == VIRTGPU_RESOURCE_MAX_BOS) {
+		mutex_unlock(&res->lock);
+		return -ENOSPC;
+	}
+	res->backing[res->num_backing++].bo = bo;
+	attach = virtgpu_resource_attach(res);
+	if (IS_ERR(attach)) {
+		res->num_backing--;
+		mutex_unlock(&res->lock);
+		return PTR_ERR(attach);
+	}
+	virtgpu_bo_get(bo);
+	virtgpu_cmd_get(attach);
+	virtgpu_cmd_detach_backing(vg, res->id, NULL, NULL);
+	res->is_attached = true;
+	virtgpu_queue_submit(&vg->ctrl, attach);
+	mutex_unlock(&res->lock);
+
+	virtgpu_queue_kick(&vg->ctrl);
+	ret = virtgpu_queue_wait(&vg->ctrl, attach);
+	virtgpu_cmd_put(vg, attach);
+	if (ret)
+		virtgpu_resource_remove(res, bo);
+	return ret;
+}
+
+/* The host no longer looks at the pages: so may they go. */
+static void virtgpu_resource_detached(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	virtgpu_bo_put(cmd->data);
+}
+
+/**
+ * virtgpu_resource_remove - take a buffer object away from those that back a resource
+ * @res: the resource
+ * @bo: the buffer object, not the only one
+ *
+ * The others are attached anew, now or, if that fails, with the next upload.
+ */
+void virtgpu_resource_remove(struct virtgpu_resource *res, struct virtgpu_bo *bo)
+{
+	struct virtgpu_device *vg = res->vg;
+	struct virtgpu_cmd *attach;
+	unsigned int i = 0;
+
+	mutex_lock(&res->lock);
+	while (res->backing[i].bo != bo)
+		i++;
+	res->num_backing--;
+	memmove(&res->backing[i], &res->backing[i + 1],
+		(res->num_backing - i) * sizeof(res->backing[0]));
+
+	res->is_attached = false;
+	virtgpu_cmd_detach_backing(vg, res->id, virtgpu_resource_detached, bo);
+	attach = virtgpu_resource_attach(res);
+	if (!IS_ERR(attach)) {
+		res->is_attached = true;
+		virtgpu_queue_submit(&vg->ctrl, attach);
+	}
+	mutex_unlock(&res->lock);
+	virtgpu_queue_kick(&vg->ctrl);
+}
+
+/**
+ * virtgpu_resource_offset - where in the backing of a resource a buffer object begins
+ * @res: the resource, locked or in a panic
+ * @bo: the buffer object, one of those that back it
+ *
+ * Returns: bytes.
+ */
+u64 virtgpu_resource_offset(const struct virtgpu_resource *res, const struct virtgpu_bo *bo)
+{
+	u64 offset = 0;
+	unsigned int i;
+
+	for (i = 0; i < res->num_backing && res->backing[i].bo != bo; i++)
+		offset += res->backing[i].size;
+	return offset;
+}
+
+/* Where memory is encrypted the device reads a copy; a foreign buffer is its exporter's. */
+static void virtgpu_bo_sync(struct virtgpu_device *vg, struct virtgpu_bo *bo)
+{
+	if (vg->use_dma_addr && !drm_gem_is_imported(&bo->base.base))
+		dma_sync_sgtable_for_device(vg->drm.dev, bo->base.sgt, DMA_TO_DEVICE);
+}
+
+/**
+ * virtgpu_resource_upload - copy what is damaged of a framebuffer to the host
+ * @res: the resource, backed by the framebuffer's buffer object among others
+ * @fb: the framebuffer
+ * @damage: its pixels
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_resource_upload(struct virtgpu_resource *res, const struct drm_framebuffer *fb,
+			    const struct virtgpu_damage *damage)
+{
+	struct virtgpu_bo *bo = to_virtgpu_bo(fb->obj[0]);
+	struct virtgpu_device *vg = res->vg;
+	struct virtgpu_cmd *attach;
+	unsigned int i;
+	u64 base;
+
+	mutex_lock(&res->lock);
+	if (!READ_ONCE(res->is_attached)) {
+		attach = virtgpu_resource_attach(res);
+		if (IS_ERR(attach)) {
+			mutex_unlock(&res->lock);
+			return PTR_ERR(attach);
+		}
+		virtgpu_cmd_detach_backing(vg, res->id, NULL, NULL);
+		res->is_attached = true;
+		virtgpu_queue_submit(&vg->ctrl, attach);
+	}
+
+	virtgpu_bo_sync(vg, bo);
+	base = virtgpu_resource_offset(res, bo) + fb->offsets[0];
+	for (i = 0; i < damage->count; i++) {
+		const struct drm_rect *rect = &damage->rects[i];
+		u64 offset = base + (u64)rect->y1 * fb->pitches[0] + rect->x1 * 4;
+		struct virtgpu_cmd *cmd = virtgpu_cmd_transfer(vg, res->id, rect, offset);
+
+		cmd->is_lazy = true;
+		virtgpu_queue_submit(&vg->ctrl, cmd);
+	}
+	mutex_unlock(&res->lock);
+	return 0;
+}
+
 /**
  * virtgpu_resource_transfer - copy pixels from the backing to the host
- * @res: the resource
+ * @res: the resource, backed by one buffer object
  * @rect: its pixels
  * @offset: bytes from the start of the backing to the first of these pixels
  *
@@ -308,9 +521,7 @@ struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
 {
 	struct virtgpu_device *vg = res->vg;
 
-	/* Where memory is encrypted the device reads a copy; a foreign buffer is its exporter's. */
-	if (vg->use_dma_addr && !drm_gem_is_imported(&res->bo->base.base))
-		dma_sync_sgtable_for_device(vg->drm.dev, res->bo->base.sgt, DMA_TO_DEVICE);
+	virtgpu_bo_sync(vg, virtgpu_resource_bo(res));
 	return virtgpu_cmd_transfer(vg, res->id, rect, offset);
 }
 
@@ -333,7 +544,7 @@ void virtgpu_resources_restore(struct virtgpu_device *vg)
 			continue;
 		xa_unlock(&vg->resources);
 		/* The host's own memory went with its context. */
-		if (res->bo->is_vram)
+		if (virtgpu_resource_bo(res)->is_vram)
 			ret = 0;
 		else if (res->blob.size)
 			ret = virtgpu_resource_send_blob(res, false);
@@ -345,4 +556,5 @@ void virtgpu_resources_restore(struct virtgpu_device *vg)
 		xa_lock(&vg->resources);
 	}
 	xa_unlock(&vg->resources);
+	virtgpu_queue_kick(&vg->ctrl);
 }

@@ -3,12 +3,28 @@
 #define VIRTGPU_RESOURCE_H
 
 #include <linux/kref.h>
+#include <linux/mutex.h>
 #include <linux/types.h>
 
+struct drm_framebuffer;
 struct drm_rect;
 struct virtgpu_bo;
 struct virtgpu_cmd;
+struct virtgpu_damage;
 struct virtgpu_device;
+
+/* Buffer objects behind one resource; the whole list is sent again with each new one. */
+#define VIRTGPU_RESOURCE_MAX_BOS	8
+
+/**
+ * struct virtgpu_backing - a buffer object that backs a resource, or a part of it
+ * @bo: the buffer object
+ * @size: bytes that the host was told about
+ */
+struct virtgpu_backing {
+	struct virtgpu_bo *bo;
+	u64 size;
+};
 
 /**
  * struct virtgpu_blob - a resource that is plain memory
@@ -47,12 +63,14 @@ struct virtgpu_texture {
 };
 
 /**
- * struct virtgpu_resource - an image on the host, backed by a buffer object of ours
+ * struct virtgpu_resource - an image on the host, backed by buffer objects of ours
  * @refs: users; the host's image goes with the last one
  * @vg: the device
- * @bo: the buffer object whose pages back it
- * @is_own: it is @bo's own resource and goes with it; else it holds a reference to @bo
+ * @lock: protects @backing and @num_backing, and their order in the queue
+ * @backing: the pages that back it, one buffer object behind the other
+ * @num_backing: how many
  * @on_host: the host has an image to destroy
+ * @is_attached: the host knows the backing
  * @id: its number in the protocol
  * @format: pixel format, in the protocol's numbers
  * @width: pixels
@@ -64,9 +82,11 @@ struct virtgpu_texture {
 struct virtgpu_resource {
 	struct kref refs;
 	struct virtgpu_device *vg;
-	struct virtgpu_bo *bo;
-	bool is_own;
+	struct mutex lock;
+	struct virtgpu_backing backing[VIRTGPU_RESOURCE_MAX_BOS];
+	unsigned int num_backing;
 	bool on_host;
+	bool is_attached;
 	u32 id;
 	u32 format;
 	u32 width;
@@ -76,14 +96,20 @@ struct virtgpu_resource {
 	struct virtgpu_blob blob;
 };
 
+/* The only buffer object behind a resource, or the first of several. */
+static inline struct virtgpu_bo *virtgpu_resource_bo(const struct virtgpu_resource *res)
+{
+	return res->backing[0].bo;
+}
+
 /* Nothing has to be uploaded: the host has the pixels, or sees the guest's. */
 static inline bool virtgpu_resource_is_shared(const struct virtgpu_resource *res)
 {
 	return res->is_3d || res->blob.size;
 }
 
-struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, bool is_own, u32 format,
-						 u32 width, u32 height);
+struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, u32 format, u32 width,
+						 u32 height, bool wait);
 struct virtgpu_resource *virtgpu_resource_create_blob(struct virtgpu_bo *bo,
 						      const struct virtgpu_blob *blob, bool wait);
 struct virtgpu_resource *virtgpu_resource_create_3d(struct virtgpu_bo *bo, u32 format, u32 width,
@@ -91,8 +117,13 @@ struct virtgpu_resource *virtgpu_resource_create_3d(struct virtgpu_bo *bo, u32 f
 						    const struct virtgpu_texture *texture);
 void virtgpu_resource_get(struct virtgpu_resource *res);
 void virtgpu_resource_put(struct virtgpu_resource *res);
+int virtgpu_resource_add(struct virtgpu_resource *res, struct virtgpu_bo *bo);
+void virtgpu_resource_remove(struct virtgpu_resource *res, struct virtgpu_bo *bo);
+u64 virtgpu_resource_offset(const struct virtgpu_resource *res, const struct virtgpu_bo *bo);
 struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
 					      const struct drm_rect *rect, u64 offset);
+int virtgpu_resource_upload(struct virtgpu_resource *res, const struct drm_framebuffer *fb,
+			    const struct virtgpu_damage *damage);
 void virtgpu_resources_restore(struct virtgpu_device *vg);
 
 #endif

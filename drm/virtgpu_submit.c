@@ -259,8 +259,11 @@ static int virtgpu_submit_emit(struct virtgpu_submit *submit)
 	struct virtgpu_fence *fence = submit->fence;
 	int ret;
 
-	if (!fence)
+	if (!fence) {
+		submit->cmd->is_lazy = true;
+		virtgpu_queue_reap(&vg->ctrl);
 		return virtgpu_submit_send(submit);
+	}
 
 	mutex_lock(&vg->fences.emit);
 	virtgpu_fence_emit(vg, fence, submit->cmd, submit->file->driver_priv, submit->ring);

@@ -198,13 +198,12 @@ static void virtgpu_vram_gem_free(struct drm_gem_object *gem)
 {
 	struct virtgpu_bo *bo = to_virtgpu_bo(gem);
 
-	if (!bo->own) {
-		virtgpu_vram_free(bo);
-		return;
+	if (bo->own) {
+		if (drm_mm_node_allocated(&bo->window))
+			virtgpu_cmd_unmap_blob(bo->own->vg, bo->own->id);
+		virtgpu_resource_put(bo->own);
 	}
-	if (drm_mm_node_allocated(&bo->window))
-		virtgpu_cmd_unmap_blob(bo->own->vg, bo->own->id);
-	virtgpu_resource_put(bo->own);
+	virtgpu_bo_put(bo);
 }
 
 /**
@@ -220,7 +219,6 @@ void virtgpu_vram_free(struct virtgpu_bo *bo)
 		drm_mm_remove_node(&bo->window);
 		mutex_unlock(&vram->lock);
 	}
-	mutex_destroy(&bo->lock);
 	drm_gem_object_release(&bo->base.base);
 	kfree(bo);
 }
@@ -251,9 +249,8 @@ struct virtgpu_bo *virtgpu_vram_create(struct virtgpu_device *vg, const struct v
 	bo = kzalloc_obj(*bo);
 	if (!bo)
 		return ERR_PTR(-ENOMEM);
-	mutex_init(&bo->lock);
+	virtgpu_bo_init(bo, &virtgpu_vram_funcs);
 	bo->is_vram = true;
-	bo->base.base.funcs = &virtgpu_vram_funcs;
 	drm_gem_private_object_init(&vg->drm, &bo->base.base, blob->size);
 	ret = drm_gem_create_mmap_offset(&bo->base.base);
 	if (ret)

@@ -9,6 +9,7 @@
 #include "lib/harness.h"
 #include "lib/kms.h"
 #include "lib/module.h"
+#include "../uapi/virtgpu_drm.h"
 
 #define TRACING		"/sys/kernel/tracing"
 #define EVENTS		TRACING "/events/virtgpu"
@@ -34,6 +35,20 @@ static int count_lines(const char *path, const char *a, const char *b)
 	return count;
 }
 
+/*
+ * Waits for the host, which makes a buffer's own resource for whoever asks for its number. Answers
+ * to frames are noticed with the next command that somebody waits for.
+ */
+static void make_resource(int fd)
+{
+	struct drm_virtgpu_resource_info args = {
+		.bo_handle = kms_buffer(fd, 64, 64, DRM_FORMAT_XRGB8888)->handle,
+	};
+
+	check(!drmIoctl(fd, DRM_IOCTL_VIRTGPU_RESOURCE_INFO, &args), "resource info: %s",
+	      strerror(errno));
+}
+
 static void tracepoints(void)
 {
 	struct head head;
@@ -43,12 +58,17 @@ static void tracepoints(void)
 		skip("the driver has no tracepoints of ours");
 	head = kms_head(kms_open(), 0);
 	mode = kms_preferred(&head);
+	/* The console, on another head, draws its cursor now and then. */
+	write_file("/sys/class/graphics/fbcon/cursor_blink", "0");
+	usleep(200000);
+	make_resource(head.fd);
 	write_file(TRACING "/trace", "");
 	write_file(EVENTS "/enable", "1");
 	at_end(tracing_off, NULL);
 	kms_show(&head, &mode, 1);
 	kms_off(&head);
 	usleep(200000);
+	make_resource(head.fd);
 
 	check(count_lines(TRACING "/trace", "virtgpu_cmd_queue:", "cmd=RESOURCE_FLUSH(0x104)"),
 	      "no flush was traced");
@@ -79,6 +99,10 @@ static void debugfs(void)
 	head = kms_head(kms_open(), 0);
 	mode = kms_preferred(&head);
 	kms_show(&head, &mode, 1);
+	check(host_resources() == before, "%ld resources, and %ld with one in the console's image",
+	      before, host_resources());
+	kms_set_mode(&head, &mode, kms_buffer(head.fd, mode.hdisplay + 64, mode.vdisplay,
+					      DRM_FORMAT_XRGB8888));
 	check(host_resources() == before + 1, "%ld resources, then %ld with one more", before,
 	      host_resources());
 	check(count_lines(DEBUGFS "/virtgpu-capabilities", "scanout 0: on", "resource ") == 1,

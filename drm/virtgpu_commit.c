@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Commits. One that a program does not want to wait for, and that has nothing to wait for itself,
+ * is carried out where it is asked for: to send a frame takes less than to wake somebody up for it.
+ */
+#include <linux/dma-fence.h>
+#include <linux/dma-resv.h>
+
+#include <drm/drm_atomic.h>
+#include <drm/drm_atomic_helper.h>
+#include <drm/drm_framebuffer.h>
+#include <drm/drm_gem.h>
+
+#include "virtgpu_commit.h"
+#include "virtgpu_output.h"
+
+/* Whether somebody still draws to what a plane is to show. */
+static bool virtgpu_commit_plane_waits(const struct drm_plane_state *state)
+{
+	if (state->fence && !dma_fence_is_signaled(state->fence))
+		return true;
+	return state->fb && !dma_resv_test_signaled(state->fb->obj[0]->resv, DMA_RESV_USAGE_WRITE);
+}
+
+static bool virtgpu_commit_waits(struct drm_atomic_commit *state)
+{
+	struct drm_plane_state *plane_state;
+	struct drm_crtc_state *crtc_state;
+	struct drm_plane *plane;
+	struct drm_crtc *crtc;
+	int i;
+
+	for_each_new_crtc_in_state(state, crtc, crtc_state, i)
+		if (drm_atomic_crtc_needs_modeset(crtc_state) ||
+		    !virtgpu_output_has_room(crtc_to_virtgpu_output(crtc)))
+			return true;
+	for_each_new_plane_in_state(state, plane, plane_state, i)
+		if (virtgpu_commit_plane_waits(plane_state))
+			return true;
+	return false;
+}
+
+/* What drm_atomic_helper_commit() has a worker do, less modes and less waiting for the vblank. */
+static void virtgpu_commit_planes(struct drm_device *dev, struct drm_atomic_commit *state)
+{
+	drm_atomic_helper_wait_for_fences(dev, state, false);
+	drm_atomic_helper_wait_for_dependencies(state);
+	drm_atomic_helper_commit_planes(dev, state, DRM_PLANE_COMMIT_ACTIVE_ONLY);
+	drm_atomic_helper_commit_hw_done(state);
+	drm_atomic_helper_cleanup_planes(dev, state);
+	drm_atomic_helper_commit_cleanup_done(state);
+}
+
+/**
+ * virtgpu_atomic_commit - &drm_mode_config_funcs.atomic_commit
+ * @dev: the DRM device
+ * @state: what is to be, checked
+ * @nonblock: the caller does not wait
+ *
+ * Returns: 0 or a negative errno, -EBUSY when it does not wait and an earlier one is not done.
+ */
+int virtgpu_atomic_commit(struct drm_device *dev, struct drm_atomic_commit *state, bool nonblock)
+{
+	int ret;
+
+	if (!nonblock || state->async_update || virtgpu_commit_waits(state))
+		return drm_atomic_helper_commit(dev, state, nonblock);
+
+	ret = drm_atomic_helper_setup_commit(state, true);
+	if (ret)
+		return ret;
+	ret = drm_atomic_helper_prepare_planes(dev, state);
+	if (ret)
+		return ret;
+	ret = drm_atomic_helper_swap_state(state, true);
+	if (ret) {
+		drm_atomic_helper_unprepare_planes(dev, state);
+		return ret;
+	}
+	virtgpu_commit_planes(dev, state);
+	return 0;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef VIRTGPU_COMMIT_H
+#define VIRTGPU_COMMIT_H
+
+#include <linux/types.h>
+
+struct drm_atomic_commit;
+struct drm_device;
+
+int virtgpu_atomic_commit(struct drm_device *dev, struct drm_atomic_commit *state, bool nonblock);
+
+#endif
