@@ -277,3 +277,33 @@ void helper_drm_fb_memcpy_toio(void *dst, unsigned int dst_pitch, const struct i
 
 	drm_fb_memcpy(&map, &dst_pitch, src, fb, clip);
 }
+
+/* Whether a commit has anything to wait for: modes, a device that is busy, who draws. */
+bool helper_drm_commit_waits(struct drm_atomic_commit *state,
+			     bool (*has_room)(struct drm_crtc *crtc))
+{
+	struct drm_plane_state *plane_state;
+	struct drm_crtc_state *crtc_state;
+	struct drm_plane *plane;
+	struct drm_crtc *crtc;
+	int i;
+
+	if (state->async_update)
+		return true;
+	for_each_new_crtc_in_state(state, crtc, crtc_state, i)
+		if (drm_atomic_crtc_needs_modeset(crtc_state) || !has_room(crtc))
+			return true;
+	for_each_new_plane_in_state(state, plane, plane_state, i) {
+		if (plane_state->fence && !dma_fence_is_signaled(plane_state->fence))
+			return true;
+		if (plane_state->fb && !dma_resv_test_signaled(plane_state->fb->obj[0]->resv,
+							       DMA_RESV_USAGE_WRITE))
+			return true;
+	}
+	return false;
+}
+
+void helper_drm_commit_active_planes(struct drm_device *dev, struct drm_atomic_commit *state)
+{
+	drm_atomic_helper_commit_planes(dev, state, DRM_PLANE_COMMIT_ACTIVE_ONLY);
+}

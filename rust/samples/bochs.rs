@@ -230,7 +230,7 @@ impl DriverPlane for Primary {
         };
         let src = new.src();
         let pitch = src.width() as u32 * BYTES_PER_PIXEL;
-        new.for_each_damage(old, |clip| {
+        new.for_each_damage(old, |clip, _| {
             let (x, y) = ((clip.x1 - src.x1) as usize, (clip.y1 - src.y1) as usize);
             let offset = y * pitch as usize + x * BYTES_PER_PIXEL as usize;
             if let Err(error) = pixels.copy_to(&clip, &*vram, offset, pitch) {

@@ -7,9 +7,7 @@ use virtio::gpu::{self, cmd, resp, Header, Wire};
 
 use crate::{
     drv::Device,
-    queue::{
-        command, command_with_response, command_without_response, on_done, Chain, Done, Waiter,
-    },
+    queue::{command, command_with_response, on_done, quiet, Chain, Done, Waiter},
 };
 
 fn header(kind: u32) -> Header {
@@ -33,7 +31,7 @@ fn query<R: Wire, A: Wire>(dev: &Device, request: &R, resp_type: u32) -> Result<
     let chain = command_with_response::<R, A>(request, resp_type)?;
     dev.ctrl
         .submit(dev, on_done(chain, Done::Wake(waiter.clone())));
-    dev.ctrl.kick();
+    dev.ctrl.kick(dev);
     A::from_bytes(dev.ctrl.wait(dev, &waiter)?.response()).ok_or(EIO)
 }
 
@@ -83,6 +81,15 @@ pub(crate) fn attach_backing(
     Ok(chain)
 }
 
+/// Has the host forget a resource's pages. That there were none is no news.
+pub(crate) fn detach_backing(resource_id: u32) -> Result<Chain> {
+    Ok(quiet(command(&gpu::ResourceDetachBacking {
+        hdr: header(cmd::RESOURCE_DETACH_BACKING),
+        resource_id,
+        padding: 0,
+    })?))
+}
+
 /// Destroys a host resource; detaches its backing, too.
 pub(crate) fn resource_unref(resource_id: u32) -> Result<Chain> {
     command(&gpu::ResourceUnref {
@@ -92,20 +99,35 @@ pub(crate) fn resource_unref(resource_id: u32) -> Result<Chain> {
     })
 }
 
-/// Copies pixels from the backing, where they begin at a byte offset, to the host.
-pub(crate) fn transfer(resource_id: u32, pixels: &Rect, offset: u64) -> Result<Chain> {
-    command(&gpu::TransferToHost2d {
+fn transfer_request(resource_id: u32, pixels: &Rect, offset: u64) -> gpu::TransferToHost2d {
+    gpu::TransferToHost2d {
         hdr: header(cmd::TRANSFER_TO_HOST_2D),
         r: rect(pixels),
         offset,
         resource_id,
         padding: 0,
-    })
+    }
+}
+
+/// Copies pixels from the backing, where they begin at a byte offset, to the host.
+pub(crate) fn transfer(
+    dev: &Device,
+    resource_id: u32,
+    pixels: &Rect,
+    offset: u64,
+) -> Result<Chain> {
+    dev.pool
+        .command(&transfer_request(resource_id, pixels, offset))
 }
 
 /// Shows a part of a resource on a head; resource 0 switches the head off.
-pub(crate) fn set_scanout(scanout_id: u32, resource_id: u32, part: &Rect) -> Result<Chain> {
-    command(&gpu::SetScanout {
+pub(crate) fn set_scanout(
+    dev: &Device,
+    scanout_id: u32,
+    resource_id: u32,
+    part: &Rect,
+) -> Result<Chain> {
+    dev.pool.command(&gpu::SetScanout {
         hdr: header(cmd::SET_SCANOUT),
         r: rect(part),
         scanout_id,
@@ -113,47 +135,47 @@ pub(crate) fn set_scanout(scanout_id: u32, resource_id: u32, part: &Rect) -> Res
     })
 }
 
-/// Has the host redraw pixels on every head that shows them.
-pub(crate) fn flush(resource_id: u32, pixels: &Rect) -> Result<Chain> {
-    command(&gpu::ResourceFlush {
+fn flush_request(resource_id: u32, pixels: &Rect) -> gpu::ResourceFlush {
+    gpu::ResourceFlush {
         hdr: header(cmd::RESOURCE_FLUSH),
         r: rect(pixels),
         resource_id,
         padding: 0,
-    })
+    }
 }
 
-/// Writes a transfer of a resource's pixels, from the backing's first byte on, into a command that
-/// was one before.
-pub(crate) fn refill_transfer(chain: &mut Chain, resource_id: u32, pixels: &Rect) -> Result {
-    chain.set_request(
-        gpu::TransferToHost2d {
-            hdr: header(cmd::TRANSFER_TO_HOST_2D),
-            r: rect(pixels),
-            offset: 0,
-            resource_id,
-            padding: 0,
-        }
-        .as_bytes(),
-    )
+/// Has the host redraw pixels on every head that shows them.
+pub(crate) fn flush(dev: &Device, resource_id: u32, pixels: &Rect) -> Result<Chain> {
+    dev.pool.command(&flush_request(resource_id, pixels))
+}
+
+/// A transfer and a flush to be refilled when there is no memory for new ones.
+pub(crate) fn blanks() -> Result<(Chain, Chain)> {
+    let nothing = Rect::default();
+    Ok((
+        command(&transfer_request(0, &nothing, 0))?,
+        command(&flush_request(0, &nothing))?,
+    ))
+}
+
+/// Writes a transfer of a resource's pixels into a command that was one before.
+pub(crate) fn refill_transfer(
+    chain: &mut Chain,
+    resource_id: u32,
+    pixels: &Rect,
+    offset: u64,
+) -> Result {
+    chain.set_request(transfer_request(resource_id, pixels, offset).as_bytes())
 }
 
 /// Writes a flush into a command that was one before.
 pub(crate) fn refill_flush(chain: &mut Chain, resource_id: u32, pixels: &Rect) -> Result {
-    chain.set_request(
-        gpu::ResourceFlush {
-            hdr: header(cmd::RESOURCE_FLUSH),
-            r: rect(pixels),
-            resource_id,
-            padding: 0,
-        }
-        .as_bytes(),
-    )
+    chain.set_request(flush_request(resource_id, pixels).as_bytes())
 }
 
 /// Moves a head's cursor or changes its image. Hosts return cursor commands without a response.
-pub(crate) fn cursor(kind: u32, wire: &gpu::UpdateCursor) -> Result<Chain> {
-    command_without_response(&gpu::UpdateCursor {
+pub(crate) fn cursor(dev: &Device, kind: u32, wire: &gpu::UpdateCursor) -> Result<Chain> {
+    dev.pool.command_without_response(&gpu::UpdateCursor {
         hdr: header(kind),
         ..*wire
     })

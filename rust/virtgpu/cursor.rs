@@ -99,7 +99,7 @@ impl Cursor {
         } else {
             kind::MOVE_CURSOR
         };
-        match cmd::cursor(kind, &self.wire) {
+        match cmd::cursor(dev, kind, &self.wire) {
             Ok(chain) => {
                 self.ordered = true;
                 self.order_time = Some(jiffies());
@@ -127,7 +127,7 @@ impl Cursor {
 fn order(dev: &Device, chain: Option<Chain>) {
     if let Some(chain) = chain {
         dev.cursor.submit(dev, chain);
-        dev.cursor.kick();
+        dev.cursor.kick(dev);
     }
 }
 
@@ -181,7 +181,7 @@ impl Output {
     ) {
         let shown = state
             .framebuffer()
-            .and_then(|fb| Some((fb, fb::resource(fb)?)));
+            .and_then(|fb| Some((fb, fb::cursor(fb)?)));
         let mut cursor = self.cursor.lock();
         let (x, y) = state.crtc_position();
         cursor.wire.pos.scanout_id = self.index;
@@ -210,11 +210,11 @@ impl Output {
         };
         let all = Rect::new(0, 0, SIZE as i32, SIZE as i32);
         let offset = u64::from(fb.info().offset);
-        match resource.transfer(dev, fb.object(), &all, offset) {
+        match resource.transfer(fb.object(), &all, offset) {
             Ok(chain) => {
                 let chain = on_done(chain, Done::CursorUpload(self.clone()));
                 dev.ctrl.submit(dev, chain);
-                dev.ctrl.kick();
+                dev.ctrl.kick(dev);
             }
             Err(error) => {
                 drm::drm_err!(dev, "a cursor's image is lost: {:?}\n", error);
@@ -238,7 +238,7 @@ impl DriverPlane for CursorPlane {
     const SIZE_HINT: Option<(u16, u16)> = Some((SIZE as u16, SIZE as u16));
 
     fn prepare_fb(&self, _dev: &Device, fb: &Framebuffer) -> Result {
-        fb::prepare(fb)
+        fb::prepare_cursor(fb)
     }
 
     fn atomic_check(

@@ -5,8 +5,12 @@ use drm::{
     Rect,
 };
 
-/// Rectangles uploaded one by one in a frame; more are joined.
+/// Clips that are uploaded one by one, and into how many runs more of them are joined.
 const MAX: usize = 16;
+const RUNS: usize = 8;
+
+/// Pixels whose copy costs guest and host no more than another command, see docs/frame.md.
+const WASTE: i64 = 4096;
 
 /// What has to be uploaded, in framebuffer pixels.
 pub(crate) struct Damage {
@@ -17,17 +21,39 @@ pub(crate) struct Damage {
 impl Damage {
     /// Finds out what a commit has to upload.
     ///
-    /// Host copies are per buffer: after a flip the clips say nothing about the new buffer's copy,
-    /// and all of it is uploaded.
-    pub(crate) fn collect<T: DriverPlane>(old: &PlaneState<T>, new: &PlaneState<T>) -> Self {
+    /// If what the host has is not the last frame, the clips say nothing about it, and everything
+    /// visible is damaged.
+    ///
+    /// Of many clips those that follow each other are joined, whatever that wastes: programs sort
+    /// them, and to look for better neighbours takes longer than to copy.
+    pub(crate) fn collect<T: DriverPlane>(
+        old: &PlaneState<T>,
+        new: &PlaneState<T>,
+        is_current: bool,
+    ) -> Self {
         let mut damage = Self {
             count: 0,
             rects: [Rect::default(); MAX],
         };
-        if old.same_framebuffer(new) {
-            new.for_each_damage(old, |rect| damage.add(rect));
-        } else {
+        if !is_current {
             damage.add(new.src());
+            return damage;
+        }
+        let (mut run, mut joined) = (0, Rect::default());
+        new.for_each_damage(old, |clip, count| {
+            if run == 0 {
+                joined = clip;
+            } else {
+                joined = joined.join(&clip);
+            }
+            run += 1;
+            if count <= MAX || run == count.div_ceil(RUNS) {
+                damage.add(joined);
+                run = 0;
+            }
+        });
+        if run > 0 {
+            damage.add(joined);
         }
         damage
     }
@@ -41,27 +67,29 @@ impl Damage {
         self.rects().iter().copied().reduce(|a, b| a.join(&b))
     }
 
-    /// Joins a rectangle with those it shares so much with that uploading both apart would move
-    /// more pixels. A join may reach further rectangles, so start over after each.
+    /// A rectangle costs a command: it is joined with another where the pixels copied in vain cost
+    /// less. The joined one may be near to further rectangles.
     fn add(&mut self, mut rect: Rect) {
-        let mut i = 0;
-        while i < self.count {
-            let joined = rect.join(&self.rects[i]);
-            if joined.area() > rect.area() + self.rects[i].area() {
-                i += 1;
-                continue;
+        while let Some((index, waste)) = self.nearest(&rect) {
+            if waste > WASTE {
+                break;
             }
-            rect = joined;
+            rect = rect.join(&self.rects[index]);
             self.count -= 1;
-            self.rects[i] = self.rects[self.count];
-            i = 0;
-        }
-
-        if self.count == MAX {
-            rect = self.bounds().map_or(rect, |bounds| rect.join(&bounds));
-            self.count = 0;
+            self.rects[index] = self.rects[self.count];
         }
         self.rects[self.count] = rect;
         self.count += 1;
+    }
+
+    /// The rectangle with which another would be joined at the least waste, and that.
+    fn nearest(&self, rect: &Rect) -> Option<(usize, i64)> {
+        let area = |rect: &Rect| rect.area() as i64;
+        let waste = |other: &Rect| area(&rect.join(other)) - area(rect) - area(other);
+        self.rects()
+            .iter()
+            .map(waste)
+            .enumerate()
+            .min_by_key(|(_, waste)| *waste)
     }
 }

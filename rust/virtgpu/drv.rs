@@ -16,7 +16,7 @@ use crate::{
     cursor, gem, hotplug, ioctl, module_parameters,
     output::Output,
     pm,
-    queue::{self, Handler, Queue},
+    queue::{self, Handler, Pool, Queue},
     resource::Resources,
 };
 
@@ -35,6 +35,8 @@ pub(crate) struct Data {
     pub(crate) ctrl: Queue,
     #[pin]
     pub(crate) cursor: Queue,
+    #[pin]
+    pub(crate) pool: Pool,
     #[pin]
     pub(crate) resources: Resources,
     pub(crate) outputs: KVec<Arc<Output>>,
@@ -193,6 +195,7 @@ fn data(vdev: &virtio::Device<Bound>, count: usize) -> Result<impl PinInit<Data,
         transport <- new_mutex!(None),
         ctrl <- Queue::new(c"control"),
         cursor <- Queue::new(c"cursor"),
+        pool <- Pool::new(),
         resources <- Resources::new(),
         outputs,
         has_edid,

@@ -10,14 +10,20 @@ use kernel::{
 use crate::{
     drv::{Device, VirtGpu},
     format, gem,
+    image::{self, Image},
+    output::Output,
     resource::Resource,
 };
 
 /// The driver's part of a framebuffer.
 #[pin_data]
 pub(crate) struct Fb {
+    /// What it is shown by on a cursor plane.
     #[pin]
-    resource: Mutex<Option<Arc<Resource>>>,
+    cursor: Mutex<Option<Arc<Resource>>>,
+    /// What it is shown by on each head's primary plane.
+    #[pin]
+    images: Mutex<KVec<Arc<Image>>>,
 }
 
 pub(crate) type Framebuffer = drm::kms::Framebuffer<Fb>;
@@ -34,34 +40,53 @@ impl DriverFramebuffer for Fb {
 
     fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            resource <- new_mutex!(None),
+            cursor <- new_mutex!(None),
+            images <- new_mutex!(KVec::new()),
         })
     }
 }
 
-/// Makes sure the host can show a framebuffer.
-pub(crate) fn prepare(fb: &Framebuffer) -> Result {
-    let mut resource = fb.resource.lock();
-    if resource.is_none() {
-        let info = fb.info();
-        let format = format::from_fourcc(info.fourcc).ok_or(EINVAL)?;
-        *resource = Some(gem::resource_for(
-            fb.object(),
-            format,
-            info.pitch,
-            info.offset,
-            info.height,
-        )?);
+/// Makes sure the host can show a framebuffer on a primary plane.
+pub(crate) fn prepare(fb: &Framebuffer, output: &Arc<Output>) -> Result {
+    if image(fb, output).is_some() {
+        return Ok(());
+    }
+    gem::adopt_shape(fb.object(), &fb.info());
+    let image = image::prepare(output, fb)?;
+    let mut images = fb.images.lock();
+    if !images.iter().any(|image| image.is_on(output)) {
+        images.push(image, GFP_KERNEL)?;
     }
     Ok(())
 }
 
-/// The resource of a framebuffer that is shown, for the panic screen: nothing is waited for.
-pub(crate) fn try_resource_id(fb: &Framebuffer) -> Option<u32> {
-    Some(fb.resource.try_lock()?.as_ref()?.id)
+/// Makes sure the host can show a framebuffer on a cursor plane; does not wait for it.
+pub(crate) fn prepare_cursor(fb: &Framebuffer) -> Result {
+    let mut cursor = fb.cursor.lock();
+    if cursor.is_none() {
+        let info = fb.info();
+        let format = format::from_fourcc(info.fourcc).ok_or(EINVAL)?;
+        gem::adopt_shape(fb.object(), &info);
+        *cursor = Some(gem::cursor(fb.object(), format, &info)?);
+    }
+    Ok(())
 }
 
-/// The resource of a framebuffer that was prepared.
-pub(crate) fn resource(fb: &Framebuffer) -> Option<Arc<Resource>> {
-    fb.resource.lock().clone()
+fn find(images: &[Arc<Image>], output: &Arc<Output>) -> Option<Arc<Image>> {
+    images.iter().find(|image| image.is_on(output)).cloned()
+}
+
+/// What a framebuffer that was prepared is shown by on a head.
+pub(crate) fn image(fb: &Framebuffer, output: &Arc<Output>) -> Option<Arc<Image>> {
+    find(&fb.images.lock(), output)
+}
+
+/// The same, for the panic screen: nothing is waited for.
+pub(crate) fn try_image(fb: &Framebuffer, output: &Arc<Output>) -> Option<Arc<Image>> {
+    find(&fb.images.try_lock()?, output)
+}
+
+/// What a framebuffer that was prepared is shown by as a cursor.
+pub(crate) fn cursor(fb: &Framebuffer) -> Option<Arc<Resource>> {
+    fb.cursor.lock().clone()
 }

@@ -5,16 +5,18 @@ use drm::{
         shmem::{self, DriverObject, Dying},
         DumbBuffer,
     },
+    kms::FramebufferInfo,
     File,
 };
 use kernel::{
-    new_mutex,
+    new_mutex, new_spinlock,
     prelude::*,
-    sync::{aref::ARef, Arc, Mutex},
+    sync::{aref::ARef, Arc, Mutex, SpinLock},
 };
 
 use crate::{
     drv::{Device, VirtGpu, VirtGpuFile},
+    image::Image,
     resource::Resource,
 };
 
@@ -34,11 +36,40 @@ struct Own {
     resource: Option<Arc<Resource>>,
 }
 
+/// Keeps an object's pages while the host may look at them: once nobody uses the object any more,
+/// the last one who keeps it frees it.
+#[pin_data]
+pub(crate) struct Keeper {
+    #[pin]
+    object: SpinLock<Option<Dying<Bo>>>,
+}
+
 /// The driver's part of a buffer object.
 #[pin_data]
 pub(crate) struct Bo {
     #[pin]
     own: Mutex<Own>,
+    /// What it was last shown by as a cursor.
+    #[pin]
+    cursor: Mutex<Option<Arc<Resource>>>,
+    /// The images that it backs, each as long as the object lives: other framebuffers over it will
+    /// find them.
+    #[pin]
+    pub(crate) images: Mutex<KVec<Arc<Image>>>,
+    #[pin]
+    keeper: Mutex<Option<Arc<Keeper>>>,
+}
+
+impl Bo {
+    /// To be held by whoever tells the host of the object's pages.
+    pub(crate) fn keeper(&self) -> Option<Arc<Keeper>> {
+        self.keeper.lock().clone()
+    }
+
+    /// The same, without waiting for anything.
+    pub(crate) fn try_keeper(&self) -> Option<Arc<Keeper>> {
+        self.keeper.try_lock()?.clone()
+    }
 }
 
 impl DriverObject for Bo {
@@ -50,16 +81,33 @@ impl DriverObject for Bo {
                 shape: Shape::default(),
                 resource: None,
             }),
+            cursor <- new_mutex!(None),
+            images <- new_mutex!(KVec::new()),
+            keeper <- {
+                let keeper = Arc::pin_init(
+                    pin_init!(Keeper { object <- new_spinlock!(None) }),
+                    GFP_KERNEL,
+                )?;
+                new_mutex!(Some(keeper))
+            },
         })
     }
 
     /// The pages stay until the host has answered.
     fn free(object: Dying<Self>) {
-        let own = object.own.lock().resource.take();
-        match own {
-            Some(resource) => resource.destroy_own(object),
-            None => drop(object),
+        let Some(keeper) = object.keeper.lock().take() else {
+            return;
+        };
+        let images = core::mem::take(&mut *object.images.lock());
+        for image in images {
+            image.leave(&keeper);
         }
+        let cursor = object.cursor.lock().take();
+        drop(cursor);
+        let own = object.own.lock().resource.take();
+        drop(own);
+        let none = keeper.object.lock().replace(object);
+        drop(none);
     }
 }
 
@@ -82,7 +130,7 @@ fn own_locked(bo: &Object, own: &mut Own, format: u32) -> Result<Arc<Resource>> 
         0 => format,
         format => format,
     };
-    let resource = Resource::create(bo, true, format, own.shape.width, own.shape.height)?;
+    let resource = Resource::create(bo, format, own.shape.width, own.shape.height)?;
     own.resource = Some(resource.clone());
     Ok(resource)
 }
@@ -97,31 +145,34 @@ pub(crate) fn own_resource(bo: &Object, format: u32) -> Result<Arc<Resource>> {
     own_locked(bo, &mut bo.own.lock(), format)
 }
 
-/// A resource fit to show a framebuffer.
-///
-/// The host takes rows to be as long as the resource is wide, and a cursor to be all of it: a
-/// framebuffer of another size, format or place than the object's own resource gets one for itself.
-pub(crate) fn resource_for(
-    bo: &Object,
-    format: u32,
-    pitch: u32,
-    offset: u32,
-    height: u32,
-) -> Result<Arc<Resource>> {
-    let width = pitch / 4;
+/// Gives an object that has no shape that of a framebuffer over it.
+pub(crate) fn adopt_shape(bo: &Object, info: &FramebufferInfo) {
     let mut own = bo.own.lock();
-    if own.shape.width == 0 && offset == 0 {
-        own.shape.width = width;
-        own.shape.height = height;
+    if own.shape.width == 0 && info.offset == 0 {
+        own.shape.width = info.pitch / 4;
+        own.shape.height = info.height;
     }
-    if own.shape.width == width && own.shape.height == height && offset == 0 {
-        let resource = own_locked(bo, &mut own, format)?;
-        if resource.format == format {
-            return Ok(resource);
-        }
+}
+
+/// What an object is shown by as a cursor. The object keeps it: programs that change between images
+/// make framebuffers anew each time.
+///
+/// # Errors
+///
+/// `ENOMEM`.
+pub(crate) fn cursor(bo: &Object, format: u32, info: &FramebufferInfo) -> Result<Arc<Resource>> {
+    let (width, height) = (info.pitch / 4, info.height);
+    let mut cursor = bo.cursor.lock();
+    if let Some(resource) = cursor.as_ref().filter(|resource| {
+        (resource.format, resource.width, resource.height) == (format, width, height)
+    }) {
+        return Ok(resource.clone());
     }
-    drop(own);
-    Resource::create(bo, false, format, width, height)
+    let resource = Resource::create_unawaited(bo, format, width, height)?;
+    let last = cursor.replace(resource.clone());
+    drop(cursor);
+    drop(last);
+    Ok(resource)
 }
 
 /// Makes a dumb buffer.

@@ -121,9 +121,9 @@ pub(crate) fn transfer_to_host(
     if args.offset as usize >= bo.size() {
         return Err(EINVAL);
     }
-    let transfer = resource.transfer(dev, &bo, &rect, u64::from(args.offset))?;
+    let transfer = resource.transfer(&bo, &rect, u64::from(args.offset))?;
     dev.ctrl.submit(dev, transfer);
-    dev.ctrl.kick();
+    dev.ctrl.kick(dev);
     Ok(0)
 }
 

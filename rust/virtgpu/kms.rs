@@ -28,6 +28,12 @@ impl KmsDriver for VirtGpu {
         }
     }
 
+    fn has_room(dev: &Device, crtc: u32) -> bool {
+        dev.outputs
+            .get(crtc as usize)
+            .is_some_and(|output| output.has_room())
+    }
+
     fn create_objects(dev: &UnregisteredKmsDevice<'_, Self>) -> Result {
         for output in dev.outputs.iter() {
             let crtcs = 1 << output.index;

@@ -18,8 +18,9 @@ use crate::{
     cmd,
     cursor::Cursor,
     drv::{Device, VirtGpu},
+    image::Image,
     panic::Panic,
-    queue::{on_done, Chain, Done},
+    queue::{lazily, on_done, Chain, Done},
 };
 
 /// Frames on their way to the host before a commit waits: one shown, one underway.
@@ -48,6 +49,10 @@ pub(crate) struct Output {
     pub(crate) window: Mutex<Window>,
     #[pin]
     scanout: Mutex<Scanout>,
+    #[pin]
+    pub(crate) images: Mutex<KVec<Arc<Image>>>,
+    /// The resource whose pixels are the last frame, 0 when none surely is.
+    last_frame: Atomic<u32>,
     /// Flushes that the host has not answered.
     frames: Atomic<i32>,
     #[pin]
@@ -65,6 +70,8 @@ impl Output {
                 index,
                 window <- new_mutex!(Window::default()),
                 scanout <- new_mutex!(Scanout::default()),
+                images <- new_mutex!(KVec::new()),
+                last_frame: Atomic::new(0),
                 frames: Atomic::new(0),
                 frame_done <- WaitQueue::new(),
                 cursor <- new_mutex!(Cursor::new()),
@@ -81,11 +88,11 @@ impl Output {
         if *scanout == wanted {
             return;
         }
-        match cmd::set_scanout(self.index, resource, &rect) {
+        match cmd::set_scanout(dev, self.index, resource, &rect) {
             Ok(chain) => {
                 *scanout = wanted;
                 drop(scanout);
-                dev.ctrl.submit(dev, chain);
+                dev.ctrl.submit(dev, lazily(chain));
             }
             Err(error) => drm::drm_err!(dev, "head {}: {:?}\n", self.index, error),
         }
@@ -96,34 +103,52 @@ impl Output {
         self.scanout.lock().resource
     }
 
-    /// Has the host show nothing.
+    /// Has the host show nothing. What is committed meanwhile does not reach it.
     pub(crate) fn hide(&self, dev: &Device) {
+        self.lost_frame();
         self.show(dev, 0, Rect::default());
-        dev.ctrl.kick();
+        dev.ctrl.kick(dev);
+    }
+
+    /// Whether a resource's pixels are the last frame.
+    pub(crate) fn is_last_frame(&self, resource: u32) -> bool {
+        self.last_frame.load(Relaxed) == resource
+    }
+
+    /// No resource's pixels surely are the last frame.
+    pub(crate) fn lost_frame(&self) {
+        self.last_frame.store(0, Relaxed);
     }
 
     /// The device was reset and shows nothing.
     pub(crate) fn forget(&self) {
         *self.scanout.lock() = Scanout::default();
+        self.lost_frame();
         self.cursor.lock().forget();
+    }
+
+    /// Whether a frame can be sent without waiting for the host, as far as is known.
+    pub(crate) fn has_room(&self) -> bool {
+        self.frames.load(Relaxed) < MAX_FRAMES
     }
 
     /// Waits until the host has drawn the frame before the last, so that a guest that draws faster
     /// than its host does not fill the ring.
     pub(crate) fn frame_begin(&self, dev: &Device) {
-        if !self.frame_done.wait_timeout(dev.ctrl.timeout(), || {
-            self.frames.load(Relaxed) < MAX_FRAMES
-        }) {
-            dev.ctrl.stall(dev, "a frame");
+        dev.ctrl.reap(dev);
+        if !self.has_room() {
+            dev.ctrl
+                .wait_for(dev, &self.frame_done, "a frame", || self.has_room());
         }
     }
 
-    /// Sends the flush that ends a frame.
-    pub(crate) fn frame_end(self: &Arc<Self>, dev: &Device, flush: Chain) {
+    /// Sends the flush that ends a frame, a resource's pixels. The CRTC's flush tells the host, of
+    /// the frames of all heads at once.
+    pub(crate) fn frame_end(self: &Arc<Self>, dev: &Device, resource: u32, flush: Chain) {
+        self.last_frame.store(resource, Relaxed);
         self.frames.fetch_add(1, Relaxed);
-        dev.ctrl
-            .submit(dev, on_done(flush, Done::Frame(self.clone())));
-        dev.ctrl.kick();
+        let flush = on_done(flush, Done::Frame(self.clone()));
+        dev.ctrl.submit(dev, lazily(flush));
     }
 
     /// The host has drawn a frame, or never will.
@@ -140,6 +165,11 @@ pub(crate) struct Crtc {
 
 impl DriverCrtc for Crtc {
     type Driver = VirtGpu;
+
+    /// The first CRTC kicks for the frames of all.
+    fn atomic_flush(&self, dev: &Device) {
+        dev.ctrl.kick(dev);
+    }
 
     fn atomic_disable(&self, dev: &Device) {
         self.output.hide_cursor(dev);

@@ -26,12 +26,8 @@ impl Panic {
     pub(crate) fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             commands <- {
-                let nothing = Rect::default();
-                let commands = [
-                    Some(cmd::transfer(0, &nothing, 0)?),
-                    Some(cmd::flush(0, &nothing)?),
-                ];
-                new_spinlock!(commands)
+                let (transfer, flush) = cmd::blanks()?;
+                new_spinlock!([Some(transfer), Some(flush)])
             },
         }? Error)
     }
@@ -44,7 +40,13 @@ impl Panic {
 
 impl Output {
     /// Brings all of a resource to the host.
-    pub(crate) fn panic_flush(self: &Arc<Self>, dev: &Device, resource: u32, size: (u32, u32)) {
+    pub(crate) fn panic_flush(
+        self: &Arc<Self>,
+        dev: &Device,
+        resource: u32,
+        size: (u32, u32),
+        offset: u64,
+    ) {
         let Some(mut commands) = self.panic.commands.try_lock() else {
             return;
         };
@@ -53,7 +55,7 @@ impl Output {
         };
         let all = Rect::new(0, 0, size.0 as i32, size.1 as i32);
         let mut pair = [transfer, flush];
-        let filled = cmd::refill_transfer(&mut pair[0], resource, &all)
+        let filled = cmd::refill_transfer(&mut pair[0], resource, &all, offset)
             .and_then(|()| cmd::refill_flush(&mut pair[1], resource, &all));
         let mut index = 0;
         let pair = pair.map(|chain| {

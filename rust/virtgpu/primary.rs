@@ -14,7 +14,6 @@ use crate::{
     fb::{self, Framebuffer},
     format,
     output::Output,
-    resource::Resource,
 };
 
 /// The driver's part of a primary plane.
@@ -31,7 +30,7 @@ impl DriverPlane for Primary {
     const DAMAGE_CLIPS: bool = true;
 
     fn prepare_fb(&self, _dev: &Device, fb: &Framebuffer) -> Result {
-        fb::prepare(fb)
+        fb::prepare(fb, &self.output)
     }
 
     fn atomic_check(
@@ -54,19 +53,24 @@ impl DriverPlane for Primary {
             self.output.hide(dev);
             return;
         };
-        let damage = Damage::collect(old, new);
-        let (Some(bounds), Some(resource)) = (damage.bounds(), fb::resource(fb)) else {
+        let Some(image) = fb::image(fb, &self.output) else {
+            return;
+        };
+        let id = image.resource.id;
+        let damage = Damage::collect(old, new, self.output.is_last_frame(id));
+        let Some(bounds) = damage.bounds() else {
             return;
         };
 
         self.output.frame_begin(dev);
-        let sent = upload(dev, fb, &resource, &damage).and_then(|()| {
-            self.output.show(dev, resource.id, new.src());
-            let flush = cmd::flush(resource.id, &bounds)?;
-            self.output.frame_end(dev, flush);
+        let sent = image.resource.upload(fb, &damage).and_then(|()| {
+            self.output.show(dev, id, new.src());
+            let flush = cmd::flush(dev, id, &bounds)?;
+            self.output.frame_end(dev, id, flush);
             Ok(())
         });
         if let Err(error) = sent {
+            self.output.lost_frame();
             drm::drm_err!(
                 dev,
                 "head {}: a frame is lost: {:?}\n",
@@ -78,9 +82,12 @@ impl DriverPlane for Primary {
 
     fn panic_flush(&self, dev: &Device, state: &PlaneState<Self>) {
         if let Some(fb) = state.framebuffer() {
-            if let Some(id) = fb::try_resource_id(fb) {
+            if let Some(image) = fb::try_image(fb, &self.output) {
+                let resource = &image.resource;
+                let offset = resource.try_offset(fb.object()).unwrap_or(0);
                 let info = fb.info();
-                self.output.panic_flush(dev, id, (info.width, info.height));
+                self.output
+                    .panic_flush(dev, resource.id, (info.width, info.height), offset);
             }
         }
     }
@@ -88,15 +95,4 @@ impl DriverPlane for Primary {
     fn atomic_disable(&self, dev: &Device, _old: &PlaneState<Self>, _new: &PlaneState<Self>) {
         self.output.hide(dev);
     }
-}
-
-fn upload(dev: &Device, fb: &Framebuffer, resource: &Resource, damage: &Damage) -> Result {
-    let info = fb.info();
-    for rect in damage.rects() {
-        let offset =
-            u64::from(info.offset) + rect.y1 as u64 * u64::from(info.pitch) + rect.x1 as u64 * 4;
-        let transfer = resource.transfer(dev, fb.object(), rect, offset)?;
-        dev.ctrl.submit(dev, transfer);
-    }
-    Ok(())
 }

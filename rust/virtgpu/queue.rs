@@ -18,7 +18,7 @@ use virtio::{
     Transport, Virtqueue,
 };
 
-use crate::{drv::Device, module_parameters, output::Output, resource::Unref};
+use crate::{drv::Device, gem::Keeper, module_parameters, output::Output, resource::Recipe};
 
 /// A command on its way to the device and back.
 pub(crate) type Chain = virtio::Chain<Cmd>;
@@ -32,7 +32,11 @@ pub(crate) enum Done {
     /// A cursor's image was uploaded.
     CursorUpload(Arc<Output>),
     /// A resource is gone: so may be its pages.
-    Unref(Unref),
+    Unref(u32),
+    /// The host no longer looks at a buffer object's pages: so may they go.
+    Detached(Arc<Keeper>),
+    /// The host has a resource's backing, or has none.
+    Attached(Arc<Recipe>),
     /// A command of the panic screen comes back, by its number.
     Panic(Arc<Output>, usize),
     /// Somebody waits.
@@ -45,7 +49,70 @@ pub(crate) struct Cmd {
     seqno: u32,
     /// Response that means success, 0 when the device sends none.
     resp_type: u32,
+    /// A host that refuses it is no news.
+    quiet: bool,
+    /// Nobody waits for it: that it ended may be noticed with the next frame.
+    lazy: bool,
     done: Option<Done>,
+}
+
+impl Cmd {
+    fn new(resp_type: u32) -> Self {
+        Self {
+            seqno: 0,
+            resp_type,
+            quiet: false,
+            lazy: false,
+            done: None,
+        }
+    }
+}
+
+/// Commands that came back: a frame is made of them, without allocating any.
+#[pin_data]
+pub(crate) struct Pool {
+    #[pin]
+    chains: SpinLock<KVec<Chain>>,
+}
+
+/// Commands kept: more than one commit on every head needs.
+const POOL_SIZE: usize = 64;
+
+impl Pool {
+    pub(crate) fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            chains <- new_spinlock!(KVec::with_capacity(POOL_SIZE, GFP_KERNEL)?),
+        })
+    }
+
+    fn make<R: Wire>(&self, request: &R, response_len: usize, resp_type: u32) -> Result<Chain> {
+        let spare = self.chains.lock().pop();
+        let Some(mut chain) = spare else {
+            return Chain::new(request.as_bytes(), response_len, Cmd::new(resp_type));
+        };
+        chain.renew(request.as_bytes(), response_len, Cmd::new(resp_type))?;
+        Ok(chain)
+    }
+
+    /// Makes a command of a request that is answered by a bare header.
+    pub(crate) fn command<R: Wire>(&self, request: &R) -> Result<Chain> {
+        self.make(request, core::mem::size_of::<Header>(), resp::OK_NODATA)
+    }
+
+    /// Makes a command that the device does not answer.
+    pub(crate) fn command_without_response<R: Wire>(&self, request: &R) -> Result<Chain> {
+        self.make(request, 0, 0)
+    }
+
+    fn put(&self, chain: Chain) {
+        if !chain.is_renewable() {
+            return;
+        }
+        let mut chains = self.chains.lock();
+        let full = chains.push_within_capacity(chain);
+        drop(chains);
+        drop(full);
+    }
 }
 
 /// Makes a command of a request that is answered by a bare header.
@@ -58,27 +125,28 @@ pub(crate) fn command_with_response<R: Wire, A: Wire>(
     request: &R,
     resp_type: u32,
 ) -> Result<Chain> {
-    let cmd = Cmd {
-        seqno: 0,
-        resp_type,
-        done: None,
-    };
-    Chain::new(request.as_bytes(), core::mem::size_of::<A>(), cmd)
-}
-
-/// Makes a command that the device does not answer.
-pub(crate) fn command_without_response<R: Wire>(request: &R) -> Result<Chain> {
-    let cmd = Cmd {
-        seqno: 0,
-        resp_type: 0,
-        done: None,
-    };
-    Chain::new(request.as_bytes(), 0, cmd)
+    Chain::new(
+        request.as_bytes(),
+        core::mem::size_of::<A>(),
+        Cmd::new(resp_type),
+    )
 }
 
 /// Says what is to happen at a command's end.
 pub(crate) fn on_done(mut chain: Chain, done: Done) -> Chain {
     chain.data_mut().done = Some(done);
+    chain
+}
+
+/// Says that a host which refuses a command is no news.
+pub(crate) fn quiet(mut chain: Chain) -> Chain {
+    chain.data_mut().quiet = true;
+    chain
+}
+
+/// Says that nobody waits for a command.
+pub(crate) fn lazily(mut chain: Chain) -> Chain {
+    chain.data_mut().lazy = true;
     chain
 }
 
@@ -137,7 +205,38 @@ struct State {
     seqno: u32,
     /// Commands the device holds.
     in_flight: u32,
+    /// Commands among them that are not lazy, and those who wait for room or for a frame.
+    awaited: u32,
+    /// The device was told not to interrupt.
+    silent: bool,
     stats: Stats,
+}
+
+impl State {
+    /// Lets the device interrupt only while somebody waits. False when it has finished more, and
+    /// may not say so.
+    fn listen(&mut self) -> bool {
+        let listen = self.awaited > 0 || self.stalled;
+        let Some(vq) = self.vq.as_mut().filter(|_| listen == self.silent) else {
+            return true;
+        };
+        self.silent = !listen;
+        if listen {
+            return vq.enable_interrupts();
+        }
+        vq.disable_interrupts();
+        true
+    }
+
+    /// Takes a finished command off the ring.
+    fn pop(&mut self) -> Option<Chain> {
+        let chain = self.vq.as_mut()?.pop()?;
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if !chain.data().lazy {
+            self.awaited = self.awaited.saturating_sub(1);
+        }
+        Some(chain)
+    }
 }
 
 /// A virtqueue that carries commands.
@@ -172,6 +271,9 @@ fn check(dev: &Device, chain: &Chain) -> Result {
         return Err(EIO);
     };
 
+    if chain.data().quiet && header.kind != expected {
+        return Err(EINVAL);
+    }
     if header.kind == expected {
         if response.len() == chain.response_room() {
             return Ok(());
@@ -205,13 +307,21 @@ fn finish(dev: &Device, mut chain: Chain, status: Result) {
         Some(Done::Frame(output)) => output.frame_done(),
         Some(Done::Cursor(output)) => output.cursor_done(dev, status),
         Some(Done::CursorUpload(output)) => output.cursor_uploaded(dev),
-        Some(Done::Unref(unref)) => unref.finish(dev),
-        Some(Done::Panic(output, index)) => output.panic.put_back(index, chain),
+        Some(Done::Unref(id)) => dev.resources.remove(id),
+        Some(Done::Detached(keeper)) => drop(keeper),
+        Some(Done::Attached(recipe)) => {
+            if status.is_err() {
+                recipe.detached();
+            }
+        }
+        Some(Done::Panic(output, index)) => return output.panic.put_back(index, chain),
         Some(Done::Wake(waiter)) => {
             *waiter.result.lock() = Some((status, chain));
             waiter.queue.wake_all();
+            return;
         }
     }
+    dev.pool.put(chain);
 }
 
 impl Queue {
@@ -223,6 +333,8 @@ impl Queue {
                 stalled: false,
                 seqno: 0,
                 in_flight: 0,
+                awaited: 0,
+                silent: false,
                 stats: Stats {
                     commands: 0,
                     kicks: 0,
@@ -240,6 +352,7 @@ impl Queue {
         state.vq = Some(vq);
         state.stalled = false;
         state.in_flight = 0;
+        state.silent = false;
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -296,6 +409,7 @@ impl Queue {
     /// happens in any case, before this returns if the command could not be queued.
     pub(crate) fn submit(&self, dev: &Device, mut chain: Chain) {
         let descriptors = chain.descriptors();
+        let lazy = chain.data().lazy;
         let error = loop {
             let kind = kind(&chain);
             let mut state = self.state.lock();
@@ -310,6 +424,7 @@ impl Queue {
                     state.seqno = seqno;
                     state.stats.commands += 1;
                     state.in_flight += 1;
+                    state.awaited += u32::from(!lazy);
                     trace::cmd_queue(self.name, seqno, kind, state.in_flight);
                     return;
                 }
@@ -321,12 +436,10 @@ impl Queue {
                 break error;
             }
 
-            self.kick();
-            if !self
-                .space
-                .wait_timeout(self.timeout(), || self.has_space(descriptors))
-            {
-                self.stall(dev, "make room in the ring");
+            self.kick(dev);
+            if !self.wait_for(dev, &self.space, "make room in the ring", || {
+                self.has_space(descriptors)
+            }) {
                 break ETIMEDOUT;
             }
         };
@@ -341,14 +454,45 @@ impl Queue {
     }
 
     /// Tells the device about the commands submitted so far.
-    pub(crate) fn kick(&self) {
+    pub(crate) fn kick(&self, dev: &Device) {
         let mut state = self.state.lock();
+        if !state.listen() {
+            self.dequeue_soon(dev);
+        }
         if let Some(vq) = state.vq.as_mut() {
             if vq.kick_prepare() {
                 vq.notify();
                 state.stats.kicks += 1;
             }
         }
+    }
+
+    fn dequeue_soon(&self, dev: &Device) {
+        enqueue(dev.into(), core::ptr::eq(self, &dev.ctrl));
+    }
+
+    /// Waits for something that happens at a command's end, also if nobody else waits for that.
+    /// False when the host took too long.
+    pub(crate) fn wait_for(
+        &self,
+        dev: &Device,
+        queue: &WaitQueue,
+        what: &str,
+        condition: impl FnMut() -> bool,
+    ) -> bool {
+        let mut state = self.state.lock();
+        state.awaited += 1;
+        if !state.listen() {
+            self.dequeue_soon(dev);
+        }
+        drop(state);
+        let met = queue.wait_timeout(self.timeout(), condition);
+        if !met {
+            self.stall(dev, what);
+        }
+        let mut state = self.state.lock();
+        state.awaited = state.awaited.saturating_sub(1);
+        met
     }
 
     /// Hands commands to the device without waiting for anything, and kicks; for the panic screen,
@@ -389,6 +533,35 @@ impl Queue {
         status.map(|()| chain)
     }
 
+    /// Judges a finished command and does what is to be done at its end.
+    fn end(&self, dev: &Device, chain: Chain) {
+        let status = check(dev, &chain);
+        trace::cmd_response(self.name, chain.data().seqno, kind(&chain), status);
+        if status.is_err() {
+            self.state.lock().stats.errors += 1;
+        }
+        finish(dev, chain, status);
+    }
+
+    /// Notices what the device has finished and does not interrupt for.
+    ///
+    /// Called where the next such commands are about to be sent: as long as frames follow each
+    /// other no interrupt is needed for any.
+    pub(crate) fn reap(&self, dev: &Device) {
+        loop {
+            let mut state = self.state.lock();
+            // Else it interrupts, and keeps the order in which commands end.
+            if !state.silent || state.stalled {
+                return;
+            }
+            let Some(chain) = state.pop() else {
+                return;
+            };
+            drop(state);
+            self.end(dev, chain);
+        }
+    }
+
     /// Takes finished commands off the ring.
     pub(crate) fn dequeue(&self, dev: &Device) {
         let mut woke_up = false;
@@ -397,28 +570,24 @@ impl Queue {
         }
         let broken = loop {
             let mut state = self.state.lock();
+            if let Some(chain) = state.pop() {
+                woke_up |= core::mem::take(&mut state.stalled);
+                drop(state);
+                self.end(dev, chain);
+                continue;
+            }
+            state.silent = true;
+            let quiet = state.listen();
             let Some(vq) = state.vq.as_mut() else {
                 return;
             };
-            let Some(chain) = vq.pop() else {
-                if vq.enable_interrupts() || vq.is_broken() {
-                    let broken = vq.is_broken();
-                    state.stats.interrupts += 1;
-                    break broken;
-                }
-                vq.disable_interrupts();
-                continue;
-            };
-            woke_up |= core::mem::take(&mut state.stalled);
-            state.in_flight = state.in_flight.saturating_sub(1);
-            drop(state);
-
-            let status = check(dev, &chain);
-            trace::cmd_response(self.name, chain.data().seqno, kind(&chain), status);
-            if status.is_err() {
-                self.state.lock().stats.errors += 1;
+            let broken = vq.is_broken();
+            if quiet || broken {
+                state.stats.interrupts += 1;
+                break broken;
             }
-            finish(dev, chain, status);
+            vq.disable_interrupts();
+            state.silent = false;
         };
         self.space.wake_all();
 
@@ -432,17 +601,22 @@ impl Queue {
     }
 }
 
+/// Has the work done that takes finished commands off a ring.
+fn enqueue(dev: ARef<Device>, is_ctrl: bool) {
+    // Pending already is as good.
+    let _ = if is_ctrl {
+        workqueue::system_highpri().enqueue::<ARef<Device>, 1>(dev)
+    } else {
+        workqueue::system_highpri().enqueue::<ARef<Device>, 2>(dev)
+    };
+}
+
 /// Keeps the device while its queues run.
 pub(crate) struct Handler(ARef<Device>);
 
 impl Interrupt for Handler {
     fn interrupt(&self, queue: usize) {
-        // Pending already is as good.
-        let _ = if queue == 0 {
-            workqueue::system_highpri().enqueue::<ARef<Device>, 1>(self.0.clone())
-        } else {
-            workqueue::system_highpri().enqueue::<ARef<Device>, 2>(self.0.clone())
-        };
+        enqueue(self.0.clone(), queue == 0);
     }
 }
 
@@ -468,7 +642,13 @@ pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
     else {
         return;
     };
-    transport.stop(vdev, [ctrl, cursor], |_, chain| {
+    transport.stop(vdev, [ctrl, cursor], |index, chain| {
+        let queue = if index == 0 { &dev.ctrl } else { &dev.cursor };
+        let mut state = queue.state.lock();
+        if !chain.data().lazy {
+            state.awaited = state.awaited.saturating_sub(1);
+        }
+        drop(state);
         finish(dev, chain, Err(ENODEV));
     });
 }

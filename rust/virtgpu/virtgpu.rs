@@ -14,6 +14,7 @@ mod fb;
 mod format;
 mod gem;
 mod hotplug;
+mod image;
 mod ioctl;
 mod kms;
 mod output;

@@ -96,6 +96,15 @@ wire! {
         /// Zero.
         padding: u32,
     }
+    /// C: `struct virtio_gpu_resource_detach_backing`.
+    ResourceDetachBacking {
+        /// Type.
+        hdr: Header,
+        /// Number of the resource.
+        resource_id: u32,
+        /// Zero.
+        padding: u32,
+    }
     /// C: `struct virtio_gpu_resource_attach_backing`.
     ResourceAttachBacking {
         /// Type.
@@ -246,6 +255,8 @@ pub mod cmd {
     pub const TRANSFER_TO_HOST_2D: u32 = 0x0105;
     /// Gives it memory.
     pub const RESOURCE_ATTACH_BACKING: u32 = 0x0106;
+    /// Takes its memory away.
+    pub const RESOURCE_DETACH_BACKING: u32 = 0x0107;
     /// Asks for a head's EDID.
     pub const GET_EDID: u32 = 0x010a;
     /// Changes a cursor's image.

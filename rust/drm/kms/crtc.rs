@@ -23,6 +23,9 @@ pub trait DriverCrtc: Send + Sync + Sized + 'static {
     /// The CRTC is switched on, its planes not yet.
     fn atomic_enable(&self, _dev: &Device<Self::Driver>, _mode: &DisplayMode) {}
 
+    /// The planes of all CRTCs of a commit have been updated; vblank events are armed after it.
+    fn atomic_flush(&self, _dev: &Device<Self::Driver>) {}
+
     /// The CRTC is switched off, its planes included.
     fn atomic_disable(&self, dev: &Device<Self::Driver>);
 }
@@ -63,7 +66,7 @@ impl<T: DriverCrtc> Crtc<T> {
         funcs.mode_valid = Some(Self::mode_valid_callback);
         funcs.atomic_enable = Some(Self::atomic_enable_callback);
         funcs.atomic_disable = Some(Self::atomic_disable_callback);
-        funcs.atomic_flush = Some(bindings::drm_crtc_vblank_atomic_flush);
+        funcs.atomic_flush = Some(Self::atomic_flush_callback);
         funcs
     };
 
@@ -175,6 +178,19 @@ impl<T: DriverCrtc> Crtc<T> {
                 DisplayMode::from_raw(&(*new).adjusted_mode),
             );
             bindings::drm_crtc_vblank_atomic_enable(raw, state);
+        }
+    }
+
+    extern "C" fn atomic_flush_callback(
+        raw: *mut bindings::drm_crtc,
+        state: *mut bindings::drm_atomic_commit,
+    ) {
+        // SAFETY: The core passes a CRTC of ours, whose device is there, and the commit.
+        unsafe {
+            Self::from_raw(raw)
+                .inner
+                .atomic_flush(Device::from_raw((*raw).dev));
+            bindings::drm_crtc_vblank_atomic_flush(raw, state);
         }
     }
 

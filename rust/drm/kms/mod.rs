@@ -13,6 +13,7 @@ use kernel::{error::to_result, prelude::*};
 use crate::{Device, Driver, UnregisteredDevice};
 
 pub mod atomic;
+mod commit;
 pub mod connector;
 pub mod crtc;
 pub mod encoder;
@@ -59,6 +60,17 @@ pub trait KmsDriver: Sized {
     where
         Self: Driver;
 
+    /// Whether a frame for a CRTC, by its index, can be sent without waiting for the device.
+    ///
+    /// If so, a commit that nobody waits for is carried out where it is asked for; else a worker
+    /// is woken up for it.
+    fn has_room(_dev: &Device<Self>, _crtc: u32) -> bool
+    where
+        Self: Driver,
+    {
+        false
+    }
+
     /// Makes planes, CRTCs, encoders and connectors.
     ///
     /// # Errors
@@ -88,7 +100,7 @@ impl<T: Driver> Funcs<T> {
         let mut funcs: bindings::drm_mode_config_funcs = unsafe { core::mem::zeroed() };
         funcs.fb_create = Some(framebuffer::create_callback::<T>);
         funcs.atomic_check = Some(bindings::drm_atomic_helper_check);
-        funcs.atomic_commit = Some(bindings::drm_atomic_helper_commit);
+        funcs.atomic_commit = Some(commit::commit_callback::<T>);
         funcs
     };
 

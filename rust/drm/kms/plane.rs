@@ -481,9 +481,9 @@ impl<T: DriverPlane> PlaneState<T> {
             || a.hotspot_y != b.hotspot_y
     }
 
-    /// Calls `f` with each part of the framebuffer that changed since `old`, in pixels;
-    /// C: `drm_atomic_for_each_plane_damage()`.
-    pub fn for_each_damage(&self, old: &Self, mut f: impl FnMut(Rect)) {
+    /// Calls `f` with each part of the framebuffer that changed since `old`, in pixels, and with how
+    /// many there are at most; C: `drm_atomic_for_each_plane_damage()`.
+    pub fn for_each_damage(&self, old: &Self, mut f: impl FnMut(Rect, usize)) {
         let mut iter = mem::MaybeUninit::zeroed();
         // SAFETY: Both are states of one plane.
         unsafe {
@@ -492,9 +492,10 @@ impl<T: DriverPlane> PlaneState<T> {
                 old.as_raw(),
                 self.as_raw(),
             );
+            let count = iter.assume_init_ref().num_clips.max(1) as usize;
             let mut clip = mem::zeroed();
             while bindings::drm_atomic_helper_damage_iter_next(iter.as_mut_ptr(), &mut clip) {
-                f(Rect::from_raw(&clip));
+                f(Rect::from_raw(&clip), count);
             }
         }
     }
