@@ -74,6 +74,16 @@ void at_end(void (*undo)(void *), void *data)
 	undos[num_undos++].data = data;
 }
 
+void not_at_end(void (*undo)(void *), void *data)
+{
+	int i = num_undos - 1;
+
+	while (i >= 0 && (undos[i].undo != undo || undos[i].data != data))
+		i--;
+	check(i >= 0, "nothing to take back");
+	memmove(&undos[i], &undos[i + 1], (--num_undos - i) * sizeof(undos[0]));
+}
+
 static void undo_down_to(int mark)
 {
 	while (num_undos > mark) {

@@ -30,6 +30,9 @@ void skip(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)
 /* Has @undo called after the subtest, however it ends; newest first. */
 void at_end(void (*undo)(void *), void *data);
 
+/* Takes that back. */
+void not_at_end(void (*undo)(void *), void *data);
+
 /* Runs a part of a subtest whose at_end() is its own end. */
 void scope(void (*part)(void));
 

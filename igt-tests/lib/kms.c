@@ -112,26 +112,35 @@ static uint32_t find_plane(int fd, int crtc_index, uint64_t type)
 	return found;
 }
 
-struct head kms_head(int fd, int index)
+bool kms_has_head(int fd, int index)
 {
 	drmModeRes *res = drmModeGetResources(fd);
-	struct head head = { .fd = fd, .index = index };
 	drmModeConnector *connector;
-	bool connected;
+	bool has = false;
 
 	check(res, "no mode setting: %s", strerror(errno));
-	if (index >= res->count_connectors || index >= res->count_crtcs)
-		skip("no head %d", index);
+	if (index < res->count_connectors && index < res->count_crtcs) {
+		connector = drmModeGetConnector(fd, res->connectors[index]);
+		check(connector, "connector %u: %s", res->connectors[index], strerror(errno));
+		has = connector->connection == DRM_MODE_CONNECTED;
+		drmModeFreeConnector(connector);
+	}
+	drmModeFreeResources(res);
+	return has;
+}
+
+struct head kms_head(int fd, int index)
+{
+	struct head head = { .fd = fd, .index = index };
+	drmModeRes *res;
+
+	if (!kms_has_head(fd, index))
+		skip("no head %d, or it is not connected", index);
+	res = drmModeGetResources(fd);
+	check(res, "no mode setting: %s", strerror(errno));
 	head.connector = res->connectors[index];
 	head.crtc = res->crtcs[index];
 	drmModeFreeResources(res);
-
-	connector = drmModeGetConnector(fd, head.connector);
-	check(connector, "connector %u: %s", head.connector, strerror(errno));
-	connected = connector->connection == DRM_MODE_CONNECTED;
-	drmModeFreeConnector(connector);
-	if (!connected)
-		skip("head %d is not connected", index);
 
 	head.primary = find_plane(fd, index, DRM_PLANE_TYPE_PRIMARY);
 	head.cursor = find_plane(fd, index, DRM_PLANE_TYPE_CURSOR);
@@ -237,6 +246,9 @@ struct buffer *kms_window(struct buffer *buffer, uint32_t x, uint32_t y, uint32_
 void kms_destroy(struct buffer *buffer)
 {
 	destroy(buffer);
+	not_at_end(destroy, buffer);
+	not_at_end(free, buffer);
+	free(buffer);
 }
 
 /* Where red, green and blue go in a format's little-endian word. */
@@ -293,8 +305,8 @@ static void put_primary(drmModeAtomicReq *req, const struct head *head,
 
 	put(req, fd, plane, "FB_ID", buffer->fb);
 	put(req, fd, plane, "CRTC_ID", head->crtc);
-	put(req, fd, plane, "SRC_X", 0);
-	put(req, fd, plane, "SRC_Y", 0);
+	put(req, fd, plane, "SRC_X", (uint64_t)head->x << 16);
+	put(req, fd, plane, "SRC_Y", (uint64_t)head->y << 16);
 	put(req, fd, plane, "SRC_W", (uint64_t)w << 16);
 	put(req, fd, plane, "SRC_H", (uint64_t)h << 16);
 	put(req, fd, plane, "CRTC_X", 0);

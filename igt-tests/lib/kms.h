@@ -19,6 +19,8 @@
  * @primary: id
  * @cursor: id
  * @mode: the mode last set
+ * @x: of its buffers, the first column that is shown
+ * @y: of its buffers, the first row that is shown
  */
 struct head {
 	int fd;
@@ -28,6 +30,8 @@ struct head {
 	uint32_t primary;
 	uint32_t cursor;
 	drmModeModeInfo mode;
+	uint32_t x;
+	uint32_t y;
 };
 
 /**
@@ -75,6 +79,9 @@ int kms_open(void);
 
 /* Path of the virtio GPU's primary node, or NULL. */
 const char *kms_path(void);
+
+/* Whether a head is there and connected. */
+bool kms_has_head(int fd, int index);
 
 /* A head by number; skips if it is not connected. */
 struct head kms_head(int fd, int index);
