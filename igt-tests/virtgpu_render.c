@@ -18,106 +18,10 @@
 #include "lib/harness.h"
 #include "lib/judge.h"
 #include "lib/kms.h"
-#include "../uapi/virtgpu_drm.h"
+#include "lib/render.h"
 
 #define BAD_HANDLE	0xdeadbeef
 #define MANY		64
-
-/* virglrenderer's command that does nothing, without arguments. */
-static const uint32_t nop[16];
-
-static int fd;
-
-#define expect(error, request, args) expect_at(__LINE__, error, #request, request, args)
-
-static void expect_at(int line, int error, const char *name, unsigned long request, void *args)
-{
-	int got = drmIoctl(fd, request, args) ? errno : 0;
-
-	if (got != error)
-		fail_at(__FILE__, line, "%s: got %s, not %s", name, strerror(got), strerror(error));
-}
-
-static int getparam(uint64_t param)
-{
-	int value = 0;
-	struct drm_virtgpu_getparam args = { param, (uintptr_t)&value };
-
-	expect(0, DRM_IOCTL_VIRTGPU_GETPARAM, &args);
-	return value;
-}
-
-static int open_device(void)
-{
-	int file = open(kms_path(), O_RDWR | O_CLOEXEC);
-
-	check(file >= 0, "%s: %s", kms_path(), strerror(errno));
-	return file;
-}
-
-static void start(void)
-{
-	fd = kms_open();
-	if (!getparam(VIRTGPU_PARAM_3D_FEATURES))
-		skip("the device has no renderer");
-}
-
-/* A context of Mesa's kind, with rings if the device has such. */
-static void context(uint32_t rings, uint64_t polled)
-{
-	struct drm_virtgpu_context_set_param params[] = {
-		{ VIRTGPU_CONTEXT_PARAM_CAPSET_ID, VIRTGPU_DRM_CAPSET_VIRGL2 },
-		{ VIRTGPU_CONTEXT_PARAM_NUM_RINGS, rings },
-		{ VIRTGPU_CONTEXT_PARAM_POLL_RINGS_MASK, polled },
-	};
-	struct drm_virtgpu_context_init init = { .num_params = 3,
-						 .ctx_set_params = (uintptr_t)params };
-
-	if (!getparam(VIRTGPU_PARAM_CONTEXT_INIT))
-		skip("one kind of contexts only");
-	expect(0, DRM_IOCTL_VIRTGPU_CONTEXT_INIT, &init);
-}
-
-static struct drm_virtgpu_resource_create texture(void)
-{
-	struct drm_virtgpu_resource_create create = {
-		.target = 2, .format = 1, .bind = 2, .width = 64, .height = 64, .depth = 1,
-		.array_size = 1, .size = 64 * 64 * 4,
-	};
-
-	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE, &create);
-	return create;
-}
-
-static struct drm_virtgpu_execbuffer stream(void)
-{
-	return (struct drm_virtgpu_execbuffer){ .size = sizeof(nop), .command = (uintptr_t)nop };
-}
-
-static void wait_for(uint32_t handle)
-{
-	struct drm_virtgpu_3d_wait wait = { .handle = handle };
-
-	expect(0, DRM_IOCTL_VIRTGPU_WAIT, &wait);
-}
-
-static void wait_fd(int fence)
-{
-	struct pollfd poller = { .fd = fence, .events = POLLIN };
-
-	check(poll(&poller, 1, 10000) == 1, "the fence is not signalled");
-}
-
-/* Sends a stream and has a fence's file of it. */
-static int fence_fd(uint32_t flags, uint32_t ring)
-{
-	struct drm_virtgpu_execbuffer exec = stream();
-
-	exec.flags = VIRTGPU_EXECBUF_FENCE_FD_OUT | flags;
-	exec.ring_idx = ring;
-	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
-	return exec.fence_fd;
-}
 
 static void submit(void)
 {
@@ -126,30 +30,30 @@ static void submit(void)
 	uint32_t handles[2];
 	int fence, next;
 
-	start();
-	create = texture();
-	exec = stream();
+	render_start();
+	create = render_texture();
+	exec = render_stream();
 	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
 	exec.size = 0;
 	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
 
 	handles[0] = handles[1] = create.bo_handle;
-	exec = stream();
+	exec = render_stream();
 	exec.bo_handles = (uintptr_t)handles;
 	exec.num_bo_handles = 2;
 	expect(EALREADY, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
 	exec.num_bo_handles = 1;
 	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
-	wait_for(create.bo_handle);
+	render_wait(create.bo_handle);
 
-	fence = fence_fd(0, 0);
-	exec = stream();
+	fence = render_fence_fd(0, 0);
+	exec = render_stream();
 	exec.flags = VIRTGPU_EXECBUF_FENCE_FD_IN | VIRTGPU_EXECBUF_FENCE_FD_OUT;
 	exec.fence_fd = fence;
 	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
 	next = exec.fence_fd;
-	wait_fd(next);
-	wait_fd(fence);
+	render_wait_fd(next);
+	render_wait_fd(fence);
 	close(fence);
 	close(next);
 }
@@ -160,11 +64,11 @@ static void bad_submit(void)
 	uint32_t handles[] = { BAD_HANDLE };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), before, after;
 
-	start();
+	render_start();
 	before = open("/dev/null", O_RDONLY);
 	close(before);
 #define bad(error, ...) do { \
-		exec = stream(); \
+		exec = render_stream(); \
 		__VA_ARGS__; \
 		expect(error, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec); \
 	} while (0)
@@ -191,14 +95,14 @@ static void bad_submit(void)
 	close(after);
 	check(before == after, "a file is left open: %d, %d before", after, before);
 	close(null);
-	wait_fd(fence_fd(0, 0));
+	render_wait_fd(render_fence_fd(0, 0));
 }
 
 static uint32_t syncobj(void)
 {
 	uint32_t handle;
 
-	check(!drmSyncobjCreate(fd, 0, &handle), "syncobj: %s", strerror(errno));
+	check(!drmSyncobjCreate(render_fd, 0, &handle), "syncobj: %s", strerror(errno));
 	return handle;
 }
 
@@ -209,25 +113,25 @@ static void syncobjs(void)
 	struct drm_virtgpu_execbuffer exec;
 	uint64_t point = 0;
 
-	start();
+	render_start();
 	binary = syncobj();
 	timeline = syncobj();
 	out[0] = (struct drm_virtgpu_execbuffer_syncobj){ .handle = binary };
 	out[1] = (struct drm_virtgpu_execbuffer_syncobj){ .handle = timeline, .point = 7 };
-	exec = stream();
+	exec = render_stream();
 	exec.syncobj_stride = sizeof(out[0]);
 	exec.out_syncobjs = (uintptr_t)out;
 	exec.num_out_syncobjs = 2;
 	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
-	check(!drmSyncobjWait(fd, &binary, 1, INT64_MAX, 0, &first), "wait: %s", strerror(errno));
+	check(!drmSyncobjWait(render_fd, &binary, 1, INT64_MAX, 0, &first), "wait: %s", strerror(errno));
 	point = 7;
-	check(!drmSyncobjTimelineWait(fd, &timeline, &point, 1, INT64_MAX, 0, &first),
+	check(!drmSyncobjTimelineWait(render_fd, &timeline, &point, 1, INT64_MAX, 0, &first),
 	      "timeline: %s", strerror(errno));
 
 	/* Waited for and taken back. */
 	in[0] = (struct drm_virtgpu_execbuffer_syncobj){
 		.handle = binary, .flags = VIRTGPU_EXECBUF_SYNCOBJ_RESET };
-	exec = stream();
+	exec = render_stream();
 	exec.syncobj_stride = sizeof(in[0]);
 	exec.in_syncobjs = (uintptr_t)in;
 	exec.num_in_syncobjs = 1;
@@ -239,7 +143,7 @@ static void syncobjs(void)
 	expect(EINVAL, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
 	in[0] = (struct drm_virtgpu_execbuffer_syncobj){ .handle = BAD_HANDLE };
 	expect(ENOENT, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
-	exec = stream();
+	exec = render_stream();
 	exec.syncobj_stride = sizeof(in[0]);
 	exec.out_syncobjs = (uintptr_t)in;
 	exec.num_out_syncobjs = 1;
@@ -270,8 +174,8 @@ static void context_init(void)
 	struct drm_virtgpu_context_init init = { .num_params = 5 };
 	size_t i;
 
-	start();
-	if (!getparam(VIRTGPU_PARAM_CONTEXT_INIT))
+	render_start();
+	if (!render_getparam(VIRTGPU_PARAM_CONTEXT_INIT))
 		skip("one kind of contexts only");
 	expect(EINVAL, DRM_IOCTL_VIRTGPU_CONTEXT_INIT, &init);
 	init.num_params = 1;
@@ -282,11 +186,11 @@ static void context_init(void)
 		expect(cases[i].error, DRM_IOCTL_VIRTGPU_CONTEXT_INIT, &init);
 	}
 	/* The first stream makes a context, too. */
-	close(fd);
-	fd = open_device();
-	close(fence_fd(0, 0));
+	close(render_fd);
+	render_fd = render_open();
+	close(render_fence_fd(0, 0));
 	expect(EEXIST, DRM_IOCTL_VIRTGPU_CONTEXT_INIT, &init);
-	close(fd);
+	close(render_fd);
 }
 
 static void rings(void)
@@ -294,16 +198,16 @@ static void rings(void)
 	struct drm_virtgpu_execbuffer exec;
 	int fences[MANY], i;
 
-	start();
-	context(MANY, 0);
+	render_start();
+	render_context(MANY, 0);
 	/* Of this kind of context the renderer serves the first ring only. */
 	for (i = 0; i < MANY; i++)
-		fences[i] = fence_fd(VIRTGPU_EXECBUF_RING_IDX, 0);
+		fences[i] = render_fence_fd(VIRTGPU_EXECBUF_RING_IDX, 0);
 	for (i = MANY - 1; i >= 0; i--) {
-		wait_fd(fences[i]);
+		render_wait_fd(fences[i]);
 		close(fences[i]);
 	}
-	exec = stream();
+	exec = render_stream();
 	exec.flags = VIRTGPU_EXECBUF_RING_IDX;
 	exec.ring_idx = MANY;
 	expect(EINVAL, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
@@ -311,14 +215,14 @@ static void rings(void)
 
 static void events(void)
 {
-	struct drm_virtgpu_execbuffer exec = stream();
+	struct drm_virtgpu_execbuffer exec = render_stream();
 	struct pollfd poller = { .events = POLLIN };
 	struct drm_event event[4];
 	int i;
 
-	start();
-	context(1, 1);
-	poller.fd = fd;
+	render_start();
+	render_context(1, 1);
+	poller.fd = render_fd;
 	/* The device's own timeline is not polled. */
 	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
 	check(!poll(&poller, 1, 500), "an event of a ring that nobody polls");
@@ -326,7 +230,7 @@ static void events(void)
 	for (i = 0; i < 3; i++) {
 		expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
 		check(poll(&poller, 1, 10000) == 1, "no event");
-		check(read(fd, event, sizeof(event)) == sizeof(event[0]), "not one event");
+		check(read(render_fd, event, sizeof(event)) == sizeof(event[0]), "not one event");
 		check(event[0].type == VIRTGPU_EVENT_FENCE_SIGNALED &&
 		      event[0].length == sizeof(event[0]), "event 0x%x of %u bytes",
 		      event[0].type, event[0].length);
@@ -335,7 +239,7 @@ static void events(void)
 	exec.command = 0;
 	for (i = 0; i < 1000; i++)
 		expect(EFAULT, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
-	exec.command = (uintptr_t)nop;
+	exec.command = (uintptr_t)render_nop;
 	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
 	check(poll(&poller, 1, 10000) == 1, "no event");
 }
@@ -343,23 +247,23 @@ static void events(void)
 /* Files close while their events and fences are on the way. */
 static void closing(void)
 {
-	struct drm_virtgpu_execbuffer exec = stream();
-	int i, j, keep = open_device();
+	struct drm_virtgpu_execbuffer exec = render_stream();
+	int i, j, keep = render_open();
 
-	start();
-	if (!getparam(VIRTGPU_PARAM_CONTEXT_INIT))
+	render_start();
+	if (!render_getparam(VIRTGPU_PARAM_CONTEXT_INIT))
 		skip("one kind of contexts only");
 	judge(NULL, 0, "host-mark");
 	exec.flags = VIRTGPU_EXECBUF_RING_IDX;
 	for (i = 0; i < 200; i++) {
-		fd = open_device();
-		context(1, 1);
-		texture();
+		render_fd = render_open();
+		render_context(1, 1);
+		render_texture();
 		for (j = 0; j < 20; j++)
 			expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
-		close(fd);
+		close(render_fd);
 	}
-	fd = keep;
+	render_fd = keep;
 	judge(NULL, 0, "host-marked");
 	close(keep);
 }
@@ -368,15 +272,15 @@ static void many_contexts(void)
 {
 	int files[MANY], fences[MANY], i;
 
-	start();
+	render_start();
 	judge(NULL, 0, "host-mark");
 	for (i = 0; i < MANY; i++) {
-		fd = files[i] = open_device();
-		texture();
-		fences[i] = fence_fd(0, 0);
+		render_fd = files[i] = render_open();
+		render_texture();
+		fences[i] = render_fence_fd(0, 0);
 	}
 	for (i = 0; i < MANY; i++) {
-		wait_fd(fences[i]);
+		render_wait_fd(fences[i]);
 		close(fences[i]);
 		close(files[i]);
 	}
@@ -389,33 +293,33 @@ static void killed(void)
 	int i, status;
 	pid_t pid;
 
-	start();
-	close(fence_fd(0, 0));
+	render_start();
+	close(render_fence_fd(0, 0));
 	judge(NULL, 0, "host-mark");
 	for (i = 0; i < 20; i++) {
 		pid = fork();
 		check(pid >= 0, "fork");
 		if (!pid) {
-			fd = open(kms_path(), O_RDWR);
+			render_fd = open(kms_path(), O_RDWR);
 			for (;;) {
-				struct drm_virtgpu_execbuffer exec = stream();
+				struct drm_virtgpu_execbuffer exec = render_stream();
 				struct drm_virtgpu_resource_create create = {
 					.target = 2, .format = 1, .bind = 2, .width = 64, .height = 64,
 					.depth = 1, .array_size = 1, .size = 64 * 64 * 4,
 				};
 
-				drmIoctl(fd, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE, &create);
+				drmIoctl(render_fd, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE, &create);
 				exec.num_bo_handles = 1;
 				exec.bo_handles = (uintptr_t)&create.bo_handle;
-				drmIoctl(fd, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
-				drmCloseBufferHandle(fd, create.bo_handle);
+				drmIoctl(render_fd, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+				drmCloseBufferHandle(render_fd, create.bo_handle);
 			}
 		}
 		usleep(20000 + i * 3000);
 		kill(pid, SIGKILL);
 		check(waitpid(pid, &status, 0) == pid, "waitpid");
 	}
-	wait_fd(fence_fd(0, 0));
+	render_wait_fd(render_fence_fd(0, 0));
 	judge(NULL, 0, "host-marked");
 }
 
@@ -426,7 +330,7 @@ static uint32_t *map_texture(uint32_t handle)
 	uint32_t *pixels;
 
 	expect(0, DRM_IOCTL_VIRTGPU_MAP, &map);
-	pixels = mmap(NULL, 64 * 64 * 4, PROT_READ | PROT_WRITE, MAP_SHARED, fd, map.offset);
+	pixels = mmap(NULL, 64 * 64 * 4, PROT_READ | PROT_WRITE, MAP_SHARED, render_fd, map.offset);
 	check(pixels != MAP_FAILED, "mmap: %s", strerror(errno));
 	return pixels;
 }
@@ -441,7 +345,7 @@ static void send_pixels(uint32_t handle)
 	for (i = 0; i < 64 * 64; i++)
 		pixels[i] = i * 2654435761u;
 	expect(0, DRM_IOCTL_VIRTGPU_TRANSFER_TO_HOST, &to);
-	wait_for(handle);
+	render_wait(handle);
 	memset(pixels, 0, 64 * 64 * 4);
 	munmap(pixels, 64 * 64 * 4);
 }
@@ -455,7 +359,7 @@ static void fetch_pixels(uint32_t handle)
 	int i;
 
 	expect(0, DRM_IOCTL_VIRTGPU_TRANSFER_FROM_HOST, &from);
-	wait_for(handle);
+	render_wait(handle);
 	for (i = 0; i < 64 * 64; i++)
 		check(pixels[i] == i * 2654435761u, "pixel %d is 0x%x, was 0x%x", i, pixels[i],
 		      i * 2654435761u);
@@ -468,8 +372,8 @@ static void transfers(void)
 	struct drm_virtgpu_3d_transfer_from_host from = { .box = { .w = 64, .h = 64, .d = 1 } };
 	struct drm_virtgpu_resource_create create;
 
-	start();
-	create = texture();
+	render_start();
+	create = render_texture();
 	to.bo_handle = from.bo_handle = create.bo_handle;
 	send_pixels(create.bo_handle);
 	fetch_pixels(create.bo_handle);
@@ -485,7 +389,7 @@ static void transfers(void)
 		.bo_handle = create.bo_handle, .offset = UINT32_MAX,
 		.box = { .x = UINT32_MAX, .w = UINT32_MAX, .h = UINT32_MAX, .d = UINT32_MAX } };
 	expect(0, DRM_IOCTL_VIRTGPU_TRANSFER_TO_HOST, &to);
-	wait_for(create.bo_handle);
+	render_wait(create.bo_handle);
 }
 
 static void capsets(void)
@@ -494,7 +398,7 @@ static void capsets(void)
 	struct drm_virtgpu_get_caps args = { .cap_set_id = 1, .cap_set_ver = 1,
 					     .addr = (uintptr_t)data, .size = sizeof(data) };
 
-	start();
+	render_start();
 	expect(0, DRM_IOCTL_VIRTGPU_GET_CAPS, &args);
 	args.addr = (uintptr_t)again;
 	expect(0, DRM_IOCTL_VIRTGPU_GET_CAPS, &args);
@@ -510,8 +414,8 @@ static void capsets(void)
 	args.cap_set_id = 1;
 	args.addr = 0;
 	expect(EFAULT, DRM_IOCTL_VIRTGPU_GET_CAPS, &args);
-	if (getparam(VIRTGPU_PARAM_CONTEXT_INIT))
-		check(getparam(VIRTGPU_PARAM_SUPPORTED_CAPSET_IDs) & 1 << 1, "no capset 1");
+	if (render_getparam(VIRTGPU_PARAM_CONTEXT_INIT))
+		check(render_getparam(VIRTGPU_PARAM_SUPPORTED_CAPSET_IDs) & 1 << 1, "no capset 1");
 }
 
 static void blobs(void)
@@ -525,8 +429,8 @@ static void blobs(void)
 	struct drm_virtgpu_map map = { };
 	uint8_t *bytes;
 
-	start();
-	if (!getparam(VIRTGPU_PARAM_RESOURCE_BLOB))
+	render_start();
+	if (!render_getparam(VIRTGPU_PARAM_RESOURCE_BLOB))
 		skip("the device has no blobs");
 #define bad(...) do { \
 		args = good; \
@@ -541,7 +445,7 @@ static void blobs(void)
 	bad(args.blob_mem = VIRTGPU_BLOB_MEM_HOST3D, args.cmd_size = 3);
 	bad(args.size = 0);
 	bad(args.size = UINT64_MAX);
-	if (!getparam(VIRTGPU_PARAM_CROSS_DEVICE))
+	if (!render_getparam(VIRTGPU_PARAM_CROSS_DEVICE))
 		bad(args.blob_flags = VIRTGPU_BLOB_FLAG_USE_CROSS_DEVICE);
 #undef bad
 	args = good;
@@ -557,7 +461,7 @@ static void blobs(void)
 	      info.size == args.size, "resource %u, memory %u, %u bytes", info.res_handle,
 	      info.blob_mem, info.size);
 	expect(0, DRM_IOCTL_VIRTGPU_MAP, &map);
-	bytes = mmap(NULL, args.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, map.offset);
+	bytes = mmap(NULL, args.size, PROT_READ | PROT_WRITE, MAP_SHARED, render_fd, map.offset);
 	check(bytes != MAP_FAILED, "mmap: %s", strerror(errno));
 	memset(bytes, 0x55, args.size);
 	munmap(bytes, args.size);
@@ -569,9 +473,9 @@ static void blobs(void)
 	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &args);
 	map.handle = args.bo_handle;
 	expect(0, DRM_IOCTL_VIRTGPU_MAP, &map);
-	check(mmap(NULL, args.size, PROT_READ, MAP_SHARED, fd, map.offset) == MAP_FAILED &&
+	check(mmap(NULL, args.size, PROT_READ, MAP_SHARED, render_fd, map.offset) == MAP_FAILED &&
 	      errno == EINVAL, "memory that there is not is mapped");
-	check(!drmCloseBufferHandle(fd, args.bo_handle), "close");
+	check(!drmCloseBufferHandle(render_fd, args.bo_handle), "close");
 }
 
 /* An object of one file's, used by another's context. */
@@ -582,22 +486,22 @@ static void shared(void)
 	struct drm_virtgpu_execbuffer exec;
 	int first, second;
 
-	start();
-	first = fd;
-	create = texture();
+	render_start();
+	first = render_fd;
+	create = render_texture();
 	send_pixels(create.bo_handle);
 	prime.handle = create.bo_handle;
 	expect(0, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime);
-	fd = second = open_device();
+	render_fd = second = render_open();
 	/* The file has the object before it has a context, which must come to know it. */
 	expect(0, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime);
 	fetch_pixels(prime.handle);
-	exec = stream();
+	exec = render_stream();
 	exec.num_bo_handles = 1;
 	exec.bo_handles = (uintptr_t)&prime.handle;
 	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
-	fd = first;
-	wait_for(create.bo_handle);
+	render_fd = first;
+	render_wait(create.bo_handle);
 	close(prime.fd);
 	close(second);
 }
@@ -609,45 +513,45 @@ static void two_handles(void)
 	uint32_t handles[4] = {}, pitches[4] = { 64 * 4 }, offsets[4] = {}, fb;
 	drmModeFB2 *again;
 
-	start();
-	create = texture();
+	render_start();
+	create = render_texture();
 	send_pixels(create.bo_handle);
 	handles[0] = create.bo_handle;
-	check(!drmModeAddFB2(fd, 64, 64, DRM_FORMAT_ARGB8888, handles, pitches, offsets, &fb, 0),
+	check(!drmModeAddFB2(render_fd, 64, 64, DRM_FORMAT_ARGB8888, handles, pitches, offsets, &fb, 0),
 	      "framebuffer: %s", strerror(errno));
-	again = drmModeGetFB2(fd, fb);
+	again = drmModeGetFB2(render_fd, fb);
 	check(again && again->handles[0] && again->handles[0] != create.bo_handle,
 	      "no second handle");
-	check(!drmCloseBufferHandle(fd, create.bo_handle), "close: %s", strerror(errno));
+	check(!drmCloseBufferHandle(render_fd, create.bo_handle), "close: %s", strerror(errno));
 	fetch_pixels(again->handles[0]);
 	drmModeFreeFB2(again);
-	drmModeRmFB(fd, fb);
+	drmModeRmFB(render_fd, fb);
 }
 
 /* A client that waits for what the host never does can be killed. */
 static void killed_waiting(void)
 {
-	struct drm_virtgpu_execbuffer exec = stream();
+	struct drm_virtgpu_execbuffer exec = render_stream();
 	struct drm_virtgpu_3d_wait wait = {};
 	struct drm_virtgpu_resource_create create;
 	double since;
 	int status;
 	pid_t pid;
 
-	start();
+	render_start();
 	pid = fork();
 	check(pid >= 0, "fork");
 	if (!pid) {
-		fd = open_device();
-		context(2, 0);
-		create = texture();
+		render_fd = render_open();
+		render_context(2, 0);
+		create = render_texture();
 		exec.flags = VIRTGPU_EXECBUF_RING_IDX;
 		exec.ring_idx = 1;
 		exec.num_bo_handles = 1;
 		exec.bo_handles = (uintptr_t)&create.bo_handle;
-		drmIoctl(fd, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+		drmIoctl(render_fd, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
 		wait.handle = create.bo_handle;
-		drmIoctl(fd, DRM_IOCTL_VIRTGPU_WAIT, &wait);
+		drmIoctl(render_fd, DRM_IOCTL_VIRTGPU_WAIT, &wait);
 		_exit(1);
 	}
 	usleep(300000);
@@ -657,9 +561,9 @@ static void killed_waiting(void)
 	check(now() - since < 2, "it took %.1f s to die", now() - since);
 
 	/* The device may be reset meanwhile, for the host owes it a fence. */
-	fd = open_device();
-	wait_fd(fence_fd(0, 0));
-	close(fd);
+	render_fd = render_open();
+	render_wait_fd(render_fence_fd(0, 0));
+	close(render_fd);
 }
 
 /* A host that never does what it was asked to: waiters get an error, others can go on. */
@@ -668,10 +572,10 @@ static void forgotten(void)
 	struct pollfd poller = { .events = POLLIN };
 	struct sync_file_info info = { };
 
-	start();
-	context(2, 0);
+	render_start();
+	render_context(2, 0);
 	/* QEMU forgets fences of rings that a renderer does not have. */
-	poller.fd = fence_fd(VIRTGPU_EXECBUF_RING_IDX, 1);
+	poller.fd = render_fence_fd(VIRTGPU_EXECBUF_RING_IDX, 1);
 	if (poll(&poller, 1, 1000))
 		skip("this host answers");
 	check(poll(&poller, 1, 30000) == 1, "the fence is never signalled");
@@ -680,12 +584,12 @@ static void forgotten(void)
 	close(poller.fd);
 
 	/* The context went with the reset; a new one works. */
-	struct drm_virtgpu_execbuffer exec = stream();
+	struct drm_virtgpu_execbuffer exec = render_stream();
 
 	expect(EIO, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
-	fd = open_device();
-	wait_fd(fence_fd(0, 0));
-	close(fd);
+	render_fd = render_open();
+	render_wait_fd(render_fence_fd(0, 0));
+	close(render_fd);
 }
 
 int main(int argc, char **argv)

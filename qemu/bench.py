@@ -1,106 +1,232 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Counts what the drivers cost the guest's kernel, side by side, in instructions and bytes.
+"""Counts what the drivers cost guest and host, side by side, scenario by scenario.
 
-    bench.py [DRIVER...]
+    bench.py [--only SCENARIO] [--readme] [DRIVER...]
+    bench.py --profile SCENARIO [DRIVER...]
+
+Each driver runs igt-tests/bench twice: on QEMU's own device with counter.c, which counts the
+kernel's instructions, and on fakegpu.py, which counts bytes; those with a render half once more on
+a device with a renderer. --readme puts the table there, --profile tells which of the kernel's
+functions the instructions of a step are in.
 """
+import argparse
 import json
-import re
 import statistics
 import sys
 from pathlib import Path
 
+import benchpage
 import build
+import counts
+import document
 import guest
+import profiling
 import report
 import setup
 from machine import Options
 from report import Failure
 
-OUT = setup.HERE.parent / "out"
+TOP = setup.HERE.parent
+OUT = TOP / "out"
 DRIVERS = ("stock", "c", "rust")
-# Of a row, Rust over C at most.
-RUST_LIMIT = 1.10
+SCENARIOS = ("idle", "flip-1080p", "flip-4k", "clip-double-4k", "clip-triple-4k", "corners-4k",
+             "scattered-4k", "two-heads", "dirtyfb", "console-scroll", "cursor", "buffer-4k",
+             "show-buffer-4k", "modeset", "weston-typing", "weston-drag", "load")
+# With a renderer, by the drivers that have use for one.
+RENDER = ("execbuffer", "fence-wait", "transfer-small", "transfer-large", "blob")
+RENDERERS = ("stock", "c")
 # igt-tests/bench/mark.h
-SCENARIO, STEP = 0, 1
+SCENARIO, STEP, END = 0, 1, 2
 # Done to have the module unloaded between steps; not part of what is measured.
 ALTERNATING = ("load",)
+# How many frames the steps of a scenario last that waits for something else than the driver: as
+# long as that even an idle guest wakes up for its timers.
+FRAMES = {**dict.fromkeys(("flip-1080p", "flip-4k", "clip-double-4k", "clip-triple-4k",
+                           "corners-4k", "scattered-4k", "two-heads", "cursor-image",
+                           "cursor-move"), 1),
+          "console-scroll": 6, "weston-typing": 9, "weston-drag": 9}
+# What a row is of, per step.
+INSTRUCTIONS, ABOVE, BYTES, COMMANDS, KICKS, INTERRUPTS, ENTRIES, HOST, KERNEL = METRICS = (
+    "instructions", "above idle", "bytes", "commands", "kicks", "interrupts", "entries",
+    "host memory", "kernel memory")
+
+# Scenario, what of it, of which driver, and at most how much: of another driver's or in numbers.
+BARS = (
+    ("clip-double-4k", BYTES, "c", "stock", 0.001),
+    ("corners-4k", BYTES, "c", "stock", 0.001),
+    *((scenario, KICKS, "c", bar, 1.0) for bar in (None, "stock")
+      for scenario in ("flip-4k", "clip-double-4k", "corners-4k", "scattered-4k", "dirtyfb")),
+    *((scenario, INTERRUPTS, "c", None, 1.0)
+      for scenario in ("flip-4k", "clip-double-4k", "corners-4k", "scattered-4k", "dirtyfb")),
+    ("clip-double-4k", ABOVE, "c", "stock", 0.5),
+    ("flip-4k", INSTRUCTIONS, "c", "stock", 0.9),
+    ("show-buffer-4k", ENTRIES, "c", "stock", 0.05),
+    ("execbuffer", INSTRUCTIONS, "c", "stock", 0.8),
+)
+# Rust over C at most, in every row; a smaller difference than that between two runs of one driver
+# says nothing.
+RUST_LIMIT = 1.05
+NOISE = {INSTRUCTIONS: 1500, ABOVE: 1500, KICKS: 0.2, INTERRUPTS: 0.2, COMMANDS: 0.2,
+         KERNEL: 4 << 20}
+# What a worker or a compositor makes of the steps depends on when it runs, and whether one wake-up
+# does for the events of two heads on the phase of their timers.
+ASYNC = ("console-scroll", "weston-typing", "weston-drag", "two-heads")
+ASYNC_LIMIT = 1.25
 
 
-def steps_of(marks, names) -> dict:
-    """The instructions of each scenario's steps."""
-    steps, last, scenario = {}, None, -1
+def instructions(marks, names) -> dict:
+    """The instructions of each scenario's median step."""
+    found, steps, names = {}, [], iter(names)
     for number, count in marks:
         if number == SCENARIO:
-            scenario, last = scenario + 1, None
-        elif number == STEP and scenario >= 0:
-            if last is not None:
-                steps.setdefault(names[scenario], []).append(count - last)
-            last = count
-    for name in ALTERNATING:
-        if name in steps:
-            steps[name] = steps[name][::2]
-    return steps
+            steps = []
+        elif number == STEP:
+            steps.append(count)
+        elif number == END:
+            name = next(names)
+            costs = [after - before for before, after in zip(steps, steps[1:])]
+            found[name] = int(statistics.median(costs[::2] if name in ALTERNATING else costs))
+    return found
 
 
-def measure(found, driver: str, counter: Path, tests: Path) -> dict:
-    """Rows of one driver: instructions of a median step, and the module's size."""
-    folder = OUT / f"bench-{driver}"
-    modules = build.modules_of(found, driver)
-    options = Options(driver=driver, cpus=1, counter=counter, trace=())
-    text = bytearray()
-    report.say(f"==> bench on {driver}")
-    result = guest.run(found, options, "bench_kms --run-subtest kms\nbench_kms --run-subtest load\n",
-                       folder, 400, modules=modules, tests=tests, sink=text.extend)
+def program(scenario: str) -> str:
+    if scenario in RENDER:
+        return "bench_render"
+    return "bench_weston" if scenario.startswith("weston") else "bench_kms"
+
+
+def job(scenarios) -> str:
+    """Each scenario begins when the memory of the last one is free."""
+    return "".join("sync; echo 3 >/proc/sys/vm/drop_caches; sleep 1\n"
+                   f"{program(name)} --run-subtest {name} || exit 1\n" for name in scenarios)
+
+
+def run(found, driver: str, scenarios, name: str, then: str = "", **options) -> guest.Guest:
+    """One guest with all scenarios; what it was, when it is over."""
+    heads = 1 if options.get("gpu") else 2
+    if "fake" not in options:
+        options["connected"] = heads
+    folder = OUT / f"bench-{driver}-{name}"
+    report.say(f"==> bench on {driver}: {name}")
+    # The distribution's kernel looks at its own memory all the time, which is no driver's doing.
+    with guest.Guest(found, Options(driver=driver, cpus=1, append="damon_stat.enabled=N",
+                                    size=(1920, 1080), heads=heads, **options),
+                     job(scenarios) + then, folder, modules=build.modules_of(found, driver),
+                     tests=build.tests(found), sink=report.pass_on) as one:
+        result = one.wait(1200)
     guest.require(result, folder / "serial.log")
+    return one
 
-    names = re.findall(r"^scenario (\S+)$", text.decode(errors="replace"), re.M)
+
+def counted_rows(found, driver: str, scenarios, name: str, **options) -> dict:
+    """What QEMU counts of a driver's scenarios."""
+    counted = run(found, driver, scenarios, name, counter=build.counter(found),
+                  trace=counts.TRACES, **options)
     marks = [tuple(map(int, line.split())) for line in
-             (folder / "counts.log").read_text().splitlines()]
-    steps = steps_of(marks, list(dict.fromkeys(names)))
-    if len(steps) != len(set(names)):
-        raise Failure(f"{len(steps)} scenarios were counted of {names}")
-    rows = {f"{name}: kernel instructions": int(statistics.median(counts))
-            for name, counts in steps.items()}
-    idle = rows.pop("nothing: kernel instructions")
-    for row in rows:
-        if row.startswith("cursor"):
-            rows[row] -= idle
-    if modules:
-        rows["module: bytes"] = (modules / Path(build.MODULES[driver]).name).stat().st_size
+             (counted.folder / "counts.log").read_text().splitlines()]
+    rows = {name: {metric: value / one["steps"] for metric, value in one.items()
+                   if metric != "steps"}
+            for name, one in counted.judge.counts.scenarios().items()}
+    names = [*rows, *(name for name in ALTERNATING if name in scenarios)]
+    for name, number in instructions(marks, names).items():
+        rows.setdefault(name, {})[INSTRUCTIONS] = number
     return rows
 
 
-def table(results: dict) -> str:
-    drivers = list(results)
-    lines = [f"{'':<36}" + "".join(f"{driver:>12}" for driver in drivers)
-             + f"{'c/stock':>10}{'rust/c':>10}"]
-    for name in max(results.values(), key=len):
-        cells = [results[driver].get(name) for driver in drivers]
-        lines.append(f"{name:<36}" + "".join(f"{'-' if cell is None else cell:>12}"
-                                             for cell in cells)
-                     + "".join(f"{ratio(results, name, *pair):>10}"
-                               for pair in (("c", "stock"), ("rust", "c"))))
-    return "\n".join(lines)
+def measure(found, driver: str, scenarios) -> dict:
+    """The rows of one driver, per step: {scenario: {metric: number}}."""
+    rendered = [name for name in scenarios if name in RENDER]
+    scenarios = [name for name in scenarios if name not in RENDER]
+    if any(name in FRAMES for name in scenarios) and "idle" not in scenarios:
+        scenarios.insert(0, "idle")
+    rows = counted_rows(found, driver, scenarios, "counted") if scenarios else {}
+    if rendered and driver in RENDERERS:
+        rows |= counted_rows(found, driver, rendered, "rendered", gpu="venus")
+    for name, frames in FRAMES.items():
+        if name in rows and "idle" in rows:
+            rows[name][ABOVE] = rows[name][INSTRUCTIONS] - frames * rows["idle"][INSTRUCTIONS]
+
+    shown = [name for name in scenarios if name not in ALTERNATING]
+    if not shown:
+        return rows
+    watched = run(found, driver, shown, "watched", fake={"scanouts": 2, "size": (1920, 1080),
+                                                         "connected": 2})
+    for name, one in watched.judge.counts.scenarios().items():
+        if name in rows:
+            rows[name] |= {BYTES: one["bytes"] / one["steps"],
+                           ENTRIES: one["entries"] / one["steps"], HOST: one[HOST],
+                           KERNEL: one[KERNEL]}
+    return rows
 
 
-def ratio(results: dict, name: str, of: str, to: str) -> str:
-    a, b = (results.get(driver, {}).get(name) for driver in (of, to))
-    return f"{a / b:.2f}" if a and b else "-"
+def ratio(a, b):
+    """a over b where that says something."""
+    if a is None or b is None or not (a or b):
+        return None
+    return a / b if b else float("inf")
+
+
+def judge(results: dict) -> list:
+    """What misses a bar, in words."""
+    missed = []
+    for scenario, metric, driver, bar, limit in BARS:
+        of = results.get(driver, {}).get(scenario, {}).get(metric)
+        to = results.get(bar, {}).get(scenario, {}).get(metric) if bar else 1
+        found = ratio(of, to)
+        if found is not None and found > limit:
+            missed.append(f"{scenario}, {metric}: {driver} takes {found:.4g}"
+                          f"{f' of {bar}' if bar else ''}, {limit} at most")
+    for scenario, row in results.get("c", {}).items():
+        limit = ASYNC_LIMIT if scenario in ASYNC else RUST_LIMIT
+        for metric in METRICS:
+            rust, c = results.get("rust", {}).get(scenario, {}).get(metric), row.get(metric)
+            found = ratio(rust, c)
+            if found is not None and found > limit and rust - c > NOISE.get(metric, 0):
+                missed.append(f"{scenario}, {metric}: rust takes {found:.3g} of c, "
+                              f"{limit} at most")
+    return missed
+
+
+def profile(found, driver: str, scenario: str) -> str:
+    """Of one scenario, the functions that take the most."""
+    gpu = "venus" if scenario in RENDER else ""
+    one = run(found, driver, (scenario,), "profiled", gpu=gpu, counter=build.counter(found),
+              profile=True, trace=counts.TRACES, then="cp /proc/kallsyms /host/results/\n")
+    steps = next(iter(one.judge.counts.scenarios().values()))["steps"]
+    return profiling.table((one.folder / "profile.log").read_text(),
+                           (one.folder / "results/kallsyms").read_text(), steps)
 
 
 def main() -> int:
-    drivers = sys.argv[1:] or DRIVERS
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("drivers", nargs="*", default=DRIVERS)
+    parser.add_argument("--only", choices=SCENARIOS + RENDER, action="append")
+    parser.add_argument("--profile", choices=SCENARIOS + RENDER)
+    parser.add_argument("--readme", action="store_true")
+    args = parser.parse_args()
     found = setup.prepare()
-    counter, tests = build.counter(found), build.tests(found)
-    results = {driver: measure(found, driver, counter, tests) for driver in drivers}
-    (OUT / "bench.json").write_text(json.dumps(results, indent=1))
-    print(table(results))
-    over = [name for name in results.get("c", {}) if "instructions" in name and
-            float(ratio(results, name, "rust", "c").replace("-", "0")) > RUST_LIMIT]
-    for name in over:
-        print(f"FAILED: {name}: Rust takes more than {RUST_LIMIT} of what C takes")
-    return 1 if over else 0
+    if args.profile:
+        for driver in args.drivers or DRIVERS:
+            print(f"{args.profile} on {driver}, instructions of a step:")
+            print(profile(found, driver, args.profile))
+        return 0
+    results = {driver: measure(found, driver, args.only or SCENARIOS + RENDER)
+               for driver in args.drivers or DRIVERS}
+    missed = judge(results)
+    OUT.mkdir(exist_ok=True)
+    (OUT / "bench.json").write_text(json.dumps({"results": results, "missed": missed}, indent=1))
+    benchpage.write(OUT / "bench.html", results, missed, METRICS)
+    table = benchpage.table(results, METRICS)
+    print(table)
+    if args.readme:
+        document.put(TOP / "README.md", "bench",
+                     benchpage.summary(results, (INSTRUCTIONS, ABOVE, BYTES, COMMANDS, KICKS,
+                                                 INTERRUPTS)))
+    for line in missed:
+        print(f"FAILED: {line}")
+    print(f"{len(missed)} bars missed; see {OUT / 'bench.html'}")
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

@@ -3,6 +3,9 @@
  * A plugin for QEMU's emulator: how many instructions the guest's kernel has executed, told each
  * time a program in the guest marks the moment. A mark is a no-op with a number of ours in it,
  * see igt-tests/bench/mark.h; a line of the output is the mark's number and the count.
+ *
+ * With profile=FILE also where: for each scenario lines of address and instructions executed in
+ * the block of code there, "end" after the last.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -34,6 +37,9 @@ struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb
 size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *bytes, size_t size);
 void qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(struct qemu_plugin_tb *tb, int op,
 						       qemu_plugin_u64 entry, uint64_t value);
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb,
+					  void (*executed)(unsigned int cpu, void *data),
+					  int flags, void *data);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
 					    void (*executed)(unsigned int cpu, void *data),
 					    int flags, void *data);
@@ -51,14 +57,67 @@ static const uint8_t mark_opcode[] = { 0x0f, 0x1f, 0x84, 0x00 };
 /* Where the kernel half of the address space begins. */
 #define KERNEL		(UINT64_C(1) << 63)
 
+/* igt-tests/bench/mark.h */
+#define MARK_SCENARIO	0
+#define MARK_END	2
+
+/* Blocks of code, in a hash table; a kernel has fewer. */
+#define BLOCKS	(1 << 18)
+
+struct block {
+	uint64_t address;
+	size_t size;
+	uint64_t executed;
+};
+
 static qemu_plugin_u64 count;
-static FILE *out;
+static FILE *out, *profile;
+static struct block blocks[BLOCKS];
+static bool profiling;
+
+static struct block *find_block(uint64_t address, size_t size)
+{
+	uint64_t at = (address * UINT64_C(0x9e3779b97f4a7c15) + size) % BLOCKS;
+
+	while (blocks[at].size && (blocks[at].address != address || blocks[at].size != size))
+		at = (at + 1) % BLOCKS;
+	blocks[at].address = address;
+	blocks[at].size = size;
+	return &blocks[at];
+}
+
+static void executed(unsigned int cpu, void *data)
+{
+	struct block *block = data;
+
+	(void)cpu;
+	if (profiling)
+		block->executed += block->size;
+}
+
+static void write_profile(void)
+{
+	size_t i;
+
+	for (i = 0; i < BLOCKS; i++) {
+		if (blocks[i].executed)
+			fprintf(profile, "%" PRIx64 " %" PRIu64 "\n", blocks[i].address,
+				blocks[i].executed);
+		blocks[i].executed = 0;
+	}
+	fprintf(profile, "end\n");
+	fflush(profile);
+}
 
 static void marked(unsigned int cpu, void *data)
 {
 	(void)cpu;
 	fprintf(out, "%" PRIuPTR " %" PRIu64 "\n", (uintptr_t)data, qemu_plugin_u64_sum(count));
 	fflush(out);
+	if ((uintptr_t)data == MARK_END && profiling)
+		write_profile();
+	profiling = profile && ((uintptr_t)data == MARK_SCENARIO ||
+				(profiling && (uintptr_t)data != MARK_END));
 }
 
 static bool is_mark(const struct qemu_plugin_insn *insn, uint32_t *number)
@@ -81,6 +140,10 @@ static void translated(struct qemu_plugin_tb *tb, void *data)
 	if (qemu_plugin_tb_vaddr(tb) >= KERNEL) {
 		qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, QEMU_PLUGIN_INLINE_ADD_U64,
 								  count, num_insns);
+		if (profile)
+			qemu_plugin_register_vcpu_tb_exec_cb(tb, executed, QEMU_PLUGIN_CB_NO_REGS,
+							     find_block(qemu_plugin_tb_vaddr(tb),
+									num_insns));
 		return;
 	}
 	for (i = 0; i < num_insns; i++) {
@@ -92,12 +155,17 @@ static void translated(struct qemu_plugin_tb *tb, void *data)
 	}
 }
 
-/* Called by QEMU, with out=FILE. */
+/* Called by QEMU, with out=FILE and perhaps profile=FILE. */
 EXPORT int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv)
 {
 	(void)info;
-	if (argc != 1 || strncmp(argv[0], "out=", 4) || !(out = fopen(argv[0] + 4, "w"))) {
+	if (argc < 1 || strncmp(argv[0], "out=", 4) || !(out = fopen(argv[0] + 4, "w"))) {
 		fprintf(stderr, "counter: out=FILE is needed\n");
+		return -1;
+	}
+	if (argc == 2 && (strncmp(argv[1], "profile=", 8) ||
+			  !(profile = fopen(argv[1] + 8, "w")))) {
+		fprintf(stderr, "counter: behind out=FILE only profile=FILE may come\n");
 		return -1;
 	}
 	count.score = qemu_plugin_scoreboard_new(sizeof(uint64_t));

@@ -3,9 +3,11 @@
 
 It keeps resources and scanouts as a real one does, so that the judge can look at its screen.
 """
+import bisect
 import random
 import struct
 from collections import Counter
+from itertools import accumulate
 from pathlib import Path
 
 import vhostuser
@@ -45,7 +47,12 @@ class Resource:
     def __init__(self, layout: int = 0, width: int = 0, height: int = 0):
         self.format, self.width, self.height = layout, width, height
         self.pixels = bytearray(width * height * 4)
-        self.backing = []
+        self.attach([])
+
+    def attach(self, entries: list) -> None:
+        """Addresses and lengths of the pieces of its backing; where each begins in it."""
+        self.backing = entries
+        self.starts = [0, *accumulate(length for _, length in entries[:-1])] if entries else []
 
 
 class Scanout:
@@ -77,9 +84,12 @@ class Scanout:
 class FakeGpu(vhostuser.Device):
     queues = 2
 
-    def __init__(self, path: Path, scanouts: int = 1, size=(1024, 768), blob: bool = False):
+    def __init__(self, path: Path, scanouts: int = 1, size=(1024, 768), blob: bool = False,
+                 connected: int = 1):
         self.features = FEATURE_EDID | (FEATURE_BLOB | FEATURE_UUID if blob else 0)
-        self.counts = Counter()
+        # Commands by number; bytes copied and entries of backings.
+        self.counts, self.sums = Counter(), Counter()
+        self._connected = connected
         self.set_scanouts(scanouts)
         self.set_edid()
         self.size = size
@@ -131,6 +141,13 @@ class FakeGpu(vhostuser.Device):
             if not scanout or scanout.number not in self.resources:
                 raise Failure(f"the fake device shows nothing on head {head}")
             return scanout.picture()
+
+    def totals(self) -> tuple[Counter, Counter]:
+        """Commands by number; bytes copied, entries of backings, memory of all images now."""
+        with self.lock:
+            self.catch_up()
+            memory = sum(len(resource.pixels) for resource in self.resources.values())
+            return Counter(self.counts), Counter(self.sums, memory=memory)
 
     # The device.
 
@@ -208,8 +225,12 @@ class FakeGpu(vhostuser.Device):
 
     def _display_info(self, _body):
         return OK_DISPLAY_INFO, b"".join(
-            struct.pack("<6I", 0, 0, *(self.size if head == 0 else (0, 0)), head == 0, 0)
+            struct.pack("<6I", 0, 0, *(self.size if head < self._connected else (0, 0)),
+                        head < self._connected, 0)
             for head in range(SCANOUTS))
+
+    def _detach(self, body):
+        self.resources[struct.unpack_from("<I", body)[0]].attach([])
 
     def _get_edid(self, _body):
         return OK_EDID, self._edid
@@ -223,11 +244,10 @@ class FakeGpu(vhostuser.Device):
     def _create(self, body):
         number, layout, width, height = struct.unpack_from("<4I", body)
         self.resources[number] = Resource(layout, width, height)
-
     def _create_blob(self, body):
         number, _, _, count = struct.unpack_from("<4I", body)
         self.resources[number] = Resource()
-        self.resources[number].backing = self._entries(body[32:], count)
+        self.resources[number].attach(self._entries(body[32:], count))
 
     def _unref(self, body):
         del self.resources[struct.unpack_from("<I", body)[0]]
@@ -268,7 +288,8 @@ class FakeGpu(vhostuser.Device):
 
     def _attach(self, body):
         number, count = struct.unpack_from("<II", body)
-        self.resources[number].backing = self._entries(body[8:], count)
+        self.sums["entries"] += count
+        self.resources[number].attach(self._entries(body[8:], count))
 
     def _transfer(self, body):
         x, y, width, height, offset, number = struct.unpack_from("<4IQI", body)
@@ -279,23 +300,32 @@ class FakeGpu(vhostuser.Device):
         stride = resource.width * 4
         if x + width > resource.width or y + height > resource.height:
             raise ValueError("a transfer beyond the resource")
+        self.sums["bytes"] += width * height * 4
+        if width == resource.width:
+            # Whole rows are one piece.
+            width, height = width * height, 1
         for row in range(height):
             at = ((y + row) * resource.width + x) * 4
             resource.pixels[at:at + width * 4] = self._backing(resource, offset + row * stride,
                                                                width * 4)
 
     def _backing(self, resource: Resource, offset: int, length: int) -> bytes:
-        data = b""
-        for address, size in resource.backing:
-            if offset < size:
-                part = min(length - len(data), size - offset)
-                data += self.memory.read(address + offset, part)
-                if len(data) == length:
-                    return data
-                offset = size
-            offset -= size
-        raise ValueError("a transfer from beyond the backing")
+        pieces = []
+        # A list may be long: not from its start.
+        index = bisect.bisect_right(resource.starts, offset) - 1
+        while length > 0 and 0 <= index < len(resource.backing):
+            address, size = resource.backing[index]
+            skipped = offset - resource.starts[index]
+            part = min(length, size - skipped)
+            if part > 0:
+                pieces.append(self.memory.read(address + skipped, part))
+                offset, length = offset + part, length - part
+            index += 1
+        if length > 0:
+            raise ValueError("a transfer from beyond the backing")
+        return b"".join(pieces)
 
     _HANDLERS = {0x100: _display_info, 0x101: _create, 0x102: _unref, 0x103: _set_scanout,
-                 0x104: _flush, 0x105: _transfer, 0x106: _attach, 0x10a: _get_edid,
-                 0x10b: _assign_uuid, 0x10c: _create_blob, 0x10d: _set_scanout_blob}
+                 0x104: _flush, 0x105: _transfer, 0x106: _attach, 0x107: _detach,
+                 0x10a: _get_edid, 0x10b: _assign_uuid, 0x10c: _create_blob,
+                 0x10d: _set_scanout_blob}

@@ -40,9 +40,9 @@ def _fill(folder: Path, job: str, options: Options, modules, tests, files) -> No
         f"VIRTGPU_DRIVER={options.driver}\nVIRTGPU_MODULE={module}\n"
         f"VIRTGPU_MODULE_PARAMS='{options.module_params}'\nVIRTGPU_HEADS={options.heads}\n"
         f"VIRTGPU_DRM_NAME={DRM_NAMES.get(options.driver, 'virtio_gpu')}\n"
-        f"VIRTGPU_GPU={options.gpu}\n"
-        "export VIRTGPU_GPU VIRTGPU_DRIVER VIRTGPU_MODULE VIRTGPU_MODULE_PARAMS VIRTGPU_HEADS VIRTGPU_DRM_NAME "
-        "IGT_FORCE_DRIVER=virtio_gpu\n"
+        f"VIRTGPU_GPU={options.gpu}\nVIRTGPU_PATIENCE={options.patience}\n"
+        "export VIRTGPU_GPU VIRTGPU_DRIVER VIRTGPU_MODULE VIRTGPU_MODULE_PARAMS VIRTGPU_HEADS\n"
+        "export VIRTGPU_DRM_NAME VIRTGPU_PATIENCE IGT_FORCE_DRIVER=virtio_gpu\n"
         f"{'export VIRTGPU_FAKE=1' if options.fake is not None else ''}\n"
         "PATH=$PATH:/host/tests\n")
     if modules and module != "none":

@@ -15,6 +15,12 @@ behind it where it says so, and get a line back that begins with "ok" or says wh
     watch HEAD                      from now on a viewer watches: pictures must be flushed, too
     host-mark                       remember the contexts and resources that the device has
     host-marked                     are they the same ones again?
+    count-begin NAME                what comes now is that scenario's, see counts.py
+    count-end STEPS INTERRUPTS KIB  and this is what the guest knows of it: memory, too
+    key NAME                        press and release a key, by QEMU's name of it
+    hold NAME, release NAME         one of the two
+    pointer WIDTH HEIGHT X Y        put the pointer there, on a screen of that size
+    button DOWN                     press or release the left button
     keep HEAD NAME MIN_COLOURS      keep the picture as NAME.png; is it more than a blank?
 
 Where the device is fakegpu.py's:
@@ -31,6 +37,7 @@ import re
 import time
 from pathlib import Path
 
+from counts import Counts
 from picture import Picture, compare
 from report import Failure
 from vnc import Vnc
@@ -38,6 +45,8 @@ from vnc import Vnc
 # How long a viewer may take to show what the device already has.
 VIEWER_SECONDS = 10
 CURSOR_BYTES = 64 * 64 * 4
+# Of QEMU's absolute pointers.
+POINTER_RANGE = 0x7fff
 
 
 class Judge:
@@ -47,6 +56,7 @@ class Judge:
         self._viewers = {}
         self._failures = 0
         self._mark = None
+        self.counts = Counts(machine)
         self.judged = 0
         self.status = None
 
@@ -164,8 +174,34 @@ class Judge:
             time.sleep(0.1)
         return None
 
+    def _do_count_begin(self, _read, name):
+        self.counts.begin(name)
+
+    def _do_count_end(self, _read, steps, interrupts, memory):
+        self.counts.end(int(steps), int(interrupts), int(memory) << 10)
+
     def _do_resize(self, _read, head, width, height):
         self.viewer(int(head)).resize(int(width), int(height))
+
+    def _do_key(self, _read, name):
+        self._do_hold(None, name)
+        self._do_release(None, name)
+
+    def _do_hold(self, _read, name):
+        self._machine.input({"type": "key", "data": {
+            "down": True, "key": {"type": "qcode", "data": name}}})
+
+    def _do_release(self, _read, name):
+        self._machine.input({"type": "key", "data": {
+            "down": False, "key": {"type": "qcode", "data": name}}})
+
+    def _do_pointer(self, _read, width, height, x, y):
+        self._machine.input(*({"type": "abs", "data": {
+            "axis": axis, "value": int(at) * POINTER_RANGE // int(size)}}
+            for axis, at, size in (("x", x, width), ("y", y, height))))
+
+    def _do_button(self, _read, down):
+        self._machine.input({"type": "btn", "data": {"down": down == "1", "button": "left"}})
 
     def _do_keep(self, _read, head, name, min_colours):
         if not re.fullmatch(r"[\w.-]+", name):

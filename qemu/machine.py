@@ -42,10 +42,14 @@ class Options:
     gl: type = None
     module_params: str = ""
     append: str = ""
+    # How many times as long as usual the guest's programs may take.
+    patience: int = 1
     trace: tuple = ("virtio_gpu_update_cursor",)
     extra: list = field(default_factory=list)
     # A plugin that counts instructions, which only the emulator has; its lines go to counts.log.
     counter: Path = None
+    # And of which functions; its lines go to profile.log.
+    profile: bool = False
     # Instead of QEMU's device ours, made with these arguments: see fakegpu.py.
     fake: dict = None
 
@@ -92,7 +96,8 @@ class Machine:
         counter = self.options.counter
         if not counter:
             return accel.choose(found)
-        return [*accel.EMULATOR, "-plugin", f"{counter},out={self.folder}/counts.log"]
+        profile = f",profile={self.folder}/profile.log" if self.options.profile else ""
+        return [*accel.EMULATOR, "-plugin", f"{counter},out={self.folder}/counts.log{profile}"]
 
     def _arguments(self, found):
         options = self.options
@@ -158,6 +163,10 @@ class Machine:
         picture = Picture.from_ppm(path)
         path.unlink()
         return picture
+
+    def input(self, *events) -> None:
+        """What somebody does with keyboard and pointer, in QEMU's terms, at once."""
+        self.qmp.command("input-send-event", events=list(events))
 
     def _swap(self) -> Path:
         path = self.run / "swap"

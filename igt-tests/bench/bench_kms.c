@@ -1,125 +1,431 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the kernel does for a frame, a cursor, a buffer: each scenario's steps are marked for
- * qemu/counter.c. Prints the scenarios' names in the order in which they ran.
+ * What the driver costs for a frame, a cursor, a buffer: each scenario is counted by the host, its
+ * steps are marked for qemu/counter.c, and the picture it ends with is judged.
  */
 #include <drm_fourcc.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "bench/mark.h"
 #include "lib/harness.h"
+#include "lib/judge.h"
 #include "lib/kms.h"
 #include "lib/module.h"
+#include "lib/scenario.h"
 
-#define STEPS		60
+#define STEPS		120
+/* Of what is long, or the same each time. */
+#define FEW_STEPS	20
 #define RELOADS		6
 #define CURSOR_SIZE	64
-/* Long enough for the host's answers, which belong to the step. */
-#define SETTLE_US	20000
+#define CLIP		16
+#define MAX_CLIPS	64
+#define MAX_BUFFERS	3
+/* Of 60 Hz. Also long enough for the host's answers, which belong to the step. */
+#define FRAME_US	16667
+/* The console is shown some time after it was written to, and every line by itself. */
+#define CONSOLE_FRAMES	6
 
-static struct head head;
-static struct buffer *frames[2], *cursors[2];
-/* Looked up once, as a compositor does. */
-static uint32_t prop_fb, prop_clips;
+/**
+ * struct scene - a head whose picture changes
+ * @head: the head
+ * @image: the picture
+ * @buffers: take turns
+ * @count: how many
+ * @current: which is shown
+ * @clips: what changed in the last frames, newest at @frame
+ * @num_clips: of each
+ * @frame: frames so far
+ * @prop_fb: properties, looked up once, as a compositor does
+ * @prop_clips: the damage
+ */
+struct scene {
+	struct head head;
+	struct image image;
+	struct buffer *buffers[MAX_BUFFERS];
+	int count;
+	int current;
+	struct rect clips[MAX_BUFFERS][MAX_CLIPS];
+	int num_clips[MAX_BUFFERS];
+	int frame;
+	uint32_t prop_fb;
+	uint32_t prop_clips;
+};
 
-static void wait_flip(void)
+static struct scene scenes[2];
+
+static drmModeModeInfo mode_of(int width, int height)
 {
-	drmEventContext context = { .version = 2 };
+	drmModeModeInfo mode = {
+		.hdisplay = width, .hsync_start = width + 16, .hsync_end = width + 48,
+		.htotal = width + 160,
+		.vdisplay = height, .vsync_start = height + 3, .vsync_end = height + 9,
+		.vtotal = height + 40, .vrefresh = 60,
+	};
 
-	check(!drmHandleEvent(head.fd, &context), "%s", strerror(errno));
+	mode.clock = mode.htotal * mode.vtotal * 60 / 1000;
+	snprintf(mode.name, sizeof(mode.name), "%dx%d", width, height);
+	return mode;
 }
 
-static void flip(int step)
+static void scene_open(struct scene *scene, int fd, int index, int width, int height, int count)
 {
-	check(!drmModePageFlip(head.fd, head.crtc, frames[step % 2]->fb, DRM_MODE_PAGE_FLIP_EVENT,
-			       NULL), "%s", strerror(errno));
-	wait_flip();
+	drmModeModeInfo mode = mode_of(width, height);
+	int i;
+
+	/* Else a head that still has the console is counted, too. */
+	write_file("/sys/class/graphics/fbcon/cursor_blink", "0");
+	memset(scene, 0, sizeof(*scene));
+	scene->head = kms_head(fd, index);
+	scene->image = image_new(width, height);
+	scene->count = count;
+	image_pattern(&scene->image, 1, image_all(&scene->image));
+	for (i = 0; i < count; i++) {
+		scene->buffers[i] = kms_buffer(fd, width, height, DRM_FORMAT_XRGB8888);
+		kms_draw(scene->buffers[i], &scene->image, image_all(&scene->image));
+	}
+	kms_set_mode(&scene->head, &mode, scene->buffers[0]);
+	scene->prop_fb = kms_prop(fd, scene->head.primary, "FB_ID");
+	scene->prop_clips = kms_prop(fd, scene->head.primary, "FB_DAMAGE_CLIPS");
 }
 
-static void flip_clip(int step)
+static void scene_judge(const struct scene *scene)
 {
-	int x = 16 * (step % 40), y = 16 * (step % 30);
-	struct drm_mode_rect clip = { x, y, x + 16, y + 16 };
+	judge_picture(scene->head.index, &scene->image);
+}
+
+/* Changes clips of the picture and brings them, and what it missed, to the buffer next in turn. */
+static void scene_draw(struct scene *scene, const struct rect *clips, int num_clips)
+{
+	int i, j;
+
+	scene->current = (scene->current + 1) % scene->count;
+	scene->frame++;
+	for (i = 0; i < num_clips; i++)
+		image_pattern(&scene->image, scene->frame + 1, clips[i]);
+	memcpy(scene->clips[scene->frame % scene->count], clips, num_clips * sizeof(*clips));
+	scene->num_clips[scene->frame % scene->count] = num_clips;
+	for (i = 0; i < scene->count; i++)
+		for (j = 0; j < scene->num_clips[i]; j++)
+			kms_draw(scene->buffers[scene->current], &scene->image, scene->clips[i][j]);
+}
+
+/* Adds a scene's frame to a commit; the blob of its damage. */
+static uint32_t scene_put(const struct scene *scene, drmModeAtomicReq *request)
+{
+	const struct rect *clips = scene->clips[scene->frame % scene->count];
+	int i, num_clips = scene->num_clips[scene->frame % scene->count];
+	struct drm_mode_rect damage[MAX_CLIPS];
+	uint32_t blob = 0;
+
+	drmModeAtomicAddProperty(request, scene->head.primary, scene->prop_fb,
+				 scene->buffers[scene->current]->fb);
+	for (i = 0; i < num_clips; i++)
+		damage[i] = (struct drm_mode_rect){ clips[i].x, clips[i].y, clips[i].x + clips[i].w,
+						    clips[i].y + clips[i].h };
+	if (!num_clips)
+		return 0;
+	check(!drmModeCreatePropertyBlob(scene->head.fd, damage, num_clips * sizeof(*damage), &blob),
+	      "damage blob");
+	drmModeAtomicAddProperty(request, scene->head.primary, scene->prop_clips, blob);
+	return blob;
+}
+
+static int events;
+
+static void flipped(int fd, unsigned int sequence, unsigned int sec, unsigned int usec, void *data)
+{
+	(void)fd, (void)sequence, (void)sec, (void)usec, (void)data;
+	events++;
+}
+
+/* One read may return several events. */
+static void wait_for_events(int fd, int count)
+{
+	drmEventContext context = { .version = 2, .page_flip_handler = flipped };
+
+	for (events = 0; events < count;)
+		check(!drmHandleEvent(fd, &context), "event: %s", strerror(errno));
+}
+
+/* Shows what was drawn, on several heads at once, and waits for each one's event. */
+static void scenes_commit(struct scene *first, int count)
+{
 	drmModeAtomicReq *request = drmModeAtomicAlloc();
-	uint32_t blob;
+	uint32_t blobs[2];
+	int i;
 
-	check(!drmModeCreatePropertyBlob(head.fd, &clip, sizeof(clip), &blob), "%s",
-	      strerror(errno));
-	drmModeAtomicAddProperty(request, head.primary, prop_fb, frames[step % 2]->fb);
-	drmModeAtomicAddProperty(request, head.primary, prop_clips, blob);
-	check(!drmModeAtomicCommit(head.fd, request, DRM_MODE_PAGE_FLIP_EVENT |
-				   DRM_MODE_ATOMIC_NONBLOCK, NULL), "%s", strerror(errno));
+	for (i = 0; i < count; i++)
+		blobs[i] = scene_put(&first[i], request);
+	check(!drmModeAtomicCommit(first->head.fd, request,
+				   DRM_MODE_PAGE_FLIP_EVENT | DRM_MODE_ATOMIC_NONBLOCK, NULL),
+	      "commit: %s", strerror(errno));
 	drmModeAtomicFree(request);
-	wait_flip();
-	drmModeDestroyPropertyBlob(head.fd, blob);
+	wait_for_events(first->head.fd, count);
+	for (i = 0; i < count; i++)
+		if (blobs[i])
+			drmModeDestroyPropertyBlob(first->head.fd, blobs[i]);
 }
 
-static void cursor_move(int step)
+static void flip_step(int step)
 {
-	check(!drmModeMoveCursor(head.fd, head.crtc, step, step), "%s", strerror(errno));
-	usleep(SETTLE_US);
+	struct scene *scene = scenes;
+
+	(void)step;
+	scene->current = (scene->current + 1) % scene->count;
+	check(!drmModePageFlip(scene->head.fd, scene->head.crtc, scene->buffers[scene->current]->fb,
+			       DRM_MODE_PAGE_FLIP_EVENT, NULL), "flip: %s", strerror(errno));
+	wait_for_events(scene->head.fd, 1);
 }
 
-static void cursor_image(int step)
+static void full_flips(const char *name, int width, int height)
 {
-	check(!drmModeSetCursor2(head.fd, head.crtc, cursors[step % 2]->handle, CURSOR_SIZE,
-				 CURSOR_SIZE, 0, 0), "%s", strerror(errno));
-	usleep(SETTLE_US);
+	struct image other;
+
+	scene_open(scenes, kms_open(), 0, width, height, 2);
+	other = image_new(width, height);
+	image_pattern(&other, 2, image_all(&other));
+	kms_draw(scenes->buffers[1], &other, image_all(&other));
+	scenario(name, flip_step, STEPS);
+	judge_picture(0, scenes->current ? &other : &scenes->image);
 }
 
-static void nothing(int step)
+static void flip_1080p(void)
+{
+	full_flips("flip-1080p", 1920, 1080);
+}
+
+static void flip_4k(void)
+{
+	full_flips("flip-4k", 3840, 2160);
+}
+
+static void clip_step(int step)
+{
+	struct rect clip = { CLIP * (step % 40), CLIP * (step % 30), CLIP, CLIP };
+
+	scene_draw(scenes, &clip, 1);
+	scenes_commit(scenes, 1);
+}
+
+static void clip_flips(const char *name, int buffers)
+{
+	scene_open(scenes, kms_open(), 0, 3840, 2160, buffers);
+	scenario(name, clip_step, STEPS);
+	scene_judge(scenes);
+}
+
+static void double_clip(void)
+{
+	clip_flips("clip-double-4k", 2);
+}
+
+static void triple_clip(void)
+{
+	clip_flips("clip-triple-4k", 3);
+}
+
+static void corners_step(int step)
+{
+	struct rect clips[] = {
+		{ step % 8, step % 8, CLIP, CLIP },
+		{ 3840 - CLIP, 2160 - CLIP, CLIP, CLIP },
+	};
+
+	scene_draw(scenes, clips, 2);
+	scenes_commit(scenes, 1);
+}
+
+static void corners(void)
+{
+	scene_open(scenes, kms_open(), 0, 3840, 2160, 2);
+	scenario("corners-4k", corners_step, STEPS);
+	scene_judge(scenes);
+}
+
+static void scattered_step(int step)
+{
+	struct rect clips[MAX_CLIPS];
+	int i;
+
+	for (i = 0; i < MAX_CLIPS; i++)
+		clips[i] = (struct rect){ 480 * (i % 8) + step % 30, 270 * (i / 8) + step % 20, CLIP,
+					  CLIP };
+	scene_draw(scenes, clips, MAX_CLIPS);
+	scenes_commit(scenes, 1);
+}
+
+static void scattered(void)
+{
+	scene_open(scenes, kms_open(), 0, 3840, 2160, 2);
+	scenario("scattered-4k", scattered_step, STEPS);
+	scene_judge(scenes);
+}
+
+static void two_heads_step(int step)
+{
+	struct rect clip = { CLIP * (step % 40), CLIP * (step % 30), CLIP, CLIP };
+	int i;
+
+	for (i = 0; i < 2; i++)
+		scene_draw(&scenes[i], &clip, 1);
+	scenes_commit(scenes, 2);
+}
+
+static void two_heads(void)
+{
+	int fd = kms_open(), i;
+
+	for (i = 0; i < 2; i++)
+		scene_open(&scenes[i], fd, i, 1920, 1080, 2);
+	scenario("two-heads", two_heads_step, STEPS);
+	for (i = 0; i < 2; i++)
+		scene_judge(&scenes[i]);
+}
+
+static void dirty_step(int step)
+{
+	struct rect part = { CLIP * (step % 40), CLIP * (step % 30), CLIP, CLIP };
+	drmModeClip clip = { part.x, part.y, part.x + CLIP, part.y + CLIP };
+
+	scene_draw(scenes, &part, 1);
+	check(!drmModeDirtyFB(scenes->head.fd, scenes->buffers[0]->fb, &clip, 1), "dirtyfb: %s",
+	      strerror(errno));
+}
+
+static void dirty(void)
+{
+	scene_open(scenes, kms_open(), 0, 1920, 1080, 1);
+	scenario("dirtyfb", dirty_step, STEPS);
+	scene_judge(scenes);
+}
+
+static void idle_step(int step)
 {
 	(void)step;
-	usleep(SETTLE_US);
+	usleep(FRAME_US);
 }
 
-static void scenario(const char *name, void (*run)(int step), int steps)
+/* What others that wait for a frame are compared with. */
+static void idle(void)
 {
-	int i;
-
-	printf("scenario %s\n", name);
-	run(0);
-	run(1);
-	mark(MARK_SCENARIO);
-	mark(MARK_STEP);
-	for (i = 0; i < steps; i++) {
-		run(i);
-		mark(MARK_STEP);
-	}
+	scene_open(scenes, kms_open(), 0, 1920, 1080, 1);
+	scenario("idle", idle_step, STEPS);
 }
 
-static void kms(void)
-{
-	drmModeModeInfo mode;
-	int i;
+static uint32_t cursor_handles[2];
 
-	head = kms_head(kms_open(), 0);
-	mode = kms_preferred(&head);
+static void cursor_move_step(int step)
+{
+	check(!drmModeMoveCursor(scenes->head.fd, scenes->head.crtc, step, step), "%s",
+	      strerror(errno));
+	usleep(FRAME_US);
+}
+
+static void cursor_image_step(int step)
+{
+	check(!drmModeSetCursor2(scenes->head.fd, scenes->head.crtc, cursor_handles[step % 2],
+				 CURSOR_SIZE, CURSOR_SIZE, 0, 0), "%s", strerror(errno));
+	usleep(FRAME_US);
+}
+
+static void cursor(void)
+{
+	int fd = kms_open(), i;
+
+	scene_open(scenes, fd, 0, 1920, 1080, 1);
 	for (i = 0; i < 2; i++) {
-		frames[i] = kms_buffer(head.fd, mode.hdisplay, mode.vdisplay, DRM_FORMAT_XRGB8888);
-		memset(frames[i]->map, 0x40 * i, frames[i]->size);
-		cursors[i] = kms_buffer(head.fd, CURSOR_SIZE, CURSOR_SIZE, DRM_FORMAT_ARGB8888);
-		memset(cursors[i]->map, 0x80 + i, cursors[i]->size);
-	}
-	kms_set_mode(&head, &mode, frames[0]);
-	prop_fb = kms_prop(head.fd, head.primary, "FB_ID");
-	prop_clips = kms_prop(head.fd, head.primary, "FB_DAMAGE_CLIPS");
+		struct buffer *buffer = kms_buffer(fd, CURSOR_SIZE, CURSOR_SIZE,
+						   DRM_FORMAT_ARGB8888);
 
-	scenario("nothing", nothing, STEPS);
-	scenario("flip", flip, STEPS);
-	scenario("flip-clip", flip_clip, STEPS);
-	scenario("cursor-image", cursor_image, STEPS);
-	scenario("cursor-move", cursor_move, STEPS);
+		memset(buffer->map, 0x80 + i, buffer->size);
+		cursor_handles[i] = buffer->handle;
+	}
+	scenario("cursor-image", cursor_image_step, STEPS);
+	scenario("cursor-move", cursor_move_step, STEPS);
+}
+
+static void buffer_step(int step)
+{
+	struct buffer *buffer = kms_buffer(scenes->head.fd, 3840, 2160, DRM_FORMAT_XRGB8888);
+
+	memset(buffer->map, step, buffer->size);
+	kms_destroy(buffer);
+}
+
+static void buffers(void)
+{
+	scene_open(scenes, kms_open(), 0, 1920, 1080, 1);
+	scenario("buffer-4k", buffer_step, FEW_STEPS);
+}
+
+static void show_step(int step)
+{
+	struct buffer *buffer = kms_buffer(scenes->head.fd, 3840, 2160, DRM_FORMAT_XRGB8888);
+
+	memset(buffer->map, step, buffer->size);
+	check(!drmModePageFlip(scenes->head.fd, scenes->head.crtc, buffer->fb,
+			       DRM_MODE_PAGE_FLIP_EVENT, NULL), "flip: %s", strerror(errno));
+	wait_for_events(scenes->head.fd, 1);
+	flip_step(step);
+	kms_destroy(buffer);
+}
+
+static void show_buffers(void)
+{
+	scene_open(scenes, kms_open(), 0, 3840, 2160, 2);
+	scenario("show-buffer-4k", show_step, FEW_STEPS);
+	scene_judge(scenes);
+}
+
+static void modeset_step(int step)
+{
+	drmModeModeInfo mode = step % 2 ? mode_of(1920, 1080) : mode_of(1024, 768);
+
+	kms_set_mode(&scenes->head, &mode, scenes->buffers[0]);
+}
+
+static void modeset(void)
+{
+	scene_open(scenes, kms_open(), 0, 1920, 1080, 1);
+	scenario("modeset", modeset_step, FEW_STEPS);
+	scene_judge(scenes);
+}
+
+static int console_fd;
+
+static void console_step(int step)
+{
+	char line[80];
+	int length = snprintf(line, sizeof(line), "line %d of a text that scrolls\n", step);
+
+	check(write(console_fd, line, length) == length, "tty: %s", strerror(errno));
+	usleep(CONSOLE_FRAMES * FRAME_US);
+}
+
+static void console(void)
+{
+	int i;
+
+	console_fd = open("/dev/tty1", O_WRONLY);
+	check(console_fd >= 0, "tty1: %s", strerror(errno));
+	shell("chvt 1");
+	for (i = 0; i < 100; i++)
+		dprintf(console_fd, "\n");
+	scenario("console-scroll", console_step, FEW_STEPS);
+	close(console_fd);
 }
 
 static void load(void)
 {
 	int i;
 
-	printf("scenario load\n");
 	mark(MARK_SCENARIO);
 	for (i = 0; i < RELOADS; i++) {
 		module_unload();
@@ -128,12 +434,26 @@ static void load(void)
 		module_load();
 		mark(MARK_STEP);
 	}
+	mark(MARK_END);
 }
 
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
-		{ "kms", "frames and cursors", kms },
+		{ "idle", "nothing, for a frame", idle },
+		{ "flip-1080p", "two buffers in turn, without damage", flip_1080p },
+		{ "flip-4k", "the same, larger", flip_4k },
+		{ "clip-double-4k", "two buffers, a small clip changed", double_clip },
+		{ "clip-triple-4k", "three buffers, a small clip changed", triple_clip },
+		{ "corners-4k", "two small clips in opposite corners", corners },
+		{ "scattered-4k", "64 small clips", scattered },
+		{ "two-heads", "two heads in one commit, a small clip on each", two_heads },
+		{ "dirtyfb", "a small clip of the buffer shown", dirty },
+		{ "console-scroll", "a line of text on the console", console },
+		{ "cursor", "the cursor moves, and changes its image", cursor },
+		{ "buffer-4k", "a buffer comes, is drawn to and goes", buffers },
+		{ "show-buffer-4k", "the same, and is shown", show_buffers },
+		{ "modeset", "two modes in turn", modeset },
 		{ "load", "loading the module", load },
 		{ }
 	};

@@ -7,6 +7,8 @@
 #define MARK_SCENARIO	0
 /* A step of it ends, and the next one begins. */
 #define MARK_STEP	1
+/* A scenario ends. */
+#define MARK_END	2
 
 /* A no-op that the counter knows by its displacement. */
 #define mark(number) asm volatile(".byte 0x0f, 0x1f, 0x84, 0x00; .long 0x76670000 + %c0" \

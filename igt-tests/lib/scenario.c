@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/mark.h"
+#include "count.h"
+#include "harness.h"
+#include "scenario.h"
+
+/* As many as a scenario has buffers at most. */
+#define UNCOUNTED	3
+/* On a device in Python all steps cost the same, and that much. */
+#define FAKE_STEPS	10
+
+/* What the kernel has for itself and for buffers. */
+static long kernel_memory(void)
+{
+	static const char *const kinds[] = {
+		"Shmem:", "Slab:", "KernelStack:", "PageTables:", "VmallocUsed:", "Percpu:",
+	};
+	FILE *file = fopen("/proc/meminfo", "r");
+	char line[128], kind[64];
+	long sum = 0, kib;
+	size_t i;
+
+	check(file, "no /proc/meminfo");
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%63s %ld", kind, &kib) != 2)
+			continue;
+		for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+			sum += strcmp(kind, kinds[i]) ? 0 : kib;
+	}
+	fclose(file);
+	return sum;
+}
+
+static long at_start;
+
+__attribute__((constructor)) static void look_at_start(void)
+{
+	at_start = kernel_memory();
+}
+
+void scenario(const char *name, void (*run)(int step), int steps)
+{
+	bool fake = getenv("VIRTGPU_FAKE");
+	long most = 0, used;
+	struct count count;
+	int i;
+
+	for (i = 0; i < UNCOUNTED; i++)
+		run(i);
+	if (fake && steps > FAKE_STEPS)
+		steps = FAKE_STEPS;
+	count = count_begin(name);
+	mark(MARK_SCENARIO);
+	mark(MARK_STEP);
+	for (i = 0; i < steps; i++) {
+		run(i);
+		mark(MARK_STEP);
+		/* Instructions are not counted there. */
+		used = fake ? kernel_memory() - at_start : 0;
+		most = used > most ? used : most;
+	}
+	mark(MARK_END);
+	count_end(&count, steps, most);
+}

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What scenarios of igt-tests/bench cost the host: commands, kicks, interrupts, bytes.
+
+A guest says when a scenario begins and ends. On QEMU's own device its traces tell what happened in
+between; ours in fakegpu.py counts what no trace tells: bytes, and how memory is described.
+"""
+import re
+from collections import Counter
+
+from fakegpu import COMMANDS
+
+# For Options.trace.
+TRACES = ("virtio_gpu_cmd_*", "virtio_gpu_update_cursor", "virtio_queue_notify")
+
+_LINE = re.compile(r"\b(?:virtio_gpu_(?:cmd_)?(?P<command>\w+)"
+                   r"|virtio_queue_notify vdev (?P<vdev>\w+))")
+_NAMES = {number: name for name, number in COMMANDS.items()}
+
+
+class Counts:
+    """The scenarios of a guest, in the order in which they ran."""
+
+    def __init__(self, machine):
+        self._machine = machine
+        self._begun = None
+        self._scenarios = {}
+
+    def begin(self, name: str) -> None:
+        self._begun = name, self._now()
+
+    def end(self, steps: int, interrupts: int, memory: int) -> None:
+        name, then = self._begun
+        self._scenarios[name] = {"steps": steps, "interrupts": interrupts, "memory": memory,
+                                 "from": then, "to": self._now()}
+
+    def _now(self):
+        """Where the traces are, or what the fake device has counted."""
+        fake = self._machine.fake
+        if not fake:
+            return self._machine.trace_log.stat().st_size
+        return fake.totals()
+
+    def scenarios(self) -> dict:
+        """By name: steps, and counts of all of them together."""
+        read = self._of_fake if self._machine.fake else self._of_traces
+        return {name: {"steps": one["steps"], **read(one)}
+                for name, one in self._scenarios.items()}
+
+    @staticmethod
+    def _of_fake(one) -> dict:
+        (counts, sums), (more, larger) = one["from"], one["to"]
+        done = {f"command {_NAMES.get(kind, hex(kind))}": more[kind] - counts[kind]
+                for kind in more if more[kind] > counts[kind]}
+        return {"bytes": larger["bytes"] - sums["bytes"],
+                "entries": larger["entries"] - sums["entries"],
+                "host memory": larger["memory"], "kernel memory": one["memory"], **done}
+
+    def _of_traces(self, one) -> dict:
+        log = self._machine.trace_log.read_bytes()
+        gpu = self._gpu(log.decode(errors="replace"))
+        found = Counter()
+        for match in _LINE.finditer(log[one["from"]:one["to"]].decode(errors="replace")):
+            if match["command"]:
+                found["commands"] += 1
+                found[f"command {match['command']}"] += 1
+            elif match["vdev"] == gpu:
+                found["kicks"] += 1
+        return {"interrupts": one["interrupts"], "commands": 0, "kicks": 0, **found}
+
+    @staticmethod
+    def _gpu(log: str) -> str:
+        """The device whose kicks commands of a GPU follow."""
+        last, votes = "", Counter()
+        for match in _LINE.finditer(log):
+            if match["vdev"]:
+                last = match["vdev"]
+            else:
+                votes[last] += 1
+        return votes.most_common(1)[0][0] if votes else ""
