@@ -9,6 +9,8 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+# How many times as long as usual programs may take.
+PATIENCE = int(os.environ.get("VIRTGPU_PATIENCE", "1"))
 
 
 class Failed(Exception):
@@ -66,12 +68,12 @@ def settle(*processes, seconds: float = 60) -> None:
     An X server tells the kernel of its drawing some time after it drew; stopped in between, host
     and guest rightly differ.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     quiet = 0
     last = None
     while quiet < 4 or not os.path.exists("/tmp/listed"):
         if time.monotonic() > deadline:
-            raise Failed(f"still drawing after {seconds:.0f} s")
+            raise Failed(f"still drawing after {seconds * PATIENCE:.0f} s")
         time.sleep(0.5)
         now = [busy(process) for process in processes]
         quiet = quiet + 1 if now == last else 0
@@ -95,7 +97,7 @@ def judge_still(process, head: int, name: str, colours: int, seconds: float,
     Stopped, because guest and host can only be compared while nothing moves. by_host: a renderer
     draws it.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     trouble = "nothing yet"
     while time.monotonic() < deadline:
         time.sleep(1)
@@ -112,7 +114,7 @@ def judge_still(process, head: int, name: str, colours: int, seconds: float,
         if "differ" in trouble:
             raise Failed(trouble)
     text = open(process.log, errors="replace").read()
-    raise Failed(f"after {seconds:.0f} s: {trouble}\n{text[-1500:]}")
+    raise Failed(f"after {seconds * PATIENCE:.0f} s: {trouble}\n{text[-1500:]}")
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from clientlib import Failed, Skipped, client, gpu, judge_still, main, xorg
+from clientlib import PATIENCE, Failed, Skipped, client, gpu, judge_still, main, xorg
 
 # Under emulation a frame may take long.
 SECONDS = 90
@@ -20,7 +20,8 @@ VENUS = {"VK_DRIVER_FILES": "/usr/share/vulkan/icd.d/virtio_icd.json"}
 def output(*argv, seconds=SECONDS, **env) -> str:
     """What a program says, which has to succeed."""
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, errors="replace", timeout=seconds,
+                          stderr=subprocess.STDOUT, text=True, errors="replace",
+                          timeout=seconds * PATIENCE,
                           env={**os.environ, **env})
     if done.returncode:
         raise Failed(f"{argv[0]} ended with {done.returncode}:\n{done.stdout[-1500:]}")
@@ -44,7 +45,7 @@ def weston():
                      "panel-position=none\nlocking=false\nstartup-animation=none\n")
     with client("weston", "--backend=drm", "--renderer=gl", "--config=/tmp/weston-gl.ini",
                 "--socket=wayland-gl", LIBSEAT_BACKEND="builtin", SEATD_VTBOUND="0") as server:
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + SECONDS * PATIENCE
         while not os.path.exists(f"{os.environ['XDG_RUNTIME_DIR']}/wayland-gl"):
             if time.monotonic() > deadline or server.poll() is not None:
                 raise Failed(f"Weston does not start:\n{logged(server)[-1500:]}")

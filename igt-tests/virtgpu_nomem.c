@@ -28,6 +28,9 @@
 /* The kernel counts this down; see failalloc.c. */
 static volatile int left;
 
+/* Allocations of all operations so far. */
+static int counted;
+
 static struct {
 	int fd;
 	char path[32];
@@ -87,6 +90,7 @@ static void without_memory(const char *name, int (*op)(void))
 	}
 	check(nth < MOST, "%s never ends", name);
 	check(!op(), "%s fails afterwards", name);
+	counted += nth - 1;
 	printf("%s: %d allocations, %d errors\n", name, nth - 1, failed);
 	check_resources(before);
 }
@@ -261,6 +265,7 @@ static void buffers(void)
 	without_memory("dumb buffer", op_dumb);
 	without_memory("resource", op_resource);
 	without_memory("framebuffer", op_framebuffer);
+	check(counted, "no allocation was counted");
 	finish();
 }
 
@@ -270,6 +275,7 @@ static void pictures(void)
 	without_memory("dirty", op_dirty);
 	without_memory("cursor", op_cursor);
 	without_memory("mode set", op_mode_set);
+	check(counted, "no allocation was counted");
 	finish();
 }
 
@@ -277,6 +283,7 @@ static void first_frame(void)
 {
 	start();
 	without_memory("first frame", op_new_frame);
+	check(counted, "no allocation was counted");
 	finish();
 }
 
@@ -295,6 +302,7 @@ static void prime(void)
 	without_memory("import", op_import);
 	close(s.vgem_dmabuf);
 	drmClose(vgem);
+	check(counted, "no allocation was counted");
 	finish();
 }
 

@@ -27,16 +27,19 @@ TESTS = TOP / "igt-tests"
 OUT = TOP / "out"
 
 # Our programs, those that disturb the guest most at the end.
-OWN = ("virtgpu_display", "virtgpu_vblank", "virtgpu_damage", "virtgpu_cursor", "virtgpu_host",
-       "virtgpu_debug", "virtgpu_prime", "virtgpu_ioctl", "virtgpu_clients", "virtgpu_nomem",
-       "virtgpu_lifecycle")
+OWN = ("virtgpu_display", "virtgpu_vblank", "virtgpu_damage", "virtgpu_random", "virtgpu_cursor",
+       "virtgpu_host", "virtgpu_debug", "virtgpu_prime", "virtgpu_ioctl", "virtgpu_clients",
+       "virtgpu_nomem", "virtgpu_lifecycle")
 
 # What falls asleep has a guest of its own with one CPU: now and then QEMU's emulated second one
 # stays in the firmware on the way out of S3 ("CPU1 failed to report alive state").
 POWER = ("virtgpu_power",)
 
 # What takes minutes and is left to the full run.
-SLOW = ("virtgpu_nomem@load-each", "virtgpu_glclients@glmark2")
+SLOW = ("virtgpu_random@many", "virtgpu_nomem@load-each", "virtgpu_glclients@glmark2")
+
+# How many times as long as usual everything takes on the debug kernel.
+PATIENCE = 6
 
 # The driver in rust/samples.
 SAMPLE = "bochs"
@@ -47,7 +50,8 @@ RENDER = ("drm_virtgpu", "virtgpu_render", "virtgpu_glclients")
 
 # On a device that shows the guest's memory as it is.
 BLOB = "blob"
-ZERO_COPY = ("virtgpu_zerocopy", "virtgpu_damage", "virtgpu_display", "virtgpu_prime")
+ZERO_COPY = ("virtgpu_zerocopy", "virtgpu_damage", "virtgpu_display", "virtgpu_random",
+             "virtgpu_prime")
 
 # With a second GPU of the same kind.
 PAIR = "pair"
@@ -196,7 +200,6 @@ class Run:
     def __init__(self, driver: str, found, modules=None, scope="check"):
         self.driver = driver
         self.slow = scope == "full"
-        # The debug kernel is slow, and its warnings are to be seen.
         self.debug = scope == "debug"
         self.found = found
         self.tests = build.tests(found)
@@ -205,13 +208,20 @@ class Run:
         self.trouble = []
         self.seconds = {}
 
+    def _adapt(self, options: Options) -> int:
+        """Fits a guest to its kernel; how many times as long as usual it may take."""
+        if self.debug:
+            # KASAN takes an interrupt that comes while the kernel looks at the CPU for a wild
+            # access where page tables have five levels.
+            options.append += " loglevel=5 no5lvl"
+            options.patience = PATIENCE
+        return options.patience
+
     def _guest(self, name: str, job: str, options: Options, limit: float, files=None):
         folder = OUT / f"{name}-{self.driver}"
         say(f"==> {name} on {self.driver}")
         progress = Progress(name)
-        if self.debug:
-            options.append += " loglevel=5"
-            limit *= 4
+        limit *= self._adapt(options)
         result = guest.run(self.found, options, job, folder, limit, modules=self.modules,
                            tests=self.tests, files=files, sink=progress)
         self.seconds[name] = result.seconds
@@ -249,8 +259,8 @@ class Run:
                 "[ -e /tmp/list.txt ] || for test in " + " ".join(programs) + "; do\n"
                 f"./$test --list-subtests | sed \"s/^/igt@$test@/\"{without}\ndone >/tmp/list.txt\n"
                 f"printf 'TESTLIST\\n{' '.join(programs)}\\nEND TESTLIST\\n' >test-list.txt\n"
-                + RUNNER.format(timeout=900 if self.slow or self.debug else 200, list="/tmp/list.txt",
-                                root="/host/tests"))
+                + RUNNER.format(timeout=1200 if self.slow or self.debug else 400,
+                                list="/tmp/list.txt", root="/host/tests"))
 
     def _ours(self, name: str, programs) -> None:
         options = options_for(programs[0], self.driver)
@@ -298,10 +308,11 @@ class Run:
                "awk '$3 == \"connected\" { print $1; exit }')\":1024x768 >/dev/null &\n"
                "sleep 3\necho 1 >/proc/sys/kernel/sysrq\necho c >/proc/sysrq-trigger\n")
         options = Options(driver=self.driver, append="panic=0 drm.panic_screen=user")
+        limit = 90 * self._adapt(options)
         say(f"==> panic on {self.driver}")
         with guest.Guest(self.found, options, job, folder, modules=self.modules,
                          tests=self.tests) as vm:
-            deadline = time.monotonic() + 90
+            deadline = time.monotonic() + limit
             while "Kernel panic" not in vm.log.fatal():
                 if time.monotonic() > deadline or vm.machine.process.poll() is not None:
                     self.results[name] = "fail"

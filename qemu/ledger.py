@@ -2,14 +2,20 @@
 # SPDX-License-Identifier: GPL-2.0
 """The unsafe ledger: how much of each crate is unsafe, and whether each piece is argued for.
 
-Clippy, too, demands the arguments (undocumented_unsafe_blocks); this counts.
+    ledger.py [--readme]
+
+Clippy, too, demands the arguments (undocumented_unsafe_blocks); this counts. --readme puts the
+table there, where it has to be the present one.
 """
 import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import document
+
 TOP = Path(__file__).resolve().parent.parent
+README = TOP / "README.md"
 CRATES = (("virtio", "rust/virtio"), ("drm", "rust/drm"), ("driver", "rust/virtgpu"),
           ("samples", "rust/samples"))
 # How far above its piece of code an argument may begin.
@@ -90,22 +96,28 @@ def count_file(path: Path, count: Count) -> None:
 
 
 def main() -> int:
-    print("| crate | unsafe blocks | unsafe impls | unsafe functions | lines in unsafe blocks "
-          "| lines of code |\n|---|---|---|---|---|---|")
+    table = ["| crate | unsafe blocks | unsafe impls | unsafe functions | lines in unsafe blocks "
+             "| lines of code |", "|---|---|---|---|---|---|"]
     unargued = []
     for name, folder in CRATES:
         count = Count()
         for path in sorted((TOP / folder).rglob("*.rs")):
             count_file(path, count)
-        print(f"| {name} | {count.blocks} | {count.impls} | {count.functions} "
-              f"| {len(count.unsafe_lines)} | {count.code_lines} |")
+        table.append(f"| {name} | {count.blocks} | {count.impls} | {count.functions} "
+                     f"| {len(count.unsafe_lines)} | {count.code_lines} |")
         unargued += count.unargued
         if name == "driver" and (count.blocks or count.impls or count.functions):
-            print("the driver is to have no unsafe at all")
-            unargued.append(folder)
+            unargued.append(f"{folder}, which is to have no unsafe at all")
+    text = "\n".join(table)
+    print(text)
     for place in unargued:
         print(f"no SAFETY argument: {place}")
-    return 1 if unargued else 0
+    if "--readme" in sys.argv:
+        document.put(README, "ledger", text)
+    stale = document.get(README, "ledger") != text
+    if stale:
+        print("README.md has another table: python3 qemu/ledger.py --readme")
+    return 1 if unargued or stale else 0
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def main() -> int:
            + "2>&1\nstatus=$?\ndmesg | tail -n 30\n(exit $status)\n")
     options = check.options_for(program, driver)
 
-    result = guest.run(found, options, job, folder, 600, tests=build.tests(found),
+    result = guest.run(found, options, job, folder, 1800, tests=build.tests(found),
                        modules=build.modules_of(found, driver), sink=report.pass_on)
     text = guest.describe(result, folder / "serial.log")
     if text:

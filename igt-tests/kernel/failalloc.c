@@ -53,12 +53,25 @@ static noinline notrace void *no_memory(void)
 	return NULL;
 }
 
+/*
+ * Was the thread interrupted? A probe may itself count as an NMI: one by a breakpoint does, one
+ * by ftrace does not.
+ */
+static bool is_interrupt(void)
+{
+	unsigned int count = preempt_count();
+
+	if (in_nmi())
+		count -= NMI_OFFSET + HARDIRQ_OFFSET;
+	return count & (NMI_MASK | HARDIRQ_MASK | SOFTIRQ_MASK);
+}
+
 /* Is it this one's turn? */
 static bool fails(void)
 {
 	int left;
 
-	if (current->pid != thread || in_interrupt() ||
+	if (current->pid != thread || is_interrupt() ||
 	    copy_from_user_nofault(&left, counter, sizeof(left)) || left <= 0 || !is_ours())
 		return false;
 	left--;
