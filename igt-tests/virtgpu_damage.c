@@ -8,6 +8,7 @@
 #include "lib/harness.h"
 #include "lib/judge.h"
 #include "lib/kms.h"
+#include "../uapi/virtgpu_drm.h"
 
 /* One head, one buffer, and what it should look like. */
 static struct {
@@ -129,6 +130,39 @@ static void flip_with_clips(void)
 	judge_picture(0, &s.image);
 }
 
+/* Whether the host shows the guest's memory as it is, whatever was declared. */
+static bool shows_memory(int fd)
+{
+	int value = 0;
+	struct drm_virtgpu_getparam args = { VIRTGPU_PARAM_RESOURCE_BLOB, (uintptr_t)&value };
+
+	return !drmIoctl(fd, DRM_IOCTL_VIRTGPU_GETPARAM, &args) && value;
+}
+
+/* Clips say what differs from the last frame, whichever buffer that was in. */
+static void flip_only_the_clip(void)
+{
+	struct rect clip = { 300, 200, 32, 32 }, undeclared = { 500, 400, 32, 32 };
+	struct buffer *other;
+	struct image drawn;
+
+	start();
+	if (shows_memory(s.head.fd))
+		skip("a flip shows all of a buffer");
+	other = kms_buffer(s.head.fd, s.image.width, s.image.height, DRM_FORMAT_XRGB8888);
+	kms_draw(other, &s.image, image_all(&s.image));
+	kms_flip(&s.head, other, NULL, 0);
+	judge_picture(0, &s.image);
+
+	drawn = image_new(s.image.width, s.image.height);
+	image_pattern(&drawn, 1, undeclared);
+	kms_draw(s.buffer, &drawn, undeclared);
+	image_pattern(&s.image, 2, clip);
+	kms_draw(s.buffer, &s.image, clip);
+	kms_flip(&s.head, s.buffer, &clip, 1);
+	judge_picture(0, &s.image);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
@@ -139,6 +173,8 @@ int main(int argc, char **argv)
 		{ "only-the-clip", "nothing but the declared damage is uploaded", only_the_clip },
 		{ "dirtyfb", "the legacy way to declare damage", dirtyfb },
 		{ "flip-with-clips", "clips on a buffer the host has never seen", flip_with_clips },
+		{ "flip-only-the-clip", "nothing else of the other buffer is uploaded",
+		  flip_only_the_clip },
 		{ }
 	};
 
