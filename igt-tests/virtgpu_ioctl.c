@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "lib/expect.h"
 #include "lib/harness.h"
 #include "lib/kms.h"
 #include "../uapi/virtgpu_drm.h"
@@ -17,16 +18,8 @@
 
 static int fd;
 
-/* Fails unless an ioctl ends with this errno; 0 for success. */
-#define expect(error, request, args) expect_at(__LINE__, error, #request, request, args)
-
-static void expect_at(int line, int error, const char *name, unsigned long request, void *args)
-{
-	int got = ioctl(fd, request, args) ? errno : 0;
-
-	if (got != error)
-		fail_at(__FILE__, line, "%s: got %s, not %s", name, strerror(got), strerror(error));
-}
+#define expect(error, request, args) \
+	expect_at(__FILE__, __LINE__, fd, error, #request, request, args)
 
 /* A buffer object of 64x64 pixels. */
 static uint32_t create(void)

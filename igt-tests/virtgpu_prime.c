@@ -20,53 +20,31 @@ static void close_fd(void *data)
 	close((int)(intptr_t)data);
 }
 
-/* Imports a dma-buf of a mode's size, shows it, and has it judged after drawing by CPU. */
-static void show_import(int fd, struct head *head, const drmModeModeInfo *mode, int dmabuf,
-			uint32_t pitch, void *map)
+/* Shows a buffer of a mode's size, and has it judged after drawing by CPU. */
+static void show_foreign(struct head *head, const drmModeModeInfo *mode, struct buffer *buffer)
 {
 	struct image image = image_new(mode->hdisplay, mode->vdisplay);
-	uint32_t handles[4] = {}, pitches[4] = { pitch }, offsets[4] = {};
-	struct buffer buffer = { .fd = fd, .width = image.width, .height = image.height,
-				 .pitch = pitch, .fourcc = DRM_FORMAT_XRGB8888, .map = map };
 
-	check(!drmPrimeFDToHandle(fd, dmabuf, &handles[0]), "import: %s", strerror(errno));
-	check(!drmModeAddFB2(fd, image.width, image.height, DRM_FORMAT_XRGB8888, handles, pitches,
-			     offsets, &buffer.fb, 0), "framebuffer: %s", strerror(errno));
 	image_pattern(&image, 1, image_all(&image));
-	kms_draw(&buffer, &image, image_all(&image));
-	kms_set_mode(head, mode, &buffer);
+	kms_draw(buffer, &image, image_all(&image));
+	kms_set_mode(head, mode, buffer);
 	judge_picture(0, &image);
 
 	image_pattern(&image, 2, image_all(&image));
-	kms_draw(&buffer, &image, image_all(&image));
-	kms_flip(head, &buffer, NULL, 0);
+	kms_draw(buffer, &image, image_all(&image));
+	kms_flip(head, buffer, NULL, 0);
 	judge_picture(0, &image);
-
-	drmModeRmFB(fd, buffer.fb);
-	drmCloseBufferHandle(fd, handles[0]);
 }
 
 /* A dumb buffer of another device, which is closed at the subtest's end. */
 static void import_dumb(int other)
 {
-	int fd = kms_open(), dmabuf;
+	int fd = kms_open();
 	struct head head = kms_head(fd, 0);
 	drmModeModeInfo mode = kms_preferred(&head);
-	uint32_t handle, pitch;
-	uint64_t size, offset;
-	void *map;
 
 	at_end(close_fd, (void *)(intptr_t)other);
-	check(!drmModeCreateDumbBuffer(other, mode.hdisplay, mode.vdisplay, 32, 0, &handle, &pitch,
-				       &size), "buffer: %s", strerror(errno));
-	check(!drmModeMapDumbBuffer(other, handle, &offset), "map: %s", strerror(errno));
-	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, other, offset);
-	check(map != MAP_FAILED, "mmap: %s", strerror(errno));
-	check(!drmPrimeHandleToFD(other, handle, DRM_CLOEXEC | DRM_RDWR, &dmabuf), "export: %s",
-	      strerror(errno));
-	at_end(close_fd, (void *)(intptr_t)dmabuf);
-	show_import(fd, &head, &mode, dmabuf, pitch, map);
-	munmap(map, size);
+	show_foreign(&head, &mode, kms_foreign(fd, other, mode.hdisplay, mode.vdisplay));
 }
 
 static void import_vgem(void)
@@ -111,8 +89,9 @@ static void import_udmabuf(void)
 	struct head head = kms_head(fd, 0);
 	drmModeModeInfo mode = kms_preferred(&head);
 	struct udmabuf_create create = { .flags = UDMABUF_FLAGS_CLOEXEC };
-	uint32_t pitch = mode.hdisplay * 4;
-	void *map;
+	struct buffer buffer = { .fd = fd, .width = mode.hdisplay, .height = mode.vdisplay,
+				 .pitch = mode.hdisplay * 4, .fourcc = DRM_FORMAT_XRGB8888 };
+	uint32_t handles[4] = {}, pitches[4] = { buffer.pitch }, offsets[4] = {};
 
 	if (dev < 0)
 		skip("no udmabuf");
@@ -121,16 +100,21 @@ static void import_udmabuf(void)
 	check(memfd >= 0, "memfd: %s", strerror(errno));
 	at_end(close_fd, (void *)(intptr_t)memfd);
 	create.memfd = memfd;
-	create.size = ((uint64_t)pitch * mode.vdisplay + 4095) & ~4095ull;
+	create.size = ((uint64_t)buffer.pitch * mode.vdisplay + 4095) & ~4095ull;
 	check(!ftruncate(memfd, create.size), "memfd size: %s", strerror(errno));
 	check(!fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK), "seal: %s", strerror(errno));
 	dmabuf = ioctl(dev, UDMABUF_CREATE, &create);
 	check(dmabuf >= 0, "udmabuf: %s", strerror(errno));
 	at_end(close_fd, (void *)(intptr_t)dmabuf);
-	map = mmap(NULL, create.size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
-	check(map != MAP_FAILED, "mmap: %s", strerror(errno));
-	show_import(fd, &head, &mode, dmabuf, pitch, map);
-	munmap(map, create.size);
+	buffer.map = mmap(NULL, create.size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+	check(buffer.map != MAP_FAILED, "mmap: %s", strerror(errno));
+	check(!drmPrimeFDToHandle(fd, dmabuf, &handles[0]), "import: %s", strerror(errno));
+	check(!drmModeAddFB2(fd, buffer.width, buffer.height, buffer.fourcc, handles, pitches,
+			     offsets, &buffer.fb, 0), "framebuffer: %s", strerror(errno));
+	show_foreign(&head, &mode, &buffer);
+	drmModeRmFB(fd, buffer.fb);
+	drmCloseBufferHandle(fd, handles[0]);
+	munmap(buffer.map, create.size);
 }
 
 static void import_self(void)

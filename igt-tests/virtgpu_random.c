@@ -6,11 +6,9 @@
  */
 #include <drm_fourcc.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "lib/harness.h"
@@ -30,12 +28,10 @@
 /**
  * struct slot - a buffer, and how far it is behind the picture
  * @buffer: NULL when there is none
- * @vgem: the buffer's memory is another driver's
  * @stale: it may differ from the picture within this rectangle
  */
 struct slot {
 	struct buffer *buffer;
-	bool vgem;
 	struct rect stale;
 };
 
@@ -125,44 +121,8 @@ static void change_all(struct view *view)
 
 static void slot_destroy(struct slot *slot)
 {
-	struct buffer *buffer = slot->buffer;
-
-	if (slot->vgem) {
-		drmModeRmFB(drm_fd, buffer->fb);
-		drmCloseBufferHandle(drm_fd, buffer->handle);
-		munmap(buffer->map, buffer->size);
-		free(buffer);
-	} else {
-		kms_destroy(buffer);
-	}
+	kms_destroy(slot->buffer);
 	*slot = (struct slot){};
-}
-
-/* A dumb buffer of vgem's, imported, in the shape of ours. */
-static struct buffer *vgem_buffer(uint32_t width, uint32_t height)
-{
-	uint32_t handle, pitches[4] = {}, handles[4] = {}, offsets[4] = {};
-	struct buffer *buffer = calloc(1, sizeof(*buffer));
-	uint64_t offset;
-	int dmabuf;
-
-	check(buffer, "out of memory");
-	*buffer = (struct buffer){ .fd = drm_fd, .width = width, .height = height,
-				   .fourcc = DRM_FORMAT_XRGB8888 };
-	check(!drmModeCreateDumbBuffer(vgem_fd, width, height, 32, 0, &handle, &buffer->pitch,
-				       &buffer->size), "vgem buffer: %s", strerror(errno));
-	check(!drmModeMapDumbBuffer(vgem_fd, handle, &offset), "vgem map: %s", strerror(errno));
-	buffer->map = mmap(NULL, buffer->size, PROT_READ | PROT_WRITE, MAP_SHARED, vgem_fd, offset);
-	check(buffer->map != MAP_FAILED, "vgem mmap: %s", strerror(errno));
-	check(!drmPrimeHandleToFD(vgem_fd, handle, DRM_CLOEXEC, &dmabuf), "export");
-	check(!drmPrimeFDToHandle(drm_fd, dmabuf, &handles[0]), "import: %s", strerror(errno));
-	close(dmabuf);
-	drmModeDestroyDumbBuffer(vgem_fd, handle);
-	pitches[0] = buffer->pitch;
-	check(!drmModeAddFB2(drm_fd, width, height, buffer->fourcc, handles, pitches, offsets,
-			     &buffer->fb, 0), "framebuffer: %s", strerror(errno));
-	buffer->handle = handles[0];
-	return buffer;
 }
 
 static void slot_create(struct view *view, struct slot *slot)
@@ -171,12 +131,10 @@ static void slot_create(struct view *view, struct slot *slot)
 					    DRM_FORMAT_XRGB8888, DRM_FORMAT_XBGR8888 };
 	/* Now and then with room before what is shown. */
 	uint32_t width = view->width + view->x, height = view->height + view->y;
-	bool is_stock = !strcmp(getenv("VIRTGPU_DRIVER") ?: "", "stock");
-	uint32_t fourcc = is_stock ? DRM_FORMAT_XRGB8888 : fourccs[any(4)];
+	uint32_t fourcc = fourccs[any(4)];
 
-	slot->vgem = vgem_fd >= 0 && one_in(5);
-	slot->buffer = slot->vgem ? vgem_buffer(width, height) :
-				    kms_buffer(drm_fd, width, height, fourcc);
+	slot->buffer = vgem_fd >= 0 && one_in(5) ? kms_foreign(drm_fd, vgem_fd, width, height) :
+						   kms_buffer(drm_fd, width, height, fourcc);
 	slot->stale = image_all(&view->image);
 }
 

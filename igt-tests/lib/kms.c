@@ -208,7 +208,9 @@ static void add_fb(struct buffer *buffer)
 	      (char *)&buffer->fourcc, strerror(errno));
 }
 
-struct buffer *kms_buffer(int fd, uint32_t width, uint32_t height, uint32_t fourcc)
+/* A buffer for @fd whose memory is @owner's; the owner's handle. */
+static struct buffer *new_dumb(int fd, int owner, uint32_t width, uint32_t height, uint32_t fourcc,
+			       uint32_t *handle)
 {
 	struct buffer *buffer = new_buffer();
 	uint64_t offset;
@@ -218,13 +220,37 @@ struct buffer *kms_buffer(int fd, uint32_t width, uint32_t height, uint32_t four
 	buffer->width = width;
 	buffer->height = height;
 	buffer->fourcc = fourcc;
-	check(!drmModeCreateDumbBuffer(fd, width, height, 32, 0, &buffer->handle, &buffer->pitch,
+	check(!drmModeCreateDumbBuffer(owner, width, height, 32, 0, handle, &buffer->pitch,
 				       &buffer->size),
 	      "dumb buffer of %ux%u: %s", width, height, strerror(errno));
-	check(!drmModeMapDumbBuffer(fd, buffer->handle, &offset), "map: %s", strerror(errno));
-	map = mmap(NULL, buffer->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+	check(!drmModeMapDumbBuffer(owner, *handle, &offset), "map: %s", strerror(errno));
+	map = mmap(NULL, buffer->size, PROT_READ | PROT_WRITE, MAP_SHARED, owner, offset);
 	check(map != MAP_FAILED, "mmap: %s", strerror(errno));
 	buffer->map = map;
+	return buffer;
+}
+
+struct buffer *kms_buffer(int fd, uint32_t width, uint32_t height, uint32_t fourcc)
+{
+	uint32_t handle;
+	struct buffer *buffer = new_dumb(fd, fd, width, height, fourcc, &handle);
+
+	buffer->handle = handle;
+	add_fb(buffer);
+	return buffer;
+}
+
+struct buffer *kms_foreign(int fd, int owner, uint32_t width, uint32_t height)
+{
+	uint32_t handle;
+	struct buffer *buffer = new_dumb(fd, owner, width, height, DRM_FORMAT_XRGB8888, &handle);
+	int dmabuf;
+
+	check(!drmPrimeHandleToFD(owner, handle, DRM_CLOEXEC | DRM_RDWR, &dmabuf), "export: %s",
+	      strerror(errno));
+	check(!drmPrimeFDToHandle(fd, dmabuf, &buffer->handle), "import: %s", strerror(errno));
+	close(dmabuf);
+	drmModeDestroyDumbBuffer(owner, handle);
 	add_fb(buffer);
 	return buffer;
 }

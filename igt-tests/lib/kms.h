@@ -95,6 +95,9 @@ drmModeModeInfo kms_preferred(const struct head *head);
 /* A buffer, gone at the subtest's end. */
 struct buffer *kms_buffer(int fd, uint32_t width, uint32_t height, uint32_t fourcc);
 
+/* A buffer whose memory is a dumb buffer of another device's, imported. */
+struct buffer *kms_foreign(int fd, int owner, uint32_t width, uint32_t height);
+
 /* Another framebuffer over the same dumb buffer, starting at a pixel of it. */
 struct buffer *kms_window(struct buffer *buffer, uint32_t x, uint32_t y, uint32_t width,
 			  uint32_t height);

@@ -12,15 +12,6 @@
 int render_fd;
 const uint32_t render_nop[16];
 
-void expect_at(const char *file, int line, int error, const char *name, unsigned long request,
-	       void *args)
-{
-	int got = drmIoctl(render_fd, request, args) ? errno : 0;
-
-	if (got != error)
-		fail_at(file, line, "%s: got %s, not %s", name, strerror(got), strerror(error));
-}
-
 int render_getparam(uint64_t param)
 {
 	int value = 0;

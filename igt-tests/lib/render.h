@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "../../uapi/virtgpu_drm.h"
+#include "expect.h"
 
 /* The file that everything here is done on. */
 extern int render_fd;
@@ -13,12 +14,8 @@ extern int render_fd;
 /* virglrenderer's command that does nothing, without arguments. */
 extern const uint32_t render_nop[16];
 
-/* Fails the subtest unless an ioctl ends with this errno, 0 for success. */
 #define expect(error, request, args) \
-	expect_at(__FILE__, __LINE__, error, #request, request, args)
-
-void expect_at(const char *file, int line, int error, const char *name, unsigned long request,
-	       void *args);
+	expect_at(__FILE__, __LINE__, render_fd, error, #request, request, args)
 
 int render_getparam(uint64_t param);
 
