@@ -7,14 +7,11 @@ between; ours in fakegpu.py counts what no trace tells: bytes, and how memory is
 import re
 from collections import Counter
 
-from fakegpu import COMMANDS
-
 # For Options.trace.
 TRACES = ("virtio_gpu_cmd_*", "virtio_gpu_update_cursor", "virtio_queue_notify")
 
 _LINE = re.compile(r"\b(?:virtio_gpu_(?:cmd_)?(?P<command>\w+)"
                    r"|virtio_queue_notify vdev (?P<vdev>\w+))")
-_NAMES = {number: name for name, number in COMMANDS.items()}
 
 
 class Counts:
@@ -48,12 +45,9 @@ class Counts:
 
     @staticmethod
     def _of_fake(one) -> dict:
-        (counts, sums), (more, larger) = one["from"], one["to"]
-        done = {f"command {_NAMES.get(kind, hex(kind))}": more[kind] - counts[kind]
-                for kind in more if more[kind] > counts[kind]}
-        return {"bytes": larger["bytes"] - sums["bytes"],
-                "entries": larger["entries"] - sums["entries"],
-                "host memory": larger["memory"], "kernel memory": one["memory"], **done}
+        then, now = one["from"], one["to"]
+        return {"bytes": now["bytes"] - then["bytes"], "entries": now["entries"] - then["entries"],
+                "host memory": now["memory"], "kernel memory": one["memory"]}
 
     def _of_traces(self, one) -> dict:
         log = self._machine.trace_log.read_bytes()

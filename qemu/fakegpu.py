@@ -142,12 +142,12 @@ class FakeGpu(vhostuser.Device):
                 raise Failure(f"the fake device shows nothing on head {head}")
             return scanout.picture()
 
-    def totals(self) -> tuple[Counter, Counter]:
-        """Commands by number; bytes copied, entries of backings, memory of all images now."""
+    def totals(self) -> Counter:
+        """Bytes copied, entries of backings, memory of all images now."""
         with self.lock:
             self.catch_up()
             memory = sum(len(resource.pixels) for resource in self.resources.values())
-            return Counter(self.counts), Counter(self.sums, memory=memory)
+            return Counter(self.sums, memory=memory)
 
     # The device.
 
@@ -244,6 +244,7 @@ class FakeGpu(vhostuser.Device):
     def _create(self, body):
         number, layout, width, height = struct.unpack_from("<4I", body)
         self.resources[number] = Resource(layout, width, height)
+
     def _create_blob(self, body):
         number, _, _, count = struct.unpack_from("<4I", body)
         self.resources[number] = Resource()

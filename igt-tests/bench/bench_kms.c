@@ -214,21 +214,22 @@ static void clip_step(int step)
 	scenes_commit(scenes, 1);
 }
 
-static void clip_flips(const char *name, int buffers)
+/* A scenario at 4K, on buffers that take turns. */
+static void frames(const char *name, void (*step)(int step), int buffers)
 {
 	scene_open(scenes, kms_open(), 0, 3840, 2160, buffers);
-	scenario(name, clip_step, STEPS);
+	scenario(name, step, STEPS);
 	scene_judge(scenes);
 }
 
 static void double_clip(void)
 {
-	clip_flips("clip-double-4k", 2);
+	frames("clip-double-4k", clip_step, 2);
 }
 
 static void triple_clip(void)
 {
-	clip_flips("clip-triple-4k", 3);
+	frames("clip-triple-4k", clip_step, 3);
 }
 
 static void corners_step(int step)
@@ -244,9 +245,7 @@ static void corners_step(int step)
 
 static void corners(void)
 {
-	scene_open(scenes, kms_open(), 0, 3840, 2160, 2);
-	scenario("corners-4k", corners_step, STEPS);
-	scene_judge(scenes);
+	frames("corners-4k", corners_step, 2);
 }
 
 static void scattered_step(int step)
@@ -263,9 +262,7 @@ static void scattered_step(int step)
 
 static void scattered(void)
 {
-	scene_open(scenes, kms_open(), 0, 3840, 2160, 2);
-	scenario("scattered-4k", scattered_step, STEPS);
-	scene_judge(scenes);
+	frames("scattered-4k", scattered_step, 2);
 }
 
 static void two_heads_step(int step)
