@@ -303,16 +303,12 @@ static struct virtgpu_resource *virtgpu_bo_find_cursor(struct virtgpu_bo *bo,
 						       const struct drm_framebuffer *fb)
 {
 	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
-	struct virtgpu_resource *res = bo->cursor;
 
 	lockdep_assert_held(&bo->lock);
 	/* Hosts do not say whether they could show the guest's memory as a cursor. */
 	if (bo->own && virtgpu_resource_is_shared(bo->own) && vg->has_3d)
 		return bo->own;
-	if (res && res->format == virtgpu_format_from_fourcc(fb->format->format) &&
-	    res->width == fb->pitches[0] / 4 && res->height == fb->height)
-		return res;
-	return NULL;
+	return bo->cursor && virtgpu_resource_fits(bo->cursor, fb) ? bo->cursor : NULL;
 }
 
 /**

@@ -37,14 +37,6 @@ void virtgpu_images_init(struct virtgpu_images *images)
 	INIT_LIST_HEAD(&images->list);
 }
 
-static bool virtgpu_image_fits(const struct virtgpu_image *image, const struct drm_framebuffer *fb)
-{
-	const struct virtgpu_resource *res = image->res;
-
-	return res->format == virtgpu_format_from_fourcc(fb->format->format) &&
-	       res->width == fb->pitches[0] / 4 && res->height == fb->height;
-}
-
 static struct virtgpu_image *virtgpu_image_create(struct virtgpu_images *images,
 						  struct drm_framebuffer *fb)
 {
@@ -75,7 +67,7 @@ static struct virtgpu_image *virtgpu_image_join(struct virtgpu_images *images,
 	int ret;
 
 	list_for_each_entry(image, &images->list, node) {
-		if (!virtgpu_image_fits(image, fb))
+		if (!virtgpu_resource_fits(image->res, fb))
 			continue;
 		ret = virtgpu_resource_add(image->res, to_virtgpu_bo(fb->obj[0]));
 		if (ret != -ENOSPC)
@@ -92,7 +84,7 @@ static struct virtgpu_image *virtgpu_image_find(struct virtgpu_images *images,
 
 	lockdep_assert_held(&bo->lock);
 	list_for_each_entry(place, &bo->places, node)
-		if (place->image->images == images && virtgpu_image_fits(place->image, fb))
+		if (place->image->images == images && virtgpu_resource_fits(place->image->res, fb))
 			return place->image;
 
 	place = kzalloc_obj(*place);

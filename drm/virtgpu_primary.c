@@ -41,12 +41,14 @@ static int virtgpu_primary_atomic_check(struct drm_plane *plane, struct drm_atom
 						   DRM_PLANE_NO_SCALING, false, true);
 }
 
-/* Brings an image up to date; the resource to show, or NULL if the frame is lost. */
+/*
+ * Brings an image, if there is one, up to date; the resource to show, or NULL if the frame is lost.
+ */
 static const struct virtgpu_resource *virtgpu_primary_upload(struct virtgpu_output *output,
+							     struct virtgpu_image *image,
 							     const struct drm_framebuffer *fb,
 							     const struct virtgpu_damage *damage)
 {
-	struct virtgpu_image *image = virtgpu_fb_image(fb, output);
 	int ret;
 
 	if (!image)
@@ -85,7 +87,7 @@ static void virtgpu_primary_atomic_update(struct drm_plane *plane,
 		return;
 
 	virtgpu_output_frame_begin(output);
-	res = virtgpu_primary_upload(output, new->fb, &damage);
+	res = virtgpu_primary_upload(output, image, new->fb, &damage);
 	if (!res)
 		return;
 	drm_rect_fp_to_int(&src, &new->src);

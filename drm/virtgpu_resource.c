@@ -12,6 +12,7 @@
 #include "virtgpu_cmd.h"
 #include "virtgpu_damage.h"
 #include "virtgpu_drv.h"
+#include "virtgpu_format.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_resource.h"
 #include "virtgpu_vram.h"
@@ -315,6 +316,19 @@ struct virtgpu_resource *virtgpu_resource_create_blob(struct virtgpu_bo *bo,
 }
 
 /**
+ * virtgpu_resource_fits - whether a resource has a framebuffer's format and shape
+ * @res: the resource
+ * @fb: the framebuffer
+ *
+ * Returns: whether it can show its pixels.
+ */
+bool virtgpu_resource_fits(const struct virtgpu_resource *res, const struct drm_framebuffer *fb)
+{
+	return res->format == virtgpu_format_from_fourcc(fb->format->format) &&
+	       res->width == fb->pitches[0] / 4 && res->height == fb->height;
+}
+
+/**
  * virtgpu_resource_get - take a reference
  * @res: the resource
  */
@@ -364,6 +378,16 @@ static struct virtgpu_cmd *virtgpu_resource_attach(struct virtgpu_resource *res)
 	return cmd;
 }
 
+/* Has the host forget the backing that it knows for the present one. */
+static void virtgpu_resource_change_backing(struct virtgpu_resource *res,
+					    struct virtgpu_cmd *attach)
+{
+	lockdep_assert_held(&res->lock);
+	virtgpu_cmd_detach_backing(res->vg, res->id, NULL, NULL);
+	res->is_attached = true;
+	virtgpu_queue_submit(&res->vg->ctrl, attach);
+}
+
 /**
  * virtgpu_resource_add - put a buffer object behind those that back a resource, and wait
  * @res: the resource, an image
@@ -391,9 +415,7 @@ int virtgpu_resource_add(struct virtgpu_resource *res, struct virtgpu_bo *bo)
 	}
 	virtgpu_bo_get(bo);
 	virtgpu_cmd_get(attach);
-	virtgpu_cmd_detach_backing(vg, res->id, NULL, NULL);
-	res->is_attached = true;
-	virtgpu_queue_submit(&vg->ctrl, attach);
+	virtgpu_resource_change_backing(res, attach);
 	mutex_unlock(&res->lock);
 
 	virtgpu_queue_kick(&vg->ctrl);
@@ -489,9 +511,7 @@ int virtgpu_resource_upload(struct virtgpu_resource *res, const struct drm_frame
 			mutex_unlock(&res->lock);
 			return PTR_ERR(attach);
 		}
-		virtgpu_cmd_detach_backing(vg, res->id, NULL, NULL);
-		res->is_attached = true;
-		virtgpu_queue_submit(&vg->ctrl, attach);
+		virtgpu_resource_change_backing(res, attach);
 	}
 
 	virtgpu_bo_sync(vg, bo);

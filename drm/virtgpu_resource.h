@@ -115,6 +115,7 @@ struct virtgpu_resource *virtgpu_resource_create_blob(struct virtgpu_bo *bo,
 struct virtgpu_resource *virtgpu_resource_create_3d(struct virtgpu_bo *bo, u32 format, u32 width,
 						    u32 height,
 						    const struct virtgpu_texture *texture);
+bool virtgpu_resource_fits(const struct virtgpu_resource *res, const struct drm_framebuffer *fb);
 void virtgpu_resource_get(struct virtgpu_resource *res);
 void virtgpu_resource_put(struct virtgpu_resource *res);
 int virtgpu_resource_add(struct virtgpu_resource *res, struct virtgpu_bo *bo);

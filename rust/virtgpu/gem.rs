@@ -161,14 +161,14 @@ pub(crate) fn adopt_shape(bo: &Object, info: &FramebufferInfo) {
 ///
 /// `ENOMEM`.
 pub(crate) fn cursor(bo: &Object, format: u32, info: &FramebufferInfo) -> Result<Arc<Resource>> {
-    let (width, height) = (info.pitch / 4, info.height);
     let mut cursor = bo.cursor.lock();
-    if let Some(resource) = cursor.as_ref().filter(|resource| {
-        (resource.format, resource.width, resource.height) == (format, width, height)
-    }) {
+    if let Some(resource) = cursor
+        .as_ref()
+        .filter(|resource| resource.fits(format, info))
+    {
         return Ok(resource.clone());
     }
-    let resource = Resource::create_unawaited(bo, format, width, height)?;
+    let resource = Resource::create_unawaited(bo, format, info.pitch / 4, info.height)?;
     let last = cursor.replace(resource.clone());
     drop(cursor);
     drop(last);

@@ -29,12 +29,6 @@ pub(crate) struct Image {
 }
 
 impl Image {
-    fn fits(&self, format: u32, info: &FramebufferInfo) -> bool {
-        self.resource.format == format
-            && self.resource.width == info.pitch / 4
-            && self.resource.height == info.height
-    }
-
     pub(crate) fn is_on(&self, output: &Arc<Output>) -> bool {
         Arc::ptr_eq(&self.output, output)
     }
@@ -64,7 +58,11 @@ fn join(
     format: u32,
     info: &FramebufferInfo,
 ) -> Result<Arc<Image>> {
-    for image in images.iter().rev().filter(|image| image.fits(format, info)) {
+    for image in images
+        .iter()
+        .rev()
+        .filter(|image| image.resource.fits(format, info))
+    {
         match image.resource.add(bo) {
             Ok(()) => {
                 let users = image.users.load(Relaxed) + 1;
@@ -100,7 +98,7 @@ pub(crate) fn prepare(output: &Arc<Output>, fb: &Framebuffer) -> Result<Arc<Imag
     let mut places = bo.images.lock();
     if let Some(image) = places
         .iter()
-        .find(|image| image.is_on(output) && image.fits(format, &info))
+        .find(|image| image.is_on(output) && image.resource.fits(format, &info))
     {
         return Ok(image.clone());
     }

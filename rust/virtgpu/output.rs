@@ -103,7 +103,7 @@ impl Output {
         self.scanout.lock().resource
     }
 
-    /// Has the host show nothing. What is committed meanwhile does not reach it.
+    /// Has the host show nothing.
     pub(crate) fn hide(&self, dev: &Device) {
         self.lost_frame();
         self.show(dev, 0, Rect::default());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Host resources: created with their backing, kept until the host has let go of it, made anew
 //! after a reset of the device.
-use drm::Rect;
+use drm::{kms::FramebufferInfo, Rect};
 use kernel::{
     new_mutex, new_spinlock,
     prelude::*,
@@ -319,6 +319,11 @@ impl Resource {
             .inspect_err(|_| resource.forget())?;
         dev.ctrl.kick(dev);
         Ok(resource)
+    }
+
+    /// Whether it has a framebuffer's format and shape.
+    pub(crate) fn fits(&self, format: u32, info: &FramebufferInfo) -> bool {
+        self.format == format && self.width == info.pitch / 4 && self.height == info.height
     }
 
     /// The host never had it.
