@@ -193,9 +193,8 @@ def profile(found, driver: str, scenario: str) -> str:
     gpu = "venus" if scenario in RENDER else ""
     one = run(found, driver, (scenario,), "profiled", gpu=gpu, counter=build.counter(found),
               profile=True, trace=counts.TRACES, then="cp /proc/kallsyms /host/results/\n")
-    steps = next(iter(one.judge.counts.scenarios().values()))["steps"]
     return profiling.table((one.folder / "profile.log").read_text(),
-                           (one.folder / "results/kallsyms").read_text(), steps)
+                           (one.folder / "results/kallsyms").read_text())
 
 
 def main() -> int:

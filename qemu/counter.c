@@ -4,8 +4,8 @@
  * time a program in the guest marks the moment. A mark is a no-op with a number of ours in it,
  * see igt-tests/bench/mark.h; a line of the output is the mark's number and the count.
  *
- * With profile=FILE also where: for each scenario lines of address and instructions executed in
- * the block of code there, "end" after the last.
+ * With profile=FILE also where: for each step of a scenario lines of address and instructions
+ * executed in the block of code there, "end" after the last.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -58,8 +58,7 @@ static const uint8_t mark_opcode[] = { 0x0f, 0x1f, 0x84, 0x00 };
 #define KERNEL		(UINT64_C(1) << 63)
 
 /* igt-tests/bench/mark.h */
-#define MARK_SCENARIO	0
-#define MARK_END	2
+#define MARK_STEP	1
 
 /* Blocks of code, in a hash table; a kernel has fewer. */
 #define BLOCKS	(1 << 18)
@@ -114,10 +113,9 @@ static void marked(unsigned int cpu, void *data)
 	(void)cpu;
 	fprintf(out, "%" PRIuPTR " %" PRIu64 "\n", (uintptr_t)data, qemu_plugin_u64_sum(count));
 	fflush(out);
-	if ((uintptr_t)data == MARK_END && profiling)
+	if ((uintptr_t)data == MARK_STEP && profiling)
 		write_profile();
-	profiling = profile && ((uintptr_t)data == MARK_SCENARIO ||
-				(profiling && (uintptr_t)data != MARK_END));
+	profiling = profile && (uintptr_t)data == MARK_STEP;
 }
 
 static bool is_mark(const struct qemu_plugin_insn *insn, uint32_t *number)

@@ -184,8 +184,7 @@ class Judge:
         self.viewer(int(head)).resize(int(width), int(height))
 
     def _do_key(self, _read, name):
-        self._do_hold(None, name)
-        self._do_release(None, name)
+        self._machine.press(name)
 
     def _do_hold(self, _read, name):
         self._machine.input({"type": "key", "data": {

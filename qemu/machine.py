@@ -24,6 +24,9 @@ OBJECT_TRACES = ("virtio_gpu_cmd_ctx_create", "virtio_gpu_cmd_ctx_destroy",
 # How long a guest may take to fall asleep.
 SUSPEND_SECONDS = 100
 
+# And to list its tasks.
+TASKS_SECONDS = 5
+
 
 @dataclass
 class Options:
@@ -103,7 +106,7 @@ class Machine:
         options = self.options
         # Of a parameter given twice the kernel takes the last.
         append = ["console=ttyS0", "quiet", "loglevel=4", "panic=-1",
-                  "modprobe.blacklist=virtio_gpu,bochs", "tsc=reliable", options.append]
+                  "sysrq_always_enabled", "modprobe.blacklist=virtio_gpu,bochs", "tsc=reliable", options.append]
         arguments = [
             # Not q35: its firmware starts the guest anew instead of resuming it from S3.
             "-name", hostgl.NAME, "-nodefaults", "-no-user-config", "-machine", "pc,hpet=off",
@@ -167,6 +170,19 @@ class Machine:
     def input(self, *events) -> None:
         """What somebody does with keyboard and pointer, in QEMU's terms, at once."""
         self.qmp.command("input-send-event", events=list(events))
+
+    def press(self, *names) -> None:
+        """Presses keys, by QEMU's names of them, one after the other, and lets them go."""
+        for down, keys in ((True, names), (False, reversed(names))):
+            for name in keys:
+                self.input({"type": "key", "data": {
+                    "down": down, "key": {"type": "qcode", "data": name}}})
+
+    def log_tasks(self) -> None:
+        """Has the guest's kernel write to its log what every task of it waits for."""
+        for command in "9", "w", "t":
+            self.press("alt", "sysrq", command)
+            time.sleep(TASKS_SECONDS)
 
     def _swap(self) -> Path:
         path = self.run / "swap"

@@ -20,8 +20,9 @@ from report import Failure, say
 
 # piglit and its two gigabytes are nobody else's business.
 DISK = "7G"
+# One test after the other, for with two at once the host's llvmpipe locks itself out.
 JOB = """
-piglit run -v --platform gbm {tests} quick_gl /var/tmp/piglit 2>&1
+piglit run -1 -v --platform gbm {tests} quick_gl /var/tmp/piglit 2>&1
 piglit summary console /var/tmp/piglit >/host/results/piglit.txt
 """
 LIMIT = 3600
@@ -40,7 +41,7 @@ def run(driver: str, found, gpu: str) -> dict:
     results = {}
     for line in (folder / "results/piglit.txt").read_text().splitlines():
         name, _, status = line.rpartition(": ")
-        if name and not name.startswith("summary") and "@" in name:
+        if name and "/" in name:
             results[name] = status.strip()
     if not results:
         raise Failure(f"piglit ran no test; see {folder}")

@@ -20,16 +20,27 @@ def _shares(found: Counter, total: float) -> list:
             for name, count in found.most_common() if count >= LEAST * total]
 
 
-def table(profile: str, kallsyms: str, steps: int) -> str:
-    """Modules and functions by instructions of a step, the first scenario's."""
-    addresses, names = symbols(kallsyms)
+def _steps(profile: str, addresses, names):
+    """What each step executed, by function."""
     found = Counter()
     for line in profile.splitlines():
         if line == "end":
-            break
+            yield found
+            found = Counter()
+            continue
         address, count = line.split()
         at = bisect.bisect_right(addresses, int(address, 16)) - 1
-        found[names[at] if at >= 0 else "?"] += int(count) / steps
+        found[names[at] if at >= 0 else "?"] += int(count)
+
+
+def table(profile: str, kallsyms: str) -> str:
+    """Modules and functions by instructions of a step, those near the median on average."""
+    steps = sorted(_steps(profile, *symbols(kallsyms)), key=lambda step: step.total())
+    steps = steps[len(steps) * 3 // 8:len(steps) * 5 // 8 + 1]
+    found = Counter()
+    for step in steps:
+        for name, count in step.items():
+            found[name] += count / len(steps)
     total = sum(found.values())
     modules = Counter()
     for name, count in found.items():
