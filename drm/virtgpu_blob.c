@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Blobs: resources that are plain memory, the guest's, the host's or both. */
-#include <linux/slab.h>
-#include <linux/uaccess.h>
 
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
@@ -49,17 +47,16 @@ static int virtgpu_blob_check(struct virtgpu_device *vg,
 static int virtgpu_blob_tell(struct virtgpu_device *vg, u32 ctx_id,
 			     const struct drm_virtgpu_resource_create_blob *args)
 {
-	void *stream;
+	struct virtgpu_cmd *cmd;
 
 	if (!args->cmd_size)
 		return 0;
 	if (args->cmd_size > VIRTGPU_MAX_BLOB_CMD)
 		return -ENOMEM;
-	stream = vmemdup_user(u64_to_user_ptr(args->cmd), args->cmd_size);
-	if (IS_ERR(stream))
-		return PTR_ERR(stream);
-	virtgpu_queue_submit(&vg->ctrl,
-			     virtgpu_cmd_submit_3d(vg, ctx_id, stream, args->cmd_size));
+	cmd = virtgpu_cmd_submit_3d(vg, ctx_id, u64_to_user_ptr(args->cmd), args->cmd_size);
+	if (IS_ERR(cmd))
+		return PTR_ERR(cmd);
+	virtgpu_queue_submit(&vg->ctrl, cmd);
 	return 0;
 }
 

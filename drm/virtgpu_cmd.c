@@ -4,6 +4,8 @@
  * to submit it; none kicks but those that wait for the answer.
  */
 #include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
 
 #include <drm/drm_framebuffer.h>
 #include <drm/drm_rect.h>
@@ -470,23 +472,40 @@ struct virtgpu_cmd *virtgpu_cmd_transfer_3d(struct virtgpu_device *vg, u32 type,
  * virtgpu_cmd_submit_3d - have a context execute a command stream
  * @vg: the device
  * @ctx_id: the context
- * @stream: kvmalloc()ed, or NULL for an empty one; the command owns it from here
+ * @stream: user space's
  * @size: bytes of the stream
  *
- * Returns: the command, to be submitted.
+ * Returns: the command, to be submitted; -EFAULT or -ENOMEM.
  */
-struct virtgpu_cmd *virtgpu_cmd_submit_3d(struct virtgpu_device *vg, u32 ctx_id, void *stream,
-					  u32 size)
+struct virtgpu_cmd *virtgpu_cmd_submit_3d(struct virtgpu_device *vg, u32 ctx_id,
+					  const void __user *stream, u32 size)
 {
 	struct virtio_gpu_cmd_submit *req;
 	struct virtgpu_cmd *cmd;
+	int ret = 0;
 
 	cmd = virtgpu_cmd_alloc_ctx(vg, VIRTIO_GPU_CMD_SUBMIT_3D, sizeof(*req), ctx_id);
 	req = (void *)cmd->req;
 	req->size = cpu_to_le32(size);
-	cmd->payload = stream;
-	cmd->payload_size = size;
-	return cmd;
+	if (size <= sizeof(cmd->req) - sizeof(*req)) {
+		/* Spares an allocation and a descriptor. */
+		if (copy_from_user(req + 1, stream, size))
+			ret = -EFAULT;
+		cmd->size += size;
+	} else {
+		void *payload = vmemdup_user(stream, size);
+
+		ret = PTR_ERR_OR_ZERO(payload);
+		if (!ret) {
+			cmd->payload = payload;
+			cmd->payload_size = size;
+		}
+	}
+	if (!ret)
+		return cmd;
+
+	virtgpu_cmd_put(vg, cmd);
+	return ERR_PTR(ret);
 }
 
 /**

@@ -47,8 +47,8 @@ struct virtgpu_cmd *virtgpu_cmd_resource_create_3d(struct virtgpu_device *vg,
 						   const struct virtgpu_resource *res);
 struct virtgpu_cmd *virtgpu_cmd_transfer_3d(struct virtgpu_device *vg, u32 type, u32 ctx_id,
 					    const struct virtio_gpu_transfer_host_3d *transfer);
-struct virtgpu_cmd *virtgpu_cmd_submit_3d(struct virtgpu_device *vg, u32 ctx_id, void *stream,
-					  u32 size);
+struct virtgpu_cmd *virtgpu_cmd_submit_3d(struct virtgpu_device *vg, u32 ctx_id,
+					  const void __user *stream, u32 size);
 
 struct virtgpu_cmd *virtgpu_cmd_resource_create_blob(struct virtgpu_device *vg,
 						     const struct virtgpu_resource *res,

@@ -18,7 +18,7 @@
 #include "virtgpu_queue.h"
 #include "virtgpu_trace.h"
 
-/* Commands kept in reserve: more than one commit on every head needs. */
+/* Commands kept in reserve: more than one commit on every head needs. As many may be idle. */
 #define VIRTGPU_CMD_RESERVE	64
 
 static unsigned int command_timeout = 10;
@@ -29,7 +29,10 @@ MODULE_PARM_DESC(command_timeout,
 static void virtgpu_cmd_pool_fini(struct drm_device *dev, void *data)
 {
 	struct virtgpu_cmd_pool *pool = data;
+	struct virtgpu_cmd *cmd, *next;
 
+	list_for_each_entry_safe(cmd, next, &pool->idle, node)
+		mempool_free(cmd, pool->pool);
 	mempool_destroy(pool->pool);
 	kmem_cache_destroy(pool->cache);
 }
@@ -44,7 +47,10 @@ int virtgpu_cmd_pool_init(struct virtgpu_device *vg)
 {
 	struct virtgpu_cmd_pool *pool = &vg->cmds;
 
-	pool->cache = KMEM_CACHE(virtgpu_cmd, SLAB_HWCACHE_ALIGN);
+	spin_lock_init(&pool->lock);
+	INIT_LIST_HEAD(&pool->idle);
+	/* User space's streams are copied into requests. */
+	pool->cache = KMEM_CACHE_USERCOPY(virtgpu_cmd, SLAB_HWCACHE_ALIGN, req);
 	if (!pool->cache)
 		return -ENOMEM;
 
@@ -69,7 +75,7 @@ void virtgpu_cmd_init(struct virtgpu_cmd *cmd, u32 type, u32 size)
 {
 	struct virtio_gpu_ctrl_hdr *hdr = (void *)cmd->req;
 
-	memset(cmd, 0, sizeof(*cmd));
+	memset(cmd, 0, offsetof(struct virtgpu_cmd, req) + size);
 	kref_init(&cmd->refs);
 	init_completion(&cmd->completion);
 	cmd->size = size;
@@ -92,7 +98,18 @@ void virtgpu_cmd_init(struct virtgpu_cmd *cmd, u32 type, u32 size)
  */
 struct virtgpu_cmd *virtgpu_cmd_alloc(struct virtgpu_device *vg, u32 type, u32 size)
 {
-	struct virtgpu_cmd *cmd = mempool_alloc(vg->cmds.pool, GFP_KERNEL);
+	struct virtgpu_cmd_pool *pool = &vg->cmds;
+	struct virtgpu_cmd *cmd;
+
+	spin_lock(&pool->lock);
+	cmd = list_first_entry_or_null(&pool->idle, struct virtgpu_cmd, node);
+	if (cmd) {
+		list_del(&cmd->node);
+		pool->num_idle--;
+	}
+	spin_unlock(&pool->lock);
+	if (!cmd)
+		cmd = mempool_alloc(pool->pool, GFP_KERNEL);
 
 	virtgpu_cmd_init(cmd, type, size);
 	return cmd;
@@ -145,8 +162,20 @@ static void virtgpu_cmd_release(struct kref *refs)
  */
 void virtgpu_cmd_put(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	if (kref_put(&cmd->refs, virtgpu_cmd_release))
-		mempool_free(cmd, vg->cmds.pool);
+	struct virtgpu_cmd_pool *pool = &vg->cmds;
+
+	if (!kref_put(&cmd->refs, virtgpu_cmd_release))
+		return;
+
+	spin_lock(&pool->lock);
+	if (pool->num_idle < VIRTGPU_CMD_RESERVE) {
+		list_add(&cmd->node, &pool->idle);
+		pool->num_idle++;
+		cmd = NULL;
+	}
+	spin_unlock(&pool->lock);
+	if (cmd)
+		mempool_free(cmd, pool->pool);
 }
 
 /**

@@ -16,8 +16,8 @@ struct virtgpu_device;
 struct virtgpu_fence;
 struct virtqueue;
 
-/* The longest fixed-size 2D request is SET_SCANOUT_BLOB, 96 bytes. */
-#define VIRTGPU_CMD_INLINE	96
+/* A short stream finds room behind its request; all other requests are shorter. */
+#define VIRTGPU_CMD_INLINE	288
 
 typedef void (*virtgpu_cmd_done)(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 
@@ -31,7 +31,7 @@ typedef void (*virtgpu_cmd_done)(struct virtgpu_device *vg, struct virtgpu_cmd *
  * @fence: signalled when the command ended, or NULL
  * @is_quiet: a host that refuses it is no news, and a debug message
  * @is_lazy: nobody waits for it: that it ended may be noticed with the next frame
- * @node: entry of a list of finished commands
+ * @node: entry of a list of finished or of idle commands
  * @seqno: position in the queue's history, for the tracepoints
  * @resp_type: response that means success, 0 when the device sends none
  * @resp_len: bytes the device wrote
@@ -74,10 +74,16 @@ struct virtgpu_cmd {
  * struct virtgpu_cmd_pool - allocator of commands
  * @cache: slab of &struct virtgpu_cmd
  * @pool: keeps a reserve, so that a commit never fails for want of a command
+ * @lock: protects what follows
+ * @idle: commands to be used again, without the allocator's doing
+ * @num_idle: their number
  */
 struct virtgpu_cmd_pool {
 	struct kmem_cache *cache;
 	mempool_t *pool;
+	spinlock_t lock;
+	struct list_head idle;
+	unsigned int num_idle;
 };
 
 /**

@@ -68,16 +68,14 @@ static int virtgpu_submit_objects(struct virtgpu_submit *submit)
 static int virtgpu_submit_stream(struct virtgpu_submit *submit, u32 ctx_id)
 {
 	struct drm_virtgpu_execbuffer *args = submit->args;
-	void *stream = NULL;
+	struct virtgpu_cmd *cmd;
 
 	if (args->size > VIRTGPU_MAX_STREAM)
 		return -ENOMEM;
-	if (args->size) {
-		stream = vmemdup_user(u64_to_user_ptr(args->command), args->size);
-		if (IS_ERR(stream))
-			return PTR_ERR(stream);
-	}
-	submit->cmd = virtgpu_cmd_submit_3d(submit->vg, ctx_id, stream, args->size);
+	cmd = virtgpu_cmd_submit_3d(submit->vg, ctx_id, u64_to_user_ptr(args->command), args->size);
+	if (IS_ERR(cmd))
+		return PTR_ERR(cmd);
+	submit->cmd = cmd;
 	return 0;
 }
 

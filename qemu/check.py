@@ -46,7 +46,7 @@ SAMPLE = "bochs"
 
 # With a renderer: IGT's own test of the uapi, and ours, and clients.
 GL = "gl"
-RENDER = ("drm_virtgpu", "virtgpu_render", "virtgpu_glclients")
+RENDER = ("drm_virtgpu", "virtgpu_render", "virtgpu_stream", "virtgpu_glclients")
 
 # On a device that shows the guest's memory as it is.
 BLOB = "blob"

@@ -116,6 +116,8 @@ MUTANTS = (
      "virtgpu_render@shared"),
     ("an object leaves its context with one of its handles", "virtgpu_context.c",
      "if (count > 1) {", "if (count > 9) {", "virtgpu_render@two-handles"),
+    ("a short stream stays behind", "virtgpu_cmd.c",
+     "\t\tcmd->size += size;\n", "", "virtgpu_stream@lengths"),
 )
 
 
