@@ -100,7 +100,7 @@ class Machine:
         if not counter:
             return accel.choose(found)
         profile = f",profile={self.folder}/profile.log" if self.options.profile else ""
-        return [*accel.EMULATOR, "-plugin", f"{counter},out={self.folder}/counts.log{profile}"]
+        return [*accel.COUNTING, "-plugin", f"{counter},out={self.folder}/counts.log{profile}"]
 
     def _arguments(self, found):
         options = self.options

@@ -15,12 +15,26 @@
 #define REQUEST		256
 #define ANSWER		1024
 
+/* The port while it is held, or -1. */
+static int held = -1;
+
+void judge_hold(void)
+{
+	held = port_open("virtgpu.judge");
+}
+
+void judge_release(void)
+{
+	close(held);
+	held = -1;
+}
+
 /* Sends a request; the answer, without its newline, goes to @answer. Is it "ok"? */
 static bool ask(const void *data, size_t data_size, const char *format, va_list args,
 		char request[REQUEST], char answer[ANSWER])
 {
 	/* Opened anew each time: an open port is not worth much after a suspend. */
-	int fd = port_open("virtgpu.judge");
+	int fd = held >= 0 ? held : port_open("virtgpu.judge");
 	size_t length = 0;
 
 	if (fd < 0)
@@ -42,7 +56,8 @@ static bool ask(const void *data, size_t data_size, const char *format, va_list 
 		length += got;
 	} while (answer[length - 1] != '\n' && length < ANSWER - 1);
 	answer[length - 1] = 0;
-	close(fd);
+	if (fd != held)
+		close(fd);
 	return !strcmp(answer, "ok");
 }
 

@@ -16,6 +16,10 @@ void judge(const void *data, size_t size, const char *format, ...)
 bool judge_try(const void *data, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Keeps the way to the judge open between requests, while the guest does not sleep. */
+void judge_hold(void);
+void judge_release(void);
+
 /* Fails unless the host shows exactly @image on a head. */
 void judge_picture(int head, const struct image *image);
 

@@ -6,6 +6,7 @@
 #include "bench/mark.h"
 #include "count.h"
 #include "harness.h"
+#include "judge.h"
 #include "scenario.h"
 
 /* As many as a scenario has buffers at most. */
@@ -54,6 +55,8 @@ void scenario(const char *name, void (*run)(int step), int steps)
 	if (fake && steps > FAKE_STEPS)
 		steps = FAKE_STEPS;
 	count = count_begin(name);
+	/* To open a port the kernel waits for the host in a loop, which would count. */
+	judge_hold();
 	mark(MARK_SCENARIO);
 	mark(MARK_STEP);
 	for (i = 0; i < steps; i++) {
@@ -64,5 +67,6 @@ void scenario(const char *name, void (*run)(int step), int steps)
 		most = used > most ? used : most;
 	}
 	mark(MARK_END);
+	judge_release();
 	count_end(&count, steps, most);
 }
