@@ -30,7 +30,8 @@ LIMIT = 3600
 
 def run(driver: str, found, gpu: str) -> dict:
     """Results by name."""
-    tests = " ".join(f"-t '{line}'" for line in check.read_list("piglit.list"))
+    tests = " ".join(f"-x '{line[1:]}'" if line.startswith("!") else f"-t '{line}'"
+                     for line in check.read_list("piglit.list"))
     folder = check.OUT / f"piglit-{driver}"
     options = Options(driver=driver, heads=1, gpu=gpu)
     say(f"==> piglit on {driver}")
