@@ -129,6 +129,18 @@ static bool is_mark(const struct qemu_plugin_insn *insn, uint32_t *number)
 	return (*number & MARK_MASK) == MARK_MAGIC;
 }
 
+/* A string instruction with a prefix that repeats it. */
+static bool is_repeated(const struct qemu_plugin_insn *insn)
+{
+	uint8_t bytes[3];
+	size_t size = qemu_plugin_insn_data(insn, bytes, sizeof(bytes));
+	/* A REX prefix may come between. */
+	uint8_t opcode = bytes[size == 3 && (bytes[1] & 0xf0) == 0x40 ? 2 : 1];
+
+	return size >= 2 && (bytes[0] & 0xfe) == 0xf2 &&
+	       ((opcode >= 0xa4 && opcode <= 0xa7) || (opcode >= 0xaa && opcode <= 0xaf));
+}
+
 static void translated(struct qemu_plugin_tb *tb, void *data)
 {
 	size_t i, num_insns = qemu_plugin_tb_n_insns(tb);
@@ -136,6 +148,11 @@ static void translated(struct qemu_plugin_tb *tb, void *data)
 
 	(void)data;
 	if (qemu_plugin_tb_vaddr(tb) >= KERNEL) {
+		/* Where the clock goes with instructions each repetition is a block anew. */
+		if (is_repeated(qemu_plugin_tb_get_insn(tb, 0)))
+			num_insns--;
+		if (!num_insns)
+			return;
 		qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, QEMU_PLUGIN_INLINE_ADD_U64,
 								  count, num_insns);
 		if (profile)
