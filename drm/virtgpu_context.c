@@ -146,6 +146,8 @@ static int virtgpu_context_create_locked(struct virtgpu_device *vg, struct virtg
 	/* What the file had before it had a context. */
 	xa_for_each(&ctx->objects, id, count)
 		virtgpu_cmd_ctx_resource(vg, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, ctx->id, id);
+	/* Paired with virtgpu_context_create(): who sees it sends after these. */
+	smp_store_release(&ctx->is_ready, true);
 	return 0;
 }
 
@@ -160,6 +162,10 @@ int virtgpu_context_create(struct virtgpu_device *vg, struct drm_file *file)
 {
 	struct virtgpu_context *ctx = file->driver_priv;
 	int ret;
+
+	/* Paired with virtgpu_context_create_locked(): what that sent comes first. */
+	if (smp_load_acquire(&ctx->is_ready) && !READ_ONCE(ctx->is_lost))
+		return 0;
 
 	mutex_lock(&ctx->lock);
 	ret = virtgpu_context_create_locked(vg, ctx);

@@ -26,6 +26,7 @@ struct virtgpu_device;
  * @id: its number there
  * @lock: protects what follows
  * @is_created: whether the host has it
+ * @is_ready: and it has what the file has, too; read without @lock
  * @is_lost: the host had it when the device was reset
  * @is_named: whether user space chose @name
  * @capset: what kind of context it is, 0 for the host's default
@@ -42,6 +43,7 @@ struct virtgpu_context {
 	u32 id;
 	struct mutex lock;
 	bool is_created;
+	bool is_ready;
 	bool is_lost;
 	bool is_named;
 	u32 capset;

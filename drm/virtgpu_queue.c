@@ -5,7 +5,6 @@
  */
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
-#include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
 
@@ -18,7 +17,7 @@
 #include "virtgpu_queue.h"
 #include "virtgpu_trace.h"
 
-/* Commands kept in reserve: more than one commit on every head needs. As many may be idle. */
+/* Commands made in advance: more than one commit on every head needs. */
 #define VIRTGPU_CMD_RESERVE	64
 
 static unsigned int command_timeout = 10;
@@ -31,10 +30,16 @@ static void virtgpu_cmd_pool_fini(struct drm_device *dev, void *data)
 	struct virtgpu_cmd_pool *pool = data;
 	struct virtgpu_cmd *cmd, *next;
 
-	list_for_each_entry_safe(cmd, next, &pool->idle, node)
-		mempool_free(cmd, pool->pool);
-	mempool_destroy(pool->pool);
+	llist_for_each_entry_safe(cmd, next, llist_del_all(&pool->idle), idle)
+		kmem_cache_free(pool->cache, cmd);
 	kmem_cache_destroy(pool->cache);
+}
+
+static void virtgpu_cmd_prepare(struct virtgpu_cmd *cmd)
+{
+	sg_init_table(&cmd->req_sg, 1);
+	sg_init_table(&cmd->payload_sg, 1);
+	sg_init_table(&cmd->resp_sg, 1);
 }
 
 /**
@@ -46,21 +51,44 @@ static void virtgpu_cmd_pool_fini(struct drm_device *dev, void *data)
 int virtgpu_cmd_pool_init(struct virtgpu_device *vg)
 {
 	struct virtgpu_cmd_pool *pool = &vg->cmds;
+	unsigned int i;
+	int ret;
 
 	spin_lock_init(&pool->lock);
-	INIT_LIST_HEAD(&pool->idle);
+	init_llist_head(&pool->idle);
 	/* User space's streams are copied into requests. */
 	pool->cache = KMEM_CACHE_USERCOPY(virtgpu_cmd, SLAB_HWCACHE_ALIGN, req);
 	if (!pool->cache)
 		return -ENOMEM;
+	ret = drmm_add_action_or_reset(&vg->drm, virtgpu_cmd_pool_fini, pool);
+	if (ret)
+		return ret;
 
-	pool->pool = mempool_create_slab_pool(VIRTGPU_CMD_RESERVE, pool->cache);
-	if (!pool->pool) {
-		kmem_cache_destroy(pool->cache);
-		return -ENOMEM;
+	for (i = 0; i < VIRTGPU_CMD_RESERVE; i++) {
+		struct virtgpu_cmd *cmd = kmem_cache_alloc(pool->cache, GFP_KERNEL);
+
+		if (!cmd)
+			return -ENOMEM;
+		virtgpu_cmd_prepare(cmd);
+		llist_add(&cmd->idle, &pool->idle);
 	}
+	return 0;
+}
 
-	return drmm_add_action_or_reset(&vg->drm, virtgpu_cmd_pool_fini, pool);
+static void virtgpu_cmd_begin(struct virtgpu_cmd *cmd, u32 type, u32 size)
+{
+	struct virtio_gpu_ctrl_hdr *hdr = (void *)cmd->req;
+
+	memset(&cmd->refs, 0, offsetof(struct virtgpu_cmd, req) + size -
+			      offsetof(struct virtgpu_cmd, refs));
+	kref_init(&cmd->refs);
+	init_completion(&cmd->completion);
+	cmd->size = size;
+	cmd->resp = &cmd->resp_hdr;
+	cmd->resp_size = sizeof(cmd->resp_hdr);
+	cmd->resp_min = sizeof(cmd->resp_hdr);
+	cmd->resp_type = VIRTIO_GPU_RESP_OK_NODATA;
+	hdr->type = cpu_to_le32(type);
 }
 
 /**
@@ -73,17 +101,8 @@ int virtgpu_cmd_pool_init(struct virtgpu_device *vg)
  */
 void virtgpu_cmd_init(struct virtgpu_cmd *cmd, u32 type, u32 size)
 {
-	struct virtio_gpu_ctrl_hdr *hdr = (void *)cmd->req;
-
-	memset(cmd, 0, offsetof(struct virtgpu_cmd, req) + size);
-	kref_init(&cmd->refs);
-	init_completion(&cmd->completion);
-	cmd->size = size;
-	cmd->resp = &cmd->resp_hdr;
-	cmd->resp_size = sizeof(cmd->resp_hdr);
-	cmd->resp_min = sizeof(cmd->resp_hdr);
-	cmd->resp_type = VIRTIO_GPU_RESP_OK_NODATA;
-	hdr->type = cpu_to_le32(type);
+	virtgpu_cmd_prepare(cmd);
+	virtgpu_cmd_begin(cmd, type, size);
 }
 
 /**
@@ -99,19 +118,20 @@ void virtgpu_cmd_init(struct virtgpu_cmd *cmd, u32 type, u32 size)
 struct virtgpu_cmd *virtgpu_cmd_alloc(struct virtgpu_device *vg, u32 type, u32 size)
 {
 	struct virtgpu_cmd_pool *pool = &vg->cmds;
+	struct llist_node *idle;
 	struct virtgpu_cmd *cmd;
 
 	spin_lock(&pool->lock);
-	cmd = list_first_entry_or_null(&pool->idle, struct virtgpu_cmd, node);
-	if (cmd) {
-		list_del(&cmd->node);
-		pool->num_idle--;
-	}
+	idle = llist_del_first(&pool->idle);
 	spin_unlock(&pool->lock);
-	if (!cmd)
-		cmd = mempool_alloc(pool->pool, GFP_KERNEL);
+	if (idle) {
+		cmd = llist_entry(idle, struct virtgpu_cmd, idle);
+	} else {
+		cmd = kmem_cache_alloc(pool->cache, GFP_KERNEL | __GFP_NOFAIL);
+		virtgpu_cmd_prepare(cmd);
+	}
 
-	virtgpu_cmd_init(cmd, type, size);
+	virtgpu_cmd_begin(cmd, type, size);
 	return cmd;
 }
 
@@ -162,20 +182,8 @@ static void virtgpu_cmd_release(struct kref *refs)
  */
 void virtgpu_cmd_put(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	struct virtgpu_cmd_pool *pool = &vg->cmds;
-
-	if (!kref_put(&cmd->refs, virtgpu_cmd_release))
-		return;
-
-	spin_lock(&pool->lock);
-	if (pool->num_idle < VIRTGPU_CMD_RESERVE) {
-		list_add(&cmd->node, &pool->idle);
-		pool->num_idle++;
-		cmd = NULL;
-	}
-	spin_unlock(&pool->lock);
-	if (cmd)
-		mempool_free(cmd, pool->pool);
+	if (kref_put(&cmd->refs, virtgpu_cmd_release))
+		llist_add(&cmd->idle, &vg->cmds.idle);
 }
 
 /**
@@ -255,22 +263,23 @@ static u32 virtgpu_cmd_type(const struct virtgpu_cmd *cmd)
 static int virtgpu_cmd_check(struct virtgpu_device *vg, const struct virtgpu_cmd *cmd)
 {
 	const struct virtio_gpu_ctrl_hdr *resp = cmd->resp;
-	const char *name = virtgpu_cmd_name(virtgpu_cmd_type(cmd));
+	const char *name;
 	u32 type;
 
 	if (!cmd->resp_type)
 		return 0;
 
+	type = le32_to_cpu(resp->type);
+	if (type == cmd->resp_type && cmd->resp_len >= cmd->resp_min)
+		return 0;
+
+	name = virtgpu_cmd_name(virtgpu_cmd_type(cmd));
 	if (cmd->resp_len < sizeof(*resp)) {
 		drm_err_ratelimited(&vg->drm, "%s: response of %u bytes is no response\n",
 				    name, cmd->resp_len);
 		return -EIO;
 	}
-
-	type = le32_to_cpu(resp->type);
 	if (type == cmd->resp_type) {
-		if (cmd->resp_len >= cmd->resp_min)
-			return 0;
 		drm_err_ratelimited(&vg->drm, "%s: response has %u of %u bytes\n",
 				    name, cmd->resp_len, cmd->resp_min);
 		return -EIO;
@@ -342,7 +351,7 @@ static void virtgpu_queue_collect(struct virtgpu_queue *queue, struct list_head 
 	unsigned int len;
 
 	lockdep_assert_held(&queue->lock);
-	while ((cmd = virtqueue_get_buf(queue->vq, &len))) {
+	while (queue->in_flight && (cmd = virtqueue_get_buf(queue->vq, &len))) {
 		cmd->resp_len = min(len, cmd->resp_size);
 		list_add_tail(&cmd->node, finished);
 		queue->in_flight--;
@@ -679,13 +688,13 @@ static int virtgpu_queue_add(struct virtgpu_queue *queue, struct virtgpu_cmd *cm
  */
 void virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 {
-	struct scatterlist req, payload, resp, *sgs[3];
+	struct scatterlist *sgs[3];
 	struct sg_table sgt = {};
 	unsigned int out = 0, in = 0, descs = 1;
 	int ret;
 
-	sg_init_one(&req, cmd->req, cmd->size);
-	sgs[out++] = &req;
+	sg_set_buf(&cmd->req_sg, cmd->req, cmd->size);
+	sgs[out++] = &cmd->req_sg;
 
 	if (cmd->payload && is_vmalloc_addr(cmd->payload)) {
 		ret = virtgpu_payload_sgt(cmd, &sgt);
@@ -694,14 +703,14 @@ void virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 		sgs[out++] = sgt.sgl;
 		descs += sgt.nents;
 	} else if (cmd->payload) {
-		sg_init_one(&payload, cmd->payload, cmd->payload_size);
-		sgs[out++] = &payload;
+		sg_set_buf(&cmd->payload_sg, cmd->payload, cmd->payload_size);
+		sgs[out++] = &cmd->payload_sg;
 		descs++;
 	}
 
 	if (cmd->resp_type) {
-		sg_init_one(&resp, cmd->resp, cmd->resp_size);
-		sgs[out + in++] = &resp;
+		sg_set_buf(&cmd->resp_sg, cmd->resp, cmd->resp_size);
+		sgs[out + in++] = &cmd->resp_sg;
 		descs++;
 	}
 
@@ -721,7 +730,8 @@ void virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 			break;
 		}
 	}
-	sg_free_table(&sgt);
+	if (sgt.sgl)
+		sg_free_table(&sgt);
 	if (!ret)
 		return;
 
@@ -780,15 +790,16 @@ int virtgpu_queue_wait(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 bool virtgpu_queue_try_submit(struct virtgpu_queue *queue, struct virtgpu_cmd **cmds,
 			      unsigned int count)
 {
-	struct scatterlist req, resp, *sgs[] = { &req, &resp };
 	unsigned int i;
 
 	if (!spin_trylock(&queue->lock))
 		return false;
 
 	for (i = 0; queue->vq && i < count; i++) {
-		sg_init_one(&req, cmds[i]->req, cmds[i]->size);
-		sg_init_one(&resp, cmds[i]->resp, cmds[i]->resp_size);
+		struct scatterlist *sgs[] = { &cmds[i]->req_sg, &cmds[i]->resp_sg };
+
+		sg_set_buf(sgs[0], cmds[i]->req, cmds[i]->size);
+		sg_set_buf(sgs[1], cmds[i]->resp, cmds[i]->resp_size);
 		if (virtqueue_add_sgs(queue->vq, sgs, 1, 1, cmds[i], GFP_ATOMIC))
 			break;
 		virtgpu_queue_added(queue, cmds[i]);

@@ -5,7 +5,8 @@
 #include <linux/completion.h>
 #include <linux/kref.h>
 #include <linux/list.h>
-#include <linux/mempool.h>
+#include <linux/llist.h>
+#include <linux/scatterlist.h>
 #include <linux/spinlock.h>
 #include <linux/virtio_gpu.h>
 #include <linux/wait.h>
@@ -23,6 +24,9 @@ typedef void (*virtgpu_cmd_done)(struct virtgpu_device *vg, struct virtgpu_cmd *
 
 /**
  * struct virtgpu_cmd - a command on its way to the device and back
+ * @req_sg: where the request is, prepared once
+ * @payload_sg: where the payload is, if in one piece
+ * @resp_sg: where the response goes to
  * @refs: one for the queue, one for a waiter
  * @done: called once, in process context, when the command ended, whatever the way; may be NULL
  * @data: for @done
@@ -31,7 +35,8 @@ typedef void (*virtgpu_cmd_done)(struct virtgpu_device *vg, struct virtgpu_cmd *
  * @fence: signalled when the command ended, or NULL
  * @is_quiet: a host that refuses it is no news, and a debug message
  * @is_lazy: nobody waits for it: that it ended may be noticed with the next frame
- * @node: entry of a list of finished or of idle commands
+ * @node: entry of a list of finished commands
+ * @idle: entry of the list of idle commands
  * @seqno: position in the queue's history, for the tracepoints
  * @resp_type: response that means success, 0 when the device sends none
  * @resp_len: bytes the device wrote
@@ -45,6 +50,9 @@ typedef void (*virtgpu_cmd_done)(struct virtgpu_device *vg, struct virtgpu_cmd *
  * @req: the request
  */
 struct virtgpu_cmd {
+	struct scatterlist req_sg, payload_sg, resp_sg;
+
+	/* What follows is written anew for each use. */
 	struct kref refs;
 	virtgpu_cmd_done done;
 	void *data;
@@ -53,7 +61,10 @@ struct virtgpu_cmd {
 	struct virtgpu_fence *fence;
 	bool is_quiet;
 	bool is_lazy;
-	struct list_head node;
+	union {
+		struct list_head node;
+		struct llist_node idle;
+	};
 	u32 seqno;
 
 	u32 resp_type;
@@ -73,17 +84,14 @@ struct virtgpu_cmd {
 /**
  * struct virtgpu_cmd_pool - allocator of commands
  * @cache: slab of &struct virtgpu_cmd
- * @pool: keeps a reserve, so that a commit never fails for want of a command
- * @lock: protects what follows
- * @idle: commands to be used again, without the allocator's doing
- * @num_idle: their number
+ * @idle: commands to be used again: as many as there once were at a time, which is what fits into
+ *	the rings
+ * @lock: protects taking from @idle
  */
 struct virtgpu_cmd_pool {
 	struct kmem_cache *cache;
-	mempool_t *pool;
+	struct llist_head idle;
 	spinlock_t lock;
-	struct list_head idle;
-	unsigned int num_idle;
 };
 
 /**

@@ -59,6 +59,8 @@ static int virtgpu_submit_objects(struct virtgpu_submit *submit)
 {
 	struct drm_virtgpu_execbuffer *args = submit->args;
 
+	if (!args->num_bo_handles)
+		return 0;
 	if (args->num_bo_handles > VIRTGPU_MAX_OBJECTS)
 		return -ENOMEM;
 	return drm_gem_objects_lookup(submit->file, u64_to_user_ptr(args->bo_handles),
@@ -323,22 +325,27 @@ static void virtgpu_submit_publish(struct virtgpu_submit *submit)
 	}
 }
 
+/* Most submissions have none of the lists. */
 static void virtgpu_submit_cleanup(struct virtgpu_submit *submit)
 {
 	struct drm_virtgpu_execbuffer *args = submit->args;
 	u32 i;
 
-	for (i = 0; submit->resets && i < args->num_in_syncobjs; i++)
-		if (submit->resets[i])
-			drm_syncobj_put(submit->resets[i]);
-	kvfree(submit->resets);
-
-	for (i = 0; submit->signals && i < args->num_out_syncobjs; i++) {
-		dma_fence_chain_free(submit->signals[i].chain);
-		if (submit->signals[i].syncobj)
-			drm_syncobj_put(submit->signals[i].syncobj);
+	if (submit->resets) {
+		for (i = 0; i < args->num_in_syncobjs; i++)
+			if (submit->resets[i])
+				drm_syncobj_put(submit->resets[i]);
+		kvfree(submit->resets);
 	}
-	kvfree(submit->signals);
+
+	if (submit->signals) {
+		for (i = 0; i < args->num_out_syncobjs; i++) {
+			dma_fence_chain_free(submit->signals[i].chain);
+			if (submit->signals[i].syncobj)
+				drm_syncobj_put(submit->signals[i].syncobj);
+		}
+		kvfree(submit->signals);
+	}
 
 	if (submit->sync_file)
 		fput(submit->sync_file->file);
@@ -348,9 +355,11 @@ static void virtgpu_submit_cleanup(struct virtgpu_submit *submit)
 		virtgpu_cmd_cancel(submit->vg, submit->cmd);
 	virtgpu_fence_put(submit->vg, submit->fence);
 
-	for (i = 0; submit->objects && i < args->num_bo_handles; i++)
-		drm_gem_object_put(submit->objects[i]);
-	kvfree(submit->objects);
+	if (submit->objects) {
+		for (i = 0; i < args->num_bo_handles; i++)
+			drm_gem_object_put(submit->objects[i]);
+		kvfree(submit->objects);
+	}
 }
 
 static int virtgpu_submit_prepare(struct virtgpu_submit *submit, const struct virtgpu_context *ctx)

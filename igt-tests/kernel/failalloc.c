@@ -78,8 +78,15 @@ static bool fails(void)
 	return !copy_to_user_nofault(counter, &left, sizeof(left)) && !left;
 }
 
+/* kmem_cache_alloc()'s flags are its second argument. */
+#define FROM_CACHE	"kmem_cache_alloc_noprof"
+
 static int entered(struct kprobe *probe, struct pt_regs *regs)
 {
+	/* Who wants that does not look at the result. */
+	if (!strcmp(probe->symbol_name, FROM_CACHE) &&
+	    regs_get_kernel_argument(regs, 1) & (__force unsigned long)__GFP_NOFAIL)
+		return 0;
 	if (!fails())
 		return 0;
 	instruction_pointer_set(regs, (unsigned long)no_memory);
@@ -99,7 +106,7 @@ static struct kprobe probes[] = {
 	PROBE("__kmalloc_large_noprof"),
 	PROBE("__kvmalloc_node_noprof"),
 	PROBE("krealloc_node_align_noprof"),
-	PROBE("kmem_cache_alloc_noprof"),
+	PROBE(FROM_CACHE),
 	PROBE("kmem_cache_alloc_lru_noprof"),
 	PROBE("kmem_cache_alloc_node_noprof"),
 	PROBE("vmalloc_noprof"),
