@@ -52,6 +52,27 @@ static void virtgpu_commit_planes(struct drm_device *dev, struct drm_atomic_comm
 }
 
 /**
+ * virtgpu_atomic_commit_tail - &drm_mode_config_helper_funcs.atomic_commit_tail
+ * @state: what is to be, and what was
+ *
+ * Planes after CRTCs, and only those of CRTCs that run: a head that is off gets no commands. The
+ * end is waited for by what belongs to the commit: as soon as it is done with the hardware the next
+ * one, which may be a cursor's or carried out at once, frees the states that are current now, and
+ * drm_atomic_helper_wait_for_vblanks() would look into them.
+ */
+void virtgpu_atomic_commit_tail(struct drm_atomic_commit *state)
+{
+	struct drm_device *dev = state->dev;
+
+	drm_atomic_helper_commit_modeset_disables(dev, state);
+	drm_atomic_helper_commit_modeset_enables(dev, state);
+	drm_atomic_helper_commit_planes(dev, state, DRM_PLANE_COMMIT_ACTIVE_ONLY);
+	drm_atomic_helper_commit_hw_done(state);
+	drm_atomic_helper_wait_for_flip_done(dev, state);
+	drm_atomic_helper_cleanup_planes(dev, state);
+}
+
+/**
  * virtgpu_atomic_commit - &drm_mode_config_funcs.atomic_commit
  * @dev: the DRM device
  * @state: what is to be, checked

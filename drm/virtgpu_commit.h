@@ -8,5 +8,6 @@ struct drm_atomic_commit;
 struct drm_device;
 
 int virtgpu_atomic_commit(struct drm_device *dev, struct drm_atomic_commit *state, bool nonblock);
+void virtgpu_atomic_commit_tail(struct drm_atomic_commit *state);
 
 #endif

@@ -18,9 +18,8 @@ static const struct drm_mode_config_funcs virtgpu_mode_config_funcs = {
 	.atomic_commit = virtgpu_atomic_commit,
 };
 
-/* Planes after CRTCs, and only those of CRTCs that run: a head that is off gets no commands. */
 static const struct drm_mode_config_helper_funcs virtgpu_mode_config_helper_funcs = {
-	.atomic_commit_tail = drm_atomic_helper_commit_tail_rpm,
+	.atomic_commit_tail = virtgpu_atomic_commit_tail,
 };
 
 /* A reset that finds no memory for an object's first state does not say so. */

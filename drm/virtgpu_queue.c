@@ -344,20 +344,22 @@ static bool virtgpu_queue_listen(struct virtgpu_queue *queue)
 	return true;
 }
 
-/* Takes what the device has finished off the ring. */
-static void virtgpu_queue_collect(struct virtgpu_queue *queue, struct list_head *finished)
+/* Takes a command that the device has finished off the ring. Is there one? */
+static bool virtgpu_queue_collect(struct virtgpu_queue *queue, struct list_head *finished)
 {
 	struct virtgpu_cmd *cmd;
 	unsigned int len;
 
 	lockdep_assert_held(&queue->lock);
-	while (queue->in_flight && (cmd = virtqueue_get_buf(queue->vq, &len))) {
-		cmd->resp_len = min(len, cmd->resp_size);
-		list_add_tail(&cmd->node, finished);
-		queue->in_flight--;
-		if (!cmd->is_lazy)
-			queue->awaited--;
-	}
+	cmd = virtqueue_get_buf(queue->vq, &len);
+	if (!cmd)
+		return false;
+	cmd->resp_len = min(len, cmd->resp_size);
+	list_add_tail(&cmd->node, finished);
+	queue->in_flight--;
+	if (!cmd->is_lazy)
+		queue->awaited--;
+	return true;
 }
 
 static void virtgpu_queue_finish(struct virtgpu_queue *queue, struct list_head *finished)
@@ -394,7 +396,9 @@ static void virtgpu_queue_dequeue(struct work_struct *work)
 	do {
 		virtqueue_disable_cb(queue->vq);
 		queue->silent = true;
-		virtgpu_queue_collect(queue, &finished);
+		/* To the end: what a device claims to have finished besides breaks the ring. */
+		while (virtgpu_queue_collect(queue, &finished))
+			;
 	} while (!virtgpu_queue_listen(queue));
 
 	if (!list_empty(&finished) && queue->stalled) {
@@ -428,7 +432,8 @@ void virtgpu_queue_reap(struct virtgpu_queue *queue)
 	spin_lock(&queue->lock);
 	/* Else it interrupts, and keeps the order in which commands end. */
 	if (queue->vq && queue->silent && !queue->stalled)
-		virtgpu_queue_collect(queue, &finished);
+		while (queue->in_flight && virtgpu_queue_collect(queue, &finished))
+			;
 	spin_unlock(&queue->lock);
 	virtgpu_queue_finish(queue, &finished);
 }

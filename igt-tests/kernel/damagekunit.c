@@ -5,6 +5,7 @@
 #include <linux/prandom.h>
 
 #include <drm/drm_crtc.h>
+#include <drm/drm_device.h>
 #include <drm/drm_framebuffer.h>
 #include <drm/drm_plane.h>
 #include <drm/drm_property.h>
@@ -54,11 +55,16 @@ static void collect(struct virtgpu_damage *damage, const struct drm_rect *rects,
 {
 	static struct drm_framebuffer fb;
 	static struct drm_crtc crtc;
+	/* A plane that has the property, which is looked at. */
+	static struct drm_property prop;
+	static struct drm_object_properties props = { .count = 1, .properties = { &prop } };
+	static struct drm_device dev = { .mode_config.prop_fb_damage_clips = &prop };
+	static struct drm_plane plane = { .dev = &dev, .base.properties = &props };
 	struct drm_property_blob clips = {
 		.data = (void *)rects, .length = count * sizeof(*rects),
 	};
 	struct drm_plane_state state = {
-		.fb = &fb, .crtc = &crtc, .visible = true, .fb_damage_clips = &clips,
+		.plane = &plane, .fb = &fb, .crtc = &crtc, .visible = true, .fb_damage_clips = &clips,
 		.src = DRM_RECT_INIT(0, 0, GRID << 16, GRID << 16),
 	};
 

@@ -28,6 +28,25 @@ pub(super) extern "C" fn commit_callback<T: Driver>(
     }
 }
 
+/// C: `drm_mode_config_helper_funcs.atomic_commit_tail`.
+///
+/// Planes after CRTCs, and only those of CRTCs that run. The end is waited for by what belongs to
+/// the commit: as soon as it is done with the hardware the next one frees the states that are
+/// current now, and `drm_atomic_helper_wait_for_vblanks()` would look into them.
+pub(super) extern "C" fn tail_callback(state: *mut bindings::drm_atomic_commit) {
+    // SAFETY: The core calls this with a state that was swapped in; the order is the C function's.
+    unsafe {
+        let dev = (*state).dev;
+
+        bindings::drm_atomic_helper_commit_modeset_disables(dev, state);
+        bindings::drm_atomic_helper_commit_modeset_enables(dev, state);
+        bindings::helper_drm_commit_active_planes(dev, state);
+        bindings::drm_atomic_helper_commit_hw_done(state);
+        bindings::drm_atomic_helper_wait_for_flip_done(dev, state);
+        bindings::drm_atomic_helper_cleanup_planes(dev, state);
+    }
+}
+
 /// What `drm_atomic_helper_commit()` has a worker do, less modes and less waiting for the vblank.
 ///
 /// # Safety

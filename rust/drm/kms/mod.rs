@@ -107,8 +107,7 @@ impl<T: Driver> Funcs<T> {
     const HELPER: bindings::drm_mode_config_helper_funcs = {
         // SAFETY: All zeros is a valid, empty struct of functions.
         let mut funcs: bindings::drm_mode_config_helper_funcs = unsafe { core::mem::zeroed() };
-        // Planes after CRTCs, and only those of CRTCs that run.
-        funcs.atomic_commit_tail = Some(bindings::drm_atomic_helper_commit_tail_rpm);
+        funcs.atomic_commit_tail = Some(commit::tail_callback);
         funcs
     };
 }
