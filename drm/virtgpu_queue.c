@@ -31,8 +31,7 @@ static void virtgpu_cmd_pool_fini(struct drm_device *dev, void *data)
 	struct virtgpu_cmd *cmd, *next;
 
 	llist_for_each_entry_safe(cmd, next, llist_del_all(&pool->idle), idle)
-		kmem_cache_free(pool->cache, cmd);
-	kmem_cache_destroy(pool->cache);
+		kfree(cmd);
 }
 
 static void virtgpu_cmd_prepare(struct virtgpu_cmd *cmd)
@@ -56,16 +55,12 @@ int virtgpu_cmd_pool_init(struct virtgpu_device *vg)
 
 	spin_lock_init(&pool->lock);
 	init_llist_head(&pool->idle);
-	/* User space's streams are copied into requests. */
-	pool->cache = KMEM_CACHE_USERCOPY(virtgpu_cmd, SLAB_HWCACHE_ALIGN, req);
-	if (!pool->cache)
-		return -ENOMEM;
 	ret = drmm_add_action_or_reset(&vg->drm, virtgpu_cmd_pool_fini, pool);
 	if (ret)
 		return ret;
 
 	for (i = 0; i < VIRTGPU_CMD_RESERVE; i++) {
-		struct virtgpu_cmd *cmd = kmem_cache_alloc(pool->cache, GFP_KERNEL);
+		struct virtgpu_cmd *cmd = kmalloc_obj(*cmd);
 
 		if (!cmd)
 			return -ENOMEM;
@@ -127,7 +122,7 @@ struct virtgpu_cmd *virtgpu_cmd_alloc(struct virtgpu_device *vg, u32 type, u32 s
 	if (idle) {
 		cmd = llist_entry(idle, struct virtgpu_cmd, idle);
 	} else {
-		cmd = kmem_cache_alloc(pool->cache, GFP_KERNEL | __GFP_NOFAIL);
+		cmd = kmalloc_obj(*cmd, GFP_KERNEL | __GFP_NOFAIL);
 		virtgpu_cmd_prepare(cmd);
 	}
 

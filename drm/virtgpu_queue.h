@@ -18,7 +18,7 @@ struct virtgpu_fence;
 struct virtqueue;
 
 /* A short stream finds room behind its request; all other requests are shorter. */
-#define VIRTGPU_CMD_INLINE	288
+#define VIRTGPU_CMD_INLINE	160
 
 typedef void (*virtgpu_cmd_done)(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 
@@ -83,13 +83,11 @@ struct virtgpu_cmd {
 
 /**
  * struct virtgpu_cmd_pool - allocator of commands
- * @cache: slab of &struct virtgpu_cmd
  * @idle: commands to be used again: as many as there once were at a time, which is what fits into
  *	the rings
  * @lock: protects taking from @idle
  */
 struct virtgpu_cmd_pool {
-	struct kmem_cache *cache;
 	struct llist_head idle;
 	spinlock_t lock;
 };

@@ -38,7 +38,7 @@ static void write_pixels(uint32_t resource, const uint32_t *pixels, uint32_t cou
 static void lengths(void)
 {
 	/* Also those that the driver has just room for in a command, and just not. */
-	static const uint32_t counts[] = { 1, 16, 51, 52, 53, 54, 63, SIZE, 2 * SIZE, PIXELS };
+	static const uint32_t counts[] = { 1, 19, 20, 21, 22, 63, SIZE, 2 * SIZE, PIXELS };
 	struct drm_virtgpu_3d_transfer_from_host from = { .box = { .w = SIZE, .h = SIZE, .d = 1 } };
 	struct drm_virtgpu_resource_create create;
 	static uint32_t pixels[PIXELS];

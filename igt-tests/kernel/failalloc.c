@@ -78,13 +78,13 @@ static bool fails(void)
 	return !copy_to_user_nofault(counter, &left, sizeof(left)) && !left;
 }
 
-/* kmem_cache_alloc()'s flags are its second argument. */
-#define FROM_CACHE	"kmem_cache_alloc_noprof"
+/* What kmalloc() of a constant size calls; the flags are its second argument. */
+#define OF_CONSTANT_SIZE	"__kmalloc_cache_noprof"
 
 static int entered(struct kprobe *probe, struct pt_regs *regs)
 {
 	/* Who wants that does not look at the result. */
-	if (!strcmp(probe->symbol_name, FROM_CACHE) &&
+	if (!strcmp(probe->symbol_name, OF_CONSTANT_SIZE) &&
 	    regs_get_kernel_argument(regs, 1) & (__force unsigned long)__GFP_NOFAIL)
 		return 0;
 	if (!fails())
@@ -101,12 +101,12 @@ static struct kprobe probes[] = {
 	PROBE("__kmalloc_noprof"),
 	PROBE("__kmalloc_node_noprof"),
 	PROBE("__kmalloc_node_track_caller_noprof"),
-	PROBE("__kmalloc_cache_noprof"),
+	PROBE(OF_CONSTANT_SIZE),
 	PROBE("__kmalloc_cache_node_noprof"),
 	PROBE("__kmalloc_large_noprof"),
 	PROBE("__kvmalloc_node_noprof"),
 	PROBE("krealloc_node_align_noprof"),
-	PROBE(FROM_CACHE),
+	PROBE("kmem_cache_alloc_noprof"),
 	PROBE("kmem_cache_alloc_lru_noprof"),
 	PROBE("kmem_cache_alloc_node_noprof"),
 	PROBE("vmalloc_noprof"),
