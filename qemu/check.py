@@ -335,11 +335,16 @@ def is_panic_screen(picture) -> bool:
     return 0.6 < background / pixels < 0.9995
 
 
-def verdicts(results: dict, expected: list) -> dict:
-    """pass, skip, known (an expected failure), better (expected to fail, passes) or FAIL."""
+def verdicts(results: dict, expected: list, flakes=()) -> dict:
+    """pass, skip, known (an expected failure), better (expected to fail, passes) or FAIL.
+
+    flakes are patterns of tests whose own verdict, and only that, may be a failure."""
     judged = {}
     for name, result in results.items():
         known = any(name == entry or name.startswith(entry + "@") for entry in expected)
+        if result == "fail" and any(re.match(pattern, name) for pattern in flakes):
+            judged[name] = "known"
+            continue
         if result in GOOD:
             judged[name] = "better" if known else "pass"
         elif result in SKIPPED:
@@ -444,7 +449,8 @@ def main() -> int:
     if not args.only:
         saved.write_text(json.dumps({"kernel": found["version"], "seconds": run.seconds,
                                      "results": run.results}, indent=1))
-    judged = verdicts(run.results, read_expectations(args.driver, "fails"))
+    judged = verdicts(run.results, read_expectations(args.driver, "fails"),
+                      read_expectations("debug", "flakes") if run.debug else ())
     print(table(judged))
     comparison = "" if args.only else side_by_side(args.scope)
     if comparison:
@@ -470,7 +476,7 @@ def main() -> int:
     count = list(judged.values()).count
     if count("known"):
         print(f"{count('known')} failures are expected, each with its reason in "
-              f"{expectations(args.driver, 'fails').relative_to(TOP)}; they count as skipped")
+              f"{(TESTS / 'expectations').relative_to(TOP)}; they count as skipped")
     bad = count("FAIL") + len(run.trouble) + len(differ)
     print(f"{count('pass') + count('better')} passed, {bad} failed, "
           f"{count('skip') + count('known')} skipped")
