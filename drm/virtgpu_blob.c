@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Blobs: resources that are plain memory, the guest's, the host's or both. */
-
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
 #include <drm/virtgpu_drm.h>

@@ -9,8 +9,8 @@ import report
 import sandbox
 
 EMULATOR = ["-accel", "tcg,thread=multi", "-cpu", "max"]
-# The guest's clock goes with its instructions, one every two nanoseconds, while it has something to do: how
-# often a timer interrupts it then does not depend on how fast the machine is.
+# The guest's clock goes with its instructions, one every two nanoseconds, while it has something to
+# do: how often a timer interrupts it then does not depend on how fast the machine is.
 COUNTING = ["-icount", "shift=1,sleep=on", "-accel", "tcg,thread=single", "-cpu", "max"]
 # A working KVM is at this point within two seconds.
 PROBE_SECONDS = 15

@@ -306,7 +306,7 @@ class Run:
         job = ("virtgpu_clients --run-subtest modetest\n"
                "modetest -M virtio_gpu -s \"$(modetest -M virtio_gpu -c | "
                "awk '$3 == \"connected\" { print $1; exit }')\":1024x768 >/dev/null &\n"
-               "sleep 3\necho 1 >/proc/sys/kernel/sysrq\necho c >/proc/sysrq-trigger\n")
+               "sleep 3\necho c >/proc/sysrq-trigger\n")
         options = Options(driver=self.driver, append="panic=0 drm.panic_screen=user")
         limit = 90 * self._adapt(options)
         say(f"==> panic on {self.driver}")

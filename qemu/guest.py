@@ -116,9 +116,8 @@ class Guest:
             if trouble:
                 break
             if time.monotonic() - self.start > limit:
-                self.machine.log_tasks()
-                trouble = (f"the guest was still busy after {limit:.0f} s; its log shows what "
-                           "each task waits for")
+                trouble = (f"the guest was still busy after {limit:.0f} s; "
+                           + self.machine.log_tasks())
                 break
             time.sleep(0.5)
         code = self.judge.status

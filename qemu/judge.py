@@ -187,12 +187,10 @@ class Judge:
         self._machine.press(name)
 
     def _do_hold(self, _read, name):
-        self._machine.input({"type": "key", "data": {
-            "down": True, "key": {"type": "qcode", "data": name}}})
+        self._machine.key(name, True)
 
     def _do_release(self, _read, name):
-        self._machine.input({"type": "key", "data": {
-            "down": False, "key": {"type": "qcode", "data": name}}})
+        self._machine.key(name, False)
 
     def _do_pointer(self, _read, width, height, x, y):
         self._machine.input(*({"type": "abs", "data": {

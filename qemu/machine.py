@@ -106,7 +106,8 @@ class Machine:
         options = self.options
         # Of a parameter given twice the kernel takes the last.
         append = ["console=ttyS0", "quiet", "loglevel=4", "panic=-1",
-                  "sysrq_always_enabled", "modprobe.blacklist=virtio_gpu,bochs", "tsc=reliable", options.append]
+                  "sysrq_always_enabled", "modprobe.blacklist=virtio_gpu,bochs", "tsc=reliable",
+                  options.append]
         arguments = [
             # Not q35: its firmware starts the guest anew instead of resuming it from S3.
             "-name", hostgl.NAME, "-nodefaults", "-no-user-config", "-machine", "pc,hpet=off",
@@ -171,18 +172,27 @@ class Machine:
         """What somebody does with keyboard and pointer, in QEMU's terms, at once."""
         self.qmp.command("input-send-event", events=list(events))
 
-    def press(self, *names) -> None:
-        """Presses keys, by QEMU's names of them, one after the other, and lets them go."""
-        for down, keys in ((True, names), (False, reversed(names))):
-            for name in keys:
-                self.input({"type": "key", "data": {
-                    "down": down, "key": {"type": "qcode", "data": name}}})
+    def key(self, name: str, down: bool) -> None:
+        """Presses a key, by QEMU's name of it, or lets it go."""
+        self.input({"type": "key", "data": {
+            "down": down, "key": {"type": "qcode", "data": name}}})
 
-    def log_tasks(self) -> None:
-        """Has the guest's kernel write to its log what every task of it waits for."""
-        for command in "9", "w", "t":
-            self.press("alt", "sysrq", command)
-            time.sleep(TASKS_SECONDS)
+    def press(self, *names) -> None:
+        """Presses keys one after the other, and lets them go."""
+        for name in names:
+            self.key(name, True)
+        for name in reversed(names):
+            self.key(name, False)
+
+    def log_tasks(self) -> str:
+        """Has the guest's kernel log what its tasks wait for. Tells what came of it."""
+        try:
+            for command in "9", "w", "t":
+                self.press("alt", "sysrq", command)
+                time.sleep(TASKS_SECONDS)
+        except (Failure, OSError) as error:
+            return f"QEMU itself does not answer any more: {error}"
+        return "its log tells what each task waits for"
 
     def _swap(self) -> Path:
         path = self.run / "swap"

@@ -66,6 +66,7 @@ static void collect(struct virtgpu_damage *damage, const struct drm_rect *rects,
 	struct drm_plane_state state = {
 		.plane = &plane, .fb = &fb, .crtc = &crtc, .visible = true, .fb_damage_clips = &clips,
 		.src = DRM_RECT_INIT(0, 0, GRID << 16, GRID << 16),
+		.src_w = GRID << 16, .src_h = GRID << 16,
 	};
 
 	virtgpu_damage_collect(damage, &state, &state, true);
