@@ -60,12 +60,9 @@ void helper_virtio_del_vqs(struct virtio_device *vdev)
 	vdev->config->del_vqs(vdev);
 }
 
-void helper_sg_fill(struct scatterlist *sg, unsigned int index, unsigned int count, void *data,
-		    unsigned int size)
+void helper_sg_set_buf(struct scatterlist *sg, void *data, unsigned int size)
 {
-	if (!index)
-		sg_init_table(sg, count);
-	sg_set_buf(&sg[index], data, size);
+	sg_set_buf(sg, data, size);
 }
 
 dma_addr_t helper_sg_dma_address(const struct scatterlist *sg)

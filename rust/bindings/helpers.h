@@ -33,8 +33,7 @@ void helper_virtio_cwrite32(struct virtio_device *vdev, unsigned int offset, u32
 int helper_virtio_find_vqs(struct virtio_device *vdev, unsigned int count, struct virtqueue **vqs,
 			   struct virtqueue_info *info);
 void helper_virtio_del_vqs(struct virtio_device *vdev);
-void helper_sg_fill(struct scatterlist *sg, unsigned int index, unsigned int count, void *data,
-		    unsigned int size);
+void helper_sg_set_buf(struct scatterlist *sg, void *data, unsigned int size);
 dma_addr_t helper_sg_dma_address(const struct scatterlist *sg);
 unsigned int helper_sg_dma_len(const struct scatterlist *sg);
 phys_addr_t helper_sg_phys(struct scatterlist *sg);

@@ -18,6 +18,7 @@ pub struct Rect {
 
 impl Rect {
     /// The rectangle at a point with a size.
+    #[inline]
     pub const fn new(x: i32, y: i32, width: i32, height: i32) -> Self {
         Self {
             x1: x,
@@ -27,6 +28,7 @@ impl Rect {
         }
     }
 
+    #[inline]
     pub(crate) fn from_raw(raw: &bindings::drm_rect) -> Self {
         Self {
             x1: raw.x1,
@@ -36,6 +38,7 @@ impl Rect {
         }
     }
 
+    #[inline]
     pub(crate) fn into_raw(self) -> bindings::drm_rect {
         bindings::drm_rect {
             x1: self.x1,
@@ -46,6 +49,7 @@ impl Rect {
     }
 
     /// From 16.16 fixed point to whole pixels, the fractions cut off; C: `drm_rect_fp_to_int()`.
+    #[inline]
     pub fn from_fixed_point(raw: Self) -> Self {
         Self::new(
             raw.x1 >> 16,
@@ -56,21 +60,25 @@ impl Rect {
     }
 
     /// Pixels from left to right.
+    #[inline]
     pub const fn width(&self) -> i32 {
         self.x2 - self.x1
     }
 
     /// Pixels from top to bottom.
+    #[inline]
     pub const fn height(&self) -> i32 {
         self.y2 - self.y1
     }
 
     /// Pixels in it.
+    #[inline]
     pub const fn area(&self) -> u64 {
         self.width() as u64 * self.height() as u64
     }
 
     /// The smallest rectangle around both.
+    #[inline]
     pub fn join(&self, other: &Self) -> Self {
         Self {
             x1: self.x1.min(other.x1),

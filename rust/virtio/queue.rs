@@ -2,7 +2,7 @@
 //! Virtqueues: buffers go to the device and come back.
 //!
 //! C header: [`include/linux/virtio.h`](srctree/include/linux/virtio.h)
-use core::{marker::PhantomData, mem::MaybeUninit, ptr::NonNull};
+use core::{iter, marker::PhantomData, mem::MaybeUninit, ptr::NonNull, slice};
 
 use drm_bindings as bindings;
 use kernel::{
@@ -27,6 +27,18 @@ fn empty_sg() -> Sg {
     unsafe { MaybeUninit::zeroed().assume_init() }
 }
 
+/// Describes pieces of memory, as many as there are entries, to a device.
+fn fill_sg<'a>(sg: &mut [Sg], pieces: impl IntoIterator<Item = &'a mut [u8]>) {
+    // SAFETY: The table has that many entries.
+    unsafe { kernel::bindings::sg_init_table(sg.as_mut_ptr(), sg.len() as u32) };
+    for (entry, piece) in sg.iter_mut().zip(pieces) {
+        // SAFETY: The entry was initialised; who uses it sees to it that the memory is there.
+        unsafe {
+            bindings::helper_sg_set_buf(entry, piece.as_mut_ptr().cast(), piece.len() as u32)
+        };
+    }
+}
+
 /// What a [`Chain`] points to. It never moves while the device may look at it.
 struct Buffer<T> {
     data: T,
@@ -37,9 +49,10 @@ struct Buffer<T> {
     long_response: KVec<u8>,
     response_len: usize,
     used: usize,
-    inline_sg: [Sg; 1],
+    request_sg: Sg,
+    /// Request and payload, where there is one.
     long_sg: KVec<Sg>,
-    response_sg: [Sg; 1],
+    response_sg: Sg,
 }
 
 /// A request with room for the response and a `T` of the driver's, to be handed to a device.
@@ -76,13 +89,24 @@ impl<T: Send> Chain<T> {
                 long_response,
                 response_len,
                 used: 0,
-                inline_sg: [empty_sg(); 1],
+                request_sg: empty_sg(),
                 long_sg: KVec::new(),
-                response_sg: [empty_sg(); 1],
+                response_sg: empty_sg(),
             },
             GFP_KERNEL,
         )?;
-        buffer.request[..request.len()].copy_from_slice(request);
+        let parts = &mut *buffer;
+        parts.request[..request.len()].copy_from_slice(request);
+        fill_sg(
+            slice::from_mut(&mut parts.request_sg),
+            [&mut parts.request[..request.len()]],
+        );
+        let response = if response_len > RESPONSE_SIZE {
+            &mut parts.long_response[..]
+        } else {
+            &mut parts.response[..response_len]
+        };
+        fill_sg(slice::from_mut(&mut parts.response_sg), [response]);
         Ok(Self(buffer))
     }
 
@@ -98,7 +122,9 @@ impl<T: Send> Chain<T> {
         let buffer = &mut *self.0;
         buffer.request[..request.len()].copy_from_slice(request);
         buffer.request_len = request.len();
+        buffer.request_sg.length = request.len() as u32;
         buffer.response_len = response_len;
+        buffer.response_sg.length = response_len as u32;
         buffer.used = 0;
         buffer.data = data;
         Ok(())
@@ -115,12 +141,13 @@ impl<T: Send> Chain<T> {
     ///
     /// `ENOMEM`.
     pub fn set_payload(&mut self, payload: KVec<KVec<u8>>) -> Result {
-        let mut sg = KVec::with_capacity(payload.len() + 1, GFP_KERNEL)?;
-        for _ in 0..=payload.len() {
-            sg.push(empty_sg(), GFP_KERNEL)?;
-        }
-        self.0.long_sg = sg;
-        self.0.payload = payload;
+        let buffer = &mut *self.0;
+        let mut sg = KVec::from_elem(empty_sg(), payload.len() + 1, GFP_KERNEL)?;
+        buffer.payload = payload;
+        let request = &mut buffer.request[..buffer.request_len];
+        let payload = buffer.payload.iter_mut().map(|piece| &mut piece[..]);
+        fill_sg(&mut sg, Iterator::chain(iter::once(request), payload));
+        buffer.long_sg = sg;
         Ok(())
     }
 
@@ -172,51 +199,6 @@ impl<T: Send> Chain<T> {
     pub fn descriptors(&self) -> usize {
         1 + self.0.payload.len() + usize::from(self.0.response_len != 0)
     }
-
-    fn fill_sg(&mut self) -> (*mut Sg, *mut Sg) {
-        let buffer = &mut *self.0;
-        let count = 1 + buffer.payload.len() as u32;
-        let out = if buffer.payload.is_empty() {
-            buffer.inline_sg.as_mut_ptr()
-        } else {
-            buffer.long_sg.as_mut_ptr()
-        };
-        // SAFETY: `out` has `count` entries, and what they describe lives as long as the buffer.
-        unsafe {
-            bindings::helper_sg_fill(
-                out,
-                0,
-                count,
-                buffer.request.as_mut_ptr().cast(),
-                buffer.request_len as u32,
-            );
-            for (index, piece) in buffer.payload.iter_mut().enumerate() {
-                bindings::helper_sg_fill(
-                    out,
-                    index as u32 + 1,
-                    count,
-                    piece.as_mut_ptr().cast(),
-                    piece.len() as u32,
-                );
-            }
-        }
-        let response: *mut u8 = if buffer.long_response.is_empty() {
-            buffer.response.as_mut_ptr()
-        } else {
-            buffer.long_response.as_mut_ptr()
-        };
-        // SAFETY: One entry, for a response that lives as long as the buffer.
-        unsafe {
-            bindings::helper_sg_fill(
-                buffer.response_sg.as_mut_ptr(),
-                0,
-                1,
-                response.cast(),
-                buffer.response_len as u32,
-            )
-        };
-        (out, buffer.response_sg.as_mut_ptr())
-    }
 }
 
 // SAFETY: A chain owns everything it points to; the scatterlists are only looked at by the queue.
@@ -252,9 +234,14 @@ impl<T: Send> Virtqueue<T> {
     /// The chain comes back, with `ENOSPC` when the ring is full for now or `EIO` when it is
     /// broken. C: `virtqueue_add_sgs()`.
     pub fn add(&mut self, mut chain: Chain<T>) -> core::result::Result<(), (Error, Chain<T>)> {
-        let (out, response) = chain.fill_sg();
-        let mut sgs = [out, response];
-        let inputs = u32::from(chain.0.response_len != 0);
+        let buffer = &mut *chain.0;
+        let out = if buffer.payload.is_empty() {
+            &raw mut buffer.request_sg
+        } else {
+            buffer.long_sg.as_mut_ptr()
+        };
+        let mut sgs = [out, &raw mut buffer.response_sg];
+        let inputs = u32::from(buffer.response_len != 0);
         let token = KBox::into_raw(chain.0);
 
         // SAFETY: The queue is valid; the buffer stays where it is until it is popped.
