@@ -69,10 +69,6 @@ BARS = (
 RUST_LIMIT = 1.05
 NOISE = {INSTRUCTIONS: 1500, ABOVE: 1500, KICKS: 0.2, INTERRUPTS: 0.2, COMMANDS: 0.2,
          KERNEL: 4 << 20}
-# What a worker or a compositor makes of the steps depends on when it runs, and whether one wake-up
-# does for the events of two heads on the phase of their timers.
-ASYNC = ("console-scroll", "weston-typing", "weston-drag", "two-heads")
-ASYNC_LIMIT = 1.25
 
 
 def instructions(marks, names) -> dict:
@@ -178,13 +174,12 @@ def judge(results: dict) -> list:
             missed.append(f"{scenario}, {metric}: {driver} takes {found:.4g}"
                           f"{f' of {bar}' if bar else ''}, {limit} at most")
     for scenario, row in results.get("c", {}).items():
-        limit = ASYNC_LIMIT if scenario in ASYNC else RUST_LIMIT
         for metric in METRICS:
             rust, c = results.get("rust", {}).get(scenario, {}).get(metric), row.get(metric)
             found = ratio(rust, c)
-            if found is not None and found > limit and rust - c > NOISE.get(metric, 0):
+            if found is not None and found > RUST_LIMIT and rust - c > NOISE.get(metric, 0):
                 missed.append(f"{scenario}, {metric}: rust takes {found:.3g} of c, "
-                              f"{limit} at most")
+                              f"{RUST_LIMIT} at most")
     return missed
 
 
