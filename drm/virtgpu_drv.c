@@ -21,6 +21,7 @@
 #include "virtgpu_capset.h"
 #include "virtgpu_context.h"
 #include "virtgpu_debugfs.h"
+#include "virtgpu_dma.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_hotplug.h"
@@ -123,6 +124,10 @@ static int virtgpu_setup(struct virtgpu_device *vg)
 	if (!vg->wq)
 		return -ENOMEM;
 	ret = drmm_add_action_or_reset(drm, virtgpu_wq_fini, vg->wq);
+	if (ret)
+		return ret;
+
+	ret = virtgpu_dma_init(vg);
 	if (ret)
 		return ret;
 
@@ -283,6 +288,7 @@ static void virtgpu_remove(struct virtio_device *vdev)
 		drm_atomic_helper_shutdown(&vg->drm);
 	virtgpu_contexts_lost(vg);
 	virtgpu_queues_stop(vg);
+	virtgpu_dma_stop(vg);
 }
 
 static void virtgpu_shutdown(struct virtio_device *vdev)

@@ -11,6 +11,7 @@
 #include <drm/drm_mm.h>
 
 #include "virtgpu_capset.h"
+#include "virtgpu_dma.h"
 #include "virtgpu_fence.h"
 #include "virtgpu_output.h"
 #include "virtgpu_panic.h"
@@ -46,6 +47,7 @@ struct virtgpu_vram {
  * @resources: host resources by id, both the id allocator and what a reset restores
  * @contexts: of open files, by number; empty without @has_3d
  * @fences: what is still to be signalled
+ * @dma: memory that is mapped for the device
  * @has_3d: the host has renderers
  * @has_context_init: a file may choose its renderer
  * @has_blob: resources may be plain memory
@@ -81,6 +83,7 @@ struct virtgpu_device {
 	struct xarray resources;
 	struct xarray contexts;
 	struct virtgpu_fences fences;
+	struct virtgpu_dma dma;
 
 	bool has_3d;
 	bool has_context_init;

@@ -10,6 +10,7 @@
 #include <drm/virtgpu_drm.h>
 
 #include "virtgpu_context.h"
+#include "virtgpu_dma.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
@@ -23,10 +24,12 @@ static void virtgpu_bo_release(struct kref *refs)
 	struct virtgpu_bo *bo = container_of(refs, struct virtgpu_bo, refs);
 
 	mutex_destroy(&bo->lock);
-	if (bo->is_vram)
+	if (bo->is_vram) {
 		virtgpu_vram_free(bo);
-	else
-		drm_gem_shmem_free(&bo->base);
+		return;
+	}
+	virtgpu_dma_remove(to_virtgpu_device(bo->base.base.dev), bo);
+	drm_gem_shmem_free(&bo->base);
 }
 
 /**
@@ -39,6 +42,7 @@ void virtgpu_bo_init(struct virtgpu_bo *bo, const struct drm_gem_object_funcs *f
 	kref_init(&bo->refs);
 	mutex_init(&bo->lock);
 	INIT_LIST_HEAD(&bo->places);
+	INIT_LIST_HEAD(&bo->mapped);
 	bo->base.base.funcs = funcs;
 }
 

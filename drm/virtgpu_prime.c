@@ -11,6 +11,7 @@
 #include <drm/virtgpu_drm.h>
 
 #include "virtgpu_cmd.h"
+#include "virtgpu_dma.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_prime.h"
@@ -125,14 +126,23 @@ static bool virtgpu_prime_is_own(struct drm_device *dev, const struct dma_buf *d
  */
 struct drm_gem_object *virtgpu_prime_import(struct drm_device *dev, struct dma_buf *dma_buf)
 {
-	if (virtgpu_prime_is_own(dev, dma_buf)) {
-		struct drm_gem_object *gem = dma_buf->priv;
+	struct virtgpu_device *vg = to_virtgpu_device(dev);
+	struct drm_gem_object *gem;
+	int idx;
 
+	if (virtgpu_prime_is_own(dev, dma_buf)) {
+		gem = dma_buf->priv;
 		drm_gem_object_get(gem);
 		return gem;
 	}
-	if (!to_virtgpu_device(dev)->use_dma_addr && device_iommu_mapped(dev->dev))
+	if (!vg->use_dma_addr && device_iommu_mapped(dev->dev))
 		return ERR_PTR(-ENODEV);
 
-	return drm_gem_prime_import(dev, dma_buf);
+	if (!drm_dev_enter(dev, &idx))
+		return ERR_PTR(-ENODEV);
+	gem = drm_gem_prime_import(dev, dma_buf);
+	if (!IS_ERR(gem))
+		virtgpu_dma_add(vg, to_virtgpu_bo(gem));
+	drm_dev_exit(idx);
+	return gem;
 }

@@ -3,14 +3,15 @@
  * Host resources: created with their backing, kept until the host has let go of it, made anew
  * after a reset of the device.
  */
-#include <linux/dma-mapping.h>
 #include <linux/slab.h>
 
+#include <drm/drm_drv.h>
 #include <drm/drm_framebuffer.h>
 #include <drm/drm_print.h>
 
 #include "virtgpu_cmd.h"
 #include "virtgpu_damage.h"
+#include "virtgpu_dma.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
@@ -57,9 +58,7 @@ static u64 virtgpu_entries_size(const struct virtio_gpu_mem_entry *entries, u32 
 	return size;
 }
 
-/* Describes the pages behind a resource to the host, as few long runs as there are. */
-static struct virtio_gpu_mem_entry *virtgpu_resource_entries(struct virtgpu_resource *res,
-							     u32 *count)
+static struct virtio_gpu_mem_entry *virtgpu_resource_map(struct virtgpu_resource *res, u32 *count)
 {
 	struct sg_table *sgts[VIRTGPU_RESOURCE_MAX_BOS];
 	struct virtgpu_device *vg = res->vg;
@@ -71,6 +70,7 @@ static struct virtio_gpu_mem_entry *virtgpu_resource_entries(struct virtgpu_reso
 		sgts[i] = drm_gem_shmem_get_pages_sgt(&res->backing[i].bo->base);
 		if (IS_ERR(sgts[i]))
 			return ERR_CAST(sgts[i]);
+		virtgpu_dma_add(vg, res->backing[i].bo);
 		total += virtgpu_bo_entries(vg, res->backing[i].bo, sgts[i], NULL);
 	}
 	if (res->num_backing > 1 && total > VIRTGPU_RESOURCE_MAX_ENTRIES)
@@ -87,6 +87,20 @@ static struct virtio_gpu_mem_entry *virtgpu_resource_entries(struct virtgpu_reso
 		total += n;
 	}
 	*count = total;
+	return entries;
+}
+
+/* Describes the pages behind a resource to the host, as few long runs as there are. */
+static struct virtio_gpu_mem_entry *virtgpu_resource_entries(struct virtgpu_resource *res,
+							     u32 *count)
+{
+	struct virtio_gpu_mem_entry *entries;
+	int idx;
+
+	if (!drm_dev_enter(&res->vg->drm, &idx))
+		return ERR_PTR(-ENODEV);
+	entries = virtgpu_resource_map(res, count);
+	drm_dev_exit(idx);
 	return entries;
 }
 
@@ -480,13 +494,6 @@ u64 virtgpu_resource_offset(const struct virtgpu_resource *res, const struct vir
 	return offset;
 }
 
-/* Where memory is encrypted the device reads a copy; a foreign buffer is its exporter's. */
-static void virtgpu_bo_sync(struct virtgpu_device *vg, struct virtgpu_bo *bo)
-{
-	if (vg->use_dma_addr && !drm_gem_is_imported(&bo->base.base))
-		dma_sync_sgtable_for_device(vg->drm.dev, bo->base.sgt, DMA_TO_DEVICE);
-}
-
 /**
  * virtgpu_resource_upload - copy what is damaged of a framebuffer to the host
  * @res: the resource, backed by the framebuffer's buffer object among others
@@ -514,7 +521,7 @@ int virtgpu_resource_upload(struct virtgpu_resource *res, const struct drm_frame
 		virtgpu_resource_change_backing(res, attach);
 	}
 
-	virtgpu_bo_sync(vg, bo);
+	virtgpu_dma_sync(vg, bo);
 	base = virtgpu_resource_offset(res, bo) + fb->offsets[0];
 	for (i = 0; i < damage->count; i++) {
 		const struct drm_rect *rect = &damage->rects[i];
@@ -541,7 +548,7 @@ struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
 {
 	struct virtgpu_device *vg = res->vg;
 
-	virtgpu_bo_sync(vg, virtgpu_resource_bo(res));
+	virtgpu_dma_sync(vg, virtgpu_resource_bo(res));
 	return virtgpu_cmd_transfer(vg, res->id, rect, offset);
 }
 
