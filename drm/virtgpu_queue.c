@@ -800,7 +800,8 @@ bool virtgpu_queue_try_submit(struct virtgpu_queue *queue, struct virtgpu_cmd **
 
 		sg_set_buf(sgs[0], cmds[i]->req, cmds[i]->size);
 		sg_set_buf(sgs[1], cmds[i]->resp, cmds[i]->resp_size);
-		if (virtqueue_add_sgs(queue->vq, sgs, 1, 1, cmds[i], GFP_ATOMIC))
+		/* So no lock is waited for; without memory the ring itself will do. */
+		if (virtqueue_add_sgs(queue->vq, sgs, 1, 1, cmds[i], __GFP_NOWARN))
 			break;
 		virtgpu_queue_added(queue, cmds[i]);
 	}

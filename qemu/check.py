@@ -322,6 +322,9 @@ class Run:
             time.sleep(3)
             picture = vm.machine.screendump(0)
             picture.write_png(folder / "panic.png")
+            complaint = vm.log.bad(but="Kernel panic")
+            if complaint:
+                self.trouble.append(f"panic: {complaint}")
         self.results[name] = "pass" if is_panic_screen(picture) else "fail"
 
 

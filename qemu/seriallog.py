@@ -23,16 +23,16 @@ class SerialLog:
             return []
         return self.path.read_text(errors="replace").splitlines()
 
-    def excerpt(self, pattern) -> str:
-        """The lines from the first match on; empty when there is none."""
+    def excerpt(self, pattern, but: str = "") -> str:
+        """The lines from the first match on, without `but` in it; empty when there is none."""
         lines = self.lines()
         for number, line in enumerate(lines):
-            if pattern.search(line):
+            if pattern.search(line) and not (but and but in line):
                 return "\n".join(lines[number:number + EXCERPT])
         return ""
 
     def fatal(self) -> str:
         return self.excerpt(FATAL)
 
-    def bad(self) -> str:
-        return self.excerpt(BAD)
+    def bad(self, but: str = "") -> str:
+        return self.excerpt(BAD, but)

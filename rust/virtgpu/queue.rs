@@ -505,7 +505,7 @@ impl Queue {
             return;
         };
         for chain in chains {
-            if let Err((_, chain)) = vq.add(chain) {
+            if let Err((_, chain)) = vq.try_add(chain) {
                 // Freeing memory may wait.
                 core::mem::forget(chain);
                 return;

@@ -233,7 +233,24 @@ impl<T: Send> Virtqueue<T> {
     ///
     /// The chain comes back, with `ENOSPC` when the ring is full for now or `EIO` when it is
     /// broken. C: `virtqueue_add_sgs()`.
-    pub fn add(&mut self, mut chain: Chain<T>) -> core::result::Result<(), (Error, Chain<T>)> {
+    pub fn add(&mut self, chain: Chain<T>) -> core::result::Result<(), (Error, Chain<T>)> {
+        self.add_with(chain, bindings::GFP_ATOMIC)
+    }
+
+    /// As [`add`](Self::add), but waits for no lock of the allocator's either: for the panic screen.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    pub fn try_add(&mut self, chain: Chain<T>) -> core::result::Result<(), (Error, Chain<T>)> {
+        self.add_with(chain, bindings::__GFP_NOWARN)
+    }
+
+    fn add_with(
+        &mut self,
+        mut chain: Chain<T>,
+        flags: bindings::gfp_t,
+    ) -> core::result::Result<(), (Error, Chain<T>)> {
         let buffer = &mut *chain.0;
         let out = if buffer.payload.is_empty() {
             &raw mut buffer.request_sg
@@ -252,7 +269,7 @@ impl<T: Send> Virtqueue<T> {
                 1,
                 inputs,
                 token.cast(),
-                bindings::GFP_ATOMIC,
+                flags,
             )
         });
         // SAFETY: The queue did not take it.
