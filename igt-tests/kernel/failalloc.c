@@ -94,7 +94,16 @@ static int entered(struct kprobe *probe, struct pt_regs *regs)
 }
 NOKPROBE_SYMBOL(entered);
 
-#define PROBE(function) { .symbol_name = function, .pre_handler = entered }
+/* Keeps a probe from becoming a jump, from where the stack cannot be walked. */
+static void passed(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
+{
+}
+
+#define PROBE(function) {		\
+	.symbol_name = function,	\
+	.pre_handler = entered,		\
+	.post_handler = passed,		\
+}
 
 /* What allocates memory by returning a pointer to it, or NULL. */
 static struct kprobe probes[] = {
