@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The kernel's inline functions and macros, made callable. */
 #include "helper.h"
+#include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
+#include <linux/dma-resv.h>
 #include <linux/pci.h>
 #include <linux/ratelimit.h>
 #include <linux/scatterlist.h>
+#include <linux/slab.h>
+
+MODULE_IMPORT_NS("DMA_BUF");
 
 bool helper_virtio_has_feature(const struct virtio_device *vdev, unsigned int bit)
 {
@@ -184,6 +189,23 @@ void helper_drm_gem_shmem_unpin(struct drm_gem_object *obj)
 struct sg_table *helper_drm_gem_shmem_get_sg_table(struct drm_gem_object *obj)
 {
 	return drm_gem_shmem_object_get_sg_table(obj);
+}
+
+/* An object without a table keeps its pages, or its exporter's buffer. */
+void helper_drm_gem_shmem_unmap(struct drm_gem_shmem_object *shmem)
+{
+	struct drm_gem_object *obj = &shmem->base;
+
+	dma_resv_lock(obj->resv, NULL);
+	if (drm_gem_is_imported(obj)) {
+		dma_buf_unmap_attachment(obj->import_attach, shmem->sgt, DMA_BIDIRECTIONAL);
+	} else {
+		dma_unmap_sgtable(obj->dev->dev, shmem->sgt, DMA_BIDIRECTIONAL, 0);
+		sg_free_table(shmem->sgt);
+		kfree(shmem->sgt);
+	}
+	shmem->sgt = NULL;
+	dma_resv_unlock(obj->resv);
 }
 
 int helper_drm_gem_shmem_vmap(struct drm_gem_object *obj, struct iosys_map *map)

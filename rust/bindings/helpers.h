@@ -55,6 +55,7 @@ void helper_drm_gem_shmem_print_info(struct drm_printer *p, unsigned int indent,
 int helper_drm_gem_shmem_pin(struct drm_gem_object *obj);
 void helper_drm_gem_shmem_unpin(struct drm_gem_object *obj);
 struct sg_table *helper_drm_gem_shmem_get_sg_table(struct drm_gem_object *obj);
+void helper_drm_gem_shmem_unmap(struct drm_gem_shmem_object *shmem);
 int helper_drm_gem_shmem_vmap(struct drm_gem_object *obj, struct iosys_map *map);
 void helper_drm_gem_shmem_vunmap(struct drm_gem_object *obj, struct iosys_map *map);
 int helper_drm_gem_shmem_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma);

@@ -18,7 +18,11 @@ use kernel::{
     workqueue::{HasDelayedWork, HasWork, Work, WorkItem},
 };
 
-use crate::{driver::Driver, file::File, gem};
+use crate::{
+    driver::Driver,
+    file::File,
+    gem::{self, dma::Mappings},
+};
 
 /// A DRM device; the C counterpart is `struct drm_device`.
 ///
@@ -28,6 +32,7 @@ use crate::{driver::Driver, file::File, gem};
 #[repr(C)]
 pub struct Device<T: Driver> {
     dev: Opaque<bindings::drm_device>,
+    pub(crate) mappings: Mappings,
     data: T::Data,
 }
 
@@ -118,7 +123,10 @@ impl<T: Driver> UnregisteredDevice<T> {
         .cast();
 
         // SAFETY: The memory is there, nobody else has it, and it does not move.
-        let ret = unsafe { pin_init::raw_try_init(&raw mut (*raw).data, data) };
+        let ret = unsafe {
+            let Ok(()) = pin_init::raw_try_init(&raw mut (*raw).mappings, Mappings::new());
+            pin_init::raw_try_init(&raw mut (*raw).data, data)
+        };
         if let Err(error) = ret {
             // SAFETY: The only reference.
             unsafe { bindings::drm_dev_put(raw.cast()) };
@@ -206,6 +214,12 @@ impl<T: Driver> Device<T> {
         unsafe { bindings::helper_dma_unlimited_segments((*self.as_raw()).dev) }
     }
 
+    /// Takes buffer objects' memory away from a device that has gone and was stopped: objects that
+    /// are still open keep their pages, but nothing stays mapped. C: `dma_unmap_sgtable()`.
+    pub fn unmap_objects(&self) {
+        self.mappings.clear();
+    }
+
     /// Runs `f` unless the device has gone; C: `drm_dev_enter()`.
     pub fn while_plugged<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
         let mut index = 0;
@@ -220,8 +234,11 @@ impl<T: Driver> Device<T> {
     }
 
     extern "C" fn release(ptr: *mut bindings::drm_device) {
-        // SAFETY: The last reference is gone; `data` was initialized, or this would not be called.
-        unsafe { ptr::drop_in_place(&raw mut (*ptr.cast::<Self>()).data) }
+        // SAFETY: The last reference is gone; both were initialized, or this would not be called.
+        unsafe {
+            ptr::drop_in_place(&raw mut (*ptr.cast::<Self>()).data);
+            ptr::drop_in_place(&raw mut (*ptr.cast::<Self>()).mappings);
+        }
     }
 }
 

@@ -354,6 +354,7 @@ impl pci::Driver for BochsDriver {
         // User space first, then the picture, while the registers are still there.
         drop(this.registration.lock().take());
         this.dev.shutdown_kms();
+        this.dev.unmap_objects();
     }
 }
 

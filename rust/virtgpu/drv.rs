@@ -288,6 +288,7 @@ impl virtio::Driver for VirtGpuDriver {
         quiesce(&self.dev);
         self.shutdown(vdev);
         queue::stop(&self.dev, vdev);
+        self.dev.unmap_objects();
     }
 
     fn shutdown(&self, _vdev: &virtio::Device<Bound>) {

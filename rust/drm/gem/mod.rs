@@ -2,11 +2,17 @@
 //! Buffer objects.
 //!
 //! C header: [`include/drm/drm_gem.h`](srctree/include/drm/drm_gem.h)
+use core::ptr::NonNull;
+
 use drm_bindings as bindings;
-use kernel::{error::to_result, prelude::*};
+use kernel::{
+    error::{from_err_ptr, to_result},
+    prelude::*,
+};
 
 use crate::{errno, Device, Driver, File};
 
+pub(crate) mod dma;
 pub mod shmem;
 
 /// What a program asks of a dumb buffer, and what it gets; the C counterpart is
@@ -69,9 +75,21 @@ pub(crate) extern "C" fn prime_import_callback<T: Driver>(
     // SAFETY: The core calls this with valid arguments, for a device of this driver's.
     let own = unsafe { bindings::drm_gem_is_prime_exported_dma_buf(dev, dma_buf) };
     // SAFETY: As above.
-    match T::prime_import_check(unsafe { Device::from_raw(dev) }, own) {
-        // SAFETY: As above.
-        Ok(()) => unsafe { bindings::drm_gem_prime_import(dev, dma_buf) },
+    let device = unsafe { Device::<T>::from_raw(dev) };
+    let import = || {
+        // SAFETY: The arguments are valid. All objects of the device are shmem objects, whose first
+        // field is the GEM object, and `Dying` takes them out of the mappings.
+        unsafe {
+            device.mappings.add(|| {
+                let raw = from_err_ptr(bindings::drm_gem_prime_import(dev, dma_buf))?;
+                Ok(NonNull::new_unchecked(raw.cast()))
+            })
+        }
+    };
+    let object = T::prime_import_check(device, own)
+        .and_then(|()| device.while_plugged(import).unwrap_or(Err(ENODEV)));
+    match object {
+        Ok(object) => object.as_ptr().cast(),
         Err(error) => error.to_ptr(),
     }
 }

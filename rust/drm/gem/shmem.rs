@@ -65,6 +65,7 @@ impl<T: DriverObject> Deref for Dying<T> {
 
 impl<T: DriverObject> Drop for Dying<T> {
     fn drop(&mut self) {
+        self.dev().mappings.remove(self.0.cast());
         // SAFETY: The object has no users; the C function frees the memory, which is `kmalloc()`ed.
         unsafe {
             ptr::drop_in_place(&raw mut (*self.0.as_ptr()).inner);
@@ -193,17 +194,30 @@ impl<T: DriverObject> Object<T> {
         Ok(unsafe { ARef::from_raw(raw.cast()) })
     }
 
-    /// Pins the pages and calls `f` with each run of them, by address for DMA or physical.
+    /// Pins and maps the pages, and calls `f` with each run of them, by address for DMA or physical.
     ///
-    /// The pages stay pinned as long as the object. C: `drm_gem_shmem_get_pages_sgt()`.
+    /// The pages stay pinned as long as the object, and mapped as long as that and the device. C:
+    /// `drm_gem_shmem_get_pages_sgt()`.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, and those of `f`.
-    pub fn for_each_segment(&self, dma: bool, mut f: impl FnMut(Segment) -> Result) -> Result {
-        // SAFETY: The object is valid; the table stays as long as it.
+    /// `ENODEV` when the device has gone, `ENOMEM`, and those of `f`.
+    pub fn for_each_segment(&self, dma: bool, f: impl FnMut(Segment) -> Result) -> Result {
+        self.dev()
+            .while_plugged(|| self.for_each_mapped(dma, f))
+            .unwrap_or(Err(ENODEV))
+    }
+
+    fn for_each_mapped(&self, dma: bool, mut f: impl FnMut(Segment) -> Result) -> Result {
+        let raw = self.obj.get();
+        // SAFETY: The object is valid, and taken out of the mappings by `Dying`. Its table stays as
+        // long as the device is plugged.
         unsafe {
-            let sgt = from_err_ptr(bindings::drm_gem_shmem_get_pages_sgt(self.obj.get()))?;
+            self.dev().mappings.add(|| {
+                from_err_ptr(bindings::drm_gem_shmem_get_pages_sgt(raw))?;
+                Ok(NonNull::new_unchecked(raw))
+            })?;
+            let sgt = (*raw).sgt;
             let mut sg = (*sgt).sgl;
             let count = if dma { (*sgt).nents } else { (*sgt).orig_nents };
             for _ in 0..count {
@@ -226,13 +240,14 @@ impl<T: DriverObject> Object<T> {
 
     /// Makes what the CPU wrote visible to the device, where it sees a copy.
     pub fn sync_for_device(&self) {
-        // SAFETY: The object is valid; without a table nothing was ever mapped.
-        unsafe {
+        // SAFETY: The object is valid; without a table nothing was ever mapped, and one stays as
+        // long as the device is plugged.
+        let _ = self.dev().while_plugged(|| unsafe {
             let sgt = (*self.obj.get()).sgt;
             if !sgt.is_null() {
                 bindings::helper_dma_sync_sgtable_for_device((*(*self.as_raw()).dev).dev, sgt);
             }
-        }
+        });
     }
 
     extern "C" fn free_callback(raw: *mut bindings::drm_gem_object) {
