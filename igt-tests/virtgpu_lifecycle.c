@@ -96,6 +96,23 @@ static void device_name(char *name, size_t size)
 	strtok(name, "\n");
 }
 
+/* Imports a buffer of vgem's; not all drivers can. Returns vgem, to be closed after all else. */
+static int hold_import(int fd)
+{
+	int vgem = drmOpenWithType("vgem", NULL, DRM_NODE_PRIMARY), dmabuf;
+	struct drm_mode_create_dumb create = { .width = 512, .height = 512, .bpp = 32 };
+	uint32_t handle;
+
+	if (vgem < 0)
+		return vgem;
+	check(!drmIoctl(vgem, DRM_IOCTL_MODE_CREATE_DUMB, &create), "a buffer of vgem's");
+	check(!drmPrimeHandleToFD(vgem, create.handle, DRM_CLOEXEC | DRM_RDWR, &dmabuf), "export");
+	if (drmPrimeFDToHandle(fd, dmabuf, &handle))
+		printf("no import: %s\n", strerror(errno));
+	close(dmabuf);
+	return vgem;
+}
+
 /* Everything an application may still hold when its device goes. */
 static void with_files_open(void (*gone)(void), void (*back)(void))
 {
@@ -105,7 +122,7 @@ static void with_files_open(void (*gone)(void), void (*back)(void))
 	struct image image = image_new(mode.hdisplay, mode.vdisplay);
 	struct buffer *buffer = kms_buffer(fd, image.width, image.height, DRM_FORMAT_XRGB8888);
 	struct drm_mode_create_dumb create = { .width = 64, .height = 64, .bpp = 32 };
-	int dmabuf;
+	int dmabuf, vgem = hold_import(fd);
 
 	image_pattern(&image, 1, image_all(&image));
 	kms_draw(buffer, &image, image_all(&image));
@@ -124,6 +141,8 @@ static void with_files_open(void (*gone)(void), void (*back)(void))
 	buffer->map = NULL;
 	buffer->fb = 0;
 	close(dmabuf);
+	if (vgem >= 0)
+		close(vgem);
 
 	back();
 	show_picture(2);
