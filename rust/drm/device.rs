@@ -215,7 +215,8 @@ impl<T: Driver> Device<T> {
     }
 
     /// Takes buffer objects' memory away from a device that has gone and was stopped: objects that
-    /// are still open keep their pages, but nothing stays mapped. C: `dma_unmap_sgtable()`.
+    /// are still open keep their pages, but nothing is mapped any more, or again. C:
+    /// `dma_unmap_sgtable()`.
     pub fn unmap_objects(&self) {
         self.mappings.clear();
     }

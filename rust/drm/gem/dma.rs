@@ -19,64 +19,99 @@ struct Mapped(Raw);
 // SAFETY: An address; who follows it holds the lock of `Mappings`.
 unsafe impl Send for Mapped {}
 
+struct State {
+    objects: RBTree<Mapped, ()>,
+    /// The device is, and nothing may be mapped any more.
+    gone: bool,
+}
+
 /// The objects of a device that are mapped for it.
 ///
 /// # Invariants
 ///
 /// All of them are valid, and have a table of their pages: an object is taken out before it is
-/// freed.
+/// freed. Tables are only freed under the lock.
 #[pin_data]
 pub(crate) struct Mappings {
     #[pin]
-    objects: Mutex<RBTree<Mapped, ()>>,
+    state: Mutex<State>,
 }
 
 impl Mappings {
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
-            objects <- new_mutex!(RBTree::new()),
+            state <- new_mutex!(State {
+                objects: RBTree::new(),
+                gone: false,
+            }),
         })
     }
 
-    /// Has `map` map an object, which it may have been before, and notes that.
+    /// Has `map` map an object, which it may have been before, notes that, and calls `then` while it
+    /// is sure to be mapped.
     ///
-    /// While the device is plugged, or [`clear`](Self::clear) might miss it.
+    /// # Errors
+    ///
+    /// `ENODEV` when the device has gone, `ENOMEM`, and those of `map` and `then`.
     ///
     /// # Safety
     ///
-    /// What `map` gives must be an object of the device, to be [`remove`](Self::remove)d before it
-    /// is freed.
-    pub(crate) unsafe fn add(&self, map: impl FnOnce() -> Result<Raw>) -> Result<Raw> {
+    /// What `map` gives must be a valid object of the device, to be [`remove`](Self::remove)d before
+    /// it is freed.
+    pub(crate) unsafe fn add(
+        &self,
+        map: impl FnOnce() -> Result<Raw>,
+        then: impl FnOnce() -> Result,
+    ) -> Result {
         let reserved = RBTreeNodeReservation::new(GFP_KERNEL)?;
         let object = map()?;
-        // SAFETY: The object is valid, by the requirements.
-        if unsafe { !(*object.as_ptr()).sgt.is_null() } {
-            let node = reserved.into_node(Mapped(object), ());
-            let before = self.objects.lock().insert(node);
-            drop(before);
+        let mut state = self.state.lock();
+        if state.gone {
+            // SAFETY: The object is valid, by the requirements, and we have the lock.
+            unsafe {
+                if !(*object.as_ptr()).sgt.is_null() {
+                    bindings::helper_drm_gem_shmem_unmap(object.as_ptr());
+                }
+            }
+            return Err(ENODEV);
         }
-        Ok(object)
+        let before = state.objects.insert(reserved.into_node(Mapped(object), ()));
+        let result = then();
+        drop(state);
+        drop(before);
+        result
+    }
+
+    /// Calls `f` while nothing is unmapped.
+    pub(crate) fn keep<R>(&self, f: impl FnOnce() -> R) -> R {
+        let state = self.state.lock();
+        let result = f();
+        drop(state);
+        result
     }
 
     /// Unmaps an object that is about to be freed, if it is mapped.
     pub(crate) fn remove(&self, object: Raw) {
-        let mut objects = self.objects.lock();
-        let node = objects.remove_node(&Mapped(object));
+        let mut state = self.state.lock();
+        let node = state.objects.remove_node(&Mapped(object));
         if node.is_some() {
-            // SAFETY: By the type's invariants; the lock keeps others from unmapping it.
+            // SAFETY: By the type's invariants; we have the lock.
             unsafe { bindings::helper_drm_gem_shmem_unmap(object.as_ptr()) };
         }
-        drop(objects);
+        drop(state);
         drop(node);
     }
 
-    /// Unmaps everything.
+    /// Unmaps everything, for good.
     pub(crate) fn clear(&self) {
-        let mut objects = self.objects.lock();
+        let mut state = self.state.lock();
+        state.gone = true;
+        let objects = core::mem::replace(&mut state.objects, RBTree::new());
         for (Mapped(object), ()) in objects.iter() {
-            // SAFETY: By the type's invariants; the lock keeps others from unmapping it.
+            // SAFETY: By the type's invariants; we have the lock.
             unsafe { bindings::helper_drm_gem_shmem_unmap(object.as_ptr()) };
         }
-        *objects = RBTree::new();
+        drop(state);
+        drop(objects);
     }
 }

@@ -76,22 +76,28 @@ pub(crate) extern "C" fn prime_import_callback<T: Driver>(
     let own = unsafe { bindings::drm_gem_is_prime_exported_dma_buf(dev, dma_buf) };
     // SAFETY: As above.
     let device = unsafe { Device::<T>::from_raw(dev) };
-    let import = || {
-        // SAFETY: The arguments are valid. All objects of the device are shmem objects, whose first
-        // field is the GEM object, and `Dying` takes them out of the mappings.
-        unsafe {
-            device.mappings.add(|| {
-                let raw = from_err_ptr(bindings::drm_gem_prime_import(dev, dma_buf))?;
-                Ok(NonNull::new_unchecked(raw.cast()))
-            })
-        }
-    };
-    let object = T::prime_import_check(device, own)
-        .and_then(|()| device.while_plugged(import).unwrap_or(Err(ENODEV)));
-    match object {
-        Ok(object) => object.as_ptr().cast(),
-        Err(error) => error.to_ptr(),
+    if let Err(error) = T::prime_import_check(device, own) {
+        return error.to_ptr();
     }
+    // SAFETY: As above.
+    let raw = unsafe { bindings::drm_gem_prime_import(dev, dma_buf) };
+    // What is our own is mapped when that is needed; what is foreign has been.
+    if own || from_err_ptr(raw).is_err() {
+        return raw;
+    }
+    // SAFETY: The object is valid. All of the device are shmem objects, whose first field is the GEM
+    // object, and `Dying` takes them out of the mappings.
+    let noted = unsafe {
+        device
+            .mappings
+            .add(|| NonNull::new(raw.cast()).ok_or(EINVAL), || Ok(()))
+    };
+    if let Err(error) = noted {
+        // SAFETY: The reference is ours.
+        unsafe { bindings::helper_drm_gem_object_put(raw) };
+        return error.to_ptr();
+    }
+    raw
 }
 
 /// Looks a handle up and gives its offset for `mmap()`; C: `drm_gem_dumb_map_offset()`.

@@ -202,21 +202,15 @@ impl<T: DriverObject> Object<T> {
     /// # Errors
     ///
     /// `ENODEV` when the device has gone, `ENOMEM`, and those of `f`.
-    pub fn for_each_segment(&self, dma: bool, f: impl FnMut(Segment) -> Result) -> Result {
-        self.dev()
-            .while_plugged(|| self.for_each_mapped(dma, f))
-            .unwrap_or(Err(ENODEV))
-    }
-
-    fn for_each_mapped(&self, dma: bool, mut f: impl FnMut(Segment) -> Result) -> Result {
+    pub fn for_each_segment(&self, dma: bool, mut f: impl FnMut(Segment) -> Result) -> Result {
         let raw = self.obj.get();
-        // SAFETY: The object is valid, and taken out of the mappings by `Dying`. Its table stays as
-        // long as the device is plugged.
-        unsafe {
-            self.dev().mappings.add(|| {
-                from_err_ptr(bindings::drm_gem_shmem_get_pages_sgt(raw))?;
-                Ok(NonNull::new_unchecked(raw))
-            })?;
+        let map = || {
+            // SAFETY: The object is valid.
+            from_err_ptr(unsafe { bindings::drm_gem_shmem_get_pages_sgt(raw) })?;
+            NonNull::new(raw).ok_or(EINVAL)
+        };
+        // SAFETY: The table is there while this is called.
+        let visit = || unsafe {
             let sgt = (*raw).sgt;
             let mut sg = (*sgt).sgl;
             let count = if dma { (*sgt).nents } else { (*sgt).orig_nents };
@@ -234,15 +228,19 @@ impl<T: DriverObject> Object<T> {
                 })?;
                 sg = kernel::bindings::sg_next(sg);
             }
-        }
-        Ok(())
+            Ok(())
+        };
+        // SAFETY: The object is valid, and taken out of the mappings by `Dying`.
+        let add = || unsafe { self.dev().mappings.add(map, visit) };
+        // A foreign object that was unmapped cannot be mapped again.
+        self.dev().while_plugged(add).unwrap_or(Err(ENODEV))
     }
 
     /// Makes what the CPU wrote visible to the device, where it sees a copy.
     pub fn sync_for_device(&self) {
-        // SAFETY: The object is valid; without a table nothing was ever mapped, and one stays as
-        // long as the device is plugged.
-        let _ = self.dev().while_plugged(|| unsafe {
+        // SAFETY: The object is valid; a table stays for as long as this takes, and without one there
+        // is nothing that the device sees.
+        self.dev().mappings.keep(|| unsafe {
             let sgt = (*self.obj.get()).sgt;
             if !sgt.is_null() {
                 bindings::helper_dma_sync_sgtable_for_device((*(*self.as_raw()).dev).dev, sgt);
