@@ -211,9 +211,7 @@ class Run:
     def _adapt(self, options: Options) -> int:
         """Fits a guest to its kernel; how many times as long as usual it may take."""
         if self.debug:
-            # KASAN takes an interrupt that comes while the kernel looks at the CPU for a wild
-            # access where page tables have five levels.
-            options.append += " loglevel=5 no5lvl"
+            options.append += debugkernel.APPEND
             options.patience = PATIENCE
         return options.patience
 

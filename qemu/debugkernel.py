@@ -14,6 +14,9 @@ HERE = Path(__file__).resolve().parent
 CONFIG = HERE / "debug.config"
 # How the kernel's own build calls itself.
 SUFFIX = "-virtgpu-debug"
+# For its command line: warnings are what it is for, and KASAN takes an interrupt that comes while the
+# kernel looks at the CPU for a wild access where page tables have five levels.
+APPEND = " loglevel=5 no5lvl"
 
 
 def _version(found) -> str:

@@ -59,8 +59,8 @@ def main() -> int:
     modules = build.modules_of(found, args.driver)
     width, _, height = args.size.partition("x")
     options = Options(driver=args.driver, heads=args.heads, connected=args.connected,
-                      size=(int(width), int(height)),
-                      memory=args.memory, cpus=args.cpus, append=args.append,
+                      size=(int(width), int(height)), memory=args.memory, cpus=args.cpus,
+                      append=args.append + (debugkernel.APPEND if args.debug else ""),
                       module_params=args.module_params, window=args.window,
                       device=args.device, gpu=args.gpu,
                       fake={} if args.fake else None,
