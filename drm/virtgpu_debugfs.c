@@ -52,7 +52,7 @@ static void virtgpu_debugfs_queue(struct seq_file *m, struct virtgpu_queue *queu
 	u32 in_flight;
 	bool stalled;
 
-	spin_lock(&queue->lock);
+	spin_lock_bh(&queue->lock);
 	stats = queue->stats;
 	in_flight = queue->in_flight;
 	stalled = queue->stalled;
@@ -60,7 +60,7 @@ static void virtgpu_debugfs_queue(struct seq_file *m, struct virtgpu_queue *queu
 		size = virtqueue_get_vring_size(queue->vq);
 		num_free = queue->vq->num_free;
 	}
-	spin_unlock(&queue->lock);
+	spin_unlock_bh(&queue->lock);
 
 	seq_printf(m, "%s: %s, %u of %u descriptors free, %u in flight\n", queue->name,
 		   !size ? "stopped" : stalled ? "stalled" : "running", num_free, size, in_flight);

@@ -52,12 +52,12 @@ static void virtgpu_fence_watch(struct work_struct *work)
 	struct virtgpu_fence *oldest;
 	bool pending, late = false;
 
-	spin_lock(&fences->lock);
+	spin_lock_bh(&fences->lock);
 	oldest = list_first_entry_or_null(&fences->pending, struct virtgpu_fence, node);
 	pending = oldest;
 	if (pending)
 		late = time_after_eq(jiffies, oldest->since + patience);
-	spin_unlock(&fences->lock);
+	spin_unlock_bh(&fences->lock);
 
 	if (late) {
 		virtgpu_queue_stall(&vg->ctrl, "a fenced command", patience);
@@ -154,10 +154,10 @@ void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
 
 	/* The list's reference. */
 	dma_fence_get(&fence->base);
-	spin_lock(&fences->lock);
+	spin_lock_bh(&fences->lock);
 	fence->is_pending = true;
 	list_add_tail(&fence->node, &fences->pending);
-	spin_unlock(&fences->lock);
+	spin_unlock_bh(&fences->lock);
 	queue_delayed_work(system_freezable_wq, &fences->watch, VIRTGPU_FENCE_WATCH);
 }
 
@@ -174,7 +174,7 @@ void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, 
 	struct virtgpu_fence *other, *next;
 	LIST_HEAD(done);
 
-	spin_lock(&fences->lock);
+	spin_lock_bh(&fences->lock);
 	/* Unless a later one on its ring came first. */
 	if (fence->is_pending) {
 		if (status)
@@ -188,7 +188,7 @@ void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, 
 				break;
 		}
 	}
-	spin_unlock(&fences->lock);
+	spin_unlock_bh(&fences->lock);
 
 	list_for_each_entry_safe(other, next, &done, node) {
 		dma_fence_signal(&other->base);

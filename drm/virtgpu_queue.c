@@ -339,6 +339,11 @@ static bool virtgpu_queue_listen(struct virtgpu_queue *queue)
 	return true;
 }
 
+static void virtgpu_queue_look(struct virtgpu_queue *queue)
+{
+	queue_work(queue->dequeue_wq, &queue->dequeue_work);
+}
+
 /* Takes a command that the device has finished off the ring. Is there one? */
 static bool virtgpu_queue_collect(struct virtgpu_queue *queue, struct list_head *finished)
 {
@@ -357,22 +362,54 @@ static bool virtgpu_queue_collect(struct virtgpu_queue *queue, struct list_head 
 	return true;
 }
 
-static void virtgpu_queue_finish(struct virtgpu_queue *queue, struct list_head *finished)
+static void virtgpu_queue_finish(struct virtgpu_queue *queue, struct list_head *finished,
+				 bool may_sleep)
 {
 	struct virtgpu_device *vg = queue->vg;
 	struct virtgpu_cmd *cmd, *next;
+	LIST_HEAD(later);
 
 	list_for_each_entry_safe(cmd, next, finished, node) {
 		int status = virtgpu_cmd_check(vg, cmd);
 
 		trace_virtgpu_cmd_response(queue->name, cmd->seqno, virtgpu_cmd_type(cmd), status);
 		if (status) {
-			spin_lock(&queue->lock);
+			spin_lock_bh(&queue->lock);
 			queue->stats.errors++;
-			spin_unlock(&queue->lock);
+			spin_unlock_bh(&queue->lock);
 		}
-		virtgpu_cmd_finish(vg, cmd, status);
+		if (cmd->done && !may_sleep) {
+			cmd->status = status;
+			list_move_tail(&cmd->node, &later);
+		} else {
+			list_del(&cmd->node);
+			virtgpu_cmd_finish(vg, cmd, status);
+		}
 	}
+	if (list_empty(&later))
+		return;
+
+	spin_lock_bh(&queue->lock);
+	list_splice_tail(&later, &queue->finished);
+	spin_unlock_bh(&queue->lock);
+	queue_work(vg->wq, &queue->finish_work);
+}
+
+static void virtgpu_queue_finish_rest(struct virtgpu_queue *queue)
+{
+	struct virtgpu_cmd *cmd, *next;
+	LIST_HEAD(finished);
+
+	spin_lock_bh(&queue->lock);
+	list_splice_init(&queue->finished, &finished);
+	spin_unlock_bh(&queue->lock);
+	list_for_each_entry_safe(cmd, next, &finished, node)
+		virtgpu_cmd_finish(queue->vg, cmd, cmd->status);
+}
+
+static void virtgpu_queue_finish_work(struct work_struct *work)
+{
+	virtgpu_queue_finish_rest(container_of(work, struct virtgpu_queue, finish_work));
 }
 
 static void virtgpu_queue_dequeue(struct work_struct *work)
@@ -382,9 +419,9 @@ static void virtgpu_queue_dequeue(struct work_struct *work)
 	bool woke_up = false, broken;
 	LIST_HEAD(finished);
 
-	spin_lock(&queue->lock);
+	spin_lock_bh(&queue->lock);
 	if (!queue->vq) {
-		spin_unlock(&queue->lock);
+		spin_unlock_bh(&queue->lock);
 		return;
 	}
 	queue->stats.interrupts++;
@@ -401,7 +438,7 @@ static void virtgpu_queue_dequeue(struct work_struct *work)
 		queue->stalled = false;
 	}
 	broken = virtqueue_is_broken(queue->vq);
-	spin_unlock(&queue->lock);
+	spin_unlock_bh(&queue->lock);
 	if (wq_has_sleeper(&queue->space))
 		wake_up_all(&queue->space);
 
@@ -410,7 +447,7 @@ static void virtgpu_queue_dequeue(struct work_struct *work)
 		virtgpu_reset_schedule(vg, "the host answers again");
 	if (broken)
 		virtgpu_reset_schedule(vg, "the host broke the ring");
-	virtgpu_queue_finish(queue, &finished);
+	virtgpu_queue_finish(queue, &finished, queue->dequeue_wq != system_bh_wq);
 }
 
 /**
@@ -424,13 +461,13 @@ void virtgpu_queue_reap(struct virtgpu_queue *queue)
 {
 	LIST_HEAD(finished);
 
-	spin_lock(&queue->lock);
+	spin_lock_bh(&queue->lock);
 	/* Else it interrupts, and keeps the order in which commands end. */
-	if (queue->vq && queue->silent && !queue->stalled)
+	if (queue->vq && queue->silent && !queue->stalled && list_empty(&queue->finished))
 		while (queue->in_flight && virtgpu_queue_collect(queue, &finished))
 			;
-	spin_unlock(&queue->lock);
-	virtgpu_queue_finish(queue, &finished);
+	spin_unlock_bh(&queue->lock);
+	virtgpu_queue_finish(queue, &finished, true);
 }
 
 /**
@@ -441,11 +478,11 @@ void virtgpu_queue_reap(struct virtgpu_queue *queue)
  */
 void virtgpu_queue_want(struct virtgpu_queue *queue)
 {
-	spin_lock(&queue->lock);
+	spin_lock_bh(&queue->lock);
 	queue->awaited++;
 	if (queue->vq && !virtgpu_queue_listen(queue))
-		queue_work(queue->vg->wq, &queue->dequeue_work);
-	spin_unlock(&queue->lock);
+		virtgpu_queue_look(queue);
+	spin_unlock_bh(&queue->lock);
 }
 
 /**
@@ -454,9 +491,9 @@ void virtgpu_queue_want(struct virtgpu_queue *queue)
  */
 void virtgpu_queue_unwant(struct virtgpu_queue *queue)
 {
-	spin_lock(&queue->lock);
+	spin_lock_bh(&queue->lock);
 	queue->awaited--;
-	spin_unlock(&queue->lock);
+	spin_unlock_bh(&queue->lock);
 }
 
 /**
@@ -464,28 +501,33 @@ void virtgpu_queue_unwant(struct virtgpu_queue *queue)
  * @vg: the device
  * @queue: the queue
  * @name: for messages
+ * @wq: where finished commands are taken off it: %system_bh_wq if most only wake somebody up
  */
-void virtgpu_queue_init(struct virtgpu_device *vg, struct virtgpu_queue *queue, const char *name)
+void virtgpu_queue_init(struct virtgpu_device *vg, struct virtgpu_queue *queue, const char *name,
+			struct workqueue_struct *wq)
 {
 	queue->vg = vg;
 	queue->name = name;
 	spin_lock_init(&queue->lock);
 	init_waitqueue_head(&queue->space);
+	queue->dequeue_wq = wq;
 	INIT_WORK(&queue->dequeue_work, virtgpu_queue_dequeue);
+	INIT_LIST_HEAD(&queue->finished);
+	INIT_WORK(&queue->finish_work, virtgpu_queue_finish_work);
 }
 
 static void virtgpu_ctrl_interrupt(struct virtqueue *vq)
 {
 	struct virtgpu_device *vg = vq->vdev->priv;
 
-	queue_work(vg->wq, &vg->ctrl.dequeue_work);
+	virtgpu_queue_look(&vg->ctrl);
 }
 
 static void virtgpu_cursor_interrupt(struct virtqueue *vq)
 {
 	struct virtgpu_device *vg = vq->vdev->priv;
 
-	queue_work(vg->wq, &vg->cursor.dequeue_work);
+	virtgpu_queue_look(&vg->cursor);
 }
 
 /**
@@ -521,12 +563,20 @@ static struct virtqueue *virtgpu_queue_close(struct virtgpu_queue *queue)
 {
 	struct virtqueue *vq;
 
-	spin_lock(&queue->lock);
+	spin_lock_bh(&queue->lock);
 	vq = queue->vq;
 	queue->vq = NULL;
-	spin_unlock(&queue->lock);
+	spin_unlock_bh(&queue->lock);
 	wake_up_all(&queue->space);
 	return vq;
+}
+
+/* No more interrupts come; what ended before is heard of. */
+static void virtgpu_queue_cancel(struct virtgpu_queue *queue)
+{
+	cancel_work_sync(&queue->dequeue_work);
+	cancel_work_sync(&queue->finish_work);
+	virtgpu_queue_finish_rest(queue);
 }
 
 /* What the device held when it was reset comes back failed, so that owners let go. */
@@ -564,8 +614,8 @@ void virtgpu_queues_stop(struct virtgpu_device *vg)
 		return;
 
 	virtio_reset_device(vg->vdev);
-	cancel_work_sync(&vg->ctrl.dequeue_work);
-	cancel_work_sync(&vg->cursor.dequeue_work);
+	virtgpu_queue_cancel(&vg->ctrl);
+	virtgpu_queue_cancel(&vg->cursor);
 	virtgpu_queue_reclaim(&vg->ctrl, ctrl);
 	virtgpu_queue_reclaim(&vg->cursor, cursor);
 	vg->vdev->config->del_vqs(vg->vdev);
@@ -605,10 +655,10 @@ void virtgpu_queue_stall(struct virtgpu_queue *queue, const char *what, unsigned
 {
 	bool first;
 
-	spin_lock(&queue->lock);
+	spin_lock_bh(&queue->lock);
 	first = queue->vq && !queue->stalled;
 	queue->stalled = true;
-	spin_unlock(&queue->lock);
+	spin_unlock_bh(&queue->lock);
 
 	if (first)
 		drm_err(&queue->vg->drm, "%s queue: no answer from the host to %s in %lu s\n",
@@ -617,9 +667,9 @@ void virtgpu_queue_stall(struct virtgpu_queue *queue, const char *what, unsigned
 
 static void virtgpu_queue_drop(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd, int status)
 {
-	spin_lock(&queue->lock);
+	spin_lock_bh(&queue->lock);
 	queue->stats.dropped++;
-	spin_unlock(&queue->lock);
+	spin_unlock_bh(&queue->lock);
 	virtgpu_cmd_finish(queue->vg, cmd, status);
 }
 
@@ -627,9 +677,9 @@ static bool virtgpu_queue_has_space(struct virtgpu_queue *queue, unsigned int de
 {
 	bool space;
 
-	spin_lock(&queue->lock);
+	spin_lock_bh(&queue->lock);
 	space = !queue->vq || queue->vq->num_free >= descs;
-	spin_unlock(&queue->lock);
+	spin_unlock_bh(&queue->lock);
 	return space;
 }
 
@@ -668,12 +718,12 @@ static int virtgpu_queue_add(struct virtgpu_queue *queue, struct virtgpu_cmd *cm
 {
 	int ret = -ENODEV;
 
-	spin_lock(&queue->lock);
+	spin_lock_bh(&queue->lock);
 	if (queue->vq)
 		ret = virtqueue_add_sgs(queue->vq, sgs, out, in, cmd, GFP_ATOMIC);
 	if (!ret)
 		virtgpu_queue_added(queue, cmd);
-	spin_unlock(&queue->lock);
+	spin_unlock_bh(&queue->lock);
 	return ret;
 }
 
@@ -749,15 +799,15 @@ drop:
  */
 void virtgpu_queue_kick(struct virtgpu_queue *queue)
 {
-	spin_lock(&queue->lock);
+	spin_lock_bh(&queue->lock);
 	if (queue->vq && !virtgpu_queue_listen(queue))
-		queue_work(queue->vg->wq, &queue->dequeue_work);
+		virtgpu_queue_look(queue);
 	if (queue->vq && virtqueue_kick_prepare(queue->vq)) {
 		/* Under the lock, or the queue could be deleted in between. */
 		virtqueue_notify(queue->vq);
 		queue->stats.kicks++;
 	}
-	spin_unlock(&queue->lock);
+	spin_unlock_bh(&queue->lock);
 }
 
 /**

@@ -28,7 +28,8 @@ typedef void (*virtgpu_cmd_done)(struct virtgpu_device *vg, struct virtgpu_cmd *
  * @payload_sg: where the payload is, if in one piece
  * @resp_sg: where the response goes to
  * @refs: one for the queue, one for a waiter
- * @done: called once, in process context, when the command ended, whatever the way; may be NULL
+ * @done: called once, in process context, when the command ended, whatever the way; may be NULL.
+ *	Commands without one end in softirq
  * @data: for @done
  * @completion: completed after @done ran
  * @status: 0, or why the command failed
@@ -116,6 +117,9 @@ struct virtgpu_queue_stats {
  * @lock: protects everything below and the virtqueue
  * @space: woken when descriptors come free or the queue stops
  * @dequeue_work: takes finished commands off the virtqueue
+ * @dequeue_wq: what it runs on
+ * @finished: commands whose &virtgpu_cmd.done has still to be called, by @finish_work
+ * @finish_work: for what @dequeue_work may not do where it runs
  * @seqno: commands added so far
  * @in_flight: commands the device holds
  * @awaited: commands among them that are not lazy, and those who wait for room or for a frame
@@ -130,6 +134,9 @@ struct virtgpu_queue {
 	spinlock_t lock;
 	wait_queue_head_t space;
 	struct work_struct dequeue_work;
+	struct workqueue_struct *dequeue_wq;
+	struct list_head finished;
+	struct work_struct finish_work;
 	u32 seqno;
 	u32 in_flight;
 	u32 awaited;
@@ -147,7 +154,8 @@ void virtgpu_cmd_cancel(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 void virtgpu_cmd_put(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 const char *virtgpu_cmd_name(u32 type);
 
-void virtgpu_queue_init(struct virtgpu_device *vg, struct virtgpu_queue *queue, const char *name);
+void virtgpu_queue_init(struct virtgpu_device *vg, struct virtgpu_queue *queue, const char *name,
+			struct workqueue_struct *wq);
 int virtgpu_queues_start(struct virtgpu_device *vg);
 void virtgpu_queues_stop(struct virtgpu_device *vg);
 
