@@ -19,10 +19,16 @@ COMMANDS = {
     "FLUSH": 0x104, "TRANSFER": 0x105, "ATTACH": 0x106, "DETACH": 0x107, "GET_EDID": 0x10a,
     "CREATE_BLOB": 0x10c, "SET_SCANOUT_BLOB": 0x10d, "UPDATE_CURSOR": 0x300, "MOVE_CURSOR": 0x301,
 }
-OK, OK_DISPLAY_INFO, OK_EDID, OK_UUID, ERROR = 0x1100, 0x1101, 0x1104, 0x1105, 0x1200
+OK, OK_DISPLAY_INFO, OK_CAPSET_INFO, OK_CAPSET, OK_EDID, OK_UUID, ERROR = (
+    0x1100, 0x1101, 0x1102, 0x1103, 0x1104, 0x1105, 0x1200)
 HEADER = 24
 SCANOUTS = 16
-FEATURE_EDID, FEATURE_UUID, FEATURE_BLOB = 1 << 1, 1 << 2, 1 << 3
+FEATURE_VIRGL, FEATURE_EDID, FEATURE_UUID, FEATURE_BLOB, FEATURE_CONTEXT_INIT = (
+    1 << bit for bit in range(5))
+# A command has a fence, and says on which of its context's rings.
+FLAGS = 3
+# Of its renderer: number, version, size.
+CAPSET = 2, 1, 64
 # Where in a pixel's four bytes red, green and blue are, by the protocol's formats.
 FORMATS = {1: (2, 1, 0), 2: (2, 1, 0), 3: (1, 2, 3), 4: (1, 2, 3), 67: (0, 1, 2), 68: (3, 2, 1),
            121: (3, 2, 1), 134: (0, 1, 2)}
@@ -85,10 +91,13 @@ class FakeGpu(vhostuser.Device):
     queues = 2
 
     def __init__(self, path: Path, scanouts: int = 1, size=(1024, 768), blob: bool = False,
-                 connected: int = 1):
-        self.features = FEATURE_EDID | (FEATURE_BLOB | FEATURE_UUID if blob else 0)
-        # Commands by number; bytes copied and entries of backings.
-        self.counts, self.sums = Counter(), Counter()
+                 connected: int = 1, render: bool = False, late: float = 0):
+        """With `render` it has a renderer that is done with everything at once."""
+        self.features = FEATURE_EDID | (FEATURE_BLOB | FEATURE_UUID if blob else 0) | (
+            FEATURE_VIRGL | FEATURE_CONTEXT_INIT if render else 0)
+        # Commands by number since the test asked, and all of them; bytes copied and entries of
+        # backings.
+        self.counts, self.commands, self.sums = Counter(), 0, Counter()
         self._connected = connected
         self.set_scanouts(scanouts)
         self.set_edid()
@@ -97,7 +106,7 @@ class FakeGpu(vhostuser.Device):
         self.fault, self._which, self._odds = None, None, 100
         self._held = []
         self._random = random.Random(1)
-        super().__init__(path)
+        super().__init__(path, late)
 
     # What the test asks for, by the judge.
 
@@ -125,7 +134,7 @@ class FakeGpu(vhostuser.Device):
             return self.counts[COMMANDS[name]]
 
     def set_scanouts(self, count: int) -> None:
-        self.config = struct.pack("<IIII", 0, 0, count, 0)
+        self.config = struct.pack("<IIII", 0, 0, count, bool(self.features & FEATURE_VIRGL))
 
     def set_edid(self, edid: bytes = b"", size: int = None) -> None:
         """An EDID, and the size the device claims it has; without a size a good one."""
@@ -143,11 +152,11 @@ class FakeGpu(vhostuser.Device):
             return scanout.picture()
 
     def totals(self) -> Counter:
-        """Bytes copied, entries of backings, memory of all images now."""
+        """Bytes copied, entries of backings, commands, kicks; memory of all images now."""
         with self.lock:
             self.catch_up()
             memory = sum(len(resource.pixels) for resource in self.resources.values())
-            return Counter(self.sums, memory=memory)
+            return Counter(self.sums, memory=memory, kicks=self.kicks, commands=self.commands)
 
     # The device.
 
@@ -159,6 +168,7 @@ class FakeGpu(vhostuser.Device):
     def chain(self, index: int, chain: vhostuser.Chain) -> None:
         kind = struct.unpack_from("<I", chain.request + bytes(4))[0]
         self.counts[kind] += 1
+        self.commands += 1
         wrong = (self.fault and self._which in (None, kind)
                  and self._random.randrange(100) < self._odds)
         if not wrong:
@@ -220,8 +230,9 @@ class FakeGpu(vhostuser.Device):
             return struct.pack("<I", ERROR) + bytes(HEADER - 4)
         code, extra = data or (OK, b"")
         # A command with a fence has it in its answer.
-        flags, fence, context = struct.unpack_from("<IQI", request + bytes(HEADER), 4)
-        return struct.pack("<IIQII", code, flags & 1, fence if flags & 1 else 0, context, 0) + extra
+        flags, fence, context, ring = struct.unpack_from("<IQII", request + bytes(HEADER), 4)
+        return struct.pack("<IIQII", code, flags & FLAGS, fence if flags & 1 else 0, context,
+                           ring) + extra
 
     def _display_info(self, _body):
         return OK_DISPLAY_INFO, b"".join(
@@ -235,6 +246,12 @@ class FakeGpu(vhostuser.Device):
     def _get_edid(self, _body):
         return OK_EDID, self._edid
 
+    def _capset_info(self, _body):
+        return OK_CAPSET_INFO, struct.pack("<4I", *CAPSET, 0)
+
+    def _capset(self, _body):
+        return OK_CAPSET, bytes(CAPSET[2])
+
     def _assign_uuid(self, body):
         number = struct.unpack_from("<I", body)[0]
         if number not in self.resources:
@@ -244,6 +261,9 @@ class FakeGpu(vhostuser.Device):
     def _create(self, body):
         number, layout, width, height = struct.unpack_from("<4I", body)
         self.resources[number] = Resource(layout, width, height)
+
+    def _create_3d(self, body):
+        self.resources[struct.unpack_from("<I", body)[0]] = Resource()
 
     def _create_blob(self, body):
         number, _, _, count = struct.unpack_from("<4I", body)
@@ -328,5 +348,5 @@ class FakeGpu(vhostuser.Device):
 
     _HANDLERS = {0x100: _display_info, 0x101: _create, 0x102: _unref, 0x103: _set_scanout,
                  0x104: _flush, 0x105: _transfer, 0x106: _attach, 0x107: _detach,
-                 0x10a: _get_edid, 0x10b: _assign_uuid, 0x10c: _create_blob,
-                 0x10d: _set_scanout_blob}
+                 0x108: _capset_info, 0x109: _capset, 0x10a: _get_edid, 0x10b: _assign_uuid,
+                 0x10c: _create_blob, 0x10d: _set_scanout_blob, 0x204: _create_3d}

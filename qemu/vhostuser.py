@@ -6,6 +6,7 @@ import selectors
 import socket
 import struct
 import threading
+import time
 from pathlib import Path
 
 VERSION, REPLY = 1, 4
@@ -19,6 +20,7 @@ PROTOCOL_MQ, PROTOCOL_CONFIG = 1 << 0, 1 << 9
 GET_CONFIG, SET_CONFIG = 24, 25
 
 DESC_NEXT, DESC_WRITE, DESC_INDIRECT = 1, 2, 4
+NO_INTERRUPT = 1
 
 
 class Memory:
@@ -121,6 +123,10 @@ class Queue:
         struct.pack_into("<II", view, at + 4 + 8 * (index % self.size), head, length)
         struct.pack_into("<H", view, at + 2, (index + 1) & 0xffff)
 
+    def wants_interrupt(self) -> bool:
+        view, at = self.rings[1]
+        return not struct.unpack_from("<H", view, at)[0] & NO_INTERRUPT
+
     def interrupt(self) -> None:
         if self.call is not None:
             os.write(self.call, (1).to_bytes(8, "little"))
@@ -131,7 +137,11 @@ class Device:
 
     features, queues, config = 0, 1, b""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, late: float = 0):
+        """With `late` it looks at a queue that many seconds after the kick."""
+        self._late = late
+        # How often the guest has told that there is something on a queue.
+        self.kicks = 0
         self.memory = Memory()
         self.rings = [Queue(self.memory) for _ in range(self.queues)]
         self.lock = threading.RLock()
@@ -160,9 +170,10 @@ class Device:
     def _kicked(self, index: int) -> None:
         ring = self.rings[index]
         try:
-            os.read(ring.kick, 8)
+            self.kicks += int.from_bytes(os.read(ring.kick, 8), "little")
         except BlockingIOError:
             return
+        time.sleep(self._late)
         self._run(index)
 
     def catch_up(self) -> None:
@@ -178,7 +189,8 @@ class Device:
             return
         for chain in ring.take():
             self.chain(index, chain)
-        ring.interrupt()
+        if ring.wants_interrupt():
+            ring.interrupt()
 
     def _receive(self, size: int) -> bytes:
         data = b""

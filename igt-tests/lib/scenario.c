@@ -11,8 +11,8 @@
 
 /* As many as a scenario has buffers at most. */
 #define UNCOUNTED	3
-/* On a device in Python all steps cost the same, and that much. */
-#define FAKE_STEPS	10
+/* Where bytes and memory are counted, all steps cost the same. */
+#define WATCHED_STEPS	10
 
 /* What the kernel has for itself and for buffers. */
 static long kernel_memory(void)
@@ -45,15 +45,16 @@ __attribute__((constructor)) static void look_at_start(void)
 
 void scenario(const char *name, void (*run)(int step), int steps)
 {
-	bool fake = getenv("VIRTGPU_FAKE");
+	/* Not instructions: looking at memory takes some. */
+	bool watched = getenv("VIRTGPU_WATCHED");
 	long most = 0, used;
 	struct count count;
 	int i;
 
 	for (i = 0; i < UNCOUNTED; i++)
 		run(i);
-	if (fake && steps > FAKE_STEPS)
-		steps = FAKE_STEPS;
+	if (watched && steps > WATCHED_STEPS)
+		steps = WATCHED_STEPS;
 	count = count_begin(name);
 	/* To open a port the kernel waits for the host in a loop, which would count. */
 	judge_hold();
@@ -62,8 +63,7 @@ void scenario(const char *name, void (*run)(int step), int steps)
 	for (i = 0; i < steps; i++) {
 		run(i);
 		mark(MARK_STEP);
-		/* Instructions are not counted there. */
-		used = fake ? kernel_memory() - at_start : 0;
+		used = watched ? kernel_memory() - at_start : 0;
 		most = used > most ? used : most;
 	}
 	mark(MARK_END);
