@@ -161,13 +161,37 @@ void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
 	queue_delayed_work(system_freezable_wq, &fences->watch, VIRTGPU_FENCE_WATCH);
 }
 
+/* Takes those off the list that are to be signalled now that a fence's command has ended. */
+static void virtgpu_fence_collect(struct virtgpu_fences *fences, struct virtgpu_fence *fence,
+				  bool answered, struct list_head *done)
+{
+	/* An answer is one to all that the host had before on that ring. */
+	bool before = answered;
+	struct virtgpu_fence *other, *next;
+
+	lockdep_assert_held(&fences->lock);
+	list_for_each_entry_safe(other, next, &fences->pending, node) {
+		if (other->base.context != fence->base.context)
+			continue;
+		if (!before && !other->has_ended)
+			break;
+		if (other == fence)
+			before = false;
+		other->is_pending = false;
+		list_move_tail(&other->node, done);
+	}
+}
+
 /**
- * virtgpu_fence_done - a command was answered: signal its fence, and those before it on its ring
+ * virtgpu_fence_done - a command has ended: signal its fence, in the order of its ring
  * @vg: the device
  * @fence: the command's fence; its reference goes
  * @status: how the command ended
+ * @answered: whether the host said so. A command that came back otherwise says nothing of those
+ *	before it, and its fence waits for theirs
  */
-void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, int status)
+void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, int status,
+			bool answered)
 {
 	struct virtgpu_fences *fences = &vg->fences;
 	struct virtgpu_context *ctx = fence->ctx;
@@ -175,18 +199,12 @@ void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, 
 	LIST_HEAD(done);
 
 	spin_lock_bh(&fences->lock);
-	/* Unless a later one on its ring came first. */
+	/* Unless a later one on its ring was answered first. */
 	if (fence->is_pending) {
 		if (status)
 			dma_fence_set_error(&fence->base, status == -ENODEV ? -EIO : status);
-		list_for_each_entry_safe(other, next, &fences->pending, node) {
-			if (other->base.context == fence->base.context) {
-				other->is_pending = false;
-				list_move_tail(&other->node, &done);
-			}
-			if (other == fence)
-				break;
-		}
+		fence->has_ended = true;
+		virtgpu_fence_collect(fences, fence, answered, &done);
 	}
 	spin_unlock_bh(&fences->lock);
 

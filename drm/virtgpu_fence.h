@@ -21,6 +21,7 @@ struct virtgpu_device;
  * @base: the fence
  * @node: in &virtgpu_fences.pending
  * @is_pending: whether it is there, from emission until somebody is about to signal it
+ * @has_ended: its command has, and it waits for those before it
  * @event: for a file that polls the ring, or NULL
  * @ctx: whose ring it is on, or NULL
  * @since: when it was emitted, in jiffies
@@ -29,6 +30,7 @@ struct virtgpu_fence {
 	struct dma_fence base;
 	struct list_head node;
 	bool is_pending;
+	bool has_ended;
 	struct drm_pending_event *event;
 	struct virtgpu_context *ctx;
 	unsigned long since;
@@ -59,6 +61,7 @@ struct virtgpu_fence *virtgpu_fence_alloc(void);
 void virtgpu_fence_put(struct virtgpu_device *vg, struct virtgpu_fence *fence);
 void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
 			struct virtgpu_cmd *cmd, struct virtgpu_context *ctx, int ring);
-void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, int status);
+void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, int status,
+			bool answered);
 
 #endif

@@ -302,7 +302,7 @@ static void virtgpu_cmd_finish(struct virtgpu_device *vg, struct virtgpu_cmd *cm
 {
 	cmd->status = status;
 	if (cmd->fence)
-		virtgpu_fence_done(vg, cmd->fence, status);
+		virtgpu_fence_done(vg, cmd->fence, status, cmd->is_answered);
 	if (cmd->done)
 		cmd->done(vg, cmd);
 	/* Who waits has a reference. */
@@ -355,6 +355,7 @@ static bool virtgpu_queue_collect(struct virtgpu_queue *queue, struct list_head 
 	if (!cmd)
 		return false;
 	cmd->resp_len = min(len, cmd->resp_size);
+	cmd->is_answered = true;
 	list_add_tail(&cmd->node, finished);
 	queue->in_flight--;
 	if (!cmd->is_lazy)

@@ -36,6 +36,7 @@ typedef void (*virtgpu_cmd_done)(struct virtgpu_device *vg, struct virtgpu_cmd *
  * @fence: signalled when the command ended, or NULL
  * @is_quiet: a host that refuses it is no news, and a debug message
  * @is_lazy: nobody waits for it: that it ended may be noticed with the next frame
+ * @is_answered: the device has finished it
  * @node: entry of a list of finished commands
  * @idle: entry of the list of idle commands
  * @seqno: position in the queue's history, for the tracepoints
@@ -62,6 +63,7 @@ struct virtgpu_cmd {
 	struct virtgpu_fence *fence;
 	bool is_quiet;
 	bool is_lazy;
+	bool is_answered;
 	union {
 		struct list_head node;
 		struct llist_node idle;
