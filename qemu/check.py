@@ -57,11 +57,13 @@ ZERO_COPY = ("virtgpu_zerocopy", "virtgpu_damage", "virtgpu_display", "virtgpu_r
 PAIR = "pair"
 PRIME = ("virtgpu_prime",)
 
-# What only one of our drivers has, so that there is nothing to compare.
-ALONE = (f"{SAMPLE}@", f"{GL}@", f"{BLOB}@")
-
-# Against a device of our own, which does wrong when they tell it to.
+# Against a device of our own, which does wrong when they tell it to; and one with a renderer.
 HOSTILE = ("virtgpu_hostile",)
+HOSTILE_GL = "hostile-gl"
+HOSTILE_RENDER = ("virtgpu_badrender",)
+
+# What only one of our drivers has, so that there is nothing to compare.
+ALONE = (f"{SAMPLE}@", f"{GL}@", f"{BLOB}@", f"{HOSTILE_GL}@")
 
 IGT_ROOT = "/usr/libexec/igt-gpu-tools"
 RUNNER = """
@@ -179,6 +181,10 @@ def options_for(program: str, driver: str) -> Options:
     if program in RENDER:
         return Options(driver=driver, heads=1, gpu="venus",
                        module_params="" if driver == "stock" else "fence_timeout=3")
+    if program in HOSTILE_RENDER:
+        return Options(driver=driver, fake={"render": True, "blob": True}, memory=1024,
+                       module_params="" if driver == "stock" else
+                       "command_timeout=1 fence_timeout=3")
     if program in HOSTILE or program == ZERO_COPY[0]:
         return Options(driver=driver, fake={"blob": program not in HOSTILE}, memory=1024,
                        module_params="" if driver == "stock" else "command_timeout=1")
@@ -296,6 +302,9 @@ class Run:
 
     def hostile(self) -> None:
         self._ours("hostile", HOSTILE)
+        if self.driver != "rust":
+            self._prefixed(HOSTILE_GL, self._job(HOSTILE_RENDER),
+                           options_for(HOSTILE_RENDER[0], self.driver), 600)
 
     def panic(self) -> None:
         """A real panic, under a test pattern: the screen must turn into the panic screen."""
