@@ -138,8 +138,8 @@ static int virtgpu_setup(struct virtgpu_device *vg)
 	virtgpu_use_huge_pages(drm);
 
 	/* A fence needs no thread to be woken first; after a cursor there is something to do. */
-	virtgpu_queue_init(vg, &vg->ctrl, "control", system_bh_wq);
-	virtgpu_queue_init(vg, &vg->cursor, "cursor", vg->wq);
+	virtgpu_queue_init(vg, &vg->ctrl, "control", true);
+	virtgpu_queue_init(vg, &vg->cursor, "cursor", false);
 	virtgpu_cursors_init(vg);
 	INIT_WORK(&vg->hotplug_work, virtgpu_hotplug_work);
 	virtgpu_reset_init(vg);

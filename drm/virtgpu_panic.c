@@ -64,6 +64,7 @@ static void virtgpu_panic_flushed(struct virtgpu_device *vg, struct virtgpu_cmd 
 static void virtgpu_panic_cmd_init(struct virtgpu_cmd *cmd, u32 type, u32 size)
 {
 	virtgpu_cmd_init(cmd, type, size);
+	cmd->resp_type = 0;
 	virtgpu_cmd_get(cmd);
 }
 

@@ -413,9 +413,8 @@ static void virtgpu_queue_finish_work(struct work_struct *work)
 	virtgpu_queue_finish_rest(container_of(work, struct virtgpu_queue, finish_work));
 }
 
-static void virtgpu_queue_dequeue(struct work_struct *work)
+static void virtgpu_queue_dequeue(struct virtgpu_queue *queue, bool may_sleep)
 {
-	struct virtgpu_queue *queue = container_of(work, struct virtgpu_queue, dequeue_work);
 	struct virtgpu_device *vg = queue->vg;
 	bool woke_up = false, broken;
 	LIST_HEAD(finished);
@@ -448,7 +447,17 @@ static void virtgpu_queue_dequeue(struct work_struct *work)
 		virtgpu_reset_schedule(vg, "the host answers again");
 	if (broken)
 		virtgpu_reset_schedule(vg, "the host broke the ring");
-	virtgpu_queue_finish(queue, &finished, queue->dequeue_wq != system_bh_wq);
+	virtgpu_queue_finish(queue, &finished, may_sleep);
+}
+
+static void virtgpu_queue_dequeue_work(struct work_struct *work)
+{
+	virtgpu_queue_dequeue(container_of(work, struct virtgpu_queue, dequeue_work), true);
+}
+
+static void virtgpu_queue_dequeue_softirq(struct work_struct *work)
+{
+	virtgpu_queue_dequeue(container_of(work, struct virtgpu_queue, dequeue_work), false);
 }
 
 /**
@@ -502,17 +511,21 @@ void virtgpu_queue_unwant(struct virtgpu_queue *queue)
  * @vg: the device
  * @queue: the queue
  * @name: for messages
- * @wq: where finished commands are taken off it: %system_bh_wq if most only wake somebody up
+ * @in_softirq: whether finished commands are taken off it there: if most only wake somebody up
  */
 void virtgpu_queue_init(struct virtgpu_device *vg, struct virtgpu_queue *queue, const char *name,
-			struct workqueue_struct *wq)
+			bool in_softirq)
 {
 	queue->vg = vg;
 	queue->name = name;
 	spin_lock_init(&queue->lock);
 	init_waitqueue_head(&queue->space);
-	queue->dequeue_wq = wq;
-	INIT_WORK(&queue->dequeue_work, virtgpu_queue_dequeue);
+	queue->dequeue_wq = in_softirq ? system_bh_wq : vg->wq;
+	/* What lockdep takes for one kind of work is initialized in one place. */
+	if (in_softirq)
+		INIT_WORK(&queue->dequeue_work, virtgpu_queue_dequeue_softirq);
+	else
+		INIT_WORK(&queue->dequeue_work, virtgpu_queue_dequeue_work);
 	INIT_LIST_HEAD(&queue->finished);
 	INIT_WORK(&queue->finish_work, virtgpu_queue_finish_work);
 }
@@ -831,10 +844,11 @@ int virtgpu_queue_wait(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 /**
  * virtgpu_queue_try_submit - hand commands to the device without waiting for anything
  * @queue: the queue
- * @cmds: commands without payload
+ * @cmds: commands without payload and response
  * @count: number of them
  *
- * For the panic screen, when nobody is left to release a lock. Kicks.
+ * For the panic screen, when nobody is left to release a lock, the allocator's included: for a
+ * single descriptor virtio allocates nothing. Kicks.
  *
  * Returns: whether all commands were queued.
  */
@@ -847,12 +861,10 @@ bool virtgpu_queue_try_submit(struct virtgpu_queue *queue, struct virtgpu_cmd **
 		return false;
 
 	for (i = 0; queue->vq && i < count; i++) {
-		struct scatterlist *sgs[] = { &cmds[i]->req_sg, &cmds[i]->resp_sg };
+		struct scatterlist *sg = &cmds[i]->req_sg;
 
-		sg_set_buf(sgs[0], cmds[i]->req, cmds[i]->size);
-		sg_set_buf(sgs[1], cmds[i]->resp, cmds[i]->resp_size);
-		/* So no lock is waited for; without memory the ring itself will do. */
-		if (virtqueue_add_sgs(queue->vq, sgs, 1, 1, cmds[i], __GFP_NOWARN))
+		sg_set_buf(sg, cmds[i]->req, cmds[i]->size);
+		if (virtqueue_add_sgs(queue->vq, &sg, 1, 0, cmds[i], 0))
 			break;
 		virtgpu_queue_added(queue, cmds[i]);
 	}

@@ -157,7 +157,7 @@ void virtgpu_cmd_put(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 const char *virtgpu_cmd_name(u32 type);
 
 void virtgpu_queue_init(struct virtgpu_device *vg, struct virtgpu_queue *queue, const char *name,
-			struct workqueue_struct *wq);
+			bool in_softirq);
 int virtgpu_queues_start(struct virtgpu_device *vg);
 void virtgpu_queues_stop(struct virtgpu_device *vg);
 

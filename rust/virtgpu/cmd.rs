@@ -7,7 +7,10 @@ use virtio::gpu::{self, cmd, resp, Header, Wire};
 
 use crate::{
     drv::Device,
-    queue::{command, command_with_response, on_done, quiet, Chain, Done, Waiter},
+    queue::{
+        command, command_with_response, command_without_response, on_done, quiet, Chain, Done,
+        Waiter,
+    },
 };
 
 fn header(kind: u32) -> Header {
@@ -149,12 +152,13 @@ pub(crate) fn flush(dev: &Device, resource_id: u32, pixels: &Rect) -> Result<Cha
     dev.pool.command(&flush_request(resource_id, pixels))
 }
 
-/// A transfer and a flush to be refilled when there is no memory for new ones.
+/// A transfer and a flush to be refilled when there is no memory for new ones. They have no room for
+/// an answer: nobody is left to read it.
 pub(crate) fn blanks() -> Result<(Chain, Chain)> {
     let nothing = Rect::default();
     Ok((
-        command(&transfer_request(0, &nothing, 0))?,
-        command(&flush_request(0, &nothing))?,
+        command_without_response(&transfer_request(0, &nothing, 0))?,
+        command_without_response(&flush_request(0, &nothing))?,
     ))
 }
 

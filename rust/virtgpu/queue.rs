@@ -120,6 +120,11 @@ pub(crate) fn command<R: Wire>(request: &R) -> Result<Chain> {
     command_with_response::<R, Header>(request, resp::OK_NODATA)
 }
 
+/// Makes a command of a request that is not answered.
+pub(crate) fn command_without_response<R: Wire>(request: &R) -> Result<Chain> {
+    Chain::new(request.as_bytes(), 0, Cmd::new(0))
+}
+
 /// Makes a command of a request that is answered by an `A`.
 pub(crate) fn command_with_response<R: Wire, A: Wire>(
     request: &R,

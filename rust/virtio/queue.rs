@@ -237,13 +237,17 @@ impl<T: Send> Virtqueue<T> {
         self.add_with(chain, bindings::GFP_ATOMIC)
     }
 
-    /// As [`add`](Self::add), but waits for no lock of the allocator's either: for the panic screen.
+    /// As [`add`](Self::add) for a chain of a single descriptor, for which virtio allocates nothing,
+    /// and so waits for no lock either: for the panic screen.
     ///
     /// # Errors
     ///
-    /// As [`add`](Self::add).
+    /// As [`add`](Self::add), and `EINVAL` for a chain with a payload or room for a response.
     pub fn try_add(&mut self, chain: Chain<T>) -> core::result::Result<(), (Error, Chain<T>)> {
-        self.add_with(chain, bindings::__GFP_NOWARN)
+        if chain.descriptors() != 1 {
+            return Err((EINVAL, chain));
+        }
+        self.add_with(chain, 0)
     }
 
     fn add_with(
