@@ -41,6 +41,12 @@ def make_kernel(found, root: Path):
                         -j$(nproc) "$@"
                 }}
                 run KCONFIG_ALLCONFIG={CONFIG} allnoconfig
+                grep '=[ym]' {CONFIG} | grep -vxFf {scratch}/out/.config >{scratch}/lost || true
+                if [ -s {scratch}/lost ]; then
+                    echo "this kernel does not have, or not without others:" >&2
+                    cat {scratch}/lost >&2
+                    exit 1
+                fi
                 run bzImage modules
                 run INSTALL_MOD_PATH={folder}/usr modules_install
                 run run-command KBUILD_RUN_COMMAND='$(srctree)/scripts/package/install-extmod-build \
