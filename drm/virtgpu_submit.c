@@ -22,6 +22,8 @@
 
 /* QEMU takes 1024 descriptors a command; a stream's pages may be anywhere. */
 #define VIRTGPU_MAX_STREAM	(1000 * PAGE_SIZE)
+/* So many streams that nobody waits for may be in the ring before some are taken off. */
+#define VIRTGPU_UNNOTICED	16
 /* Far beyond what anybody uses, and no reason for large allocations. */
 #define VIRTGPU_MAX_SYNCOBJS	(64 * 1024)
 #define VIRTGPU_MAX_OBJECTS	(256 * 1024)
@@ -261,7 +263,8 @@ static int virtgpu_submit_emit(struct virtgpu_submit *submit)
 
 	if (!fence) {
 		submit->cmd->is_lazy = true;
-		virtgpu_queue_reap(&vg->ctrl);
+		if (READ_ONCE(vg->ctrl.in_flight) >= VIRTGPU_UNNOTICED)
+			virtgpu_queue_reap(&vg->ctrl);
 		return virtgpu_submit_send(submit);
 	}
 

@@ -72,7 +72,7 @@ BARS = (
 # there are the more the faster the host is; a smaller difference than that between two runs of one
 # driver says nothing.
 RUST_LIMIT = 1.05
-NOISE = {INSTRUCTIONS: 1500, ABOVE: 1500, ASKED: 0.2, INTERRUPTS: 0.2, COMMANDS: 0.2,
+NOISE = {INSTRUCTIONS: 1500, ABOVE: 1500, ASKED: 0.2, INTERRUPTS: 0.2, COMMANDS: 0.2, ENTRIES: 10,
          KERNEL: 4 << 20}
 
 
