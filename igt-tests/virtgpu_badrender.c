@@ -36,8 +36,7 @@ static void be_good(void *unused)
 static void load_again(void *unused)
 {
 	be_good(unused);
-	if (!module_loaded())
-		module_load();
+	module_restore();
 }
 
 static void start(void)
@@ -271,8 +270,8 @@ static void late(void)
 	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
 }
 
-/* Answers to what the driver has given up. */
-static void too_late(void)
+/* No answer to anything, from a stream on. */
+static void silent(void)
 {
 	start();
 	judge(NULL, 0, "fault mute SUBMIT");
@@ -281,22 +280,31 @@ static void too_late(void)
 	recovers();
 }
 
-static void broken_ring(const char *fault)
+static void bind_console(void *unused)
 {
-	start();
-	judge(NULL, 0, "fault %s SUBMIT", fault);
-	fence_status(render_fence_fd(0, 0), RECOVERY);
-	recovers();
+	(void)unused;
+	console_bind(true);
 }
 
+/* Nobody sends anything more, and still it must be noticed at once that nothing is answered. */
 static void wrong_chain(void)
 {
-	broken_ring("wrong-chain");
+	start();
+	at_end(bind_console, NULL);
+	console_bind(false);
+	set_fence_timeout("60");
+	at_end(usual_fence_timeout, NULL);
+	judge(NULL, 0, "fault wrong-chain SUBMIT");
+	check(fence_status(render_fence_fd(0, 0), 1) < 0, "a stream that was never answered is done");
+	recovers();
 }
 
 static void twice(void)
 {
-	broken_ring("twice");
+	start();
+	judge(NULL, 0, "fault twice SUBMIT");
+	fence_status(render_fence_fd(0, 0), RECOVERY);
+	recovers();
 }
 
 static void any_lie(void)
@@ -390,7 +398,7 @@ int main(int argc, char **argv)
 		{ "unanswered", "streams that are never answered", unanswered },
 		{ "patience", "fence_timeout changes meanwhile", patience },
 		{ "late", "no answers for a while, then all of them", late },
-		{ "too-late", "answers to what was given up", too_late },
+		{ "silent", "no answers to anything any more", silent },
 		{ "wrong-chain", "an answer to what was never asked", wrong_chain },
 		{ "twice", "one answer given twice", twice },
 		{ "any-lie", "any of these in one case of five", any_lie },

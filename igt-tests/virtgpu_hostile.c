@@ -32,11 +32,7 @@ static void be_good(void *unused)
 static void load_again(void *unused)
 {
 	be_good(unused);
-	if (kms_path())
-		return;
-	if (module_loaded())
-		module_unload();
-	module_load();
+	module_restore();
 }
 
 static void hostile(void)
@@ -45,6 +41,14 @@ static void hostile(void)
 		skip("the device is QEMU's own, which does not lie");
 	at_end(be_good, NULL);
 	be_good(NULL);
+}
+
+/* A driver that is not there, a device that is good: as every other test wants it. */
+static void unloaded(void)
+{
+	hostile();
+	at_end(load_again, NULL);
+	module_unload();
 }
 
 /* Draws another pattern and flips; the time it took is the driver's, not the host's. */
@@ -161,7 +165,6 @@ static void lost_flushes(void)
 	silent("lose FLUSH");
 }
 
-/* Nobody waits for a cursor, and still it must be noticed when none is ever answered. */
 /* How long it takes to ask for many moves. */
 static double move_cursor(const struct screen *screen)
 {
@@ -198,15 +201,15 @@ static void silent_image(void)
 	screen_recovers(&screen);
 }
 
+/* Nobody waits for a cursor, and still it must be noticed when none is ever answered. */
 static void silent_cursor(void)
 {
 	struct screen screen;
 	struct buffer *cursor;
 	double usual, lost;
 
-	hostile();
 	/* A reset still due to an earlier test would take the lost order back. */
-	module_unload();
+	unloaded();
 	module_load();
 	screen = screen_new(1);
 	cursor = kms_buffer(screen.head.fd, 64, 64, DRM_FORMAT_ARGB8888);
@@ -302,14 +305,6 @@ static void load_and_show(uint32_t width, uint32_t height)
 	expected_width = width;
 	expected_height = height;
 	scope(show_expected);
-}
-
-/* A driver that is not there, a device that is good: as every other test wants it. */
-static void unloaded(void)
-{
-	hostile();
-	at_end(load_again, NULL);
-	module_unload();
 }
 
 static void edid_lies(void)

@@ -88,6 +88,8 @@ MUTANTS = (
      "virtgpu_fence_done(vg, cmd->fence, status, true);", "virtgpu_badrender@unanswered"),
     ("how long rendering may take cannot be changed", "virtgpu_fence.c",
      "oldest->since + patience);", "oldest->since + 60 * HZ);", "virtgpu_badrender@patience"),
+    ("that the ring is broken is noticed by those who send", "virtgpu_queue.c",
+     "\tif (broken)\n", "\tif (broken && !vg)\n", "virtgpu_badrender@wrong-chain"),
     ("after a reset nothing is shown", "virtgpu_pm.c",
      "\tqueue_work(vg->wq, &vg->redraw_work);\n", "", "virtgpu_hostile@late"),
     ("a device that goes away is not marked as gone", "virtgpu_drv.c",

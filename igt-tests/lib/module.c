@@ -76,13 +76,30 @@ void module_load(void)
 	module_wait(true);
 }
 
+void module_restore(void)
+{
+	if (kms_path())
+		return;
+	if (module_loaded())
+		module_unload();
+	module_load();
+}
+
+void console_bind(bool bound)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "for c in /sys/class/vtconsole/*; do "
+		 "grep -q frame $c/name && echo %d >$c/bind; done; true", bound);
+	shell(command);
+}
+
 void module_unload(void)
 {
 	char command[128];
 
 	/* The console holds the framebuffer device. */
-	shell("for c in /sys/class/vtconsole/*; do "
-	      "grep -q frame $c/name && echo 0 >$c/bind; done; true");
+	console_bind(false);
 	snprintf(command, sizeof(command), "rmmod %s", module_name());
 	shell(command);
 	module_wait(false);

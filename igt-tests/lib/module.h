@@ -16,8 +16,14 @@ void module_insert(void);
 /* Loads the driver and waits for its device. */
 void module_load(void);
 
+/* Has the console drawn by the driver, or takes it away. */
+void console_bind(bool bound);
+
 /* Takes the console away from the driver and unloads it. */
 void module_unload(void);
+
+/* Loads the driver anew unless its device is there. */
+void module_restore(void);
 
 /* Waits until the device is there, or is gone. */
 void module_wait(bool there);
