@@ -179,17 +179,19 @@ def parse_results(folder: Path) -> dict:
 def options_for(program: str, driver: str) -> Options:
     """The guest a program of ours needs."""
     if program in RENDER:
-        return Options(driver=driver, heads=1, gpu="venus",
-                       module_params="" if driver == "stock" else "fence_timeout=3")
-    if program in HOSTILE_RENDER:
-        return Options(driver=driver, fake={"render": True, "blob": True}, memory=1024,
-                       module_params="" if driver == "stock" else
-                       "command_timeout=1 fence_timeout=3")
-    if program in HOSTILE or program == ZERO_COPY[0]:
-        return Options(driver=driver, fake={"blob": program not in HOSTILE}, memory=1024,
-                       module_params="" if driver == "stock" else "command_timeout=1")
-    return Options(driver=driver, connected=2 if program in OWN + POWER else 1,
-                   cpus=1 if program in POWER else 2)
+        kind, params = {"heads": 1, "gpu": "venus"}, "fence_timeout=3"
+    elif program in HOSTILE_RENDER:
+        kind = {"fake": {"render": True, "blob": True}, "memory": 1024}
+        params = "command_timeout=1 fence_timeout=3"
+    elif program in HOSTILE or program == ZERO_COPY[0]:
+        kind = {"fake": {"blob": program not in HOSTILE}, "memory": 1024}
+        params = "command_timeout=1"
+    else:
+        kind = {"connected": 2 if program in OWN + POWER else 1,
+                "cpus": 1 if program in POWER else 2}
+        params = ""
+    # Mainline has no such parameters.
+    return Options(driver=driver, module_params="" if driver == "stock" else params, **kind)
 
 
 def leaks(folder: Path) -> str:

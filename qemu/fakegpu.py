@@ -97,9 +97,8 @@ class FakeGpu(vhostuser.Device):
         """With `render` it has a renderer that is done with everything at once."""
         self.features = FEATURE_EDID | (FEATURE_BLOB | FEATURE_UUID if blob else 0) | (
             FEATURE_VIRGL | FEATURE_CONTEXT_INIT if render else 0)
-        # Commands by number since the test asked, and all of them; bytes copied and entries of
-        # backings.
-        self.counts, self.commands, self.sums = Counter(), 0, Counter()
+        # Commands by number since the test asked; all of them, bytes copied, entries of backings.
+        self.counts, self.sums = Counter(), Counter()
         self._connected = connected
         self.set_scanouts(scanouts)
         self.set_edid()
@@ -158,7 +157,7 @@ class FakeGpu(vhostuser.Device):
         with self.lock:
             self.catch_up()
             memory = sum(len(resource.pixels) for resource in self.resources.values())
-            return Counter(self.sums, memory=memory, kicks=self.kicks, commands=self.commands)
+            return Counter(self.sums, memory=memory, kicks=self.kicks)
 
     # The device.
 
@@ -170,7 +169,7 @@ class FakeGpu(vhostuser.Device):
     def chain(self, index: int, chain: vhostuser.Chain) -> None:
         kind = struct.unpack_from("<I", chain.request + bytes(4))[0]
         self.counts[kind] += 1
-        self.commands += 1
+        self.sums["commands"] += 1
         wrong = (self.fault and self._which in (None, kind)
                  and self._random.randrange(100) < self._odds)
         if not wrong:
