@@ -189,14 +189,13 @@ void virtgpu_contexts_lost(struct virtgpu_device *vg)
 	xa_unlock(&vg->contexts);
 }
 
-/* Tells the host, if it has the context. */
+/* Tells the host with the next kick, if it has the context. */
 static void virtgpu_context_tell(struct virtgpu_context *ctx, u32 type, u32 id)
 {
 	lockdep_assert_held(&ctx->lock);
 	if (!ctx->is_created || READ_ONCE(ctx->is_lost))
 		return;
 	virtgpu_cmd_ctx_resource(ctx->vg, type, ctx->id, id);
-	virtgpu_queue_kick(&ctx->vg->ctrl);
 }
 
 /**
@@ -228,6 +227,7 @@ int virtgpu_gem_open(struct drm_gem_object *gem, struct drm_file *file)
 	if (!ret && !count)
 		virtgpu_context_tell(ctx, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, res->id);
 	mutex_unlock(&ctx->lock);
+	virtgpu_queue_kick(&ctx->vg->ctrl);
 	return ret;
 }
 
@@ -251,6 +251,7 @@ void virtgpu_gem_close(struct drm_gem_object *gem, struct drm_file *file)
 		xa_store(&ctx->objects, res->id, xa_mk_value(count - 1), GFP_KERNEL);
 	} else if (count) {
 		xa_erase(&ctx->objects, res->id);
+		/* Goes with the end of the buffer or, if others have it, with whatever is next. */
 		virtgpu_context_tell(ctx, VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE, res->id);
 	}
 	mutex_unlock(&ctx->lock);

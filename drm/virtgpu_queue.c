@@ -720,6 +720,7 @@ static void virtgpu_queue_added(struct virtgpu_queue *queue, struct virtgpu_cmd 
 {
 	cmd->seqno = ++queue->seqno;
 	queue->in_flight++;
+	queue->unkicked = true;
 	if (!cmd->is_lazy)
 		queue->awaited++;
 	queue->stats.commands++;
@@ -810,17 +811,24 @@ drop:
 /**
  * virtgpu_queue_kick - tell the device about the commands submitted so far
  * @queue: the queue
+ *
+ * Costs nothing if it has been told already.
  */
 void virtgpu_queue_kick(struct virtgpu_queue *queue)
 {
 	spin_lock_bh(&queue->lock);
-	if (queue->vq && !virtgpu_queue_listen(queue))
+	if (!queue->vq || !queue->unkicked)
+		goto unlock;
+
+	queue->unkicked = false;
+	if (!virtgpu_queue_listen(queue))
 		virtgpu_queue_look(queue);
-	if (queue->vq && virtqueue_kick_prepare(queue->vq)) {
+	if (virtqueue_kick_prepare(queue->vq)) {
 		/* Under the lock, or the queue could be deleted in between. */
 		virtqueue_notify(queue->vq);
 		queue->stats.kicks++;
 	}
+unlock:
 	spin_unlock_bh(&queue->lock);
 }
 

@@ -29,7 +29,7 @@ typedef void (*virtgpu_cmd_done)(struct virtgpu_device *vg, struct virtgpu_cmd *
  * @resp_sg: where the response goes to
  * @refs: one for the queue, one for a waiter
  * @done: called once, in process context, when the command ended, whatever the way; may be NULL.
- *	Commands without one end in softirq
+ *	Commands without one may end in softirq
  * @data: for @done
  * @completion: completed after @done ran
  * @status: 0, or why the command failed
@@ -125,6 +125,7 @@ struct virtgpu_queue_stats {
  * @seqno: commands added so far
  * @in_flight: commands the device holds
  * @awaited: commands among them that are not lazy, and those who wait for room or for a frame
+ * @unkicked: the device was not told of all commands yet
  * @silent: the device was told not to interrupt
  * @stalled: the device let a command time out and has answered none since
  * @stats: counters
@@ -142,6 +143,7 @@ struct virtgpu_queue {
 	u32 seqno;
 	u32 in_flight;
 	u32 awaited;
+	bool unkicked;
 	bool silent;
 	bool stalled;
 	struct virtgpu_queue_stats stats;

@@ -212,6 +212,8 @@ struct State {
     in_flight: u32,
     /// Commands among them that are not lazy, and those who wait for room or for a frame.
     awaited: u32,
+    /// The device was not told of all commands yet.
+    unkicked: bool,
     /// The device was told not to interrupt.
     silent: bool,
     stats: Stats,
@@ -339,6 +341,7 @@ impl Queue {
                 seqno: 0,
                 in_flight: 0,
                 awaited: 0,
+                unkicked: false,
                 silent: false,
                 stats: Stats {
                     commands: 0,
@@ -429,6 +432,7 @@ impl Queue {
                     state.seqno = seqno;
                     state.stats.commands += 1;
                     state.in_flight += 1;
+                    state.unkicked = true;
                     state.awaited += u32::from(!lazy);
                     trace::cmd_queue(self.name, seqno, kind, state.in_flight);
                     return;
@@ -458,9 +462,13 @@ impl Queue {
         finish(dev, chain, Err(error));
     }
 
-    /// Tells the device about the commands submitted so far.
+    /// Tells the device about the commands submitted so far. Costs nothing if it has been told
+    /// already.
     pub(crate) fn kick(&self, dev: &Device) {
         let mut state = self.state.lock();
+        if !core::mem::take(&mut state.unkicked) {
+            return;
+        }
         if !state.listen() {
             self.dequeue_soon(dev);
         }
