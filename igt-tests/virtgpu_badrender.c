@@ -171,6 +171,23 @@ static void refused(void)
 	shell("! dmesg | grep .");
 }
 
+/*
+ * Descriptors that are freed first are taken last: after several at a time the next several are in
+ * the ring backwards, and come back in another order than they were sent when the ring goes.
+ */
+static void turn_descriptors(void)
+{
+	int fences[8];
+	unsigned int i;
+
+	judge(NULL, 0, "fault mute SUBMIT");
+	for (i = 0; i < sizeof(fences) / sizeof(*fences); i++)
+		fences[i] = render_fence_fd(0, 0);
+	be_good(NULL);
+	for (i = 0; i < sizeof(fences) / sizeof(*fences); i++)
+		render_wait_fd(fences[i]);
+}
+
 /* Streams that are never answered, on two rings, and who waits for them in three ways. */
 static void unanswered(void)
 {
@@ -184,6 +201,7 @@ static void unanswered(void)
 	start();
 	render_context(2, 2);
 	texture = render_texture();
+	turn_descriptors();
 	judge(NULL, 0, "fault lose SUBMIT");
 	fences[0] = render_fence_fd(0, 0);
 	fences[1] = render_fence_fd(VIRTGPU_EXECBUF_RING_IDX, 1);

@@ -96,7 +96,7 @@ MUTANTS = (
      "\tdrm_dev_unplug(&vg->drm);\n", "\tdrm_dev_unregister(&vg->drm);\n",
      "virtgpu_lifecycle@rebind"),
     ("buffers of other drivers are refused", "virtgpu_prime.c",
-     "\treturn drm_gem_prime_import(dev, dma_buf);", "\treturn ERR_PTR(-ENODEV);",
+     "\tgem = drm_gem_prime_import(dev, dma_buf);", "\tgem = ERR_PTR(-ENODEV);",
      "virtgpu_prime@import-vgem"),
     ("the panic screen is not flushed", "virtgpu_panic.c",
      "\tif (test_and_set_bit(index, &vg->panic.busy))\n", "\tif (vg)\n",
