@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""checkpatch and sparse over the C, rustfmt, clippy and rustdoc over the Rust, shellcheck over scripts."""
+"""checkpatch and sparse over the C, rustfmt, clippy and rustdoc over the Rust, shellcheck over scripts;
+and is what the mutants change still there?"""
 import os
 import shlex
 import shutil
@@ -9,6 +10,7 @@ import sys
 
 import build
 import cache
+import mutants
 import report
 import rustkernel
 import sandbox
@@ -77,6 +79,15 @@ def shellcheck() -> bool:
     return subprocess.run(["shellcheck", "-s", "sh", *SCRIPTS], cwd=TOP).returncode == 0
 
 
+def mutants_fit() -> bool:
+    gone = [f"{name}: not there, or more than once: {right!r}"
+            for _, name, right, _, _ in mutants.MUTANTS
+            if (TOP / "drm" / name).read_text().count(right) != 1]
+    for line in gone:
+        report.say(line)
+    return not gone
+
+
 def rustfmt(found) -> bool:
     files = sorted((TOP / "rust").rglob("*.rs"))
     root = rustkernel.prepare(found)["root"]
@@ -122,7 +133,7 @@ def main() -> int:
     verdicts = {"checkpatch": checkpatch(found), "sparse": sparse(found),
                 "rustfmt": rustfmt(found), "clippy": clippy(found),
                 "rustdoc": rustdoc(found),
-                "shellcheck": shellcheck()}
+                "shellcheck": shellcheck(), "mutants": mutants_fit()}
     for name, good in verdicts.items():
         print(f"{name}: {'no complaints' if good else 'complaints, see above'}")
     return 0 if all(verdicts.values()) else 1
