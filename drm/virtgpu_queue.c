@@ -812,7 +812,7 @@ drop:
  * virtgpu_queue_kick - tell the device about the commands submitted so far
  * @queue: the queue
  *
- * Costs nothing if it has been told already.
+ * Does nothing if it has been told already.
  */
 void virtgpu_queue_kick(struct virtgpu_queue *queue)
 {

@@ -462,7 +462,7 @@ impl Queue {
         finish(dev, chain, Err(error));
     }
 
-    /// Tells the device about the commands submitted so far. Costs nothing if it has been told
+    /// Tells the device about the commands submitted so far. Does nothing if it has been told
     /// already.
     pub(crate) fn kick(&self, dev: &Device) {
         let mut state = self.state.lock();
