@@ -33,6 +33,23 @@ static void virtgpu_capsets_free(struct drm_device *dev, void *data)
 		kvfree(copy);
 }
 
+/* Keeps what the host says of a renderer, if it can be used. */
+static void virtgpu_capset_add(struct virtgpu_device *vg,
+			       const struct virtio_gpu_resp_capset_info *info)
+{
+	struct virtgpu_capset *capset = &vg->capsets[vg->num_capsets];
+
+	capset->id = le32_to_cpu(info->capset_id);
+	capset->max_version = le32_to_cpu(info->capset_max_version);
+	capset->max_size = le32_to_cpu(info->capset_max_size);
+	if (!capset->id || capset->max_size > VIRTGPU_MAX_CAPSET_SIZE) {
+		drm_err(&vg->drm, "capset %u of %u bytes is left out\n", capset->id,
+			capset->max_size);
+		return;
+	}
+	vg->num_capsets++;
+}
+
 /**
  * virtgpu_capsets_read - ask which renderers the host has
  * @vg: the device
@@ -44,7 +61,6 @@ static void virtgpu_capsets_free(struct drm_device *dev, void *data)
 int virtgpu_capsets_read(struct virtgpu_device *vg)
 {
 	struct virtio_gpu_resp_capset_info info;
-	struct virtgpu_capset *capset;
 	u32 count, i;
 	int ret;
 
@@ -66,16 +82,7 @@ int virtgpu_capsets_read(struct virtgpu_device *vg)
 			return ret;
 		if (ret)
 			continue;
-		capset = &vg->capsets[vg->num_capsets];
-		capset->id = le32_to_cpu(info.capset_id);
-		capset->max_version = le32_to_cpu(info.capset_max_version);
-		capset->max_size = le32_to_cpu(info.capset_max_size);
-		if (!capset->id || capset->max_size > VIRTGPU_MAX_CAPSET_SIZE) {
-			drm_err(&vg->drm, "capset %u of %u bytes is left out\n", capset->id,
-				capset->max_size);
-			continue;
-		}
-		vg->num_capsets++;
+		virtgpu_capset_add(vg, &info);
 	}
 	return 0;
 }

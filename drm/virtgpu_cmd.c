@@ -136,7 +136,7 @@ struct virtgpu_cmd *virtgpu_cmd_attach_backing(struct virtgpu_device *vg,
  * @done: called when the host no longer looks at them, or NULL
  * @data: for @done
  *
- * That there were none is no news.
+ * A resource that had none is no error.
  */
 void virtgpu_cmd_detach_backing(struct virtgpu_device *vg, u32 id, virtgpu_cmd_done done,
 				void *data)
@@ -148,6 +148,7 @@ void virtgpu_cmd_detach_backing(struct virtgpu_device *vg, u32 id, virtgpu_cmd_d
 	req = (void *)cmd->req;
 	req->resource_id = cpu_to_le32(id);
 	cmd->is_quiet = true;
+	cmd->gives_back = done;
 	cmd->done = done;
 	cmd->data = data;
 	virtgpu_queue_submit(&vg->ctrl, cmd);
@@ -169,6 +170,7 @@ void virtgpu_cmd_resource_unref(struct virtgpu_resource *res, virtgpu_cmd_done d
 	req->resource_id = cpu_to_le32(res->id);
 	/* The host may never have made what user space asked for. */
 	cmd->is_quiet = virtgpu_resource_is_shared(res);
+	cmd->gives_back = true;
 	cmd->done = done;
 	cmd->data = res;
 	virtgpu_queue_submit(&vg->ctrl, cmd);
@@ -391,6 +393,7 @@ void virtgpu_cmd_ctx_destroy(struct virtgpu_device *vg, u32 id, virtgpu_cmd_done
 
 	cmd = virtgpu_cmd_alloc_ctx(vg, VIRTIO_GPU_CMD_CTX_DESTROY,
 				    sizeof(struct virtio_gpu_ctx_destroy), id);
+	cmd->gives_back = true;
 	cmd->done = done;
 	cmd->data = data;
 	virtgpu_queue_submit(&vg->ctrl, cmd);
@@ -572,18 +575,33 @@ void virtgpu_cmd_set_scanout_blob(struct virtgpu_device *vg, u32 scanout, u32 id
 }
 
 /**
- * virtgpu_cmd_map_blob - have the host show a blob in the device's window, and wait
+ * virtgpu_cmd_had_no_effect - whether the host surely has not carried a command out
+ * @cmd: the command
+ * @ret: what virtgpu_queue_wait() returned for it
+ *
+ * After a time-out the host may still do it, and an answer that makes no sense says nothing. A
+ * command that was not sent, or was lost with a reset, has no effect.
+ *
+ * Returns: whether it surely has not.
+ */
+bool virtgpu_cmd_had_no_effect(const struct virtgpu_cmd *cmd, int ret)
+{
+	return ret && ret != -ETIMEDOUT &&
+	       (cmd->end != VIRTGPU_CMD_ANSWERED || virtgpu_cmd_is_refused(cmd));
+}
+
+/**
+ * virtgpu_cmd_map_blob - have the host show a blob in the device's window
  * @vg: the device
  * @id: the blob
  * @offset: where in the window
- * @info: set on success, to how it is to be cached
  *
- * Returns: 0 or a negative errno.
+ * Returns: the command, whose response is a &struct virtio_gpu_resp_map_info, to be submitted; or
+ * an error pointer.
  */
-int virtgpu_cmd_map_blob(struct virtgpu_device *vg, u32 id, u64 offset, u32 *info)
+struct virtgpu_cmd *virtgpu_cmd_map_blob(struct virtgpu_device *vg, u32 id, u64 offset)
 {
 	struct virtio_gpu_resource_map_blob *req;
-	struct virtio_gpu_resp_map_info resp;
 	struct virtgpu_cmd *cmd;
 	int ret;
 
@@ -591,10 +609,13 @@ int virtgpu_cmd_map_blob(struct virtgpu_device *vg, u32 id, u64 offset, u32 *inf
 	req = (void *)cmd->req;
 	req->resource_id = cpu_to_le32(id);
 	req->offset = cpu_to_le64(offset);
-	ret = virtgpu_cmd_query(vg, cmd, VIRTIO_GPU_RESP_OK_MAP_INFO, &resp, sizeof(resp));
-	if (!ret)
-		*info = le32_to_cpu((__force __le32)resp.map_info);
-	return ret;
+	ret = virtgpu_cmd_alloc_resp(cmd, VIRTIO_GPU_RESP_OK_MAP_INFO,
+				     sizeof(struct virtio_gpu_resp_map_info));
+	if (ret) {
+		virtgpu_cmd_put(vg, cmd);
+		return ERR_PTR(ret);
+	}
+	return cmd;
 }
 
 /**

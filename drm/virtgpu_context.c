@@ -220,6 +220,8 @@ int virtgpu_gem_open(struct drm_gem_object *gem, struct drm_file *file)
 	/* An imported buffer has none before it is shown. */
 	if (IS_ERR(res))
 		return drm_gem_is_imported(gem) ? 0 : PTR_ERR(res);
+	if (virtgpu_resource_is_refused(res))
+		return 0;
 
 	mutex_lock(&ctx->lock);
 	count = xa_to_value(xa_load(&ctx->objects, res->id));
@@ -252,7 +254,8 @@ void virtgpu_gem_close(struct drm_gem_object *gem, struct drm_file *file)
 	} else if (count) {
 		xa_erase(&ctx->objects, res->id);
 		/* Goes with the end of the buffer or, if others have it, with whatever is next. */
-		virtgpu_context_tell(ctx, VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE, res->id);
+		if (!virtgpu_resource_is_refused(res))
+			virtgpu_context_tell(ctx, VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE, res->id);
 	}
 	mutex_unlock(&ctx->lock);
 }
@@ -271,7 +274,8 @@ static int virtgpu_context_set(struct virtgpu_device *vg, struct virtgpu_context
 	case VIRTGPU_CONTEXT_PARAM_NUM_RINGS:
 		if (ctx->fence_context || set->value > VIRTGPU_MAX_RINGS)
 			return -EINVAL;
-		ctx->fence_context = dma_fence_context_alloc(set->value);
+		/* A context may say that it has no rings; the core warns about 0. */
+		ctx->fence_context = dma_fence_context_alloc(max(set->value, 1ULL));
 		ctx->num_rings = set->value;
 		return 0;
 	case VIRTGPU_CONTEXT_PARAM_POLL_RINGS_MASK:
@@ -291,6 +295,12 @@ static int virtgpu_context_set(struct virtgpu_device *vg, struct virtgpu_context
 	default:
 		return -EINVAL;
 	}
+}
+
+/* Whether the rings to be polled are rings of the context. */
+static bool virtgpu_context_has_polled_rings(const struct virtgpu_context *ctx)
+{
+	return ctx->num_rings == VIRTGPU_MAX_RINGS || !(ctx->poll_mask >> ctx->num_rings);
 }
 
 /* Back to a context that nobody has said anything of. */
@@ -335,7 +345,7 @@ int virtgpu_ioctl_context_init(struct drm_device *dev, void *data, struct drm_fi
 	}
 	for (i = 0; i < args->num_params && !ret; i++)
 		ret = virtgpu_context_set(vg, ctx, &params[i]);
-	if (!ret && ctx->num_rings < VIRTGPU_MAX_RINGS && ctx->poll_mask >> ctx->num_rings)
+	if (!ret && !virtgpu_context_has_polled_rings(ctx))
 		ret = -EINVAL;
 	if (!ret)
 		ret = virtgpu_context_create_locked(vg, ctx);

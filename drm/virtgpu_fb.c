@@ -122,18 +122,22 @@ int virtgpu_fb_prepare(struct drm_framebuffer *fb, struct virtgpu_output *output
 int virtgpu_fb_prepare_cursor(struct drm_framebuffer *fb)
 {
 	struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
-	struct virtgpu_resource *res;
+	struct virtgpu_resource *res, *refused = NULL;
 	int ret = 0;
 
 	mutex_lock(&vfb->lock);
-	if (!vfb->cursor) {
+	if (!vfb->cursor || virtgpu_resource_is_refused(vfb->cursor)) {
 		res = virtgpu_bo_cursor(to_virtgpu_bo(fb->obj[0]), fb);
-		if (IS_ERR(res))
+		if (IS_ERR(res)) {
 			ret = PTR_ERR(res);
-		else
+		} else {
+			refused = vfb->cursor;
 			vfb->cursor = res;
+		}
 	}
 	mutex_unlock(&vfb->lock);
+	if (refused)
+		virtgpu_resource_put(refused);
 	return ret;
 }
 
@@ -156,9 +160,16 @@ struct virtgpu_image *virtgpu_fb_image(const struct drm_framebuffer *fb,
  * virtgpu_fb_cursor - what the host shows of a framebuffer on a cursor plane
  * @fb: the framebuffer, prepared
  *
- * Returns: the resource.
+ * Returns: the resource, with a reference for the caller: a commit on another head may replace it.
  */
-struct virtgpu_resource *virtgpu_fb_cursor(const struct drm_framebuffer *fb)
+struct virtgpu_resource *virtgpu_fb_cursor(struct drm_framebuffer *fb)
 {
-	return to_virtgpu_fb(fb)->cursor;
+	struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
+	struct virtgpu_resource *res;
+
+	mutex_lock(&vfb->lock);
+	res = vfb->cursor;
+	virtgpu_resource_get(res);
+	mutex_unlock(&vfb->lock);
+	return res;
 }

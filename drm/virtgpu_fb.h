@@ -36,6 +36,6 @@ int virtgpu_fb_prepare(struct drm_framebuffer *fb, struct virtgpu_output *output
 int virtgpu_fb_prepare_cursor(struct drm_framebuffer *fb);
 struct virtgpu_image *virtgpu_fb_image(const struct drm_framebuffer *fb,
 				       const struct virtgpu_output *output);
-struct virtgpu_resource *virtgpu_fb_cursor(const struct drm_framebuffer *fb);
+struct virtgpu_resource *virtgpu_fb_cursor(struct drm_framebuffer *fb);
 
 #endif

@@ -50,13 +50,14 @@ static void virtgpu_fence_watch(struct work_struct *work)
 	struct virtgpu_fences *fences = &vg->fences;
 	unsigned long patience = virtgpu_fence_patience();
 	struct virtgpu_fence *oldest;
-	bool pending, late = false;
+	bool pending, late;
 
 	spin_lock_bh(&fences->lock);
 	oldest = list_first_entry_or_null(&fences->pending, struct virtgpu_fence, node);
 	pending = oldest;
-	if (pending)
-		late = time_after_eq(jiffies, oldest->since + patience);
+	late = pending && !oldest->is_late && time_after_eq(jiffies, oldest->since + patience);
+	if (late)
+		oldest->is_late = true;
 	spin_unlock_bh(&fences->lock);
 
 	if (late) {
@@ -64,8 +65,7 @@ static void virtgpu_fence_watch(struct work_struct *work)
 		virtgpu_reset_schedule(vg, "the host does not finish its work");
 	}
 	if (pending)
-		queue_delayed_work(system_freezable_wq, &fences->watch,
-				   late ? patience : VIRTGPU_FENCE_WATCH);
+		queue_delayed_work(system_freezable_wq, &fences->watch, VIRTGPU_FENCE_WATCH);
 }
 
 /**
@@ -161,12 +161,15 @@ void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
 	queue_delayed_work(system_freezable_wq, &fences->watch, VIRTGPU_FENCE_WATCH);
 }
 
-/* Takes those off the list that are to be signalled now that a fence's command has ended. */
+/*
+ * Takes the fences off the list that are to be signalled now that the command of @fence has ended.
+ * @is_last says that the commands before it on its ring have ended, too.
+ */
 static void virtgpu_fence_collect(struct virtgpu_fences *fences, struct virtgpu_fence *fence,
-				  bool answered, struct list_head *done)
+				  bool is_last, struct list_head *done)
 {
-	/* An answer is one to all that the host had before on that ring. */
-	bool before = answered;
+	/* A host that is done with it is done with all that it had before on that ring. */
+	bool before = is_last;
 	struct virtgpu_fence *other, *next;
 
 	lockdep_assert_held(&fences->lock);
@@ -187,8 +190,8 @@ static void virtgpu_fence_collect(struct virtgpu_fences *fences, struct virtgpu_
  * @vg: the device
  * @fence: the command's fence; its reference goes
  * @status: how the command ended
- * @answered: whether the host said so. A command that came back otherwise says nothing of those
- *	before it, and its fence waits for theirs
+ * @answered: whether the host said so. A command that came back otherwise, or with an error, says
+ *	nothing of those before it, and its fence waits for theirs
  */
 void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, int status,
 			bool answered)
@@ -204,7 +207,8 @@ void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, 
 		if (status)
 			dma_fence_set_error(&fence->base, status == -ENODEV ? -EIO : status);
 		fence->has_ended = true;
-		virtgpu_fence_collect(fences, fence, answered, &done);
+		/* Hosts answer an error at once, while they still work on what came before. */
+		virtgpu_fence_collect(fences, fence, answered && !status, &done);
 	}
 	spin_unlock_bh(&fences->lock);
 

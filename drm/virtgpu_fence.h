@@ -22,6 +22,7 @@ struct virtgpu_device;
  * @node: in &virtgpu_fences.pending
  * @is_pending: whether it is there, from emission until somebody is about to signal it
  * @has_ended: its command has, and it waits for those before it
+ * @is_late: the device is to be reset for it, once
  * @event: for a file that polls the ring, or NULL
  * @ctx: whose ring it is on, or NULL
  * @since: when it was emitted, in jiffies
@@ -31,6 +32,7 @@ struct virtgpu_fence {
 	struct list_head node;
 	bool is_pending;
 	bool has_ended;
+	bool is_late;
 	struct drm_pending_event *event;
 	struct virtgpu_context *ctx;
 	unsigned long since;

@@ -224,10 +224,8 @@ static int virtgpu_bo_own_blob(struct virtgpu_bo *bo)
 		bo->own = res;
 		return 0;
 	}
-	if (PTR_ERR(res) == -ENODEV || PTR_ERR(res) == -ETIMEDOUT)
-		return PTR_ERR(res);
-	virtgpu_zero_copy_stop(vg);
-	return 0;
+	/* While zero copy is on, the failure was the guest's (no memory, a signal). */
+	return READ_ONCE(vg->zero_copy) ? PTR_ERR(res) : 0;
 }
 
 /* Makes the own resource an image if there is none; its shape is then fixed. */
@@ -296,21 +294,36 @@ struct virtgpu_resource *virtgpu_bo_shared(struct virtgpu_bo *bo, const struct d
 	ret = virtgpu_bo_own_blob(bo);
 	if (!ret && bo->own && virtgpu_resource_is_shared(bo->own)) {
 		res = bo->own;
-		virtgpu_resource_get(res);
+		if (virtgpu_resource_is_refused(res))
+			ret = -EINVAL;
+		else
+			virtgpu_resource_get(res);
 	}
 	mutex_unlock(&bo->lock);
 	return ret ? ERR_PTR(ret) : res;
+}
+
+/**
+ * virtgpu_bo_is_renderers - whether the renderer has an object's pixels, or sees them
+ * @bo: the buffer object
+ *
+ * Returns: whether it does, so that nothing has to be copied for a cursor.
+ */
+bool virtgpu_bo_is_renderers(struct virtgpu_bo *bo)
+{
+	const struct virtgpu_resource *own = READ_ONCE(bo->own);
+
+	/* Other hosts do not say whether they could show the guest's memory as a cursor. */
+	return to_virtgpu_device(bo->base.base.dev)->has_3d && own &&
+	       virtgpu_resource_is_shared(own) && !virtgpu_resource_is_refused(own);
 }
 
 /* What is a cursor already, or the renderer's own. */
 static struct virtgpu_resource *virtgpu_bo_find_cursor(struct virtgpu_bo *bo,
 						       const struct drm_framebuffer *fb)
 {
-	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
-
 	lockdep_assert_held(&bo->lock);
-	/* Hosts do not say whether they could show the guest's memory as a cursor. */
-	if (bo->own && virtgpu_resource_is_shared(bo->own) && vg->has_3d)
+	if (virtgpu_bo_is_renderers(bo))
 		return bo->own;
 	return bo->cursor && virtgpu_resource_fits(bo->cursor, fb) ? bo->cursor : NULL;
 }

@@ -69,6 +69,7 @@ struct virtgpu_bo *virtgpu_bo_create_3d(struct drm_device *dev, size_t size, u32
 struct virtgpu_resource *virtgpu_bo_own(struct virtgpu_bo *bo, u32 format);
 struct virtgpu_resource *virtgpu_bo_shared(struct virtgpu_bo *bo,
 					   const struct drm_framebuffer *fb);
+bool virtgpu_bo_is_renderers(struct virtgpu_bo *bo);
 struct virtgpu_resource *virtgpu_bo_cursor(struct virtgpu_bo *bo,
 					   const struct drm_framebuffer *fb);
 void virtgpu_zero_copy_stop(struct virtgpu_device *vg);

@@ -117,7 +117,8 @@ int virtgpu_image_prepare(struct virtgpu_output *output, struct drm_framebuffer 
 	struct virtgpu_bo *bo = to_virtgpu_bo(fb->obj[0]);
 	struct virtgpu_image *image;
 
-	if (READ_ONCE(*slot))
+	image = READ_ONCE(*slot);
+	if (image && !virtgpu_resource_is_refused(image->res))
 		return 0;
 
 	mutex_lock(&output->images.lock);

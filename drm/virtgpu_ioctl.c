@@ -194,7 +194,8 @@ static int virtgpu_transfer_3d(struct virtgpu_device *vg, struct drm_file *file,
 
 	/* The renderer knows the strides of a texture; guest memory alone is nothing to copy to. */
 	res = READ_ONCE(to_virtgpu_bo(gem)->own);
-	if (!res || res->blob.mem == VIRTGPU_BLOB_MEM_GUEST ||
+	if (!res || virtgpu_resource_is_refused(res) ||
+	    res->blob.mem == VIRTGPU_BLOB_MEM_GUEST ||
 	    (!res->blob.size && (args->stride || args->layer_stride))) {
 		drm_gem_object_put(gem);
 		return -EINVAL;

@@ -14,6 +14,7 @@
 
 #include "virtgpu_context.h"
 #include "virtgpu_drv.h"
+#include "virtgpu_hotplug.h"
 #include "virtgpu_pm.h"
 #include "virtgpu_resource.h"
 
@@ -40,14 +41,12 @@ int virtgpu_freeze(struct virtio_device *vdev)
 	return 0;
 }
 
-/* Everything but the picture. */
-static int virtgpu_bring_up(struct virtgpu_device *vg)
+static int virtgpu_bring_up_resources(struct virtgpu_device *vg)
 {
 	int ret;
 	u32 i;
 
-	/* And those that were made meanwhile. */
-	virtgpu_contexts_lost(vg);
+	lockdep_assert_held(&vg->making);
 	ret = virtgpu_queues_start(vg);
 	if (ret)
 		return ret;
@@ -55,10 +54,24 @@ static int virtgpu_bring_up(struct virtgpu_device *vg)
 	for (i = 0; i < vg->num_scanouts; i++)
 		virtgpu_output_forget(&vg->outputs[i]);
 	virtgpu_resources_restore(vg);
+	return 0;
+}
 
-	/* The host's windows may have changed while nobody listened. */
+/* Everything but the picture. */
+static int virtgpu_bring_up(struct virtgpu_device *vg)
+{
+	int ret;
+
+	/* And those that were made meanwhile. */
+	virtgpu_contexts_lost(vg);
+	mutex_lock(&vg->making);
+	ret = virtgpu_bring_up_resources(vg);
+	mutex_unlock(&vg->making);
+	if (ret)
+		return ret;
+
 	if (vg->num_scanouts)
-		queue_work(vg->wq, &vg->hotplug_work);
+		virtgpu_hotplug_restored(vg);
 	return 0;
 }
 
@@ -148,6 +161,8 @@ static void virtgpu_reset_work(struct work_struct *work)
 	struct drm_modeset_acquire_ctx ctx;
 	int ret;
 
+	/* New trouble leads to no reset for a while. This one may take long, so set it twice. */
+	WRITE_ONCE(vg->reset_at, jiffies);
 	if (vg->num_scanouts) {
 		/* Programs wait instead of seeing a device that has no queues. */
 		DRM_MODESET_LOCK_ALL_BEGIN(drm, ctx, 0, ret);

@@ -51,8 +51,11 @@ static const struct virtgpu_resource *virtgpu_primary_upload(struct virtgpu_outp
 {
 	int ret;
 
-	if (!image)
+	if (!image) {
+		/* No image has the last frame any more. */
+		output->image = NULL;
 		return to_virtgpu_fb(fb)->shared;
+	}
 
 	ret = virtgpu_resource_upload(image->res, fb, damage);
 	if (ret) {

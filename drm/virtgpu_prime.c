@@ -29,7 +29,7 @@ static int virtgpu_prime_get_uuid(struct dma_buf *dma_buf, uuid_t *uuid)
 	int ret = 0;
 
 	mutex_lock(&bo->lock);
-	if (!bo->own || !vg->has_uuid)
+	if (!bo->own || virtgpu_resource_is_refused(bo->own) || !vg->has_uuid)
 		ret = -ENODEV;
 	else if (bo->own->blob.size && !(bo->own->blob.flags & VIRTGPU_BLOB_FLAG_USE_CROSS_DEVICE))
 		ret = -ENODEV;

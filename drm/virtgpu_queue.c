@@ -7,6 +7,7 @@
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
 
 #include <drm/drm_managed.h>
 #include <drm/drm_print.h>
@@ -16,6 +17,9 @@
 #include "virtgpu_pm.h"
 #include "virtgpu_queue.h"
 #include "virtgpu_trace.h"
+
+/* Of most commands: the request, a payload, the response. */
+#define VIRTGPU_CMD_DESCRIPTORS	3
 
 /* Commands made in advance: more than one commit on every head needs. */
 #define VIRTGPU_CMD_RESERVE	64
@@ -298,14 +302,33 @@ static int virtgpu_cmd_check(struct virtgpu_device *vg, const struct virtgpu_cmd
 	}
 }
 
-static void virtgpu_cmd_finish(struct virtgpu_device *vg, struct virtgpu_cmd *cmd, int status)
+/**
+ * virtgpu_cmd_is_refused - whether the host says that it did not carry a command out
+ * @cmd: a command that has ended
+ *
+ * Any other answer that is wrong leaves that open.
+ *
+ * Returns: whether it does.
+ */
+bool virtgpu_cmd_is_refused(const struct virtgpu_cmd *cmd)
 {
+	const struct virtio_gpu_ctrl_hdr *resp = cmd->resp;
+	u32 type = le32_to_cpu(resp->type);
+
+	return cmd->resp_len >= sizeof(*resp) && type >= VIRTIO_GPU_RESP_ERR_UNSPEC &&
+	       type <= VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+}
+
+static void virtgpu_cmd_finish(struct virtgpu_device *vg, struct virtgpu_cmd *cmd,
+			       enum virtgpu_cmd_end end, int status)
+{
+	cmd->end = end;
 	cmd->status = status;
 	if (cmd->fence)
-		virtgpu_fence_done(vg, cmd->fence, status, cmd->is_answered);
+		virtgpu_fence_done(vg, cmd->fence, status, end == VIRTGPU_CMD_ANSWERED);
 	if (cmd->done)
 		cmd->done(vg, cmd);
-	/* Who waits has a reference. */
+	/* A waiter holds a reference, so the command stays valid. */
 	if (kref_read(&cmd->refs) > 1)
 		complete_all(&cmd->completion);
 	virtgpu_cmd_put(vg, cmd);
@@ -318,7 +341,7 @@ static void virtgpu_cmd_finish(struct virtgpu_device *vg, struct virtgpu_cmd *cm
  */
 void virtgpu_cmd_cancel(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	virtgpu_cmd_finish(vg, cmd, -ECANCELED);
+	virtgpu_cmd_finish(vg, cmd, VIRTGPU_CMD_UNSENT, -ECANCELED);
 }
 
 /*
@@ -355,7 +378,6 @@ static bool virtgpu_queue_collect(struct virtgpu_queue *queue, struct list_head 
 	if (!cmd)
 		return false;
 	cmd->resp_len = min(len, cmd->resp_size);
-	cmd->is_answered = true;
 	list_add_tail(&cmd->node, finished);
 	queue->in_flight--;
 	if (!cmd->is_lazy)
@@ -379,12 +401,14 @@ static void virtgpu_queue_finish(struct virtgpu_queue *queue, struct list_head *
 			queue->stats.errors++;
 			spin_unlock_bh(&queue->lock);
 		}
+		if (cmd->done_on_error && !status)
+			cmd->done = NULL;
 		if (cmd->done && !may_sleep) {
 			cmd->status = status;
 			list_move_tail(&cmd->node, &later);
 		} else {
 			list_del(&cmd->node);
-			virtgpu_cmd_finish(vg, cmd, status);
+			virtgpu_cmd_finish(vg, cmd, VIRTGPU_CMD_ANSWERED, status);
 		}
 	}
 	if (list_empty(&later))
@@ -405,7 +429,7 @@ static void virtgpu_queue_finish_rest(struct virtgpu_queue *queue)
 	list_splice_init(&queue->finished, &finished);
 	spin_unlock_bh(&queue->lock);
 	list_for_each_entry_safe(cmd, next, &finished, node)
-		virtgpu_cmd_finish(queue->vg, cmd, cmd->status);
+		virtgpu_cmd_finish(queue->vg, cmd, VIRTGPU_CMD_ANSWERED, cmd->status);
 }
 
 static void virtgpu_queue_finish_work(struct work_struct *work)
@@ -528,6 +552,8 @@ void virtgpu_queue_init(struct virtgpu_device *vg, struct virtgpu_queue *queue, 
 		INIT_WORK(&queue->dequeue_work, virtgpu_queue_dequeue_work);
 	INIT_LIST_HEAD(&queue->finished);
 	INIT_WORK(&queue->finish_work, virtgpu_queue_finish_work);
+	INIT_LIST_HEAD(&queue->kept);
+	queue->is_clean = true;
 }
 
 static void virtgpu_ctrl_interrupt(struct virtqueue *vq)
@@ -542,6 +568,15 @@ static void virtgpu_cursor_interrupt(struct virtqueue *vq)
 	struct virtgpu_device *vg = vq->vdev->priv;
 
 	virtgpu_queue_look(&vg->cursor);
+}
+
+static void virtgpu_queue_open(struct virtgpu_queue *queue, struct virtqueue *vq)
+{
+	spin_lock_bh(&queue->lock);
+	queue->silent = false;
+	queue->is_clean = false;
+	queue->vq = vq;
+	spin_unlock_bh(&queue->lock);
 }
 
 /**
@@ -565,10 +600,16 @@ int virtgpu_queues_start(struct virtgpu_device *vg)
 		return ret;
 	}
 
-	vg->ctrl.silent = false;
-	vg->cursor.silent = false;
-	vg->ctrl.vq = vqs[0];
-	vg->cursor.vq = vqs[1];
+	if (!virtio_has_feature(vg->vdev, VIRTIO_RING_F_INDIRECT_DESC) &&
+	    virtqueue_get_vring_size(vqs[0]) < VIRTGPU_CMD_DESCRIPTORS) {
+		drm_err(&vg->drm, "the control queue has %u descriptors, a command takes %u\n",
+			virtqueue_get_vring_size(vqs[0]), VIRTGPU_CMD_DESCRIPTORS);
+		vg->vdev->config->del_vqs(vg->vdev);
+		return -EINVAL;
+	}
+
+	virtgpu_queue_open(&vg->ctrl, vqs[0]);
+	virtgpu_queue_open(&vg->cursor, vqs[1]);
 	virtio_device_ready(vg->vdev);
 	return 0;
 }
@@ -593,20 +634,26 @@ static void virtgpu_queue_cancel(struct virtgpu_queue *queue)
 	virtgpu_queue_finish_rest(queue);
 }
 
-/* What the device held when it was reset comes back failed, so that owners let go. */
+/* The device was reset: the commands that it held, and those kept from it, end. */
 static void virtgpu_queue_reclaim(struct virtgpu_queue *queue, struct virtqueue *vq)
 {
-	struct virtgpu_cmd *cmd;
+	struct virtgpu_cmd *cmd, *next;
 	unsigned int len;
+	LIST_HEAD(kept);
 
-	if (!vq)
-		return;
+	spin_lock_bh(&queue->lock);
+	queue->is_clean = true;
+	list_splice_init(&queue->kept, &kept);
+	spin_unlock_bh(&queue->lock);
 
-	while ((cmd = virtqueue_get_buf(vq, &len)) || (cmd = virtqueue_detach_unused_buf(vq))) {
+	while (vq && ((cmd = virtqueue_get_buf(vq, &len)) ||
+		      (cmd = virtqueue_detach_unused_buf(vq)))) {
 		if (!cmd->is_lazy)
 			virtgpu_queue_unwant(queue);
-		virtgpu_cmd_finish(queue->vg, cmd, -ENODEV);
+		virtgpu_cmd_finish(queue->vg, cmd, VIRTGPU_CMD_LOST, -ENODEV);
 	}
+	list_for_each_entry_safe(cmd, next, &kept, node)
+		virtgpu_cmd_finish(queue->vg, cmd, VIRTGPU_CMD_LOST, -ENODEV);
 
 	queue->in_flight = 0;
 	queue->stalled = false;
@@ -679,12 +726,32 @@ void virtgpu_queue_stall(struct virtgpu_queue *queue, const char *what, unsigned
 			queue->name, what, patience / HZ);
 }
 
+/* Ends a command that could not be sent. */
 static void virtgpu_queue_drop(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd, int status)
 {
+	bool lost, stopping;
+
 	spin_lock_bh(&queue->lock);
 	queue->stats.dropped++;
+	stopping = !queue->vq;
+	/* A queue that was closed and is open again: the device was reset in between. */
+	lost = queue->is_clean || (status == -ENODEV && !stopping);
+	if (!lost && cmd->gives_back)
+		list_add_tail(&cmd->node, &queue->kept);
 	spin_unlock_bh(&queue->lock);
-	virtgpu_cmd_finish(queue->vg, cmd, status);
+
+	if (lost)
+		virtgpu_cmd_finish(queue->vg, cmd, VIRTGPU_CMD_LOST, status);
+	else if (!cmd->gives_back)
+		virtgpu_cmd_finish(queue->vg, cmd, VIRTGPU_CMD_UNSENT, status);
+	else if (!stopping)
+		virtgpu_reset_schedule(queue->vg, "the host cannot be told to give memory back");
+}
+
+/* Through an indirect descriptor a command that is larger than the ring fits, too. */
+static bool virtgpu_queue_is_room(unsigned int num_free, unsigned int size, unsigned int descs)
+{
+	return num_free >= min(descs, size);
 }
 
 static bool virtgpu_queue_has_space(struct virtgpu_queue *queue, unsigned int descs)
@@ -692,9 +759,23 @@ static bool virtgpu_queue_has_space(struct virtgpu_queue *queue, unsigned int de
 	bool space;
 
 	spin_lock_bh(&queue->lock);
-	space = !queue->vq || queue->vq->num_free >= descs;
+	space = !queue->vq ||
+		virtgpu_queue_is_room(queue->vq->num_free, virtqueue_get_vring_size(queue->vq),
+				      descs);
 	spin_unlock_bh(&queue->lock);
 	return space;
+}
+
+/* Whether a command for which there is no room has none in an empty ring, either. */
+static bool virtgpu_queue_is_too_small(struct virtgpu_queue *queue, unsigned int descs)
+{
+	bool small;
+
+	spin_lock_bh(&queue->lock);
+	small = queue->vq && queue->vq->num_free == virtqueue_get_vring_size(queue->vq) &&
+		queue->vq->num_free < descs;
+	spin_unlock_bh(&queue->lock);
+	return small;
 }
 
 /* The payload may be vmalloc()ed: describe its pages, joined where they touch. */
@@ -727,14 +808,24 @@ static void virtgpu_queue_added(struct virtgpu_queue *queue, struct virtgpu_cmd 
 	trace_virtgpu_cmd_queue(queue->name, cmd->seqno, virtgpu_cmd_type(cmd), queue->in_flight);
 }
 
-/* Returns -ENOSPC when the ring is full for now. */
+/* Whether a command is larger than an empty ring; virtio warns if it has to find that out. */
+static bool virtgpu_queue_never_fits(struct virtqueue *vq, unsigned int descs)
+{
+	return descs > virtqueue_get_vring_size(vq) &&
+	       !virtio_has_feature(vq->vdev, VIRTIO_RING_F_INDIRECT_DESC);
+}
+
+/* Returns -ENOSPC when the ring is full for now, or smaller than the command. */
 static int virtgpu_queue_add(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd,
-			     struct scatterlist **sgs, unsigned int out, unsigned int in)
+			     struct scatterlist **sgs, unsigned int out, unsigned int in,
+			     unsigned int descs)
 {
 	int ret = -ENODEV;
 
 	spin_lock_bh(&queue->lock);
-	if (queue->vq)
+	if (queue->vq && virtgpu_queue_never_fits(queue->vq, descs))
+		ret = -ENOSPC;
+	else if (queue->vq)
 		ret = virtqueue_add_sgs(queue->vq, sgs, out, in, cmd, GFP_ATOMIC);
 	if (!ret)
 		virtgpu_queue_added(queue, cmd);
@@ -748,8 +839,8 @@ static int virtgpu_queue_add(struct virtgpu_queue *queue, struct virtgpu_cmd *cm
  * @cmd: the command; the caller's reference goes with it
  *
  * Waits for room in the ring. The device is told by the next virtgpu_queue_kick(). The
- * command's &virtgpu_cmd.done runs in any case, before this returns if the command could not
- * be queued.
+ * command's &virtgpu_cmd.done runs in any case: before this returns if the command could not be
+ * queued, but only after the next reset if the command gives something back.
  */
 void virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 {
@@ -779,9 +870,15 @@ void virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 		descs++;
 	}
 
-	while ((ret = virtgpu_queue_add(queue, cmd, sgs, out, in)) == -ENOSPC) {
+	while ((ret = virtgpu_queue_add(queue, cmd, sgs, out, in, descs)) == -ENOSPC) {
 		long left;
 
+		if (virtgpu_queue_is_too_small(queue, descs)) {
+			drm_err_ratelimited(&queue->vg->drm,
+					    "%s queue: no room for a command of %u descriptors\n",
+					    queue->name, descs);
+			break;
+		}
 		virtgpu_queue_kick(queue);
 		virtgpu_queue_want(queue);
 		left = wait_event_timeout(queue->space, virtgpu_queue_has_space(queue, descs),

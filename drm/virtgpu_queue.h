@@ -23,6 +23,18 @@ struct virtqueue;
 typedef void (*virtgpu_cmd_done)(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 
 /**
+ * enum virtgpu_cmd_end - how a command ended
+ * @VIRTGPU_CMD_UNSENT: it never reached the device, which may still use what it has
+ * @VIRTGPU_CMD_ANSWERED: the device has finished it, well or badly
+ * @VIRTGPU_CMD_LOST: the device was reset and uses nothing any more
+ */
+enum virtgpu_cmd_end {
+	VIRTGPU_CMD_UNSENT,
+	VIRTGPU_CMD_ANSWERED,
+	VIRTGPU_CMD_LOST,
+};
+
+/**
  * struct virtgpu_cmd - a command on its way to the device and back
  * @req_sg: where the request is, prepared once
  * @payload_sg: where the payload is, if in one piece
@@ -34,9 +46,12 @@ typedef void (*virtgpu_cmd_done)(struct virtgpu_device *vg, struct virtgpu_cmd *
  * @completion: completed after @done ran
  * @status: 0, or why the command failed
  * @fence: signalled when the command ended, or NULL
- * @is_quiet: a host that refuses it is no news, and a debug message
+ * @done_on_error: @done is called only for a command that failed, and costs others nothing
+ * @is_quiet: the host may refuse it, which is a debug message, not an error
  * @is_lazy: nobody waits for it: that it ended may be noticed with the next frame
- * @is_answered: the device has finished it
+ * @gives_back: @done gives back what the device may use, so it is not called for a command that
+ *	ends unsent: such a command is kept until the device was reset, which makes it a lost one
+ * @end: how it ended
  * @node: entry of a list of finished commands
  * @idle: entry of the list of idle commands
  * @seqno: position in the queue's history, for the tracepoints
@@ -61,9 +76,11 @@ struct virtgpu_cmd {
 	struct completion completion;
 	int status;
 	struct virtgpu_fence *fence;
+	bool done_on_error;
 	bool is_quiet;
 	bool is_lazy;
-	bool is_answered;
+	bool gives_back;
+	enum virtgpu_cmd_end end;
 	union {
 		struct list_head node;
 		struct llist_node idle;
@@ -122,6 +139,8 @@ struct virtgpu_queue_stats {
  * @dequeue_wq: what it runs on
  * @finished: commands whose &virtgpu_cmd.done has still to be called, by @finish_work
  * @finish_work: for what @dequeue_work may not do where it runs
+ * @kept: commands that could not be sent and give something back, until the device was reset
+ * @is_clean: the device was reset, and has not been given anything since
  * @seqno: commands added so far
  * @in_flight: commands the device holds
  * @awaited: commands among them that are not lazy, and those who wait for room or for a frame
@@ -140,6 +159,8 @@ struct virtgpu_queue {
 	struct workqueue_struct *dequeue_wq;
 	struct list_head finished;
 	struct work_struct finish_work;
+	struct list_head kept;
+	bool is_clean;
 	u32 seqno;
 	u32 in_flight;
 	u32 awaited;
@@ -157,6 +178,7 @@ void virtgpu_cmd_get(struct virtgpu_cmd *cmd);
 void virtgpu_cmd_cancel(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 void virtgpu_cmd_put(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 const char *virtgpu_cmd_name(u32 type);
+bool virtgpu_cmd_is_refused(const struct virtgpu_cmd *cmd);
 
 void virtgpu_queue_init(struct virtgpu_device *vg, struct virtgpu_queue *queue, const char *name,
 			bool in_softirq);

@@ -104,23 +104,84 @@ static struct virtio_gpu_mem_entry *virtgpu_resource_entries(struct virtgpu_reso
 	return entries;
 }
 
-/* Waits for the command that makes a resource, which the caller kept. */
-static int virtgpu_resource_created(struct virtgpu_resource *res, struct virtgpu_cmd *cmd)
+/*
+ * Finds the resource of a command whose @data is the number, if it still exists. A reference would
+ * have it destroyed where nobody may wait, so it is valid until virtgpu_resource_unlock().
+ */
+static struct virtgpu_resource *virtgpu_resource_lock(struct virtgpu_device *vg,
+						      const struct virtgpu_cmd *cmd)
 {
-	int ret = virtgpu_queue_wait(&res->vg->ctrl, cmd);
+	xa_lock(&vg->resources);
+	return xa_load(&vg->resources, (unsigned long)cmd->data);
+}
 
-	virtgpu_cmd_put(res->vg, cmd);
-	/* After a time-out the host may still create it. */
-	if (ret && ret != -ETIMEDOUT)
-		res->on_host = false;
-	return ret;
+static void virtgpu_resource_unlock(struct virtgpu_device *vg)
+{
+	xa_unlock(&vg->resources);
 }
 
 /*
- * A blob comes with its backing, if it has one in the guest. Without @wait a refusal by the host
- * shows in what is done with the blob, and the caller kicks.
+ * A host that did not answer may still make it, and an answer that makes no sense says nothing.
+ * Destroying what the host does not have does no harm.
  */
-static int virtgpu_resource_send_blob(struct virtgpu_resource *res, bool wait)
+static void virtgpu_resource_refused(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	struct virtgpu_resource *res = virtgpu_resource_lock(vg, cmd);
+
+	if (res && virtgpu_cmd_is_refused(cmd)) {
+		WRITE_ONCE(res->is_refused, true);
+		/* The pages of others may go only after the answer to ATTACH. */
+		if (res->blob.size)
+			WRITE_ONCE(res->on_host, false);
+	}
+	virtgpu_resource_unlock(vg);
+}
+
+/* After a reset the host refuses what it had before: another resource has to show that. */
+static void virtgpu_resource_lost(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	virtgpu_resource_refused(vg, cmd);
+	if (vg->num_scanouts && virtgpu_cmd_is_refused(cmd))
+		queue_work(vg->wq, &vg->redraw_work);
+}
+
+static void virtgpu_resource_attached(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	struct virtgpu_resource *res = virtgpu_resource_lock(vg, cmd);
+
+	if (res && cmd->status) {
+		WRITE_ONCE(res->is_attached, false);
+		if (virtgpu_resource_is_refused(res))
+			WRITE_ONCE(res->on_host, false);
+		else if (cmd->is_quiet && cmd->end == VIRTGPU_CMD_ANSWERED)
+			drm_err_ratelimited(&vg->drm, "resource %u: no backing: %d\n", res->id,
+					    cmd->status);
+	}
+	virtgpu_resource_unlock(vg);
+}
+
+/* Has @done called with a resource if a command that nobody waits for fails. */
+static void virtgpu_resource_on_error(const struct virtgpu_resource *res, struct virtgpu_cmd *cmd,
+				      virtgpu_cmd_done done)
+{
+	cmd->done = done;
+	cmd->done_on_error = true;
+	cmd->data = (void *)(unsigned long)res->id;
+}
+
+/**
+ * struct virtgpu_sent - the commands that make a resource, to be waited for
+ * @create: CREATE
+ * @attach: ATTACH, NULL when the backing comes with CREATE
+ */
+struct virtgpu_sent {
+	struct virtgpu_cmd *create;
+	struct virtgpu_cmd *attach;
+};
+
+/* A blob comes with its backing, if it has one in the guest. */
+static int virtgpu_resource_send_blob(struct virtgpu_resource *res, virtgpu_cmd_done refused,
+				      struct virtgpu_sent *sent)
 {
 	struct virtgpu_device *vg = res->vg;
 	struct virtio_gpu_mem_entry *entries = NULL;
@@ -134,54 +195,101 @@ static int virtgpu_resource_send_blob(struct virtgpu_resource *res, bool wait)
 	}
 	res->on_host = true;
 	cmd = virtgpu_cmd_resource_create_blob(vg, res, entries, count);
-	if (wait)
+	virtgpu_resource_on_error(res, cmd, refused);
+	if (sent) {
 		virtgpu_cmd_get(cmd);
+		sent->create = cmd;
+	}
 	virtgpu_queue_submit(&vg->ctrl, cmd);
-	if (!wait)
-		return 0;
-	virtgpu_queue_kick(&vg->ctrl);
-	return virtgpu_resource_created(res, cmd);
+	return 0;
 }
 
-/*
- * Sends CREATE and ATTACH in one batch. Without @wait a refusal by the host is logged by the
- * queue and nothing more, and the caller kicks.
- */
-static int virtgpu_resource_send(struct virtgpu_resource *res, bool wait)
+/* Sends CREATE and ATTACH in one batch. */
+static int virtgpu_resource_send_image(struct virtgpu_resource *res, virtgpu_cmd_done refused,
+				       struct virtgpu_sent *sent)
 {
 	struct virtgpu_device *vg = res->vg;
 	struct virtio_gpu_mem_entry *entries;
 	struct virtgpu_cmd *create, *attach;
-	int ret, attach_ret;
 	u32 count;
 
-	mutex_lock(&res->lock);
+	lockdep_assert_held(&res->lock);
 	entries = virtgpu_resource_entries(res, &count);
-	if (IS_ERR(entries)) {
-		mutex_unlock(&res->lock);
+	if (IS_ERR(entries))
 		return PTR_ERR(entries);
-	}
 
 	res->on_host = true;
 	res->is_attached = true;
 	create = res->is_3d ? virtgpu_cmd_resource_create_3d(vg, res) :
 			      virtgpu_cmd_resource_create_2d(vg, res);
 	attach = virtgpu_cmd_attach_backing(vg, res, entries, count);
-	if (wait) {
+	/* The answer to CREATE comes after ATTACH was sent, and says what there is to say. */
+	attach->is_quiet = true;
+	virtgpu_resource_on_error(res, create, refused);
+	virtgpu_resource_on_error(res, attach, virtgpu_resource_attached);
+	if (sent) {
 		virtgpu_cmd_get(create);
 		virtgpu_cmd_get(attach);
+		sent->create = create;
+		sent->attach = attach;
 	}
 	virtgpu_queue_submit(&vg->ctrl, create);
 	virtgpu_queue_submit(&vg->ctrl, attach);
+	return 0;
+}
+
+/*
+ * Has the host make a resource; the caller kicks. @refused is called when it does not. @sent gets
+ * the commands, with a reference for the caller; NULL when nobody waits.
+ */
+static int virtgpu_resource_send(struct virtgpu_resource *res, virtgpu_cmd_done refused,
+				 struct virtgpu_sent *sent)
+{
+	int ret;
+
+	lockdep_assert_held(&res->vg->making);
+	mutex_lock(&res->lock);
+	ret = res->blob.size ? virtgpu_resource_send_blob(res, refused, sent) :
+			       virtgpu_resource_send_image(res, refused, sent);
 	mutex_unlock(&res->lock);
-	if (!wait)
-		return 0;
+	return ret;
+}
+
+/* Waits for the answers to the commands that make a resource. */
+static int virtgpu_resource_wait(struct virtgpu_resource *res, const struct virtgpu_sent *sent)
+{
+	struct virtgpu_device *vg = res->vg;
+	int ret, attach_ret = 0;
+
+	ret = virtgpu_queue_wait(&vg->ctrl, sent->create);
+	/* A blob that is waited for is to be shown as it is, which this host cannot do. */
+	if (res->blob.size && ret && ret != -ETIMEDOUT &&
+	    sent->create->end == VIRTGPU_CMD_ANSWERED)
+		virtgpu_zero_copy_stop(vg);
+	virtgpu_cmd_put(vg, sent->create);
+
+	if (sent->attach) {
+		attach_ret = virtgpu_queue_wait(&vg->ctrl, sent->attach);
+		virtgpu_cmd_put(vg, sent->attach);
+	}
+	return ret ?: attach_ret;
+}
+
+/* Has the host make a resource for the first time. Without @wait the caller kicks. */
+static int virtgpu_resource_make(struct virtgpu_resource *res, bool wait)
+{
+	struct virtgpu_device *vg = res->vg;
+	struct virtgpu_sent sent = {};
+	int ret;
+
+	mutex_lock(&vg->making);
+	ret = virtgpu_resource_send(res, virtgpu_resource_refused, wait ? &sent : NULL);
+	mutex_unlock(&vg->making);
+	if (ret || !wait)
+		return ret;
 
 	virtgpu_queue_kick(&vg->ctrl);
-	ret = virtgpu_resource_created(res, create);
-	attach_ret = virtgpu_queue_wait(&vg->ctrl, attach);
-	virtgpu_cmd_put(vg, attach);
-	return ret ?: attach_ret;
+	return virtgpu_resource_wait(res, &sent);
 }
 
 static void virtgpu_resource_free(struct virtgpu_resource *res)
@@ -205,7 +313,7 @@ static void virtgpu_resource_release(struct kref *refs)
 {
 	struct virtgpu_resource *res = container_of(refs, struct virtgpu_resource, refs);
 
-	if (res->on_host)
+	if (READ_ONCE(res->on_host))
 		virtgpu_cmd_resource_unref(res, virtgpu_resource_unref_done);
 	else
 		virtgpu_resource_free(res);
@@ -231,8 +339,10 @@ static struct virtgpu_resource *virtgpu_resource_new(struct virtgpu_bo *bo, u32 
 	res->width = width;
 	res->height = height;
 
-	ret = xa_alloc(&vg->resources, &res->id, res, xa_limit_31b, GFP_KERNEL);
-	if (ret) {
+	/* A host that lost an UNREF refuses the number, so it is not used again soon. */
+	ret = xa_alloc_cyclic(&vg->resources, &res->id, res, xa_limit_31b, &vg->next_resource,
+			      GFP_KERNEL);
+	if (ret < 0) {
 		kfree(res);
 		return ERR_PTR(ret);
 	}
@@ -262,7 +372,7 @@ struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, u32 form
 	if (IS_ERR(res))
 		return res;
 
-	ret = virtgpu_resource_send(res, wait);
+	ret = virtgpu_resource_make(res, wait);
 	if (ret) {
 		virtgpu_resource_put(res);
 		return ERR_PTR(ret);
@@ -294,7 +404,7 @@ struct virtgpu_resource *virtgpu_resource_create_3d(struct virtgpu_bo *bo, u32 f
 
 	res->is_3d = true;
 	res->texture = *texture;
-	ret = virtgpu_resource_send(res, false);
+	ret = virtgpu_resource_make(res, false);
 	if (ret) {
 		virtgpu_resource_put(res);
 		return ERR_PTR(ret);
@@ -321,7 +431,7 @@ struct virtgpu_resource *virtgpu_resource_create_blob(struct virtgpu_bo *bo,
 		return res;
 
 	res->blob = *blob;
-	ret = virtgpu_resource_send_blob(res, wait);
+	ret = virtgpu_resource_make(res, wait);
 	if (ret) {
 		virtgpu_resource_put(res);
 		return ERR_PTR(ret);
@@ -334,12 +444,13 @@ struct virtgpu_resource *virtgpu_resource_create_blob(struct virtgpu_bo *bo,
  * @res: the resource
  * @fb: the framebuffer
  *
- * Returns: whether it can show its pixels.
+ * Returns: whether it can show its pixels; a resource that the host refused cannot.
  */
 bool virtgpu_resource_fits(const struct virtgpu_resource *res, const struct drm_framebuffer *fb)
 {
 	return res->format == virtgpu_format_from_fourcc(fb->format->format) &&
-	       res->width == fb->pitches[0] / 4 && res->height == fb->height;
+	       res->width == fb->pitches[0] / 4 && res->height == fb->height &&
+	       !virtgpu_resource_is_refused(res);
 }
 
 /**
@@ -360,20 +471,6 @@ void virtgpu_resource_put(struct virtgpu_resource *res)
 	kref_put(&res->refs, virtgpu_resource_release);
 }
 
-static void virtgpu_resource_attached(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
-{
-	struct virtgpu_resource *res;
-
-	if (!cmd->status)
-		return;
-	/* Perhaps it is gone; a reference would have it destroyed here, where nobody may wait. */
-	xa_lock(&vg->resources);
-	res = xa_load(&vg->resources, (unsigned long)cmd->data);
-	if (res)
-		WRITE_ONCE(res->is_attached, false);
-	xa_unlock(&vg->resources);
-}
-
 /* Tells the host of the whole backing once it has none. */
 static struct virtgpu_cmd *virtgpu_resource_attach(struct virtgpu_resource *res)
 {
@@ -387,8 +484,7 @@ static struct virtgpu_cmd *virtgpu_resource_attach(struct virtgpu_resource *res)
 		return ERR_CAST(entries);
 
 	cmd = virtgpu_cmd_attach_backing(res->vg, res, entries, count);
-	cmd->done = virtgpu_resource_attached;
-	cmd->data = (void *)(unsigned long)res->id;
+	virtgpu_resource_on_error(res, cmd, virtgpu_resource_attached);
 	return cmd;
 }
 
@@ -466,6 +562,12 @@ void virtgpu_resource_remove(struct virtgpu_resource *res, struct virtgpu_bo *bo
 	memmove(&res->backing[i], &res->backing[i + 1],
 		(res->num_backing - i) * sizeof(res->backing[0]));
 
+	if (virtgpu_resource_is_refused(res) && !READ_ONCE(res->is_attached)) {
+		/* The host never knew of the pages. */
+		mutex_unlock(&res->lock);
+		virtgpu_bo_put(bo);
+		return;
+	}
 	res->is_attached = false;
 	virtgpu_cmd_detach_backing(vg, res->id, virtgpu_resource_detached, bo);
 	attach = virtgpu_resource_attach(res);
@@ -492,6 +594,12 @@ u64 virtgpu_resource_offset(const struct virtgpu_resource *res, const struct vir
 	for (i = 0; i < res->num_backing && res->backing[i].bo != bo; i++)
 		offset += res->backing[i].size;
 	return offset;
+}
+
+/* Bytes from a picture's first pixel to the first one of a rectangle. */
+static u64 virtgpu_pixel_offset(u32 pitch, const struct drm_rect *rect)
+{
+	return (u64)rect->y1 * pitch + rect->x1 * 4;
 }
 
 /**
@@ -525,7 +633,7 @@ int virtgpu_resource_upload(struct virtgpu_resource *res, const struct drm_frame
 	base = virtgpu_resource_offset(res, bo) + fb->offsets[0];
 	for (i = 0; i < damage->count; i++) {
 		const struct drm_rect *rect = &damage->rects[i];
-		u64 offset = base + (u64)rect->y1 * fb->pitches[0] + rect->x1 * 4;
+		u64 offset = base + virtgpu_pixel_offset(fb->pitches[0], rect);
 		struct virtgpu_cmd *cmd = virtgpu_cmd_transfer(vg, res->id, rect, offset);
 
 		cmd->is_lazy = true;
@@ -552,9 +660,16 @@ struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
 	return virtgpu_cmd_transfer(vg, res->id, rect, offset);
 }
 
+static bool virtgpu_resource_is_to_be_restored(const struct virtgpu_resource *res)
+{
+	/* The host's own memory went with its context. */
+	return READ_ONCE(res->on_host) && !virtgpu_resource_is_refused(res) &&
+	       !virtgpu_resource_bo(res)->is_vram;
+}
+
 /**
  * virtgpu_resources_restore - create every resource anew on a device that was reset
- * @vg: the device
+ * @vg: the device, with &virtgpu_device.making locked since before its queues were started
  *
  * The images come back without their pixels: what is shown has to be transferred again. What a
  * renderer had drawn is gone.
@@ -570,13 +685,9 @@ void virtgpu_resources_restore(struct virtgpu_device *vg)
 		if (!kref_get_unless_zero(&res->refs))
 			continue;
 		xa_unlock(&vg->resources);
-		/* The host's own memory went with its context. */
-		if (virtgpu_resource_bo(res)->is_vram)
-			ret = 0;
-		else if (res->blob.size)
-			ret = virtgpu_resource_send_blob(res, false);
-		else
-			ret = virtgpu_resource_send(res, false);
+		ret = 0;
+		if (virtgpu_resource_is_to_be_restored(res))
+			ret = virtgpu_resource_send(res, virtgpu_resource_lost, NULL);
 		if (ret)
 			drm_err(&vg->drm, "resource %u is lost: %d\n", res->id, ret);
 		virtgpu_resource_put(res);

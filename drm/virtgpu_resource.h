@@ -70,6 +70,7 @@ struct virtgpu_texture {
  * @backing: the pages that back it, one buffer object behind the other
  * @num_backing: how many
  * @on_host: the host has an image to destroy
+ * @is_refused: the host did not make it, and is told no more of it
  * @is_attached: the host knows the backing
  * @id: its number in the protocol
  * @format: pixel format, in the protocol's numbers
@@ -86,6 +87,7 @@ struct virtgpu_resource {
 	struct virtgpu_backing backing[VIRTGPU_RESOURCE_MAX_BOS];
 	unsigned int num_backing;
 	bool on_host;
+	bool is_refused;
 	bool is_attached;
 	u32 id;
 	u32 format;
@@ -106,6 +108,12 @@ static inline struct virtgpu_bo *virtgpu_resource_bo(const struct virtgpu_resour
 static inline bool virtgpu_resource_is_shared(const struct virtgpu_resource *res)
 {
 	return res->is_3d || res->blob.size;
+}
+
+/* The host said that it did not make it; until it answers nobody knows. */
+static inline bool virtgpu_resource_is_refused(const struct virtgpu_resource *res)
+{
+	return READ_ONCE(res->is_refused);
 }
 
 struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, u32 format, u32 width,

@@ -60,6 +60,43 @@ int virtgpu_vram_init(struct virtgpu_device *vg)
 	return drmm_add_action_or_reset(&vg->drm, virtgpu_vram_fini, &vram->mm);
 }
 
+static void virtgpu_vram_give_back(struct virtgpu_bo *bo)
+{
+	struct virtgpu_vram *vram = &to_virtgpu_device(bo->base.base.dev)->vram;
+
+	if (!drm_mm_node_allocated(&bo->window))
+		return;
+	mutex_lock(&vram->lock);
+	drm_mm_remove_node(&bo->window);
+	mutex_unlock(&vram->lock);
+}
+
+/* Has the host map the blob at its place. The place stays taken if the host may still do that. */
+static int virtgpu_vram_tell(struct virtgpu_bo *bo)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
+	struct virtgpu_cmd *cmd = virtgpu_cmd_map_blob(vg, bo->own->id, bo->window.start);
+	const struct virtio_gpu_resp_map_info *resp;
+	int ret;
+
+	if (IS_ERR(cmd)) {
+		virtgpu_vram_give_back(bo);
+		return PTR_ERR(cmd);
+	}
+	virtgpu_cmd_get(cmd);
+	virtgpu_queue_submit(&vg->ctrl, cmd);
+	virtgpu_queue_kick(&vg->ctrl);
+	ret = virtgpu_queue_wait(&vg->ctrl, cmd);
+	resp = cmd->resp;
+	if (!ret)
+		bo->map_info = le32_to_cpu((__force __le32)resp->map_info);
+	else if (virtgpu_cmd_had_no_effect(cmd, ret))
+		virtgpu_vram_give_back(bo);
+	bo->map_error = ret;
+	virtgpu_cmd_put(vg, cmd);
+	return ret;
+}
+
 /* Finds a place in the window and has the host map the blob there, once. */
 static int virtgpu_vram_map(struct virtgpu_bo *bo)
 {
@@ -68,8 +105,10 @@ static int virtgpu_vram_map(struct virtgpu_bo *bo)
 	int ret;
 
 	lockdep_assert_held(&bo->lock);
-	if (drm_mm_node_allocated(&bo->window))
+	if (bo->map_error || drm_mm_node_allocated(&bo->window))
 		return bo->map_error;
+	if (virtgpu_resource_is_refused(bo->own))
+		return -EINVAL;
 	if (!vg->has_host_visible || !(bo->own->blob.flags & VIRTGPU_BLOB_FLAG_USE_MAPPABLE))
 		return -EINVAL;
 
@@ -78,10 +117,7 @@ static int virtgpu_vram_map(struct virtgpu_bo *bo)
 	mutex_unlock(&vram->lock);
 	if (ret)
 		return ret;
-
-	/* The place stays taken even then: the host may still map it. */
-	bo->map_error = virtgpu_cmd_map_blob(vg, bo->own->id, bo->window.start, &bo->map_info);
-	return bo->map_error;
+	return virtgpu_vram_tell(bo);
 }
 
 static pgprot_t virtgpu_vram_prot(const struct virtgpu_bo *bo, pgprot_t prot)
@@ -212,13 +248,7 @@ static void virtgpu_vram_gem_free(struct drm_gem_object *gem)
  */
 void virtgpu_vram_free(struct virtgpu_bo *bo)
 {
-	struct virtgpu_vram *vram = &to_virtgpu_device(bo->base.base.dev)->vram;
-
-	if (drm_mm_node_allocated(&bo->window)) {
-		mutex_lock(&vram->lock);
-		drm_mm_remove_node(&bo->window);
-		mutex_unlock(&vram->lock);
-	}
+	virtgpu_vram_give_back(bo);
 	drm_gem_object_release(&bo->base.base);
 	kfree(bo);
 }
@@ -268,7 +298,7 @@ struct virtgpu_bo *virtgpu_vram_create(struct virtgpu_device *vg, const struct v
 		ret = virtgpu_vram_map(bo);
 		mutex_unlock(&bo->lock);
 		/* That the host cannot map it is told to who looks at it. */
-		if (ret && !drm_mm_node_allocated(&bo->window))
+		if (ret && !bo->map_error)
 			goto err_put;
 	}
 	return bo;
