@@ -15,17 +15,16 @@
 #include <drm/drm_fourcc.h>
 #include <drm/drm_gem_atomic_helper.h>
 #include <drm/drm_managed.h>
+#include <drm/drm_modes.h>
 
 #include "virtgpu_cmd.h"
 #include "virtgpu_cursor.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_fb.h"
+#include "virtgpu_gem.h"
 #include "virtgpu_plane.h"
 #include "virtgpu_pm.h"
 #include "virtgpu_resource.h"
-
-/* Between two orders to move, unless an image comes with it: shorter than a frame. */
-#define VIRTGPU_CURSOR_INTERVAL	msecs_to_jiffies(8)
 
 /**
  * virtgpu_cursor_init - set up a head's cursor, invisible
@@ -34,7 +33,21 @@
 void virtgpu_cursor_init(struct virtgpu_cursor *cursor)
 {
 	mutex_init(&cursor->lock);
-	cursor->order_time = jiffies - VIRTGPU_CURSOR_INTERVAL;
+	cursor->order_time = jiffies - HZ;
+}
+
+/**
+ * virtgpu_cursor_set_mode - a head shows a cursor at another rate
+ * @cursor: the cursor
+ * @mode: the head's mode
+ *
+ * Two orders to move are half a frame apart, so that each frame has a new position.
+ */
+void virtgpu_cursor_set_mode(struct virtgpu_cursor *cursor, const struct drm_display_mode *mode)
+{
+	mutex_lock(&cursor->lock);
+	cursor->interval = max(msecs_to_jiffies(500 / drm_mode_vrefresh(mode)), 1);
+	mutex_unlock(&cursor->lock);
 }
 
 /**
@@ -56,7 +69,7 @@ static void virtgpu_cursor_done(struct virtgpu_device *vg, struct virtgpu_cmd *c
 static struct virtgpu_cmd *virtgpu_cursor_next(struct virtgpu_output *output)
 {
 	struct virtgpu_cursor *cursor = &output->cursor;
-	unsigned long due = cursor->order_time + VIRTGPU_CURSOR_INTERVAL;
+	unsigned long due = cursor->order_time + cursor->interval;
 	struct virtgpu_cmd *cmd;
 
 	lockdep_assert_held(&cursor->lock);
@@ -170,6 +183,24 @@ void virtgpu_cursor_hide(struct virtgpu_output *output)
 	virtgpu_cursor_order(output, cmd);
 }
 
+/**
+ * virtgpu_cursors_drop - &drm_driver.master_drop: hide the cursors of a master that goes
+ * @drm: the DRM device
+ * @file: the master's
+ *
+ * The planes keep their state, because that is the core's. The next master may know nothing of
+ * hotspots: then it does not see the cursor planes, and the old cursor would stay over its picture.
+ * A master that comes back shows its cursor again when it moves or sets it.
+ */
+void virtgpu_cursors_drop(struct drm_device *drm, struct drm_file *file)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(drm);
+	u32 i;
+
+	for (i = 0; i < vg->num_scanouts; i++)
+		virtgpu_cursor_hide(&vg->outputs[i]);
+}
+
 static void virtgpu_cursor_uploaded(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
 	struct virtgpu_output *output = cmd->data;
@@ -183,7 +214,8 @@ static void virtgpu_cursor_uploaded(struct virtgpu_device *vg, struct virtgpu_cm
 }
 
 /* Not under the cursor's lock: making room in the ring may need virtgpu_cursor_uploaded(). */
-static void virtgpu_cursor_upload(struct virtgpu_output *output, struct drm_framebuffer *fb)
+static void virtgpu_cursor_upload(struct virtgpu_output *output, struct virtgpu_resource *res,
+				  const struct drm_framebuffer *fb)
 {
 	static const struct drm_rect all = {
 		.x2 = VIRTGPU_CURSOR_SIZE,
@@ -192,7 +224,7 @@ static void virtgpu_cursor_upload(struct virtgpu_output *output, struct drm_fram
 	struct virtgpu_device *vg = output->vg;
 	struct virtgpu_cmd *cmd;
 
-	cmd = virtgpu_resource_transfer(virtgpu_fb_cursor(fb), &all, fb->offsets[0]);
+	cmd = virtgpu_resource_transfer(res, &all, fb->offsets[0]);
 	cmd->done = virtgpu_cursor_uploaded;
 	cmd->data = output;
 	virtgpu_queue_submit(&vg->ctrl, cmd);
@@ -205,16 +237,21 @@ static void virtgpu_cursor_show(struct virtgpu_output *output, const struct drm_
 	struct virtgpu_cursor *cursor = &output->cursor;
 	struct virtio_gpu_update_cursor *wire = &cursor->wire;
 	struct drm_framebuffer *fb = state->fb;
-	bool upload = fb && new_image && !virtgpu_resource_is_shared(virtgpu_fb_cursor(fb));
+	struct virtgpu_resource *res = fb ? virtgpu_fb_cursor(fb) : NULL;
+	__le32 id = cpu_to_le32(res ? res->id : 0);
 	struct virtgpu_cmd *cmd;
+	bool upload;
 
 	mutex_lock(&cursor->lock);
+	/* After a reset, and once the cursor was hidden, the host shows no image. */
+	new_image |= wire->resource_id != id;
+	upload = res && new_image && !virtgpu_resource_is_shared(res);
 	cursor->position_due = true;
 	wire->pos.scanout_id = cpu_to_le32(output->index);
 	wire->pos.x = cpu_to_le32(state->crtc_x);
 	wire->pos.y = cpu_to_le32(state->crtc_y);
 	if (new_image) {
-		wire->resource_id = cpu_to_le32(fb ? virtgpu_fb_cursor(fb)->id : 0);
+		wire->resource_id = id;
 		wire->hot_x = cpu_to_le32(fb ? state->hotspot_x : 0);
 		wire->hot_y = cpu_to_le32(fb ? state->hotspot_y : 0);
 		cursor->image_due = true;
@@ -227,7 +264,9 @@ static void virtgpu_cursor_show(struct virtgpu_output *output, const struct drm_
 
 	virtgpu_cursor_order(output, cmd);
 	if (upload)
-		virtgpu_cursor_upload(output, fb);
+		virtgpu_cursor_upload(output, res, fb);
+	if (res)
+		virtgpu_resource_put(res);
 }
 
 static bool virtgpu_cursor_is_new(const struct drm_plane_state *old,
@@ -248,6 +287,21 @@ static int virtgpu_cursor_prepare_fb(struct drm_plane *plane, struct drm_plane_s
 	return ret ?: virtgpu_fb_prepare_cursor(state->fb);
 }
 
+/*
+ * Whether hosts show an image: it has their size and is shown whole, and its rows are not apart.
+ * Hosts ignore any other image, and do not say so.
+ */
+static bool virtgpu_cursor_is_shown(const struct drm_plane_state *state)
+{
+	const struct drm_framebuffer *fb = state->fb;
+
+	return fb->width == VIRTGPU_CURSOR_SIZE && fb->height == VIRTGPU_CURSOR_SIZE &&
+	       state->src_w == VIRTGPU_CURSOR_SIZE << 16 &&
+	       state->src_h == VIRTGPU_CURSOR_SIZE << 16 &&
+	       (fb->pitches[0] == VIRTGPU_CURSOR_SIZE * fb->format->cpp[0] ||
+		virtgpu_bo_is_renderers(to_virtgpu_bo(fb->obj[0])));
+}
+
 static int virtgpu_cursor_atomic_check(struct drm_plane *plane, struct drm_atomic_commit *state)
 {
 	struct drm_plane_state *new = drm_atomic_get_new_plane_state(state, plane);
@@ -256,11 +310,7 @@ static int virtgpu_cursor_atomic_check(struct drm_plane *plane, struct drm_atomi
 	if (new->crtc)
 		crtc_state = drm_atomic_get_new_crtc_state(state, new->crtc);
 
-	/* The host shows whole images of its own size, or silently none. */
-	if (new->fb && (new->fb->width != VIRTGPU_CURSOR_SIZE ||
-			new->fb->height != VIRTGPU_CURSOR_SIZE ||
-			new->src_w != VIRTGPU_CURSOR_SIZE << 16 ||
-			new->src_h != VIRTGPU_CURSOR_SIZE << 16))
+	if (new->fb && !virtgpu_cursor_is_shown(new))
 		return -EINVAL;
 
 	return drm_atomic_helper_check_plane_state(new, crtc_state, DRM_PLANE_NO_SCALING,

@@ -5,6 +5,9 @@
 #include <linux/mutex.h>
 #include <linux/virtio_gpu.h>
 
+struct drm_device;
+struct drm_display_mode;
+struct drm_file;
 struct virtgpu_device;
 struct virtgpu_output;
 
@@ -18,6 +21,7 @@ struct virtgpu_output;
  * @uploads: images on their way to the host's copy
  * @ordered: the host holds an order
  * @order_time: when the last was given, in jiffies
+ * @interval: between two orders to move, unless an image comes with them, in jiffies
  * @image_due: the host has yet to be told of the image in @wire
  * @position_due: the host has yet to be told of the position in @wire
  */
@@ -27,6 +31,7 @@ struct virtgpu_cursor {
 	unsigned int uploads;
 	bool ordered;
 	unsigned long order_time;
+	unsigned long interval;
 	bool image_due;
 	bool position_due;
 };
@@ -34,7 +39,9 @@ struct virtgpu_cursor {
 void virtgpu_cursors_init(struct virtgpu_device *vg);
 void virtgpu_cursors_disable(struct virtgpu_device *vg);
 void virtgpu_cursor_init(struct virtgpu_cursor *cursor);
+void virtgpu_cursor_set_mode(struct virtgpu_cursor *cursor, const struct drm_display_mode *mode);
 void virtgpu_cursor_forget(struct virtgpu_cursor *cursor);
+void virtgpu_cursors_drop(struct drm_device *drm, struct drm_file *file);
 void virtgpu_cursor_hide(struct virtgpu_output *output);
 
 #endif

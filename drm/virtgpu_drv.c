@@ -44,6 +44,7 @@ static const struct drm_driver virtgpu_drm_driver = {
 
 	.open = virtgpu_context_open,
 	.postclose = virtgpu_context_postclose,
+	.master_drop = virtgpu_cursors_drop,
 
 	.dumb_create = virtgpu_dumb_create,
 	.gem_create_object = virtgpu_gem_create_object,
@@ -87,7 +88,6 @@ static int virtgpu_take_aperture(struct drm_device *drm)
 	return aperture_remove_conflicting_pci_devices(pdev, VIRTGPU_DRIVER_NAME);
 }
 
-/* What needs no answer from the device. */
 /* A huge page is one entry of a backing, not 512. */
 static void virtgpu_use_huge_pages(struct drm_device *drm)
 {
@@ -104,6 +104,7 @@ static void virtgpu_use_huge_pages(struct drm_device *drm)
 #endif
 }
 
+/* Sets up what needs no answer from the device. */
 static int virtgpu_setup(struct virtgpu_device *vg)
 {
 	struct drm_device *drm = &vg->drm;
@@ -111,6 +112,9 @@ static int virtgpu_setup(struct virtgpu_device *vg)
 
 	xa_init_flags(&vg->resources, XA_FLAGS_ALLOC1);
 	ret = drmm_add_action_or_reset(drm, virtgpu_numbers_fini, &vg->resources);
+	if (ret)
+		return ret;
+	ret = drmm_mutex_init(drm, &vg->making);
 	if (ret)
 		return ret;
 	xa_init_flags(&vg->contexts, XA_FLAGS_ALLOC1);
@@ -259,8 +263,14 @@ static int virtgpu_probe(struct virtio_device *vdev)
 	}
 
 	ret = drm_dev_register(&vg->drm, 0);
-	if (ret)
+	if (ret) {
+		/*
+		 * Core leaves this set, and then warns of every object that goes; see
+		 * docs/upstream/drm-registered-after-failure.patch.
+		 */
+		vg->drm.registered = false;
 		goto err_stop;
+	}
 
 	drm_info(&vg->drm, "%u scanouts, edid %s, capsets 0x%llx\n", vg->num_scanouts,
 		 vg->has_edid ? "yes" : "no", virtgpu_capset_mask(vg));
@@ -276,11 +286,9 @@ err_stop:
 	return ret;
 }
 
-static void virtgpu_remove(struct virtio_device *vdev)
+/* Switches the heads off and has the device forget all memory of ours, for good. */
+static void virtgpu_quit(struct virtgpu_device *vg)
 {
-	struct virtgpu_device *vg = vdev->priv;
-
-	drm_dev_unplug(&vg->drm);
 	disable_work_sync(&vg->hotplug_work);
 	virtgpu_fences_stop(vg);
 	virtgpu_cursors_disable(vg);
@@ -289,15 +297,21 @@ static void virtgpu_remove(struct virtio_device *vdev)
 		drm_atomic_helper_shutdown(&vg->drm);
 	virtgpu_contexts_lost(vg);
 	virtgpu_queues_stop(vg);
-	virtgpu_dma_stop(vg);
 }
 
-static void virtgpu_shutdown(struct virtio_device *vdev)
+static void virtgpu_remove(struct virtio_device *vdev)
 {
 	struct virtgpu_device *vg = vdev->priv;
 
-	if (vg->num_scanouts)
-		drm_atomic_helper_shutdown(&vg->drm);
+	drm_dev_unplug(&vg->drm);
+	virtgpu_quit(vg);
+	virtgpu_dma_stop(vg);
+}
+
+/* A kernel that kexec starts next must not find a device that still writes to memory. */
+static void virtgpu_shutdown(struct virtio_device *vdev)
+{
+	virtgpu_quit(vdev->priv);
 }
 
 static void virtgpu_config_changed(struct virtio_device *vdev)
@@ -315,7 +329,10 @@ MODULE_DEVICE_TABLE(virtio, virtgpu_ids);
 
 static const unsigned int virtgpu_features[] = {
 	VIRTIO_GPU_F_EDID,
+#ifdef __LITTLE_ENDIAN
+	/* Command streams have the byte order of the program's CPU, and hosts do not swap them. */
 	VIRTIO_GPU_F_VIRGL,
+#endif
 	VIRTIO_GPU_F_CONTEXT_INIT,
 	VIRTIO_GPU_F_RESOURCE_BLOB,
 	VIRTIO_GPU_F_RESOURCE_UUID,

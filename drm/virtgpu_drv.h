@@ -45,6 +45,9 @@ struct virtgpu_vram {
  * @cursor: cursor queue
  * @cmds: where commands come from
  * @resources: host resources by id, both the id allocator and what a reset restores
+ * @next_resource: where the search for a free id begins
+ * @making: held while a resource is made, and while all are made again after a reset, so that the
+ *	device is told only once to make each of them
  * @contexts: of open files, by number; empty without @has_3d
  * @fences: what is still to be signalled
  * @dma: memory that is mapped for the device
@@ -63,9 +66,11 @@ struct virtgpu_vram {
  * @num_scanouts: heads of the device, 0 when it only renders
  * @has_edid: the host hands out EDID blobs
  * @use_dma_addr: the device sees memory through the DMA API, not by physical address
+ * @hotplug_mode_update: property of connectors: their modes follow the size of a window
  * @outputs: one per head
  * @cursor_work: moves cursors that moved again too soon
  * @hotplug_work: reads display information after a config interrupt
+ * @windows_stale: the device was reset since the display information was read
  * @reset_work: resets a device that lost commands and restores its resources
  * @redraw_work: shows after a reset what was shown before
  * @reset_at: jiffies of the last such reset
@@ -81,6 +86,8 @@ struct virtgpu_device {
 	struct virtgpu_cmd_pool cmds;
 
 	struct xarray resources;
+	u32 next_resource;
+	struct mutex making;
 	struct xarray contexts;
 	struct virtgpu_fences fences;
 	struct virtgpu_dma dma;
@@ -102,10 +109,12 @@ struct virtgpu_device {
 	bool has_edid;
 	bool use_dma_addr;
 
+	struct drm_property *hotplug_mode_update;
 	struct virtgpu_output outputs[VIRTIO_GPU_MAX_SCANOUTS];
 
 	struct delayed_work cursor_work;
 	struct work_struct hotplug_work;
+	bool windows_stale;
 	struct delayed_work reset_work;
 	struct work_struct redraw_work;
 	unsigned long reset_at;

@@ -12,19 +12,13 @@
 #include "virtgpu_hotplug.h"
 #include "virtgpu_pm.h"
 
-/* A head without a usable EDID still has a size. */
-static const struct drm_edid *virtgpu_edid_read(struct virtgpu_device *vg, u32 index,
-						struct virtio_gpu_resp_edid *resp)
+/* Makes an EDID of a response, NULL if it is none. */
+static const struct drm_edid *virtgpu_edid_parse(struct virtgpu_device *vg, u32 index,
+						 const struct virtio_gpu_resp_edid *resp)
 {
+	u32 size = le32_to_cpu(resp->size);
 	const struct drm_edid *edid;
-	u32 size;
-	int ret;
 
-	ret = virtgpu_cmd_get_edid(vg, index, resp);
-	if (ret)
-		return NULL;
-
-	size = le32_to_cpu(resp->size);
 	if (size < EDID_LENGTH || size > sizeof(resp->edid)) {
 		drm_err(&vg->drm, "head %u: EDID of %u bytes\n", index, size);
 		return NULL;
@@ -40,6 +34,15 @@ static const struct drm_edid *virtgpu_edid_read(struct virtgpu_device *vg, u32 i
 		return NULL;
 	}
 	return edid;
+}
+
+/* A head without a usable EDID still has a size. */
+static const struct drm_edid *virtgpu_edid_read(struct virtgpu_device *vg, u32 index,
+						struct virtio_gpu_resp_edid *resp)
+{
+	if (virtgpu_cmd_get_edid(vg, index, resp))
+		return NULL;
+	return virtgpu_edid_parse(vg, index, resp);
 }
 
 /**
@@ -82,23 +85,37 @@ out:
 }
 
 /**
+ * virtgpu_hotplug_restored - read the heads of a device that was reset, soon
+ * @vg: the device
+ *
+ * Their windows may have changed meanwhile, and no event says so: a reset clears events, and a
+ * guest that slept may wake up with another device.
+ */
+void virtgpu_hotplug_restored(struct virtgpu_device *vg)
+{
+	WRITE_ONCE(vg->windows_stale, true);
+	queue_work(vg->wq, &vg->hotplug_work);
+}
+
+/**
  * virtgpu_hotplug_work - act on a change of the device's configuration
  * @work: &virtgpu_device.hotplug_work
  */
 void virtgpu_hotplug_work(struct work_struct *work)
 {
 	struct virtgpu_device *vg = container_of(work, struct virtgpu_device, hotplug_work);
-	bool changed;
+	bool changed, is_stale = xchg(&vg->windows_stale, false);
 	u32 events;
 	int ret;
 
 	if (vg->vdev->config->get_status(vg->vdev) & VIRTIO_CONFIG_S_NEEDS_RESET) {
+		/* After the reset the windows are read. */
 		virtgpu_reset_schedule(vg, "the device asks for it");
 		return;
 	}
 
 	virtio_cread_le(vg->vdev, struct virtio_gpu_config, events_read, &events);
-	if (!(events & VIRTIO_GPU_EVENT_DISPLAY) || !vg->num_scanouts)
+	if (!vg->num_scanouts || !(is_stale || events & VIRTIO_GPU_EVENT_DISPLAY))
 		return;
 
 	/* Cleared before it is read: what changes meanwhile is announced anew. */

@@ -7,6 +7,7 @@
 struct virtgpu_device;
 
 int virtgpu_display_info_read(struct virtgpu_device *vg, bool *changed);
+void virtgpu_hotplug_restored(struct virtgpu_device *vg);
 void virtgpu_hotplug_work(struct work_struct *work);
 
 #endif

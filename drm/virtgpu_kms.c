@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Mode setting for the device as a whole: its limits and its heads. */
 #include <drm/drm_atomic_helper.h>
+#include <drm/drm_connector.h>
 #include <drm/drm_mode_config.h>
+#include <drm/drm_property.h>
 #include <drm/drm_vblank.h>
 
 #include "virtgpu_commit.h"
@@ -10,7 +12,8 @@
 #include "virtgpu_kms.h"
 
 #define VIRTGPU_MIN_SIZE	32
-#define VIRTGPU_MAX_SIZE	8192
+/* Xorg shows three heads of 3840 pixels side by side from one framebuffer. */
+#define VIRTGPU_MAX_SIZE	16384
 
 static const struct drm_mode_config_funcs virtgpu_mode_config_funcs = {
 	.fb_create = virtgpu_fb_create,
@@ -42,6 +45,17 @@ static bool virtgpu_kms_has_states(struct drm_device *drm)
 	return found;
 }
 
+static int virtgpu_kms_create_properties(struct virtgpu_device *vg)
+{
+	struct drm_device *drm = &vg->drm;
+
+	vg->hotplug_mode_update = drm_property_create_range(drm, DRM_MODE_PROP_IMMUTABLE,
+							    "hotplug_mode_update", 0, 1);
+	if (!vg->hotplug_mode_update)
+		return -ENOMEM;
+	return drm_mode_create_suggested_offset_properties(drm);
+}
+
 /**
  * virtgpu_kms_init - set up mode setting
  * @vg: the device, with at least one scanout
@@ -69,6 +83,10 @@ int virtgpu_kms_init(struct virtgpu_device *vg)
 	config->preferred_depth = 24;
 	config->quirk_addfb_prefer_host_byte_order = true;
 	config->fb_modifiers_not_supported = true;
+
+	ret = virtgpu_kms_create_properties(vg);
+	if (ret)
+		return ret;
 
 	for (i = 0; i < vg->num_scanouts; i++) {
 		ret = virtgpu_output_init(vg, i);

@@ -24,7 +24,8 @@
 /* A host that cannot show the guest's pages shows its copy of them, from the next frame on. */
 static void virtgpu_output_shown(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	if (!cmd->status || cmd->status == -ENODEV || vg->has_3d)
+	/* A command that was lost says nothing of what the host can do. */
+	if (!cmd->status || cmd->end != VIRTGPU_CMD_ANSWERED || vg->has_3d)
 		return;
 	virtgpu_zero_copy_stop(vg);
 	queue_work(vg->wq, &vg->redraw_work);
@@ -162,6 +163,14 @@ static enum drm_mode_status virtgpu_crtc_mode_valid(struct drm_crtc *crtc,
 	return MODE_OK;
 }
 
+static void virtgpu_crtc_atomic_enable(struct drm_crtc *crtc, struct drm_atomic_commit *state)
+{
+	struct drm_crtc_state *new = drm_atomic_get_new_crtc_state(state, crtc);
+
+	virtgpu_cursor_set_mode(&crtc_to_virtgpu_output(crtc)->cursor, &new->adjusted_mode);
+	drm_crtc_vblank_atomic_enable(crtc, state);
+}
+
 static void virtgpu_crtc_atomic_disable(struct drm_crtc *crtc, struct drm_atomic_commit *state)
 {
 	struct drm_crtc_state *new = drm_atomic_get_new_crtc_state(state, crtc);
@@ -190,33 +199,11 @@ static void virtgpu_crtc_atomic_flush(struct drm_crtc *crtc, struct drm_atomic_c
 
 static const struct drm_crtc_helper_funcs virtgpu_crtc_helper_funcs = {
 	.mode_valid = virtgpu_crtc_mode_valid,
-	.atomic_enable = drm_crtc_vblank_atomic_enable,
+	.atomic_enable = virtgpu_crtc_atomic_enable,
 	.atomic_disable = virtgpu_crtc_atomic_disable,
 	.atomic_flush = virtgpu_crtc_atomic_flush,
+	.handle_vblank_timeout = virtgpu_vblank_timeout,
 };
-
-/*
- * The vblank that last passed by the clock. For the core's helper it passes when the timer runs,
- * which may be late: a flip in between would be told a time from before it was asked for.
- */
-static bool virtgpu_crtc_get_vblank_timestamp(struct drm_crtc *crtc, int *max_error,
-					      ktime_t *vblank_time, bool in_vblank_irq)
-{
-	struct drm_vblank_crtc *vblank = drm_crtc_vblank_crtc(crtc);
-	s64 frame = vblank->framedur_ns, late;
-	ktime_t now = ktime_get(), expires;
-
-	if (!READ_ONCE(vblank->enabled) || frame <= 0) {
-		*vblank_time = now;
-		return true;
-	}
-	/* Whether or not the timer has been moved on meanwhile, the result is the same. */
-	expires = READ_ONCE(vblank->vblank_timer.timer.node.expires);
-	late = ktime_sub(now, expires);
-	*vblank_time = late < 0 ? ktime_sub_ns(expires, frame) :
-				  ktime_add_ns(expires, late / frame * frame);
-	return true;
-}
 
 static const struct drm_crtc_funcs virtgpu_crtc_funcs = {
 	.reset = drm_atomic_helper_crtc_reset,
@@ -224,9 +211,9 @@ static const struct drm_crtc_funcs virtgpu_crtc_funcs = {
 	.page_flip = drm_atomic_helper_page_flip,
 	.atomic_duplicate_state = drm_atomic_helper_crtc_duplicate_state,
 	.atomic_destroy_state = drm_atomic_helper_crtc_destroy_state,
-	.enable_vblank = drm_crtc_vblank_helper_enable_vblank_timer,
+	.enable_vblank = virtgpu_vblank_enable,
 	.disable_vblank = drm_crtc_vblank_helper_disable_vblank_timer,
-	.get_vblank_timestamp = virtgpu_crtc_get_vblank_timestamp,
+	.get_vblank_timestamp = virtgpu_vblank_time,
 };
 
 /**

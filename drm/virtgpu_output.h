@@ -25,7 +25,9 @@ struct virtio_gpu_display_one;
  * @crtc: CRTC
  * @encoder: encoder
  * @connector: connector
- * @enabled: the host shows this head; this and the next three under the mode config's mutex
+ * @enabled: the host shows this head; this and the next five under the mode config's mutex
+ * @x: of the host's window, pixels
+ * @y: of the host's window, pixels
  * @width: of the host's window, pixels
  * @height: of the host's window, pixels
  * @edid: what the host says of the monitor, or NULL
@@ -36,6 +38,7 @@ struct virtio_gpu_display_one;
  * @image: the one of them whose pixels are the last frame, NULL when none surely is
  * @frames: flushes that the host has not answered
  * @frame_done: woken when it answers one
+ * @in_vblank: the timer's callback may wait for a vblank lock
  * @cursor: the cursor's state
  */
 struct virtgpu_output {
@@ -47,6 +50,8 @@ struct virtgpu_output {
 	struct drm_connector connector;
 
 	bool enabled;
+	u32 x;
+	u32 y;
 	u32 width;
 	u32 height;
 	const struct drm_edid *edid;
@@ -60,6 +65,7 @@ struct virtgpu_output {
 
 	atomic_t frames;
 	wait_queue_head_t frame_done;
+	bool in_vblank;
 
 	struct virtgpu_cursor cursor;
 };
@@ -79,5 +85,9 @@ void virtgpu_output_forget(struct virtgpu_output *output);
 bool virtgpu_output_has_room(struct virtgpu_output *output);
 void virtgpu_output_frame_begin(struct virtgpu_output *output);
 void virtgpu_output_frame_end(struct virtgpu_output *output, struct virtgpu_cmd *flush);
+int virtgpu_vblank_enable(struct drm_crtc *crtc);
+bool virtgpu_vblank_timeout(struct drm_crtc *crtc);
+bool virtgpu_vblank_time(struct drm_crtc *crtc, int *max_error, ktime_t *vblank_time,
+			 bool in_vblank_irq);
 
 #endif
