@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The KUnit tests of the driver's logic; they need no device. */
+#include <kunit/device.h>
+#include <kunit/test.h>
+#include <linux/module.h>
+#include <linux/workqueue.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_managed.h>
+
+#include "../virtgpu_cursor.h"
+#include "../virtgpu_drv.h"
+#include "../virtgpu_gem.h"
+#include "../virtgpu_kms.h"
+#include "virtgpu_kunit.h"
+
+static const struct drm_driver virtgpu_kunit_driver = {
+	.driver_features = DRIVER_MODESET | DRIVER_GEM | DRIVER_ATOMIC,
+	.gem_create_object = virtgpu_gem_create_object,
+	.name = "virtgpu_kunit",
+};
+
+static void virtgpu_kunit_xa_fini(struct drm_device *dev, void *data)
+{
+	xa_destroy(data);
+}
+
+static void virtgpu_kunit_wq_fini(struct drm_device *dev, void *wq)
+{
+	destroy_workqueue(wq);
+}
+
+struct virtgpu_device *virtgpu_kunit_device(struct kunit *test)
+{
+	struct device *dev = kunit_device_register(test, "virtgpu");
+	struct virtgpu_device *vg;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
+	vg = devm_drm_dev_alloc(dev, &virtgpu_kunit_driver, struct virtgpu_device, drm);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vg);
+
+	vg->wq = alloc_workqueue("virtgpu_kunit", WQ_UNBOUND, 0);
+	KUNIT_ASSERT_NOT_NULL(test, vg->wq);
+	KUNIT_ASSERT_EQ(test, drmm_add_action_or_reset(&vg->drm, virtgpu_kunit_wq_fini, vg->wq), 0);
+	xa_init_flags(&vg->resources, XA_FLAGS_ALLOC1);
+	KUNIT_ASSERT_EQ(test, drmm_add_action_or_reset(&vg->drm, virtgpu_kunit_xa_fini,
+						       &vg->resources), 0);
+	KUNIT_ASSERT_EQ(test, drmm_mutex_init(&vg->drm, &vg->making), 0);
+	xa_init_flags(&vg->contexts, XA_FLAGS_ALLOC1);
+	KUNIT_ASSERT_EQ(test, drmm_add_action_or_reset(&vg->drm, virtgpu_kunit_xa_fini,
+						       &vg->contexts), 0);
+	KUNIT_ASSERT_EQ(test, virtgpu_dma_init(vg), 0);
+	KUNIT_ASSERT_EQ(test, virtgpu_cmd_pool_init(vg), 0);
+	virtgpu_fences_init(vg);
+	virtgpu_queue_init(vg, &vg->ctrl, "control", true);
+	virtgpu_queue_init(vg, &vg->cursor, "cursor", false);
+	virtgpu_cursors_init(vg);
+	vg->num_scanouts = 1;
+	KUNIT_ASSERT_EQ(test, virtgpu_kms_init(vg), 0);
+	return vg;
+}
+
+kunit_test_suites(&virtgpu_blob_suite,
+		  &virtgpu_capset_suite,
+		  &virtgpu_cmd_suite,
+		  &virtgpu_connector_suite,
+		  &virtgpu_context_suite,
+		  &virtgpu_cursor_suite,
+		  &virtgpu_damage_suite,
+		  &virtgpu_fence_suite,
+		  &virtgpu_format_suite,
+		  &virtgpu_hotplug_suite,
+		  &virtgpu_ioctl_suite,
+		  &virtgpu_output_suite,
+		  &virtgpu_queue_suite,
+		  &virtgpu_resource_suite,
+		  &virtgpu_vblank_suite);
+
+MODULE_DESCRIPTION("KUnit tests of the virtio GPU driver");
+MODULE_LICENSE("GPL");
