@@ -105,11 +105,16 @@ int helper_devm_add_action_or_reset(struct device *dev, void (*action)(void *dat
 	return devm_add_action_or_reset(dev, action, data);
 }
 
+int helper_aperture_remove(struct device *dev, const char *name)
+{
+	return dev_is_pci(dev) ? aperture_remove_conflicting_pci_devices(to_pci_dev(dev), name) : 0;
+}
+
 int helper_aperture_remove_vga(struct device *dev, const char *name)
 {
 	if (!dev_is_pci(dev) || !pci_is_vga(to_pci_dev(dev)))
 		return 0;
-	return aperture_remove_conflicting_pci_devices(to_pci_dev(dev), name);
+	return helper_aperture_remove(dev, name);
 }
 
 void helper_drm_gem_object_get(struct drm_gem_object *obj)
@@ -246,6 +251,11 @@ bool helper_ratelimit(void)
 	static DEFINE_RATELIMIT_STATE(state, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
 
 	return __ratelimit(&state);
+}
+
+int helper_vblank_timer_try_to_cancel(struct drm_vblank_crtc *vblank)
+{
+	return hrtimer_try_to_cancel(&vblank->vblank_timer.timer);
 }
 
 ktime_t helper_vblank_timer_expires(const struct drm_vblank_crtc *vblank)

@@ -41,7 +41,9 @@ void helper_dma_sync_sgtable_for_device(struct device *dev, struct sg_table *sgt
 bool helper_device_iommu_mapped(struct device *dev);
 void helper_dma_unlimited_segments(struct device *dev);
 int helper_devm_add_action_or_reset(struct device *dev, void (*action)(void *data), void *data);
+int helper_aperture_remove(struct device *dev, const char *name);
 int helper_aperture_remove_vga(struct device *dev, const char *name);
+u32 helper_command_timeout(void);
 void helper_drm_gem_object_get(struct drm_gem_object *obj);
 void helper_drm_gem_object_put(struct drm_gem_object *obj);
 int helper_drmm_mode_config_init(struct drm_device *dev);
@@ -66,6 +68,7 @@ struct drm_plane_state *helper_drm_atomic_new_plane_state(const struct drm_atomi
 struct drm_crtc_state *helper_drm_atomic_new_crtc_state(const struct drm_atomic_commit *state,
 							struct drm_crtc *crtc);
 bool helper_ratelimit(void);
+int helper_vblank_timer_try_to_cancel(struct drm_vblank_crtc *vblank);
 ktime_t helper_vblank_timer_expires(const struct drm_vblank_crtc *vblank);
 int helper_drm_gem_huge_mnt_create(struct drm_device *dev, const char *value);
 bool helper_drm_gem_has_huge_mnt(struct drm_device *dev);

@@ -76,6 +76,7 @@ impl<T: Driver> UnregisteredDevice<T> {
         let mut driver: bindings::drm_driver = unsafe { core::mem::zeroed() };
         driver.open = Some(File::<T::File>::open_callback);
         driver.postclose = Some(File::<T::File>::postclose_callback);
+        driver.master_drop = Some(crate::driver::master_drop_callback::<T>);
         driver.release = Some(Device::<T>::release);
         driver.gem_create_object = Some(gem::shmem::create_object_callback::<T::Object>);
         driver.gem_prime_import = Some(gem::prime_import_callback::<T>);

@@ -2,8 +2,15 @@
 //! DRM drivers and their registration with user space.
 //!
 //! C header: [`include/drm/drm_drv.h`](srctree/include/drm/drm_drv.h)
+use core::ptr;
+
 use drm_bindings as bindings;
-use kernel::{error::to_result, prelude::*, sync::aref::ARef};
+use kernel::{
+    device::{self, Bound},
+    error::to_result,
+    prelude::*,
+    sync::aref::ARef,
+};
 
 use crate::{file::DriverFile, gem, ioctl::DrmIoctlDescriptor, kms::KmsDriver, Device};
 
@@ -62,12 +69,39 @@ pub trait Driver: KmsDriver + Sized + 'static {
     fn prime_import_check(_dev: &Device<Self>, _own: bool) -> Result {
         Ok(())
     }
+
+    /// A program gave up being DRM master. May sleep. C: `drm_driver.master_drop`.
+    fn master_dropped(_dev: &Device<Self>) {}
+}
+
+pub(crate) extern "C" fn master_drop_callback<T: Driver>(
+    dev: *mut bindings::drm_device,
+    _file: *mut bindings::drm_file,
+) {
+    // SAFETY: The core calls this for a device of `T` that is open, and so initialized.
+    T::master_dropped(unsafe { Device::from_raw(dev) })
 }
 
 /// Whether the machine was booted with `nomodeset`; C: `drm_firmware_drivers_only()`.
 pub fn firmware_drivers_only() -> bool {
     // SAFETY: Reads a setting.
     unsafe { kernel::bindings::video_firmware_drivers_only() }
+}
+
+/// Removes a firmware's framebuffer that is in the memory of a PCI device, and does nothing for other
+/// devices. May sleep. C: `aperture_remove_conflicting_pci_devices()`.
+///
+/// # Errors
+///
+/// Those of the C function.
+pub fn take_aperture(dev: &device::Device<Bound>, name: &'static CStr) -> Result {
+    // SAFETY: The device is valid, and the name stays.
+    to_result(unsafe {
+        bindings::helper_aperture_remove(
+            ptr::from_ref(dev).cast_mut().cast(),
+            name.as_ptr().cast_mut().cast(),
+        )
+    })
 }
 
 /// A device that user space can see. Dropped, it is unplugged: files stay open and get `ENODEV`.
@@ -81,7 +115,14 @@ impl<T: Driver> Registration<T> {
     /// Those of `drm_dev_register()`.
     pub fn new(drm: crate::UnregisteredDevice<T>) -> Result<Self> {
         // SAFETY: The device is initialized and not registered: the type says so.
-        to_result(unsafe { bindings::drm_dev_register(drm.as_raw(), 0) })?;
+        if let Err(error) = to_result(unsafe { bindings::drm_dev_register(drm.as_raw(), 0) }) {
+            // Core leaves this set, and then warns of every object that goes; see
+            // docs/upstream/drm-registered-after-failure.patch.
+            // SAFETY: The registration failed, so that nothing else uses the device any more: `drm`
+            // is the only owner, and core has waited for those who had opened it.
+            unsafe { (*drm.as_raw()).registered = false };
+            return Err(error);
+        }
         Ok(Self(drm.into_inner()))
     }
 

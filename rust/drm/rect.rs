@@ -4,7 +4,7 @@ use drm_bindings as bindings;
 
 /// A rectangle in pixels, its right and lower edges excluded; the C counterpart is
 /// `struct drm_rect`.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rect {
     /// Left edge.
     pub x1: i32,
@@ -18,13 +18,16 @@ pub struct Rect {
 
 impl Rect {
     /// The rectangle at a point with a size.
+    ///
+    /// Edges wrap around, so this does not panic. A device's values are unsigned 32 bits: also those
+    /// beyond `i32::MAX` come out of [`width`](Self::width) and [`height`](Self::height) unchanged.
     #[inline]
     pub const fn new(x: i32, y: i32, width: i32, height: i32) -> Self {
         Self {
             x1: x,
             y1: y,
-            x2: x + width,
-            y2: y + height,
+            x2: x.wrapping_add(width),
+            y2: y.wrapping_add(height),
         }
     }
 
@@ -54,27 +57,27 @@ impl Rect {
         Self::new(
             raw.x1 >> 16,
             raw.y1 >> 16,
-            (raw.x2 - raw.x1) >> 16,
-            (raw.y2 - raw.y1) >> 16,
+            raw.width() >> 16,
+            raw.height() >> 16,
         )
     }
 
     /// Pixels from left to right.
     #[inline]
     pub const fn width(&self) -> i32 {
-        self.x2 - self.x1
+        self.x2.wrapping_sub(self.x1)
     }
 
     /// Pixels from top to bottom.
     #[inline]
     pub const fn height(&self) -> i32 {
-        self.y2 - self.y1
+        self.y2.wrapping_sub(self.y1)
     }
 
     /// Pixels in it.
     #[inline]
     pub const fn area(&self) -> u64 {
-        self.width() as u64 * self.height() as u64
+        self.width() as u32 as u64 * self.height() as u32 as u64
     }
 
     /// The smallest rectangle around both.

@@ -192,7 +192,7 @@ impl KmsDriver for Bochs {
         let hardware = || (***dev).clone();
         let plane = Plane::new(dev, 1, Primary(hardware()))?;
         let crtc = Crtc::new(dev, plane, None::<&Plane<Primary>>, Head(hardware()))?;
-        let connector = Connector::new(dev, true, Monitor(hardware()))?;
+        let connector = Connector::new(dev, Monitor(hardware()))?;
         Encoder::new(dev, crtc)?.attach(connector)
     }
 }
@@ -288,7 +288,8 @@ impl DriverConnector for Monitor {
     }
 
     fn get_modes(&self, modes: &mut ModeList<'_>) {
-        if modes.add_edid(self.0.edid().ok().as_ref()) == 0 {
+        let edid = modes.read_edid(self.0.edid().ok().as_ref());
+        if modes.add_edid(edid.as_ref()) == 0 {
             modes.add_usual(MAX_SIZE, MAX_SIZE);
         }
     }
@@ -319,6 +320,7 @@ impl BochsDriver {
         if (pdev.vendor_id().as_raw(), pdev.device_id()) != (VENDOR, DEVICE) {
             return Err(ENODEV);
         }
+        drm::driver::take_aperture(pdev.as_ref(), Bochs::INFO.name)?;
         let hardware = Arc::new(Hardware::new(pdev)?, GFP_KERNEL)?;
         if hardware.read(Register::Id)? & ID_MASK != ID {
             dev_err!(pdev, "the registers do not say what device this is\n");

@@ -279,6 +279,8 @@ pub mod resp {
     pub const ERR_INVALID_SCANOUT_ID: u32 = 0x1202;
     /// The last of them.
     pub const ERR_INVALID_PARAMETER: u32 = 0x1205;
+    /// All errors, the unspecific one included.
+    pub const ERRORS: core::ops::RangeInclusive<u32> = 0x1200..=ERR_INVALID_PARAMETER;
 }
 
 /// Pixel formats, by the order of their bytes in memory.

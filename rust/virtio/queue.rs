@@ -231,8 +231,8 @@ impl<T: Send> Virtqueue<T> {
     ///
     /// # Errors
     ///
-    /// The chain comes back, with `ENOSPC` when the ring is full for now or `EIO` when it is
-    /// broken. C: `virtqueue_add_sgs()`.
+    /// The chain comes back, with `ENOSPC` when the ring is full for now or smaller than the chain,
+    /// or `EIO` when it is broken. C: `virtqueue_add_sgs()`.
     pub fn add(&mut self, chain: Chain<T>) -> core::result::Result<(), (Error, Chain<T>)> {
         self.add_with(chain, bindings::GFP_ATOMIC)
     }
@@ -255,6 +255,10 @@ impl<T: Send> Virtqueue<T> {
         mut chain: Chain<T>,
         flags: bindings::gfp_t,
     ) -> core::result::Result<(), (Error, Chain<T>)> {
+        if chain.descriptors() > self.size() && !self.has_indirect() {
+            // virtio warns of a chain that is larger than the ring.
+            return Err((ENOSPC, chain));
+        }
         let buffer = &mut *chain.0;
         let out = if buffer.payload.is_empty() {
             &raw mut buffer.request_sg
@@ -326,6 +330,14 @@ impl<T: Send> Virtqueue<T> {
     pub fn free(&self) -> usize {
         // SAFETY: The queue is valid.
         unsafe { (*self.ptr.as_ptr()).num_free as usize }
+    }
+
+    /// Whether a chain may take a single descriptor of the ring, however many it has.
+    fn has_indirect(&self) -> bool {
+        // SAFETY: The queue is valid.
+        let vdev = unsafe { (*self.ptr.as_ptr()).vdev };
+        // SAFETY: A valid queue is of a valid device.
+        unsafe { bindings::helper_virtio_has_feature(vdev, crate::device::F_INDIRECT_DESC) }
     }
 
     /// Descriptors of the ring; C: `virtqueue_get_vring_size()`.

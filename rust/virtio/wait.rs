@@ -9,6 +9,13 @@ pub fn jiffies() -> usize {
     unsafe { (&raw const kernel::bindings::jiffies).read_volatile() }
 }
 
+/// Seconds to wait for a host's answer to a command: the module parameter `command_timeout`, as it
+/// is now.
+pub fn command_timeout() -> u32 {
+    // SAFETY: Reads a variable that is always there.
+    unsafe { bindings::helper_command_timeout() }
+}
+
 /// Threads that wait for something to become true; the C counterpart is `wait_queue_head_t`.
 #[pin_data]
 pub struct WaitQueue {

@@ -122,7 +122,10 @@ pub(crate) const fn create_fops(owner: *mut kernel::bindings::module) -> binding
     fops.open = Some(bindings::drm_open);
     fops.release = Some(bindings::drm_release);
     fops.unlocked_ioctl = Some(bindings::drm_ioctl);
-    fops.compat_ioctl = Some(bindings::drm_compat_ioctl);
+    #[cfg(CONFIG_COMPAT)]
+    {
+        fops.compat_ioctl = Some(bindings::drm_compat_ioctl);
+    }
     fops.poll = Some(bindings::drm_poll);
     fops.read = Some(bindings::drm_read);
     fops.llseek = Some(kernel::bindings::noop_llseek);

@@ -7,7 +7,7 @@ use core::{ops::Deref, ptr, ptr::NonNull};
 use drm_bindings as bindings;
 use kernel::{error::to_result, ffi::c_void, prelude::*, types::Opaque};
 
-use super::UnregisteredKmsDevice;
+use super::{modes::Timing, UnregisteredKmsDevice};
 use crate::Driver;
 
 /// What a monitor says of itself; the C counterpart is `struct drm_edid`.
@@ -30,6 +30,9 @@ impl Edid {
     ///
     /// `EINVAL` when they are none, `ENOMEM`. C: `drm_edid_alloc()`, `drm_edid_valid()`.
     pub fn new(bytes: &[u8]) -> Result<Self> {
+        if bytes.len() < EDID_LENGTH {
+            return Err(EINVAL);
+        }
         // SAFETY: The bytes are copied.
         let raw = unsafe { bindings::drm_edid_alloc(bytes.as_ptr().cast(), bytes.len()) };
         let edid = Self(NonNull::new(raw.cast_mut()).ok_or(ENOMEM)?);
@@ -42,12 +45,22 @@ impl Edid {
 
     /// Its bytes.
     pub fn bytes(&self) -> &[u8] {
-        // SAFETY: A valid EDID has as many blocks as its first one says.
-        unsafe {
-            let raw: *const u8 = bindings::drm_edid_raw(self.0.as_ptr()).cast();
-            let blocks = 1 + usize::from(*raw.add(EDID_EXTENSIONS));
-            core::slice::from_raw_parts(raw, blocks * EDID_LENGTH)
+        // SAFETY: The EDID is ours.
+        let raw: *const u8 = unsafe { bindings::drm_edid_raw(self.0.as_ptr()) }.cast();
+        if raw.is_null() {
+            return &[];
         }
+        // SAFETY: The core gives no pointer to less than a block.
+        let blocks = 1 + usize::from(unsafe { *raw.add(EDID_EXTENSIONS) });
+        // SAFETY: The core gives no pointer to fewer blocks than the first one says. They live as long
+        // as the EDID.
+        unsafe { core::slice::from_raw_parts(raw, blocks * EDID_LENGTH) }
+    }
+}
+
+impl PartialEq for Edid {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
     }
 }
 
@@ -65,6 +78,52 @@ pub struct ModeList<'a> {
 }
 
 impl ModeList<'_> {
+    /// The EDID that counts: an administrator's (`drm.edid_firmware=`, `edid_override` in debugfs),
+    /// else the device's own. C: `drm_edid_read_custom()`.
+    pub fn read_edid(&mut self, own: Option<&Edid>) -> Option<Edid> {
+        extern "C" fn read_block(
+            data: *mut c_void,
+            target: *mut u8,
+            block: kernel::ffi::c_uint,
+            size: usize,
+        ) -> kernel::ffi::c_int {
+            // SAFETY: `data` is the option below.
+            let own = unsafe { &*data.cast::<Option<&Edid>>() };
+            let bytes = own.and_then(|own| own.bytes().chunks(EDID_LENGTH).nth(block as usize));
+            let Some(bytes) = bytes.filter(|bytes| bytes.len() == size) else {
+                return EIO.to_errno();
+            };
+            // SAFETY: The core gives memory for so many bytes.
+            unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), target, size) };
+            0
+        }
+
+        let mut own = own;
+        // SAFETY: The connector is valid; `own` lives until the call returns.
+        let raw = unsafe {
+            bindings::drm_edid_read_custom(self.connector, Some(read_block), (&raw mut own).cast())
+        };
+        NonNull::new(raw.cast_mut()).map(Edid)
+    }
+
+    /// Tells user space where the device wants what it shows, see
+    /// [`KmsDriver::FOLLOWS_WINDOWS`](super::KmsDriver::FOLLOWS_WINDOWS).
+    pub fn suggest_position(&mut self, x: u32, y: u32) {
+        let object = &raw mut self.connector.base;
+        // SAFETY: The properties are made before there are connectors, and stay as they are.
+        let config = unsafe { &(*self.connector.dev).mode_config };
+        for (property, value) in [
+            (config.suggested_x_property, x),
+            (config.suggested_y_property, y),
+        ] {
+            if property.is_null() {
+                continue;
+            }
+            // SAFETY: Connector and property are valid, and the core has locked the modes for us.
+            unsafe { bindings::drm_object_property_set_value(object, property, value.into()) };
+        }
+    }
+
     /// Adds what an EDID names and tells user space of it.
     pub fn add_edid(&mut self, edid: Option<&Edid>) -> i32 {
         let raw = edid.map_or(ptr::null(), |edid| edid.0.as_ptr().cast_const());
@@ -85,8 +144,7 @@ impl ModeList<'_> {
 
     /// Makes a size, in pixels, the one preferred mode, and adds it if it is not there.
     ///
-    /// The timing of an added one has `blanking` pixels and lines around it and so many frames a
-    /// second; CVT and GTF would round the width.
+    /// An added one has the timing of [`Timing::exact`].
     pub fn prefer(&mut self, width: u16, height: u16, refresh: u32, blanking: u16) {
         let preferred = bindings::DRM_MODE_TYPE_PREFERRED as u8;
         let list = &raw mut self.connector.probed_modes;
@@ -118,16 +176,10 @@ impl ModeList<'_> {
             return;
         };
         new.type_ = (bindings::DRM_MODE_TYPE_DRIVER | bindings::DRM_MODE_TYPE_PREFERRED) as u8;
-        new.hdisplay = width;
-        new.hsync_start = width + blanking / 4;
-        new.hsync_end = width + blanking / 2;
-        new.htotal = width + blanking;
-        new.vdisplay = height;
-        new.vsync_start = height + blanking / 4;
-        new.vsync_end = height + blanking / 2;
-        new.vtotal = height + blanking;
-        let pixels = u32::from(new.htotal) * u32::from(new.vtotal);
-        new.clock = ((pixels * refresh + 500) / 1000) as i32;
+        let timing = Timing::exact(width, height, refresh, blanking);
+        [new.hdisplay, new.hsync_start, new.hsync_end, new.htotal] = timing.horizontal;
+        [new.vdisplay, new.vsync_start, new.vsync_end, new.vtotal] = timing.vertical;
+        new.clock = timing.clock;
         // SAFETY: The mode is complete; the connector takes it.
         unsafe {
             bindings::drm_mode_set_name(mode);
@@ -194,11 +246,7 @@ impl<T: DriverConnector> Connector<T> {
     /// # Errors
     ///
     /// `ENOMEM`. C: `drmm_connector_init()`.
-    pub fn new<'a>(
-        dev: &'a UnregisteredKmsDevice<'_, T::Driver>,
-        has_edid: bool,
-        inner: T,
-    ) -> Result<&'a Self> {
+    pub fn new<'a>(dev: &'a UnregisteredKmsDevice<'_, T::Driver>, inner: T) -> Result<&'a Self> {
         // SAFETY: All zeros is what the core expects.
         let connector: bindings::drm_connector = unsafe { core::mem::zeroed() };
         let this = KBox::into_raw(KBox::new(
@@ -235,11 +283,12 @@ impl<T: DriverConnector> Connector<T> {
         unsafe {
             (*raw).helper_private = const { &Self::HELPER };
             (*raw).polled = bindings::DRM_CONNECTOR_POLL_HPD as u8;
-            if has_edid {
-                bindings::drm_connector_attach_edid_property(raw);
-            }
-            Ok(&*this)
+            // Devices without EDIDs need it, too, because an administrator may set one.
+            bindings::drm_connector_attach_edid_property(raw);
         }
+        dev.attach_window_properties(raw);
+        // SAFETY: As above.
+        Ok(unsafe { &*this })
     }
 
     pub(crate) fn as_raw(&self) -> *mut bindings::drm_connector {

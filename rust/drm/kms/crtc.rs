@@ -7,7 +7,10 @@ use core::{ops::Deref, ptr};
 use drm_bindings as bindings;
 use kernel::{error::to_result, prelude::*, types::Opaque};
 
-use super::{DisplayMode, DriverPlane, Plane, UnregisteredKmsDevice};
+use super::{
+    vblank::{last_vblank, VblankTimer},
+    DisplayMode, DriverPlane, Plane, UnregisteredKmsDevice,
+};
 use crate::{Device, Driver};
 
 /// The driver's part of a CRTC.
@@ -38,6 +41,7 @@ pub trait DriverCrtc: Send + Sync + Sized + 'static {
 #[repr(C)]
 pub struct Crtc<T: DriverCrtc> {
     crtc: Opaque<bindings::drm_crtc>,
+    vblanks: VblankTimer,
     inner: T,
 }
 
@@ -54,9 +58,9 @@ impl<T: DriverCrtc> Crtc<T> {
         funcs.page_flip = Some(bindings::drm_atomic_helper_page_flip);
         funcs.atomic_duplicate_state = Some(bindings::drm_atomic_helper_crtc_duplicate_state);
         funcs.atomic_destroy_state = Some(bindings::drm_atomic_helper_crtc_destroy_state);
-        funcs.enable_vblank = Some(bindings::drm_crtc_vblank_helper_enable_vblank_timer);
+        funcs.enable_vblank = Some(Self::enable_vblank_callback);
         funcs.disable_vblank = Some(bindings::drm_crtc_vblank_helper_disable_vblank_timer);
-        funcs.get_vblank_timestamp = Some(get_vblank_timestamp_callback);
+        funcs.get_vblank_timestamp = Some(last_vblank);
         funcs
     };
 
@@ -67,6 +71,7 @@ impl<T: DriverCrtc> Crtc<T> {
         funcs.atomic_enable = Some(Self::atomic_enable_callback);
         funcs.atomic_disable = Some(Self::atomic_disable_callback);
         funcs.atomic_flush = Some(Self::atomic_flush_callback);
+        funcs.handle_vblank_timeout = Some(Self::handle_vblank_timeout_callback);
         funcs
     };
 
@@ -98,6 +103,7 @@ impl<T: DriverCrtc> Crtc<T> {
         let this = KBox::into_raw(KBox::new(
             Self {
                 crtc: Opaque::new(crtc),
+                vblanks: VblankTimer::new(),
                 inner,
             },
             GFP_KERNEL,
@@ -166,6 +172,21 @@ impl<T: DriverCrtc> Crtc<T> {
         }
     }
 
+    extern "C" fn enable_vblank_callback(raw: *mut bindings::drm_crtc) -> kernel::ffi::c_int {
+        // SAFETY: The core calls this for a CRTC of ours.
+        let crtc = unsafe { Self::from_raw(raw) };
+        // SAFETY: The core calls this as `enable_vblank` of `raw`, and the timer is the one of `raw`.
+        unsafe { crtc.vblanks.enable(raw) }
+    }
+
+    extern "C" fn handle_vblank_timeout_callback(raw: *mut bindings::drm_crtc) -> bool {
+        // SAFETY: The core calls this for a CRTC of ours.
+        let crtc = unsafe { Self::from_raw(raw) };
+        // SAFETY: The core calls this as `handle_vblank_timeout` of `raw`, and the timer is the one of
+        // `raw`.
+        unsafe { crtc.vblanks.timeout(raw) }
+    }
+
     extern "C" fn atomic_enable_callback(
         raw: *mut bindings::drm_crtc,
         state: *mut bindings::drm_atomic_commit,
@@ -211,38 +232,6 @@ impl<T: DriverCrtc> Crtc<T> {
             }
         }
     }
-}
-
-/// The vblank that last passed by the clock. For the core's helper it passes when the timer runs,
-/// which may be late: a flip in between would be told a time from before it was asked for.
-extern "C" fn get_vblank_timestamp_callback(
-    crtc: *mut bindings::drm_crtc,
-    _max_error: *mut kernel::ffi::c_int,
-    vblank_time: *mut kernel::bindings::ktime_t,
-    _in_vblank_irq: bool,
-) -> bool {
-    // SAFETY: The core calls this for a valid CRTC whose vblanks are initialized. Of what changes
-    // meanwhile single words are read.
-    let (now, enabled, frame, expires) = unsafe {
-        let vblank = bindings::drm_crtc_vblank_crtc(crtc);
-        (
-            kernel::bindings::ktime_get(),
-            (&raw const (*vblank).enabled).read_volatile(),
-            i64::from((*vblank).framedur_ns),
-            bindings::helper_vblank_timer_expires(vblank),
-        )
-    };
-    let time = if !enabled || frame <= 0 {
-        now
-    } else if now < expires {
-        expires - frame
-    } else {
-        // Whether or not the timer is moved on meanwhile, the result is the same.
-        expires + (now - expires) / frame * frame
-    };
-    // SAFETY: The core wants the time there.
-    unsafe { vblank_time.write(time) };
-    true
 }
 
 fn timer_mode_valid(mode: &DisplayMode) -> bindings::drm_mode_status {

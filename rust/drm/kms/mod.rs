@@ -21,6 +21,7 @@ pub mod framebuffer;
 pub mod modes;
 pub mod plane;
 pub mod shadow;
+mod vblank;
 
 pub use connector::{Connector, DriverConnector, Edid};
 pub use crtc::{Crtc, DriverCrtc};
@@ -55,6 +56,10 @@ pub trait KmsDriver: Sized {
     /// Its cursor planes have a hotspot, and are not to be used by programs that ignore it.
     const FEAT_CURSOR_HOTSPOT: bool = false;
 
+    /// Its connectors are windows of a host: desktops are to follow their size, and their position
+    /// as far as [`ModeList::suggest_position`](connector::ModeList::suggest_position) names it.
+    const FOLLOWS_WINDOWS: bool = false;
+
     /// The device's limits.
     fn mode_config_info(dev: &Device<Self>) -> ModeConfigInfo
     where
@@ -82,13 +87,71 @@ pub trait KmsDriver: Sized {
 }
 
 /// A device whose mode setting is being set up: the only one that objects can be added to.
-pub struct UnregisteredKmsDevice<'a, T: Driver>(&'a UnregisteredDevice<T>);
+///
+/// # Invariants
+///
+/// `hotplug_mode_update` is null or a property of the device. If it is not null, the device has the
+/// properties for suggested positions, too.
+pub struct UnregisteredKmsDevice<'a, T: Driver> {
+    dev: &'a UnregisteredDevice<T>,
+    hotplug_mode_update: *mut bindings::drm_property,
+}
 
 impl<T: Driver> Deref for UnregisteredKmsDevice<'_, T> {
     type Target = Device<T>;
 
     fn deref(&self) -> &Device<T> {
-        self.0
+        self.dev
+    }
+}
+
+impl<'a, T: Driver> UnregisteredKmsDevice<'a, T> {
+    /// Makes the properties of windows, if the driver has such.
+    fn new(dev: &'a UnregisteredDevice<T>) -> Result<Self> {
+        let mut hotplug_mode_update = core::ptr::null_mut();
+        if T::FOLLOWS_WINDOWS {
+            // SAFETY: The mode config is initialized, and nobody else has the device.
+            to_result(unsafe {
+                bindings::drm_mode_create_suggested_offset_properties(dev.as_raw())
+            })?;
+            // SAFETY: As above; the name is copied.
+            hotplug_mode_update = unsafe {
+                bindings::drm_property_create_range(
+                    dev.as_raw(),
+                    bindings::DRM_MODE_PROP_IMMUTABLE,
+                    c"hotplug_mode_update".as_ptr().cast(),
+                    0,
+                    1,
+                )
+            };
+            if hotplug_mode_update.is_null() {
+                return Err(ENOMEM);
+            }
+        }
+        // INVARIANT: Both were made above, or there is none.
+        Ok(Self {
+            dev,
+            hotplug_mode_update,
+        })
+    }
+
+    /// Gives a new connector of the device the properties of a window.
+    fn attach_window_properties(&self, connector: *mut bindings::drm_connector) {
+        if self.hotplug_mode_update.is_null() {
+            return;
+        }
+        // SAFETY: The connector is initialized, and nobody else has it.
+        let object = unsafe { &raw mut (*connector).base };
+        // SAFETY: Nobody else has the device.
+        let config = unsafe { &(*self.dev.as_raw()).mode_config };
+        for (property, value) in [
+            (self.hotplug_mode_update, 1),
+            (config.suggested_x_property, 0),
+            (config.suggested_y_property, 0),
+        ] {
+            // SAFETY: By the invariants, the properties are the device's.
+            unsafe { bindings::drm_object_attach_property(object, property, value) };
+        }
     }
 }
 
@@ -136,7 +199,7 @@ impl<T: Driver> UnregisteredDevice<T> {
             config.fb_modifiers_not_supported = true;
         }
 
-        T::create_objects(&UnregisteredKmsDevice(self))?;
+        T::create_objects(&UnregisteredKmsDevice::new(self)?)?;
 
         // SAFETY: The objects are complete, and nobody else has the device.
         unsafe {
@@ -186,22 +249,22 @@ impl<T: Driver> Device<T> {
         to_result(unsafe { bindings::drm_mode_config_helper_resume(self.as_raw()) })
     }
 
-    /// Runs `f` while nobody can commit. C: `DRM_MODESET_LOCK_ALL_BEGIN()`.
+    /// Runs `f` while nobody can commit, and again, with the locks taken anew, as often as it says
+    /// `EDEADLK`. C: `DRM_MODESET_LOCK_ALL_BEGIN()`.
     ///
     /// # Errors
     ///
     /// Those of `f`, and of taking the locks.
-    pub fn with_modeset_locks<F: FnOnce() -> Result>(&self, f: F) -> Result {
-        extern "C" fn locked<F: FnOnce() -> Result>(
+    pub fn with_modeset_locks<F: FnMut() -> Result>(&self, mut f: F) -> Result {
+        extern "C" fn locked<F: FnMut() -> Result>(
             data: *mut kernel::ffi::c_void,
             _ctx: *mut bindings::drm_modeset_acquire_ctx,
         ) -> kernel::ffi::c_int {
-            // SAFETY: `data` is the option below.
-            let f = unsafe { &mut *data.cast::<Option<F>>() };
-            crate::errno(f.take().map_or(Ok(()), |f| f()))
+            // SAFETY: `data` is the closure below, which nobody else uses meanwhile.
+            let f = unsafe { &mut *data.cast::<F>() };
+            crate::errno(f())
         }
 
-        let mut f = Some(f);
         // SAFETY: The device is valid and has mode setting; `f` lives until the call returns.
         to_result(unsafe {
             bindings::helper_drm_lock_all(self.as_raw(), Some(locked::<F>), (&raw mut f).cast())

@@ -4,6 +4,40 @@
 //! C header: [`include/drm/drm_modes.h`](srctree/include/drm/drm_modes.h)
 use drm_bindings as bindings;
 
+/// The timing of a mode: where on a line, and on which line of a frame, what begins or ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// Pixels until the end of the picture, the start and the end of sync, the end of the line.
+    pub horizontal: [u16; 4],
+    /// Lines until the same.
+    pub vertical: [u16; 4],
+    /// Thousands of pixels a second.
+    pub clock: i32,
+}
+
+impl Timing {
+    /// A picture of exactly this size, with so many frames a second and `blanking` pixels and lines
+    /// around it. CVT and GTF would round the width.
+    pub fn exact(width: u16, height: u16, refresh: u32, blanking: u16) -> Self {
+        let times = |size: u16| {
+            [
+                size,
+                size + blanking / 4,
+                size + blanking / 2,
+                size + blanking,
+            ]
+        };
+        let (horizontal, vertical) = (times(width), times(height));
+        // A second of large frames is more than 32 bits of pixels.
+        let pixels = u64::from(horizontal[3]) * u64::from(vertical[3]) * u64::from(refresh);
+        Self {
+            horizontal,
+            vertical,
+            clock: i32::try_from((pixels + 500) / 1000).unwrap_or(i32::MAX),
+        }
+    }
+}
+
 /// A mode of a monitor; the C counterpart is `struct drm_display_mode`.
 #[repr(transparent)]
 pub struct DisplayMode(bindings::drm_display_mode);
@@ -26,5 +60,13 @@ impl DisplayMode {
     /// Rows.
     pub fn vdisplay(&self) -> u16 {
         self.0.vdisplay
+    }
+
+    /// Frames a second, rounded, or 0 for a mode without a size; the C counterpart is
+    /// `drm_mode_vrefresh()`.
+    pub fn vrefresh(&self) -> u32 {
+        // SAFETY: The mode is valid, and only read.
+        let rate = unsafe { bindings::drm_mode_vrefresh(&raw const self.0) };
+        rate as u32
     }
 }

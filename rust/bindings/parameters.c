@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A module parameter that may change while the module is there, which module! cannot make. */
+#include <linux/moduleparam.h>
+
+#include "helper.h"
+
+static unsigned int command_timeout = 10;
+module_param(command_timeout, uint, 0644);
+MODULE_PARM_DESC(command_timeout,
+		 "Seconds to wait for the host's answer to a command (default 10)");
+
+u32 helper_command_timeout(void)
+{
+	return READ_ONCE(command_timeout);
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! `kernel` of Linux 7.2, with what 7.3 has more.
+pub use kernel::*;
+
+/// The crate itself, for macros.
+#[doc(hidden)]
+pub use kernel as older;
+
+pub mod device {
+    //! Contexts of devices.
+    pub use kernel::device::*;
+
+    /// Lets a callback borrow a driver's data. In 7.2 only the context of a probe does.
+    pub type BoundInternal = CoreInternal<'static>;
+}
+
+/// Makes a list of devices by which the module is also found: the form without data of its own.
+#[macro_export]
+macro_rules! module_device_table {
+    ($table_type:literal, $id_type:ty, $table:ident, @none, [$($id:expr),* $(,)?]) => {
+        const $table: $crate::device_id::IdArray<
+            $id_type,
+            (),
+            { <[$id_type]>::len(&[$($id,)*]) },
+        > = $crate::device_id::IdArray::new_without_index([$(($id, ()),)*]);
+        $crate::older::module_device_table!($table_type, MODULE_DEVICE_TABLE, $table);
+    };
+}
+
+pub mod module {
+    //! Modules, which 7.2 has at the top of the crate.
+    use kernel::bindings::__this_module;
+    pub use kernel::{InPlaceModule, Module, ModuleMetadata, ThisModule};
+
+    struct Linked;
+
+    impl Linked {
+        // SAFETY: Modpost puts `__this_module` into every module, and this code is linked into one.
+        const THIS_MODULE: ThisModule =
+            unsafe { ThisModule::from_ptr((&raw const __this_module).cast_mut().cast()) };
+    }
+
+    /// The module that this code is linked into, which is that of `M`.
+    #[inline]
+    pub const fn this_module<M: ModuleMetadata>() -> &'static ThisModule {
+        &Linked::THIS_MODULE
+    }
+}
+
+pub mod module_param {
+    //! Parameters of modules.
+    pub use kernel::module_param::*;
+
+    /// A parameter, as the `module!` macro defines it.
+    #[repr(transparent)]
+    pub struct ModuleParamAccess<T>(kernel::module_param::ModuleParamAccess<T>);
+
+    impl<T> ModuleParamAccess<T> {
+        #[doc(hidden)]
+        pub const fn new(default: T) -> Self {
+            Self(kernel::module_param::ModuleParamAccess::new(default))
+        }
+
+        #[doc(hidden)]
+        pub const fn as_void_ptr(&self) -> *mut core::ffi::c_void {
+            self.0.as_void_ptr()
+        }
+
+        /// What was given when the module was loaded, or the default.
+        #[inline]
+        pub fn value(&self) -> T
+        where
+            T: Copy,
+        {
+            *self.0.value()
+        }
+    }
+}
+
+pub mod prelude {
+    //! Names that nearly every source uses.
+    pub use kernel::prelude::*;
+
+    use core::num::NonZeroI32;
+
+    /// Invalid system call number.
+    // SAFETY: `Error` of 7.2 is a `NonZeroI32` that holds a negative errno, and nothing else.
+    pub const ENOSYS: Error = unsafe {
+        core::mem::transmute(NonZeroI32::new(-(kernel::bindings::ENOSYS as i32)).unwrap())
+    };
+}
+
+pub mod io {
+    //! Views of memory of devices: what signatures need, with no memory that implements it.
+    pub use kernel::io::*;
+    use kernel::ptr::KnownSize;
+
+    /// Memory of which at least the size is known.
+    pub struct Region<const SIZE: usize = 0> {
+        /// Never to be referred to: only the address and the length count.
+        pub bytes: [u8],
+    }
+
+    impl<const SIZE: usize> KnownSize for Region<SIZE> {
+        #[inline(always)]
+        fn size(region: *const Self) -> usize {
+            (region as *const [u8]).len()
+        }
+    }
+
+    /// A way of access to memory of devices.
+    pub trait IoBackend {
+        /// Some memory that can be accessed in this way.
+        type View<'a, T: ?Sized + KnownSize>;
+
+        /// Where that memory is.
+        fn as_ptr<T: ?Sized + KnownSize>(view: Self::View<'_, T>) -> *mut T;
+    }
+
+    /// A handle of memory of a device.
+    pub trait IoBase<'a>: Copy {
+        /// How it is accessed.
+        type Backend: IoBackend;
+        /// What is there.
+        type Target: ?Sized + KnownSize;
+
+        /// All of it.
+        fn as_view(self) -> <Self::Backend as IoBackend>::View<'a, Self::Target>;
+    }
+
+    /// Access by the processor's loads and stores.
+    pub struct MmioBackend;
+
+    impl IoBackend for MmioBackend {
+        type View<'a, T: ?Sized + KnownSize> = *mut T;
+
+        #[inline]
+        fn as_ptr<T: ?Sized + KnownSize>(view: *mut T) -> *mut T {
+            view
+        }
+    }
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! `pin_init` of Linux 7.2, with what 7.3 has more.
+pub use pin_init::*;
+
+/// Initializes a slot.
+///
+/// # Safety
+///
+/// Those of [`PinInit::__pinned_init`].
+#[inline(always)]
+pub unsafe fn raw_try_init<T, E>(slot: *mut T, init: impl PinInit<T, E>) -> Result<(), E> {
+    // SAFETY: By the requirements of this function.
+    unsafe { init.__pinned_init(slot) }
+}
