@@ -84,7 +84,7 @@ pub(crate) fn attach_backing(
     Ok(chain)
 }
 
-/// Has the host forget a resource's pages. That there were none is no news.
+/// Has the host forget a resource's pages. A resource that had none is no error.
 pub(crate) fn detach_backing(resource_id: u32) -> Result<Chain> {
     Ok(quiet(command(&gpu::ResourceDetachBacking {
         hdr: header(cmd::RESOURCE_DETACH_BACKING),
@@ -183,4 +183,76 @@ pub(crate) fn cursor(dev: &Device, kind: u32, wire: &gpu::UpdateCursor) -> Resul
         hdr: header(kind),
         ..*wire
     })
+}
+
+#[cfg(kunit)]
+pub(crate) mod tests {
+    use super::*;
+    use kunit::{expect, expect_eq, Test};
+
+    fn rect_is(rect: &gpu::Rect, wanted: (u32, u32, u32, u32)) -> bool {
+        (rect.x, rect.y, rect.width, rect.height) == wanted
+    }
+
+    fn transfer_has_its_rect_and_offset(test: &Test) {
+        let request = transfer_request(42, &Rect::new(3, 5, 70, 90), 0x12_3456_789a);
+        expect_eq!(test, request.hdr.kind, cmd::TRANSFER_TO_HOST_2D);
+        expect!(test, rect_is(&request.r, (3, 5, 70, 90)));
+        expect_eq!(test, request.offset, 0x12_3456_789a);
+        expect_eq!(test, request.resource_id, 42);
+    }
+
+    fn flush_has_its_rect(test: &Test) {
+        let request = flush_request(7, &Rect::new(1, 2, 3, 4));
+        expect_eq!(test, request.hdr.kind, cmd::RESOURCE_FLUSH);
+        expect!(test, rect_is(&request.r, (1, 2, 3, 4)));
+        expect_eq!(test, request.resource_id, 7);
+    }
+
+    fn creation_names_format_and_size(test: &Test) -> Result {
+        let chain = resource_create_2d(9, 2, 853, 481)?;
+        let request = gpu::ResourceCreate2d::from_bytes(chain.request()).ok_or(EIO)?;
+        expect_eq!(test, request.hdr.kind, cmd::RESOURCE_CREATE_2D);
+        expect_eq!(test, (request.resource_id, request.format), (9, 2));
+        expect_eq!(test, (request.width, request.height), (853, 481));
+        Ok(())
+    }
+
+    fn backing_carries_its_entries(test: &Test) -> Result {
+        let mut pieces = KVec::new();
+        for _ in 0..2 {
+            pieces.push(KVec::from_elem(0u8, 48, GFP_KERNEL)?, GFP_KERNEL)?;
+        }
+        let chain = attach_backing(9, pieces, 6)?;
+        let request = gpu::ResourceAttachBacking::from_bytes(chain.request()).ok_or(EIO)?;
+        expect_eq!(test, (request.resource_id, request.nr_entries), (9, 6));
+        // Request, response and two pieces.
+        expect_eq!(test, chain.descriptors(), 4);
+        Ok(())
+    }
+
+    /// The panic screen writes its requests into commands that were made before.
+    fn blanks_are_refilled(test: &Test) -> Result {
+        let (mut transfer, mut flush) = blanks()?;
+        expect_eq!(test, transfer.descriptors(), 1);
+        expect_eq!(test, flush.descriptors(), 1);
+        refill_transfer(&mut transfer, 8, &Rect::new(0, 0, 640, 480), 4096)?;
+        refill_flush(&mut flush, 8, &Rect::new(0, 0, 640, 480))?;
+        let request = gpu::TransferToHost2d::from_bytes(transfer.request()).ok_or(EIO)?;
+        expect_eq!(test, (request.resource_id, request.offset), (8, 4096));
+        let request = gpu::ResourceFlush::from_bytes(flush.request()).ok_or(EIO)?;
+        expect!(test, rect_is(&request.r, (0, 0, 640, 480)));
+        Ok(())
+    }
+
+    kunit::suite!(
+        c"virtgpu_rs_cmd",
+        [
+            transfer_has_its_rect_and_offset,
+            flush_has_its_rect,
+            creation_names_format_and_size,
+            backing_carries_its_entries,
+            blanks_are_refilled,
+        ]
+    );
 }

@@ -9,7 +9,7 @@ use drm::{
     kms::{
         atomic::{AtomicCheck, AtomicCommit},
         plane::Type,
-        DriverPlane, PlaneState,
+        DisplayMode, DriverPlane, FramebufferInfo, PlaneState,
     },
     Rect,
 };
@@ -36,8 +36,17 @@ use crate::{
 /// Width and height of the one size that hosts show, in pixels.
 pub(crate) const SIZE: u32 = 64;
 
-/// Between two orders to move, unless an image comes with it: shorter than a frame.
-const INTERVAL_MS: u32 = 8;
+/// An order for a head's cursor, and when it is to be given.
+#[cfg_attr(kunit, derive(Debug))]
+#[derive(PartialEq, Eq)]
+enum Due {
+    /// Never, until something changes.
+    Nothing,
+    /// In so many jiffies.
+    Later(usize),
+    /// At once, this request.
+    Now(u32),
+}
 
 /// A head's cursor.
 pub(crate) struct Cursor {
@@ -49,6 +58,8 @@ pub(crate) struct Cursor {
     ordered: bool,
     /// When the last was given, in jiffies.
     order_time: Option<usize>,
+    /// Between two orders to move, unless an image comes with them, in jiffies.
+    interval: usize,
     /// The host does not know the image yet.
     image_due: bool,
     /// The host does not know the position yet.
@@ -62,6 +73,7 @@ impl Cursor {
             uploads: 0,
             ordered: false,
             order_time: None,
+            interval: 1,
             image_due: false,
             position_due: false,
         }
@@ -74,30 +86,60 @@ impl Cursor {
         self.position_due = false;
     }
 
+    /// The head has another mode. Two orders to move are half a frame apart, so that each frame has a
+    /// new position.
+    pub(crate) fn set_mode(&mut self, mode: &DisplayMode) {
+        self.interval = msecs_to_jiffies(500 / mode.vrefresh().max(1)).max(1);
+    }
+
+    /// Takes in where the cursor of a head is to be.
+    fn place(&mut self, scanout: u32, (x, y): (i32, i32)) {
+        self.wire.pos.scanout_id = scanout;
+        self.wire.pos.x = x as u32;
+        self.wire.pos.y = y as u32;
+        self.position_due = true;
+    }
+
+    /// Takes in another image, a resource with a hotspot, or none.
+    fn show(&mut self, image: Option<(u32, (i32, i32))>) {
+        let (resource, (hot_x, hot_y)) = image.unwrap_or_default();
+        self.wire.resource_id = resource;
+        self.wire.hot_x = hot_x as u32;
+        self.wire.hot_y = hot_y as u32;
+        self.image_due = true;
+    }
+
     /// Jiffies since the last order.
     fn since_order(&self) -> usize {
         self.order_time
             .map_or(usize::MAX, |at| jiffies().wrapping_sub(at))
     }
 
+    /// Which order is to be given, so many jiffies after the last.
+    fn due(&self, since_order: usize) -> Due {
+        if self.uploads != 0 || self.ordered || !(self.image_due || self.position_due) {
+            return Due::Nothing;
+        }
+        if self.image_due {
+            return Due::Now(kind::UPDATE_CURSOR);
+        }
+        match self.interval.saturating_sub(since_order) {
+            0 => Due::Now(kind::MOVE_CURSOR),
+            wait => Due::Later(wait),
+        }
+    }
+
     /// The order that is to be given now, if any.
     fn next(&mut self, dev: &Device, output: &Arc<Output>) -> Option<Chain> {
-        if self.uploads != 0 || self.ordered || !(self.image_due || self.position_due) {
-            return None;
-        }
-        if !self.image_due {
-            let wait = msecs_to_jiffies(INTERVAL_MS).saturating_sub(self.since_order());
-            if wait > 0 {
+        let kind = match self.due(self.since_order()) {
+            Due::Nothing => return None,
+            Due::Later(wait) => {
                 // Pending already is as good.
                 let _ = workqueue::system_highpri()
                     .enqueue_delayed::<ARef<Device>, 6>(dev.into(), wait);
                 return None;
             }
-        }
-        let kind = if self.image_due {
-            kind::UPDATE_CURSOR
-        } else {
-            kind::MOVE_CURSOR
+            Due::Now(kind) => kind,
         };
         match cmd::cursor(dev, kind, &self.wire) {
             Ok(chain) => {
@@ -136,6 +178,16 @@ pub(crate) fn move_late(dev: &Device) {
     for output in dev.outputs.iter() {
         let chain = output.cursor.lock().next(dev, output);
         order(dev, chain);
+    }
+}
+
+/// Hides the cursors of a master that goes. The planes keep their state, because that is the core's.
+/// The next master may know nothing of hotspots: then it does not see the cursor planes, and the old
+/// cursor would stay over its picture. A master that comes back shows its cursor again when it moves
+/// or sets it.
+pub(crate) fn drop_all(dev: &Device) {
+    for output in dev.outputs.iter() {
+        output.hide_cursor(dev);
     }
 }
 
@@ -183,18 +235,17 @@ impl Output {
             .framebuffer()
             .and_then(|fb| Some((fb, fb::cursor(fb)?)));
         let mut cursor = self.cursor.lock();
-        let (x, y) = state.crtc_position();
-        cursor.wire.pos.scanout_id = self.index;
-        cursor.wire.pos.x = x as u32;
-        cursor.wire.pos.y = y as u32;
+        let id = shown.as_ref().map_or(0, |(_, resource)| resource.id);
+        // After a reset, and once the cursor was hidden, the host shows no image.
+        let new_image = new_image || cursor.wire.resource_id != id;
+        cursor.place(self.index, state.crtc_position());
         if new_image {
-            let (hot_x, hot_y) = state.hotspot();
-            cursor.wire.resource_id = shown.as_ref().map_or(0, |(_, resource)| resource.id);
-            cursor.wire.hot_x = if shown.is_some() { hot_x as u32 } else { 0 };
-            cursor.wire.hot_y = if shown.is_some() { hot_y as u32 } else { 0 };
-            cursor.image_due = true;
+            cursor.show(
+                shown
+                    .as_ref()
+                    .map(|(_, resource)| (resource.id, state.hotspot())),
+            );
         }
-        cursor.position_due = true;
         let upload = shown.filter(|_| new_image);
         if upload.is_some() {
             cursor.uploads += 1;
@@ -224,6 +275,13 @@ impl Output {
     }
 }
 
+/// Whether hosts show an image: it has their size and is shown whole, and its rows are not apart.
+/// Hosts ignore any other image, and do not say so.
+fn is_shown(info: &FramebufferInfo, src_size: (u32, u32)) -> bool {
+    (info.width, info.height, info.pitch) == (SIZE, SIZE, SIZE * 4)
+        && src_size == (SIZE << 16, SIZE << 16)
+}
+
 /// The driver's part of a cursor plane.
 pub(crate) struct CursorPlane {
     pub(crate) output: Arc<Output>,
@@ -247,12 +305,8 @@ impl DriverPlane for CursorPlane {
         new: &PlaneState<Self>,
         check: &AtomicCheck<'_>,
     ) -> Result {
-        // The host shows whole images of its own size, or silently none.
         if let Some(fb) = new.framebuffer() {
-            let info = fb.info();
-            if (info.width, info.height) != (SIZE, SIZE)
-                || new.src_size() != (SIZE << 16, SIZE << 16)
-            {
+            if !is_shown(&fb.info(), new.src_size()) {
                 return Err(EINVAL);
             }
         }
@@ -282,4 +336,129 @@ impl DriverPlane for CursorPlane {
     fn atomic_async_update(&self, dev: &Device, current: &PlaneState<Self>, new_image: bool) {
         self.output.show_cursor(dev, current, new_image);
     }
+}
+
+#[cfg(kunit)]
+pub(crate) mod tests {
+    use super::*;
+    use kunit::{expect, expect_eq, Test};
+
+    const LONG_AGO: usize = usize::MAX;
+
+    fn cursor(image_due: bool, position_due: bool) -> Cursor {
+        Cursor {
+            image_due,
+            position_due,
+            ..Cursor::new()
+        }
+    }
+
+    fn nothing_is_ordered_without_need(test: &Test) {
+        expect_eq!(test, Cursor::new().due(LONG_AGO), Due::Nothing);
+    }
+
+    fn order_waits_for_the_upload(test: &Test) {
+        let mut cursor = cursor(true, true);
+        cursor.uploads = 1;
+        expect_eq!(test, cursor.due(LONG_AGO), Due::Nothing);
+        cursor.uploads = 0;
+        expect_eq!(test, cursor.due(LONG_AGO), Due::Now(kind::UPDATE_CURSOR));
+    }
+
+    fn host_holds_one_order(test: &Test) {
+        let mut cursor = cursor(true, true);
+        cursor.ordered = true;
+        expect_eq!(test, cursor.due(LONG_AGO), Due::Nothing);
+    }
+
+    fn moves_are_spaced(test: &Test) {
+        let mut cursor = cursor(false, true);
+        cursor.interval = 9;
+        expect_eq!(test, cursor.due(0), Due::Later(9));
+        expect_eq!(test, cursor.due(8), Due::Later(1));
+        expect_eq!(test, cursor.due(9), Due::Now(kind::MOVE_CURSOR));
+        expect_eq!(test, cursor.due(LONG_AGO), Due::Now(kind::MOVE_CURSOR));
+    }
+
+    fn images_are_not_spaced(test: &Test) {
+        expect_eq!(
+            test,
+            cursor(true, false).due(0),
+            Due::Now(kind::UPDATE_CURSOR)
+        );
+        expect_eq!(
+            test,
+            cursor(true, true).due(0),
+            Due::Now(kind::UPDATE_CURSOR)
+        );
+    }
+
+    fn first_order_is_not_spaced(test: &Test) {
+        let cursor = cursor(false, true);
+        expect_eq!(
+            test,
+            cursor.due(cursor.since_order()),
+            Due::Now(kind::MOVE_CURSOR)
+        );
+    }
+
+    fn position_may_be_off_screen(test: &Test) {
+        let mut cursor = Cursor::new();
+        cursor.place(5, (-3, 9000));
+        expect_eq!(test, cursor.wire.pos.x as i32, -3);
+        expect_eq!(test, cursor.wire.pos.y, 9000);
+        expect_eq!(test, cursor.wire.pos.scanout_id, 5);
+        expect_eq!(test, cursor.due(LONG_AGO), Due::Now(kind::MOVE_CURSOR));
+    }
+
+    fn no_cursor_has_no_hotspot(test: &Test) {
+        let mut cursor = Cursor::new();
+        cursor.show(Some((3, (7, 8))));
+        expect_eq!(test, cursor.wire.resource_id, 3);
+        expect_eq!(test, (cursor.wire.hot_x, cursor.wire.hot_y), (7, 8));
+        expect_eq!(test, cursor.due(0), Due::Now(kind::UPDATE_CURSOR));
+        cursor.show(None);
+        expect_eq!(test, cursor.wire.resource_id, 0);
+        expect_eq!(test, (cursor.wire.hot_x, cursor.wire.hot_y), (0, 0));
+    }
+
+    fn only_whole_images_are_shown(test: &Test) {
+        let info = |width, height, pitch| FramebufferInfo {
+            fourcc: format::ARGB8888,
+            pitch,
+            offset: 0,
+            width,
+            height,
+        };
+        let whole = (64 << 16, 64 << 16);
+        expect!(test, is_shown(&info(64, 64, 256), whole));
+        expect!(test, !is_shown(&info(32, 64, 256), whole));
+        expect!(test, !is_shown(&info(64, 128, 256), whole));
+        expect!(test, !is_shown(&info(64, 64, 512), whole));
+        expect!(test, !is_shown(&info(64, 64, 256), (32 << 16, 64 << 16)));
+    }
+
+    fn reset_forgets_the_orders(test: &Test) {
+        let mut cursor = cursor(true, true);
+        cursor.wire.resource_id = 3;
+        cursor.forget();
+        expect_eq!(test, cursor.due(LONG_AGO), Due::Nothing);
+        expect!(test, cursor.wire.resource_id == 0);
+    }
+
+    kunit::suite!(
+        c"virtgpu_rs_cursor",
+        [
+            nothing_is_ordered_without_need,
+            order_waits_for_the_upload,
+            host_holds_one_order,
+            moves_are_spaced,
+            images_are_not_spaced,
+            first_order_is_not_spaced,
+            position_may_be_off_screen,
+            no_cursor_has_no_hotspot,
+            only_whole_images_are_shown,
+            reset_forgets_the_orders,
+        ]
+    );
 }

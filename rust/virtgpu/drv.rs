@@ -5,7 +5,7 @@ use kernel::{
     device::Bound,
     impl_has_delayed_work, impl_has_work, new_delayed_work, new_mutex, new_spinlock, new_work,
     prelude::*,
-    sync::{aref::ARef, Arc, Mutex, SpinLock},
+    sync::{aref::ARef, atomic::Atomic, Arc, Mutex, SpinLock},
     workqueue::{DelayedWork, Work, WorkItem},
 };
 use virtio::{
@@ -42,6 +42,8 @@ pub(crate) struct Data {
     pub(crate) outputs: KVec<Arc<Output>>,
     /// The host hands out EDID blobs.
     pub(crate) has_edid: bool,
+    /// The device was reset since the display information was read.
+    pub(crate) windows_stale: Atomic<bool>,
     /// The device sees memory through the DMA API, not by physical address.
     pub(crate) use_dma_addr: bool,
     #[pin]
@@ -151,6 +153,10 @@ impl drm::Driver for VirtGpu {
         }
         Ok(())
     }
+
+    fn master_dropped(dev: &Device) {
+        cursor::drop_all(dev);
+    }
 }
 
 /// The driver's hold on a bound device.
@@ -199,6 +205,7 @@ fn data(vdev: &virtio::Device<Bound>, count: usize) -> Result<impl PinInit<Data,
         resources <- Resources::new(),
         outputs,
         has_edid,
+        windows_stale: Atomic::new(false),
         use_dma_addr,
         ctrl_work <- new_work!("virtgpu::ctrl"),
         cursor_work <- new_work!("virtgpu::cursor"),
@@ -230,6 +237,15 @@ fn quiesce(dev: &Device) {
     dev.disable_delayed_work::<4>();
     dev.disable_work::<5>();
     dev.disable_delayed_work::<6>();
+}
+
+/// Switches the heads off and has the device forget all memory of ours, for good.
+fn quit(dev: &Device, vdev: &virtio::Device<Bound>) {
+    quiesce(dev);
+    if !dev.outputs.is_empty() {
+        dev.shutdown_kms();
+    }
+    queue::stop(dev, vdev);
 }
 
 virtio::virtio_device_table!(TABLE, [DeviceId::new(gpu::ID)]);
@@ -285,16 +301,13 @@ impl virtio::Driver for VirtGpuDriver {
     fn remove(&self, vdev: &virtio::Device<Bound>) {
         let registration = self.registration.lock().take();
         drop(registration);
-        quiesce(&self.dev);
-        self.shutdown(vdev);
-        queue::stop(&self.dev, vdev);
+        quit(&self.dev, vdev);
         self.dev.unmap_objects();
     }
 
-    fn shutdown(&self, _vdev: &virtio::Device<Bound>) {
-        if !self.dev.outputs.is_empty() {
-            self.dev.shutdown_kms();
-        }
+    /// A kernel that kexec starts next must not find a device that still writes to memory.
+    fn shutdown(&self, vdev: &virtio::Device<Bound>) {
+        quit(&self.dev, vdev);
     }
 
     fn config_changed(&self, _vdev: &virtio::Device<Bound>) {

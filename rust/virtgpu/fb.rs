@@ -48,14 +48,16 @@ impl DriverFramebuffer for Fb {
 
 /// Makes sure the host can show a framebuffer on a primary plane.
 pub(crate) fn prepare(fb: &Framebuffer, output: &Arc<Output>) -> Result {
-    if image(fb, output).is_some() {
+    if image(fb, output).is_some_and(|image| !image.resource.is_refused()) {
         return Ok(());
     }
     gem::adopt_shape(fb.object(), &fb.info());
     let image = image::prepare(output, fb)?;
     let mut images = fb.images.lock();
-    if !images.iter().any(|image| image.is_on(output)) {
-        images.push(image, GFP_KERNEL)?;
+    // The buffer object keeps the image that the host refused after a reset.
+    match images.iter_mut().find(|image| image.is_on(output)) {
+        Some(place) => *place = image,
+        None => images.push(image, GFP_KERNEL)?,
     }
     Ok(())
 }
@@ -63,7 +65,7 @@ pub(crate) fn prepare(fb: &Framebuffer, output: &Arc<Output>) -> Result {
 /// Makes sure the host can show a framebuffer on a cursor plane; does not wait for it.
 pub(crate) fn prepare_cursor(fb: &Framebuffer) -> Result {
     let mut cursor = fb.cursor.lock();
-    if cursor.is_none() {
+    if cursor.as_ref().is_none_or(|cursor| cursor.is_refused()) {
         let info = fb.info();
         let format = format::from_fourcc(info.fourcc).ok_or(EINVAL)?;
         gem::adopt_shape(fb.object(), &info);

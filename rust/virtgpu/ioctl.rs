@@ -14,7 +14,6 @@ use crate::{
     drv::{Device, VirtGpuFile},
     format,
     gem::{self, Object, Shape},
-    resource::Resource,
 };
 
 type VFile = File<VirtGpuFile>;
@@ -93,20 +92,17 @@ pub(crate) fn resource_info(
 ) -> Result<u32> {
     let bo = Object::lookup_handle(file, args.bo_handle)?;
     args.size = bo.size() as u32;
+    // Not a blob: this driver has none.
+    args.blob_mem = 0;
     args.res_handle = gem::own_resource(&bo, wire_format::B8G8R8X8)?.id;
     Ok(0)
 }
 
-/// A box in a resource, as pixels.
-fn checked_box(args: &uapi::drm_virtgpu_3d_transfer_to_host, resource: &Resource) -> Option<Rect> {
-    let part = &args.box_;
-    let fits = part.w != 0
-        && part.h != 0
-        && part.x < resource.width
-        && part.w <= resource.width - part.x
-        && part.y < resource.height
-        && part.h <= resource.height - part.y;
-    fits.then(|| Rect::new(part.x as i32, part.y as i32, part.w as i32, part.h as i32))
+/// A box at a place, of a size, as pixels of a resource of `whole` size.
+fn checked_box(at: (u32, u32), size: (u32, u32), whole: (u32, u32)) -> Option<Rect> {
+    let fits = |at: u32, size, whole| at < whole && size != 0 && size <= whole - at;
+    (fits(at.0, size.0, whole.0) && fits(at.1, size.1, whole.1))
+        .then(|| Rect::new(at.0 as i32, at.1 as i32, size.0 as i32, size.1 as i32))
 }
 
 pub(crate) fn transfer_to_host(
@@ -116,7 +112,9 @@ pub(crate) fn transfer_to_host(
 ) -> Result<u32> {
     let bo = Object::lookup_handle(file, args.bo_handle)?;
     let resource = gem::own_resource(&bo, wire_format::B8G8R8X8)?;
-    let rect = checked_box(args, &resource).ok_or(EINVAL)?;
+    let part = &args.box_;
+    let whole = (resource.width, resource.height);
+    let rect = checked_box((part.x, part.y), (part.w, part.h), whole).ok_or(EINVAL)?;
     // The host itself stops where the backing ends.
     if args.offset as usize >= bo.size() {
         return Err(EINVAL);
@@ -148,4 +146,48 @@ pub(crate) fn no_renderer<A>(_dev: &Device, _args: &mut A, _file: &VFile) -> Res
 
 pub(crate) fn no_feature<A>(_dev: &Device, _args: &mut A, _file: &VFile) -> Result<u32> {
     Err(EINVAL)
+}
+
+#[cfg(kunit)]
+pub(crate) mod tests {
+    use super::*;
+    use kunit::{expect, Test};
+
+    fn fits(x: u32, y: u32, w: u32, h: u32) -> bool {
+        checked_box((x, y), (w, h), (640, 480)).is_some()
+    }
+
+    fn box_fits_up_to_the_edges(test: &Test) {
+        let whole = checked_box((0, 0), (640, 480), (640, 480));
+        expect!(test, whole == Some(Rect::new(0, 0, 640, 480)));
+        expect!(test, fits(639, 479, 1, 1));
+        expect!(test, !fits(0, 0, 641, 480));
+        expect!(test, !fits(0, 0, 640, 481));
+        expect!(test, !fits(639, 0, 2, 1));
+        expect!(test, !fits(0, 479, 1, 2));
+        expect!(test, !fits(640, 0, 1, 1));
+        expect!(test, !fits(0, 480, 1, 1));
+    }
+
+    fn empty_box_does_not_fit(test: &Test) {
+        expect!(test, !fits(0, 0, 0, 480));
+        expect!(test, !fits(0, 0, 640, 0));
+    }
+
+    /// A sum that wraps around looks as if it were within.
+    fn box_does_not_wrap_around(test: &Test) {
+        expect!(test, !fits(1, 0, u32::MAX, 1));
+        expect!(test, !fits(0, 1, 1, u32::MAX));
+        expect!(test, !fits(u32::MAX, 0, 1, 1));
+        expect!(test, !fits(0, u32::MAX, 1, 1));
+    }
+
+    kunit::suite!(
+        c"virtgpu_rs_ioctl",
+        [
+            box_fits_up_to_the_edges,
+            empty_box_does_not_fit,
+            box_does_not_wrap_around,
+        ]
+    );
 }

@@ -12,12 +12,14 @@ use crate::{
 };
 
 const MIN_SIZE: u32 = 32;
-const MAX_SIZE: u32 = 8192;
+/// Xorg shows three heads of 3840 pixels side by side from one framebuffer.
+const MAX_SIZE: u32 = 16384;
 
 impl KmsDriver for VirtGpu {
     type Framebuffer = Fb;
 
     const FEAT_CURSOR_HOTSPOT: bool = true;
+    const FOLLOWS_WINDOWS: bool = true;
 
     fn mode_config_info(_dev: &Device) -> ModeConfigInfo {
         ModeConfigInfo {
@@ -61,7 +63,6 @@ impl KmsDriver for VirtGpu {
             )?;
             let connector = Connector::new(
                 dev,
-                dev.has_edid,
                 connector::Connector {
                     output: output.clone(),
                 },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A head: what the host says of its window, and what it currently shows on it.
 use drm::{
-    kms::{DriverCrtc, Edid},
+    kms::{DisplayMode, DriverCrtc, Edid},
     Rect,
 };
 use kernel::{
@@ -27,9 +27,11 @@ use crate::{
 const MAX_FRAMES: i32 = 2;
 
 /// What the host says of a head.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 pub(crate) struct Window {
     pub(crate) enabled: bool,
+    pub(crate) x: u32,
+    pub(crate) y: u32,
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) edid: Option<Edid>,
@@ -166,6 +168,10 @@ pub(crate) struct Crtc {
 impl DriverCrtc for Crtc {
     type Driver = VirtGpu;
 
+    fn atomic_enable(&self, _dev: &Device, mode: &DisplayMode) {
+        self.output.cursor.lock().set_mode(mode);
+    }
+
     /// The first CRTC kicks for the frames of all.
     fn atomic_flush(&self, dev: &Device) {
         dev.ctrl.kick(dev);
@@ -175,4 +181,51 @@ impl DriverCrtc for Crtc {
         self.output.hide_cursor(dev);
         self.output.hide(dev);
     }
+}
+
+#[cfg(kunit)]
+pub(crate) mod tests {
+    use super::*;
+    use kunit::{expect, expect_eq, Test};
+
+    fn two_frames_are_on_their_way(test: &Test) -> Result {
+        let output = Output::new(0)?;
+        expect!(test, output.has_room());
+        output.frames.store(1, Relaxed);
+        expect!(test, output.has_room());
+        output.frames.store(2, Relaxed);
+        expect!(test, !output.has_room());
+        output.frame_done();
+        expect!(test, output.has_room());
+        Ok(())
+    }
+
+    fn lost_frame_is_no_resources(test: &Test) -> Result {
+        let output = Output::new(0)?;
+        output.last_frame.store(7, Relaxed);
+        expect!(test, output.is_last_frame(7));
+        expect!(test, !output.is_last_frame(8));
+        output.lost_frame();
+        expect!(test, !output.is_last_frame(7));
+        Ok(())
+    }
+
+    fn reset_forgets_what_is_shown(test: &Test) -> Result {
+        let output = Output::new(0)?;
+        output.scanout.lock().resource = 7;
+        output.last_frame.store(7, Relaxed);
+        output.forget();
+        expect_eq!(test, output.shown(), 0);
+        expect!(test, !output.is_last_frame(7));
+        Ok(())
+    }
+
+    kunit::suite!(
+        c"virtgpu_rs_output",
+        [
+            two_frames_are_on_their_way,
+            lost_frame_is_no_resources,
+            reset_forgets_what_is_shown,
+        ]
+    );
 }

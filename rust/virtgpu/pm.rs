@@ -21,15 +21,16 @@ pub(crate) fn freeze(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
 
 /// Everything but the picture.
 fn bring_up(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
-    queue::start(dev, vdev)?;
-    for output in dev.outputs.iter() {
-        output.forget();
-    }
-    dev.resources.restore(dev);
+    dev.resources.restore(dev, || {
+        queue::start(dev, vdev)?;
+        for output in dev.outputs.iter() {
+            output.forget();
+        }
+        Ok(())
+    })?;
 
-    // The host's windows may have changed while nobody listened.
     if !dev.outputs.is_empty() {
-        crate::hotplug::schedule(dev);
+        crate::hotplug::restored(dev);
     }
     Ok(())
 }
@@ -51,11 +52,17 @@ pub(crate) fn reset_prepare(dev: &Device, vdev: &virtio::Device<Bound>) {
 /// The device was reset.
 pub(crate) fn reset_done(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     bring_up(dev, vdev)?;
+    schedule_redraw(dev);
+    Ok(())
+}
+
+/// Has what is committed shown again, soon. Where the host refused to make a resource again after a
+/// reset, another one shows it.
+pub(crate) fn schedule_redraw(dev: &Device) {
     if !dev.outputs.is_empty() {
         // Pending already is as good.
         let _ = workqueue::system_long().enqueue::<ARef<Device>, 5>(dev.into());
     }
-    Ok(())
 }
 
 /// Commits once more what is committed: a plane without clips is uploaded whole.
@@ -71,6 +78,8 @@ fn reset_device(dev: &Device) -> Result {
 
 /// Resets the device and brings it back; programs wait instead of seeing one without queues.
 pub(crate) fn reset(dev: &Device) {
+    // New trouble leads to no reset for a while. This one may take long, so set it twice.
+    *dev.reset_at.lock() = Some(jiffies());
     let result = if dev.outputs.is_empty() {
         reset_device(dev)
     } else {

@@ -11,14 +11,15 @@ use kernel::{
     workqueue,
 };
 use virtio::{
+    device::F_INDIRECT_DESC,
     gpu::{resp, Header, Wire},
     queue::Interrupt,
     trace,
-    wait::WaitQueue,
+    wait::{command_timeout, WaitQueue},
     Transport, Virtqueue,
 };
 
-use crate::{drv::Device, gem::Keeper, module_parameters, output::Output, resource::Recipe};
+use crate::{drv::Device, gem::Keeper, output::Output, resource::Recipe};
 
 /// A command on its way to the device and back.
 pub(crate) type Chain = virtio::Chain<Cmd>;
@@ -35,12 +36,24 @@ pub(crate) enum Done {
     Unref(u32),
     /// The host no longer looks at a buffer object's pages: so may they go.
     Detached(Arc<Keeper>),
-    /// The host has a resource's backing, or has none.
-    Attached(Arc<Recipe>),
+    /// The host made a resource, or refused to; somebody may wait for that.
+    Created(Arc<Recipe>, Option<Arc<Waiter>>),
+    /// The host made a resource again after a reset, or refused to.
+    Restored(Arc<Recipe>),
+    /// The host has a resource's backing, or has none; somebody may wait for that.
+    Attached(Arc<Recipe>, Option<Arc<Waiter>>),
     /// A command of the panic screen comes back, by its number.
     Panic(Arc<Output>, usize),
     /// Somebody waits.
     Wake(Arc<Waiter>),
+}
+
+impl Done {
+    /// Whether it gives back what the device may use, so that it must not happen for a command that
+    /// never reached the device: only an answer or a reset says that the device has let go.
+    fn gives_back(&self) -> bool {
+        matches!(self, Self::Unref(_) | Self::Detached(_))
+    }
 }
 
 /// The driver's part of a command.
@@ -49,11 +62,13 @@ pub(crate) struct Cmd {
     seqno: u32,
     /// Response that means success, 0 when the device sends none.
     resp_type: u32,
-    /// A host that refuses it is no news.
+    /// The host may refuse it, which is a debug message, not an error.
     quiet: bool,
     /// Nobody waits for it: that it ended may be noticed with the next frame.
     lazy: bool,
     done: Option<Done>,
+    /// The next one in [`State::kept`].
+    next: Option<Chain>,
 }
 
 impl Cmd {
@@ -64,6 +79,7 @@ impl Cmd {
             quiet: false,
             lazy: false,
             done: None,
+            next: None,
         }
     }
 }
@@ -74,6 +90,9 @@ pub(crate) struct Pool {
     #[pin]
     chains: SpinLock<KVec<Chain>>,
 }
+
+/// Descriptors of most commands: the request, a payload, the response.
+const CMD_DESCRIPTORS: usize = 3;
 
 /// Commands kept: more than one commit on every head needs.
 const POOL_SIZE: usize = 64;
@@ -143,7 +162,7 @@ pub(crate) fn on_done(mut chain: Chain, done: Done) -> Chain {
     chain
 }
 
-/// Says that a host which refuses a command is no news.
+/// Has a refusal of a command be a debug message, not an error.
 pub(crate) fn quiet(mut chain: Chain) -> Chain {
     chain.data_mut().quiet = true;
     chain
@@ -174,11 +193,21 @@ impl Waiter {
             GFP_KERNEL,
         )
     }
+
+    fn wake(&self, status: Result, chain: Chain) {
+        *self.result.lock() = Some((status, chain));
+        self.queue.wake_all();
+    }
 }
 
-/// Jiffies that a host may take that is not known to be in trouble.
+/// Seconds that the host may take to answer, while it is not known to be in trouble.
+fn patience_seconds() -> u32 {
+    command_timeout().clamp(1, 86400)
+}
+
+/// The same in jiffies.
 pub(crate) fn patience() -> usize {
-    msecs_to_jiffies(module_parameters::command_timeout.value().clamp(1, 86400) * 1000)
+    msecs_to_jiffies(patience_seconds() * 1000)
 }
 
 /// What went through a queue.
@@ -216,6 +245,10 @@ struct State {
     unkicked: bool,
     /// The device was told not to interrupt.
     silent: bool,
+    /// Commands that could not be sent and give something back, until the device was reset.
+    kept: Option<Chain>,
+    /// The device was reset, and has not been given anything since.
+    is_clean: bool,
     stats: Stats,
 }
 
@@ -246,6 +279,19 @@ impl State {
     }
 }
 
+/// Commands that were kept, one after the other.
+struct Kept(Option<Chain>);
+
+impl Iterator for Kept {
+    type Item = Chain;
+
+    fn next(&mut self) -> Option<Chain> {
+        let mut chain = self.0.take()?;
+        self.0 = chain.data_mut().next.take();
+        Some(chain)
+    }
+}
+
 /// A virtqueue that carries commands.
 #[pin_data]
 pub(crate) struct Queue {
@@ -260,14 +306,29 @@ fn kind(chain: &Chain) -> u32 {
     Header::from_bytes(chain.request()).map_or(0, |header| header.kind)
 }
 
-/// Judges length and type of a response before anyone reads it: the device is not trusted.
-fn check(dev: &Device, chain: &Chain) -> Result {
-    let expected = chain.data().resp_type;
+/// What a response means of which `expected`, if it is not 0, is the type and `room` the size.
+fn verdict(response: &[u8], expected: u32, room: usize) -> Result {
     if expected == 0 {
         return Ok(());
     }
-    let request = kind(chain);
-    let response = chain.response();
+    match Header::from_bytes(response).ok_or(EIO)?.kind {
+        kind if kind == expected => {
+            if response.len() == room {
+                Ok(())
+            } else {
+                Err(EIO)
+            }
+        }
+        resp::ERR_OUT_OF_MEMORY => Err(ENOMEM),
+        resp::ERR_INVALID_SCANOUT_ID..=resp::ERR_INVALID_PARAMETER => Err(EINVAL),
+        _ => Err(EIO),
+    }
+}
+
+/// Says what is wrong with a response, unless it is a refusal that is expected.
+fn complain(dev: &Device, chain: &Chain) {
+    let (request, response) = (kind(chain), chain.response());
+    let expected = chain.data().resp_type;
     let Some(header) = Header::from_bytes(response) else {
         drm::drm_err_ratelimited!(
             dev,
@@ -275,16 +336,10 @@ fn check(dev: &Device, chain: &Chain) -> Result {
             request,
             response.len()
         );
-        return Err(EIO);
+        return;
     };
 
-    if chain.data().quiet && header.kind != expected {
-        return Err(EINVAL);
-    }
     if header.kind == expected {
-        if response.len() == chain.response_room() {
-            return Ok(());
-        }
         drm::drm_err_ratelimited!(
             dev,
             "command 0x{:x}: response has {} of {} bytes\n",
@@ -292,20 +347,31 @@ fn check(dev: &Device, chain: &Chain) -> Result {
             response.len(),
             chain.response_room()
         );
-        return Err(EIO);
+    } else if !chain.data().quiet {
+        drm::drm_err_ratelimited!(
+            dev,
+            "command 0x{:x}: host answered 0x{:x}, expected 0x{:x}\n",
+            request,
+            header.kind,
+            expected
+        );
     }
-    drm::drm_err_ratelimited!(
-        dev,
-        "command 0x{:x}: host answered 0x{:x}, expected 0x{:x}\n",
-        request,
-        header.kind,
-        expected
-    );
-    Err(match header.kind {
-        resp::ERR_OUT_OF_MEMORY => ENOMEM,
-        resp::ERR_INVALID_SCANOUT_ID..=resp::ERR_INVALID_PARAMETER => EINVAL,
-        _ => EIO,
-    })
+}
+
+/// Judges length and type of a response before anyone reads it: the device is not trusted.
+fn check(dev: &Device, chain: &Chain) -> Result {
+    verdict(
+        chain.response(),
+        chain.data().resp_type,
+        chain.response_room(),
+    )
+    .inspect_err(|_| complain(dev, chain))
+}
+
+/// Whether the host says that it did not carry a command out. Any other answer that is wrong, or
+/// none, leaves that open.
+fn is_refused(chain: &Chain) -> bool {
+    Header::from_bytes(chain.response()).is_some_and(|header| resp::ERRORS.contains(&header.kind))
 }
 
 fn finish(dev: &Device, mut chain: Chain, status: Result) {
@@ -316,17 +382,30 @@ fn finish(dev: &Device, mut chain: Chain, status: Result) {
         Some(Done::CursorUpload(output)) => output.cursor_uploaded(dev),
         Some(Done::Unref(id)) => dev.resources.remove(id),
         Some(Done::Detached(keeper)) => drop(keeper),
-        Some(Done::Attached(recipe)) => {
+        Some(Done::Created(recipe, waiter)) => {
+            if is_refused(&chain) {
+                recipe.refused();
+            }
+            if let Some(waiter) = waiter {
+                return waiter.wake(status, chain);
+            }
+        }
+        Some(Done::Restored(recipe)) => {
+            if is_refused(&chain) {
+                recipe.refused();
+                crate::pm::schedule_redraw(dev);
+            }
+        }
+        Some(Done::Attached(recipe, waiter)) => {
             if status.is_err() {
                 recipe.detached();
             }
+            if let Some(waiter) = waiter {
+                return waiter.wake(status, chain);
+            }
         }
         Some(Done::Panic(output, index)) => return output.panic.put_back(index, chain),
-        Some(Done::Wake(waiter)) => {
-            *waiter.result.lock() = Some((status, chain));
-            waiter.queue.wake_all();
-            return;
-        }
+        Some(Done::Wake(waiter)) => return waiter.wake(status, chain),
     }
     dev.pool.put(chain);
 }
@@ -343,6 +422,8 @@ impl Queue {
                 awaited: 0,
                 unkicked: false,
                 silent: false,
+                kept: None,
+                is_clean: true,
                 stats: Stats {
                     commands: 0,
                     kicks: 0,
@@ -361,6 +442,32 @@ impl Queue {
         state.stalled = false;
         state.in_flight = 0;
         state.silent = false;
+        state.is_clean = false;
+    }
+
+    /// Keeps a command that could not be sent, because of `error`, if the device may use what it
+    /// gives back, and says whether the device has to be reset for it. Else the command comes back,
+    /// and is to be finished.
+    fn keep(&self, mut chain: Chain, error: Error) -> Result<bool, Chain> {
+        let mut state = self.state.lock();
+        state.stats.dropped += 1;
+        // A stop that is under way is about to reset the device. A queue that was closed and is open
+        // again had its device reset in between.
+        let is_open = state.vq.is_some();
+        let lost = state.is_clean || (error == ENODEV && is_open);
+        if lost || !chain.data().done.as_ref().is_some_and(Done::gives_back) {
+            return Err(chain);
+        }
+        chain.data_mut().next = state.kept.take();
+        state.kept = Some(chain);
+        Ok(is_open)
+    }
+
+    /// The device was reset: returns the commands that were kept until now.
+    fn take_kept(&self) -> Kept {
+        let mut state = self.state.lock();
+        state.is_clean = true;
+        Kept(state.kept.take())
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -399,22 +506,37 @@ impl Queue {
         if first {
             drm::drm_err!(
                 dev,
-                "{} queue: no answer from the host to {}\n",
+                "{} queue: no answer from the host to {} in {} s\n",
                 self.name,
-                what
+                what,
+                patience_seconds()
             );
         }
     }
 
     fn has_space(&self, descriptors: usize) -> bool {
         let state = self.state.lock();
-        state.vq.as_ref().is_none_or(|vq| vq.free() >= descriptors)
+        // Through an indirect descriptor a command that is larger than the ring fits, too.
+        state
+            .vq
+            .as_ref()
+            .is_none_or(|vq| vq.free() >= descriptors.min(vq.size()))
+    }
+
+    /// Whether a command for which there is no room has none in an empty ring, either.
+    fn is_too_small(&self, descriptors: usize) -> bool {
+        let state = self.state.lock();
+        state
+            .vq
+            .as_ref()
+            .is_some_and(|vq| vq.free() == vq.size() && vq.free() < descriptors)
     }
 
     /// Hands a command to the device, as soon as there is room in the ring.
     ///
     /// The device is told by the next [`kick`](Self::kick). What is to happen at the command's end
-    /// happens in any case, before this returns if the command could not be queued.
+    /// happens in any case: before this returns if the command could not be queued, but only after
+    /// the next reset if it gives something back.
     pub(crate) fn submit(&self, dev: &Device, mut chain: Chain) {
         let descriptors = chain.descriptors();
         let lazy = chain.data().lazy;
@@ -444,6 +566,15 @@ impl Queue {
             if error != ENOSPC {
                 break error;
             }
+            if self.is_too_small(descriptors) {
+                drm::drm_err_ratelimited!(
+                    dev,
+                    "{} queue: no room for a command of {} descriptors\n",
+                    self.name,
+                    descriptors
+                );
+                break error;
+            }
 
             self.kick(dev);
             if !self.wait_for(dev, &self.space, "make room in the ring", || {
@@ -458,8 +589,13 @@ impl Queue {
         } else if error == ETIMEDOUT {
             crate::pm::schedule_reset(dev, "the ring is full of unanswered commands");
         }
-        self.state.lock().stats.dropped += 1;
-        finish(dev, chain, Err(error));
+        match self.keep(chain, error) {
+            Ok(true) => {
+                crate::pm::schedule_reset(dev, "the host cannot be told to give memory back");
+            }
+            Ok(false) => (),
+            Err(chain) => finish(dev, chain, Err(error)),
+        }
     }
 
     /// Tells the device about the commands submitted so far. Does nothing if it has been told
@@ -637,6 +773,16 @@ impl Interrupt for Handler {
 pub(crate) fn start(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     let (transport, [ctrl, cursor]) =
         Transport::start(vdev, [c"control", c"cursor"], Handler(dev.into()))?;
+    if !vdev.has_feature(F_INDIRECT_DESC) && ctrl.size() < CMD_DESCRIPTORS {
+        drm::drm_err!(
+            dev,
+            "the control queue has {} descriptors, a command takes {}\n",
+            ctrl.size(),
+            CMD_DESCRIPTORS
+        );
+        transport.stop(vdev, [ctrl, cursor], |_, _| ());
+        return Err(EINVAL);
+    }
     *dev.transport.lock() = Some(transport);
     dev.ctrl.open(ctrl);
     dev.cursor.open(cursor);
@@ -655,6 +801,9 @@ pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
     else {
         return;
     };
+    // The works that handle answers end before anybody acts upon the reset.
+    dev.cancel_work::<1>();
+    dev.cancel_work::<2>();
     transport.stop(vdev, [ctrl, cursor], |index, chain| {
         let queue = if index == 0 { &dev.ctrl } else { &dev.cursor };
         let mut state = queue.state.lock();
@@ -664,4 +813,186 @@ pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
         drop(state);
         finish(dev, chain, Err(ENODEV));
     });
+    for queue in [&dev.ctrl, &dev.cursor] {
+        for chain in queue.take_kept() {
+            finish(dev, chain, Err(ENODEV));
+        }
+    }
+}
+
+#[cfg(kunit)]
+pub(crate) mod tests {
+    use super::*;
+    use kunit::{expect, expect_eq, Test};
+    use virtio::gpu::{cmd, GetEdid, ResourceFlush};
+
+    const ROOM: usize = core::mem::size_of::<Header>();
+
+    fn answer(kind: u32) -> Header {
+        Header {
+            kind,
+            ..Header::zeroed()
+        }
+    }
+
+    fn judge(kind: u32, len: usize) -> Result {
+        verdict(&answer(kind).as_bytes()[..len], resp::OK_NODATA, ROOM)
+    }
+
+    fn right_answer_is_taken(test: &Test) {
+        expect_eq!(test, judge(resp::OK_NODATA, ROOM), Ok(()));
+    }
+
+    fn answer_without_a_header_is_none(test: &Test) {
+        expect_eq!(test, judge(resp::OK_NODATA, 0), Err(EIO));
+        expect_eq!(test, judge(resp::OK_NODATA, ROOM - 1), Err(EIO));
+        // The device did not write the whole type, so that it means nothing.
+        expect_eq!(test, judge(resp::ERR_OUT_OF_MEMORY, ROOM - 1), Err(EIO));
+    }
+
+    fn short_answer_is_rejected(test: &Test) {
+        let header = answer(resp::OK_EDID);
+        let short = verdict(header.as_bytes(), resp::OK_EDID, ROOM + 1);
+        expect_eq!(test, short, Err(EIO));
+    }
+
+    fn errors_become_errnos(test: &Test) {
+        for (kind, error) in [
+            (0x1200, EIO),
+            (0x1201, ENOMEM),
+            (0x1202, EINVAL),
+            (0x1203, EINVAL),
+            (0x1204, EINVAL),
+            (0x1205, EINVAL),
+            // What the protocol does not have, another success, a request.
+            (0x1206, EIO),
+            (resp::OK_EDID, EIO),
+            (cmd::RESOURCE_FLUSH, EIO),
+            (0, EIO),
+            (u32::MAX, EIO),
+        ] {
+            expect_eq!(test, judge(kind, ROOM), Err(error));
+        }
+    }
+
+    fn command_without_answer_is_not_judged(test: &Test) {
+        expect_eq!(test, verdict(&[], 0, 0), Ok(()));
+    }
+
+    fn commands_have_room_for_their_answer(test: &Test) -> Result {
+        let request = answer(cmd::GET_EDID);
+        let chain = command_with_response::<_, GetEdid>(&request, resp::OK_EDID)?;
+        expect_eq!(test, chain.response_room(), core::mem::size_of::<GetEdid>());
+        expect_eq!(test, chain.data().resp_type, resp::OK_EDID);
+        expect_eq!(test, chain.descriptors(), 2);
+        let chain = command_without_response(&request)?;
+        expect_eq!(test, chain.data().resp_type, 0);
+        expect_eq!(test, chain.descriptors(), 1);
+        Ok(())
+    }
+
+    /// How many commands a pool keeps, and how many it could.
+    fn size(pool: &Pool) -> (usize, usize) {
+        let chains = pool.chains.lock();
+        (chains.len(), chains.capacity())
+    }
+
+    /// Nothing of the command before is in the next one that has its memory.
+    fn used_command_comes_back_clean(test: &Test) -> Result {
+        let pool = KBox::pin_init(Pool::new(), GFP_KERNEL)?;
+        let first = lazily(quiet(pool.command(&answer(cmd::UPDATE_CURSOR))?));
+        pool.put(first);
+        expect_eq!(test, size(&pool).0, 1);
+        let request = ResourceFlush {
+            hdr: answer(cmd::RESOURCE_FLUSH),
+            ..ResourceFlush::zeroed()
+        };
+        let chain = pool.command(&request)?;
+        expect_eq!(test, size(&pool).0, 0);
+        expect_eq!(test, kind(&chain), cmd::RESOURCE_FLUSH);
+        expect_eq!(test, chain.request(), request.as_bytes());
+        expect!(test, !chain.data().quiet && !chain.data().lazy);
+        Ok(())
+    }
+
+    fn pool_keeps_so_many_commands(test: &Test) -> Result {
+        let pool = KBox::pin_init(Pool::new(), GFP_KERNEL)?;
+        for _ in 0..POOL_SIZE + 8 {
+            pool.put(command(&answer(cmd::RESOURCE_FLUSH))?);
+        }
+        let (len, capacity) = size(&pool);
+        expect!(test, len >= POOL_SIZE);
+        expect_eq!(test, len, capacity);
+        Ok(())
+    }
+
+    fn stopped_queue_takes_everything(test: &Test) -> Result {
+        let queue = KBox::pin_init(Queue::new(c"test"), GFP_KERNEL)?;
+        expect!(test, queue.has_space(1000));
+        expect_eq!(test, queue.status().size, 0);
+        Ok(())
+    }
+
+    fn unref() -> Result<Chain> {
+        Ok(on_done(
+            command(&answer(cmd::RESOURCE_UNREF))?,
+            Done::Unref(1),
+        ))
+    }
+
+    /// The queue is closed, but its device is not yet reset and may still use the memory.
+    fn what_a_host_may_use_is_kept_until_a_reset(test: &Test) -> Result {
+        let queue = KBox::pin_init(Queue::new(c"test"), GFP_KERNEL)?;
+        queue.state.lock().is_clean = false;
+        // The reset is about to come anyway.
+        expect!(test, matches!(queue.keep(unref()?, ENODEV), Ok(false)));
+        expect!(test, matches!(queue.keep(unref()?, ENODEV), Ok(false)));
+        expect_eq!(test, queue.status().stats.dropped, 2);
+        expect_eq!(test, queue.take_kept().count(), 2);
+        expect_eq!(test, queue.take_kept().count(), 0);
+        // A device that was reset uses nothing.
+        expect!(test, queue.keep(unref()?, ENODEV).is_err());
+        Ok(())
+    }
+
+    /// Other commands end at once, or a program would wait for the reset.
+    fn unsent_command_ends_before_the_reset(test: &Test) -> Result {
+        let queue = KBox::pin_init(Queue::new(c"test"), GFP_KERNEL)?;
+        queue.state.lock().is_clean = false;
+        let chain = command(&answer(cmd::RESOURCE_FLUSH))?;
+        expect!(test, queue.keep(chain, ENODEV).is_err());
+        expect_eq!(test, queue.take_kept().count(), 0);
+        Ok(())
+    }
+
+    fn silent_host_is_not_waited_for(test: &Test) -> Result {
+        let queue = KBox::pin_init(Queue::new(c"test"), GFP_KERNEL)?;
+        expect_eq!(test, queue.timeout(), patience());
+        queue.state.lock().stalled = true;
+        expect_eq!(test, queue.timeout(), 1);
+        Ok(())
+    }
+
+    fn host_has_ten_seconds(test: &Test) {
+        expect_eq!(test, patience(), msecs_to_jiffies(10_000));
+    }
+
+    kunit::suite!(
+        c"virtgpu_rs_queue",
+        [
+            right_answer_is_taken,
+            answer_without_a_header_is_none,
+            short_answer_is_rejected,
+            errors_become_errnos,
+            command_without_answer_is_not_judged,
+            commands_have_room_for_their_answer,
+            used_command_comes_back_clean,
+            pool_keeps_so_many_commands,
+            stopped_queue_takes_everything,
+            what_a_host_may_use_is_kept_until_a_reset,
+            unsent_command_ends_before_the_reset,
+            silent_host_is_not_waited_for,
+            host_has_ten_seconds,
+        ]
+    );
 }

@@ -20,7 +20,7 @@ use crate::{
     drv::Device,
     fb::Framebuffer,
     gem::{Keeper, Object},
-    queue::{lazily, on_done, Chain, Done, Waiter},
+    queue::{lazily, on_done, quiet, Chain, Done, Waiter},
 };
 
 /// Bytes of a piece of a list of pages.
@@ -32,6 +32,16 @@ const MAX_PARTS: usize = 8;
 /// Entries of a resource with several buffer objects: hosts look for a row from the start of the
 /// list, so that sharing a resource should not make it long.
 const MAX_ENTRIES: usize = 2048;
+
+/// Bytes from a picture's first pixel to the first one of a rectangle.
+fn pixel_offset(pitch: u32, rect: &Rect) -> u64 {
+    rect.y1 as u64 * u64::from(pitch) + rect.x1 as u64 * 4
+}
+
+/// Whether format, width and height are those that show a framebuffer.
+fn has_shape(shape: (u32, u32, u32), format: u32, info: &FramebufferInfo) -> bool {
+    shape == (format, info.pitch / 4, info.height)
+}
 
 /// A buffer object that backs a resource, or a part of it.
 struct Part {
@@ -67,17 +77,31 @@ impl Part {
     }
 }
 
+/// What the host is to know of a resource.
+#[derive(PartialEq, Eq)]
+enum Stage {
+    /// Nothing yet.
+    New,
+    /// It was told to make it, and is told again after a reset.
+    Made,
+    /// It was told to destroy it, or never had it. A reset does not bring it back.
+    Ended,
+}
+
 /// The pages that back a resource, one buffer object behind the other.
-struct Backing(KVec<Part>);
+struct Backing {
+    parts: KVec<Part>,
+    stage: Stage,
+}
 
 impl Backing {
     fn entries(&self) -> usize {
-        self.0.iter().map(|part| part.entries.len()).sum()
+        self.parts.iter().map(|part| part.entries.len()).sum()
     }
 
     /// Where a buffer object begins, in bytes.
     fn offset(&self, keeper: &Arc<Keeper>) -> u64 {
-        self.0
+        self.parts
             .iter()
             .take_while(|part| !Arc::ptr_eq(&part.keeper, keeper))
             .map(|part| part.size)
@@ -87,7 +111,7 @@ impl Backing {
     /// Tells the host of all of it, once it has none.
     fn attach(&self, id: u32) -> Result<Chain> {
         let mut pieces = KVec::new();
-        for part in self.0.iter() {
+        for part in self.parts.iter() {
             for entries in part
                 .entries
                 .chunks(PIECE / core::mem::size_of::<MemEntry>())
@@ -116,25 +140,51 @@ pub(crate) struct Recipe {
     backing: Mutex<Backing>,
     /// The host knows the backing.
     attached: Atomic<bool>,
+    /// The host did not make it, and is told no more of it.
+    refused: Atomic<bool>,
 }
 
 impl Recipe {
+    /// The host did not make it.
+    pub(crate) fn refused(&self) {
+        self.refused.store(true, Relaxed);
+    }
+
     /// The host has no backing of it.
     pub(crate) fn detached(&self) {
         self.attached.store(false, Relaxed);
     }
 
     /// Sends CREATE and ATTACH in one batch.
-    fn send(&self, dev: &Device, done: impl FnOnce(Chain, Chain) -> (Chain, Chain)) -> Result {
-        let backing = self.backing.lock();
-        let (create, attach) = done(
-            cmd::resource_create_2d(self.id, self.format, self.width, self.height)?,
-            backing.attach(self.id)?,
-        );
+    fn send(&self, dev: &Device, backing: &mut Backing, created: Done, attached: Done) -> Result {
+        let create = cmd::resource_create_2d(self.id, self.format, self.width, self.height)?;
+        // The answer to CREATE comes after ATTACH was sent, and says what there is to say.
+        let attach = quiet(backing.attach(self.id)?);
+        let (create, attach) = (on_done(create, created), on_done(attach, attached));
+
+        backing.stage = Stage::Made;
         self.attached.store(true, Relaxed);
         dev.ctrl.submit(dev, create);
         dev.ctrl.submit(dev, attach);
         Ok(())
+    }
+
+    /// Has a device that was reset make it again.
+    fn restore(self: &Arc<Self>, dev: &Device) -> Result {
+        // Under the lock, so that the end of the resource comes behind this in the queue.
+        let mut backing = self.backing.lock();
+        if backing.stage != Stage::Made || self.refused.load(Relaxed) {
+            return Ok(());
+        }
+        let created = Done::Restored(self.clone());
+        let attached = Done::Attached(self.clone(), None);
+        self.send(dev, &mut backing, created, attached)
+    }
+
+    /// Nobody uses it any more. Returns whether the host may have it, or may look at its pages.
+    fn end(&self) -> bool {
+        let stage = core::mem::replace(&mut self.backing.lock().stage, Stage::Ended);
+        stage == Stage::Made && (!self.refused.load(Relaxed) || self.attached.load(Relaxed))
     }
 }
 
@@ -148,6 +198,10 @@ struct Table {
 pub(crate) struct Resources {
     #[pin]
     table: Mutex<Table>,
+    /// Held while a resource is made, and while [`restore`](Self::restore) makes all of them again,
+    /// so that the device is told only once to make each of them.
+    #[pin]
+    making: Mutex<()>,
 }
 
 impl Resources {
@@ -157,6 +211,7 @@ impl Resources {
                 last: 0,
                 recipes: RBTree::new(),
             }),
+            making <- new_mutex!(()),
         })
     }
 
@@ -183,31 +238,50 @@ impl Resources {
         drop(recipe);
     }
 
-    /// Creates every resource anew on a device that was reset, without their pixels.
-    pub(crate) fn restore(&self, dev: &Device) {
+    /// Creates every resource anew, without their pixels, on a device that was reset and that
+    /// `start` brings up.
+    ///
+    /// # Errors
+    ///
+    /// Those of `start`.
+    pub(crate) fn restore(&self, dev: &Device, start: impl FnOnce() -> Result) -> Result {
+        let making = self.making.lock();
+        start()?;
         let mut last = 0;
         // The table is not locked while a command waits for room in the ring.
         while let Some(recipe) = self.next(last) {
-            if let Err(error) = recipe.send(dev, |create, attach| (create, attach)) {
+            if let Err(error) = recipe.restore(dev) {
                 drm::drm_err!(dev, "resource {} is lost: {:?}\n", recipe.id, error);
             }
             last = recipe.id;
         }
+        drop(making);
         dev.ctrl.kick(dev);
+        Ok(())
     }
 
-    /// Calls `f` with number, format, size in pixels and bytes of the backing of each resource.
+    /// Calls `f` with number, format, size in pixels and bytes of the backing of each resource that
+    /// the host did not refuse.
     pub(crate) fn for_each(&self, mut f: impl FnMut(u32, u32, (u32, u32), u64)) {
         let mut last = 0;
         while let Some(recipe) = self.next(last) {
-            let size = recipe.backing.lock().0.iter().map(|part| part.size).sum();
+            last = recipe.id;
+            if recipe.refused.load(Relaxed) {
+                continue;
+            }
+            let size = recipe
+                .backing
+                .lock()
+                .parts
+                .iter()
+                .map(|part| part.size)
+                .sum();
             f(
                 recipe.id,
                 recipe.format,
                 (recipe.width, recipe.height),
                 size,
             );
-            last = recipe.id;
         }
     }
 
@@ -244,8 +318,9 @@ impl Resource {
                     format,
                     width,
                     height,
-                    backing <- new_mutex!(Backing(parts)),
+                    backing <- new_mutex!(Backing { parts, stage: Stage::New }),
                     attached: Atomic::new(false),
+                    refused: Atomic::new(false),
                 }),
                 GFP_KERNEL,
             )
@@ -280,23 +355,13 @@ impl Resource {
         let dev = bo.dev();
         let (created, attached) = (Waiter::new()?, Waiter::new()?);
         let resource = Self::new(bo, format, width, height)?;
-        resource
-            .recipe
-            .send(dev, |create, attach| {
-                (
-                    on_done(create, Done::Wake(created.clone())),
-                    on_done(attach, Done::Wake(attached.clone())),
-                )
-            })
-            .inspect_err(|_| resource.forget())?;
-        dev.ctrl.kick(dev);
-        let created = dev.ctrl.wait(dev, &created).map(drop);
-        let attached = dev.ctrl.wait(dev, &attached).map(drop);
-        // After a time-out the host may still create it.
-        if created.is_err_and(|error| error != ETIMEDOUT) {
-            resource.forget();
-        }
-        created.and(attached)?;
+        resource.send(Some(created.clone()), Some(attached.clone()))?;
+        let created = dev.ctrl.wait(dev, &created);
+        let attached = dev.ctrl.wait(dev, &attached);
+        created?;
+        attached.inspect_err(|error| {
+            drm::drm_err!(dev, "resource {}: no backing: {:?}\n", resource.id, error);
+        })?;
         Ok(resource)
     }
 
@@ -311,25 +376,34 @@ impl Resource {
         width: u32,
         height: u32,
     ) -> Result<Arc<Self>> {
-        let dev = bo.dev();
         let resource = Self::new(bo, format, width, height)?;
-        resource
-            .recipe
-            .send(dev, |create, attach| (create, attach))
-            .inspect_err(|_| resource.forget())?;
-        dev.ctrl.kick(dev);
+        resource.send(None, None)?;
         Ok(resource)
     }
 
-    /// Whether it has a framebuffer's format and shape.
-    pub(crate) fn fits(&self, format: u32, info: &FramebufferInfo) -> bool {
-        self.format == format && self.width == info.pitch / 4 && self.height == info.height
+    /// Has the host make it, for the first time; says who waits for the answers.
+    fn send(&self, created: Option<Arc<Waiter>>, attached: Option<Arc<Waiter>>) -> Result {
+        let (dev, recipe) = (&*self.dev, &self.recipe);
+        let making = dev.resources.making.lock();
+        let sent = recipe.send(
+            dev,
+            &mut recipe.backing.lock(),
+            Done::Created(recipe.clone(), created),
+            Done::Attached(recipe.clone(), attached),
+        );
+        drop(making);
+        dev.ctrl.kick(dev);
+        sent
     }
 
-    /// The host never had it.
-    fn forget(&self) {
-        drop(self.unref.lock().take());
-        self.dev.resources.remove(self.id);
+    /// Whether the host did not make it.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.recipe.refused.load(Relaxed)
+    }
+
+    /// Whether it has a framebuffer's format and shape, and the host did not refuse it.
+    pub(crate) fn fits(&self, format: u32, info: &FramebufferInfo) -> bool {
+        has_shape((self.format, self.width, self.height), format, info) && !self.is_refused()
     }
 
     /// Puts a buffer object behind those that back the resource, and waits.
@@ -345,15 +419,16 @@ impl Resource {
         let keeper = part.keeper.clone();
         {
             let mut backing = self.recipe.backing.lock();
-            if backing.0.len() == MAX_PARTS || backing.entries() + part.entries.len() > MAX_ENTRIES
+            if backing.parts.len() == MAX_PARTS
+                || backing.entries() + part.entries.len() > MAX_ENTRIES
             {
                 return Err(ENOSPC);
             }
-            backing.0.push(part, GFP_KERNEL)?;
+            backing.parts.push(part, GFP_KERNEL)?;
             let attach = match backing.attach(self.id) {
                 Ok(attach) => attach,
                 Err(error) => {
-                    let part = backing.0.pop();
+                    let part = backing.parts.pop();
                     drop(backing);
                     drop(part);
                     return Err(error);
@@ -377,12 +452,17 @@ impl Resource {
         let dev = &*self.dev;
         let mut backing = self.recipe.backing.lock();
         let index = backing
-            .0
+            .parts
             .iter()
             .position(|part| Arc::ptr_eq(&part.keeper, keeper));
-        let Some(part) = index.and_then(|index| backing.0.remove(index).ok()) else {
+        let Some(part) = index.and_then(|index| backing.parts.remove(index).ok()) else {
             return;
         };
+        if self.is_refused() && !self.recipe.attached.load(Relaxed) {
+            // The host never knew of the pages.
+            drop(backing);
+            return;
+        }
         self.recipe.detached();
         dev.ctrl
             .submit(dev, on_done(part.detach, Done::Detached(part.keeper)));
@@ -397,7 +477,7 @@ impl Resource {
         self.recipe.attached.store(true, Relaxed);
         self.dev.ctrl.submit(
             &self.dev,
-            on_done(attach, Done::Attached(self.recipe.clone())),
+            on_done(attach, Done::Attached(self.recipe.clone(), None)),
         );
     }
 
@@ -432,7 +512,7 @@ impl Resource {
         self.sync(bo);
         let base = backing.offset(&keeper) + u64::from(info.offset);
         for rect in damage.rects() {
-            let offset = base + rect.y1 as u64 * u64::from(info.pitch) + rect.x1 as u64 * 4;
+            let offset = base + pixel_offset(info.pitch, rect);
             let transfer = cmd::transfer(dev, self.id, rect, offset)?;
             dev.ctrl.submit(dev, lazily(transfer));
         }
@@ -450,11 +530,124 @@ impl Resource {
 impl Drop for Resource {
     fn drop(&mut self) {
         let chain = self.unref.lock().take();
-        if let Some(chain) = chain {
-            self.dev
-                .ctrl
-                .submit(&self.dev, on_done(chain, Done::Unref(self.id)));
-            self.dev.ctrl.kick(&self.dev);
+        // Pages that the host may look at stay until it answers.
+        match chain.filter(|_| self.recipe.end()) {
+            Some(chain) => {
+                let unref = on_done(chain, Done::Unref(self.id));
+                self.dev.ctrl.submit(&self.dev, unref);
+                self.dev.ctrl.kick(&self.dev);
+            }
+            None => self.dev.resources.remove(self.id),
         }
     }
+}
+
+#[cfg(kunit)]
+pub(crate) mod tests {
+    use super::*;
+    use kunit::{expect, expect_eq, Test};
+
+    fn framebuffer(pitch: u32) -> FramebufferInfo {
+        FramebufferInfo {
+            fourcc: crate::format::XRGB8888,
+            pitch,
+            offset: 0,
+            width: 60,
+            height: 48,
+        }
+    }
+
+    fn pixels_lie_row_behind_row(test: &Test) {
+        let offset = |x, y| pixel_offset(131_072, &Rect::new(x, y, 1, 1));
+        expect_eq!(test, offset(0, 0), 0);
+        expect_eq!(test, offset(1, 0), 4);
+        expect_eq!(test, offset(7, 5), 5 * 131_072 + 28);
+        // Does not fit into 32 bits.
+        expect_eq!(test, offset(0, 40_000), 40_000 * 131_072);
+    }
+
+    fn framebuffer_fits_its_own_shape(test: &Test) {
+        // The pitch counts, not the width.
+        expect!(test, has_shape((2, 64, 48), 2, &framebuffer(256)));
+        expect!(test, !has_shape((2, 64, 48), 1, &framebuffer(256)));
+        expect!(test, !has_shape((2, 60, 48), 2, &framebuffer(256)));
+        expect!(test, !has_shape((2, 64, 47), 2, &framebuffer(256)));
+    }
+
+    fn recipe(id: u32) -> Result<Arc<Recipe>> {
+        Arc::pin_init(
+            pin_init!(Recipe {
+                id,
+                format: 2,
+                width: 64,
+                height: 48,
+                backing <- new_mutex!(Backing { parts: KVec::new(), stage: Stage::New }),
+                attached: Atomic::new(false),
+                refused: Atomic::new(false),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// The protocol's 0 is no resource.
+    fn numbers_start_at_one(test: &Test) -> Result {
+        let resources = KBox::pin_init(Resources::new(), GFP_KERNEL)?;
+        expect_eq!(test, resources.add(recipe)?.id, 1);
+        expect_eq!(test, resources.add(recipe)?.id, 2);
+        Ok(())
+    }
+
+    fn used_numbers_are_skipped(test: &Test) -> Result {
+        let resources = KBox::pin_init(Resources::new(), GFP_KERNEL)?;
+        resources.add(recipe)?;
+        resources.table.lock().last = 0x7fff_fffe;
+        expect_eq!(test, resources.add(recipe)?.id, 0x7fff_ffff);
+        // Behind the last one comes the first one that is free.
+        expect_eq!(test, resources.add(recipe)?.id, 2);
+        Ok(())
+    }
+
+    fn every_resource_is_visited(test: &Test) -> Result {
+        let resources = KBox::pin_init(Resources::new(), GFP_KERNEL)?;
+        for _ in 0..3 {
+            resources.add(recipe)?;
+        }
+        resources.remove(2);
+        let mut ids = (0, 0);
+        resources.for_each(|id, _, _, _| ids = (ids.1, id));
+        expect_eq!(test, ids, (1, 3));
+        Ok(())
+    }
+
+    /// Whether the host is told of the end of a resource.
+    fn ends_on_host(stage: Stage, refused: bool, attached: bool) -> Result<bool> {
+        let recipe = recipe(1)?;
+        recipe.backing.lock().stage = stage;
+        recipe.refused.store(refused, Relaxed);
+        recipe.attached.store(attached, Relaxed);
+        Ok(recipe.end() && recipe.backing.lock().stage == Stage::Ended)
+    }
+
+    fn host_hears_of_the_end_of_what_it_may_have(test: &Test) -> Result {
+        expect!(test, !ends_on_host(Stage::New, false, false)?);
+        expect!(test, ends_on_host(Stage::Made, false, false)?);
+        expect!(test, ends_on_host(Stage::Made, false, true)?);
+        // The host may still look at the pages.
+        expect!(test, ends_on_host(Stage::Made, true, true)?);
+        expect!(test, !ends_on_host(Stage::Made, true, false)?);
+        expect!(test, !ends_on_host(Stage::Ended, false, true)?);
+        Ok(())
+    }
+
+    kunit::suite!(
+        c"virtgpu_rs_resource",
+        [
+            pixels_lie_row_behind_row,
+            framebuffer_fits_its_own_shape,
+            numbers_start_at_one,
+            used_numbers_are_skipped,
+            every_resource_is_visited,
+            host_hears_of_the_end_of_what_it_may_have,
+        ]
+    );
 }

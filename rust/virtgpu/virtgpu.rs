@@ -9,6 +9,8 @@ mod connector;
 mod cursor;
 mod damage;
 mod debugfs;
+#[cfg(kunit)]
+mod drm_tests;
 mod drv;
 mod fb;
 mod format;
@@ -25,8 +27,27 @@ mod queue;
 mod resource;
 
 use drv::VirtGpuDriver;
+#[cfg(kunit)]
+use kunit::module;
+#[cfg(not(kunit))]
+use virtio::module_virtio_driver as module;
 
-virtio::module_virtio_driver! {
+#[cfg(kunit)]
+static SUITES: &[&kunit::Suite] = &[
+    &cmd::tests::SUITE,
+    &connector::tests::SUITE,
+    &cursor::tests::SUITE,
+    &damage::tests::SUITE,
+    &drm_tests::SUITE,
+    &format::tests::SUITE,
+    &hotplug::tests::SUITE,
+    &ioctl::tests::SUITE,
+    &output::tests::SUITE,
+    &queue::tests::SUITE,
+    &resource::tests::SUITE,
+];
+
+module! {
     type: VirtGpuDriver,
     name: "virtgpu_rs",
     authors: ["The virtgpu authors"],
@@ -36,10 +57,6 @@ virtio::module_virtio_driver! {
         modeset: i32 {
             default: -1,
             description: "1 to drive the device, 0 not to, -1 unless booted with nomodeset (default)",
-        },
-        command_timeout: u32 {
-            default: 10,
-            description: "Seconds to wait for the host's answer to a command (default 10)",
         },
     },
 }

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! KUnit suites of modules outside the kernel's tree.
+//!
+//! The kernel crate's own `#[kunit_tests]` is there only where KUnit is built into the kernel. This
+//! crate needs KUnit when the module is loaded.
+//!
+//! C header: [`include/kunit/test.h`](srctree/include/kunit/test.h)
+use core::{cell::UnsafeCell, ffi::CStr, fmt, mem, ptr};
+use kernel::{bindings, error::to_result, ffi::c_void, prelude::*, types::Opaque};
+
+/// A test that runs; the C counterpart is `struct kunit`.
+#[repr(transparent)]
+pub struct Test(Opaque<bindings::kunit>);
+
+impl Test {
+    /// Notes that an expectation was not met. The test goes on.
+    #[doc(hidden)]
+    pub fn fail(&self, file: &'static CStr, line: u32, args: fmt::Arguments<'_>) {
+        let location = bindings::kunit_loc {
+            file: file.as_ptr().cast(),
+            line: line as i32,
+        };
+        let assertion = bindings::kunit_assert {};
+        // SAFETY: The test runs, and everything else is read before this returns; `%pA` takes
+        // arguments of Rust.
+        unsafe {
+            bindings::__kunit_do_failed_assertion(
+                self.0.get(),
+                &location,
+                bindings::kunit_assert_type_KUNIT_EXPECTATION,
+                &assertion,
+                Some(bindings::kunit_fail_assert_format),
+                c"%pA".as_ptr().cast(),
+                ptr::from_ref(&args).cast::<c_void>(),
+            );
+        }
+    }
+}
+
+/// Expects that something is true; C: `KUNIT_EXPECT_TRUE()`.
+#[macro_export]
+macro_rules! expect {
+    ($test:expr, $condition:expr $(,)?) => {
+        if !$condition {
+            $test.fail(
+                kernel::c_str!(::core::file!()),
+                ::core::line!(),
+                ::core::format_args!("Expected {}\n", ::core::stringify!($condition)),
+            );
+        }
+    };
+}
+
+/// Expects that two values are equal; C: `KUNIT_EXPECT_EQ()`.
+#[macro_export]
+macro_rules! expect_eq {
+    ($test:expr, $left:expr, $right:expr $(,)?) => {
+        match (&$left, &$right) {
+            (left, right) => {
+                if *left != *right {
+                    $test.fail(
+                        kernel::c_str!(::core::file!()),
+                        ::core::line!(),
+                        ::core::format_args!(
+                            "Expected {} == {}, but they are {:?} and {:?}\n",
+                            ::core::stringify!($left),
+                            ::core::stringify!($right),
+                            left,
+                            right
+                        ),
+                    );
+                }
+            }
+        }
+    };
+}
+
+/// What a case returns: nothing, or an error that fails it.
+pub trait Outcome {
+    #[doc(hidden)]
+    fn report(self, test: &Test);
+}
+
+impl Outcome for () {
+    fn report(self, _test: &Test) {}
+}
+
+impl Outcome for Result {
+    fn report(self, test: &Test) {
+        if let Err(error) = self {
+            test.fail(c"", 0, format_args!("The case returned {error:?}\n"));
+        }
+    }
+}
+
+/// A case of a suite; [`suite!`] implements it.
+#[doc(hidden)]
+pub trait Case {
+    const NAME: &'static CStr;
+    fn run(test: &Test);
+}
+
+/// The cases of a suite and the end of their list; the C counterpart is an array of
+/// `struct kunit_case`.
+#[doc(hidden)]
+pub struct Cases<const N: usize>(UnsafeCell<[bindings::kunit_case; N]>);
+
+// SAFETY: Only KUnit writes to it, which runs one suite at a time.
+unsafe impl<const N: usize> Sync for Cases<N> {}
+
+/// An entry of [`Cases`].
+#[doc(hidden)]
+#[repr(transparent)]
+pub struct Entry(bindings::kunit_case);
+
+impl Entry {
+    pub const fn new<C: Case>() -> Self {
+        let mut case = Self::end().0;
+        case.run_case = Some(run_case::<C>);
+        case.name = C::NAME.as_ptr().cast();
+        Self(case)
+    }
+
+    /// What ends the list.
+    pub const fn end() -> Self {
+        // SAFETY: Numbers, pointers and optional functions may be zero.
+        Self(unsafe { mem::zeroed() })
+    }
+}
+
+/// What KUnit calls for a case.
+///
+/// # Safety
+///
+/// `test` is the test that runs.
+unsafe extern "C" fn run_case<C: Case>(test: *mut bindings::kunit) {
+    // SAFETY: As the caller promises; the type is transparent.
+    C::run(unsafe { &*test.cast::<Test>() });
+}
+
+impl<const N: usize> Cases<N> {
+    pub const fn new(entries: [Entry; N]) -> Self {
+        // SAFETY: `Entry` is transparent, so that an entry is a case; none has anything to drop.
+        Self(UnsafeCell::new(unsafe {
+            mem::transmute_copy::<[Entry; N], [bindings::kunit_case; N]>(&entries)
+        }))
+    }
+}
+
+/// A suite; the C counterpart is `struct kunit_suite`.
+pub struct Suite(#[expect(dead_code, reason = "KUnit reads it")] UnsafeCell<bindings::kunit_suite>);
+
+// SAFETY: As for `Cases`.
+unsafe impl Sync for Suite {}
+
+impl Suite {
+    /// A suite of these cases; [`suite!`] calls this.
+    #[doc(hidden)]
+    pub const fn new<const N: usize>(name: &'static CStr, cases: &'static Cases<N>) -> Self {
+        // SAFETY: Numbers, pointers and optional functions may be zero.
+        let mut suite: bindings::kunit_suite = unsafe { mem::zeroed() };
+        let bytes = name.to_bytes();
+        let mut i = 0;
+        while i < bytes.len() {
+            suite.name[i] = bytes[i];
+            i += 1;
+        }
+        suite.test_cases = cases.0.get().cast();
+        Self(UnsafeCell::new(suite))
+    }
+}
+
+/// Declares the suite `SUITE` of functions that take a [`Test`].
+#[macro_export]
+macro_rules! suite {
+    ($name:literal, [$($case:ident),+ $(,)?]) => {
+        $(
+            #[allow(non_camel_case_types)]
+            enum $case {}
+
+            impl $crate::Case for $case {
+                const NAME: &'static ::core::ffi::CStr = kernel::c_str!(::core::stringify!($case));
+
+                fn run(test: &$crate::Test) {
+                    $crate::Outcome::report($case(test), test);
+                }
+            }
+        )+
+
+        const COUNT: usize = [$(::core::stringify!($case)),+].len() + 1;
+        static CASES: $crate::Cases<COUNT> =
+            $crate::Cases::new([$($crate::Entry::new::<$case>(),)+ $crate::Entry::end()]);
+        pub(crate) static SUITE: $crate::Suite = $crate::Suite::new($name, &CASES);
+    };
+}
+
+/// Runs suites.
+///
+/// # Errors
+///
+/// `EINTR`. A case that fails is no error.
+pub fn run(suites: &'static [&'static Suite]) -> Result {
+    // SAFETY: References are pointers that are not null, and the suites live as long as the module.
+    to_result(unsafe {
+        bindings::__kunit_test_suites_init(suites.as_ptr().cast(), suites.len() as i32, true)
+    })
+}
+
+/// Has KUnit forget suites, before the module goes.
+pub fn forget(suites: &'static [&'static Suite]) {
+    // SAFETY: As in `run`; the list is only read.
+    unsafe {
+        bindings::__kunit_test_suites_exit(suites.as_ptr().cast_mut().cast(), suites.len() as i32);
+    }
+}
+
+/// In the place of a driver's module a module that runs `SUITES` of the crate.
+///
+/// It takes what the driver's own macro takes.
+#[macro_export]
+macro_rules! module {
+    (type: $driver:ty, $($rest:tt)*) => {
+        /// Not the driver's module, but called as such.
+        struct DriverModule;
+
+        impl kernel::Module for DriverModule {
+            fn init(_module: &'static kernel::ThisModule) -> kernel::error::Result<Self> {
+                // The driver's functions are used, if not by this module.
+                const _: fn($driver) = |_| ();
+                $crate::run(SUITES)?;
+                Ok(Self)
+            }
+        }
+
+        impl Drop for DriverModule {
+            fn drop(&mut self) {
+                $crate::forget(SUITES);
+            }
+        }
+
+        kernel::prelude::module! { type: DriverModule, $($rest)* }
+    };
+}
