@@ -47,7 +47,7 @@ def test_console():
         console.write("\033[2J\033[H\033[?25l")
         for number in range(40):
             console.write(f"\033[{31 + number % 7}mline {number} of the console's text\033[0m\n")
-    subprocess.run(["chvt", "1"], check=False)
+    subprocess.run(["chvt", "1"], check=True)
     time.sleep(1)
     trouble = judge(0, "console", 4)
     if trouble:

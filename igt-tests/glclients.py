@@ -8,24 +8,13 @@ import subprocess
 import sys
 import time
 
-from clientlib import PATIENCE, Failed, Skipped, client, gpu, judge_still, main, xorg
+from clientlib import PATIENCE, Failed, Skipped, client, gpu, judge_still, main, output, xorg
 
 # Under emulation a frame may take long.
 SECONDS = 90
 RENDERER = "virgl"
 # Nobody else's driver, so that nothing draws in the guest.
 VENUS = {"VK_DRIVER_FILES": "/usr/share/vulkan/icd.d/virtio_icd.json"}
-
-
-def output(*argv, seconds=SECONDS, **env) -> str:
-    """What a program says, which has to succeed."""
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, errors="replace",
-                          timeout=seconds * PATIENCE,
-                          env={**os.environ, **env})
-    if done.returncode:
-        raise Failed(f"{argv[0]} ended with {done.returncode}:\n{done.stdout[-1500:]}")
-    return done.stdout
 
 
 def require(pattern: str, text: str, what: str) -> None:
@@ -136,7 +125,8 @@ def venus() -> None:
 def test_vulkaninfo():
     """vulkaninfo finds Venus"""
     venus()
-    require("Virtio-GPU Venus", output("vulkaninfo", "--summary", **VENUS), "no Venus device")
+    require("Virtio-GPU Venus", output("vulkaninfo", "--summary", seconds=SECONDS, **VENUS),
+            "no Venus device")
 
 
 def test_vkcube():

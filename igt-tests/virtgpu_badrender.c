@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A renderer that is not to be trusted: wrong, silent, late. Whoever waits for it hears of that, and
- * others can go on. The host's end is qemu/fakegpu.py; elsewhere these tests skip.
+ * others can go on. The host's end is qemu/fakegpu.py.
  */
+#include <drm_fourcc.h>
 #include <errno.h>
 #include <linux/sync_file.h>
 #include <poll.h>
@@ -10,10 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <xf86drm.h>
 
+#include "lib/fake.h"
 #include "lib/harness.h"
 #include "lib/judge.h"
 #include "lib/kms.h"
@@ -41,11 +44,8 @@ static void load_again(void *unused)
 
 static void start(void)
 {
-	if (!getenv("VIRTGPU_FAKE"))
-		skip("the device is QEMU's own, which does not lie");
-	be_good(NULL);
+	fake_start();
 	render_start();
-	at_end(be_good, NULL);
 }
 
 /* How a fence ends that has to end soon: 1, or below 0 for an error. */
@@ -161,6 +161,25 @@ static void lies(void)
 	}
 }
 
+/* An answer that is too short says nothing: the host may have done what it was asked for. */
+static void half_answers(void)
+{
+	static const char *const commands[] = { "CREATE_BLOB", "CREATE_3D", "ATTACH", "UNREF" };
+	unsigned int i;
+
+	fake_start();
+	/* Because of earlier lies the device has resources that the driver takes for destroyed. */
+	module_unload();
+	module_load();
+	render_start();
+	for (i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+		judge(NULL, 0, "fault short %s", commands[i]);
+		work();
+		be_good(NULL);
+		fake_same_resources(RECOVERY);
+	}
+}
+
 /* A host that refuses a stream is user space's business. */
 static void refused(void)
 {
@@ -169,6 +188,24 @@ static void refused(void)
 	shell("dmesg -C");
 	check(stream_of_new_file() < 0, "a stream that was refused was carried out");
 	shell("! dmesg | grep .");
+}
+
+/* A host refuses a stream at once, while it still works on the one before. */
+static void error_overtakes(void)
+{
+	int fences[2];
+
+	start();
+	judge(NULL, 0, "fake-count");
+	judge(NULL, 0, "fault lose SUBMIT");
+	fences[0] = render_fence_fd(0, 0);
+	judge(NULL, 0, "fake-counted SUBMIT 1 1");
+	judge(NULL, 0, "fault refuse SUBMIT");
+	fences[1] = render_fence_fd(0, 0);
+	check(fence_status(fences[0], RECOVERY) < 0,
+	      "a stream that was never answered is done, because a later one was refused");
+	check(fence_status(fences[1], RECOVERY) < 0, "a stream that was refused is done");
+	recovers();
 }
 
 /*
@@ -235,12 +272,9 @@ static void unanswered(void)
 
 static void set_fence_timeout(const char *seconds)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), "/sys/module/%s/parameters/fence_timeout", module_name());
-	if (access(path, W_OK))
-		skip("the driver has no fence_timeout");
-	write_file(path, seconds);
+	if (driver_is_stock())
+		skip("the kernel's own driver has no fence_timeout");
+	module_set_parameter("fence_timeout", seconds);
 }
 
 static void usual_fence_timeout(void *unused)
@@ -330,10 +364,27 @@ static void any_lie(void)
 	int i;
 
 	start();
+	fake_seed();
 	judge(NULL, 0, "fault any-lie any 20");
 	for (i = 0; i < 60; i++)
 		work();
 	recovers();
+}
+
+/* Every kind of lie that qemu/liar.py has, alone. */
+static void each_lie(void)
+{
+	unsigned int kind;
+	int i;
+
+	start();
+	for (kind = 0; kind < FAKE_LIES; kind++) {
+		judge(NULL, 0, "lie 7 400 %u", 1u << kind);
+		for (i = 0; i < 3; i++)
+			work();
+		judge(NULL, 0, "lie-no-more");
+		recovers();
+	}
 }
 
 /* What is wrong is not kept. */
@@ -408,11 +459,248 @@ static void unload(void)
 	recovers();
 }
 
+/* A ring of a context that is not answered holds up no other. */
+static void rings(void)
+{
+	struct pollfd poller = { .events = POLLIN };
+	int others[3], i;
+
+	start();
+	render_context(3, 0);
+	render_wait_fd(render_fence_fd(0, 0));
+	judge(NULL, 0, "fault mute SUBMIT/1");
+	poller.fd = render_fence_fd(VIRTGPU_EXECBUF_RING_IDX, 1);
+	others[0] = render_fence_fd(0, 0);
+	others[1] = render_fence_fd(VIRTGPU_EXECBUF_RING_IDX, 0);
+	others[2] = render_fence_fd(VIRTGPU_EXECBUF_RING_IDX, 2);
+	for (i = 0; i < 3; i++)
+		check(fence_status(others[i], 2) == 1, "fence %d waits for another ring", i);
+	check(!poll(&poller, 1, 0), "a ring that is not answered is done");
+	be_good(NULL);
+	check(fence_status(poller.fd, 2) == 1, "the answered ring's fence failed");
+}
+
+static void shape(const char *words)
+{
+	fake_start();
+	fake_plug(words);
+	module_load();
+}
+
+static void *map_blob(const struct drm_virtgpu_resource_create_blob *blob)
+{
+	struct drm_virtgpu_map map = { .handle = blob->bo_handle };
+
+	expect(0, DRM_IOCTL_VIRTGPU_MAP, &map);
+	return mmap(NULL, blob->size, PROT_READ | PROT_WRITE, MAP_SHARED, render_fd, map.offset);
+}
+
+static struct drm_virtgpu_resource_create_blob host_blob(uint64_t size)
+{
+	return (struct drm_virtgpu_resource_create_blob){
+		.blob_mem = VIRTGPU_BLOB_MEM_HOST3D, .size = size,
+		.blob_flags = VIRTGPU_BLOB_FLAG_USE_MAPPABLE,
+		.blob_hints = DRM_VIRTGPU_BLOB_FLAG_HINT_DEFER_MAPPING,
+	};
+}
+
+/* What the guest writes into a blob of the host's is there. */
+static void write_blob(uint8_t first)
+{
+	struct drm_virtgpu_resource_create_blob blob = host_blob(8192);
+	uint8_t *bytes, want[64];
+	unsigned int i;
+
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &blob);
+	bytes = map_blob(&blob);
+	check(bytes != MAP_FAILED, "mmap: %s", strerror(errno));
+	for (i = 0; i < sizeof(want); i++)
+		bytes[i] = want[i] = first + i;
+	judge(want, sizeof(want), "fake-blob %u %zu", blob.res_handle, sizeof(want));
+	check(!munmap(bytes, blob.size), "munmap: %s", strerror(errno));
+	drmCloseBufferHandle(render_fd, blob.bo_handle);
+}
+
+static void use_window(void)
+{
+	static const char *const faults[] = { "refuse", "garbage", "empty", "short", "huge-type",
+					      "lose" };
+	unsigned int i;
+
+	render_start();
+	if (!render_getparam(VIRTGPU_PARAM_HOST_VISIBLE))
+		skip("the driver sees no memory of the host's");
+	write_blob(1);
+	for (i = 0; i < sizeof(faults) / sizeof(*faults); i++) {
+		struct drm_virtgpu_resource_create_blob blob = host_blob(8192);
+		double since = now();
+
+		judge(NULL, 0, "fault %s MAP_BLOB", faults[i]);
+		expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &blob);
+		check(map_blob(&blob) == MAP_FAILED && errno == EINVAL,
+		      "%s: a blob that the host does not map is mapped, or %s", faults[i],
+		      strerror(errno));
+		check(now() - since < PATIENCE, "%s took %.1f s", faults[i], now() - since);
+		be_good(NULL);
+		drmCloseBufferHandle(render_fd, blob.bo_handle);
+		recovers();
+		/* That the device answers again has it reset within a second: contexts are lost. */
+		if (!strcmp(faults[i], "lose"))
+			sleep(2);
+		close(render_fd);
+		render_fd = render_open();
+		write_blob(2 + i);
+	}
+	close(render_fd);
+}
+
+/* Memory of the host's that it shows, and then does not. */
+static void window(void)
+{
+	shape("render=1 blob=1 window=1");
+	scope(use_window);
+}
+
+/* A blob as large as the window. */
+#define WINDOW	(1 << 20)
+
+static void use_refused_map(void)
+{
+	struct drm_virtgpu_resource_create_blob blob = host_blob(WINDOW), other = host_blob(WINDOW);
+	void *bytes;
+
+	render_start();
+	judge(NULL, 0, "fault refuse MAP_BLOB");
+	judge(NULL, 0, "fake-count");
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &blob);
+	check(map_blob(&blob) == MAP_FAILED, "a blob that the host does not map is mapped");
+	check(map_blob(&blob) == MAP_FAILED, "the second time it is mapped");
+	judge(NULL, 0, "fake-counted MAP_BLOB 1 1");
+	be_good(NULL);
+
+	/* Its place is free for others, also as long as it lives. */
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &other);
+	bytes = map_blob(&other);
+	check(bytes != MAP_FAILED, "a refused blob keeps its place: %s", strerror(errno));
+	check(!munmap(bytes, WINDOW), "munmap: %s", strerror(errno));
+	drmCloseBufferHandle(render_fd, blob.bo_handle);
+	judge(NULL, 0, "fake-counted UNREF 1 1");
+	judge(NULL, 0, "fake-counted UNMAP_BLOB 0 0");
+	drmCloseBufferHandle(render_fd, other.bo_handle);
+	judge(NULL, 0, "fake-counted UNMAP_BLOB 1 1");
+	close(render_fd);
+}
+
+/* What the host has not mapped it is not told to unmap. */
+static void refused_map(void)
+{
+	shape("render=1 blob=1 window=1");
+	scope(use_refused_map);
+}
+
+/* A framebuffer over a texture as large as a picture. */
+static uint32_t texture_fb(const struct image *image)
+{
+	struct drm_virtgpu_resource_create create = {
+		.target = 2, .format = 2, .bind = 2, .width = image->width,
+		.height = image->height, .depth = 1, .array_size = 1,
+		.size = image->width * image->height * 4,
+	};
+	uint32_t pitches[4] = { image->width * 4 }, handles[4] = { }, offsets[4] = { }, fb;
+
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE, &create);
+	handles[0] = create.bo_handle;
+	check(!drmModeAddFB2(render_fd, image->width, image->height, DRM_FORMAT_XRGB8888, handles,
+			     pitches, offsets, &fb, 0), "framebuffer: %s", strerror(errno));
+	return fb;
+}
+
+/* Damage since a texture was shown does not cover what changed since the picture before it. */
+static void texture_between(void)
+{
+	struct rect part = { 70, 50, 200, 100 };
+	struct buffer texture = { };
+	struct screen screen;
+
+	fake_start();
+	screen = kms_screen(1);
+	render_fd = screen.head.fd;
+	judge_picture_within(0, &screen.image, RECOVERY);
+	texture.fb = texture_fb(&screen.image);
+	kms_flip(&screen.head, &texture, NULL, 0);
+	image_pattern(&screen.image, 2, image_all(&screen.image));
+	kms_draw(screen.buffers[screen.current], &screen.image, image_all(&screen.image));
+	kms_flip(&screen.head, screen.buffers[screen.current], &part, 1);
+	judge_picture_within(0, &screen.image, 2);
+}
+
+static void use_alignment(void)
+{
+	struct drm_virtgpu_resource_create_blob blob = {
+		.blob_mem = VIRTGPU_BLOB_MEM_GUEST, .size = 4096,
+		.blob_flags = VIRTGPU_BLOB_FLAG_USE_MAPPABLE,
+	};
+
+	render_start();
+	if (!render_getparam(VIRTGPU_PARAM_RESOURCE_BLOB))
+		skip("the driver has no blobs");
+	expect(EINVAL, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &blob);
+	blob.size = 0x18000;
+	expect(EINVAL, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &blob);
+	blob.size = 0x20000;
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &blob);
+}
+
+/* The device says how blobs are to be aligned, and may say nonsense. */
+static void alignment(void)
+{
+	static const unsigned int wrong[] = { 3, 0x10001, 0xffffffff };
+	char words[64];
+	unsigned int i;
+
+	shape("render=1 blob=1 alignment=65536");
+	scope(use_alignment);
+	for (i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		snprintf(words, sizeof(words), "render=1 blob=1 alignment=%u", wrong[i]);
+		fake_plug(words);
+		module_insert();
+		check(!kms_path(), "a device that aligns blobs to %u came up", wrong[i]);
+	}
+}
+
+/* Absurd numbers of capsets. */
+static void capset_count(void)
+{
+	static const unsigned int counts[] = { 0, 2, 64, 65, 0xffffffff };
+	unsigned int i;
+
+	start();
+	close(render_fd);
+	at_end(load_again, NULL);
+	for (i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+		double since;
+
+		module_unload();
+		judge(NULL, 0, "fake-capsets %u", counts[i]);
+		since = now();
+		module_load();
+		check(now() - since < PATIENCE, "%u capsets: loading took %.1f s", counts[i],
+		      now() - since);
+	}
+	module_unload();
+	judge(NULL, 0, "fake-capsets 1");
+	module_load();
+	render_start();
+	recovers();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
 		{ "lies", "answers that are errors, garbage, too short, too long", lies },
-		{ "refused", "a stream that is wrong is no news", refused },
+		{ "half-answers", "answers too short to mean anything", half_answers },
+		{ "refused", "the host refuses a wrong stream, and the log has no error", refused },
+		{ "error-overtakes", "a refusal says nothing of streams before it", error_overtakes },
 		{ "unanswered", "streams that are never answered", unanswered },
 		{ "patience", "fence_timeout changes meanwhile", patience },
 		{ "late", "no answers for a while, then all of them", late },
@@ -420,8 +708,15 @@ int main(int argc, char **argv)
 		{ "wrong-chain", "an answer to what was never asked", wrong_chain },
 		{ "twice", "one answer given twice", twice },
 		{ "any-lie", "any of these in one case of five", any_lie },
+		{ "each-lie", "every kind of lie, alone", each_lie },
 		{ "capsets", "capsets that do not come", capsets },
 		{ "probe", "the same while the driver is loaded", probe },
+		{ "capset-count", "absurd numbers of capsets", capset_count },
+		{ "rings", "one of a context's rings is not answered", rings },
+		{ "window", "memory of the host's, and none", window },
+		{ "refused-map", "the host does not show its memory", refused_map },
+		{ "texture-between", "a texture between two pictures", texture_between },
+		{ "alignment", "blobs are to be aligned", alignment },
 		{ "unload", "unloaded while there are no answers", unload },
 		{ }
 	};

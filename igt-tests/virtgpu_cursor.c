@@ -3,13 +3,24 @@
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/harness.h"
 #include "lib/judge.h"
 #include "lib/kms.h"
+#include "lib/module.h"
 
 #define SIZE 64
+
+#define TRACING		"/sys/kernel/tracing"
+#define EVENTS		TRACING "/events/virtgpu"
+
+/* How many moves have to be sent by the driver's timer. */
+#define LATE_MOVES	3
+/* Of a mode with one frame a second, less a jiffy for its clock's resolution. */
+#define HALF_A_FRAME	0.49
 
 static struct head head;
 
@@ -56,6 +67,18 @@ static void set(const struct buffer *buffer, int hot_x, int hot_y)
 static void move(int x, int y)
 {
 	check(!drmModeMoveCursor(head.fd, head.crtc, x, y), "move cursor: %s", strerror(errno));
+}
+
+/* Starts with a cursor on the host, and returns its image. */
+static struct image start_with_cursor(uint32_t seed, int hot_x, int hot_y)
+{
+	struct image picture;
+
+	start();
+	picture = cursor_image(seed);
+	set(cursor_buffer(&picture), hot_x, hot_y);
+	judge_cursor(0, &picture, hot_x, hot_y);
+	return picture;
 }
 
 static void image(void)
@@ -125,26 +148,77 @@ static void burst(void)
 	judge_cursor(0, &picture, 0, 0);
 }
 
+static void tracing_off(void *unused)
+{
+	(void)unused;
+	write_file(EVENTS "/enable", "0");
+}
+
+/* Whether the trace has two orders, of which the driver's timer gave the second half a frame later. */
+static bool second_was_late(void)
+{
+	FILE *file = fopen(TRACING "/trace", "r");
+	double first = 0, last = 0;
+	bool by_worker = false;
+	int orders = 0;
+	char line[512];
+
+	check(file, TRACING "/trace: %s", strerror(errno));
+	while (orders < 2 && fgets(line, sizeof(line), file)) {
+		char *name = strstr(line, ": virtgpu_cmd_queue:"), *time = name;
+
+		if (!name || !strstr(name, "queue=cursor"))
+			continue;
+		while (time > line && time[-1] != ' ')
+			time--;
+		first = last;
+		last = strtod(time, NULL);
+		by_worker = strstr(line, "kworker/");
+		orders++;
+	}
+	fclose(file);
+	return orders == 2 && by_worker && last - first > HALF_A_FRAME;
+}
+
+/*
+ * A move follows another one within half a frame, so that the driver does not order it at once. A frame
+ * takes a second here, so that this does not depend on how fast guest and host are.
+ */
+static void late_move(void)
+{
+	drmModeModeInfo slow;
+	int i;
+
+	if (driver_is_stock())
+		skip("the kernel's own driver orders every move at once");
+	start_with_cursor(10, 0, 0);
+	slow = head.mode;
+	slow.clock = (slow.htotal * slow.vtotal + 999) / 1000;
+	kms_set_mode(&head, &slow,
+		     kms_buffer(head.fd, slow.hdisplay, slow.vdisplay, DRM_FORMAT_XRGB8888));
+	write_file(EVENTS "/enable", "1");
+	at_end(tracing_off, NULL);
+	for (i = 1; i <= LATE_MOVES; i++) {
+		/* The first move of the two is not late. */
+		sleep(1);
+		write_file(TRACING "/trace", "");
+		move(i, 0);
+		move(i, 100);
+		judge(NULL, 0, "cursor-at 0 %d 100", i);
+		check(second_was_late(), "move %d was not late", i);
+	}
+}
+
 static void off(void)
 {
-	struct image picture;
-
-	start();
-	picture = cursor_image(7);
-	set(cursor_buffer(&picture), 0, 0);
-	judge_cursor(0, &picture, 0, 0);
+	start_with_cursor(7, 0, 0);
 	check(!drmModeSetCursor(head.fd, head.crtc, 0, 0, 0), "cursor off: %s", strerror(errno));
 	judge(NULL, 0, "cursor-off 0");
 }
 
 static void head_off(void)
 {
-	struct image picture;
-
-	start();
-	picture = cursor_image(8);
-	set(cursor_buffer(&picture), 0, 0);
-	judge_cursor(0, &picture, 0, 0);
+	start_with_cursor(8, 0, 0);
 	kms_off(&head);
 	judge(NULL, 0, "cursor-off 0");
 }
@@ -155,8 +229,62 @@ static void other_sizes(void)
 
 	start();
 	buffer = kms_buffer(head.fd, 32, 32, DRM_FORMAT_ARGB8888);
-	check(drmModeSetCursor(head.fd, head.crtc, buffer->handle, 32, 32),
-	      "a 32x32 cursor, which the host would not show, is accepted");
+	check(drmModeSetCursor(head.fd, head.crtc, buffer->handle, 32, 32) && errno == EINVAL,
+	      "a 32x32 cursor, which the host would not show, is not EINVAL");
+}
+
+/* Whether the cursor plane takes a framebuffer; returns 0 or a negative errno. */
+static int try_plane(const struct buffer *buffer)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+	} values[] = {
+		{ "FB_ID", buffer->fb }, { "CRTC_ID", head.crtc }, { "SRC_X", 0 }, { "SRC_Y", 0 },
+		{ "SRC_W", SIZE << 16 }, { "SRC_H", SIZE << 16 }, { "CRTC_X", 0 }, { "CRTC_Y", 0 },
+		{ "CRTC_W", SIZE }, { "CRTC_H", SIZE },
+	};
+	struct request request = kms_request(head.fd);
+	size_t i;
+
+	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		drmModeAtomicAddProperty(request.atomic, head.cursor,
+					 kms_prop(head.fd, head.cursor, values[i].name),
+					 values[i].value);
+	return kms_commit(&request, 0);
+}
+
+/* The host takes an image in one piece: it would not show one whose rows are apart. */
+static void pitch(void)
+{
+	struct image part = cursor_image(10);
+	struct buffer *wide, *window;
+	int ret;
+
+	start();
+	check(head.cursor, "no cursor plane");
+	wide = kms_buffer(head.fd, 2 * SIZE, SIZE, DRM_FORMAT_ARGB8888);
+	window = kms_window(wide, 0, 0, SIZE, SIZE);
+	ret = try_plane(window);
+	check(ret == -EINVAL, "a cursor whose rows are apart is not EINVAL but %d", ret);
+	ret = try_plane(cursor_buffer(&part));
+	check(!ret, "a cursor whose rows are not apart: %s", strerror(-ret));
+	judge_cursor(0, &part, 0, 0);
+}
+
+/* The next master may not see the cursor plane, so the old master's cursor has to go with it. */
+static void master(void)
+{
+	struct image picture = start_with_cursor(11, 3, 4);
+
+	check(!drmDropMaster(head.fd), "drop master: %s", strerror(errno));
+	judge(NULL, 0, "cursor-off 0");
+
+	/* The same master comes back, and moves the cursor. */
+	check(!drmSetMaster(head.fd), "set master: %s", strerror(errno));
+	move(50, 60);
+	judge_cursor(0, &picture, 3, 4);
+	judge(NULL, 0, "cursor-at 0 50 60");
 }
 
 int main(int argc, char **argv)
@@ -166,8 +294,11 @@ int main(int argc, char **argv)
 		{ "hotspot", "the hotspot, also when only it changes", hotspot },
 		{ "move", "positions, also negative ones", moves },
 		{ "burst", "many moves, of which the last counts", burst },
+		{ "late-move", "moves that wait because they came too soon", late_move },
 		{ "off", "no cursor", off },
 		{ "head-off", "no cursor on a head that is off", head_off },
+		{ "pitch", "rows that are apart are refused", pitch },
+		{ "master", "no cursor of who is master no longer", master },
 		{ "other-sizes", "a size the host cannot show is refused", other_sizes },
 		{ }
 	};

@@ -33,6 +33,16 @@ static void start(void)
 	judge_picture(0, &s.image);
 }
 
+/* A rectangle with its place as on a screen of 1024x768, on one of any size. */
+static struct rect at(uint32_t x, uint32_t y, uint32_t w, uint32_t h)
+{
+	struct rect rect = { x * s.image.width / 1024, y * s.image.height / 768, w, h };
+
+	check(rect.x + w <= s.image.width && rect.y + h <= s.image.height,
+	      "%ux%u is too small for this test", s.image.width, s.image.height);
+	return rect;
+}
+
 static void damage(uint32_t seed, const struct rect *clips, int num_clips)
 {
 	int i;
@@ -48,8 +58,8 @@ static void damage(uint32_t seed, const struct rect *clips, int num_clips)
 static void one_clip(void)
 {
 	start();
-	damage(1, (struct rect[]){ { 100, 100, 64, 48 } }, 1);
-	damage(2, (struct rect[]){ { 101, 99, 1, 1 } }, 1);
+	damage(1, (struct rect[]){ at(100, 100, 64, 48) }, 1);
+	damage(2, (struct rect[]){ at(101, 99, 1, 1) }, 1);
 }
 
 static void many_clips(void)
@@ -59,7 +69,7 @@ static void many_clips(void)
 
 	start();
 	for (i = 0; i < 40; i++)
-		clips[i] = (struct rect){ i % 8 * 90 + 5, i / 8 * 110 + 7, 16, 16 };
+		clips[i] = at(i % 8 * 90 + 5, i / 8 * 110 + 7, 16, 16);
 	damage(100, clips, 40);
 	damage(200, clips, 3);
 }
@@ -67,8 +77,8 @@ static void many_clips(void)
 static void overlapping_clips(void)
 {
 	start();
-	damage(1, (struct rect[]){ { 50, 50, 100, 100 }, { 100, 100, 100, 100 },
-				   { 60, 60, 10, 10 }, { 149, 149, 200, 3 } }, 4);
+	damage(1, (struct rect[]){ at(50, 50, 100, 100), at(100, 100, 100, 100),
+				   at(60, 60, 10, 10), at(149, 149, 200, 3) }, 4);
 }
 
 static void edge_clips(void)
@@ -87,10 +97,12 @@ static void edge_clips(void)
 /* Undeclared changes may stay unseen, but must not make the declared ones wrong. */
 static void only_the_clip(void)
 {
-	struct rect clip = { 300, 200, 32, 32 }, other = { 500, 400, 32, 32 };
+	struct rect clip, other;
 	struct image before;
 
 	start();
+	clip = at(300, 200, 32, 32);
+	other = at(500, 400, 32, 32);
 	before = image_new(s.image.width, s.image.height);
 	memcpy(before.pixels, s.image.pixels, s.image.width * s.image.height * 4);
 	image_pattern(&s.image, 1, other);
@@ -103,12 +115,16 @@ static void only_the_clip(void)
 
 static void dirtyfb(void)
 {
-	drmModeClip clips[2] = { { 10, 10, 50, 50 }, { 700, 500, 740, 520 } };
-	struct rect rects[2] = { { 10, 10, 40, 40 }, { 700, 500, 40, 20 } };
+	drmModeClip clips[2];
+	struct rect rects[2];
 	int i;
 
 	start();
+	rects[0] = at(10, 10, 40, 40);
+	rects[1] = at(700, 500, 40, 20);
 	for (i = 0; i < 2; i++) {
+		clips[i] = (drmModeClip){ rects[i].x, rects[i].y, rects[i].x + rects[i].w,
+					  rects[i].y + rects[i].h };
 		image_pattern(&s.image, 20 + i, rects[i]);
 		kms_draw(s.buffer, &s.image, rects[i]);
 	}
@@ -118,15 +134,36 @@ static void dirtyfb(void)
 
 static void flip_with_clips(void)
 {
-	struct rect clip = { 30, 40, 16, 16 };
+	struct rect clip;
 	struct buffer *other;
 
 	start();
+	clip = at(30, 40, 16, 16);
 	other = kms_buffer(s.head.fd, s.image.width, s.image.height, DRM_FORMAT_XRGB8888);
 	image_pattern(&s.image, 1, clip);
 	/* The other buffer has never been on the host: the clip alone would not do. */
 	kms_draw(other, &s.image, image_all(&s.image));
 	kms_flip(&s.head, other, &clip, 1);
+	judge_picture(0, &s.image);
+}
+
+/* The host knows the buffer, but it was not the last frame, so the clip alone is not enough. */
+static void clip_after_other_shape(void)
+{
+	struct rect clip;
+	struct buffer *other;
+
+	start();
+	clip = at(30, 40, 16, 16);
+	other = kms_buffer(s.head.fd, s.image.width + 16, s.image.height, DRM_FORMAT_XRGB8888);
+	image_pattern(&s.image, 1, image_all(&s.image));
+	kms_draw(other, &s.image, image_all(&s.image));
+	kms_flip(&s.head, other, NULL, 0);
+	judge_picture(0, &s.image);
+
+	image_pattern(&s.image, 2, clip);
+	kms_draw(s.buffer, &s.image, image_all(&s.image));
+	kms_flip(&s.head, s.buffer, &clip, 1);
 	judge_picture(0, &s.image);
 }
 
@@ -142,11 +179,13 @@ static bool shows_memory(int fd)
 /* Clips say what differs from the last frame, whichever buffer that was in. */
 static void flip_only_the_clip(void)
 {
-	struct rect clip = { 300, 200, 32, 32 }, undeclared = { 500, 400, 32, 32 };
+	struct rect clip, undeclared;
 	struct buffer *other;
 	struct image drawn;
 
 	start();
+	clip = at(300, 200, 32, 32);
+	undeclared = at(500, 400, 32, 32);
 	if (shows_memory(s.head.fd))
 		skip("a flip shows all of a buffer");
 	other = kms_buffer(s.head.fd, s.image.width, s.image.height, DRM_FORMAT_XRGB8888);
@@ -173,6 +212,8 @@ int main(int argc, char **argv)
 		{ "only-the-clip", "nothing but the declared damage is uploaded", only_the_clip },
 		{ "dirtyfb", "the legacy way to declare damage", dirtyfb },
 		{ "flip-with-clips", "clips on a buffer the host has never seen", flip_with_clips },
+		{ "clip-after-other-shape", "a clip when the last frame was of another shape",
+		  clip_after_other_shape },
 		{ "flip-only-the-clip", "nothing else of the other buffer is uploaded",
 		  flip_only_the_clip },
 		{ }

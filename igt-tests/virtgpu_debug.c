@@ -2,7 +2,9 @@
 /* What the driver tells people who look into it: tracepoints and debugfs. */
 #include <drm_fourcc.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,7 +15,6 @@
 
 #define TRACING		"/sys/kernel/tracing"
 #define EVENTS		TRACING "/events/virtgpu"
-#define DEBUGFS		"/sys/kernel/debug/dri/0"
 
 static void tracing_off(void *data)
 {
@@ -35,6 +36,14 @@ static int count_lines(const char *path, const char *a, const char *b)
 	return count;
 }
 
+static int count_in_debugfs(const char *name, const char *a, const char *b)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", kms_debugfs(), name);
+	return count_lines(path, a, b);
+}
+
 /*
  * Waits for the host, which makes a buffer's own resource for whoever asks for its number. Answers
  * to frames are noticed with the next command that somebody waits for.
@@ -54,8 +63,8 @@ static void tracepoints(void)
 	struct head head;
 	drmModeModeInfo mode;
 
-	if (access(EVENTS, F_OK))
-		skip("the driver has no tracepoints of ours");
+	if (driver_is_stock())
+		skip("the kernel's own driver has other tracepoints");
 	head = kms_head(kms_open(), 0);
 	mode = kms_preferred(&head);
 	/* The console, on another head, draws its cursor now and then. */
@@ -87,12 +96,12 @@ static void debugfs(void)
 	struct head head;
 	drmModeModeInfo mode;
 
-	if (access(DEBUGFS "/virtgpu-queues", F_OK))
-		skip("the driver has no files of ours in debugfs");
-	check(count_lines(DEBUGFS "/virtgpu-queues", "control:", "running") == 1, "control queue");
-	check(count_lines(DEBUGFS "/virtgpu-queues", "cursor:", "running") == 1, "cursor queue");
-	check(count_lines(DEBUGFS "/virtgpu-capabilities", "virtio 1: ", "yes") == 1, "virtio 1");
-	check(count_lines(DEBUGFS "/virtgpu-capabilities", "host-visible memory: 0", "bytes") == 1,
+	if (driver_is_stock())
+		skip("the kernel's own driver has other files in debugfs");
+	check(count_in_debugfs("virtgpu-queues", "control:", "running") == 1, "control queue");
+	check(count_in_debugfs("virtgpu-queues", "cursor:", "running") == 1, "cursor queue");
+	check(count_in_debugfs("virtgpu-capabilities", "virtio 1: ", "yes") == 1, "virtio 1");
+	check(count_in_debugfs("virtgpu-capabilities", "host-visible memory: 0", "bytes") == 1,
 	      "shared memory of a device that has none");
 
 	before = host_resources();
@@ -105,26 +114,8 @@ static void debugfs(void)
 					      DRM_FORMAT_XRGB8888));
 	check(host_resources() == before + 1, "%ld resources, then %ld with one more", before,
 	      host_resources());
-	check(count_lines(DEBUGFS "/virtgpu-capabilities", "scanout 0: on", "resource ") == 1,
+	check(count_in_debugfs("virtgpu-capabilities", "scanout 0: on", "resource ") == 1,
 	      "a head that is on");
-}
-
-static void remove_kunit(void *unused)
-{
-	(void)unused;
-	shell("rmmod damagekunit");
-}
-
-static void kunit(void)
-{
-	const char *results = "/sys/kernel/debug/kunit/virtgpu_damage/results";
-
-	if (access("/host/tests/damagekunit.ko", F_OK))
-		skip("the kernel has no KUnit");
-	shell("insmod /host/tests/damagekunit.ko");
-	at_end(remove_kunit, NULL);
-	check(count_lines(results, "ok ", "virtgpu_damage") == 1 && !count_lines(results, "not ok", ""),
-	      "see the kernel's log");
 }
 
 int main(int argc, char **argv)
@@ -132,7 +123,6 @@ int main(int argc, char **argv)
 	static const struct subtest subtests[] = {
 		{ "tracepoints", "every command is traced, and its answer", tracepoints },
 		{ "debugfs", "queues, capabilities and resources", debugfs },
-		{ "kunit", "tests inside the kernel, where it has KUnit", kunit },
 		{ }
 	};
 

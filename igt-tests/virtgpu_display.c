@@ -9,6 +9,11 @@
 #include "lib/judge.h"
 #include "lib/kms.h"
 
+/* What the protocol has of 32 bits a pixel: 8 formats. */
+#define FORMATS		8
+/* Every monitor offers this many sizes, if only because of the standard modes. */
+#define LEAST_SIZES	5
+
 static void every_mode(void)
 {
 	int fd = kms_open(), i, j;
@@ -41,6 +46,7 @@ static void every_mode(void)
 		kms_destroy(buffer);
 	}
 	printf("%d sizes\n", num_modes);
+	check(num_modes >= LEAST_SIZES, "only %d sizes", num_modes);
 }
 
 static void two_heads(void)
@@ -58,18 +64,15 @@ static void clone(void)
 {
 	int fd = kms_open();
 	struct head first = kms_head(fd, 0), second = kms_head(fd, 1);
-	drmModeModeInfo mode0 = kms_preferred(&first), mode1 = kms_preferred(&second);
-	struct image image;
+	drmModeModeInfo mode = kms_preferred(&first);
+	struct image image = image_new(mode.hdisplay, mode.vdisplay);
 	struct buffer *buffer;
 
-	if (mode0.hdisplay != mode1.hdisplay || mode0.vdisplay != mode1.vdisplay)
-		skip("the heads differ in size");
-	image = image_new(mode0.hdisplay, mode0.vdisplay);
 	buffer = kms_buffer(fd, image.width, image.height, DRM_FORMAT_XRGB8888);
 	image_pattern(&image, 3, image_all(&image));
 	kms_draw(buffer, &image, image_all(&image));
-	kms_set_mode(&first, &mode0, buffer);
-	kms_set_mode(&second, &mode1, buffer);
+	kms_set_mode(&first, &mode, buffer);
+	kms_set_mode(&second, &mode, buffer);
 	judge_picture(0, &image);
 	judge_picture(1, &image);
 }
@@ -79,11 +82,10 @@ static void formats(void)
 	int fd = kms_open();
 	struct head head = kms_head(fd, 0);
 	drmModeModeInfo mode = kms_preferred(&head);
-	drmModePlane *plane = drmModeGetPlane(fd, head.primary);
-	uint32_t fourccs[64], i, count = plane->count_formats;
+	uint32_t fourccs[KMS_MAX_FORMATS];
+	int i, count = kms_formats(&head, fourccs);
 
-	memcpy(fourccs, plane->formats, count * sizeof(*fourccs));
-	drmModeFreePlane(plane);
+	check(count >= FORMATS, "%d formats, the protocol has %d of this size", count, FORMATS);
 	for (i = 0; i < count; i++) {
 		struct image image = image_new(mode.hdisplay, mode.vdisplay);
 		struct buffer *buffer = kms_buffer(fd, image.width, image.height, fourccs[i]);
@@ -97,7 +99,7 @@ static void formats(void)
 			kms_set_mode(&head, &mode, buffer);
 		judge_picture(0, &image);
 	}
-	printf("%u formats\n", count);
+	printf("%d formats\n", count);
 }
 
 static void format_change(void)
@@ -170,6 +172,100 @@ static void window(void)
 	judge_picture(0, &image);
 }
 
+/* Other parts of one framebuffer, without another mode. */
+static void pan(void)
+{
+	static const uint32_t places[][2] = { { 0, 0 }, { 60, 30 }, { 100, 50 }, { 0, 50 }, { 0, 0 } };
+	int fd = kms_open();
+	struct head head = kms_head(fd, 0);
+	drmModeModeInfo mode = kms_preferred(&head);
+	struct buffer *buffer = kms_buffer(fd, mode.hdisplay + 100, mode.vdisplay + 50,
+					   DRM_FORMAT_XRGB8888);
+	struct image whole = image_new(buffer->width, buffer->height);
+	struct image part = image_new(mode.hdisplay, mode.vdisplay);
+	size_t i;
+	uint32_t row;
+
+	image_pattern(&whole, 12, image_all(&whole));
+	kms_draw(buffer, &whole, image_all(&whole));
+	for (i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		uint32_t x = places[i][0], y = places[i][1];
+
+		check(!drmModeSetCrtc(fd, head.crtc, buffer->fb, x, y, &head.connector, 1, &mode),
+		      "pan to %u,%u: %s", x, y, strerror(errno));
+		for (row = 0; row < part.height; row++)
+			memcpy(part.pixels + row * part.width,
+			       whole.pixels + (y + row) * whole.width + x, part.width * 4);
+		judge_picture(0, &part);
+	}
+}
+
+/* One buffer of three after the other goes, and a new one takes its place; the others stay right. */
+static void replaced(void)
+{
+	int fd = kms_open(), i;
+	struct head head = kms_head(fd, 0);
+	drmModeModeInfo mode = kms_preferred(&head);
+	struct image image = image_new(mode.hdisplay, mode.vdisplay);
+	struct buffer *buffers[3];
+
+	for (i = 0; i < 3; i++)
+		buffers[i] = kms_buffer(fd, image.width, image.height, DRM_FORMAT_XRGB8888);
+	kms_set_mode(&head, &mode, buffers[0]);
+	kms_flip(&head, buffers[1], NULL, 0);
+	kms_flip(&head, buffers[2], NULL, 0);
+	for (i = 0; i < 6; i++) {
+		struct buffer **oldest = &buffers[i % 3], *next = buffers[(i + 1) % 3];
+
+		kms_destroy(*oldest);
+		image_pattern(&image, 20 + 2 * i, image_all(&image));
+		kms_draw(next, &image, image_all(&image));
+		kms_flip(&head, next, NULL, 0);
+		judge_picture(0, &image);
+
+		*oldest = kms_buffer(fd, image.width, image.height, DRM_FORMAT_XRGB8888);
+		image_pattern(&image, 21 + 2 * i, image_all(&image));
+		kms_draw(*oldest, &image, image_all(&image));
+		kms_flip(&head, *oldest, NULL, 0);
+		judge_picture(0, &image);
+	}
+}
+
+/* The connector's mode with the fewest rows. */
+static drmModeModeInfo lowest_mode(const struct head *head)
+{
+	drmModeConnector *connector = kms_probe(head);
+	drmModeModeInfo mode = connector->modes[0];
+	int i;
+
+	for (i = 1; i < connector->count_modes; i++)
+		if (connector->modes[i].vdisplay < mode.vdisplay)
+			mode = connector->modes[i];
+	drmModeFreeConnector(connector);
+	return mode;
+}
+
+/* Three wide heads side by side are one framebuffer. The right third of it is shown. */
+static void wide(void)
+{
+	struct head head = kms_head(kms_open(), 0);
+	drmModeModeInfo mode = lowest_mode(&head);
+	struct image image = image_new(3 * 3840, mode.vdisplay);
+	struct image part = image_new(mode.hdisplay, mode.vdisplay);
+	struct buffer *buffer;
+	uint32_t y;
+
+	buffer = kms_buffer(head.fd, image.width, image.height, DRM_FORMAT_XRGB8888);
+	image_pattern(&image, 6, image_all(&image));
+	kms_draw(buffer, &image, image_all(&image));
+	head.x = 2 * 3840;
+	kms_set_mode(&head, &mode, buffer);
+	for (y = 0; y < part.height; y++)
+		memcpy(&part.pixels[y * part.width], &image.pixels[y * image.width + head.x],
+		       part.width * sizeof(*part.pixels));
+	judge_picture(0, &part);
+}
+
 static void off_and_on(void)
 {
 	int fd = kms_open(), i;
@@ -194,6 +290,9 @@ int main(int argc, char **argv)
 		{ "format-change", "one buffer shown in two formats", format_change },
 		{ "flips", "a sequence of page flips over three buffers", flips },
 		{ "window", "a framebuffer inside a larger buffer", window },
+		{ "pan", "other parts of one framebuffer", pan },
+		{ "replaced", "buffers that go, and others in their place", replaced },
+		{ "wide", "the right part of a framebuffer that is wider than 8192", wide },
 		{ "off-and-on", "a head switched off and on", off_and_on },
 		{ }
 	};

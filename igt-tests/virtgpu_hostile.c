@@ -1,46 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A device that is not to be trusted: wrong, silent, late. The host's end is qemu/fakegpu.py,
- * which does as it is told here; in any other guest these tests skip.
+ * which does as it is told here.
  */
 #include <drm_fourcc.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/fake.h"
 #include "lib/harness.h"
 #include "lib/judge.h"
 #include "lib/kms.h"
 #include "lib/module.h"
+#include "../uapi/virtgpu_drm.h"
 
 /* What a commit may take while the device is wrong: time-outs of 1 s (command_timeout=1), a few of them. */
 #define PATIENCE	8.0
 /* What the driver may take to bring a device back. */
 #define RECOVERY	10.0
 
-static void be_good(void *unused)
+static void hostile(void)
+{
+	fake_start();
+	judge(NULL, 0, "fake-scanouts 1");
+}
+
+static void load_again(void *unused)
 {
 	(void)unused;
 	judge(NULL, 0, "fault none");
 	judge(NULL, 0, "fake-scanouts 1");
 	judge(NULL, 0, "fake-display 1024 768");
 	judge(NULL, 0, "fake-edid");
-}
-
-static void load_again(void *unused)
-{
-	be_good(unused);
 	module_restore();
-}
-
-static void hostile(void)
-{
-	if (!getenv("VIRTGPU_FAKE"))
-		skip("the device is QEMU's own, which does not lie");
-	at_end(be_good, NULL);
-	be_good(NULL);
 }
 
 /* A driver that is not there, a device that is good: as every other test wants it. */
@@ -80,6 +76,15 @@ static struct screen screen_new(uint32_t seed)
 static void screen_recovers(const struct screen *screen)
 {
 	judge_picture_within(0, &screen->image, RECOVERY);
+}
+
+static void cursor_recovers(const struct image *image)
+{
+	double deadline = now() + RECOVERY;
+
+	while (!judge_try(image->pixels, 64 * 64 * 4, "cursor 0 0 0") && now() < deadline)
+		usleep(50000);
+	judge_cursor(0, image, 0, 0);
 }
 
 static void lies(void)
@@ -127,6 +132,47 @@ static void lies(void)
 	}
 }
 
+/* User space does not get the number of a resource that the host does not have. */
+static void refused_resource(void)
+{
+	struct drm_virtgpu_resource_create create = {
+		.target = 2, .format = 2, .width = 64, .height = 64, .depth = 1, .array_size = 1,
+		.size = 64 * 64 * 4,
+	};
+	int fd;
+
+	hostile();
+	fd = kms_open();
+	judge(NULL, 0, "fault refuse CREATE");
+	check(drmIoctl(fd, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE, &create),
+	      "a resource that the host refused is created");
+	judge(NULL, 0, "fault none");
+	check(!drmIoctl(fd, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE, &create), "resource: %s",
+	      strerror(errno));
+}
+
+/* An answer that is too short says nothing: the host may have done what it was asked for. */
+static void half_answers(void)
+{
+	struct screen screen;
+	struct buffer *cursor;
+
+	hostile();
+	screen = screen_new(1);
+	judge(NULL, 0, "fault short");
+	cursor = kms_buffer(screen.head.fd, 64, 64, DRM_FORMAT_ARGB8888);
+	drmModeSetCursor(screen.head.fd, screen.head.crtc, cursor->handle, 64, 64);
+	/* After two frames the driver has heard of all answers before them. */
+	screen_flip(&screen, 2);
+	screen_flip(&screen, 3);
+	drmModeSetCursor(screen.head.fd, screen.head.crtc, 0, 0, 0);
+	kms_destroy(cursor);
+	judge(NULL, 0, "fault none");
+	fake_same_resources(RECOVERY);
+	screen_flip(&screen, 4);
+	screen_recovers(&screen);
+}
+
 static void silent(const char *fault)
 {
 	struct screen screen;
@@ -165,6 +211,17 @@ static void lost_flushes(void)
 	silent("lose FLUSH");
 }
 
+/* Shows a new buffer as the cursor, with an image or as it comes. */
+static void set_cursor(const struct screen *screen, const struct image *image)
+{
+	struct buffer *cursor = kms_buffer(screen->head.fd, 64, 64, DRM_FORMAT_ARGB8888);
+
+	if (image)
+		kms_draw(cursor, image, image_all(image));
+	check(!drmModeSetCursor(screen->head.fd, screen->head.crtc, cursor->handle, 64, 64),
+	      "set cursor: %s", strerror(errno));
+}
+
 /* How long it takes to ask for many moves. */
 static double move_cursor(const struct screen *screen)
 {
@@ -188,12 +245,8 @@ static void silent_image(void)
 	screen = screen_new(1);
 	judge(NULL, 0, "fault mute");
 	start = now();
-	for (i = 0; i < 8; i++) {
-		struct buffer *cursor = kms_buffer(screen.head.fd, 64, 64, DRM_FORMAT_ARGB8888);
-
-		check(!drmModeSetCursor(screen.head.fd, screen.head.crtc, cursor->handle, 64, 64),
-		      "set cursor: %s", strerror(errno));
-	}
+	for (i = 0; i < 8; i++)
+		set_cursor(&screen, NULL);
 	check(now() - start < 4, "8 new images took %.1f s: they wait for the host",
 	      now() - start);
 	judge(NULL, 0, "fault none");
@@ -205,16 +258,13 @@ static void silent_image(void)
 static void silent_cursor(void)
 {
 	struct screen screen;
-	struct buffer *cursor;
 	double usual, lost;
 
 	/* A reset still due to an earlier test would take the lost order back. */
 	unloaded();
 	module_load();
 	screen = screen_new(1);
-	cursor = kms_buffer(screen.head.fd, 64, 64, DRM_FORMAT_ARGB8888);
-	check(!drmModeSetCursor(screen.head.fd, screen.head.crtc, cursor->handle, 64, 64),
-	      "set cursor: %s", strerror(errno));
+	set_cursor(&screen, NULL);
 	usual = move_cursor(&screen);
 	judge(NULL, 0, "fault lose MOVE_CURSOR");
 	lost = move_cursor(&screen);
@@ -261,7 +311,7 @@ static void any_lie(void)
 	int i;
 
 	hostile();
-	srandom(1);
+	srandom(fake_seed());
 	screen = screen_new(1);
 	judge(NULL, 0, "fault any-lie any 20");
 	for (i = 0; i < 60; i++) {
@@ -280,6 +330,28 @@ static void any_lie(void)
 	screen_flip(&screen, 100);
 	screen_flip(&screen, 101);
 	screen_recovers(&screen);
+}
+
+/* Every kind of lie that qemu/liar.py has, alone. */
+static void each_lie(void)
+{
+	struct screen screen;
+	unsigned int kind;
+	int i;
+
+	hostile();
+	screen = screen_new(1);
+	for (kind = 0; kind < FAKE_LIES; kind++) {
+		drmModeModeInfo mode = screen.head.mode;
+
+		judge(NULL, 0, "lie 7 400 %u", 1u << kind);
+		for (i = 0; i < 5; i++)
+			screen_flip(&screen, kind * 8 + i);
+		judge(NULL, 0, "lie-no-more");
+		kms_set_mode(&screen.head, &mode, screen.buffers[screen.current]);
+		screen_flip(&screen, kind * 8 + 5);
+		screen_recovers(&screen);
+	}
 }
 
 static uint32_t expected_width, expected_height;
@@ -339,6 +411,92 @@ static void display_lies(void)
 	}
 }
 
+static void usual_command_timeout(void *unused)
+{
+	(void)unused;
+	module_set_parameter("command_timeout", "1");
+}
+
+/* A new command_timeout counts at once, and is what the log says. */
+static void patience(void)
+{
+	struct screen screen;
+	struct buffer *next;
+	double start;
+
+	if (driver_is_stock())
+		skip("the kernel's own driver has no command_timeout");
+	hostile();
+	screen = screen_new(1);
+	next = kms_buffer(screen.head.fd, screen.image.width, screen.image.height,
+			  DRM_FORMAT_ARGB8888);
+	module_set_parameter("command_timeout", "3");
+	at_end(usual_command_timeout, NULL);
+	shell("dmesg -C");
+	judge(NULL, 0, "fault lose");
+	start = now();
+	check(drmModeSetCrtc(screen.head.fd, screen.head.crtc, next->fb, 0, 0,
+			     &screen.head.connector, 1, &screen.head.mode),
+	      "a buffer that the host never answered to is shown");
+	check(now() - start > 2.5, "the host had %.1f s, not 3", now() - start);
+	shell("dmesg | grep 'no answer from the host to .* in 3 s'");
+	judge(NULL, 0, "fault none");
+	screen_flip(&screen, 2);
+	screen_recovers(&screen);
+}
+
+static void wait_for_property(const struct head *head, const char *name, uint64_t wanted)
+{
+	double deadline = now() + RECOVERY;
+	uint64_t value = 0;
+
+	do {
+		drmModeFreeConnector(kms_probe(head));
+		check(kms_connector_property(head, name, &value), "no property \"%s\"", name);
+		if (value == wanted)
+			return;
+		usleep(50000);
+	} while (now() < deadline);
+	fail("\"%s\" is %llu, not %llu", name, (unsigned long long)value,
+	     (unsigned long long)wanted);
+}
+
+/* Desktops read in properties where the host has its window, and that they should follow it. */
+static void position(void)
+{
+	struct head head;
+
+	hostile();
+	head = kms_head(kms_open(), 0);
+	wait_for_property(&head, "hotplug_mode_update", 1);
+	judge(NULL, 0, "fake-display 1024 768 1920 40");
+	judge(NULL, 0, "fake-changed");
+	wait_for_property(&head, "suggested X", 1920);
+	wait_for_property(&head, "suggested Y", 40);
+	/* Nothing but the position changes. */
+	judge(NULL, 0, "fake-display 1024 768 0 4294967295");
+	judge(NULL, 0, "fake-changed");
+	wait_for_property(&head, "suggested Y", 4294967295);
+	wait_for_property(&head, "suggested X", 0);
+}
+
+/* The host's window changes, and the event that says so is lost with a reset. */
+static void stale_size(void)
+{
+	struct screen screen;
+
+	hostile();
+	screen = screen_new(1);
+	judge(NULL, 0, "fake-display 800 600");
+	judge(NULL, 0, "fault wrong-chain FLUSH");
+	screen_flip(&screen, 2);
+	judge(NULL, 0, "fault none");
+	/* Frames are not waited for: the next one finds the ring broken. */
+	screen_flip(&screen, 3);
+	screen_recovers(&screen);
+	kms_wait_for_size(&screen.head, 800, 600);
+}
+
 static void config_lies(void)
 {
 	static const uint32_t counts[] = { 17, 0x10000, 0xffffffff };
@@ -359,16 +517,23 @@ static void config_lies(void)
 
 static void silent_probe(void)
 {
-	static const char *const commands[] = { "any", "GET_DISPLAY_INFO", "GET_EDID" };
+	static const struct {
+		const char *command;
+		/* Heads whose windows are unknown cannot be driven; EDIDs are not needed. */
+		bool is_driven;
+	} probes[] = { { "any", false }, { "GET_DISPLAY_INFO", false }, { "GET_EDID", true } };
 	unsigned int i;
 
 	unloaded();
-	for (i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+	for (i = 0; i < sizeof(probes) / sizeof(*probes); i++) {
 		double start = now();
 
-		judge(NULL, 0, "fault lose %s", commands[i]);
+		judge(NULL, 0, "fault lose %s", probes[i].command);
 		module_insert();
 		check(now() - start < RECOVERY, "probing took %.1f s", now() - start);
+		check(!kms_path() == !probes[i].is_driven,
+		      "without answers to %s there is %s device", probes[i].command,
+		      probes[i].is_driven ? "no" : "a");
 		module_unload();
 		judge(NULL, 0, "fault none");
 		load_and_show(1024, 768);
@@ -426,24 +591,352 @@ static void silent_suspend(void)
 	screen_recovers(&screen);
 }
 
+/* Waits until the kick is lost, because the device takes two that come at once for one. */
+static void kick_is_lost(int queue)
+{
+	double deadline = now() + RECOVERY;
+
+	while (!judge_try(NULL, 0, "fake-lost-kicks %d", queue)) {
+		check(now() < deadline, "no kick of queue %d came", queue);
+		usleep(10000);
+	}
+}
+
+/* The next frame's kick brings the one that was lost, and the picture. */
+static void lost_kick(void)
+{
+	struct screen screen;
+	double start;
+	int queue;
+
+	hostile();
+	screen = screen_new(1);
+	/* Without an image no cursor is ordered. */
+	set_cursor(&screen, NULL);
+	for (queue = 0; queue < 2; queue++) {
+		judge(NULL, 0, "fake-lose-kicks %d 1", queue);
+		screen_flip(&screen, 2 + queue);
+		move_cursor(&screen);
+		kick_is_lost(queue);
+		start = now();
+		screen_flip(&screen, 4 + queue);
+		judge_picture_within(0, &screen.image, RECOVERY);
+		check(now() - start < RECOVERY, "a lost kick cost %.1f s", now() - start);
+	}
+}
+
+/* The driver is told of its first command by a kick that the device never notices. */
+static void lost_first_kick(void)
+{
+	double start;
+
+	unloaded();
+	judge(NULL, 0, "fake-lose-kicks 0 1");
+	start = now();
+	module_insert();
+	check(now() - start < RECOVERY, "probing took %.1f s", now() - start);
+	check(!kms_path(), "a device that knows of no command has answered one");
+	module_unload();
+	judge(NULL, 0, "fake-lose-kicks 0 0");
+	load_and_show(1024, 768);
+	module_unload();
+}
+
+static void stopped_while_shown(const char *how)
+{
+	struct screen screen;
+	int i;
+
+	hostile();
+	screen = screen_new(1);
+	for (i = 0; i < 2; i++) {
+		screen_flip(&screen, 2 * i);
+		/* For longer than command_timeout. */
+		judge(NULL, 0, "%s 3", how);
+		screen_flip(&screen, 2 * i + 1);
+		screen_recovers(&screen);
+	}
+}
+
+static void paused(void)
+{
+	stopped_while_shown("pause");
+}
+
+static void frozen(void)
+{
+	stopped_while_shown("freeze");
+}
+
+static void show_and_flip(void)
+{
+	struct screen screen = screen_new(1);
+	struct buffer *cursor = kms_buffer(screen.head.fd, 64, 64, DRM_FORMAT_ARGB8888);
+	int i;
+
+	check(!drmModeSetCursor(screen.head.fd, screen.head.crtc, cursor->handle, 64, 64),
+	      "set cursor: %s", strerror(errno));
+	move_cursor(&screen);
+	for (i = 0; i < 20; i++)
+		screen_flip(&screen, 2 + i);
+	screen_recovers(&screen);
+}
+
+static void be_usual(void *params)
+{
+	setenv("VIRTGPU_MODULE_PARAMS", params, 1);
+	free(params);
+}
+
+/* From the next load on the driver waits for long, so a commit that misses room in the ring is late. */
+static void be_patient(void)
+{
+	const char *params = getenv("VIRTGPU_MODULE_PARAMS");
+
+	at_end(be_usual, strdup(params ?: ""));
+	setenv("VIRTGPU_MODULE_PARAMS", "command_timeout=60", 1);
+}
+
+/* Rings with room for hardly a command. Below three descriptors there is none for a backing. */
+static void tiny_rings(void)
+{
+	static const unsigned int sizes[] = { 1, 2, 4, 8, 16 };
+	unsigned int i;
+
+	hostile();
+	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		char shape[32];
+		double start;
+
+		snprintf(shape, sizeof(shape), "queue_size=%u", sizes[i]);
+		fake_plug(shape);
+		/* Not earlier, because the usual device has to come back with the usual parameters. */
+		if (!i)
+			be_patient();
+		start = now();
+		module_insert();
+		check(now() - start < 4, "%u descriptors: probing took %.1f s", sizes[i],
+		      now() - start);
+		if (sizes[i] < 3) {
+			check(!kms_path(), "a device with %u descriptors came up", sizes[i]);
+			shell("dmesg | tail -n 20 | grep -q 'descriptors'");
+			continue;
+		}
+		module_wait(true);
+		start = now();
+		scope(show_and_flip);
+		check(now() - start < 30, "%u descriptors: 20 flips took %.1f s", sizes[i],
+		      now() - start);
+	}
+}
+
+/* What the device can do comes in any combination. */
+static void features(void)
+{
+	unsigned int i;
+
+	hostile();
+	for (i = 0; i < 64; i += 5) {
+		char shape[64];
+
+		/* The alignment's bit only with an alignment; the window is there in any case. */
+		snprintf(shape, sizeof(shape), "features=%u alignment=4096 window=16", i);
+		fake_plug(shape);
+		module_load();
+		scope(show_and_flip);
+	}
+}
+
+static void show_then_pull(void)
+{
+	struct screen screen = screen_new(1);
+
+	judge(NULL, 0, "fake-plug blob=0");
+	/* Whatever it says. */
+	drmModePageFlip(screen.head.fd, screen.head.crtc, screen.buffers[0]->fb, 0, NULL);
+	drmModeMoveCursor(screen.head.fd, screen.head.crtc, 3, 4);
+}
+
+/* The device is pulled out while it is in use, and another comes. */
+static void unplug(void)
+{
+	hostile();
+	scope(show_then_pull);
+	module_wait(true);
+	scope(show_and_flip);
+}
+
+static void remove_fault(void *unused)
+{
+	(void)unused;
+	shell("! grep -q ^virtiofault /proc/modules || rmmod virtiofault");
+}
+
+/* The device says in its status that it needs a reset, once, and is reset. */
+static void have_reset(void)
+{
+	double deadline = now() + RECOVERY;
+	long before = judge_number("fake-resets");
+
+	shell("insmod /host/tests/virtiofault.ko needs_reset=1");
+	judge(NULL, 0, "fake-changed");
+	while (judge_number("fake-resets") == before) {
+		check(now() < deadline, "the driver does not notice");
+		usleep(20000);
+	}
+	remove_fault(NULL);
+}
+
+static void needs_reset(void)
+{
+	struct screen screen;
+
+	hostile();
+	screen = screen_new(1);
+	shell("dmesg -C");
+	at_end(remove_fault, NULL);
+	have_reset();
+	shell("dmesg | grep -q 'the device asks for it'");
+	/* All that was on the host is there again, without any help of ours. */
+	screen_recovers(&screen);
+	screen_flip(&screen, 2);
+	screen_recovers(&screen);
+}
+
+/* After a reset the host refuses once to make what it had; other resources have to show that. */
+static void refused_again(void)
+{
+	struct image pointer = image_new(64, 64);
+	struct screen screen;
+
+	hostile();
+	screen = screen_new(1);
+	image_pattern(&pointer, 9, image_all(&pointer));
+	set_cursor(&screen, &pointer);
+	cursor_recovers(&pointer);
+	at_end(remove_fault, NULL);
+	judge(NULL, 0, "fault refuse CREATE 100 %ld", host_resources());
+	have_reset();
+	screen_recovers(&screen);
+	cursor_recovers(&pointer);
+	screen_flip(&screen, 2);
+	screen_recovers(&screen);
+	judge(NULL, 0, "fault none");
+	fake_same_resources(RECOVERY);
+}
+
+static bool makers_stop;
+
+/* Has the host make an image and destroy it, whether that works or not. */
+static void make_resource(int fd)
+{
+	struct drm_mode_create_dumb create = { .width = 64, .height = 64, .bpp = 32 };
+	struct drm_virtgpu_resource_info info = { };
+
+	if (drmIoctl(fd, DRM_IOCTL_MODE_CREATE_DUMB, &create))
+		return;
+	info.bo_handle = create.handle;
+	drmIoctl(fd, DRM_IOCTL_VIRTGPU_RESOURCE_INFO, &info);
+	drmCloseBufferHandle(fd, create.handle);
+}
+
+static void *make_resources(void *fd)
+{
+	while (!__atomic_load_n(&makers_stop, __ATOMIC_RELAXED))
+		make_resource(*(int *)fd);
+	return NULL;
+}
+
+/* Nobody waits for the end of a resource, so commands without an answer fill the ring. */
+static void lost_ends(void)
+{
+	struct screen screen;
+	int i;
+
+	hostile();
+	screen = screen_new(1);
+	judge(NULL, 0, "fault lose UNREF");
+	for (i = 0; i < 100; i++)
+		make_resource(screen.head.fd);
+	judge(NULL, 0, "fault none");
+	screen_flip(&screen, 2);
+	screen_recovers(&screen);
+	fake_same_resources(RECOVERY);
+	/* Some may be left: those whose end was lost since the last reset. */
+	check(host_resources() < 50, "the driver still has %ld resources", host_resources());
+}
+
+/* Resources come and go while the device is reset: none is forgotten, none is made twice. */
+static void reset_while_making(void)
+{
+	pthread_t makers[4];
+	struct screen screen;
+	unsigned int i, round;
+
+	hostile();
+	screen = screen_new(1);
+	at_end(remove_fault, NULL);
+	for (round = 0; round < 12; round++) {
+		makers_stop = false;
+		for (i = 0; i < 4; i++)
+			check(!pthread_create(&makers[i], NULL, make_resources, &screen.head.fd),
+			      "no thread");
+		have_reset();
+		screen_recovers(&screen);
+		__atomic_store_n(&makers_stop, true, __ATOMIC_RELAXED);
+		for (i = 0; i < 4; i++)
+			pthread_join(makers[i], NULL);
+		fake_same_resources(RECOVERY);
+	}
+}
+
+static void older(void)
+{
+	unloaded();
+	shell("dmesg -C; insmod /host/tests/virtiofault.ko old=1");
+	at_end(remove_fault, NULL);
+	module_insert();
+	check(!kms_path(), "a device older than virtio 1 came up");
+	shell("dmesg | grep -q 'older than virtio 1'");
+	module_unload();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
 		{ "lies", "answers that are errors, garbage, too short, too long", lies },
+		{ "refused-resource", "a resource that the host does not make", refused_resource },
+		{ "half-answers", "answers too short to mean anything", half_answers },
 		{ "late", "no answers for a while, then all of them", late },
 		{ "lost", "answers that never come, then others that do", lost },
 		{ "lost-flushes", "only frames are never finished", lost_flushes },
+		{ "lost-ends", "resources that are never destroyed", lost_ends },
 		{ "silent-cursor", "cursors are never answered", silent_cursor },
 		{ "silent-image", "neither are new images of cursors", silent_image },
 		{ "wrong-chain", "an answer to what was never asked", wrong_chain },
 		{ "twice", "one answer given twice", twice },
 		{ "any-lie", "any of these in one case of five", any_lie },
+		{ "each-lie", "every kind of lie, alone", each_lie },
 		{ "edid-lies", "an EDID of absurd size or contents", edid_lies },
 		{ "display-lies", "heads of absurd sizes", display_lies },
+		{ "patience", "command_timeout changes meanwhile", patience },
+		{ "position", "where the host has its window", position },
+		{ "stale-size", "another window after a reset", stale_size },
 		{ "config-lies", "absurd numbers of heads", config_lies },
 		{ "silent-probe", "no answers while the driver is loaded, nor later", silent_probe },
 		{ "silent-probe-late", "answers after the driver gave up", silent_probe_late },
 		{ "silent-unload", "unloaded while there are no answers", silent_unload },
+		{ "lost-kick", "kicks that the device does not notice", lost_kick },
+		{ "lost-first-kick", "the first of all kicks is one of these", lost_first_kick },
+		{ "paused", "guest and devices are stopped and go on", paused },
+		{ "frozen", "so is the process that they are", frozen },
+		{ "tiny-rings", "rings of 1 to 16 descriptors", tiny_rings },
+		{ "features", "any combination of features", features },
+		{ "needs-reset", "the device asks for a reset", needs_reset },
+		{ "refused-again", "after a reset the host refuses what it had", refused_again },
+		{ "reset-while-making", "resources come and go during resets", reset_while_making },
+		{ "older", "it is older than virtio 1", older },
+		{ "unplug", "pulled out while it is in use", unplug },
 		{ "silent-suspend", "suspended while there are no answers", silent_suspend },
 		{ }
 	};

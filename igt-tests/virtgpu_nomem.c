@@ -17,19 +17,13 @@
 #include "lib/judge.h"
 #include "lib/kms.h"
 #include "lib/module.h"
+#include "lib/nomem.h"
 #include "../uapi/virtgpu_drm.h"
 
-#define COUNTER		"/sys/module/failalloc/parameters/counter"
-/* For the host's answers to an operation. */
-#define SETTLE_US	200000
-/* More than any operation has allocations. */
-#define MOST		4000
-
-/* The kernel counts this down; see failalloc.c. */
-static volatile int left;
-
-/* Allocations of all operations so far. */
-static int counted;
+/* What the driver may take to show a picture again, in seconds. */
+#define RECOVERY	10.0
+/* What loading the driver allocates at least. */
+#define LEAST_OF_LOAD	300
 
 static struct {
 	int fd;
@@ -41,65 +35,11 @@ static struct {
 	int vgem_dmabuf;
 } s;
 
-static void arm(void)
-{
-	char address[32], command[96];
-
-	if (access(COUNTER, F_OK)) {
-		snprintf(command, sizeof(command), "insmod /host/tests/failalloc.ko within=%s",
-			 module_name());
-		shell(command);
-	}
-	snprintf(address, sizeof(address), "%p", (void *)&left);
-	write_file(COUNTER, address);
-}
-
-/* Host resources go when the host has answered. */
-static void check_resources(long wanted)
-{
-	double deadline = now() + 5;
-
-	while (host_resources() != wanted && now() < deadline)
-		usleep(20000);
-	check(host_resources() == wanted, "%ld resources, %ld before", host_resources(), wanted);
-}
-
-/*
- * Runs @op until none of its allocations is left to fail. It returns 0 or a negative errno, and has
- * undone what it did.
- */
-static void without_memory(const char *name, int (*op)(void))
-{
-	long before;
-	int nth, ret, failed = 0;
-
-	check(!op(), "%s fails with memory", name);
-	usleep(SETTLE_US);
-	before = host_resources();
-	for (nth = 1; nth < MOST; nth++) {
-		left = nth;
-		ret = op();
-		if (left) {
-			left = 0;
-			break;
-		}
-		/* shmem says ENOSPC when it has no memory for an inode. */
-		check(!ret || ret == -ENOMEM || ret == -ENOSPC, "%s: allocation %d failed: %s", name,
-		      nth, strerror(-ret));
-		failed += !!ret;
-	}
-	check(nth < MOST, "%s never ends", name);
-	check(!op(), "%s fails afterwards", name);
-	counted += nth - 1;
-	printf("%s: %d allocations, %d errors\n", name, nth - 1, failed);
-	check_resources(before);
-}
-
 static void start(void)
 {
 	int i;
 
-	arm();
+	nomem_arm();
 	s.fd = kms_open();
 	snprintf(s.path, sizeof(s.path), "%s", kms_path());
 	s.head = kms_head(s.fd, 0);
@@ -224,12 +164,22 @@ static int op_new_frame(void)
 	if (!ret)
 		ret = result(drmModeSetCrtc(s.fd, s.head.crtc, s.frames[0]->fb, 0, 0,
 					    &s.head.connector, 1, &s.mode));
-	rest = left;
-	left = 0;
+	rest = nomem_left;
+	nomem_left = 0;
 	kms_set_mode(&s.head, &s.mode, s.frames[0]);
 	drmModeRmFB(s.fd, fb);
-	left = rest;
+	nomem_left = rest;
 	return ret;
+}
+
+static int op_probe(void)
+{
+	drmModeConnector *connector = drmModeGetConnector(s.fd, s.head.connector);
+
+	if (!connector)
+		return -errno;
+	drmModeFreeConnector(connector);
+	return 0;
 }
 
 static int op_export(void)
@@ -255,35 +205,33 @@ static int op_import(void)
 static void files(void)
 {
 	start();
-	without_memory("open", op_open);
+	nomem_run(&(struct nomem_op){ "open", op_open, 0, 0 });
 	finish();
 }
 
 static void buffers(void)
 {
 	start();
-	without_memory("dumb buffer", op_dumb);
-	without_memory("resource", op_resource);
-	without_memory("framebuffer", op_framebuffer);
-	check(counted, "no allocation was counted");
+	nomem_run(&(struct nomem_op){ "dumb buffer", op_dumb, 5, 5 });
+	nomem_run(&(struct nomem_op){ "resource", op_resource, 8, 6 });
+	nomem_run(&(struct nomem_op){ "framebuffer", op_framebuffer, 1, 1 });
 	finish();
 }
 
 static void pictures(void)
 {
 	start();
-	without_memory("dirty", op_dirty);
-	without_memory("cursor", op_cursor);
-	without_memory("mode set", op_mode_set);
-	check(counted, "no allocation was counted");
+	nomem_run(&(struct nomem_op){ "dirty", op_dirty, 0, 0 });
+	nomem_run(&(struct nomem_op){ "cursor", op_cursor, 1, 1 });
+	nomem_run(&(struct nomem_op){ "mode set", op_mode_set, 0, 0 });
+	nomem_run(&(struct nomem_op){ "probe", op_probe, 0, 0 });
 	finish();
 }
 
 static void first_frame(void)
 {
 	start();
-	without_memory("first frame", op_new_frame);
-	check(counted, "no allocation was counted");
+	nomem_run(&(struct nomem_op){ "first frame", op_new_frame, 8, 6 });
 	finish();
 }
 
@@ -293,16 +241,129 @@ static void prime(void)
 	int vgem = drmOpen("vgem", NULL);
 
 	start();
-	without_memory("export", op_export);
-	if (vgem < 0)
-		skip("no vgem");
+	nomem_run(&(struct nomem_op){ "export", op_export, 0, 0 });
+	check(vgem >= 0, "no vgem: modprobe vgem?");
 	check(!drmIoctl(vgem, DRM_IOCTL_MODE_CREATE_DUMB, &create), "vgem: %s", strerror(errno));
 	check(!drmPrimeHandleToFD(vgem, create.handle, DRM_CLOEXEC | DRM_RDWR, &s.vgem_dmabuf), "%s",
 	      strerror(errno));
-	without_memory("import", op_import);
+	nomem_run(&(struct nomem_op){ "import", op_import, 3, 3 });
 	close(s.vgem_dmabuf);
 	drmClose(vgem);
-	check(counted, "no allocation was counted");
+	finish();
+}
+
+/* Long enough for the driver's own threads to do what an operation leaves to them. */
+static void let_work(void)
+{
+	usleep(300000);
+}
+
+/* A picture shown by a new mode set comes out right, at the latest after a while. */
+static void shows_again(void)
+{
+	double deadline = now() + RECOVERY;
+	struct image image = image_new(s.mode.hdisplay, s.mode.vdisplay);
+	static uint32_t seed = 100;
+
+	image_pattern(&image, ++seed, image_all(&image));
+	kms_draw(s.frames[1], &image, image_all(&image));
+	while (drmModeSetCrtc(s.fd, s.head.crtc, s.frames[1]->fb, 0, 0, &s.head.connector, 1,
+			      &s.mode)) {
+		check(now() < deadline, "mode set: %s", strerror(errno));
+		usleep(100000);
+	}
+	judge_picture_within(0, &image, RECOVERY);
+}
+
+static void resize(void)
+{
+	static int turn;
+
+	judge(NULL, 0, "resize 0 %u %u", 640 + 8 * (++turn % 8), 480);
+	let_work();
+}
+
+/* What failed may stay unseen until the next change. */
+static void resize_back(void)
+{
+	judge(NULL, 0, "resize 0 %u %u", s.mode.hdisplay, s.mode.vdisplay);
+	kms_wait_for_size(&s.head, s.mode.hdisplay, s.mode.vdisplay);
+}
+
+static void hotplug(void)
+{
+	start();
+	nomem_run_anywhere("hot-plug", resize, resize_back, INT_MAX, 5);
+	finish();
+}
+
+static void put(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	/* That this fails is among what is tested. */
+	if (!file)
+		return;
+	fputs(text, file);
+	fclose(file);
+}
+
+static char reset_path[PATH_MAX];
+
+static void reset_device(void)
+{
+	put(reset_path, "1");
+	let_work();
+}
+
+/* A device that did not come back does so with the next reset. */
+static void reset_again(void)
+{
+	write_file(reset_path, "1");
+	scope(shows_again);
+}
+
+static void find_reset(void)
+{
+	snprintf(reset_path, sizeof(reset_path), "/sys/class/drm/%s/device/reset",
+		 strrchr(s.path, '/') + 1);
+	check(!access(reset_path, W_OK), "%s: %s", reset_path, strerror(errno));
+}
+
+static void reset(void)
+{
+	start();
+	find_reset();
+	nomem_run_anywhere("reset", reset_device, reset_again, 24, 60);
+	finish();
+}
+
+static void sleep_devices(void)
+{
+	put("/sys/power/state", "freeze");
+	let_work();
+}
+
+static void sleep_again(void)
+{
+	write_file("/sys/power/state", "freeze");
+	scope(shows_again);
+}
+
+static void awake(void *unused)
+{
+	(void)unused;
+	write_file("/sys/power/pm_test", "none");
+	write_file("/sys/module/suspend/parameters/pm_test_delay", "5");
+}
+
+static void resume(void)
+{
+	start();
+	at_end(awake, NULL);
+	write_file("/sys/power/pm_test", "devices");
+	write_file("/sys/module/suspend/parameters/pm_test_delay", "0");
+	nomem_run_anywhere("suspend and resume", sleep_devices, sleep_again, 24, 60);
 	finish();
 }
 
@@ -316,19 +377,20 @@ static void load_without_memory(int sparse)
 	int nth, file, bound = 0, tries = 0;
 
 	snprintf(path, sizeof(path), "/host/%s.ko", module_name());
-	if (access(path, F_OK))
-		skip("no module of ours");
-	arm();
+	if (driver_is_stock())
+		skip("the kernel's own driver breaks");
+	check(!access(path, F_OK), "%s: %s", path, strerror(errno));
+	nomem_arm();
 	for (nth = 1; ; nth += 1 + nth / sparse) {
 		if (module_loaded())
 			module_unload();
 		file = open(path, O_RDONLY | O_CLOEXEC);
-		left = nth;
+		nomem_left = nth;
 		/* Its errors are of many kinds: the loader does much before it calls the driver. */
 		syscall(SYS_finit_module, file, "", 0);
 		close(file);
-		if (left) {
-			left = 0;
+		if (nomem_left) {
+			nomem_left = 0;
 			break;
 		}
 		bound += kms_path() != NULL;
@@ -336,7 +398,7 @@ static void load_without_memory(int sparse)
 	}
 	printf("load: %d allocations, %d of them failed, %d times it went on without\n", nth, tries,
 	       bound);
-	check(tries > 20 && tries > bound, "nothing ever failed");
+	check(nth > LEAST_OF_LOAD && tries > 20 && tries > bound, "not all allocations were seen");
 	module_wait(true);
 	start();
 	finish();
@@ -360,6 +422,9 @@ int main(int argc, char **argv)
 		{ "pictures", "mode, damage, cursor", pictures },
 		{ "first-frame", "a frame that the host has to be told of", first_frame },
 		{ "prime", "export and import", prime },
+		{ "hotplug", "the host's window changes size", hotplug },
+		{ "reset", "the device is reset and restored", reset },
+		{ "resume", "the device sleeps and wakes up", resume },
 		{ "load", "loading the module and binding the device", load },
 		{ "load-each", "the same for each single allocation, which takes minutes", load_each },
 		{ }

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Buffers that come from elsewhere, shown and judged; and our own, handed out. */
+#include <drm/vgem_drm.h>
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/udmabuf.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +18,9 @@
 #include "lib/harness.h"
 #include "lib/judge.h"
 #include "lib/kms.h"
+#include "lib/module.h"
+
+#define HELD_THREAD	"/sys/module/heldcommit/parameters/thread"
 
 static void close_fd(void *data)
 {
@@ -47,13 +54,186 @@ static void import_dumb(int other)
 	show_foreign(&head, &mode, kms_foreign(fd, other, mode.hdisplay, mode.vdisplay));
 }
 
-static void import_vgem(void)
+static int open_vgem(void)
 {
 	int vgem = drmOpenWithType("vgem", NULL, DRM_NODE_PRIMARY);
 
-	if (vgem < 0)
-		skip("no vgem");
-	import_dumb(vgem);
+	check(vgem >= 0, "no vgem: modprobe vgem?");
+	return vgem;
+}
+
+static void import_vgem(void)
+{
+	import_dumb(open_vgem());
+}
+
+/**
+ * struct drawing - a buffer of vgem's, to which somebody draws when told so
+ * @fd: the virtio GPU, whose first head shows another buffer
+ * @head: the head
+ * @buffer: the buffer, imported
+ * @vgem: vgem
+ * @attach: the fence of what is drawn
+ * @thread: who shows the buffer
+ * @was_early: the buffer was shown before all was drawn
+ * @error: what else went wrong
+ */
+struct drawing {
+	int fd;
+	struct head head;
+	struct buffer *buffer;
+	int vgem;
+	struct drm_vgem_fence_attach attach;
+	pthread_t thread;
+	bool was_early;
+	int error;
+};
+
+static struct drawing drawing_new(void)
+{
+	struct drawing drawing = { .fd = kms_open(), .vgem = open_vgem(),
+				   .thread = pthread_self() };
+	drmModeModeInfo mode;
+	int dmabuf;
+
+	at_end(close_fd, (void *)(intptr_t)drawing.vgem);
+	drawing.head = kms_head(drawing.fd, 0);
+	mode = kms_preferred(&drawing.head);
+	kms_show(&drawing.head, &mode, 1);
+	drawing.buffer = kms_foreign(drawing.fd, drawing.vgem, mode.hdisplay, mode.vdisplay);
+	/* Shown once, the buffer needs nothing more than a flip. */
+	kms_flip(&drawing.head, drawing.buffer, NULL, 0);
+	kms_flip(&drawing.head, kms_buffer(drawing.fd, mode.hdisplay, mode.vdisplay,
+					   DRM_FORMAT_XRGB8888), NULL, 0);
+	check(!drmPrimeHandleToFD(drawing.fd, drawing.buffer->handle, DRM_CLOEXEC, &dmabuf),
+	      "export: %s", strerror(errno));
+	check(!drmPrimeFDToHandle(drawing.vgem, dmabuf, &drawing.attach.handle), "import: %s",
+	      strerror(errno));
+	close(dmabuf);
+	drawing.attach.flags = VGEM_FENCE_WRITE;
+	return drawing;
+}
+
+static int drawing_begin(struct drawing *drawing)
+{
+	return ioctl(drawing->vgem, DRM_IOCTL_VGEM_FENCE_ATTACH, &drawing->attach) ? errno : 0;
+}
+
+static int drawing_end(const struct drawing *drawing)
+{
+	struct drm_vgem_fence_signal signal = { .fence = drawing->attach.out_fence };
+
+	return ioctl(drawing->vgem, DRM_IOCTL_VGEM_FENCE_SIGNAL, &signal) ? errno : 0;
+}
+
+static bool is_shown(const struct drawing *drawing, int milliseconds)
+{
+	struct pollfd poller = { .fd = drawing->fd, .events = POLLIN };
+
+	return poll(&poller, 1, milliseconds) == 1;
+}
+
+static int drawing_show(const struct drawing *drawing)
+{
+	struct request request = kms_request(drawing->fd);
+
+	kms_request_flip(&request, &drawing->head, drawing->buffer, NULL, 0);
+	return kms_commit(&request, DRM_MODE_ATOMIC_NONBLOCK | DRM_MODE_PAGE_FLIP_EVENT);
+}
+
+/* A commit that is not to wait does not, and shows the buffer when all has been drawn. */
+static void fence(void)
+{
+	struct drawing drawing = drawing_new();
+	double start;
+	int ret;
+
+	ret = drawing_begin(&drawing);
+	check(!ret, "fence: %s", strerror(ret));
+	start = now();
+	ret = drawing_show(&drawing);
+	check(!ret, "flip: %s", strerror(-ret));
+	/* vgem ends a fence by itself after ten seconds. */
+	check(now() - start < 5, "a commit that is not to wait waited for a fence");
+	check(!is_shown(&drawing, 500), "a buffer is shown while it is drawn to");
+	ret = drawing_end(&drawing);
+	check(!ret, "end of a fence: %s", strerror(ret));
+	kms_wait_for_flips(drawing.fd, 1);
+}
+
+static void no_signal_matters(int signal)
+{
+	(void)signal;
+}
+
+static void remove_heldcommit(void *unused)
+{
+	(void)unused;
+	shell("rmmod heldcommit");
+}
+
+/* What a file of the kernel's says first; no check(), which belongs to the subtest's thread. */
+static char first_byte(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char byte = 0;
+
+	if (fd >= 0 && read(fd, &byte, 1) != 1)
+		byte = 0;
+	close(fd);
+	return byte;
+}
+
+static int let_go(void)
+{
+	int fd = open(HELD_THREAD, O_WRONLY | O_CLOEXEC), error = 0;
+
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		error = errno;
+	close(fd);
+	return error;
+}
+
+/* Begins to draw while a commit is held, and does not end because its thread gets a signal. */
+static void *draw_late(void *data)
+{
+	struct drawing *drawing = data;
+	double start = now();
+
+	while (first_byte(HELD_THREAD) != '-' && now() - start < 5)
+		;
+	drawing->error = drawing_begin(drawing);
+	if (let_go() || drawing->error)
+		return NULL;
+	usleep(100000);
+	pthread_kill(drawing->thread, SIGUSR1);
+	drawing->was_early = is_shown(drawing, 500);
+	drawing->error = drawing_end(drawing);
+	return NULL;
+}
+
+/* A fence that comes after the driver has looked for one is waited for all the same. */
+static void fence_late(void)
+{
+	struct sigaction action = { .sa_handler = no_signal_matters }, old;
+	struct drawing drawing = drawing_new();
+	pthread_t thread;
+	char self[16];
+	int ret;
+
+	shell("insmod /host/tests/heldcommit.ko");
+	at_end(remove_heldcommit, NULL);
+	check(!sigaction(SIGUSR1, &action, &old), "signal handler: %s", strerror(errno));
+	check(!pthread_create(&thread, NULL, draw_late, &drawing), "no thread");
+	snprintf(self, sizeof(self), "%d", gettid());
+	write_file(HELD_THREAD, self);
+	ret = drawing_show(&drawing);
+	pthread_join(thread, NULL);
+	sigaction(SIGUSR1, &old, NULL);
+	check(!ret, "flip: %s", strerror(-ret));
+	check(!drawing.error, "fence: %s", strerror(drawing.error));
+	check(!drawing.was_early, "a buffer is shown while it is drawn to");
+	kms_wait_for_flips(drawing.fd, 1);
 }
 
 /* Of another device of the same driver: one of them hands out, the other takes. */
@@ -93,8 +273,7 @@ static void import_udmabuf(void)
 				 .pitch = mode.hdisplay * 4, .fourcc = DRM_FORMAT_XRGB8888 };
 	uint32_t handles[4] = {}, pitches[4] = { buffer.pitch }, offsets[4] = {};
 
-	if (dev < 0)
-		skip("no udmabuf");
+	check(dev >= 0, "no udmabuf: %s", strerror(errno));
 	at_end(close_fd, (void *)(intptr_t)dev);
 	memfd = memfd_create("udmabuf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	check(memfd >= 0, "memfd: %s", strerror(errno));
@@ -138,10 +317,12 @@ static void import_self(void)
 static void export_outlives(void)
 {
 	int fd = kms_open(), other = open(kms_path(), O_RDWR | O_CLOEXEC), dmabuf;
-	uint32_t handle, pitch, *map;
+	volatile uint32_t *map, *again;
+	uint32_t handle, pitch;
 	uint64_t size;
 
 	(void)fd;
+	check(other >= 0, "open: %s", strerror(errno));
 	check(!drmModeCreateDumbBuffer(other, 256, 256, 32, 0, &handle, &pitch, &size), "buffer: %s",
 	      strerror(errno));
 	check(!drmPrimeHandleToFD(other, handle, DRM_CLOEXEC | DRM_RDWR, &dmabuf), "export: %s",
@@ -151,8 +332,11 @@ static void export_outlives(void)
 	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
 	check(map != MAP_FAILED, "mmap: %s", strerror(errno));
 	map[1000] = 0x12345678;
-	check(map[1000] == 0x12345678, "the memory does not keep what is written");
-	munmap(map, size);
+	again = mmap(NULL, size, PROT_READ, MAP_SHARED, dmabuf, 0);
+	check(again != MAP_FAILED, "mmap again: %s", strerror(errno));
+	check(again[1000] == 0x12345678, "the memory does not keep what is written");
+	munmap((void *)map, size);
+	munmap((void *)again, size);
 }
 
 int main(int argc, char **argv)
@@ -161,6 +345,8 @@ int main(int argc, char **argv)
 		{ "import-vgem", "a buffer of vgem is shown", import_vgem },
 		{ "import-other", "a buffer of another virtio GPU is shown", import_other },
 		{ "import-udmabuf", "plain memory is shown", import_udmabuf },
+		{ "fence", "a buffer to which somebody draws", fence },
+		{ "fence-late", "somebody begins to draw during the commit", fence_late },
 		{ "import-self", "our own buffer comes back as itself", import_self },
 		{ "export-outlives", "a dma-buf outlives its file", export_outlives },
 		{ }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Random frames: what a compositor may do with buffers, damage, heads and modes in any order. After
- * every commit the host has to show what the test means to show, pixel for pixel. A seed gives the
- * same run again: VIRTGPU_SEED=N.
+ * Random frames: what compositors may do with buffers, damage, heads, cursors and modes in any
+ * order, while the host resizes windows, the console comes back and other programs use the device.
+ * After every commit the host has to show what the test means to show, pixel for pixel; so has a
+ * viewer, which gets only what was flushed.
  */
-#include <drm_fourcc.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,284 +16,228 @@
 #include "lib/judge.h"
 #include "lib/kms.h"
 #include "lib/module.h"
+#include "lib/random.h"
+#include "lib/scanout.h"
+#include "random/neighbour.h"
+#include "random/pointer.h"
+#include "random/view.h"
 
 #define QUICK		500
 #define LONG		10000
 #define MAX_HEADS	2
-#define MAX_SLOTS	5
-#define MAX_RECTS	24
-/* Wide enough for damage that is not joined, small enough to be judged thousands of times. */
-#define WIDTH		320
-#define HEIGHT		240
-
-/**
- * struct slot - a buffer, and how far it is behind the picture
- * @buffer: NULL when there is none
- * @stale: it may differ from the picture within this rectangle
- */
-struct slot {
-	struct buffer *buffer;
-	struct rect stale;
-};
-
-/**
- * struct view - a head, its picture and its buffers
- * @head: the head
- * @image: what it is to show
- * @width: of the mode, pixels
- * @height: of the mode, pixels
- * @x: of the buffers, the first column shown
- * @y: of the buffers, the first row shown
- * @slots: the buffers
- * @shown: which of them is
- * @rects: what changed since the last commit, in the picture
- * @num_rects: how many, MAX_RECTS + 1 for everything
- */
-struct view {
-	struct head head;
-	struct image image;
-	uint32_t width, height;
-	uint32_t x, y;
-	struct slot slots[MAX_SLOTS];
-	int shown;
-	struct rect rects[MAX_RECTS];
-	int num_rects;
-};
+/* How long the console may take to come back, in seconds. */
+#define CONSOLE		10.0
 
 static struct view views[MAX_HEADS];
+static struct pointer pointers[MAX_HEADS];
 static int num_views, drm_fd, vgem_fd = -1;
-static uint32_t seed, pattern_seed;
 static bool sleeps;
 
-/* A number below @limit. */
-static uint32_t any(uint32_t limit)
+/* Commits that were tried and came to overlap another one, and those that got EBUSY. */
+static int overlapping, busy;
+
+static bool on_fake(void)
 {
-	seed = seed * 1664525u + 1013904223u;
-	return (uint64_t)(seed >> 8) * limit >> 24;
+	return getenv("VIRTGPU_FAKE");
 }
 
-static bool one_in(uint32_t count)
+#define FLIP	(DRM_MODE_ATOMIC_NONBLOCK | DRM_MODE_PAGE_FLIP_EVENT)
+
+static void must(int ret, const char *what)
 {
-	return !any(count);
+	check(!ret, "%s: %s", what, strerror(-ret));
 }
 
-static struct rect join(struct rect a, struct rect b)
+/* Commits that are only tested change nothing. */
+static void only_test(struct view *view, int which)
 {
-	uint32_t x = a.x < b.x ? a.x : b.x, y = a.y < b.y ? a.y : b.y;
-	uint32_t right = a.x + a.w > b.x + b.w ? a.x + a.w : b.x + b.w;
-	uint32_t bottom = a.y + a.h > b.y + b.h ? a.y + a.h : b.y + b.h;
+	struct request request = kms_request(drm_fd);
 
-	if (!a.w)
-		return b;
-	return b.w ? (struct rect){ x, y, right - x, bottom - y } : a;
+	view_request(view, &request, which);
+	must(kms_commit(&request, DRM_MODE_ATOMIC_TEST_ONLY), "test");
 }
 
-static struct rect any_rect(const struct view *view)
+static int try_flip(struct view *view, int which, uint32_t flags)
 {
-	uint32_t w = view->width, h = view->height;
-	struct rect rect = { any(w), any(h), 1 + any(one_in(8) ? w : 24), 1 + any(one_in(8) ? h : 24) };
+	struct request request = kms_request(drm_fd);
 
-	if (rect.x + rect.w > w)
-		rect.w = w - rect.x;
-	if (rect.y + rect.h > h)
-		rect.h = h - rect.y;
-	return rect;
+	view_request(view, &request, which);
+	return kms_commit(&request, flags);
 }
 
-/* A part of the picture changes; every buffer is behind by that. */
-static void change(struct view *view, struct rect rect)
+static void show(struct view *view)
+{
+	bool waits = one_in(8);
+	int which = view_next(view, false);
+
+	if (one_in(10))
+		only_test(view, view_next(view, true));
+	must(try_flip(view, which, waits ? 0 : FLIP), "flip");
+	view_committed(view, which);
+	if (!waits)
+		kms_wait_for_flips(drm_fd, 1);
+}
+
+/* Both heads by one commit. */
+static void show_all(void)
+{
+	struct request request = kms_request(drm_fd);
+	int i, which[MAX_HEADS];
+
+	for (i = 0; i < num_views; i++) {
+		which[i] = view_next(&views[i], false);
+		view_request(&views[i], &request, which[i]);
+	}
+	must(kms_commit(&request, FLIP), "flip of all heads");
+	for (i = 0; i < num_views; i++)
+		view_committed(&views[i], which[i]);
+	kms_wait_for_flips(drm_fd, num_views);
+}
+
+/* The heads one after the other, without waiting in between. */
+static void show_each(void)
+{
+	int i, which;
+
+	for (i = 0; i < num_views; i++) {
+		which = view_next(&views[i], false);
+		must(try_flip(&views[i], which, FLIP), "flip beside another head's");
+		view_committed(&views[i], which);
+	}
+	kms_wait_for_flips(drm_fd, num_views);
+}
+
+/* Two frames of one head: the second one may be early, and is then repeated after the first. */
+static void overlap(struct view *view)
+{
+	int which = view_next(view, true), ret;
+
+	must(try_flip(view, which, FLIP), "flip");
+	view_committed(view, which);
+	view_change(view, any(4));
+	which = view_next(view, true);
+	ret = try_flip(view, which, FLIP);
+	overlapping++;
+	if (ret == -EBUSY) {
+		busy++;
+		kms_wait_for_flips(drm_fd, 1);
+		ret = try_flip(view, which, FLIP);
+		must(ret, "flip after one that was early");
+		kms_wait_for_flips(drm_fd, 1);
+	} else {
+		must(ret, "overlapping flip");
+		kms_wait_for_flips(drm_fd, 2);
+	}
+	view_committed(view, which);
+}
+
+static bool is_ours(const struct slot *slot, uint32_t fb)
+{
+	return slot->buffer && slot->buffer->fb == fb;
+}
+
+/* What the guest scans out, which is not ours, is on the host. */
+static void judge_consoles(void)
+{
+	double deadline = now() + CONSOLE;
+	struct image image;
+	uint32_t fb;
+	int i, j;
+
+	for (i = 0; i < num_views; i++) {
+		do {
+			image = scanout_read(views[i].head.index, false, &fb);
+			for (j = 0; j < VIEW_SLOTS; j++)
+				check(!is_ours(&views[i].slots[j], fb),
+				      "head %d shows our buffer instead of the console's", i);
+			/* It may just have been drawn to. */
+		} while (!judge_try(image.pixels, (size_t)image.width * image.height * 4,
+				    "picture %d %u %u", views[i].head.index, image.width,
+				    image.height) && now() < deadline);
+		judge_picture(views[i].head.index, &image);
+	}
+}
+
+static void set_modes(void)
 {
 	int i;
 
-	image_pattern(&view->image, ++pattern_seed, rect);
-	for (i = 0; i < MAX_SLOTS; i++)
-		view->slots[i].stale = join(view->slots[i].stale, rect);
-	if (view->num_rects < MAX_RECTS)
-		view->rects[view->num_rects++] = rect;
-	else
-		view->num_rects = MAX_RECTS + 1;
-}
-
-static void change_all(struct view *view)
-{
-	change(view, image_all(&view->image));
-	view->num_rects = MAX_RECTS + 1;
-}
-
-static void slot_destroy(struct slot *slot)
-{
-	kms_destroy(slot->buffer);
-	*slot = (struct slot){};
-}
-
-static void slot_create(struct view *view, struct slot *slot)
-{
-	static const uint32_t fourccs[] = { DRM_FORMAT_XRGB8888, DRM_FORMAT_XRGB8888,
-					    DRM_FORMAT_XRGB8888, DRM_FORMAT_XBGR8888 };
-	/* Now and then with room before what is shown. */
-	uint32_t width = view->width + view->x, height = view->height + view->y;
-	uint32_t fourcc = fourccs[any(4)];
-
-	slot->buffer = vgem_fd >= 0 && one_in(5) ? kms_foreign(drm_fd, vgem_fd, width, height) :
-						   kms_buffer(drm_fd, width, height, fourcc);
-	slot->stale = image_all(&view->image);
-}
-
-/* Draws what a buffer is behind by, with the picture at @view's place in it. */
-static void slot_draw(struct view *view, struct slot *slot)
-{
-	struct buffer part = *slot->buffer;
-
-	if (!slot->stale.w)
-		return;
-	part.map += view->y * part.pitch + view->x * 4;
-	kms_draw(&part, &view->image, slot->stale);
-	slot->stale = (struct rect){};
-}
-
-/* Shows a buffer by setting the mode, which declares no damage. */
-static void view_mode(struct view *view)
-{
-	struct slot *slot = &view->slots[view->shown];
-	uint32_t w = view->width, h = view->height;
-	drmModeModeInfo mode = {
-		.hdisplay = w, .hsync_start = w + 8, .hsync_end = w + 24, .htotal = w + 80,
-		.vdisplay = h, .vsync_start = h + 3, .vsync_end = h + 9, .vtotal = h + 20,
-		.vrefresh = 200,
-	};
-
-	mode.clock = mode.htotal * mode.vtotal * mode.vrefresh / 1000;
-	snprintf(mode.name, sizeof(mode.name), "%ux%u", w, h);
-	view->head.x = view->x;
-	view->head.y = view->y;
-	slot_draw(view, slot);
-	kms_set_mode(&view->head, &mode, slot->buffer);
-	view->num_rects = 0;
-}
-
-/* Another mode, another place in the buffers: all of them are made anew. */
-static void new_shape(struct view *view)
-{
-	int i;
-
-	kms_off(&view->head);
-	for (i = 0; i < MAX_SLOTS; i++)
-		if (view->slots[i].buffer)
-			slot_destroy(&view->slots[i]);
-	view->width = WIDTH - 32 * any(3);
-	view->height = HEIGHT - 16 * any(3);
-	view->x = one_in(3) ? any(40) : 0;
-	view->y = one_in(3) ? any(40) : 0;
-	view->image.width = view->width;
-	view->image.height = view->height;
-	change_all(view);
-	view->shown = any(MAX_SLOTS);
-	slot_create(view, &view->slots[view->shown]);
-	view_mode(view);
-}
-
-/* Shows a buffer with exactly the damage there is, or with none declared. */
-static void show(struct view *view, int which)
-{
-	struct slot *slot = &view->slots[which];
-	struct rect clips[MAX_RECTS];
-	int i;
-
-	if (!slot->buffer)
-		slot_create(view, slot);
-	slot_draw(view, slot);
-	for (i = 0; i < view->num_rects && i < MAX_RECTS; i++) {
-		clips[i] = view->rects[i];
-		clips[i].x += view->x;
-		clips[i].y += view->y;
-	}
-	if (!view->num_rects) {
-		/* Damage that is none: a pixel that stays. */
-		clips[0] = (struct rect){ view->x, view->y, 1, 1 };
-		view->num_rects = 1;
-	}
-	kms_flip(&view->head, slot->buffer, clips,
-		 view->num_rects > MAX_RECTS || one_in(12) ? 0 : view->num_rects);
-	view->shown = which;
-	view->num_rects = 0;
-}
-
-/* The legacy way, on the buffer that is shown. */
-static void dirty(struct view *view)
-{
-	struct slot *slot = &view->slots[view->shown];
-	drmModeClip clips[MAX_RECTS];
-	int i;
-
-	if (!view->num_rects || view->num_rects > MAX_RECTS) {
-		show(view, view->shown);
-		return;
-	}
-	slot_draw(view, slot);
-	for (i = 0; i < view->num_rects; i++) {
-		const struct rect *rect = &view->rects[i];
-		uint32_t x = rect->x + view->x, y = rect->y + view->y;
-
-		clips[i] = (drmModeClip){ x, y, x + rect->w, y + rect->h };
-	}
-	check(!drmModeDirtyFB(drm_fd, slot->buffer->fb, clips, view->num_rects), "dirtyfb: %s",
-	      strerror(errno));
-	view->num_rects = 0;
-}
-
-/* Buffers that nobody sees may hold anything in between. */
-static void scribble(struct view *view)
-{
-	int which = any(MAX_SLOTS);
-	struct slot *slot = &view->slots[which];
-	struct rect rect = any_rect(view);
-	struct buffer part;
-	uint32_t y;
-
-	if (which == view->shown || !slot->buffer)
-		return;
-	part = *slot->buffer;
-	for (y = rect.y; y < rect.y + rect.h; y++)
-		memset(part.map + (y + view->y) * part.pitch + (rect.x + view->x) * 4, any(256),
-		       rect.w * 4);
-	slot->stale = join(slot->stale, rect);
-}
-
-static void destroy_one(struct view *view)
-{
-	int which = any(MAX_SLOTS);
-
-	if (which != view->shown && view->slots[which].buffer)
-		slot_destroy(&view->slots[which]);
-}
-
-/* Another framebuffer over the same memory. */
-static void add_fb_again(struct view *view)
-{
-	struct slot *slot = &view->slots[any(MAX_SLOTS)];
-	struct buffer *buffer = slot->buffer;
-	uint32_t handles[4] = {}, pitches[4] = {}, offsets[4] = {};
-
-	if (!buffer || slot == &view->slots[view->shown])
-		return;
-	handles[0] = buffer->handle;
-	pitches[0] = buffer->pitch;
-	drmModeRmFB(drm_fd, buffer->fb);
-	check(!drmModeAddFB2(drm_fd, buffer->width, buffer->height, buffer->fourcc, handles, pitches,
-			     offsets, &buffer->fb, 0), "framebuffer: %s", strerror(errno));
+	for (i = 0; i < num_views; i++)
+		view_set_mode(&views[i]);
 }
 
 /* The console has the screen for a moment, then we have it again. */
 static void console(void)
 {
+	char command[128];
 	int i;
 
 	check(!drmDropMaster(drm_fd), "drop master: %s", strerror(errno));
-	shell("chvt 2; echo a line on the console >/dev/tty2; chvt 1");
-	usleep(100000);
+	/* Without its cursor, which blinks. */
+	snprintf(command, sizeof(command),
+		 "chvt 2; printf '\\033[?25l%u\\n' >/dev/tty2; chvt 1; printf '\\033[?25l%u\\n' >/dev/tty1",
+		 any(1000), any(1000));
+	shell(command);
+	scope(judge_consoles);
 	check(!drmSetMaster(drm_fd), "set master: %s", strerror(errno));
 	for (i = 0; i < num_views; i++)
-		view_mode(&views[i]);
+		pointer_lost(&pointers[i]);
+	set_modes();
+}
+
+static void close_fd(void *data)
+{
+	close((int)(intptr_t)data);
+}
+
+/* What another master shows on a head, until it closes its file. */
+static void be_other(void)
+{
+	struct head head = views[any(num_views)].head;
+	drmModeModeInfo mode = head.mode;
+	struct image image;
+
+	check(!drmDropMaster(drm_fd), "drop master: %s", strerror(errno));
+	head.fd = open(kms_path(), O_RDWR | O_CLOEXEC);
+	check(head.fd >= 0, "open: %s", strerror(errno));
+	at_end(close_fd, (void *)(intptr_t)head.fd);
+	check(drmIsMaster(head.fd), "another file does not become master");
+	check(!drmSetClientCap(head.fd, DRM_CLIENT_CAP_ATOMIC, 1), "no atomic mode setting");
+	head.x = head.y = 0;
+	image = kms_show(&head, &mode, any(1000));
+	judge_picture(head.index, &image);
+}
+
+static void other_master(void)
+{
+	scope(be_other);
+	check(!drmSetMaster(drm_fd), "set master: %s", strerror(errno));
+	set_modes();
+}
+
+/* The window of a head gets another size, and the program follows, or not. */
+static void host_resizes(struct view *view)
+{
+	uint32_t width = between(64, 600), height = between(64, 400);
+	bool closes = one_in(4);
+
+	if (on_fake())
+		return;
+	if (closes) {
+		/* What a program shows stays shown, though nobody sees it. */
+		judge(NULL, 0, "resize %d 0 0", view->head.index);
+		kms_wait_for_head(drm_fd, view->head.index, false);
+		must(try_flip(view, view->shown, 0), "flip on a head that is not connected");
+		view_committed(view, view->shown);
+	}
+	judge(NULL, 0, "resize %d %u %u", view->head.index, width, height);
+	if (closes)
+		kms_wait_for_head(drm_fd, view->head.index, true);
+	else if (one_in(3))
+		return;
+	kms_wait_for_size(&view->head, width, height);
+	if (one_in(2))
+		view_reshape(view, width, height);
 }
 
 /* The device sleeps, and has forgotten everything when it wakes up. */
@@ -303,87 +248,103 @@ static void sleep_a_moment(void)
 	write_file("/sys/power/pm_test", "none");
 }
 
-/* All heads whose picture has been committed. */
 static void judge_all(int commit)
 {
 	int i;
 
-	for (i = 0; i < num_views; i++) {
-		const struct image *image = &views[i].image;
-
-		if (views[i].num_rects)
-			continue;
-		if (judge_try(image->pixels, (size_t)image->width * image->height * 4,
-			      "picture %d %u %u", views[i].head.index, image->width, image->height))
-			continue;
-		printf("commit %d, head %d: differs\n", commit, views[i].head.index);
-		judge_picture(views[i].head.index, image);
-	}
+	for (i = 0; i < num_views; i++)
+		view_judge(&views[i], commit);
 }
 
-static void commit_one(int commit)
+static void step(int commit)
 {
-	struct view *view = &views[any(num_views)];
-	int i, changes = one_in(4) ? any(MAX_RECTS) : any(4);
+	int head = any(num_views), most = one_in(20) ? VIEW_RECTS + 20 : one_in(4) ? 24 : 4;
+	struct view *view = &views[head];
 
-	for (i = 0; i < changes; i++)
-		change(view, any_rect(view));
+	view_change(view, any(most));
 	if (one_in(6))
-		scribble(view);
+		view_scribble(view);
+	if (one_in(4)) {
+		pointer_change(&pointers[head]);
+		if (one_in(2))
+			pointer_judge(&pointers[head], commit);
+	}
 	/* Frames that are drawn and never shown. */
 	if (one_in(10))
 		return;
 	if (one_in(12))
-		destroy_one(view);
+		view_destroy_one(view);
 	if (one_in(12))
-		add_fb_again(view);
+		view_add_fb_again(view);
+	if (one_in(60))
+		neighbour_start();
 
 	if (one_in(60))
-		new_shape(view);
-	else if (one_in(400))
+		view_reshape(view, 0, 0);
+	else if (one_in(80))
+		host_resizes(view);
+	else if (one_in(150))
 		console();
+	else if (one_in(150))
+		other_master();
 	else if (sleeps && one_in(800))
 		sleep_a_moment();
 	else if (one_in(40))
-		view_mode(view);
+		view_set_mode(view);
 	else if (one_in(5))
-		dirty(view);
+		view_dirty(view);
+	else if (one_in(6))
+		overlap(view);
+	else if (one_in(6))
+		show_all();
+	else if (one_in(6))
+		show_each();
 	else
-		show(view, one_in(3) ? (int)any(MAX_SLOTS) : (view->shown + 1) % 2);
+		show(view);
 	judge_all(commit);
 }
 
-static void close_vgem(void *data)
+static drmModeModeInfo usual[MAX_HEADS];
+
+static void usual_size(void *data)
 {
-	(void)data;
-	if (vgem_fd >= 0)
-		close(vgem_fd);
-	vgem_fd = -1;
+	int index = ((const struct view *)data)->head.index;
+
+	judge_try(NULL, 0, "resize %d %u %u", index, usual[index].hdisplay,
+		  usual[index].vdisplay);
 }
 
 static void run(int commits)
 {
-	const char *given = getenv("VIRTGPU_SEED");
+	double start = now();
+	struct head head;
 	int i;
 
-	seed = given ? strtoul(given, NULL, 0) : 1;
-	printf("VIRTGPU_SEED=%u\n", seed);
+	random_start("when the other program, the console and the host do what they do");
 	drm_fd = kms_open();
 	vgem_fd = drmOpenWithType("vgem", NULL, DRM_NODE_PRIMARY);
-	at_end(close_vgem, NULL);
+	check(vgem_fd >= 0, "no vgem: modprobe vgem?");
+	at_end(close_fd, (void *)(intptr_t)vgem_fd);
 	for (num_views = 0; num_views < MAX_HEADS; num_views++) {
-		struct view *view = &views[num_views];
-
 		if (num_views && !kms_has_head(drm_fd, num_views))
 			break;
-		memset(view, 0, sizeof(*view));
-		view->head = kms_head(drm_fd, num_views);
-		view->image = image_new(WIDTH, HEIGHT);
-		new_shape(view);
+		judge(NULL, 0, "watch %d", num_views);
+		head = kms_head(drm_fd, num_views);
+		usual[num_views] = kms_preferred(&head);
+		view_start(&views[num_views], drm_fd, num_views, vgem_fd);
+		pointer_start(&pointers[num_views], &views[num_views].head);
+		if (!on_fake())
+			at_end(usual_size, &views[num_views]);
 	}
+	neighbour_start();
+	overlapping = busy = 0;
 	judge_all(-1);
 	for (i = 0; i < commits; i++)
-		commit_one(i);
+		step(i);
+	for (i = 0; i < num_views; i++)
+		pointer_judge(&pointers[i], commits);
+	printf("%d steps on %d heads in %.0f s; %d frames came early, %d of them got EBUSY\n",
+	       commits, num_views, now() - start, overlapping, busy);
 }
 
 static void quick(void)

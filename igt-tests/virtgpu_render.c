@@ -22,6 +22,8 @@
 
 #define BAD_HANDLE	0xdeadbeef
 #define MANY		64
+/* Smaller than any capset of virglrenderer's. */
+#define LEAST_CAPSET	256
 
 static void submit(void)
 {
@@ -395,14 +397,22 @@ static void transfers(void)
 static void capsets(void)
 {
 	static uint8_t data[4096], again[4096];
+	size_t size = sizeof(data);
 	struct drm_virtgpu_get_caps args = { .cap_set_id = 1, .cap_set_ver = 1,
 					     .addr = (uintptr_t)data, .size = sizeof(data) };
 
 	render_start();
+	memset(data, 0x55, sizeof(data));
+	memset(again, 0xaa, sizeof(again));
 	expect(0, DRM_IOCTL_VIRTGPU_GET_CAPS, &args);
 	args.addr = (uintptr_t)again;
 	expect(0, DRM_IOCTL_VIRTGPU_GET_CAPS, &args);
-	check(!memcmp(data, again, sizeof(data)), "the second time it is another");
+	/* What nobody wrote to differs; all before it is the capset. */
+	while (size && data[size - 1] == 0x55 && again[size - 1] == 0xaa)
+		size--;
+	check(size >= LEAST_CAPSET, "a capset of %zu bytes", size);
+	check(!memcmp(data, again, size), "the second time it is another");
+	check(data[0] || memcmp(data, data + 1, size - 1), "all of the capset is 0");
 	args.size = 0;
 	expect(EINVAL, DRM_IOCTL_VIRTGPU_GET_CAPS, &args);
 	args.size = sizeof(data);
@@ -416,6 +426,21 @@ static void capsets(void)
 	expect(EFAULT, DRM_IOCTL_VIRTGPU_GET_CAPS, &args);
 	if (render_getparam(VIRTGPU_PARAM_CONTEXT_INIT))
 		check(render_getparam(VIRTGPU_PARAM_SUPPORTED_CAPSET_IDs) & 1 << 1, "no capset 1");
+}
+
+/* A blob whose memory the host does not have cannot be mapped, however often somebody tries. */
+static void create_unmappable(struct drm_virtgpu_resource_create_blob args)
+{
+	struct drm_virtgpu_map map = { };
+	int i;
+
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &args);
+	map.handle = args.bo_handle;
+	expect(0, DRM_IOCTL_VIRTGPU_MAP, &map);
+	for (i = 0; i < 2; i++)
+		check(mmap(NULL, args.size, PROT_READ, MAP_SHARED, render_fd, map.offset) ==
+		      MAP_FAILED && errno == EINVAL, "memory that there is not is mapped");
+	check(!drmCloseBufferHandle(render_fd, args.bo_handle), "close");
 }
 
 static void blobs(void)
@@ -466,16 +491,14 @@ static void blobs(void)
 	memset(bytes, 0x55, args.size);
 	munmap(bytes, args.size);
 
-	/* A renderer that knows no such memory: the blob is there, nobody can look at it. */
+	/* The renderer knows no such memory: the blob exists, but nobody can map it. */
 	args = good;
 	args.blob_mem = VIRTGPU_BLOB_MEM_HOST3D;
 	args.blob_id = 12345;
-	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &args);
-	map.handle = args.bo_handle;
-	expect(0, DRM_IOCTL_VIRTGPU_MAP, &map);
-	check(mmap(NULL, args.size, PROT_READ, MAP_SHARED, render_fd, map.offset) == MAP_FAILED &&
-	      errno == EINVAL, "memory that there is not is mapped");
-	check(!drmCloseBufferHandle(render_fd, args.bo_handle), "close");
+	create_unmappable(args);
+	/* The same when the driver first asks the host at mmap(). */
+	args.blob_hints = DRM_VIRTGPU_BLOB_FLAG_HINT_DEFER_MAPPING;
+	create_unmappable(args);
 }
 
 /* An object of one file's, used by another's context. */
@@ -502,6 +525,27 @@ static void shared(void)
 	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
 	render_fd = first;
 	render_wait(create.bo_handle);
+	close(prime.fd);
+	close(second);
+}
+
+/* What a file gives back its context may no longer use, though another file goes on to have it. */
+static void detached(void)
+{
+	struct drm_prime_handle prime = { .flags = DRM_CLOEXEC | DRM_RDWR };
+	int second;
+
+	render_start();
+	prime.handle = render_texture().bo_handle;
+	expect(0, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime);
+	render_fd = second = render_open();
+	render_wait_fd(render_fence_fd(0, 0));
+	judge(NULL, 0, "host-mark");
+	expect(0, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime);
+	check(!drmCloseBufferHandle(render_fd, prime.handle), "close: %s", strerror(errno));
+	/* The host need not hear of it before it hears of anything else. */
+	render_wait_fd(render_fence_fd(0, 0));
+	judge(NULL, 0, "host-marked");
 	close(prime.fd);
 	close(second);
 }
@@ -608,6 +652,7 @@ int main(int argc, char **argv)
 		{ "capsets", "reading capsets", capsets },
 		{ "blobs", "blobs of the guest, and bad ones", blobs },
 		{ "shared", "one file's object in another's context", shared },
+		{ "detached", "an object that one of two files gives back", detached },
 		{ "two-handles", "an object with two handles loses one", two_handles },
 		{ "killed-waiting", "a client killed while it waits", killed_waiting },
 		{ "forgotten", "a fence that the host forgets", forgotten },

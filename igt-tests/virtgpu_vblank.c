@@ -14,6 +14,8 @@
 #include "lib/module.h"
 
 #define FLIPS	120
+#define OFFS	8
+#define LATEVBLANK	"/sys/module/latevblank/parameters"
 
 struct flip {
 	int64_t us;
@@ -52,6 +54,16 @@ static struct flip flip_to(const struct head *head, const struct buffer *buffer)
 	return flip;
 }
 
+/* The timer stays on the CPU that started it. */
+static void run_on(int number)
+{
+	cpu_set_t cpu;
+
+	CPU_ZERO(&cpu);
+	CPU_SET(number, &cpu);
+	sched_setaffinity(0, sizeof(cpu), &cpu);
+}
+
 /* No flip is told a time from before it was asked for, or one that is still to come. */
 static void check_flips(void)
 {
@@ -61,16 +73,13 @@ static void check_flips(void)
 	struct buffer *buffers[2];
 	struct flip flip, last = { };
 	int64_t asked;
-	cpu_set_t cpu;
 
 	for (i = 0; i < 2; i++)
 		buffers[i] = kms_buffer(fd, mode.hdisplay, mode.vdisplay, DRM_FORMAT_XRGB8888);
 	kms_set_mode(&head, &mode, buffers[0]);
 	for (i = 0; i < FLIPS; i++) {
 		/* At any time of a frame, on the timer's CPU and on another. */
-		CPU_ZERO(&cpu);
-		CPU_SET(i % 2, &cpu);
-		sched_setaffinity(0, sizeof(cpu), &cpu);
+		run_on(i % 2);
 		usleep(i * 700 % 17000);
 		asked = now_us();
 		flip = flip_to(&head, buffers[!(i % 2)]);
@@ -90,11 +99,77 @@ static void remove_latevblank(void *data)
 	shell("rmmod latevblank");
 }
 
+static void make_late(const char *params)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "insmod /host/tests/latevblank.ko %s", params);
+	shell(command);
+	at_end(remove_latevblank, NULL);
+}
+
+static unsigned int late_timers(void)
+{
+	unsigned int count = 0;
+	FILE *file = fopen(LATEVBLANK "/count", "r");
+
+	check(file && fscanf(file, "%u", &count) == 1, "no count of late timers");
+	fclose(file);
+	return count;
+}
+
 static void late_timer(void)
 {
-	shell("insmod /host/tests/latevblank.ko");
-	at_end(remove_latevblank, NULL);
+	unsigned int count;
+
+	make_late("");
 	check_flips();
+	count = late_timers();
+	check(count >= FLIPS, "%u timers of %d flips were late", count, FLIPS);
+}
+
+/* The next timer is late, and has begun to be so. */
+static void wait_for_late_timer(void)
+{
+	unsigned int before = late_timers();
+	double deadline = now() + 5;
+
+	write_file(LATEVBLANK "/left", "1");
+	while (late_timers() == before)
+		check(now() < deadline, "no timer runs");
+}
+
+/*
+ * The timer of a head that was switched off is about to handle a vblank when the head is switched on
+ * again. The commit that starts the timer holds locks that the timer waits for, so it must not wait for
+ * the timer.
+ */
+static void off_and_on(void)
+{
+	int fd = kms_open(), i;
+	struct head head = kms_head(fd, 0), other;
+	drmModeModeInfo mode = kms_preferred(&head);
+	struct buffer *buffers[2];
+
+	/* The one timer that is late has to be this head's. */
+	for (i = 1; kms_has_head(fd, i); i++) {
+		other = kms_head(fd, i);
+		kms_off(&other);
+	}
+	make_late("function=drm_handle_vblank late=300 left=0");
+	for (i = 0; i < 2; i++)
+		buffers[i] = kms_buffer(fd, mode.hdisplay, mode.vdisplay, DRM_FORMAT_XRGB8888);
+	kms_set_mode(&head, &mode, buffers[0]);
+	for (i = 0; i < OFFS; i++) {
+		/* The timer runs on the CPU where the flip started it, and is late there. */
+		run_on(i % 2);
+		flip_to(&head, buffers[1]);
+		run_on(!(i % 2));
+		wait_for_late_timer();
+		kms_off(&head);
+		kms_set_mode(&head, &mode, buffers[0]);
+		flip_to(&head, buffers[1]);
+	}
 }
 
 int main(int argc, char **argv)
@@ -102,6 +177,7 @@ int main(int argc, char **argv)
 	static const struct subtest subtests[] = {
 		{ "flip-time", "flips' times and numbers", check_flips },
 		{ "flip-time-late", "the same with a vblank timer that is late", late_timer },
+		{ "off-and-on", "a head is switched on while its old timer still runs", off_and_on },
 		{ }
 	};
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A host that shows the guest's pages as they are, and one that only says it could; and blobs that
- * have a name among devices. The host's end is qemu/fakegpu.py; in any other guest these tests skip.
+ * have a name among devices. The host's end is qemu/fakegpu.py.
  */
 #include <drm_fourcc.h>
 #include <errno.h>
@@ -15,6 +15,7 @@
 #include "lib/judge.h"
 #include "lib/kms.h"
 #include "lib/module.h"
+#include "lib/nomem.h"
 #include "../uapi/virtgpu_drm.h"
 
 #define MANY	1000000
@@ -29,8 +30,7 @@ static void be_good(void *unused)
 
 static void start(void)
 {
-	if (!getenv("VIRTGPU_FAKE"))
-		skip("QEMU's own device does not tell what it copies");
+	need_fake();
 	at_end(be_good, NULL);
 	be_good(NULL);
 }
@@ -55,8 +55,8 @@ static void no_copies(void)
 	for (i = 0; i < 6; i++) {
 		change(&screen, screen.buffers[i / 2 % 2], 2 + i, part);
 		judge_picture(0, &screen.image);
-		part.x += 90;
-		part.y += 70;
+		part.x = (part.x + 90) % (screen.image.width - part.w);
+		part.y = (part.y + 70) % (screen.image.height - part.h);
 	}
 	judge(NULL, 0, "fake-counted TRANSFER 0 0");
 	judge(NULL, 0, "fake-counted SET_SCANOUT_BLOB 1 %d", MANY);
@@ -110,6 +110,68 @@ static void refused_blob(void)
 {
 	at_end(reload, NULL);
 	falls_back("CREATE_BLOB");
+}
+
+/* A frame from a new buffer, with whatever memory there is. */
+static int new_frame(const struct head *head)
+{
+	struct buffer buffer = { };
+	uint32_t handles[4] = { }, pitches[4] = { }, offsets[4] = { };
+	struct request request;
+	uint64_t size;
+	int ret;
+
+	if (drmModeCreateDumbBuffer(head->fd, head->mode.hdisplay, head->mode.vdisplay, 32, 0,
+				    &buffer.handle, &pitches[0], &size))
+		return -errno;
+	handles[0] = buffer.handle;
+	ret = drmModeAddFB2(head->fd, head->mode.hdisplay, head->mode.vdisplay,
+			    DRM_FORMAT_XRGB8888, handles, pitches, offsets, &buffer.fb, 0);
+	if (!ret) {
+		request = kms_request(head->fd);
+		kms_request_flip(&request, head, &buffer, NULL, 0);
+		ret = kms_commit(&request, 0);
+		drmModeRmFB(head->fd, buffer.fb);
+	}
+	drmModeDestroyDumbBuffer(head->fd, buffer.handle);
+	return ret;
+}
+
+static void frames_without_memory(void)
+{
+	struct screen screen = kms_screen(1);
+	int nth, failed = 0;
+
+	for (nth = 1; nth < 1000; nth++) {
+		int ret;
+
+		nomem_left = nth;
+		ret = new_frame(&screen.head);
+		if (nomem_left)
+			break;
+		/* The core says the second when it finds no memory for an offset to map. */
+		check(!ret || ret == -ENOMEM || ret == -ENOSPC, "without allocation %d: %s", nth,
+		      strerror(-ret));
+		failed += !!ret;
+	}
+	nomem_left = 0;
+	check(failed >= 10, "only %d of %d allocations are missed", failed, nth);
+}
+
+/* That the guest has no memory says nothing of what the host can do. */
+static void no_memory(void)
+{
+	struct screen screen;
+
+	start();
+	if (driver_is_stock())
+		skip("the kernel's own driver copies in any case");
+	nomem_arm();
+	scope(frames_without_memory);
+	judge(NULL, 0, "fake-count");
+	screen = kms_screen(2);
+	judge_picture(0, &screen.image);
+	judge(NULL, 0, "fake-counted TRANSFER 0 0");
 }
 
 static void unload_asker(void *unused)
@@ -174,6 +236,7 @@ int main(int argc, char **argv)
 		{ "no-copies", "frames without a pixel copied", no_copies },
 		{ "refused-scanout", "the host cannot show a blob", refused_scanout },
 		{ "refused-blob", "the host cannot make a blob", refused_blob },
+		{ "no-memory", "the guest has no memory for a while", no_memory },
 		{ "uuid", "a buffer's name among virtio devices", uuid },
 		{ }
 	};

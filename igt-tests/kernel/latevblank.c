@@ -8,20 +8,37 @@ static unsigned int late = 8;
 module_param(late, uint, 0444);
 MODULE_PARM_DESC(late, "How late, in milliseconds");
 
+static char *function = "drm_vblank_timer_function";
+module_param(function, charp, 0444);
+MODULE_PARM_DESC(function, "The function of the timer's before which it waits");
+
+static int left = -1;
+module_param(left, int, 0644);
+MODULE_PARM_DESC(left, "How many timers are still to be late, -1 for all");
+
+static unsigned int count;
+module_param(count, uint, 0444);
+MODULE_PARM_DESC(count, "How many timers were late so far");
+
 static int entered(struct kprobe *probe, struct pt_regs *regs)
 {
+	if (!READ_ONCE(left))
+		return 0;
+	if (left > 0)
+		WRITE_ONCE(left, left - 1);
+	WRITE_ONCE(count, count + 1);
 	mdelay(late);
 	return 0;
 }
 NOKPROBE_SYMBOL(entered);
 
 static struct kprobe probe = {
-	.symbol_name = "drm_vblank_timer_function",
 	.pre_handler = entered,
 };
 
 static int __init latevblank_init(void)
 {
+	probe.symbol_name = function;
 	return register_kprobe(&probe);
 }
 module_init(latevblank_init);

@@ -23,7 +23,7 @@ static void device_name(char name[NAME_MAX])
 	glob_t found;
 
 	if (!node)
-		skip("no virtio GPU");
+		fail("no virtio GPU");
 	snprintf(pattern, sizeof(pattern), "/sys/class/drm/%s/device/virtio*",
 		 strrchr(node, '/') + 1);
 	check(!glob(pattern, 0, NULL, &found) && found.gl_pathc == 1, "%s is not one device",

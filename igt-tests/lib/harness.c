@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
 #include <fnmatch.h>
 #include <getopt.h>
 #include <setjmp.h>
@@ -100,18 +101,61 @@ void scope(void (*part)(void))
 	undo_down_to(mark);
 }
 
+/* igt_runner takes the kernel's messages between these markers for those of the subtest. */
+static void mark(const char *format, ...)
+{
+	char text[256];
+	va_list args;
+	FILE *kmsg;
+
+	/* Tools that a test runs use this harness, too, and are part of that test. */
+	if (strncmp(program_invocation_short_name, "virtgpu_", strlen("virtgpu_")))
+		return;
+	kmsg = fopen("/dev/kmsg", "w");
+	if (!kmsg)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	fprintf(kmsg, "<6>[IGT] %s: %s\n", program_invocation_short_name, text);
+	fclose(kmsg);
+}
+
+/* The faults that the kernel has noted in its taint mask. */
+static unsigned long long faults(void)
+{
+	/* Modules of ours: staging, firmware workaround, out of tree, unsigned, randomized; KUnit. */
+	const unsigned long long harmless = 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 17 | 1 << 18;
+	FILE *file = fopen("/proc/sys/kernel/tainted", "r");
+	unsigned long long mask = 0;
+
+	if (!file || fscanf(file, "%llu", &mask) != 1)
+		printf("the kernel does not tell its taint\n");
+	if (file)
+		fclose(file);
+	return mask & ~harmless;
+}
+
 static int run_one(const struct subtest *subtest)
 {
 	static const char *const names[] = { [EXIT_PASS] = "SUCCESS", [EXIT_SKIP] = "SKIP",
 					     [EXIT_FAIL] = "FAIL" };
+	unsigned long long before = faults(), after;
 	double start = now();
 	int result;
 
+	mark("starting subtest %s", subtest->name);
 	print_both("Starting subtest: %s\n", subtest->name);
 	result = setjmp(subtest_end);
 	if (!result)
 		subtest->run();
 	undo_down_to(0);
+	after = faults();
+	if (after & ~before) {
+		printf("the kernel's taint changed from %#llx to %#llx, see its log\n", before, after);
+		result = EXIT_FAIL;
+	}
+	mark("finished subtest %s, %s", subtest->name, names[result]);
 	print_both("Subtest %s: %s (%.3fs)\n", subtest->name, names[result], now() - start);
 	return result;
 }
@@ -155,6 +199,7 @@ int harness_main(int argc, char **argv, const struct subtest *subtests)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("IGT-Version: 2.5-virtgpu\n");
+	mark("executing");
 	for (subtest = subtests; subtest->name; subtest++) {
 		if (fnmatch(wanted, subtest->name, 0))
 			continue;

@@ -22,6 +22,10 @@ int harness_main(int argc, char **argv, const struct subtest *subtests);
 
 void fail_at(const char *file, int line, const char *format, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));
+/*
+ * Ends a subtest that the driver or the device cannot run. A subtest that cannot look, because the
+ * guest lacks what it needs, fails instead.
+ */
 void skip(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 #define fail(...) fail_at(__FILE__, __LINE__, __VA_ARGS__)

@@ -16,6 +16,9 @@ void judge(const void *data, size_t size, const char *format, ...)
 bool judge_try(const void *data, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The same, but the answer is "ok" and a number, which it returns. */
+long judge_number(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Keeps the way to the judge open between requests, while the guest does not sleep. */
 void judge_hold(void);
 void judge_release(void);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -48,13 +50,23 @@ const char *kms_path(void)
 	return NULL;
 }
 
+const char *kms_debugfs(void)
+{
+	static char folder[64];
+	const char *path = kms_path();
+	struct stat node;
+
+	check(path && !stat(path, &node), "no virtio GPU");
+	snprintf(folder, sizeof(folder), "/sys/kernel/debug/dri/%u", minor(node.st_rdev));
+	return folder;
+}
+
 int kms_open(void)
 {
 	const char *path = kms_path();
 	int fd;
 
-	if (!path)
-		skip("no virtio GPU");
+	check(path, "no virtio GPU");
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	check(fd >= 0, "%s: %s", path, strerror(errno));
 	at_end(close_fd, (void *)(intptr_t)fd);
@@ -94,6 +106,14 @@ uint32_t kms_prop(int fd, uint32_t object, const char *name)
 	return id;
 }
 
+bool kms_connector_property(const struct head *head, const char *name, uint64_t *value)
+{
+	uint32_t id;
+
+	*value = prop_value(head->fd, head->connector, name, &id);
+	return id;
+}
+
 static uint32_t find_plane(int fd, int crtc_index, uint64_t type)
 {
 	drmModePlaneRes *planes = drmModeGetPlaneResources(fd);
@@ -129,15 +149,28 @@ bool kms_has_head(int fd, int index)
 	return has;
 }
 
+void kms_wait_for_head(int fd, int index, bool connected)
+{
+	double deadline = now() + 10;
+
+	while (kms_has_head(fd, index) != connected) {
+		check(now() < deadline, "head %d is %sconnected 10 s after its window %s", index,
+		      connected ? "not " : "", connected ? "opened" : "closed");
+		usleep(50000);
+	}
+}
+
 struct head kms_head(int fd, int index)
 {
 	struct head head = { .fd = fd, .index = index };
 	drmModeRes *res;
 
-	if (!kms_has_head(fd, index))
-		skip("no head %d, or it is not connected", index);
 	res = drmModeGetResources(fd);
 	check(res, "no mode setting: %s", strerror(errno));
+	if (index >= res->count_connectors)
+		skip("the device has no head %d", index);
+	check(kms_has_head(fd, index), "head %d is not connected: vm.py --connected %d?", index,
+	      index + 1);
 	head.connector = res->connectors[index];
 	head.crtc = res->crtcs[index];
 	drmModeFreeResources(res);
@@ -171,6 +204,34 @@ drmModeModeInfo kms_preferred(const struct head *head)
 	drmModeFreeConnector(connector);
 	check(preferred == 1, "head %d prefers %d modes", head->index, preferred);
 	return mode;
+}
+
+drmModeModeInfo kms_wait_for_size(const struct head *head, uint32_t width, uint32_t height)
+{
+	double deadline = now() + 10;
+	drmModeModeInfo mode;
+
+	do {
+		mode = kms_preferred(head);
+		if (mode.hdisplay == width && mode.vdisplay == height)
+			return mode;
+		usleep(50000);
+	} while (now() < deadline);
+	fail("the preferred mode is %ux%u 10 s after the window became %ux%u", mode.hdisplay,
+	     mode.vdisplay, width, height);
+}
+
+int kms_formats(const struct head *head, uint32_t fourccs[KMS_MAX_FORMATS])
+{
+	drmModePlane *plane = drmModeGetPlane(head->fd, head->primary);
+	int count;
+
+	check(plane && plane->count_formats && plane->count_formats <= KMS_MAX_FORMATS,
+	      "head %d's formats", head->index);
+	count = plane->count_formats;
+	memcpy(fourccs, plane->formats, count * sizeof(*fourccs));
+	drmModeFreePlane(plane);
+	return count;
 }
 
 static void destroy(void *data)
@@ -371,13 +432,64 @@ struct image kms_show(struct head *head, const drmModeModeInfo *mode, uint32_t s
 	return image;
 }
 
-static void wait_event(int fd)
+struct request kms_request(int fd)
 {
-	drmEventContext context = { .version = 2 };
+	struct request request = { .fd = fd, .atomic = drmModeAtomicAlloc() };
+
+	check(request.atomic, "out of memory");
+	return request;
+}
+
+void kms_request_flip(struct request *request, const struct head *head,
+		      const struct buffer *buffer, const struct rect *clips, int num_clips)
+{
+	struct drm_mode_rect damage[KMS_MAX_CLIPS];
+	uint32_t *blob = &request->blobs[request->num_blobs];
+	int i;
+
+	put_primary(request->atomic, head, buffer);
+	if (!num_clips)
+		return;
+	check(num_clips <= KMS_MAX_CLIPS && request->num_blobs < 4, "too much for one commit");
+	for (i = 0; i < num_clips; i++)
+		damage[i] = (struct drm_mode_rect){ clips[i].x, clips[i].y, clips[i].x + clips[i].w,
+						    clips[i].y + clips[i].h };
+	check(!drmModeCreatePropertyBlob(request->fd, damage, num_clips * sizeof(*damage), blob),
+	      "damage blob");
+	request->num_blobs++;
+	put(request->atomic, request->fd, head->primary, "FB_DAMAGE_CLIPS", *blob);
+}
+
+int kms_commit(struct request *request, uint32_t flags)
+{
+	int ret = drmModeAtomicCommit(request->fd, request->atomic, flags, NULL);
+
+	drmModeAtomicFree(request->atomic);
+	while (request->num_blobs)
+		drmModeDestroyPropertyBlob(request->fd, request->blobs[--request->num_blobs]);
+	return ret;
+}
+
+static int flips_seen;
+
+static void flip_seen(int fd, unsigned int sequence, unsigned int sec, unsigned int usec,
+		      unsigned int crtc, void *data)
+{
+	(void)fd, (void)sequence, (void)sec, (void)usec, (void)crtc, (void)data;
+	flips_seen++;
+}
+
+void kms_wait_for_flips(int fd, int count)
+{
+	drmEventContext context = { .version = 3, .page_flip_handler2 = flip_seen };
 	struct pollfd poller = { .fd = fd, .events = POLLIN };
 
-	check(poll(&poller, 1, 10000) == 1, "no flip event in 10 s");
-	drmHandleEvent(fd, &context);
+	for (flips_seen = 0; flips_seen < count;) {
+		check(poll(&poller, 1, 10000) == 1, "no flip event in 10 s");
+		check(!drmHandleEvent(fd, &context), "a broken event");
+	}
+	check(flips_seen == count && !poll(&poller, 1, 0), "more than %d events of %d flips",
+	      flips_seen, count);
 }
 
 struct screen kms_screen(uint32_t seed)
@@ -400,27 +512,13 @@ struct screen kms_screen(uint32_t seed)
 void kms_flip(const struct head *head, const struct buffer *buffer, const struct rect *clips,
 	      int num_clips)
 {
-	drmModeAtomicReq *req = drmModeAtomicAlloc();
-	struct drm_mode_rect damage[64];
-	uint32_t blob = 0;
-	int fd = head->fd, i, ret;
+	struct request request = kms_request(head->fd);
+	int ret;
 
-	put_primary(req, head, buffer);
-	for (i = 0; i < num_clips; i++)
-		damage[i] = (struct drm_mode_rect){ clips[i].x, clips[i].y, clips[i].x + clips[i].w,
-						    clips[i].y + clips[i].h };
-	if (num_clips) {
-		check(!drmModeCreatePropertyBlob(fd, damage, num_clips * sizeof(*damage), &blob),
-		      "damage blob");
-		put(req, fd, head->primary, "FB_DAMAGE_CLIPS", blob);
-	}
-	ret = drmModeAtomicCommit(fd, req, DRM_MODE_ATOMIC_NONBLOCK | DRM_MODE_PAGE_FLIP_EVENT,
-				  NULL);
-	drmModeAtomicFree(req);
+	kms_request_flip(&request, head, buffer, clips, num_clips);
+	ret = kms_commit(&request, DRM_MODE_ATOMIC_NONBLOCK | DRM_MODE_PAGE_FLIP_EVENT);
 	check(!ret, "flip on head %d: %s", head->index, strerror(-ret));
-	wait_event(fd);
-	if (blob)
-		drmModeDestroyPropertyBlob(fd, blob);
+	kms_wait_for_flips(head->fd, 1);
 }
 
 void kms_off(const struct head *head)

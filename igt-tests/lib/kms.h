@@ -10,6 +10,10 @@
 
 #include "image.h"
 
+#define KMS_MAX_FORMATS	64
+/* As many as DRM_IOCTL_MODE_DIRTYFB takes. */
+#define KMS_MAX_CLIPS	256
+
 /**
  * struct head - a connector with its CRTC and planes
  * @fd: the device
@@ -74,16 +78,22 @@ struct screen {
 	int current;
 };
 
-/* The virtio GPU, as master and with every client capability; skips if there is none. */
+/* The virtio GPU, as master and with every client capability; fails if there is none. */
 int kms_open(void);
 
 /* Path of the virtio GPU's primary node, or NULL. */
 const char *kms_path(void);
 
+/* The device's folder in debugfs. */
+const char *kms_debugfs(void);
+
 /* Whether a head is there and connected. */
 bool kms_has_head(int fd, int index);
 
-/* A head by number; skips if it is not connected. */
+/* Waits until a head is connected, or is not. */
+void kms_wait_for_head(int fd, int index, bool connected);
+
+/* A head by number; skips if the device has none, fails if it is not connected. */
 struct head kms_head(int fd, int index);
 
 /* The connector's current modes; to be freed with drmModeFreeConnector(). */
@@ -91,6 +101,12 @@ drmModeConnector *kms_probe(const struct head *head);
 
 /* The preferred mode. */
 drmModeModeInfo kms_preferred(const struct head *head);
+
+/* Waits until the preferred mode has a size. */
+drmModeModeInfo kms_wait_for_size(const struct head *head, uint32_t width, uint32_t height);
+
+/* Fills @fourccs with the primary plane's formats and returns their number. */
+int kms_formats(const struct head *head, uint32_t fourccs[KMS_MAX_FORMATS]);
 
 /* A buffer, gone at the subtest's end. */
 struct buffer *kms_buffer(int fd, uint32_t width, uint32_t height, uint32_t fourcc);
@@ -121,8 +137,38 @@ struct screen kms_screen(uint32_t seed);
 void kms_flip(const struct head *head, const struct buffer *buffer, const struct rect *clips,
 	      int num_clips);
 
+/**
+ * struct request - an atomic commit under construction
+ * @fd: the device
+ * @atomic: what libdrm has of it
+ * @blobs: property blobs that go with it
+ * @num_blobs: how many
+ */
+struct request {
+	int fd;
+	drmModeAtomicReq *atomic;
+	uint32_t blobs[4];
+	int num_blobs;
+};
+
+/* An empty commit. */
+struct request kms_request(int fd);
+
+/* Adds a buffer for a head to a commit, with clips only what changed in it. */
+void kms_request_flip(struct request *request, const struct head *head,
+		      const struct buffer *buffer, const struct rect *clips, int num_clips);
+
+/* Commits and returns 0 or a negative errno; the request is gone. */
+int kms_commit(struct request *request, uint32_t flags);
+
+/* Waits for the events of so many flips. */
+void kms_wait_for_flips(int fd, int count);
+
 /* Switches a head off. */
 void kms_off(const struct head *head);
+
+/* Looks up a connector's property; false when it has none of that name. */
+bool kms_connector_property(const struct head *head, const char *name, uint64_t *value);
 
 /* An object's property id; fails the subtest if there is none. */
 uint32_t kms_prop(int fd, uint32_t object, const char *name);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,15 +37,27 @@ void module_wait(bool there)
 	fail("the device is %s after 20 s", there ? "not there" : "still there");
 }
 
+bool driver_is_stock(void)
+{
+	const char *driver = getenv("VIRTGPU_DRIVER");
+
+	check(driver, "VIRTGPU_DRIVER is not set: not in a guest of qemu/vm.py?");
+	return !strcmp(driver, "stock");
+}
+
+void need_fake(void)
+{
+	check(getenv("VIRTGPU_FAKE"), "the device is not qemu/fakegpu.py");
+}
+
 const char *module_name(void)
 {
 	static char name[64];
-	const char *file = getenv("VIRTGPU_MODULE"), *driver = getenv("VIRTGPU_DRIVER");
+	const char *file = getenv("VIRTGPU_MODULE");
 
-	if (!driver || !file)
-		skip("VIRTGPU_DRIVER is not set: not in a guest of qemu/vm.py?");
-	if (!strcmp(driver, "stock"))
+	if (driver_is_stock())
 		return "virtio_gpu";
+	check(file, "VIRTGPU_MODULE is not set: not in a guest of qemu/vm.py?");
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(file, "."), file);
 	return name;
 }
@@ -85,12 +98,22 @@ void module_restore(void)
 	module_load();
 }
 
+void module_set_parameter(const char *name, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/module/%s/parameters/%s", module_name(), name);
+	write_file(path, value);
+}
+
 void console_bind(bool bound)
 {
-	char command[128];
+	char command[256];
 
+	/* There is no such console before the first driver with a framebuffer device. */
 	snprintf(command, sizeof(command), "for c in /sys/class/vtconsole/*; do "
-		 "grep -q frame $c/name && echo %d >$c/bind; done; true", bound);
+		 "if grep -q frame $c/name; then echo %d >$c/bind && grep -qx %d $c/bind || exit 1; fi; "
+		 "done", bound, bound);
 	shell(command);
 }
 
@@ -105,17 +128,47 @@ void module_unload(void)
 	module_wait(false);
 }
 
+/* Calls @line with each line of debugfs about resources. */
+static void each_resource_line(void (*line)(const char *text, void *data), void *data)
+{
+	char path[PATH_MAX], text[256];
+	FILE *file;
+
+	if (driver_is_stock())
+		skip("the kernel's own driver does not tell of its resources");
+	snprintf(path, sizeof(path), "%s/virtgpu-resources", kms_debugfs());
+	file = fopen(path, "r");
+	check(file, "%s: %s", path, strerror(errno));
+	while (fgets(text, sizeof(text), file))
+		line(text, data);
+	fclose(file);
+}
+
+static void read_total(const char *text, void *count)
+{
+	sscanf(text, "total: %ld", (long *)count);
+}
+
 long host_resources(void)
 {
-	FILE *file = fopen("/sys/kernel/debug/dri/0/virtgpu-resources", "r");
-	char line[256];
 	long count = -1;
 
-	if (!file)
-		skip("the driver does not tell of its resources");
-	while (fgets(line, sizeof(line), file))
-		sscanf(line, "total: %ld", &count);
-	fclose(file);
+	each_resource_line(read_total, &count);
 	check(count >= 0, "no total of resources");
 	return count;
+}
+
+static void read_number(const char *text, void *list)
+{
+	size_t length = strlen(list);
+	unsigned int number;
+
+	if (sscanf(text, "resource %u:", &number) == 1 && length < HOST_RESOURCE_LIST - 16)
+		sprintf((char *)list + length, " %u", number);
+}
+
+void host_resource_list(char list[HOST_RESOURCE_LIST])
+{
+	list[0] = 0;
+	each_resource_line(read_number, list);
 }

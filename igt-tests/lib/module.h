@@ -5,8 +5,14 @@
 
 #include <stdbool.h>
 
-/* The module's name, as qemu/guest/init told us; skips outside such a guest. */
+/* The module's name, as qemu/guest/init told us; fails outside such a guest. */
 const char *module_name(void);
+
+/* Whether the driver is the kernel's own. */
+bool driver_is_stock(void);
+
+/* Fails unless the device is qemu/fakegpu.py, which does what a test tells it. */
+void need_fake(void);
 
 bool module_loaded(void);
 
@@ -15,6 +21,9 @@ void module_insert(void);
 
 /* Loads the driver and waits for its device. */
 void module_load(void);
+
+/* Sets a parameter of the loaded driver. */
+void module_set_parameter(const char *name, const char *value);
 
 /* Has the console drawn by the driver, or takes it away. */
 void console_bind(bool bound);
@@ -28,8 +37,12 @@ void module_restore(void);
 /* Waits until the device is there, or is gone. */
 void module_wait(bool there);
 
-/* How many resources the host has of a driver of ours; skips for another. */
+/* How many resources the host has of a driver of ours; skips for the kernel's own. */
 long host_resources(void);
+
+/* The numbers of these, a blank before each. */
+#define HOST_RESOURCE_LIST	256
+void host_resource_list(char list[HOST_RESOURCE_LIST]);
 
 /* Writes a text to a file of the kernel's. */
 void write_file(const char *path, const char *text);

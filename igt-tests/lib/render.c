@@ -32,8 +32,7 @@ int render_open(void)
 void render_start(void)
 {
 	render_fd = kms_open();
-	if (!render_getparam(VIRTGPU_PARAM_3D_FEATURES))
-		skip("the device has no renderer");
+	check(render_getparam(VIRTGPU_PARAM_3D_FEATURES), "no renderer: vm.py --gpu venus?");
 }
 
 void render_context(uint32_t rings, uint64_t polled)

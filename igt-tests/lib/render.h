@@ -22,7 +22,7 @@ int render_getparam(uint64_t param);
 /* The device once more. */
 int render_open(void);
 
-/* Opens the device as @render_fd; skips if it has no renderer. */
+/* Opens the device as @render_fd; fails if it has no renderer. */
 void render_start(void);
 
 /* A context of Mesa's kind, with rings if the device has such. */

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What without.h declares. */
+struct kunit *kunit_current_test;

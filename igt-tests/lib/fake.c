@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "fake.h"
+#include "harness.h"
+#include "judge.h"
+#include "kms.h"
+#include "module.h"
+
+static bool is_replaced;
+
+static void behave(void *unused)
+{
+	(void)unused;
+	judge_try(NULL, 0, "lie-no-more");
+	judge(NULL, 0, "fault none");
+	judge(NULL, 0, "fake-edid");
+	judge(NULL, 0, "fake-display 1024 768");
+}
+
+void fake_start(void)
+{
+	need_fake();
+	at_end(behave, NULL);
+	behave(NULL);
+}
+
+static void plug_usual(void *unused)
+{
+	(void)unused;
+	is_replaced = false;
+	if (module_loaded())
+		module_unload();
+	judge(NULL, 0, "fake-plug");
+	module_load();
+}
+
+void fake_plug(const char *shape)
+{
+	if (!is_replaced)
+		at_end(plug_usual, NULL);
+	is_replaced = true;
+	if (module_loaded())
+		module_unload();
+	judge(NULL, 0, "fake-plug %s", shape);
+}
+
+void fake_same_resources(double seconds)
+{
+	double deadline = now() + seconds;
+	char list[HOST_RESOURCE_LIST];
+
+	do {
+		host_resource_list(list);
+		if (judge_try(NULL, 0, "fake-resources%s", list))
+			return;
+		usleep(50000);
+	} while (now() < deadline);
+	judge(NULL, 0, "fake-resources%s", list);
+}
+
+uint32_t fake_seed(void)
+{
+	const char *given = getenv("VIRTGPU_SEED");
+	uint32_t seed = given ? strtoul(given, NULL, 0) : (uint32_t)(now() * 1000) ^ getpid();
+
+	printf("VIRTGPU_SEED=%u\n", seed);
+	judge(NULL, 0, "fake-seed %u", seed);
+	return seed;
+}

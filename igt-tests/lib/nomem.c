@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "module.h"
+#include "nomem.h"
+
+#define PARAMETERS	"/sys/module/failalloc/parameters"
+#define COUNTER		PARAMETERS "/counter"
+#define ANYONE		PARAMETERS "/anyone"
+/* For the host's answers to an operation. */
+#define SETTLE_US	200000
+/* More than any operation has allocations. */
+#define MOST		4000
+
+volatile int nomem_left;
+
+void nomem_arm(void)
+{
+	char address[32], command[96];
+
+	if (access(COUNTER, F_OK)) {
+		snprintf(command, sizeof(command), "insmod /host/tests/failalloc.ko within=%s",
+			 module_name());
+		shell(command);
+	}
+	snprintf(address, sizeof(address), "%p", (void *)&nomem_left);
+	write_file(COUNTER, address);
+}
+
+/* Host resources go when the host has answered. */
+static void check_resources(const char *name, long wanted)
+{
+	double deadline = now() + 5;
+
+	while (host_resources() != wanted && now() < deadline)
+		usleep(20000);
+	check(host_resources() == wanted, "%s: %ld resources, %ld before", name, host_resources(),
+	      wanted);
+}
+
+void nomem_run(const struct nomem_op *op)
+{
+	int nth, ret, errors = 0;
+	long before;
+
+	ret = op->run();
+	check(!ret, "%s fails with memory: %s", op->name, strerror(-ret));
+	usleep(SETTLE_US);
+	before = host_resources();
+	for (nth = 1; nth < MOST; nth++) {
+		nomem_left = nth;
+		ret = op->run();
+		if (nomem_left) {
+			nomem_left = 0;
+			break;
+		}
+		/* shmem says ENOSPC when it has no memory for an inode. */
+		check(!ret || ret == -ENOMEM || ret == -ENOSPC, "%s: allocation %d failed: %s",
+		      op->name, nth, strerror(-ret));
+		errors += !!ret;
+	}
+	check(nth < MOST, "%s never ends", op->name);
+	ret = op->run();
+	check(!ret, "%s fails afterwards: %s", op->name, strerror(-ret));
+	printf("%s: %d allocations, %d errors\n", op->name, nth - 1, errors);
+	check(nth - 1 >= op->allocations && errors >= op->errors,
+	      "%s has %d allocations and %d errors at least: not all were seen", op->name,
+	      op->allocations, op->errors);
+	check_resources(op->name, before);
+}
+
+/* How many allocations are still to come before one fails. */
+static int anyone_left(void)
+{
+	FILE *file = fopen(ANYONE, "r");
+	int left;
+
+	check(file && fscanf(file, "%d", &left) == 1, "%s", ANYONE);
+	fclose(file);
+	return left;
+}
+
+static void disarm(void *unused)
+{
+	(void)unused;
+	write_file(ANYONE, "0");
+}
+
+void nomem_run_anywhere(const char *name, void (*op)(void), void (*restore)(void), int sparse,
+			int allocations)
+{
+	char number[16];
+	int nth, left, tries = 0;
+	long before;
+
+	op();
+	restore();
+	usleep(SETTLE_US);
+	before = host_resources();
+	at_end(disarm, NULL);
+	for (nth = 1; nth < MOST; nth += 1 + nth / sparse) {
+		snprintf(number, sizeof(number), "%d", nth);
+		write_file(ANYONE, number);
+		op();
+		left = anyone_left();
+		disarm(NULL);
+		restore();
+		if (left > 0)
+			break;
+		tries++;
+	}
+	check(nth < MOST, "%s never ends", name);
+	printf("%s: %d allocations, %d of them failed\n", name, nth, tries);
+	check(nth >= allocations, "%s has %d allocations at least: not all were seen", name,
+	      allocations);
+	check_resources(name, before);
+}
