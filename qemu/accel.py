@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import cache
+import choice
 import report
 import sandbox
 
@@ -44,9 +45,12 @@ def kvm_boots(found) -> bool:
 
 def choose(found) -> list:
     """QEMU's accelerator options; VIRTGPU_ACCEL=kvm or tcg overrides the probe."""
-    wanted = os.environ.get("VIRTGPU_ACCEL", "")
-    if wanted not in ("", "kvm", "tcg"):
-        raise report.Failure(f"VIRTGPU_ACCEL={wanted}: it is kvm or tcg")
+    wanted = choice.accel()
     if wanted == "kvm" or (not wanted and kvm_boots(found)):
         return ["-accel", "kvm", "-cpu", "host"]
     return EMULATOR
+
+
+def name(found) -> str:
+    """tcg or kvm: tests may take their time on one and not on the other."""
+    return "kvm" if "kvm" in choose(found) else "tcg"

@@ -13,22 +13,20 @@ functions the instructions of a step are in.
 import argparse
 import json
 import statistics
-import sys
-from pathlib import Path
 
 import benchpage
 import build
+import choice
 import counts
 import document
 import guest
+import outfolder
 import profiling
 import report
 import setup
 from machine import Options
-from report import Failure
 
 TOP = setup.HERE.parent
-OUT = TOP / "out"
 DRIVERS = ("stock", "c", "rust")
 # The more were before, the more pieces memory is in: first comes what counts those of a buffer.
 SCENARIOS = ("idle", "show-buffer-4k", "buffer-4k", "flip-1080p", "flip-4k", "clip-double-4k",
@@ -56,14 +54,16 @@ FRAMES = {**dict.fromkeys(("flip-1080p", "flip-4k", "clip-double-4k", "clip-trip
     "instructions", "above idle", "bytes", "commands", "kicks", "kicks asked for", "interrupts",
     "entries", "host memory", "kernel memory")
 
+# In these a step is a frame, on however many heads: one kick and one interrupt at most.
+PER_FRAME = ("flip-1080p", "flip-4k", "clip-double-4k", "clip-triple-4k", "corners-4k",
+             "scattered-4k", "two-heads", "dirtyfb")
 # Scenario, what of it, of which driver, and at most how much: of another driver's or in numbers.
 BARS = (
     ("clip-double-4k", BYTES, "c", "stock", 0.001),
     ("corners-4k", BYTES, "c", "stock", 0.001),
     *((scenario, metric, "c", bar, 1.0) for bar in (None, "stock") for metric in (KICKS, ASKED)
-      for scenario in ("flip-4k", "clip-double-4k", "corners-4k", "scattered-4k", "dirtyfb")),
-    *((scenario, INTERRUPTS, "c", None, 1.0)
-      for scenario in ("flip-4k", "clip-double-4k", "corners-4k", "scattered-4k", "dirtyfb")),
+      for scenario in PER_FRAME),
+    *((scenario, INTERRUPTS, "c", None, 1.0) for scenario in PER_FRAME),
     ("clip-double-4k", ABOVE, "c", "stock", 0.5),
     ("flip-4k", INSTRUCTIONS, "c", "stock", 0.9),
     ("show-buffer-4k", ENTRIES, "c", "stock", 0.05),
@@ -84,7 +84,9 @@ NOISE = {INSTRUCTIONS: 1500, ABOVE: 1500, ASKED: 0.2, INTERRUPTS: 0.2, COMMANDS:
 
 def instructions(marks, names) -> dict:
     """The instructions of each scenario's median step."""
-    found, steps, names = {}, [], iter(names)
+    found: dict[str, int] = {}
+    steps: list[int] = []
+    names = iter(names)
     for number, count in marks:
         if number == SCENARIO:
             steps = []
@@ -114,7 +116,7 @@ def run(found, driver: str, scenarios, name: str, then: str = "", **options) -> 
     """One guest with all scenarios; what it was, when it is over."""
     if not options.get("fake"):
         options["connected"] = 2
-    folder = OUT / f"bench-{driver}-{name}"
+    folder = outfolder.claim(f"bench-{driver}-{name}")
     report.say(f"==> bench on {driver}: {name}")
     # The distribution's kernel looks at its own memory all the time, which is no driver's doing.
     with guest.Guest(found, Options(driver=driver, cpus=1, append="damon_stat.enabled=N",
@@ -123,7 +125,7 @@ def run(found, driver: str, scenarios, name: str, then: str = "", **options) -> 
                      modules=build.modules_of(found, driver),
                      tests=build.tests(found), sink=report.pass_on) as one:
         result = one.wait(1200)
-    guest.require(result, folder / "serial.log")
+    guest.require(result)
     return one
 
 
@@ -132,12 +134,12 @@ def counted_rows(found, driver: str, scenarios, name: str, **options) -> dict:
     counted = run(found, driver, scenarios, name, counter=build.counter(found), **options)
     marks = [tuple(map(int, line.split())) for line in
              (counted.folder / "counts.log").read_text().splitlines()]
-    rows = {name: {metric: value / one["steps"] for metric, value in one.items()
+    rows = {scenario: {metric: value / one["steps"] for metric, value in one.items()
                    if metric != "steps"}
-            for name, one in counted.judge.counts.scenarios().items()}
+            for scenario, one in counted.judge.counts.scenarios().items()}
     names = [*rows, *(name for name in ALTERNATING if name in scenarios)]
-    for name, number in instructions(marks, names).items():
-        rows.setdefault(name, {})[INSTRUCTIONS] = number
+    for scenario, number in instructions(marks, names).items():
+        rows.setdefault(scenario, {})[INSTRUCTIONS] = number
     return rows
 
 
@@ -212,23 +214,28 @@ def profile(found, driver: str, scenario: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("drivers", nargs="*", default=DRIVERS)
+    parser.add_argument("drivers", nargs="*", metavar="DRIVER",
+                        help=f"of {', '.join(DRIVERS)}; default: all, or the one of DRIVER=")
     parser.add_argument("--only", choices=SCENARIOS + RENDER, action="append")
     parser.add_argument("--profile", choices=SCENARIOS + RENDER)
     parser.add_argument("--readme", action="store_true")
     args = parser.parse_args()
-    found = setup.prepare()
+    drivers = args.drivers or choice.drivers(DRIVERS)
+    if not set(drivers) <= set(DRIVERS):
+        parser.error(f"DRIVER is one of {', '.join(DRIVERS)}")
+    found = setup.prepare(choice.kernel())
     if args.profile:
-        for driver in args.drivers or DRIVERS:
+        for driver in drivers:
             print(f"{args.profile} on {driver}, instructions of a step:")
             print(profile(found, driver, args.profile))
         return 0
     results = {driver: measure(found, driver, args.only or SCENARIOS + RENDER)
-               for driver in args.drivers or DRIVERS}
+               for driver in drivers}
     missed = judge(results)
-    OUT.mkdir(exist_ok=True)
-    (OUT / "bench.json").write_text(json.dumps({"results": results, "missed": missed}, indent=1))
-    benchpage.write(OUT / "bench.html", results, missed, METRICS)
+    out = outfolder.OUT
+    out.mkdir(exist_ok=True)
+    (out / "bench.json").write_text(json.dumps({"results": results, "missed": missed}, indent=1))
+    benchpage.write(out / "bench.html", results, missed, METRICS)
     table = benchpage.table(results, METRICS)
     print(table)
     if args.readme:
@@ -237,10 +244,9 @@ def main() -> int:
                                                  INTERRUPTS)))
     for line in missed:
         print(f"FAILED: {line}")
-    print(f"{len(missed)} bars missed; see {OUT / 'bench.html'}")
+    print(f"{len(missed)} bars missed; see {out / 'bench.html'}")
     return 1 if missed else 0
 
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(line_buffering=True)
     report.main(main)

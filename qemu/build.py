@@ -1,20 +1,31 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Builds the modules and the guest's tests in the build root."""
+"""Builds the modules and the guest's tests in the build root.
+
+As a program it compiles both drivers and the modules of the tests for every supported kernel.
+"""
 import os
 import shutil
+import time
 from pathlib import Path
 
 import cache
+import candidate
+import choice
+import kernels
+import kunit
 import report
 import rustkernel
 import sandbox
 import setup
-from report import step
+from report import Failure, step
 
 TOP = Path(__file__).resolve().parent.parent
 MODULES = {"c": "drm/virtgpu.ko", "rust": "rust/virtgpu_rs.ko",
            "bochs": "rust/bochs_rs.ko"}
+# Builds that count what is run, for the debug kernel only: Kbuild's own switches, which apply to
+# nothing but our modules. What UBSAN adds would count as branches of the source.
+COVER = {"kcov": ("KCOV_INSTRUMENT=y",), "gcov": ("GCOV_PROFILE=y", "UBSAN_SANITIZE=n")}
 
 
 def out(version: str) -> Path:
@@ -24,26 +35,34 @@ def out(version: str) -> Path:
     return path
 
 
-def _make(found, argv, folder: Path, top: Path = TOP, **options) -> str:
-    return sandbox.run(found["root"], ["make", "-s", f"-j{os.cpu_count()}", "-C", top, *argv],
+def _make(found, argv, folder: Path, top: Path = TOP, root=None, **options) -> str:
+    root = root or found["root"]
+    return sandbox.run(root, ["make", "-s", f"-j{os.cpu_count()}", "-C", top, *argv],
                        read=[top], write=[folder],
-                       binds=setup.kernel_binds(found["root"], found["version"],
-                                                found["kernel"]), **options)
+                       binds=setup.kernel_binds(root, found["version"], found["kernel"]),
+                       **options)
+
+
+def _make_for_kernel(found, argv, folder: Path, **options) -> str:
+    """The same for what is linked to the kernel, by the compilers that built it."""
+    root, flags = found.get("compilers") or (found["root"], (f"CC={found['gcc']}",))
+    return _make(found, [*flags, *argv], folder, root=root, **options)
 
 
 def make_modules(found, folder: Path, extra=(), **options) -> str:
     """Kbuild's own output of building the modules into a folder."""
-    return _make(found, [f"KDIR=/usr/lib/modules/{found['version']}/build", f"MO={folder}",
-                         "CC=gcc-14", "W=1",
-                         "KRUSTFLAGS=-Dwarnings", *extra, "modules"], folder, **options)
+    return _make_for_kernel(found, [f"KDIR=/usr/lib/modules/{found['version']}/build",
+                                    f"MO={folder}", "W=1", "KRUSTFLAGS=-Dwarnings", *extra,
+                                    "modules"], folder, **options)
 
 
-def modules(found, top: Path = TOP, name: str = "modules") -> Path:
+def modules(found, top: Path = TOP, name: str = "modules", extra=()) -> Path:
     """The modules, against the guest's kernel; any warning is an error."""
+    found = candidate.compiling(found)
     folder = out(found["version"]) / name
     folder.mkdir(exist_ok=True)
     with step(f"{name} for {found['version']}"), cache.locked(folder):
-        text = make_modules(found, folder, ["KCFLAGS=-Werror"], top=top)
+        text = make_modules(found, folder, ["KCFLAGS=-Werror", *extra], top=top)
         if text.strip():
             report.say(text.rstrip())
         for module in MODULES.values():
@@ -54,29 +73,61 @@ def modules(found, top: Path = TOP, name: str = "modules") -> Path:
     return folder
 
 
-def modules_of(found, driver: str):
-    """The folder with a driver's module; None for a driver that is not ours to build."""
-    if MODULES.get(driver, "").startswith("rust/"):
-        return modules(rustkernel.prepare(found), name="modules-rust")
-    return modules(found) if driver in MODULES else None
+def modules_of(found, driver: str, cover: str = ""):
+    """The folder with a driver's module, perhaps instrumented (a key of COVER).
+
+    None for a driver that is not ours to build."""
+    if driver not in MODULES:
+        return None
+    name = f"modules-{cover}" if cover else "modules"
+    # A kernel that comes with its compilers has Rust, and one build makes both drivers.
+    if MODULES[driver].startswith("rust/") and "compilers" not in found:
+        return modules(rustkernel.prepare(found), name=f"{name}-rust", extra=COVER.get(cover, ()))
+    return modules(found, name=name, extra=COVER.get(cover, ()))
 
 
-def tests(found) -> Path:
-    """Our own tests and guest tools."""
-    folder = out(found["version"]) / "tests"
+def kunit_folder(found, driver: str, cover: str = "") -> Path:
+    """Where a driver's KUnit suites are built, perhaps instrumented (a key of COVER)."""
+    return out(found["version"]) / "-".join(filter(None, ("kunit", driver, cover)))
+
+
+def tests(found, driver: str = "", cover: str = "") -> Path:
+    """Our own tests and guest tools, with a driver's KUnit suites, perhaps instrumented."""
+    folder = out(found["version"]) / (f"tests-{cover}" if cover else "tests")
     folder.mkdir(exist_ok=True)
     with step("tests"), cache.locked(folder):
         base, _, _ = found["version"].partition("-amd64")
         uapi = f"/usr/src/linux-headers-{base}-common/include/uapi/drm"
         _make(found, ["-C", "igt-tests", f"O={folder}", f"KERNEL_UAPI={uapi}"], folder)
-        scratch = folder.with_name("tests-kernel")
-        scratch.mkdir(exist_ok=True)
-        _make(found, ["-C", f"/usr/lib/modules/{found['version']}/build", "CC=gcc-14", "W=1",
-                      f"M={TOP}/igt-tests/kernel", f"MO={scratch}", "KCFLAGS=-Werror",
-                      "modules"], scratch)
-        for module in scratch.glob("*.ko"):
+        suites = kunit.modules(found, driver, kunit_folder(found, driver, cover), make_modules,
+                               COVER.get(cover, ()))
+        for module in (*_test_modules(found).glob("*.ko"), *suites):
             shutil.copy(module, folder)
     return folder
+
+
+def _test_modules(found) -> Path:
+    """Modules that the tests load; any warning is an error."""
+    found = candidate.compiling(found)
+    folder = out(found["version"]) / "tests-kernel"
+    folder.mkdir(exist_ok=True)
+    _make_for_kernel(found, ["-C", f"/usr/lib/modules/{found['version']}/build", "W=1",
+                             f"M={TOP}/igt-tests/kernel", f"MO={folder}", "KCFLAGS=-Werror",
+                             "modules"], folder)
+    return folder
+
+
+def compile_all(found) -> dict:
+    """Compiles all that is built against a kernel; what failed to compile, and how."""
+    failed = {}
+    for name, make in {"C driver": lambda: modules(found),
+                       "modules of tests": lambda: _test_modules(found),
+                       "Rust driver": lambda: modules_of(found, "rust")}.items():
+        try:
+            make()
+        except Failure as failure:
+            failed[name] = str(failure)
+    return failed
 
 
 def counter(found) -> Path:
@@ -91,11 +142,25 @@ def counter(found) -> Path:
     return folder / "counter.so"
 
 
+def supported() -> list:
+    """The series to compile for: all that are supported, or what KVER= says."""
+    wanted = choice.kernel()
+    return [wanted] if wanted else [series.name for series in kernels.SUPPORTED]
+
+
 def main() -> int:
-    found = setup.prepare(os.environ.get("KVER", ""))
-    print(modules(found))
-    print(tests(found))
-    return 0
+    """Compiles everything for every supported kernel, one line each; boots nothing."""
+    bad = 0
+    for wanted in supported():
+        start = time.monotonic()
+        found = setup.chosen_kernel(wanted)
+        failed = compile_all(found)
+        for name, text in failed.items():
+            report.say(f"{name} for {found['version']}: {text}")
+        verdict = f"FAILED: {', '.join(failed)}" if failed else "compiles"
+        print(f"{found['version']}: {verdict} ({time.monotonic() - start:.0f} s)")
+        bad += bool(failed)
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":

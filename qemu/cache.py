@@ -8,6 +8,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import complaints
+from report import Failure
+
 
 def root() -> Path:
     """The cache's folder; VIRTGPU_CACHE moves it."""
@@ -40,8 +43,8 @@ def locked(folder: Path):
         yield
 
 
-def entry(name: str, make) -> Path:
-    """The folder `name`, made by make(folder) if it is not there.
+def entry(name: str, make, needs: int = 500) -> Path:
+    """The folder `name`, made by make(folder) if it is not there; that needs so many MB.
 
     Only a finished folder ever gets the name: an interrupted make leaves a partial one behind,
     which the next run removes.
@@ -53,12 +56,16 @@ def entry(name: str, make) -> Path:
         if path.exists():
             return path
         _sweep(name)
+        complaints.check_room(root(), needs)
         partial = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".partial", dir=root()))
         partial.chmod(0o755)
         try:
             make(partial)
-        except BaseException:
+        except BaseException as error:
+            full = complaints.about_disk(root(), needs) if complaints.is_full(error) else ""
             shutil.rmtree(partial, ignore_errors=True)
+            if full:
+                raise Failure(full) from error
             raise
         partial.rename(path)
     return path

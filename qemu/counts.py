@@ -19,8 +19,8 @@ class Counts:
 
     def __init__(self, machine):
         self._machine = machine
-        self._begun = None
-        self._scenarios = {}
+        self._begun: tuple[str, object] = ("", None)
+        self._scenarios: dict[str, dict] = {}
 
     def begin(self, name: str) -> None:
         self._begun = name, self._now()
@@ -56,7 +56,7 @@ class Counts:
     def _of_traces(self, one) -> dict:
         log = self._machine.trace_log.read_bytes()
         gpu = self._gpu(log.decode(errors="replace"))
-        found = Counter()
+        found: Counter[str] = Counter()
         for match in _LINE.finditer(log[one["from"]:one["to"]].decode(errors="replace")):
             if match["command"]:
                 found["commands"] += 1
@@ -68,7 +68,8 @@ class Counts:
     @staticmethod
     def _gpu(log: str) -> str:
         """The device whose kicks commands of a GPU follow."""
-        last, votes = "", Counter()
+        last = ""
+        votes: Counter[str] = Counter()
         for match in _LINE.finditer(log):
             if match["vdev"]:
                 last = match["vdev"]

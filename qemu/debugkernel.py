@@ -5,13 +5,14 @@ import shutil
 from pathlib import Path
 
 import cache
-import rustkernel
+import kernelsource
 import sandbox
 import setup
 from report import step
 
 HERE = Path(__file__).resolve().parent
 CONFIG = HERE / "debug.config"
+LISTS = (HERE / "rust-root.packages", HERE / "debug-root.packages")
 # How the kernel's own build calls itself.
 SUFFIX = "-virtgpu-debug"
 # For its command line: warnings are what it is for, and KASAN takes an interrupt that comes while the
@@ -19,27 +20,32 @@ SUFFIX = "-virtgpu-debug"
 APPEND = " loglevel=5 no5lvl"
 # Of the switches in CONFIG one that not every kernel has.
 OPTIONAL = "CONFIG_PROC_SYSCTL=y"
+# For every make that builds something for this kernel. Kconfig allows KASAN beside Rust only with Clang.
+FLAGS = ("LLVM=-19",)
+
+
+def root() -> Path:
+    """The compilers of this kernel and its modules."""
+    return setup.stable_root("debug", "clang, rustc, gcovr", *LISTS)
 
 
 def _version(found) -> str:
     return found["version"].partition("+")[0] + SUFFIX
 
 
-def make_kernel(found, root: Path):
+def make_kernel(found, compilers: Path):
     version = _version(found)
-    series = ".".join(version.split(".")[:2])
 
     def make(folder: Path) -> None:
         scratch = folder / "scratch"
-        scratch.mkdir()
-        with step(f"source of kernel {found['version']}"):
-            rustkernel.fetch_source(found, series, scratch)
+        (scratch / "source").mkdir(parents=True)
+        kernelsource.unpack(found, scratch / "source")
         with step(f"kernel {version}: 10 to 25 minutes on two cores, once"):
-            sandbox.run(root, ["sh", "-c", f"""
+            sandbox.run(compilers, ["sh", "-c", f"""
                 set -e
                 cd {scratch}/source
                 run() {{
-                    make -s O={scratch}/out CC=gcc-14 HOSTCC=gcc-14 LOCALVERSION={SUFFIX} \
+                    make -s O={scratch}/out {" ".join(FLAGS)} LOCALVERSION={SUFFIX} \
                         -j$(nproc) "$@"
                 }}
                 run KCONFIG_ALLCONFIG={CONFIG} allnoconfig
@@ -54,6 +60,10 @@ def make_kernel(found, root: Path):
                 run INSTALL_MOD_PATH={folder}/usr modules_install
                 run run-command KBUILD_RUN_COMMAND='$(srctree)/scripts/package/install-extmod-build \
                     {folder}/usr/src/linux-headers-{version}'
+                mkdir {folder}/usr/src/linux-headers-{version}/rust
+                cp {scratch}/out/rust/*.rmeta {scratch}/out/rust/*.so \
+                    {folder}/usr/src/linux-headers-{version}/rust/
+                cp {scratch}/out/.config {folder}/usr/src/linux-headers-{version}/
                 cp {scratch}/out/arch/x86/boot/bzImage {folder}/vmlinuz
                 """], read=[CONFIG.parent], write=[folder])
         shutil.rmtree(scratch)
@@ -76,10 +86,11 @@ def _lay_out(root: Path, folder: Path, version: str) -> None:
 
 
 def prepare(found):
-    """As `found`, with this kernel."""
-    root = rustkernel.root()
+    """As `found`, with this kernel; "compilers" are the root and make's arguments for its modules."""
+    compilers = root()
     version = _version(found)
-    name = cache.key(CONFIG, str(root), *map(inspect.getsource, (make_kernel, _lay_out)))
-    kernel = cache.entry(f"kernel-{version}-{name}", make_kernel(found, root))
-    return {**found, "version": version, "kernel": kernel,
+    name = cache.key(CONFIG, str(compilers), *FLAGS,
+                     inspect.getsource(make_kernel), inspect.getsource(_lay_out))
+    kernel = cache.entry(f"kernel-{version}-{name}", make_kernel(found, compilers))
+    return {**found, "version": version, "kernel": kernel, "compilers": (compilers, FLAGS),
             "initramfs": setup.initramfs(found["root"], version, kernel)}

@@ -1,34 +1,60 @@
 # SPDX-License-Identifier: GPL-2.0
 """A virtio GPU without QEMU's: right when it is asked to be, wrong in a chosen way otherwise.
 
-It keeps resources and scanouts as a real one does, so that the judge can look at its screen.
+It keeps resources, scanouts, cursors and contexts as a real one does, so that the judge can look at
+its screen. It is wrong in one way that a test names (set_fault()), or in any way (set_lies()).
 """
 import bisect
+import os
 import random
 import struct
 from collections import Counter
 from itertools import accumulate
 from pathlib import Path
 
+import liar
 import vhostuser
+from liar import Genome, Liar, Lies
 from picture import Picture
 from report import Failure
 
 COMMANDS = {
     "GET_DISPLAY_INFO": 0x100, "CREATE": 0x101, "UNREF": 0x102, "SET_SCANOUT": 0x103,
     "FLUSH": 0x104, "TRANSFER": 0x105, "ATTACH": 0x106, "DETACH": 0x107, "GET_EDID": 0x10a,
-    "CREATE_BLOB": 0x10c, "SET_SCANOUT_BLOB": 0x10d, "GET_CAPSET_INFO": 0x108, "GET_CAPSET": 0x109,
-    "CTX_CREATE": 0x200, "CTX_DESTROY": 0x201, "CTX_ATTACH": 0x202, "CREATE_3D": 0x204,
-    "TRANSFER_3D": 0x205, "SUBMIT": 0x207, "UPDATE_CURSOR": 0x300, "MOVE_CURSOR": 0x301,
+    "ASSIGN_UUID": 0x10b, "CREATE_BLOB": 0x10c, "SET_SCANOUT_BLOB": 0x10d,
+    "GET_CAPSET_INFO": 0x108, "GET_CAPSET": 0x109,
+    "CTX_CREATE": 0x200, "CTX_DESTROY": 0x201, "CTX_ATTACH": 0x202, "CTX_DETACH": 0x203,
+    "CREATE_3D": 0x204, "TRANSFER_3D": 0x205, "TRANSFER_FROM_3D": 0x206, "SUBMIT": 0x207,
+    "MAP_BLOB": 0x208, "UNMAP_BLOB": 0x209, "UPDATE_CURSOR": 0x300, "MOVE_CURSOR": 0x301,
 }
-OK, OK_DISPLAY_INFO, OK_CAPSET_INFO, OK_CAPSET, OK_EDID, OK_UUID, ERROR = (
-    0x1100, 0x1101, 0x1102, 0x1103, 0x1104, 0x1105, 0x1200)
+# Commands that make something: one that is refused has made nothing.
+CREATES = {COMMANDS[name] for name in ("CREATE", "CREATE_3D", "CREATE_BLOB", "CTX_CREATE",
+                                       "ATTACH", "MAP_BLOB")}
+OF_CONTEXTS = {COMMANDS[name] for name in ("CTX_CREATE", "CTX_DESTROY", "CTX_ATTACH", "CTX_DETACH",
+                                           "SUBMIT")}
+OF_HEADS = {COMMANDS["GET_DISPLAY_INFO"], COMMANDS["GET_EDID"]}
+OF_CURSORS = {COMMANDS["UPDATE_CURSOR"], COMMANDS["MOVE_CURSOR"]}
+OK, OK_DISPLAY_INFO, OK_CAPSET_INFO, OK_CAPSET, OK_EDID, OK_UUID, OK_MAP_INFO, ERROR = (
+    0x1100, 0x1101, 0x1102, 0x1103, 0x1104, 0x1105, 0x1106, 0x1200)
 HEADER = 24
 SCANOUTS = 16
-FEATURE_VIRGL, FEATURE_EDID, FEATURE_UUID, FEATURE_BLOB, FEATURE_CONTEXT_INIT = (
-    1 << bit for bit in range(5))
+(FEATURE_VIRGL, FEATURE_EDID, FEATURE_UUID, FEATURE_BLOB, FEATURE_CONTEXT_INIT,
+ FEATURE_BLOB_ALIGNMENT) = (1 << bit for bit in range(6))
+EVENT_DISPLAY = 1
+# Bytes of the configuration, and of what the guest may write in it.
+CONFIG_SIZE, EVENTS_CLEAR = 20, 4
+# The region of shared memory that shows the host's blobs.
+HOST_VISIBLE = 1
+BLOB_HOST3D = 2
+MAP_CACHED = 1
+CURSOR = 64
+# Of a texture.
+MAX_PIXELS = 1 << 24
 # A command has a fence, and says on which of its context's rings.
 FLAGS = 3
+FLAG_RING = 2
+# An answer that comes after the next one comes alone when there is none for so many seconds.
+SOON = 0.005
 # Of its renderer: number, version, size.
 CAPSET = 2, 1, 64
 # Where in a pixel's four bytes red, green and blue are, by the protocol's formats.
@@ -55,6 +81,9 @@ class Resource:
     def __init__(self, layout: int = 0, width: int = 0, height: int = 0):
         self.format, self.width, self.height = layout, width, height
         self.pixels = bytearray(width * height * 4)
+        # Of a blob of the host's, a file; and where the guest sees it.
+        self.file: int | None = None
+        self.size = self.seen_at = 0
         self.attach([])
 
     def attach(self, entries: list) -> None:
@@ -93,34 +122,156 @@ class FakeGpu(vhostuser.Device):
     queues = 2
 
     def __init__(self, path: Path, scanouts: int = 1, size=(1024, 768), blob: bool = False,
-                 connected: int = 1, render: bool = False, late: float = 0):
-        """With `render` it has a renderer that is done with everything at once."""
+                 connected: int = 1, render: bool = False, late: float = 0,
+                 queue_size: int = 64, window: int = 0, alignment: int = 0,
+                 features: int | None = None):
+        """With `render` it has a renderer that is done with everything at once; `window` are MiB of
+        host-visible memory, `alignment` is that of blobs; `features` replaces what follows from
+        the others."""
         self.features = FEATURE_EDID | (FEATURE_BLOB | FEATURE_UUID if blob else 0) | (
-            FEATURE_VIRGL | FEATURE_CONTEXT_INIT if render else 0)
+            FEATURE_VIRGL | FEATURE_CONTEXT_INIT if render else 0) | (
+            FEATURE_BLOB_ALIGNMENT if alignment else 0)
+        if features is not None:
+            self.features = features
+        self.queue_size, self._alignment = queue_size, alignment
+        self.shared = {HOST_VISIBLE: window << 20} if window else {}
         # Commands by number since the test asked; all of them, bytes copied, entries of backings.
-        self.counts, self.sums = Counter(), Counter()
+        self.counts: Counter[int] = Counter()
+        self.sums: Counter[str] = Counter()
         self._connected = connected
         self.set_scanouts(scanouts)
         self.set_edid()
-        self.size = size
-        self.resources, self.scanouts = {}, {}
-        self.fault, self._which, self._odds = None, None, 100
-        self._held = []
+        self.size, self.position = size, (0, 0)
+        self.resources: dict[int, Resource] = {}
+        # How often the guest has reset or first started it.
+        self.resets = 0
+        self.scanouts: dict[int, Scanout] = {}
+        # Of each head the last command: kind, x, y, resource, hotspot.
+        self.cursors: dict[int, tuple] = {}
+        self.contexts: set[int] = set()
+        self.fault: str | None = None
+        self._which: int | None = None
+        self._ring: int | None = None
+        self._odds = 100
+        self._times: int | None = None
+        self._held: list[tuple[int, vhostuser.Chain]] = []
         self._random = random.Random(1)
+        self._liar: Liar | None = None
+        # What the driver knows of the heads may be wrong.
+        self._told_of_heads = False
+        self.told: Counter[Lies] = Counter()
+        self._delayed: list[tuple[vhostuser.Chain, bytes]] = []
         super().__init__(path, late)
 
     # What the test asks for, by the judge.
 
-    def set_fault(self, name: str, which: str = "any", odds: int = 100) -> None:
-        """Be wrong from now on: how, at which command, in how many of a hundred cases."""
+    def set_fault(self, name: str, which: str = "any", odds: int = 100,
+                  times: int | None = None) -> None:
+        """Be wrong from now on: how, at which command (COMMAND/RING: of one ring of a context), in
+        how many of a hundred cases, and at most so many times."""
         if name not in ("none", "mute", "lose", *self._lies()):
             raise Failure(f"the fake device has no fault {name}")
+        command, _, ring = which.partition("/")
+        if command not in ("any", *COMMANDS):
+            raise Failure(f"the fake device knows no command {command}")
         with self.lock:
             self.fault = None if name == "none" else name
-            self._which = COMMANDS.get(which)
-            self._odds = odds
+            self._which = COMMANDS.get(command)
+            self._ring = int(ring) if ring else None
+            self._odds, self._times = odds, times
             if name == "none":
                 self._answer_late()
+
+    def set_seed(self, seed: int) -> None:
+        """Chooses what "any-lie" does."""
+        with self.lock:
+            self._random.seed(seed)
+
+    def set_lies(self, seed: int, rate: int, mask: int) -> None:
+        """Lies at random from now on, see liar.Genome."""
+        with self.lock:
+            self._stop_lying()
+            self._liar = Liar(Genome(seed, rate, Lies(mask)))
+
+    def stop_lying(self) -> None:
+        """Is right again, and tells so: what it said of its heads may have been wrong."""
+        with self.lock:
+            self._stop_lying()
+            if self._told_of_heads:
+                self.set_scanouts(self._scanouts)
+                self._change_display()
+            self._told_of_heads = False
+
+    def _stop_lying(self) -> None:
+        if self._liar:
+            self.told.update(self._liar.told)
+        self._liar = None
+        for ring in self.rings:
+            ring.is_dead = False
+        self._answer_delayed()
+
+    def change_display(self) -> None:
+        """Announces that something about the heads has changed."""
+        with self.lock:
+            self._change_display()
+
+    def _change_display(self) -> None:
+        self.config = struct.pack("<I", EVENT_DISPLAY) + self.config[4:]
+        self.notify_config()
+
+    def lose_kicks(self, queue: int, count: int) -> None:
+        """Does not notice the next kicks of a queue."""
+        with self.lock:
+            self.deaf[queue] = count
+
+    def objects(self) -> tuple[set, set]:
+        """The contexts and resources that the device has."""
+        with self.lock:
+            self.catch_up()
+            return set(self.contexts), set(self.resources)
+
+    def has_resources(self, wanted: set) -> bool:
+        """Whether the driver is right that the device has these resources and no others.
+
+        It is right, too, to keep what the device owes it the answer to an UNREF of. An UNREF that it
+        got back before the device has seen it is one that was answered: it cannot know that the
+        device still has what that was about."""
+        with self.lock:
+            found = self.objects()[1]
+            return wanted - found <= self._owed() and (found <= wanted or self.rings[0].missed)
+
+    def _owed(self) -> set:
+        """Resources of which UNREFs are not answered."""
+        requests = (chain.request for chain in self.rings[0].held.values())
+        return {struct.unpack_from("<I", request, HEADER)[0] for request in requests
+                if struct.unpack_from("<I", request)[0] == COMMANDS["UNREF"]}
+
+    def blob(self, number: int, size: int) -> bytes:
+        """The first bytes of a blob of the host's."""
+        with self.lock:
+            self.catch_up()
+            resource = self.resources.get(number)
+            if not resource or resource.file is None:
+                raise Failure(f"resource {number} is no blob of the host's")
+            return os.pread(resource.file, size, 0)
+
+    def last_cursor(self, head: int):
+        """The last cursor command: kind, x, y, resource."""
+        with self.lock:
+            self.catch_up()
+            found = self.cursors.get(head)
+            return found and found[:4]
+
+    def cursor_image(self, head: int):
+        """Of the cursor that is shown: width, height, hotspot, pixels."""
+        with self.lock:
+            self.catch_up()
+            _, _, _, number, hot_x, hot_y = self.cursors.get(head, (None, 0, 0, 0, 0, 0))
+            resource = self.resources.get(number)
+            if not resource:
+                return None
+            pixels = resource.pixels or self._backing(resource, 0, CURSOR * CURSOR * 4)
+            return CURSOR, CURSOR, hot_x, hot_y, bytes(pixels)
 
     def start_counting(self) -> None:
         """Forgets the commands that came so far, those on their way included."""
@@ -135,9 +286,15 @@ class FakeGpu(vhostuser.Device):
             return self.counts[COMMANDS[name]]
 
     def set_scanouts(self, count: int) -> None:
-        self.config = struct.pack("<IIII", 0, 0, count, bool(self.features & FEATURE_VIRGL))
+        self._scanouts = count
+        self.config = struct.pack("<5I", 0, 0, count, bool(self.features & FEATURE_VIRGL),
+                                  self._alignment)
 
-    def set_edid(self, edid: bytes = b"", size: int = None) -> None:
+    def set_capsets(self, count: int) -> None:
+        """What the configuration says."""
+        self.config = self.config[:12] + struct.pack("<I", count) + self.config[16:]
+
+    def set_edid(self, edid: bytes = b"", size: int | None = None) -> None:
         """An EDID, and the size the device claims it has; without a size a good one."""
         if size is None:
             edid, size = good_edid(), 128
@@ -157,36 +314,133 @@ class FakeGpu(vhostuser.Device):
         with self.lock:
             self.catch_up()
             memory = sum(len(resource.pixels) for resource in self.resources.values())
-            return Counter(self.sums, memory=memory, kicks=self.kicks)
+            return self.sums + Counter(memory=memory, kicks=self.kicks)
 
     # The device.
 
     def stopped(self) -> None:
         self._held.clear()
+        self._delayed.clear()
+
+    def was_reset(self) -> None:
+        self.resets += 1
+        for resource in self.resources.values():
+            self._close(resource)
         self.resources.clear()
         self.scanouts.clear()
+        self.cursors.clear()
+        self.contexts.clear()
+
+    def configured(self, offset: int, data: bytes) -> None:
+        # QEMU writes all of it whatever the guest has written.
+        whole = bytes(offset) + data + bytes(CONFIG_SIZE)
+        clear = struct.unpack_from("<I", whole, EVENTS_CLEAR)[0]
+        events = struct.unpack_from("<I", self.config)[0]
+        self.config = struct.pack("<I", events & ~clear) + self.config[4:]
 
     def chain(self, index: int, chain: vhostuser.Chain) -> None:
         kind = struct.unpack_from("<I", chain.request + bytes(4))[0]
         self.counts[kind] += 1
         self.sums["commands"] += 1
-        wrong = (self.fault and self._which in (None, kind)
+        if self._liar:
+            self._answer_delayed()
+            self._lie(self._liar, kind, chain)
+            return
+        wrong = (self._is_target(kind, chain.request) and self._times != 0
                  and self._random.randrange(100) < self._odds)
+        if wrong and self._times is not None:
+            self._times -= 1
         if not wrong:
-            # A queue that is held keeps its order.
-            if self._held and self.fault == "mute":
+            # A queue that is held keeps its order, but for rings of a context.
+            if self._held and self.fault == "mute" and self._ring is None:
                 self._held.append((kind, chain))
             else:
-                chain.answer(self._do(kind, chain.request))
+                self._answer(kind, chain)
         elif self.fault == "mute":
             self._held.append((kind, chain))
         elif self.fault != "lose":
             self._lies()[self.fault](chain, kind)
 
+    def _is_target(self, kind: int, request: bytes) -> bool:
+        if not self.fault or self._which not in (None, kind):
+            return False
+        if self._ring is None:
+            return True
+        return bool(request[4] & FLAG_RING) and request[20] == self._ring
+
+    def _answer(self, kind: int, chain: vhostuser.Chain) -> None:
+        """Carries a command out and answers it, at once or when QEMU has done its part."""
+        def tell(answer: bytes) -> None:
+            chain.answer(answer)
+
+        self._carry_out(kind, chain, tell)
+
+    def _carry_out(self, kind: int, chain: vhostuser.Chain, tell) -> None:
+        if kind in (COMMANDS["MAP_BLOB"], COMMANDS["UNMAP_BLOB"]):
+            self._change_window(kind, chain, tell)
+        else:
+            tell(self._do(kind, chain.request))
+
+    def _lie(self, lies: Liar, kind: int, chain: vhostuser.Chain) -> None:
+        """Answers, perhaps with a lie."""
+        chosen = lies.choose(kind, chain.room >= HEADER)
+        if not chosen:
+            self._answer(kind, chain)
+            return
+        what, rng = chosen
+        if kind in OF_HEADS or what == Lies.CONFIG:
+            self._told_of_heads = True
+        if kind in CREATES and lies.refuses(what, rng):
+            self._tell(chain, lies.lie(what, rng, self._header(OK, chain.request), True))
+        else:
+            self._carry_out(kind, chain,
+                            lambda answer: self._tell(chain, lies.lie(what, rng, answer)))
+        if what == Lies.CONFIG:
+            self.config = liar.mutate_config(rng, self.config)
+            self.notify_config()
+
+    def _tell(self, chain: vhostuser.Chain, lie: liar.Lie) -> None:
+        """Tells a lie."""
+        if lie.kind in (Lies.ORDER, Lies.LATE):
+            self._delay(chain, lie.data, lie.late or SOON)
+            return
+        if lie.kind == Lies.LOSE:
+            return
+        head = None
+        if lie.kind == Lies.HEAD:
+            head = lie.number
+        elif lie.kind == Lies.OTHER:
+            others = [other for other in chain.queue.held if other != chain.head]
+            head = others[0] if others else chain.head
+        if lie.first:
+            chain.write(lie.first)
+        chain.answer(lie.data, lie.claimed, head)
+        if lie.kind == Lies.TWICE:
+            chain.queue.use(chain.head, HEADER)
+        elif lie.kind == Lies.INDEX:
+            chain.queue.skip_used(lie.number)
+
+    def _delay(self, chain: vhostuser.Chain, data: bytes, seconds: float) -> None:
+        """Answers when another command came, or that much later."""
+        def late():
+            if chain.is_ours:
+                chain.answer(data)
+                chain.queue.interrupt()
+
+        if seconds == SOON:
+            self._delayed.append((chain, data))
+        self.after(seconds, late)
+
+    def _answer_delayed(self) -> None:
+        delayed, self._delayed = self._delayed, []
+        for chain, data in reversed(delayed):
+            chain.answer(data)
+            self.after(0, chain.queue.interrupt)
+
     def _answer_late(self) -> None:
         held, self._held = self._held, []
         for kind, chain in held:
-            chain.answer(self._do(kind, chain.request))
+            self._answer(kind, chain)
         for ring in self.rings:
             ring.interrupt()
 
@@ -208,7 +462,7 @@ class FakeGpu(vhostuser.Device):
                 lies[name](chain, kind)
 
         lies = {
-            "refuse": answer(lambda: struct.pack("<I", ERROR + self._random.randrange(7))
+            "refuse": answer(lambda: struct.pack("<I", ERROR + self._random.randrange(6))
                              + bytes(HEADER - 4)),
             "garbage": answer(lambda: self._random.randbytes(2048)),
             "huge-type": answer(lambda: b"\xff" * 2048),
@@ -225,19 +479,29 @@ class FakeGpu(vhostuser.Device):
         """Carries a command out; the response."""
         body = request[HEADER:]
         try:
-            handler = self._HANDLERS.get(kind)
-            data = handler(self, body) if handler else None
+            if kind in OF_CONTEXTS:
+                self._context(kind, struct.unpack_from("<I", request, 16)[0])
+                data = None
+            elif kind in OF_CURSORS:
+                self._cursor(kind, request)
+                data = None
+            else:
+                data = self._HANDLERS[kind](self, body)
         except (KeyError, struct.error, ValueError):
-            return struct.pack("<I", ERROR) + bytes(HEADER - 4)
+            return self._header(ERROR, request)
         code, extra = data or (OK, b"")
-        # A command with a fence has it in its answer.
+        return self._header(code, request) + extra
+
+    @staticmethod
+    def _header(code: int, request: bytes) -> bytes:
+        """A command with a fence has it in its answer."""
         flags, fence, context, ring = struct.unpack_from("<IQII", request + bytes(HEADER), 4)
-        return struct.pack("<IIQII", code, flags & FLAGS, fence if flags & 1 else 0, context,
-                           ring) + extra
+        return struct.pack("<IIQII", code, flags & FLAGS, fence if flags & 1 else 0, context, ring)
 
     def _display_info(self, _body):
         return OK_DISPLAY_INFO, b"".join(
-            struct.pack("<6I", 0, 0, *(self.size if head < self._connected else (0, 0)),
+            struct.pack("<6I", *(self.position if head == 0 else (0, 0)),
+                        *(self.size if head < self._connected else (0, 0)),
                         head < self._connected, 0)
             for head in range(SCANOUTS))
 
@@ -261,18 +525,83 @@ class FakeGpu(vhostuser.Device):
 
     def _create(self, body):
         number, layout, width, height = struct.unpack_from("<4I", body)
-        self.resources[number] = Resource(layout, width, height)
+        self._add(number, Resource(layout, width, height))
+
+    def _add(self, number: int, resource: Resource) -> Resource:
+        if not number or number in self.resources:
+            raise KeyError(number)
+        self.resources[number] = resource
+        return resource
 
     def _create_3d(self, body):
-        self.resources[struct.unpack_from("<I", body)[0]] = Resource()
+        number, _, layout, _, width, height, depth = struct.unpack_from("<7I", body)
+        # What is no image has no pixels to be shown.
+        if layout not in FORMATS or depth != 1 or width * height > MAX_PIXELS:
+            layout = width = height = 0
+        self._add(number, Resource(layout, width, height))
 
     def _create_blob(self, body):
-        number, _, _, count = struct.unpack_from("<4I", body)
-        self.resources[number] = Resource()
-        self.resources[number].attach(self._entries(body[32:], count))
+        number, memory, _, count = struct.unpack_from("<4I", body)
+        resource = self._add(number, Resource())
+        resource.attach(self._entries(body[32:], count))
+        if memory == BLOB_HOST3D:
+            resource.size = struct.unpack_from("<Q", body, 24)[0]
+            resource.file = os.memfd_create("blob")
+            os.truncate(resource.file, resource.size)
 
     def _unref(self, body):
-        del self.resources[struct.unpack_from("<I", body)[0]]
+        self._close(self.resources.pop(struct.unpack_from("<I", body)[0]))
+
+    @staticmethod
+    def _close(resource):
+        if resource.file is not None:
+            os.close(resource.file)
+            resource.file = None
+
+    def _change_window(self, kind: int, chain: vhostuser.Chain, tell) -> None:
+        """Shows a blob of the host's in the device's window, or no longer."""
+        def done(status: int) -> None:
+            if status:
+                tell(self._header(ERROR, chain.request))
+            elif kind == COMMANDS["MAP_BLOB"]:
+                tell(self._header(OK_MAP_INFO, chain.request) + struct.pack("<II", MAP_CACHED, 0))
+            else:
+                tell(self._header(OK, chain.request))
+            chain.queue.interrupt()
+
+        try:
+            number, _, offset = struct.unpack_from("<IIQ", chain.request + bytes(16), HEADER)
+            resource = self.resources[number]
+            if resource.file is None:
+                raise ValueError("a blob that is not the host's")
+            if kind == COMMANDS["MAP_BLOB"]:
+                if offset + resource.size > self.shared[HOST_VISIBLE]:
+                    raise ValueError("a blob beyond the window")
+                resource.seen_at = offset
+                self.map_shared(HOST_VISIBLE, resource.file, offset, resource.size, done)
+            else:
+                self.unmap_shared(HOST_VISIBLE, resource.seen_at, resource.size, done)
+        except (KeyError, ValueError):
+            done(ERROR)
+
+    def _done(self, _body):
+        """Accepts the transfer. Nothing is written to the guest's memory, see liar.py."""
+
+    def _cursor(self, kind: int, request: bytes) -> None:
+        head, x, y, _, number, hot_x, hot_y = struct.unpack_from("<7I", request, HEADER)
+        old = self.cursors.get(head, (None, 0, 0, 0, 0, 0))
+        if kind == COMMANDS["MOVE_CURSOR"]:
+            self.cursors[head] = ("move", x, y, *old[3:])
+        else:
+            self.cursors[head] = ("update", x, y, number, hot_x, hot_y)
+
+    def _context(self, kind: int, number: int) -> None:
+        if kind == COMMANDS["CTX_CREATE"]:
+            self.contexts.add(number)
+        elif kind == COMMANDS["CTX_DESTROY"]:
+            self.contexts.remove(number)
+        elif number not in self.contexts:
+            raise KeyError(number)
 
     def _set_scanout(self, body):
         *rect, head, number = struct.unpack_from("<6I", body)
@@ -315,15 +644,23 @@ class FakeGpu(vhostuser.Device):
 
     def _transfer(self, body):
         x, y, width, height, offset, number = struct.unpack_from("<4IQI", body)
-        resource = self.resources[number]
+        self._upload(self.resources[number], x, y, width, height, offset, 0)
+
+    def _transfer_3d(self, body):
+        x, y, _, width, height, _ = struct.unpack_from("<6I", body)
+        offset, number, level, stride = struct.unpack_from("<Q3I", body, 24)
+        if not level:
+            self._upload(self.resources[number], x, y, width, height, offset, stride)
+
+    def _upload(self, resource, x, y, width, height, offset, stride):
         # Of a blob there is nothing to copy.
         if not resource.pixels:
             return
-        stride = resource.width * 4
+        stride = stride or resource.width * 4
         if x + width > resource.width or y + height > resource.height:
             raise ValueError("a transfer beyond the resource")
         self.sums["bytes"] += width * height * 4
-        if width == resource.width:
+        if width == resource.width and stride == width * 4:
             # Whole rows are one piece.
             width, height = width * height, 1
         for row in range(height):
@@ -350,4 +687,5 @@ class FakeGpu(vhostuser.Device):
     _HANDLERS = {0x100: _display_info, 0x101: _create, 0x102: _unref, 0x103: _set_scanout,
                  0x104: _flush, 0x105: _transfer, 0x106: _attach, 0x107: _detach,
                  0x108: _capset_info, 0x109: _capset, 0x10a: _get_edid, 0x10b: _assign_uuid,
-                 0x10c: _create_blob, 0x10d: _set_scanout_blob, 0x204: _create_3d}
+                 0x10c: _create_blob, 0x10d: _set_scanout_blob, 0x204: _create_3d,
+                 0x205: _transfer_3d, 0x206: _done}

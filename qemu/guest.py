@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import build
+import kernelmessages
+import seed
+import setup
 from judge import Judge
 from machine import Machine, Options
 from report import Failure, say
 from seriallog import SerialLog
 
-
+HERE = Path(__file__).resolve().parent
 # What drivers of other devices call themselves.
 DRM_NAMES = {"bochs": "bochs_rs"}
 
@@ -21,10 +24,14 @@ DRM_NAMES = {"bochs": "bochs_rs"}
 @dataclass
 class Result:
     """How a job ended. status is None when the guest did not report one."""
-    status: int
+    status: int | None
     seconds: float
+    # Why the guest was given up; empty if it ended by itself.
     trouble: str
     judged: int
+    log: SerialLog
+    # What the kernel's taint mask tells of since before the driver was loaded.
+    taint: str
 
 
 def _fill(folder: Path, job: str, options: Options, modules, tests, files) -> None:
@@ -41,12 +48,15 @@ def _fill(folder: Path, job: str, options: Options, modules, tests, files) -> No
         f"VIRTGPU_MODULE_PARAMS='{options.module_params}'\nVIRTGPU_HEADS={options.heads}\n"
         f"VIRTGPU_DRM_NAME={DRM_NAMES.get(options.driver, 'virtio_gpu')}\n"
         f"VIRTGPU_GPU={options.gpu}\nVIRTGPU_PATIENCE={options.patience}\n"
+        f"VIRTGPU_SEED={options.seed or seed.choose()}\n"
+        "export VIRTGPU_SEED IGT_SRANDOM=$VIRTGPU_SEED\n"
         "export VIRTGPU_GPU VIRTGPU_DRIVER VIRTGPU_MODULE VIRTGPU_MODULE_PARAMS VIRTGPU_HEADS\n"
         "export VIRTGPU_DRM_NAME VIRTGPU_PATIENCE IGT_FORCE_DRIVER=virtio_gpu\n"
         f"{'export VIRTGPU_FAKE=1' if options.fake is not None else ''}\n"
         "PATH=$PATH:/host/tests\n")
     if modules and module != "none":
         shutil.copy(modules / module, folder / "in" / module)
+    shutil.copy(HERE / "guest/runner", folder / "in/runner")
     if tests:
         shutil.copytree(tests, folder / "in/tests",
                         ignore=shutil.ignore_patterns("*.o", "*.d", "lib"))
@@ -88,6 +98,8 @@ class Guest:
         self.log = SerialLog(folder / "serial.log")
         self.log.path.unlink(missing_ok=True)
         self.start = time.monotonic()
+        if options.desktops:
+            found = {**found, "guest": setup.desktops_image(found["root"])}
         self.machine = Machine(found, options, folder)
         self.judge = Judge(self.machine, folder)
         # The device keeps all heads but the first off until somebody gives them a window.
@@ -121,10 +133,17 @@ class Guest:
                 break
             time.sleep(0.5)
         code = self.judge.status
-        trouble = trouble or self.log.bad()
         if code is None and not trouble:
             trouble = f"the guest stopped without finishing its job, see {self.log.path}"
-        return Result(code, time.monotonic() - self.start, trouble, self.judge.judged)
+        return Result(code, time.monotonic() - self.start, trouble, self.judge.judged, self.log,
+                      self._taint())
+
+    def _taint(self) -> str:
+        """What guest/init has read of the kernel's taint before and after the job."""
+        path = self.folder / "results/tainted"
+        if not path.exists():
+            return ""
+        return kernelmessages.taint(*map(int, path.read_text().split()))
 
 
 def run(found, options: Options, job: str, folder: Path, limit: float, **rest) -> Result:
@@ -132,17 +151,30 @@ def run(found, options: Options, job: str, folder: Path, limit: float, **rest) -
         return guest.wait(limit)
 
 
-def describe(result: Result, log: Path) -> str:
-    """One paragraph about a run that failed; empty for one that did not."""
+def ended_badly(result: Result, known=frozenset()) -> str:
+    """What went wrong in a guest, except kernel messages that are known already."""
     if result.trouble:
-        return f"{result.trouble}\n(full log: {log})"
-    if result.status:
-        return f"the job ended with status {result.status} (kernel log: {log})"
+        return f"{result.trouble}\n(full log: {result.log.path})"
+    complaint = result.log.complaints(known)
+    if complaint:
+        return f"{complaint}\n(full log: {result.log.path})"
+    # A taint with its message is one fault, not two.
+    if result.taint and not result.log.bad():
+        return f"the kernel is tainted: {result.taint} (full log: {result.log.path})"
     return ""
 
 
-def require(result: Result, log: Path) -> None:
-    text = describe(result, log)
+def describe(result: Result) -> str:
+    """One paragraph about a run that failed; empty for one that did not."""
+    if text := ended_badly(result):
+        return text
+    if result.status:
+        return f"the job ended with status {result.status} (kernel log: {result.log.path})"
+    return ""
+
+
+def require(result: Result) -> None:
+    text = describe(result)
     if text:
         say(text)
         raise Failure("the guest's job failed")

@@ -81,10 +81,10 @@ class Xvfb(EglHeadless):
 
     def _inside(self, argv, **folders) -> list:
         write = [self._auth.parent, *folders.pop("write", ())]
-        argv = sandbox.command(root(), argv, write=write, **folders)
-        at = argv.index("--")
-        argv[at:at] = ["--bind", str(self._sockets), "/tmp/.X11-unix"]
-        return argv
+        command = sandbox.command(root(), argv, write=write, **folders)
+        at = command.index("--")
+        command[at:at] = ["--bind", str(self._sockets), "/tmp/.X11-unix"]
+        return command
 
     def command(self, argv, **folders) -> list:
         screen = "-screen 0 2560x1600x24 -nolisten tcp"
@@ -93,13 +93,13 @@ class Xvfb(EglHeadless):
 
     def _ask(self, *argv) -> bytes:
         """What an X client says."""
-        argv = self._inside(argv)
-        at = argv.index("--")
-        argv[at:at] = ["--setenv", "DISPLAY", f":{X_DISPLAY}",
-                       "--setenv", "XAUTHORITY", str(self._auth)]
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True)
+        command = self._inside(argv)
+        at = command.index("--")
+        command[at:at] = ["--setenv", "DISPLAY", f":{X_DISPLAY}",
+                          "--setenv", "XAUTHORITY", str(self._auth)]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
         if done.returncode:
-            raise report.Failure(f"{' '.join(argv[at:])}: {done.stderr.decode()[-500:]}")
+            raise report.Failure(f"{' '.join(command[at:])}: {done.stderr.decode()[-500:]}")
         return done.stdout
 
     def picture(self, head: int) -> Picture:

@@ -7,13 +7,15 @@ behind it where it says so, and get a line back that begins with "ok" or says wh
     picture HEAD WIDTH HEIGHT       + XRGB pixels: is exactly this on the head?
     cursor HEAD HOT_X HOT_Y         + 64x64 ARGB pixels: is exactly this the cursor?
     cursor-off HEAD                 is there no cursor?
-    cursor-at HEAD X Y              was the cursor last put there?
+    cursor-at HEAD X Y              was the cursor last put there, and does it show?
+    cursor-covers HEAD X Y          does the cursor show, and does its image have this point?
     resize HEAD WIDTH HEIGHT        drag the head's window to this size
     file NAME SIZE                  + bytes: keep as results/NAME
     status NUMBER                   the job's exit status
     wakeup SECONDS                  wake the guest when it has been in S3 for so long
     watch HEAD                      from now on a viewer watches: pictures must be flushed, too
-    host-mark                       remember the contexts and resources that the device has
+    host-mark                       remember the contexts and resources that the device has, and
+                                    what each context may use
     host-marked                     are they the same ones again?
     count-begin NAME                what comes now is that scenario's, see counts.py
     count-end STEPS INTERRUPTS KIB  and this is what the guest knows of it: memory, too
@@ -22,14 +24,29 @@ behind it where it says so, and get a line back that begins with "ok" or says wh
     pointer WIDTH HEIGHT X Y        put the pointer there, on a screen of that size
     button DOWN                     press or release the left button
     keep HEAD NAME MIN_COLOURS      keep the picture as NAME.png; is it more than a blank?
+    pause SECONDS                   stop the guest and its devices for so long, by QMP
+    freeze SECONDS                  stop QEMU's process for so long
 
 Where the device is fakegpu.py's:
 
-    fault NAME [COMMAND [PERCENT]]  be wrong from now on, until "fault none"
-    fake-display WIDTH HEIGHT       the first head's size
+    fault NAME [COMMAND[/RING] [PERCENT [TIMES]]]
+                                    be wrong from now on, until "fault none"
+    lie SEED RATE MASK              lie at random from now on, see liar.Genome, until "lie-no-more"
+    lie-no-more                     be right again, and say that the displays have changed
+    fake-seed SEED                  of what "any-lie" does
+    lies-told                       "ok N": so many lies were told since the guest started
+    fake-plug [NAME=NUMBER...]      another device with these arguments in its place, or the usual
+    fake-lose-kicks QUEUE COUNT     do not notice the next kicks
+    fake-changed                    announce that the displays have changed
+    fake-resets                     "ok N": so often the device was reset or first started
+    fake-resources NUMBER...        has it these, and no others?
+    fake-blob NUMBER SIZE           + bytes: does the host's blob begin with them?
+    fake-capsets COUNT              what the configuration says
+    fake-display WIDTH HEIGHT [X Y] the first head's size, and where it is
     fake-scanouts COUNT             what the configuration says
     fake-edid SIZE BYTES            + bytes: the EDID, and what the device says its size is
     fake-edid                       a good one
+    fake-lost-kicks QUEUE           have all kicks that were to be lost come?
     fake-count                      count commands from now on
     fake-counted COMMAND LEAST MOST how many came meanwhile?
 """
@@ -44,7 +61,8 @@ from vnc import Vnc
 
 # How long a viewer may take to show what the device already has.
 VIEWER_SECONDS = 10
-CURSOR_BYTES = 64 * 64 * 4
+CURSOR_SIZE = 64
+CURSOR_BYTES = CURSOR_SIZE * CURSOR_SIZE * 4
 # Of QEMU's absolute pointers.
 POINTER_RANGE = 0x7fff
 
@@ -53,12 +71,12 @@ class Judge:
     def __init__(self, machine, folder: Path):
         self._machine = machine
         self._folder = folder
-        self._viewers = {}
+        self._viewers: dict[int, Vnc] = {}
         self._failures = 0
-        self._mark = None
+        self._mark: tuple[set, ...] = ()
         self.counts = Counts(machine)
         self.judged = 0
-        self.status = None
+        self.status: int | None = None
 
     def viewer(self, head: int) -> Vnc:
         if head not in self._viewers:
@@ -115,14 +133,17 @@ class Judge:
         return words
 
     def _do_watch(self, _read, head):
-        # What the fake device shows is only what was flushed anyway.
-        if not self._machine.fake:
+        # Where there are no viewers, what is seen is only what was flushed anyway.
+        if self._machine.has_viewers:
             self.viewer(int(head))
 
     def _do_cursor(self, read, head, hot_x, hot_y):
         # QEMU hands its viewers the cursor's pixels in its own order, which is the guest's.
-        want = (64, 64, int(hot_x), int(hot_y), read(CURSOR_BYTES))
+        want = (CURSOR_SIZE, CURSOR_SIZE, int(hot_x), int(hot_y), read(CURSOR_BYTES))
         self.judged += 1
+        if self._machine.fake:
+            got = self._machine.fake.cursor_image(int(head))
+            return None if got == want else self._cursor_differs(got, want)
         viewer = self.viewer(int(head))
         if viewer.wait(VIEWER_SECONDS, lambda view: view.cursor == want):
             return None
@@ -133,33 +154,37 @@ class Judge:
         if not got:
             return "the host shows no cursor"
         if got[:4] != want[:4]:
-            return "the host's cursor is %ux%u with hotspot %u,%u, meant %ux%u with %u,%u" % (
-                *got[:4], *want[:4])
+            shown, meant = (f"{one[0]}x{one[1]} with hotspot {one[2]},{one[3]}"
+                            for one in (got, want))
+            return f"the host's cursor is {shown}, meant is {meant}"
         at = next(i for i in range(0, CURSOR_BYTES, 4) if got[4][i:i + 4] != want[4][i:i + 4])
-        return (f"the cursor differs, first at {at // 4 % 64},{at // 4 // 64}: the host has BGRA "
+        y, x = divmod(at // 4, CURSOR_SIZE)
+        return (f"the cursor differs, first at {x},{y}: the host has BGRA "
                 f"{got[4][at:at + 4].hex()}, meant {want[4][at:at + 4].hex()}")
 
     def _do_cursor_off(self, _read, head):
-        self.judged += 1
-        if self._wait_trace(head, lambda kind, x, y, res: kind == "update" and res == 0):
-            return None
-        return "the cursor's last command was " + str(self._machine.last_cursor(int(head)))
+        return self._wait_for_cursor(head, lambda kind, x, y, res: kind == "update" and res == 0)
 
     def _do_cursor_at(self, _read, head, x, y):
-        self.judged += 1
         where = int(x), int(y)
-        if self._wait_trace(head, lambda kind, x, y, res: (x, y) == where):
-            return None
-        return f"{self._machine.last_cursor(int(head))} is the cursor's last command"
+        # A command without a resource shows no cursor, wherever it puts it.
+        return self._wait_for_cursor(head, lambda kind, x, y, res: (x, y) == where and res != 0)
 
-    def _wait_trace(self, head, condition):
+    def _do_cursor_covers(self, _read, head, x, y):
+        size = range(CURSOR_SIZE)
+        return self._wait_for_cursor(head, lambda kind, left, top, res: res != 0
+                                     and int(x) - left in size and int(y) - top in size)
+
+    def _wait_for_cursor(self, head, condition):
+        """None once a condition holds for the last command of a head's cursor, or what that is."""
+        self.judged += 1
         deadline = time.monotonic() + VIEWER_SECONDS
         while time.monotonic() < deadline:
             last = self._machine.last_cursor(int(head))
             if last and condition(*last):
-                return True
+                return None
             time.sleep(0.05)
-        return False
+        return f"the cursor's last command was {self._machine.last_cursor(int(head))}"
 
     def _do_host_mark(self, _read):
         self._mark = self._machine.host_objects()
@@ -170,7 +195,8 @@ class Judge:
             if time.monotonic() > deadline:
                 return "; ".join(
                     f"{what}: {len(now)}, {len(then)} before, new are {sorted(now - then)[:8]}"
-                    for what, now, then in zip(("contexts", "resources"), found, self._mark))
+                    for what, now, then in zip(
+                        ("contexts", "resources", "attached to contexts"), found, self._mark))
             time.sleep(0.1)
         return None
 
@@ -181,7 +207,11 @@ class Judge:
         self.counts.end(int(steps), int(interrupts), int(memory) << 10)
 
     def _do_resize(self, _read, head, width, height):
-        self.viewer(int(head)).resize(int(width), int(height))
+        viewer = self.viewer(int(head))
+        if not int(width):
+            # QEMU ignores a size that it has already, and it has 0x0 until a viewer sends one.
+            viewer.resize(viewer.width, viewer.height)
+        viewer.resize(int(width), int(height))
 
     def _do_key(self, _read, name):
         self._machine.press(name)
@@ -227,8 +257,59 @@ class Judge:
     def _do_fault(self, _read, *words):
         self._machine.fake.set_fault(words[0], *words[1:2], *map(int, words[2:]))
 
-    def _do_fake_display(self, _read, width, height):
+    def _do_lie(self, _read, seed, rate, mask):
+        self._machine.fake.set_lies(int(seed), int(rate), int(mask, 0))
+
+    def _do_lie_no_more(self, _read):
+        self._machine.fake.stop_lying()
+
+    def _do_fake_seed(self, _read, seed):
+        self._machine.fake.set_seed(int(seed))
+
+    def _do_lies_told(self, _read):
+        return f"ok {self._machine.fake.told.total()}"
+
+    def _do_fake_plug(self, _read, *words):
+        pairs = (word.partition("=") for word in words)
+        shape = {name: int(value, 0) for name, _, value in pairs}
+        self._machine.unplug()
+        self._machine.plug(**(shape or self._machine.options.fake))
+
+    def _do_fake_lose_kicks(self, _read, queue, count):
+        self._machine.fake.lose_kicks(int(queue), int(count))
+
+    def _do_fake_lost_kicks(self, _read, queue):
+        left = self._machine.fake.deaf[int(queue)]
+        return f"{left} kicks are still to be lost" if left else None
+
+    def _do_fake_changed(self, _read):
+        self._machine.fake.change_display()
+
+    def _do_fake_resets(self, _read):
+        return f"ok {self._machine.fake.resets}"
+
+    def _do_fake_resources(self, _read, *numbers):
+        fake, wanted = self._machine.fake, {int(number) for number in numbers}
+        return None if fake.has_resources(wanted) else (
+            f"the device has resources {sorted(fake.objects()[1])}, the driver {sorted(wanted)}")
+
+    def _do_fake_blob(self, read, number, size):
+        want = read(int(size))
+        got = self._machine.fake.blob(int(number), len(want))
+        return None if got == want else f"the blob begins with {got[:16].hex()}"
+
+    def _do_fake_capsets(self, _read, count):
+        self._machine.fake.set_capsets(int(count))
+
+    def _do_pause(self, _read, seconds):
+        self._machine.pause(float(seconds), signal_it=False)
+
+    def _do_freeze(self, _read, seconds):
+        self._machine.pause(float(seconds), signal_it=True)
+
+    def _do_fake_display(self, _read, width, height, x=0, y=0):
         self._machine.fake.size = int(width), int(height)
+        self._machine.fake.position = int(x), int(y)
 
     def _do_fake_scanouts(self, _read, count):
         self._machine.fake.set_scanouts(int(count))

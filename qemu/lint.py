@@ -1,7 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""checkpatch and sparse over the C, rustfmt, clippy and rustdoc over the Rust, shellcheck over scripts;
-and is what the mutants change still there?"""
+"""checkpatch and sparse over the C, rustfmt, clippy and rustdoc over the Rust, pylint and mypy over the
+Python, shellcheck over scripts; and is what the mutants change still there?
+
+    lint.py [unit]
+
+With "unit" it only runs the tests of the tools' own logic.
+"""
+import inspect
 import os
 import shlex
 import shutil
@@ -10,6 +16,8 @@ import sys
 
 import build
 import cache
+import kernelsource
+import lintroot
 import mutants
 import report
 import rustkernel
@@ -18,7 +26,7 @@ import setup
 
 TOP = setup.HERE.parent
 SCRIPTS = (".ci/run", "qemu/bootstrap.sh", "qemu/guest/init", "qemu/guest/initramfs-init",
-           "qemu/guest/desktop")
+           "qemu/guest/desktop", "qemu/guest/panic", "qemu/guest/runner")
 
 # Rules of checkpatch that our sources answer otherwise: locks are described in kernel-doc,
 # ENOSYS is mainline's answer of this uapi, and a file list is not ours to update per commit.
@@ -27,32 +35,18 @@ IGNORED = "UNCOMMENTED_DEFINITION,ENOSYS,FILE_PATH_CHANGES"
 
 def make_checkpatch(found):
     """Fetches checkpatch, which only the kernel's source package has."""
-    series = ".".join(found["version"].split(".")[:2])
-
     def make(folder):
-        with report.step("checkpatch, from the kernel's source package"):
-            scratch = folder / "scratch"
-            scratch.mkdir()
-            setup.apt(found["root"], scratch, ["apt-get", "-qq", "update"])
-            setup.apt(found["root"], scratch, ["apt-get", "-qq", "download",
-                                               f"linux-source-{series}"])
-            sandbox.run(found["root"], ["sh", "-c", f"""
-                set -e
-                cd {scratch}
-                dpkg-deb --fsys-tarfile linux-source-*.deb |
-                    tar -xO ./usr/src/linux-source-{series}.tar.xz |
-                    tar -xJ -C {folder} --strip-components=2 --wildcards \
-                        '*/scripts/checkpatch.pl' '*/scripts/spelling.txt' \
-                        '*/scripts/const_structs.checkpatch'
-                rm -r {scratch}"""], write=[folder])
+        kernelsource.unpack(found, folder, "scripts/checkpatch.pl", "scripts/spelling.txt",
+                            "scripts/const_structs.checkpatch")
     return make
 
 
 def checkpatch(found) -> bool:
-    folder = cache.entry(f"checkpatch-{found['version']}", make_checkpatch(found))
-    files = sorted([*(TOP / "drm").glob("*.[ch]"), *(TOP / "rust/bindings").glob("*.[ch]")])
-    argv = ["perl", folder / "checkpatch.pl", "--no-tree", "--strict", "--terse", "--quiet", "--no-summary",
-            "--max-line-length=100", f"--ignore={IGNORED}", "-f", *files]
+    name = cache.key(inspect.getsource(make_checkpatch))
+    folder = cache.entry(f"checkpatch-{found['version']}-{name}", make_checkpatch(found))
+    files = sorted([*(TOP / "drm").rglob("*.[ch]"), *(TOP / "rust/bindings").glob("*.[ch]")])
+    argv = ["perl", folder / "scripts/checkpatch.pl", "--no-tree", "--strict", "--terse", "--quiet",
+            "--no-summary", "--max-line-length=100", f"--ignore={IGNORED}", "-f", *files]
     command = sandbox.command(found["root"], argv, read=[TOP, folder])
     return subprocess.run(command).returncode == 0
 
@@ -72,13 +66,6 @@ def sparse(found) -> bool:
     return not lines
 
 
-def shellcheck() -> bool:
-    if not shutil.which("shellcheck"):
-        report.say("shellcheck: not installed, skipped")
-        return True
-    return subprocess.run(["shellcheck", "-s", "sh", *SCRIPTS], cwd=TOP).returncode == 0
-
-
 def mutants_fit() -> bool:
     misfits = mutants.misfits()
     for line in misfits:
@@ -95,13 +82,19 @@ def rustfmt(found) -> bool:
 
 
 def clippy(found) -> bool:
-    folder = build.out(found["version"]) / "clippy"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    text = build.make_modules(rustkernel.prepare(found), folder, ["CLIPPY=1"])
-    if text.strip():
-        report.say(text.rstrip())
-    return not text.strip()
+    """Over the drivers, and over the driver with its KUnit tests."""
+    texts = []
+    # KUnit itself is another module, which is not there.
+    tests = ["VIRTGPU_KUNIT=rust", "KBUILD_MODPOST_WARN=1"]
+    for name, more in (("clippy", []), ("clippy-kunit", tests)):
+        folder = build.out(found["version"]) / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        texts.append(build.make_modules(rustkernel.prepare(found), folder, ["CLIPPY=1", *more]))
+    text = "\n".join(line for line in "".join(texts).splitlines() if "modpost: " not in line)
+    if text:
+        report.say(text)
+    return not text
 
 
 def rustdoc(found) -> bool:
@@ -127,16 +120,18 @@ def rustdoc(found) -> bool:
 
 
 def main() -> int:
+    if sys.argv[1:] == ["unit"]:
+        return 0 if lintroot.pytest() else 1
     found = setup.prepare(os.environ.get("KVER", ""))
     verdicts = {"checkpatch": checkpatch(found), "sparse": sparse(found),
                 "rustfmt": rustfmt(found), "clippy": clippy(found),
                 "rustdoc": rustdoc(found),
-                "shellcheck": shellcheck(), "mutants": mutants_fit()}
+                "pylint": lintroot.pylint(), "mypy": lintroot.mypy(), "pytest": lintroot.pytest(),
+                "shellcheck": lintroot.shellcheck(SCRIPTS), "mutants": mutants_fit()}
     for name, good in verdicts.items():
         print(f"{name}: {'no complaints' if good else 'complaints, see above'}")
     return 0 if all(verdicts.values()) else 1
 
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(line_buffering=True)
     report.main(main)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """A guest: QEMU's command line, its process, its channels."""
+import os
 import re
+import signal
 import socket
 import subprocess
 import tempfile
@@ -8,21 +10,29 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import accel
 import hostgl
 import sandbox
-from fakegpu import FakeGpu
+from fakegpu import CONFIG_SIZE, FakeGpu
 from picture import Picture
 from qmp import Qmp
 from report import Failure
 
 # What Machine.host_objects() reads.
 OBJECT_TRACES = ("virtio_gpu_cmd_ctx_create", "virtio_gpu_cmd_ctx_destroy",
-                 "virtio_gpu_cmd_res_create*", "virtio_gpu_cmd_res_unref")
+                 "virtio_gpu_cmd_ctx_res_*", "virtio_gpu_cmd_res_create*", "virtio_gpu_cmd_res_unref")
+
+# A device in a process of its own, which is QEMU's package's; and how long that takes to start.
+VHOST_USER_GPU = "vhost-user-gpu"
+BACKEND_SECONDS = 10
 
 # How long a guest may take to fall asleep.
 SUSPEND_SECONDS = 100
+
+# And to let go of a device.
+PLUG_SECONDS = 30
 
 # And to list its tasks.
 TASKS_SECONDS = 5
@@ -39,22 +49,30 @@ class Options:
     cpus: int = 2
     window: str = "none"
     device: str = "virtio-gpu-pci"
+    # More options of the device, in QEMU's syntax: "packed=on".
+    device_options: str = ""
+    # A disk with the packages of desktops.packages, too.
+    desktops: bool = False
     # The guest's renderer, one of hostgl.DEVICES, or none.
     gpu: str = ""
     # How its pictures are shown, one of hostgl.KINDS.
-    gl: type = None
+    gl: Any = None
     module_params: str = ""
     append: str = ""
     # How many times as long as usual the guest's programs may take.
     patience: int = 1
+    # Of everything random in the guest; 0 for VIRTGPU_SEED's or a new one.
+    seed: int = 0
     trace: tuple = ("virtio_gpu_update_cursor",)
     extra: list = field(default_factory=list)
+    # Names of more ports between guest and host; see Machine.channel().
+    channels: tuple = ()
     # A plugin that counts instructions, which only the emulator has; its lines go to counts.log.
-    counter: Path = None
+    counter: Path | None = None
     # And of which functions; its lines go to profile.log.
     profile: bool = False
     # Instead of QEMU's device ours, made with these arguments: see fakegpu.py.
-    fake: dict = None
+    fake: dict | None = None
 
     def __post_init__(self):
         if self.driver == "bochs":
@@ -78,6 +96,10 @@ class Machine:
         self._sockets = tempfile.TemporaryDirectory(prefix="virtgpu-")
         self.run = Path(self._sockets.name)
         self.fake = None if options.fake is None else FakeGpu(self.run / "fake", **options.fake)
+        self._plugged = 0
+        self._stderr = open(folder / "qemu.log", "wb")
+        self._backend = (self._start_backend(found)
+                         if options.device.startswith(VHOST_USER_GPU) else None)
         argv = ["qemu-system-x86_64", *self._accelerator(found), *self._arguments(found)]
         folders = {"read": [found["guest"].parent, found["kernel"], found["initramfs"].parent,
                             *([options.counter.parent] if options.counter else [])],
@@ -85,7 +107,6 @@ class Machine:
         self._gl = options.gl(self.run) if options.gl else None
         self._command = self._gl.command(argv, **folders) if self._gl else sandbox.command(
             found["root"], argv, display=options.window != "none", **folders)
-        self._stderr = open(folder / "qemu.log", "wb")
         self.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL,
                                         stdout=self._stderr, stderr=self._stderr)
         try:
@@ -94,6 +115,21 @@ class Machine:
             self.stop()
             log = (folder / "qemu.log").read_text(errors="replace")
             raise Failure(f"QEMU did not start: {error}\n{log[-2000:]}") from None
+
+    def _start_backend(self, found) -> subprocess.Popen:
+        """A device in a process of its own, as QEMU's package has it."""
+        socket_path = self.run / "backend"
+        argv = ["/usr/lib/qemu/vhost-user-gpu", "--socket-path", socket_path]
+        process = subprocess.Popen(sandbox.command(found["root"], argv, write=[self.run]),
+                                   stdin=subprocess.DEVNULL, stdout=self._stderr,
+                                   stderr=self._stderr)
+        deadline = time.monotonic() + BACKEND_SECONDS
+        while not socket_path.exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                process.kill()
+                raise Failure(f"vhost-user-gpu did not start, see {self.folder}/qemu.log")
+            time.sleep(0.05)
+        return process
 
     def _accelerator(self, found) -> list:
         counter = self.options.counter
@@ -105,7 +141,10 @@ class Machine:
     def _arguments(self, found):
         options = self.options
         # Of a parameter given twice the kernel takes the last.
-        append = ["console=ttyS0", "quiet", "loglevel=4", "panic=-1",
+        # Warnings of the kernel have level 4.
+        append = ["console=ttyS0", "quiet", "loglevel=5", "panic=-1",
+                  # Tests write markers to the kernel's log, however many there are.
+                  "printk.devkmsg=on",
                   "sysrq_always_enabled", "modprobe.blacklist=virtio_gpu,bochs", "tsc=reliable",
                   options.append]
         arguments = [
@@ -126,6 +165,7 @@ class Machine:
             "-device", "virtserialport,bus=out.0,chardev=out-end,name=virtgpu.out",
             "-chardev", f"socket,id=judge-end,path={self.run}/judge,server=on,wait=off",
             "-device", "virtserialport,bus=judge.0,chardev=judge-end,name=virtgpu.judge",
+            *self._more_channels(),
             *self._display(),
             "-device", "virtio-keyboard-pci",
             "-device", "virtio-tablet-pci", "-device", "virtio-rng-pci",
@@ -136,24 +176,99 @@ class Machine:
             arguments += ["-trace", event]
         return arguments + options.extra
 
+    def _more_channels(self):
+        for name in self.options.channels:
+            yield from ("-chardev", f"socket,id={name}-end,path={self.run}/{name},server=on,wait=off",
+                        "-device", f"virtserialport,bus=out.0,chardev={name}-end,name={name}")
+
     def _display(self):
         options = self.options
         if self.fake:
+            device = ",".join(f"{name}={value}" for name, value in self._fake_device().items())
             return ["-object", f"memory-backend-memfd,id=ram,share=on,size={options.memory}M",
                     "-machine", "memory-backend=ram",
-                    "-chardev", f"socket,id=fake,path={self.run}/fake",
-                    "-device", "vhost-user-test-device-pci,chardev=fake,virtio-id=16,num_vqs=2,"
-                               "config_size=16,id=gpu"]
+                    "-chardev", f"socket,id=fake,path={self.run}/fake", "-device", device]
         # The host shares the guest's pages with its renderer.
-        shared = ["-object", f"memory-backend-memfd,id=ram,share=on,size={options.memory}M",
-                  "-machine", "memory-backend=ram"] if options.gpu == "venus" else []
-        outputs = f"max_outputs={options.heads}," if options.device.startswith("virtio") else ""
-        arguments = [*shared, "-device", f"{options.device},id=gpu,{outputs}"
-                                f"xres={options.size[0]},yres={options.size[1]}"]
-        # A renderer's pictures can only be shown by a display that renders, too.
-        for head in range(0 if options.gpu else options.heads):
+        shared = []
+        if options.gpu == "venus" or self._backend:
+            shared = ["-object", f"memory-backend-memfd,id=ram,share=on,size={options.memory}M",
+                      "-machine", "memory-backend=ram"]
+        parts = [options.device, "id=gpu", f"xres={options.size[0]}", f"yres={options.size[1]}"]
+        if options.device.startswith(("virtio", VHOST_USER_GPU)):
+            parts.append(f"max_outputs={options.heads}")
+        if self._backend:
+            shared += ["-chardev", f"socket,id=backend,path={self.run}/backend"]
+            parts.append("chardev=backend")
+        if options.device_options:
+            parts.append(options.device_options)
+        # This device cannot reset itself. Alone on a bus it is reset with the bus.
+        is_alone = "bus=alone" in options.device_options
+        bridge = ["-device", "pci-bridge,id=alone,chassis_nr=1"] if is_alone else []
+        arguments = [*shared, *bridge, "-device", ",".join(parts)]
+        for head in range(options.heads if self.has_viewers else 0):
             arguments += ["-vnc", f"unix:{self.vnc_path(head)},display=gpu,head={head}"]
         return arguments
+
+    @property
+    def has_viewers(self) -> bool:
+        """Whether VNC shows the heads. A renderer's pictures, and those of a device in a process of
+        its own, which might be a renderer's, need a display that renders, too."""
+        return not (self.fake or self.options.gpu or self._backend)
+
+    def _fake_device(self) -> dict:
+        if not self.fake:
+            raise Failure("the device is QEMU's own")
+        return {"driver": "vhost-user-test-device-pci", "id": "gpu", "chardev": "fake",
+                "virtio-id": 16, "num_vqs": self.fake.queues, "vq_size": self.fake.queue_size,
+                "config_size": CONFIG_SIZE}
+
+    def unplug(self) -> None:
+        """Takes the fake device away; the guest's kernel has to let go of it."""
+        self.qmp.command("device_del", id="gpu")
+        deadline = time.monotonic() + PLUG_SECONDS
+        while True:
+            try:
+                # Busy as long as the device is there.
+                self.qmp.command("chardev-remove", id="fake")
+                break
+            except Failure:
+                if time.monotonic() > deadline:
+                    raise Failure("the guest does not let go of the device") from None
+            time.sleep(0.05)
+        if self.fake:
+            self.fake.close()
+
+    def plug(self, **fake) -> None:
+        """Plugs another fake device in, made with these arguments."""
+        self._plugged += 1
+        path = self.run / f"fake{self._plugged}"
+        self.fake = FakeGpu(path, **fake)
+        address = {"type": "unix", "data": {"path": str(path)}}
+        self.qmp.command("chardev-add", id="fake", backend={
+            "type": "socket", "data": {"addr": address, "server": False}})
+        self.qmp.command("device_add", **self._fake_device())
+
+    def pause(self, seconds: float, signal_it: bool) -> None:
+        """Stops QEMU for so long: its process, or the guest and its devices by QMP."""
+        if signal_it:
+            os.kill(self._qemu(), signal.SIGSTOP)
+            time.sleep(seconds)
+            os.kill(self._qemu(), signal.SIGCONT)
+        else:
+            self.qmp.command("stop")
+            time.sleep(seconds)
+            self.qmp.command("cont")
+
+    def _qemu(self) -> int:
+        """The process of QEMU itself, somewhere below that of its sandbox."""
+        pids = [self.process.pid]
+        while pids:
+            pid = pids.pop()
+            if (name := Path(f"/proc/{pid}/comm").read_text().strip()).startswith("qemu-system"):
+                return pid
+            for children in Path(f"/proc/{pid}/task").glob("*/children"):
+                pids += map(int, children.read_text().split())
+        raise Failure(f"no process of QEMU below {name}")
 
     def screendump(self, head: int) -> Picture:
         """What the host shows on a head."""
@@ -225,6 +340,8 @@ class Machine:
 
     def last_cursor(self, head: int):
         """The device's last cursor command: kind, x, y, resource."""
+        if self.fake:
+            return self.fake.last_cursor(head)
         found = None
         if not self.trace_log.exists():
             return None
@@ -236,23 +353,35 @@ class Machine:
         return found
 
     def host_objects(self):
-        """The contexts and resources that the device has, as its traces tell: two sets."""
-        contexts, resources = set(), set()
-        pattern = re.compile(r"virtio_gpu_cmd_(ctx_create|ctx_destroy|res_create_\w+|res_unref) "
-                             r"(?:ctx|res) 0x(\w+)")
-        for what, number in pattern.findall(self.trace_log.read_text(errors="replace")):
-            kind = contexts if what.startswith("ctx") else resources
-            (kind.add if "create" in what else kind.discard)(number)
-        return contexts, resources
+        """The contexts and resources that the device has, and which of these each context may use,
+        as its traces tell: three sets."""
+        contexts: set = set()
+        resources: set = set()
+        attached: set = set()
+        if self.fake:
+            return (*self.fake.objects(), attached)
+        pattern = re.compile(r"virtio_gpu_cmd_(ctx|res|ctx_res)_(create|destroy|unref|attach|detach)"
+                             r"\w* (?:ctx|res) 0x(\w+)(?:, res 0x(\w+))?")
+        for kind, what, number, resource in pattern.findall(
+                self.trace_log.read_text(errors="replace")):
+            if kind == "ctx_res":
+                (attached.add if what == "attach" else attached.discard)((number, resource))
+                continue
+            objects = contexts if kind == "ctx" else resources
+            (objects.add if what == "create" else objects.discard)(number)
+            place = 0 if kind == "ctx" else 1
+            attached -= {pair for pair in attached if pair[place] == number}
+        return contexts, resources, attached
 
     def stop(self) -> None:
-        """Ends our QEMU, and only that."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(5)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        """Ends our QEMU and its device's process, and only those."""
+        for process in filter(None, (self.process, self._backend)):
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(5)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
         self._stderr.close()
         self._sockets.cleanup()

@@ -1,36 +1,63 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Runs one test, IGT's or ours, in a guest and shows all it says: one.py igt@PROGRAM@SUBTEST"""
+"""Runs one test, IGT's or ours, in a guest and shows all it says: one.py igt@PROGRAM@SUBTEST
+
+The name may have a suite before it (igt@gl@virtgpu_render@shared): then the guest is that suite's.
+What PASSED_ON lists of the environment reaches the test.
+"""
 import os
+import shlex
 import sys
 
 import build
-import check
+import choice
 import guest
+import outfolder
 import report
+import seed
 import setup
+import suites
 from report import Failure
+
+IGT_ROOT = "/usr/libexec/igt-gpu-tools"
+# Variables that tests document; VIRTGPU_SEED reaches every guest.
+PASSED_ON = ("VIRTGPU_GENOME", "VIRTGPU_LIES", "FUZZ_SECONDS")
+
+
+def split(name: str) -> tuple[str, str, str]:
+    """Suite, program and subtest of a test's name; a suite or subtest may be empty."""
+    parts = name.removeprefix("igt@").split("@")
+    suite = parts.pop(0) if parts[0] in {one.name for one in suites.ALL if one.is_prefixed} else ""
+    program, subtest = (*parts, "", "")[:2]
+    if not program:
+        raise Failure("give a test: make test NAME=igt@kms_addfb_basic@basic")
+    return suite, program, subtest
+
+
+def environment() -> str:
+    """Lines of shell that set the variables of PASSED_ON."""
+    return "".join(f"export {name}={shlex.quote(os.environ[name])}\n" for name in PASSED_ON
+                   if name in os.environ)
 
 
 def main() -> int:
-    if len(sys.argv) != 2:
-        raise Failure("give a test: make test NAME=igt@kms_addfb_basic@basic")
-    program, _, subtest = sys.argv[1].removeprefix("igt@").partition("@")
-    subtest = subtest.split("@")[0]
-    driver = os.environ.get("DRIVER") or "c"
-    found = setup.prepare(os.environ.get("KVER", ""))
-    folder = check.OUT / "test"
-    root = "/host/tests" if program.startswith("virtgpu_") else check.IGT_ROOT
-    job = (f"modprobe vgem\n{root}/{program} " + (f"--run-subtest {subtest} " if subtest else "")
-           + "2>&1\nstatus=$?\ndmesg | tail -n 30\n(exit $status)\n")
-    options = check.options_for(program, driver)
+    suite, program, subtest = split(sys.argv[1] if len(sys.argv) == 2 else "")
+    driver = choice.driver()
+    options = (suites.choose("check", driver, [suite])[0].options(driver) if suite
+               else suites.options_for(program, driver))
+    options.seed = seed.choose()
+    found = setup.prepare(choice.kernel())
+    folder = outfolder.claim("test")
+    root = "/host/tests" if program.startswith("virtgpu_") else IGT_ROOT
+    choice_of_subtest = f"--run-subtest {subtest} " if subtest else ""
+    job = (f"{environment()}modprobe vgem\n{root}/{program} {choice_of_subtest}"
+           "2>&1\nstatus=$?\ndmesg | tail -n 30\n(exit $status)\n")
 
-    result = guest.run(found, options, job, folder, 1800, tests=build.tests(found),
+    result = guest.run(found, options, job, folder, 1800, tests=build.tests(found, driver),
                        modules=build.modules_of(found, driver), sink=report.pass_on)
-    text = guest.describe(result, folder / "serial.log")
-    if text:
-        report.say(text)
-    return 1 if result.trouble else result.status
+    text = guest.describe(result)
+    report.say("\n".join(filter(None, (text, seed.replay(options.seed)))))
+    return 1 if text else result.status or 0
 
 
 if __name__ == "__main__":

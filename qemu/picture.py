@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Pictures: read QEMU's PPM, compare exactly, write PNG."""
+"""Pictures: read what QEMU and X servers dump, compare exactly, write PNG."""
 import struct
-import zlib
 from pathlib import Path
+
+from PIL import Image, ImageChops
 
 
 class Picture:
@@ -15,8 +16,10 @@ class Picture:
 
     @classmethod
     def from_ppm(cls, path: Path) -> "Picture":
+        """From QEMU's PPM, which Pillow cannot read because its rows are padded to whole words."""
         data = path.read_bytes()
-        fields, at = [], 0
+        fields: list[bytes] = []
+        at = 0
         while len(fields) < 4:
             end = at
             while data[end:end + 1] not in b" \t\n":
@@ -26,7 +29,6 @@ class Picture:
         if fields[0] != b"P6" or fields[3] != b"255":
             raise ValueError(f"{path} is no 8-bit PPM")
         width, height = int(fields[1]), int(fields[2])
-        # QEMU pads rows to whole words, which PPM does not know of.
         stride, row = (len(data) - at) // height, width * 3
         return cls(width, height, b"".join(data[at + y * stride:at + y * stride + row]
                                            for y in range(height)))
@@ -53,26 +55,16 @@ class Picture:
         at = (y * self.width + x) * 3
         return "#" + self.rgb[at:at + 3].hex()
 
+    def image(self) -> Image.Image:
+        return Image.frombytes("RGB", (self.width, self.height), self.rgb)
+
     def colours(self, limit: int) -> int:
         """How many colours there are, counted up to a limit."""
-        seen = set()
-        for at in range(0, len(self.rgb), 3):
-            seen.add(self.rgb[at:at + 3])
-            if len(seen) >= limit:
-                break
-        return len(seen)
+        found = self.image().getcolors(limit)
+        return limit if found is None else len(found)
 
     def write_png(self, path: Path) -> None:
-        stride = self.width * 3
-        raw = b"".join(b"\0" + self.rgb[y * stride:(y + 1) * stride] for y in range(self.height))
-
-        def chunk(kind: bytes, data: bytes) -> bytes:
-            return (struct.pack(">I", len(data)) + kind + data
-                    + struct.pack(">I", zlib.crc32(kind + data)))
-
-        header = struct.pack(">IIBBBBB", self.width, self.height, 8, 2, 0, 0, 0)
-        path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
-                         + chunk(b"IDAT", zlib.compress(raw, 1)) + chunk(b"IEND", b""))
+        self.image().save(path, "PNG", compress_level=1)
 
 
 class Difference:
@@ -80,29 +72,29 @@ class Difference:
 
     def __init__(self, got: Picture, want: Picture):
         self.got, self.want = got, want
-        self.points = [at // 3 for at in range(0, len(got.rgb), 3)
-                       if got.rgb[at:at + 3] != want.rgb[at:at + 3]]
+        channels = ImageChops.difference(got.image(), want.image()).split()
+        # White where any channel differs.
+        self.mask = ImageChops.lighter(ImageChops.lighter(*channels[:2]), channels[2]).point(
+            lambda value: 255 if value else 0)
 
     def __str__(self) -> str:
-        width = self.got.width
-        columns = [at % width for at in self.points]
-        rows = [at // width for at in self.points]
-        x, y = self.points[0] % width, self.points[0] // width
-        return (f"{len(self.points)} pixels differ, all within {min(columns)},{min(rows)} to "
-                f"{max(columns)},{max(rows)}; at {x},{y} the host shows {self.got.pixel(x, y)}, "
-                f"the guest means {self.want.pixel(x, y)}")
+        left, top, right, bottom = self.mask.getbbox() or (0, 0, 0, 0)
+        count = self.mask.histogram()[255]
+        at = self.mask.tobytes().index(b"\xff")
+        x, y = at % self.got.width, at // self.got.width
+        return (f"{count} pixels differ, all within {left},{top} to {right - 1},{bottom - 1}; at "
+                f"{x},{y} the host shows {self.got.pixel(x, y)}, the guest means "
+                f"{self.want.pixel(x, y)}")
 
     def write_png(self, path: Path) -> None:
         """Host, guest and difference side by side; differing pixels red on a dimmed picture."""
-        width, height = self.got.width, self.got.height
-        diff = bytearray(value // 4 for value in self.want.rgb)
-        for at in self.points:
-            diff[at * 3:at * 3 + 3] = b"\xff\0\0"
-        stride, rows = width * 3, []
-        for y in range(height):
-            row = slice(y * stride, (y + 1) * stride)
-            rows.append(self.got.rgb[row] + self.want.rgb[row] + bytes(diff[row]))
-        Picture(width * 3, height, b"".join(rows)).write_png(path)
+        width, height = self.mask.size
+        both = Image.new("RGB", (width * 3, height))
+        both.paste(self.got.image(), (0, 0))
+        both.paste(self.want.image(), (width, 0))
+        both.paste(self.want.image().point(lambda value: value // 4), (2 * width, 0))
+        both.paste((255, 0, 0), (2 * width, 0), self.mask)
+        both.save(path, "PNG", compress_level=1)
 
 
 def compare(got: Picture, want: Picture):

@@ -6,13 +6,13 @@ there has to pass here.
     piglit.py [--gpu virgl|venus]
 """
 import argparse
-import os
-import sys
 
 import build
 import check
+import choice
 import guest
 import hostgl
+import outfolder
 import report
 import setup
 from machine import Options
@@ -26,19 +26,21 @@ piglit run -1 -v --platform gbm {tests} quick_gl /var/tmp/piglit 2>&1
 piglit summary console /var/tmp/piglit >/host/results/piglit.txt
 """
 LIMIT = 3600
+# The Rust driver does not render.
+DRIVERS = ("c", "stock")
 
 
 def run(driver: str, found, gpu: str) -> dict:
     """Results by name."""
     tests = " ".join(f"-x '{line[1:]}'" if line.startswith("!") else f"-t '{line}'"
                      for line in check.read_list("piglit.list"))
-    folder = check.OUT / f"piglit-{driver}"
+    folder = outfolder.claim(f"piglit-{driver}")
     options = Options(driver=driver, heads=1, gpu=gpu)
     say(f"==> piglit on {driver}")
     result = guest.run(found, options, JOB.format(tests=tests), folder, LIMIT,
                        modules=build.modules_of(found, driver), tests=build.tests(found),
                        sink=report.pass_on)
-    guest.require(result, folder / "serial.log")
+    guest.require(result)
     results = {}
     for line in (folder / "results/piglit.txt").read_text().splitlines():
         name, _, status = line.rpartition(": ")
@@ -50,20 +52,21 @@ def run(driver: str, found, gpu: str) -> dict:
 
 
 def main() -> int:
-    args = argparse.ArgumentParser(description=__doc__,
-                                   formatter_class=argparse.RawDescriptionHelpFormatter)
-    args.add_argument("--gpu", default=os.environ.get("GPU") or "virgl", choices=hostgl.DEVICES)
-    args = args.parse_args()
-    found = setup.prepare(os.environ.get("KVER", ""))
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gpu", default=choice.gpu(default="virgl"), choices=choice.GPUS)
+    args = parser.parse_args()
+    driver, kernel = choice.driver(allowed=DRIVERS), choice.kernel()
+    found = setup.prepare(kernel)
     found["guest"] = setup.guest_image(found["root"], ("piglit",), DISK)
     say(f"    {hostgl.describe(args.gpu)}")
-    stock, ours = (run(driver, found, args.gpu) for driver in ("stock", "c"))
+    results = {name: run(name, found, args.gpu) for name in dict.fromkeys(("stock", driver))}
+    stock, ours = results["stock"], results[driver]
 
-    kinds = sorted({*stock.values(), *ours.values()})
-    print(f"{'':<12}{'stock':>8}{'c':>8}")
-    for kind in kinds:
+    print(f"{'':<12}" + "".join(f"{name:>8}" for name in results))
+    for kind in sorted({*stock.values(), *ours.values()}):
         print(f"{kind:<12}" + "".join(f"{list(found.values()).count(kind):>8}"
-                                      for found in (stock, ours)))
+                                      for found in results.values()))
     lost = sorted(name for name, status in stock.items()
                   if status == "pass" and ours.get(name) != "pass")
     for name in lost:
@@ -74,5 +77,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(line_buffering=True)
     report.main(main)

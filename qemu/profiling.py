@@ -22,7 +22,7 @@ def _shares(found: Counter, total: float) -> list:
 
 def _steps(profile: str, addresses, names):
     """What each step executed, by function."""
-    found = Counter()
+    found: Counter[str] = Counter()
     for line in profile.splitlines():
         if line == "end":
             yield found
@@ -37,12 +37,12 @@ def table(profile: str, kallsyms: str) -> str:
     """Modules and functions by instructions of a step, those near the median on average."""
     steps = sorted(_steps(profile, *symbols(kallsyms)), key=lambda step: step.total())
     steps = steps[len(steps) * 3 // 8:len(steps) * 5 // 8 + 1]
-    found = Counter()
+    found: Counter[str] = Counter()
     for step in steps:
         for name, count in step.items():
             found[name] += count / len(steps)
     total = sum(found.values())
-    modules = Counter()
+    modules: Counter[str] = Counter()
     for name, count in found.items():
         modules[name.partition(" ")[2] or "the kernel itself"] += count
     return "\n".join([f"{total:>9.0f}  all", *_shares(modules, total), "", *_shares(found, total)])

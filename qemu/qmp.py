@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""QEMU's machine protocol, as far as we need it."""
+"""QEMU's machine protocol, as far as we need it.
+
+It is our own because Debian 12 does not have python3-qemu-qmp, and that library needs an event loop
+where threads here only ask and wait.
+"""
 import json
 import socket
 import threading

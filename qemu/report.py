@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the tools say: progress to people, failures with what to do next."""
 import contextlib
+import io
 import sys
 import threading
 import time
@@ -43,6 +44,9 @@ def step(what: str):
 
 def main(function) -> None:
     """Runs a tool's main function and turns failures into messages and exit codes."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What is printed comes at once, also into a pipe.
+        sys.stdout.reconfigure(line_buffering=True)
     try:
         sys.exit(function())
     except Failure as failure:

@@ -10,67 +10,42 @@ import subprocess
 from pathlib import Path
 
 import cache
+import candidate
+import kernelsource
 import sandbox
 import setup
-from report import Failure, step
+from report import step
 
 HERE = Path(__file__).resolve().parent
 
 
-def make_root(folder: Path) -> None:
-    with step(f"Rust build root ({setup.STABLE}: rustc, bindgen)"):
-        tar = folder / "root.tar"
-        setup.bootstrap(setup.STABLE, setup.packages(HERE / "rust-root.packages"), tar,
-                        [f"deb {setup.mirror()} {setup.STABLE} main"])
-        setup.unpack(tar, folder)
-
-
 def root() -> Path:
-    name = cache.key(HERE / "rust-root.packages", setup.STABLE, inspect.getsource(make_root))
-    return cache.entry(f"rust-root-{name}", make_root)
-
-
-def fetch_source(found, series: str, scratch: Path) -> None:
-    setup.apt(found["root"], scratch, ["apt-get", "-qq", "update"])
-    setup.apt(found["root"], scratch, ["apt-get", "-qq", "download", f"linux-source-{series}",
-                                       f"linux-config-{series}"])
-    wanted = found["version"].partition("+")[0]
-    if not list(scratch.glob(f"linux-source-{series}_{wanted}-*.deb")):
-        raise Failure(f"the mirror has no source of kernel {wanted}: run `make update`, or choose "
-                      "another KVER=")
-    sandbox.run(found["root"], ["sh", "-c", f"""
-        set -e
-        cd {scratch}
-        for deb in linux-*.deb; do dpkg-deb -x "$deb" .; done
-        mkdir source
-        tar -xJf usr/src/linux-source-{series}.tar.xz -C source --strip-components=1
-        xzcat usr/src/linux-config-{series}/config.amd64_none_amd64.xz >config
-        rm -r linux-*.deb usr cache state"""], write=[scratch])
+    return setup.stable_root("rust", "rustc, bindgen", HERE / "rust-root.packages")
 
 
 def make_kernel(found, rust_root: Path):
     version = found["version"]
-    series = ".".join(version.split(".")[:2])
     base = version.removesuffix("-amd64")
+    gcc = found["gcc"]
 
     def make(folder: Path) -> None:
         scratch = folder / "scratch"
-        scratch.mkdir()
-        with step(f"source of kernel {version}"):
-            fetch_source(found, series, scratch)
+        (scratch / "source").mkdir(parents=True)
+        source = kernelsource.package(found)
+        kernelsource.unpack(found, scratch / "source")
         headers = folder / f"usr/src/linux-headers-{version}"
         with step(f"Rust metadata of kernel {version}"):
             sandbox.run(rust_root, ["sh", "-c", f"""
                 set -e
                 cd {scratch}/source
                 mkdir {scratch}/out
-                cp {scratch}/config {scratch}/out/.config
+                cp {source}/{kernelsource.CONFIG} {scratch}/out/.config
                 scripts/config --file {scratch}/out/.config \
                     --set-str SYSTEM_TRUSTED_KEYS '' --set-str MODULE_SIG_KEY ''
-                make -s O={scratch}/out CC=gcc-14 HOSTCC=gcc-14 olddefconfig
+                make -s O={scratch}/out CC={gcc} HOSTCC={gcc} olddefconfig
                 grep -q '^CONFIG_RUST=y' {scratch}/out/.config
-                make -s O={scratch}/out CC=gcc-14 HOSTCC=gcc-14 -j$(nproc) modules_prepare
-                """], write=[folder])
+                make -s O={scratch}/out CC={gcc} HOSTCC={gcc} -j$(nproc) modules_prepare
+                """], read=[source], write=[folder])
             kernel = found["kernel"]
             subprocess.run(["sh", "-c", f"""
                 set -e
@@ -88,8 +63,8 @@ def make_kernel(found, rust_root: Path):
 
 def prepare(found):
     """As `found`, for builds of Rust modules: another root, and a build tree with metadata."""
-    rust_root = root()
-    source = inspect.getsource(make_kernel) + inspect.getsource(fetch_source)
-    name = f"rust-kernel-{found['version']}-{cache.key(str(rust_root), source)}"
+    rust_root = candidate.root(found) if candidate.is_candidate(found) else root()
+    key = cache.key(str(rust_root), inspect.getsource(make_kernel))
+    name = f"rust-kernel-{found['version']}-{key}"
     return {**found, "root": rust_root,
             "kernel": cache.entry(name, make_kernel(found, rust_root))}

@@ -1,38 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The guest's kernel log: kept whole, and searched for what must not be in it."""
-import re
+"""The guest's kernel log as it comes over the serial line, kept whole."""
 from pathlib import Path
 
-# What ends a run early, for the guest is not to be trusted any more.
-FATAL = re.compile(r"BUG: |Oops: |Kernel panic|general protection fault|Unable to handle kernel"
-                   r"|INFO: task .* blocked .*for more than|rcu: INFO: .* detected stalls"
-                   r"|watchdog: BUG")
-# What fails a run at its end.
-BAD = re.compile(FATAL.pattern + r"|WARNING: .* at |WARNING: CPU|refcount_t: |list_(add|del) corr"
-                 r"|UBSAN: |KASAN: |possible (circular|recursive) locking|suspicious RCU usage"
-                 r"|sleeping function called from invalid context|kmemleak: .* new suspected")
-EXCERPT = 40
+import kernelmessages
 
 
 class SerialLog:
+    """A log file that a running guest appends to."""
+
     def __init__(self, path: Path):
         self.path = path
 
-    def lines(self):
+    def lines(self) -> list[str]:
         if not self.path.exists():
             return []
         return self.path.read_text(errors="replace").splitlines()
 
-    def excerpt(self, pattern, but: str = "") -> str:
-        """The lines from the first match on, without `but` in it; empty when there is none."""
-        lines = self.lines()
-        for number, line in enumerate(lines):
-            if pattern.search(line) and not (but and but in line):
-                return "\n".join(lines[number:number + EXCERPT])
-        return ""
-
     def fatal(self) -> str:
-        return self.excerpt(FATAL)
+        """Why the guest cannot be trusted any more; empty when it can."""
+        return kernelmessages.excerpt(self.lines(), kernelmessages.FATAL,
+                                      before=kernelmessages.REASON)
 
     def bad(self, but: str = "") -> str:
-        return self.excerpt(BAD, but)
+        """The first complaint of the kernel, except one with `but` in it."""
+        return kernelmessages.excerpt(self.lines(), kernelmessages.BAD, but)
+
+    def complaints(self, known) -> str:
+        """The first complaint of the kernel that is not among the messages `known`."""
+        return kernelmessages.complaints(self.lines(), known)

@@ -2,14 +2,22 @@
 # SPDX-License-Identifier: GPL-2.0
 """Prepares everything a guest needs, from Debian packages: build root, guest image, kernel."""
 import concurrent.futures
+import contextlib
 import inspect
+import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
 
 import cache
+import choice
+import complaints
+import guestversions
+import kernels
 import report
 import sandbox
 from report import Failure, step
@@ -25,13 +33,23 @@ APT_OPTIONS = ('Acquire::Check-Valid-Until "false"', 'APT::Install-Recommends "f
                'Acquire::Languages "none"', "Acquire::Retries 3")
 
 GUEST_DISK = "3G"
+DESKTOPS_DISK = "7G"
+
+# What making an entry of the cache takes at most, there and in the folder for temporary files.
+BUILD_ROOT_MB = 2200
+GUEST_MB = 2600
+KERNEL_MB = 700
 
 
 def mirror() -> str:
     """The Debian mirror this machine itself uses."""
-    done = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(SUITE) $(RELEASE)",
-         "Created-By: Packages"], capture_output=True, text=True)
+    try:
+        done = subprocess.run(
+            ["apt-get", "indextargets", "--format", "$(REPO_URI) $(SUITE) $(RELEASE)",
+             "Created-By: Packages"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise Failure("this machine has no apt-get, so it does not say which Debian mirror to "
+                      "use. Debian 12 or 13 is what this is tested on.") from None
     for line in done.stdout.splitlines():
         uri = line.split()[0]
         if re.search(r"/debian/?$", uri):
@@ -45,26 +63,67 @@ def packages(path: Path):
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
+# The mmdebstraps of all threads.
+_running: set[subprocess.Popen] = set()
+
+
+def _interrupt(process: subprocess.Popen) -> None:
+    """As Ctrl-C at a terminal does, to mmdebstrap and all that it has started; it cleans up."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+
+
 def bootstrap(suite: str, wanted, target: Path, sources, hooks=()) -> None:
     """mmdebstrap into a tar file; as root or, in user namespaces, as anybody."""
-    argv = ["mmdebstrap", "--variant=minbase", "--format=tar",
+    # mmdebstrap sends SIGHUP to its process group when a disk is full, so it gets one of its own. It
+    # ends when we do.
+    argv = ["setpriv", "--pdeathsig", "TERM", "mmdebstrap", "--variant=minbase", "--format=tar",
             *(f"--aptopt={option}" for option in APT_OPTIONS),
             *(f"--customize-hook={hook}" for hook in hooks),
             f"--include={','.join(wanted)}", suite, str(target), *sources]
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, errors="replace")
-    if done.returncode:
-        raise Failure(f"mmdebstrap of {suite} failed:\n{done.stdout[-4000:]}\n"
-                      "Is the mirror reachable? Does `apt-get update` work?")
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace",
+                          start_new_session=True) as process:
+        _running.add(process)
+        try:
+            output, _ = process.communicate()
+        except BaseException:
+            _interrupt(process)
+            raise
+        finally:
+            _running.discard(process)
+    if process.returncode:
+        uri = sources[0].split()[1]
+        raise Failure(f"mmdebstrap of {suite} failed:\n{output[-4000:]}\n"
+                      + complaints.about_mirror(output, uri, suite))
 
 
 def unpack(tar: Path, folder: Path) -> None:
     """As the user who runs us: nobody needs the root's owners or devices."""
-    subprocess.run(["tar", "-C", folder, "-xf", tar, "--no-same-owner", "--exclude=./dev/*"],
-                   check=True)
+    done = subprocess.run(["tar", "-C", folder, "-xf", tar, "--no-same-owner",
+                           "--exclude=./dev/*"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failure(f"unpacking {tar} failed:\n{done.stderr[-4000:]}")
     for mount_point in ("usr/src", "usr/lib/modules"):
         (folder / mount_point).mkdir(exist_ok=True)
     tar.unlink()
+
+
+def make_root(folder: Path, suite: str, names) -> None:
+    """A root with packages of one suite."""
+    tar = folder / "root.tar"
+    bootstrap(suite, names, tar, [f"deb {mirror()} {suite} main"])
+    unpack(tar, folder)
+
+
+def stable_root(name: str, holds: str, *lists: Path) -> Path:
+    """The root NAME with the packages of some lists; `holds` tells a person what it is for."""
+    def make(folder: Path) -> None:
+        with step(f"{name} root ({STABLE}: {holds})"):
+            make_root(folder, STABLE, [one for names in lists for one in packages(names)])
+
+    key = cache.key(*lists, STABLE, inspect.getsource(make_root))
+    return cache.entry(f"{name}-root-{key}", make)
 
 
 def make_root_with_backports(folder: Path, names: Path) -> None:
@@ -92,7 +151,7 @@ def make_build_root(folder: Path) -> None:
 def build_root() -> Path:
     name = cache.key(HERE / "build-root.packages", STABLE, inspect.getsource(make_build_root),
                      inspect.getsource(make_root_with_backports))
-    return cache.entry(f"build-root-{name}", make_build_root)
+    return cache.entry(f"build-root-{name}", make_build_root, BUILD_ROOT_MB)
 
 
 def make_guest_tar(extra):
@@ -102,77 +161,97 @@ def make_guest_tar(extra):
         with step(f"guest user space ({GUEST_SUITE}: {what})"):
             bootstrap(GUEST_SUITE, packages(HERE / "guest.packages") + list(extra),
                       folder / "guest.tar", [f"deb {mirror()} {GUEST_SUITE} main"])
+            versions = guestversions.installed(folder / "guest.tar")
+            (folder / guestversions.FILE).write_text(json.dumps(versions, indent=1))
     return make
 
 
 def make_guest_image(root: Path, extra, size: str):
     def make(folder: Path) -> None:
-        tar = cache.entry(guest_tar_name(extra), make_guest_tar(extra)) / "guest.tar"
+        tar = cache.entry(guest_tar_name(extra), make_guest_tar(extra), GUEST_MB) / "guest.tar"
         with step("guest disk"):
             image = folder / "guest.ext4"
             sandbox.run(root, ["mke2fs", "-q", "-t", "ext4", "-m", "0", "-O", "^has_journal",
                                "-E", "lazy_itable_init=1", "-d", tar, image, size],
                         read=[tar.parent], write=[folder])
-        tar.unlink()
+        shutil.copy(tar.parent / guestversions.FILE, folder)
+        shutil.rmtree(tar.parent)
     return make
 
 
 def guest_tar_name(extra=()) -> str:
-    return "guest-tar-" + cache.key(HERE / "guest.packages", GUEST_SUITE, *extra)
+    return "guest-tar-" + cache.key(HERE / "guest.packages", GUEST_SUITE, *extra,
+                                    inspect.getsource(make_guest_tar))
+
+
+def guest_name(extra=(), size: str = GUEST_DISK) -> str:
+    return "guest-" + cache.key(guest_tar_name(extra), size)
 
 
 def guest_image(root: Path, extra=(), size: str = GUEST_DISK) -> Path:
-    name = cache.key(guest_tar_name(extra), size)
-    return cache.entry(f"guest-{name}", make_guest_image(root, extra, size)) / "guest.ext4"
+    return cache.entry(guest_name(extra, size),
+                       make_guest_image(root, extra, size), GUEST_MB) / "guest.ext4"
 
 
-def apt(root: Path, folder: Path, argv, cwd=None) -> str:
-    """apt in the build root, with its state in `folder`."""
+def desktops_image(root: Path) -> Path:
+    """The guest's disk with desktops, of which other guests do without."""
+    return guest_image(root, tuple(packages(HERE / "desktops.packages")), DESKTOPS_DISK)
+
+
+def apt(root: Path, folder: Path, argv, suite: str = BACKPORTS) -> str:
+    """apt in the build root, with its state in `folder`; it knows the packages of one suite."""
     for sub in ("state/lists/partial", "cache/archives/partial"):
         (folder / sub).mkdir(parents=True, exist_ok=True)
     (folder / "state/status").touch()
-    dirs = [f"-oDir::State={folder}/state", f"-oDir::Cache={folder}/cache",
-            f"-oDir::State::status={folder}/state/status"]
-    return sandbox.run(root, [argv[0], *dirs, *argv[1:]], write=[folder], network=True,
-                       cwd=cwd or folder)
+    sources = folder / "sources.list"
+    sources.write_text(f"deb {mirror()} {suite} main\n")
+    options = [f"-oDir::State={folder}/state", f"-oDir::Cache={folder}/cache",
+               f"-oDir::State::status={folder}/state/status",
+               f"-oDir::Etc::SourceList={sources}", "-oDir::Etc::SourceParts=/dev/null"]
+    return sandbox.run(root, [argv[0], *options, *argv[1:]], write=[folder], network=True,
+                       cwd=folder)
 
 
-def resolve_kernel(wanted: str) -> str:
-    """The newest packaged kernel of a series or version, e.g. '' or '7.2' -> '7.2.12+deb13-amd64'.
+def archive(root: Path, suite: str) -> dict[str, str]:
+    """The kernel headers that a suite has: {package: version}.
 
     Remembered until `make update`, so that no run but the first asks the network.
     """
-    memory = cache.root() / f"kernel-{wanted or 'default'}"
-    if memory.exists():
-        return memory.read_text().strip()
-    root = build_root()
-    with step(f"looking for kernel {wanted or '(newest)'}"), \
-            tempfile.TemporaryDirectory(dir=cache.root()) as scratch:
-        apt(root, Path(scratch), ["apt-get", "-qq", "update"])
-        names = apt(root, Path(scratch), ["apt-cache", "pkgnames", "linux-headers-"])
-    found = re.findall(r"^linux-headers-((\d+)\.(\d+)\.(\d+)\+deb13-amd64)$", names, re.M)
-    found = [(tuple(map(int, numbers)), version) for version, *numbers in found
-             if version.startswith(wanted) or not wanted]
-    if not found:
-        raise Failure(f"{BACKPORTS} has no kernel {wanted}. Choose another KVER=, e.g. one of "
-                      + ", ".join(sorted(set(re.findall(r"linux-headers-(\d+\.\d+)\.", names)))))
-    version = max(found)[1]
-    memory.write_text(version + "\n")
-    return version
+    memory = cache.root() / f"archive-{suite}.json"
+    if not memory.exists():
+        with step(f"looking for kernels in {suite}"), \
+                tempfile.TemporaryDirectory(dir=cache.root()) as scratch:
+            apt(root, Path(scratch), ["apt-get", "-qq", "update"], suite)
+            text = apt(root, Path(scratch), ["apt-cache", "dumpavail"], suite)
+        found = re.findall(r"^Package: (linux-headers-.*)\n(?:.+\n)*?Version: (.*)$", text, re.M)
+        memory.write_text(json.dumps(dict(found), indent=1))
+    return json.loads(memory.read_text())
 
 
-def make_kernel(root: Path, version: str):
+def resolve_kernel(root: Path, wanted: str) -> dict:
+    """The packaged kernel that a value of KVER= means: its version, its suite, its package's version."""
+    candidate = wanted == kernels.CANDIDATE.name
+    suite = kernels.CANDIDATE.suite if candidate else kernels.DEFAULT.suite
+    there = archive(root, suite)
+    chosen = kernels.resolve_candidate(there) if candidate else kernels.resolve(wanted, there)
+    for note in chosen.notes:
+        report.say(f"    {note}")
+    return {"version": chosen.version, "suite": suite,
+            "package": there[f"linux-headers-{chosen.version}"]}
+
+
+def make_kernel(root: Path, version: str, suite: str):
     base, _, _ = version.partition("-amd64")
 
     def make(folder: Path) -> None:
         with step(f"kernel {version}"):
             scratch = folder / "scratch"
             scratch.mkdir()
-            apt(root, scratch, ["apt-get", "-qq", "update"])
+            apt(root, scratch, ["apt-get", "-qq", "update"], suite)
             apt(root, scratch, ["apt-get", "-qq", "download",
-                                 f"linux-headers-{version}", f"linux-headers-{base}-common",
-                                 f"linux-kbuild-{base}", f"linux-binary-{version}",
-                                 f"linux-modules-{version}"])
+                                f"linux-headers-{version}", f"linux-headers-{base}-common",
+                                f"linux-kbuild-{base}", f"linux-binary-{version}",
+                                f"linux-modules-{version}"], suite)
             for deb in scratch.glob("*.deb"):
                 sandbox.run(root, ["dpkg-deb", "-x", deb, folder], write=[folder])
             subprocess.run(["rm", "-rf", scratch], check=True)
@@ -189,9 +268,23 @@ def make_kernel(root: Path, version: str):
     return make
 
 
-def kernel(root: Path, version: str) -> Path:
-    return cache.entry(f"kernel-{version}-" + cache.key(inspect.getsource(make_kernel)),
-                       make_kernel(root, version))
+def kernel(root: Path, chosen: dict) -> Path:
+    """The unpacked packages of what resolve_kernel() chose, and an image of its modules.
+
+    The packages of one candidate after the other have the same names, so the version counts.
+    """
+    key = cache.key(inspect.getsource(make_kernel), chosen["suite"], chosen["package"])
+    return cache.entry(f"kernel-{chosen['version']}-{key}",
+                       make_kernel(root, chosen["version"], chosen["suite"]), KERNEL_MB)
+
+
+def compiler(kernel_dir: Path, version: str) -> str:
+    """The name of the compiler that built a kernel, e.g. gcc-14."""
+    config = (kernel_dir / f"usr/src/linux-headers-{version}/.config").read_text()
+    match = re.search(r'^CONFIG_CC_VERSION_TEXT="\S*?(gcc-\d+) ', config, re.M)
+    if not match:
+        raise Failure(f"kernel {version} does not say which gcc built it")
+    return match[1]
 
 
 def kernel_binds(root: Path, version: str, kernel_dir: Path):
@@ -232,41 +325,56 @@ def make_initramfs(root: Path, version: str, kernel_dir: Path):
 
 
 def initramfs(root: Path, version: str, kernel_dir: Path) -> Path:
-    name = cache.key(version, HERE / "guest/initramfs-init", HERE / "guest/init")
+    name = cache.key(kernel_dir.name, HERE / "guest/initramfs-init", HERE / "guest/init")
     return cache.entry(f"initramfs-{name}",
                        make_initramfs(root, version, kernel_dir)) / "initramfs"
 
 
-def prepare(wanted_kernel: str = ""):
+def chosen_kernel(wanted: str = "") -> dict:
+    """What a build against a kernel needs: the build root, the kernel and what it is called."""
+    root = build_root()
+    chosen = resolve_kernel(root, wanted)
+    folder = kernel(root, chosen)
+    return {"root": root, **chosen, "kernel": folder, "gcc": compiler(folder, chosen["version"])}
+
+
+def prepare(wanted_kernel: str = "") -> dict:
     """Everything, from the cache or made now; the two roots at the same time."""
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        tar_name = guest_tar_name()
-        image_name = f"guest-{cache.key(tar_name, GUEST_DISK)}"
-        if not (cache.root() / image_name).exists():
-            pool.submit(cache.entry, tar_name, make_guest_tar(()))
-        root = build_root()
-        version = resolve_kernel(wanted_kernel)
-        kernel_dir = kernel(root, version)
+        name = guest_name()
+        tar = None
+        if not (cache.root() / name).exists():
+            tar = pool.submit(cache.entry, guest_tar_name(), make_guest_tar(()), GUEST_MB)
+        try:
+            found = chosen_kernel(wanted_kernel)
+        except BaseException:
+            # Nobody waits for a guest without a kernel.
+            for process in list(_running):
+                _interrupt(process)
+            raise
+        if tar:
+            tar.result()
+    guest = guest_image(found["root"])
+    for line in guestversions.drift(guest):
+        report.say(f"    {line}")
     return {
-        "root": root,
-        "version": version,
-        "kernel": kernel_dir,
-        "guest": guest_image(root),
-        "initramfs": initramfs(root, version, kernel_dir),
+        **found,
+        "guest": guest,
+        "initramfs": initramfs(found["root"], found["version"], found["kernel"]),
     }
 
 
 def update() -> None:
-    """Forgets which kernel was the newest."""
-    for path in cache.root().glob("kernel-*"):
-        if path.is_file():
-            path.unlink()
+    """Forgets which kernels the archive had."""
+    for path in cache.root().glob("archive-*.json"):
+        path.unlink()
 
 
 def main() -> int:
+    wanted = choice.kernel()
     if os.environ.get("VIRTGPU_UPDATE"):
         update()
-    found = prepare(os.environ.get("KVER", ""))
+    found = prepare(wanted)
     report.say(f"ready: kernel {found['version']}, everything in {cache.root()}")
     return 0
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The device's end of vhost-user: guest memory, virtqueues and configuration over a socket."""
+import heapq
+import itertools
 import mmap
 import os
 import selectors
@@ -7,17 +9,24 @@ import socket
 import struct
 import threading
 import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
-VERSION, REPLY = 1, 4
+VERSION, REPLY, NEED_REPLY = 1, 4, 8
 VERSION_1, PROTOCOL_FEATURES = 1 << 32, 1 << 30
-PROTOCOL_MQ, PROTOCOL_CONFIG = 1 << 0, 1 << 9
+(PROTOCOL_MQ, PROTOCOL_REPLY_ACK, PROTOCOL_BACKEND_REQ, PROTOCOL_CONFIG,
+ PROTOCOL_BACKEND_SEND_FD, PROTOCOL_SHMEM) = (1 << bit for bit in (0, 3, 5, 9, 10, 22))
 
 (GET_FEATURES, SET_FEATURES, SET_OWNER, RESET_OWNER, SET_MEM_TABLE, SET_LOG_BASE, SET_LOG_FD,
  SET_VRING_NUM, SET_VRING_ADDR, SET_VRING_BASE, GET_VRING_BASE, SET_VRING_KICK, SET_VRING_CALL,
  SET_VRING_ERR, GET_PROTOCOL_FEATURES, SET_PROTOCOL_FEATURES, GET_QUEUE_NUM,
  SET_VRING_ENABLE) = range(1, 19)
-GET_CONFIG, SET_CONFIG = 24, 25
+SET_BACKEND_REQ_FD, GET_CONFIG, SET_CONFIG, GET_SHMEM_CONFIG = 21, 24, 25, 44
+# What the device asks of QEMU, on a channel of its own.
+CONFIG_CHANGE, SHMEM_MAP, SHMEM_UNMAP = 2, 9, 10
+SHMEM_REGIONS = 256
+MAP_WRITABLE = 1
 
 DESC_NEXT, DESC_WRITE, DESC_INDIRECT = 1, 2, 4
 NO_INTERRUPT = 1
@@ -61,21 +70,41 @@ class Chain:
 
     def __init__(self, queue: "Queue", head: int):
         self.queue, self.head = queue, head
+        self._run = queue.runs
         self.request, self._room = b"", []
         for address, length, flags in queue.descriptors(head):
             if flags & DESC_WRITE:
                 self._room.append((address, length))
             else:
                 self.request += queue.memory.read(address, length)
+        queue.held[head] = self
+
+    @property
+    def room(self) -> int:
+        """How many bytes an answer may have."""
+        return sum(length for _, length in self._room)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the device may still write to it: the driver has neither got it back nor reset
+        the device."""
+        return self.queue.runs == self._run and self.queue.held.get(self.head) is self
 
     def answer(self, data: bytes, claimed=None, head=None) -> None:
         """Writes the answer; a liar claims another length or another chain."""
+        if not self.is_ours:
+            return
+        written = self.write(data)
+        self.queue.use(self.head if head is None else head,
+                       written if claimed is None else claimed)
+
+    def write(self, data: bytes) -> int:
+        """Writes an answer that is not given yet; how many bytes of it there was room for."""
         rest = data
         for address, length in self._room:
             self.queue.memory.write(address, rest[:length])
             rest = rest[length:]
-        self.queue.use(self.head if head is None else head,
-                       len(data) - len(rest) if claimed is None else claimed)
+        return len(data) - len(rest)
 
 
 class Queue:
@@ -84,20 +113,44 @@ class Queue:
     def __init__(self, memory: Memory):
         self.memory = memory
         self.size = self.last = 0
-        self.rings = None
-        self.kick = self.call = None
+        # Where the descriptors, the ring of what is available and that of what is used are.
+        self.rings: tuple | None = None
+        self.kick: int | None = None
+        self.call: int | None = None
         self.enabled = False
+        # How often it was stopped; what it held before is no longer the device's.
+        self.runs = 0
+        # The chains that the device has, by their heads.
+        self.held: dict[int, Chain] = {}
+        # Heads that the driver got back before the device has taken them, and how often: what is
+        # behind them may be somebody else's memory now.
+        self._forfeited: Counter = Counter()
+        # It did so since the device was started: there are commands that the device never saw.
+        self.missed = False
+        # The driver has got back it does not matter what: the device does nothing any more.
+        self.is_dead = False
+
+    def stop(self) -> None:
+        self.enabled, self.rings, self.is_dead, self.missed = False, None, False, False
+        self.runs += 1
+        self.held.clear()
+        self._forfeited.clear()
 
     def set_addresses(self, desc: int, used: int, avail: int) -> None:
         find = self.memory.at_user
         self.rings = (find(desc, 16 * self.size), find(avail, 4 + 2 * self.size),
                       find(used, 4 + 8 * self.size))
 
+    def _ring(self, number: int):
+        if not self.rings:
+            raise ValueError("the queue is stopped")
+        return self.rings[number]
+
     def _table(self, view, at: int, index: int):
         return struct.unpack_from("<QIHH", view, at + 16 * index)
 
     def descriptors(self, index: int):
-        view, at = self.rings[0]
+        view, at = self._ring(0)
         for _ in range(self.size + 1):
             address, length, flags, following = self._table(view, at, index)
             if flags & DESC_INDIRECT:
@@ -108,23 +161,45 @@ class Queue:
                 return
             index = following
 
+    def has_available(self) -> bool:
+        """Whether there are chains that the device has not taken."""
+        if not self.enabled or not self.rings:
+            return False
+        view, at = self._ring(1)
+        return self.last != struct.unpack_from("<H", view, at + 2)[0]
+
     def take(self):
         """The chains the guest has made available since the last time."""
-        view, at = self.rings[1]
+        view, at = self._ring(1)
         end = struct.unpack_from("<H", view, at + 2)[0]
-        while self.last != end:
+        while self.last != end and not self.is_dead:
             head = struct.unpack_from("<H", view, at + 4 + 2 * (self.last % self.size))[0]
             self.last = (self.last + 1) & 0xffff
-            yield Chain(self, head)
+            if self._forfeited[head]:
+                self._forfeited[head] -= 1
+                self.missed = True
+            else:
+                yield Chain(self, head)
 
     def use(self, head: int, length: int) -> None:
-        view, at = self.rings[2]
+        """Gives a chain back. One that the device does not have is lost to it all the same."""
+        if self.held.pop(head, None) is None:
+            self._forfeited[head] += 1
+        view, at = self._ring(2)
         index = struct.unpack_from("<H", view, at + 2)[0]
         struct.pack_into("<II", view, at + 4 + 8 * (index % self.size), head, length)
         struct.pack_into("<H", view, at + 2, (index + 1) & 0xffff)
 
+    def skip_used(self, count: int) -> None:
+        """Claims to have given back more chains than it has, or fewer; does nothing after that."""
+        view, at = self._ring(2)
+        index = struct.unpack_from("<H", view, at + 2)[0]
+        struct.pack_into("<H", view, at + 2, (index + count) & 0xffff)
+        self.is_dead = True
+        self.held.clear()
+
     def wants_interrupt(self) -> bool:
-        view, at = self.rings[1]
+        view, at = self._ring(1)
         return not struct.unpack_from("<H", view, at)[0] & NO_INTERRUPT
 
     def interrupt(self) -> None:
@@ -136,12 +211,21 @@ class Device:
     """A virtio device in this process. Subclasses say what it does with its chains."""
 
     features, queues, config = 0, 1, b""
+    # Its regions of shared memory: sizes by number.
+    shared: dict[int, int] = {}
 
     def __init__(self, path: Path, late: float = 0):
         """With `late` it looks at a queue that many seconds after the kick."""
         self._late = late
         # How often the guest has told that there is something on a queue.
         self.kicks = 0
+        # How many kicks of each queue the device will not notice.
+        self.deaf: Counter = Counter()
+        self._timers: list = []
+        self._timer_count = itertools.count()
+        self._backend: socket.socket | None = None
+        # What to do when QEMU has carried out a request, oldest first.
+        self._acknowledged: list[Callable[[int], None]] = []
         self.memory = Memory()
         self.rings = [Queue(self.memory) for _ in range(self.queues)]
         self.lock = threading.RLock()
@@ -149,7 +233,7 @@ class Device:
         self._listener.bind(str(path))
         self._listener.listen(1)
         self._selector = selectors.DefaultSelector()
-        self._socket = None
+        self._socket = socket.socket()
         threading.Thread(target=self._serve, daemon=True).start()
 
     def chain(self, index: int, chain: Chain) -> None:
@@ -157,21 +241,91 @@ class Device:
         raise NotImplementedError
 
     def stopped(self) -> None:
-        """The guest has reset the device; called with the lock held."""
+        """The device was stopped: it has no chain any more; called with the lock held."""
+
+    def was_reset(self) -> None:
+        """The guest has reset the device, which is about to start anew; called with the lock held.
+        QEMU stops the device for a pause, too: only after a reset the rings begin at 0."""
+
+    def configured(self, offset: int, data: bytes) -> None:
+        """The guest has written to the configuration; called with the lock held."""
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        """Has something done later, with the lock held."""
+        heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._timer_count), action))
 
     def _serve(self) -> None:
-        self._socket, _ = self._listener.accept()
+        try:
+            self._socket, _ = self._listener.accept()
+        except OSError:
+            return
         self._selector.register(self._socket, selectors.EVENT_READ, self._message)
         while self._selector.get_map():
-            for key, _ in self._selector.select():
+            timeout = max(0, self._timers[0][0] - time.monotonic()) if self._timers else None
+            for key, _ in self._selector.select(timeout):
                 with self.lock:
-                    key.data()
+                    if key.fd in (self._selector.get_map() or ()):
+                        key.data()
+            with self.lock:
+                while self._timers and self._timers[0][0] <= time.monotonic():
+                    heapq.heappop(self._timers)[2]()
+
+    def close(self) -> None:
+        """The device is gone for good."""
+        self._listener.close()
+
+    def _ask(self, request: int, payload: bytes, done: Callable[[int], None] | None = None,
+             fds=()) -> None:
+        """Asks QEMU for something; with `done`, hears how that went."""
+        if self._backend is None:
+            raise ValueError("QEMU has given the device no channel")
+        flags = VERSION | (NEED_REPLY if done else 0)
+        message = struct.pack("<III", request, flags, len(payload)) + payload
+        if fds:
+            socket.send_fds(self._backend, [message], list(fds))
+        else:
+            self._backend.sendall(message)
+        if done:
+            self._acknowledged.append(done)
+
+    def _acknowledge(self) -> None:
+        answer = self._backend.recv(20) if self._backend else b""
+        if len(answer) < 20:
+            if self._backend:
+                self._selector.unregister(self._backend)
+                self._backend.close()
+            self._backend = None
+            return
+        self._acknowledged.pop(0)(struct.unpack_from("<Q", answer, 12)[0])
+
+    def notify_config(self) -> None:
+        """Interrupts the guest because the configuration has changed. QEMU (11.1) crashes when the
+        guest has not started the device, which nobody would hear of anyway."""
+        if all(ring.enabled and ring.rings for ring in self.rings):
+            self._ask(CONFIG_CHANGE, b"")
+
+    def map_shared(self, region: int, fd: int, offset: int, size: int,
+                   done: Callable[[int], None]) -> None:
+        """Shows a file in a region of shared memory; `done` gets 0, or another number."""
+        self._ask(SHMEM_MAP, struct.pack("<B7x4Q", region, 0, offset, size, MAP_WRITABLE), done,
+                  [fd])
+
+    def unmap_shared(self, region: int, offset: int, size: int,
+                     done: Callable[[int], None]) -> None:
+        """The opposite of map_shared()."""
+        self._ask(SHMEM_UNMAP, struct.pack("<B7x4Q", region, 0, offset, size, 0), done)
 
     def _kicked(self, index: int) -> None:
         ring = self.rings[index]
+        if ring.kick is None:
+            return
         try:
             self.kicks += int.from_bytes(os.read(ring.kick, 8), "little")
         except BlockingIOError:
+            return
+        # QEMU kicks, too, when it starts the device: that is none of the guest's.
+        if self.deaf[index] and ring.has_available():
+            self.deaf[index] -= 1
             return
         time.sleep(self._late)
         self._run(index)
@@ -179,9 +333,8 @@ class Device:
     def catch_up(self) -> None:
         """Does what the guest has kicked for and this device's thread has not come to yet; to be
         called with the lock held. What the guest did not kick for stays where it is."""
-        for index, ring in enumerate(self.rings):
-            if ring.kick is not None:
-                self._kicked(index)
+        for index in range(self.queues):
+            self._kicked(index)
 
     def _run(self, index: int) -> None:
         ring = self.rings[index]
@@ -189,6 +342,9 @@ class Device:
             return
         for chain in ring.take():
             self.chain(index, chain)
+            # A handler may have had the ring stopped.
+            if not ring.rings:
+                return
         if ring.wants_interrupt():
             ring.interrupt()
 
@@ -205,13 +361,18 @@ class Device:
         header, fds, _, _ = socket.recv_fds(self._socket, 12, 16)
         if len(header) < 12:
             self._selector.close()
+            self._socket.close()
+            if self._backend:
+                self._backend.close()
             return
-        request, _, size = struct.unpack("<III", header)
+        request, flags, size = struct.unpack("<III", header)
         payload = self._receive(size)
         reply = self._handle(request, payload, fds)
+        if reply is None and flags & NEED_REPLY:
+            reply = bytes(8)
         if reply is not None:
             self._socket.sendall(struct.pack("<III", request, VERSION | REPLY, len(reply)) + reply)
-        if request not in (SET_VRING_KICK, SET_VRING_CALL):
+        if request not in (SET_VRING_KICK, SET_VRING_CALL, SET_BACKEND_REQ_FD):
             for fd in fds:
                 os.close(fd)
 
@@ -219,14 +380,25 @@ class Device:
         if request == GET_FEATURES:
             return struct.pack("<Q", self.features | VERSION_1 | PROTOCOL_FEATURES)
         if request == GET_PROTOCOL_FEATURES:
-            return struct.pack("<Q", PROTOCOL_MQ | PROTOCOL_CONFIG)
+            return struct.pack("<Q", PROTOCOL_MQ | PROTOCOL_REPLY_ACK | PROTOCOL_BACKEND_REQ
+                               | PROTOCOL_BACKEND_SEND_FD | PROTOCOL_CONFIG
+                               | (PROTOCOL_SHMEM if self.shared else 0))
         if request == GET_QUEUE_NUM:
             return struct.pack("<Q", self.queues)
         if request == GET_CONFIG:
             offset, size, flags = struct.unpack_from("<III", payload)
             data = (self.config + bytes(256))[offset:offset + size]
             return struct.pack("<III", offset, size, flags) + data
-        if request == SET_MEM_TABLE:
+        if request == GET_SHMEM_CONFIG:
+            sizes = (self.shared.get(region, 0) for region in range(SHMEM_REGIONS))
+            return struct.pack(f"<II{SHMEM_REGIONS}Q", len(self.shared), 0, *sizes)
+        if request == SET_CONFIG:
+            offset, size = struct.unpack_from("<II", payload)
+            self.configured(offset, payload[12:12 + size])
+        elif request == SET_BACKEND_REQ_FD:
+            self._backend = socket.socket(fileno=fds[0])
+            self._selector.register(self._backend, selectors.EVENT_READ, self._acknowledge)
+        elif request == SET_MEM_TABLE:
             self.memory.replace(payload, fds)
         elif SET_VRING_NUM <= request <= SET_VRING_CALL or request == SET_VRING_ENABLE:
             return self._handle_ring(request, payload, fds)
@@ -240,9 +412,11 @@ class Device:
         elif request == SET_VRING_ADDR:
             ring.set_addresses(*struct.unpack_from("<3Q", payload, 8))
         elif request == SET_VRING_BASE:
+            if not index and not value:
+                self.was_reset()
             ring.last = value
         elif request == GET_VRING_BASE:
-            ring.enabled, ring.rings = False, None
+            ring.stop()
             if ring.kick is not None:
                 self._selector.unregister(ring.kick)
                 os.close(ring.kick)

@@ -1,44 +1,50 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Runs a command or a script in the guest and returns its exit status.
+"""Runs a command, a script or a shell in the guest and returns its exit status.
 
     vm.py [options] -- COMMAND...        vm.py [options] --script FILE
+    vm.py [options]                      an interactive shell
 """
 import argparse
-import os
 import shlex
 from pathlib import Path
 
 import build
+import choice
 import debugkernel
 import guest
-import hostgl
+import outfolder
+import kernels
 import report
 import setup
+import shell
 from machine import Options
 
 
 def parser() -> argparse.ArgumentParser:
+    drivers = choice.DRIVERS + choice.MORE_DRIVERS
     args = argparse.ArgumentParser(description=__doc__,
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
-    args.add_argument("--driver", default=os.environ.get("DRIVER", "c"),
-                      choices=[*build.MODULES, "stock", "none"], help="whose driver (default c)")
-    args.add_argument("--kernel", default=os.environ.get("KVER", ""),
-                      help="series or version, e.g. 7.2 (default: newest)")
+    args.add_argument("--driver", default=choice.driver(drivers),
+                      choices=drivers, help="whose driver (default c)")
+    args.add_argument("--kernel", default=choice.kernel(), type=choice.checked_kernel,
+                      help=f"series or version, e.g. 7.2 (default: {kernels.DEFAULT.name})")
     args.add_argument("--debug", action="store_true", help="the kernel that finds bugs")
     args.add_argument("--heads", type=int, default=2)
     args.add_argument("--connected", type=int, default=1, help="how many of them have a window")
     args.add_argument("--size", default="1024x768", help="of each head's window")
     args.add_argument("--memory", type=int, default=4096, metavar="MIB")
     args.add_argument("--cpus", type=int, default=2)
-    args.add_argument("--time", type=float, default=600, help="limit in seconds")
-    args.add_argument("--folder", type=Path, default=setup.HERE.parent / "out/vm",
+    args.add_argument("--time", type=float,
+                      help="limit in seconds (default: 600, for a shell a day)")
+    args.add_argument("--folder", type=Path,
                       help="for logs, pictures and what the guest leaves in /host/results")
     args.add_argument("--append", default="", help="to the kernel command line")
     args.add_argument("--module-params", default="", help="for our module")
     args.add_argument("--trace", action="append", default=[], help="a QEMU trace event")
     args.add_argument("--device", default="virtio-gpu-pci", help="QEMU's device and options")
-    args.add_argument("--gpu", default="", choices=["", *hostgl.DEVICES], help="a renderer")
+    args.add_argument("--gpu", default=choice.gpu(), choices=["", *choice.GPUS],
+                      help="a renderer")
     args.add_argument("--fake", action="store_true", help="our own, untrustworthy device")
     args.add_argument("--window", default="none", help="a QEMU -display")
     args.add_argument("--script", type=Path)
@@ -48,8 +54,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     args = parser().parse_args()
-    if bool(args.script) == bool(args.command):
-        raise report.Failure("give a command or --script FILE")
+    if args.script and args.command:
+        raise report.Failure("give a command or --script FILE, not both")
     job = args.script.read_text() if args.script else shlex.join(args.command)
 
     found = setup.prepare(args.kernel)
@@ -66,13 +72,17 @@ def main() -> int:
                       fake={} if args.fake else None,
                       trace=("virtio_gpu_update_cursor", *args.trace))
 
-    folder = args.folder.resolve()
-    result = guest.run(found, options, job + "\n", folder, args.time, modules=modules,
-                       tests=tests, sink=report.pass_on)
-    text = guest.describe(result, folder / "serial.log")
+    folder = args.folder.resolve() if args.folder else outfolder.claim("vm")
+    rest = {"modules": modules, "tests": tests, "sink": report.pass_on}
+    if job:
+        result = guest.run(found, options, job + "\n", folder, args.time or 600, **rest)
+    else:
+        result = shell.run(found, options, folder, args.time or 24 * 3600, **rest)
+    # The end of a shell needs no comment, whatever its status is.
+    text = guest.describe(result) if job else guest.ended_badly(result)
     if text:
         report.say(text)
-    return 1 if result.trouble else result.status
+    return 1 if guest.ended_badly(result) else result.status or 0
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 """A small VNC client: what a person in front of one head sees and does.
 
 It is the only way into QEMU that has it all without a screen: it resizes the window, receives
-the cursor's image, and gets only those pixels that the guest asked the host to redraw.
+the cursor's image, and gets only those pixels that the guest asked the host to redraw. It is our own
+because Debian packages no client library that has the alpha cursor and the extended resize.
 """
 import socket
 import struct

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the guest of the ioctl fuzzer needs: libFuzzer with our programs, a driver that counts."""
+import shutil
+from pathlib import Path
+
+import build
+import cache
+import coverage_build
+import sandbox
+import setup
+from report import step
+
+HERE = Path(__file__).resolve().parent
+
+
+def root() -> Path:
+    return setup.stable_root("fuzz", "clang, libFuzzer", HERE / "fuzz-root.packages")
+
+
+def engine(found) -> Path:
+    """libFuzzer with our programs of ioctls."""
+    folder = build.out(found["version"]) / "fuzzer"
+    folder.mkdir(exist_ok=True)
+    with step("the fuzzer"), cache.locked(folder):
+        target = folder / "ioctl-fuzzer"
+        sandbox.run(root(), ["make", "-s", "-C", build.TOP / "igt-tests", f"O={folder}", target],
+                    read=[build.TOP], write=[folder])
+    return target
+
+
+def gather(found, driver: str, corpus: Path) -> tuple:
+    """A folder with all that the guest needs, and the module's name."""
+    folder = build.out(found["version"]) / f"fuzz-{driver}"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(build.tests(found), folder,
+                    ignore=shutil.ignore_patterns("*.o", "*.d", "lib", "fuzz"))
+    shutil.copy(engine(found), folder)
+    module, coverage = coverage_build.modules(found, driver)
+    shutil.copy(module, folder)
+    shutil.copy(coverage, folder)
+    shutil.copytree(corpus, folder / "corpus")
+    return folder, module

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The source package of the guest's kernel, downloaded once for all who build something of it."""
+import inspect
+from pathlib import Path
+
+import cache
+import kernels
+import sandbox
+import setup
+from report import Failure, step
+
+SOURCE, CONFIG = "source.tar.xz", "config"
+
+
+def _upstream(found) -> str:
+    """The version of the packages without Debian's revision, e.g. 7.3.4."""
+    return found["package"].rpartition("-")[0]
+
+
+def _make(found):
+    wanted = _upstream(found)
+    series = kernels.series_of(found["version"])
+
+    def make(folder: Path) -> None:
+        with step(f"source of kernel {wanted}"):
+            setup.apt(found["root"], folder, ["apt-get", "-qq", "update"], found["suite"])
+            setup.apt(found["root"], folder, ["apt-get", "-qq", "download", f"linux-source-{series}",
+                                              f"linux-config-{series}"], found["suite"])
+            if not list(folder.glob(f"linux-source-{series}_{wanted}-*.deb")):
+                raise Failure(f"the mirror has no source of kernel {wanted}: run `make update`, or "
+                              "choose another KVER=")
+            sandbox.run(found["root"], ["sh", "-c", f"""
+                set -e
+                cd {folder}
+                for deb in linux-*.deb; do dpkg-deb -x "$deb" .; done
+                mv usr/src/linux-source-{series}.tar.xz {SOURCE}
+                xzcat usr/src/linux-config-{series}/config.amd64_none_amd64.xz >{CONFIG}
+                rm -r linux-*.deb usr cache state"""], write=[folder])
+    return make
+
+
+def package(found) -> Path:
+    """A folder with the source in SOURCE and the distribution's configuration in CONFIG.
+
+    `found` is of setup.prepare(): other roots cannot download.
+    """
+    return cache.entry(f"kernel-source-{_upstream(found)}-{cache.key(inspect.getsource(_make))}",
+                       _make(found))
+
+
+def unpack(found, folder: Path, *patterns: str) -> None:
+    """The files of the source that the patterns of tar name, or all of them, into a folder."""
+    source = package(found)
+    sandbox.run(found["root"], ["tar", "-xJf", source / SOURCE, "-C", folder,
+                                "--strip-components=1", "--wildcards",
+                                *(f"*/{pattern}" for pattern in patterns or ("*",))],
+                read=[source], write=[folder])

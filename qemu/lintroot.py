@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A root with the checkers of Python and scripts, the same on every host."""
+import subprocess
+from pathlib import Path
+
+import sandbox
+import setup
+
+TOP = setup.HERE.parent
+CONFIG = setup.HERE / "lint"
+
+
+def root() -> Path:
+    return setup.stable_root("lint", "pylint, mypy, pytest, shellcheck",
+                             setup.HERE / "lint-root.packages")
+
+
+def run(argv) -> bool:
+    """Runs a checker in the checkout, which it cannot change; is it content?"""
+    command = sandbox.command(root(), ["sh", "-c", 'cd "$0" && exec "$@"', TOP, *argv], read=[TOP])
+    return subprocess.run(command).returncode == 0
+
+
+def sources() -> list[Path]:
+    """The Python of the tools and of the guest's programs."""
+    return [path.relative_to(TOP) for path in
+            sorted([*(TOP / "qemu").glob("*.py"), *(TOP / "igt-tests").glob("*.py")])]
+
+
+def pytest() -> bool:
+    """The tests of the tools' own logic."""
+    return run(["env", "PYTHONDONTWRITEBYTECODE=1", "python3", "-m", "pytest", "-q", "-p",
+                "no:cacheprovider", "qemu/tests"])
+
+
+def pylint() -> bool:
+    return run(["env", "PYTHONPATH=qemu:igt-tests", "pylint", "--jobs=2", "--score=n",
+                f"--rcfile={CONFIG / 'pylintrc'}", *sources()])
+
+
+def mypy() -> bool:
+    return run(["mypy", "--cache-dir=/tmp/mypy", "--no-error-summary",
+                f"--config-file={CONFIG / 'mypy.ini'}",
+                *[path for path in sources() if path.parts[0] == "qemu"]])
+
+
+def shellcheck(scripts) -> bool:
+    return run(["shellcheck", "-s", "sh", *scripts])

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Builds mutants: a copy of the sources, of which one mutant at a time is compiled.
+
+What was built of the unbroken sources is kept beside it and put back before each mutant, with the
+times of its files, so that make compiles only what the mutant changes.
+"""
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+import build
+import cache
+import candidate
+import kunit
+import report
+import rustkernel
+import sandbox
+from mutantpatch import Mutant
+
+# What a driver's module is compiled from. The Rust driver shares a header of the C driver's.
+PARTS = {"c": ("drm", "uapi"), "rust": ("drm", "rust", "uapi")}
+# The folder whose modules are built; the rest of the tree is only read.
+BUILT = {"c": "drm", "rust": "rust"}
+
+# As the top-level one, of which nothing else concerns the modules.
+MAKEFILE = """# SPDX-License-Identifier: GPL-2.0
+modules:
+	$(MAKE) -C $(KDIR) M=$(CURDIR) MO=$(MO) modules
+"""
+
+
+def sources(driver: str) -> dict[str, bytes]:
+    """The working tree's files that a module is made of, by path."""
+    found = {"Makefile": MAKEFILE.encode(),
+             "Kbuild": f"# SPDX-License-Identifier: GPL-2.0\nobj-m += {BUILT[driver]}/\n".encode()}
+    for part in PARTS[driver]:
+        for path in sorted((build.TOP / part).rglob("*")):
+            if path.is_file():
+                found[str(path.relative_to(build.TOP))] = path.read_bytes()
+    return found
+
+
+def fingerprint(mutant: Mutant) -> str:
+    """A short name for all that a mutant's result depends on: the driver, the change, the test."""
+    digest = hashlib.sha256(repr(mutant).encode())
+    files = sources(mutant.driver)
+    tests = build.TOP / "igt-tests"
+    programs = {test.split("@")[0] for test in mutant.tests}
+    for path in (*sorted(tests.glob("lib/*")), *sorted(tests.glob("*.py")),
+                 *sorted(tests.glob("kernel/*.c")),
+                 *(tests / f"{program}.c" for program in sorted(programs))):
+        if path.is_file():
+            files[str(path)] = path.read_bytes()
+    for name, data in sorted(files.items()):
+        digest.update(f"{name} {len(data)}\n".encode() + data)
+    return digest.hexdigest()[:16]
+
+
+class Workshop:
+    """Where the mutants of one driver are made; use as a context manager: it locks the folder.
+
+    For KUnit it makes the module with the suites, which contains the driver."""
+
+    def __init__(self, found, driver: str, is_for_kunit: bool = False):
+        self.driver = driver
+        self.given = found if is_for_kunit else None
+        if is_for_kunit:
+            self.found = kunit.builder(found, driver)
+        else:
+            self.found = (rustkernel.prepare if driver == "rust" else candidate.compiling)(found)
+        name = f"mutants-{driver}" + ("-kunit" if is_for_kunit else "")
+        self.folder = build.out(found["version"]) / name
+        self.top = self.folder / "source"
+        self.build = self.folder / "build"
+        self.unbroken = self.folder / "unbroken"
+        self.module = (kunit.SUITES if is_for_kunit else build.MODULES)[driver]
+        self.folder.mkdir(exist_ok=True)
+        self._lock = cache.locked(self.folder)
+        self._sources_key = ""
+
+    def __enter__(self):
+        self._lock.__enter__()
+        self._refresh()
+        return self
+
+    def __exit__(self, *args):
+        self._lock.__exit__(*args)
+
+    def key(self, mutant: Mutant) -> str:
+        """A short name for all that a mutant's module is made of."""
+        return cache.key(self._sources_key, repr(mutant.hunks))
+
+    def _refresh(self) -> None:
+        """Brings the copy up to date, touching only what changed, and builds it."""
+        wanted = sources(self.driver)
+        self._sources_key = cache.key(self.found["version"], repr(sorted(wanted.items())))
+        for path in self.top.rglob("*"):
+            if path.is_file() and str(path.relative_to(self.top)) not in wanted:
+                path.unlink()
+        for name, data in wanted.items():
+            path = self.top / name
+            if not path.exists() or path.read_bytes() != data:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+        # An interrupted run may have left a mutant's objects.
+        if self.unbroken.exists():
+            self._put_back()
+        self.build.mkdir(exist_ok=True)
+        what = "KUnit tests of the unbroken" if self.given else "unbroken"
+        with report.step(f"{what} {self.driver} driver"):
+            self._make()
+        partial = self.folder / "unbroken.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(self.build, partial, symlinks=True)
+        shutil.rmtree(self.unbroken, ignore_errors=True)
+        partial.rename(self.unbroken)
+
+    def _put_back(self) -> None:
+        shutil.rmtree(self.build, ignore_errors=True)
+        shutil.copytree(self.unbroken, self.build, symlinks=True)
+
+    def _make(self) -> None:
+        # A mutant may leave something unused: that is no error here.
+        extra = kunit.arguments(self.given, self.driver, self.build) if self.given else []
+        build.make_modules(self.found, self.build,
+                           ["W=", "KRUSTFLAGS=--cap-lints=warn", *extra], top=self.top)
+
+    def _strip(self, path: Path, to: Path, *options: str) -> Path:
+        sandbox.run(self.found["root"], ["strip", "--strip-debug", *options, "-o", to, path],
+                    read=[self.folder], write=[to.parent])
+        return to
+
+    def control(self, to: Path) -> Path:
+        """The unbroken module."""
+        return self._strip(self.unbroken / self.module, to)
+
+    def make(self, changed: dict[str, str], to: Path) -> Path:
+        """The module with files changed; Failure when it does not compile."""
+        before = {name: (self.top / name).stat() for name in changed}
+        unbroken = {name: (self.top / name).read_bytes() for name in changed}
+        self._put_back()
+        try:
+            for name, text in changed.items():
+                (self.top / name).write_text(text)
+            self._make()
+            return self._strip(self.build / self.module, to)
+        finally:
+            for name, data in unbroken.items():
+                (self.top / name).write_bytes(data)
+                os.utime(self.top / name, ns=(before[name].st_atime_ns, before[name].st_mtime_ns))
+
+    def object_of(self, source: str) -> str:
+        """The object that a source file is compiled into."""
+        if self.driver == "rust":
+            return "rust/virtgpu/virtgpu.o"
+        return str(Path(source).with_suffix(".o"))
+
+    def code(self, folder: Path, source: str) -> bytes:
+        """The code and data of a source file's object, without what tells of its lines."""
+        scratch = self.folder / "stripped.o"
+        self._strip(folder / self.object_of(source), scratch, "-R", ".comment", "-R", ".note*")
+        return scratch.read_bytes()
+
+    def is_same(self, source: str) -> bool:
+        """Whether the last mutant's code is that of the unbroken driver."""
+        return self.code(self.build, source) == self.code(self.unbroken, source)

@@ -1,0 +1,402 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs many mutants in one guest, and the unbroken driver in between.
+
+A test has to pass on the unbroken driver, in the same guest, before it is run on a mutant. A failure
+counts if no mutant was noticed between the two runs, or if the test passes on the unbroken driver
+again afterwards. A guest in which it does not, that does not let go of a module, or that was lost, is
+given up, and a new one goes on with the rest. What happened there to a mutant that had others before
+it does not count: it is the first one in the next guest.
+"""
+import re
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import build
+import check
+import guest
+import kernelmessages
+import report
+import suites
+from mutantpatch import Mutant
+
+# Exit statuses of our tests (IGT's), and of timeout(1).
+PASSED, SKIPPED, INVALID, TIMED_OUT, KILLED = 0, 77, 79, 124, 137
+# Of the shell: there is no such program.
+NOT_RUN = (126, 127)
+# What a test says that fails because of its host.
+HOST_FAILED = re.compile(r"the judge (does not|is gone)|no judge port")
+
+# What a test may take on the unbroken driver, in seconds.
+CONTROL_SECONDS = 600
+# What changing the driver may take, and a test over its limit.
+SLACK_SECONDS = 90
+# What a guest may take to boot.
+BOOT_SECONDS = 180
+
+# The panic ends its guest.
+PANIC = check.PANIC
+
+# Puts a module in the place of the current one: the driver, or KUnit's suites with the driver in them,
+# which the test loads.
+SWAP_DRIVER = r"""
+console() {
+	for c in /sys/class/vtconsole/*; do
+		if grep -q frame "$c/name"; then
+			echo "$1" >"$c/bind"
+		fi
+	done
+}
+
+swap() {
+	tell load "$1"
+	console 0
+	leave "$module"
+	current=$1
+	cp "$folder/$1.ko" "/host/$VIRTGPU_MODULE"
+	# shellcheck disable=SC2086  # a list of parameters
+	insmod "/host/$VIRTGPU_MODULE" $VIRTGPU_MODULE_PARAMS || return 1
+	udevadm settle --timeout=20
+	console 1
+}
+"""
+
+SWAP_SUITES = r"""
+swap() {
+	tell load "$1"
+	leave "${module}_kunit"
+	current=$1
+	cp "$folder/$1.ko" "/host/tests/${module}_kunit.ko"
+}
+"""
+
+JOB = r"""
+folder=/host/tests/mutants
+module=${VIRTGPU_MODULE%.ko}
+current=unbroken loaded=
+
+tell() {
+	echo "mutants: $*"
+}
+
+# KUnit's own taint is no complaint.
+taint() {
+	echo $(($(cat /proc/sys/kernel/tainted) & ~(1 << 18)))
+}
+taint=$(taint)
+
+# Unloads a module.
+leave() {
+	if [ -e "/sys/module/$1" ] && ! rmmod "$1"; then
+		tell stuck "$current"
+		exit 0
+	fi
+	taint=$(taint)
+}
+SWAP
+# NAME TEST SECONDS
+run() {
+	tell begin "$1" "$2" "$3"
+	warned=0
+	start=$(cut -d. -f1 /proc/uptime)
+	timeout -k 5 "$3" "$folder/../${2%@*}" --run-subtest "${2#*@}" </dev/null >/tmp/said 2>&1
+	status=$?
+	seconds=$(($(cut -d. -f1 /proc/uptime) - start))
+	# Also while the module was loaded.
+	[ "$(taint)" = "$taint" ] || warned=1
+	tell said "$(grep -v '^Subtest \|^Starting \|^IGT-Version' /tmp/said | tail -n 1)"
+	tell end "$1" "$2" "$status" "$warned" "$seconds"
+}
+
+# Whether a test passes on the unbroken driver, which is known until a mutant is noticed.
+control() {
+	[ "$current" = unbroken ] || swap unbroken
+	run unbroken "$1" CONTROL
+	[ "$status" = 0 ] && [ "$warned" = 0 ] || return 1
+	echo "$seconds" >"/tmp/seconds/$1"
+	touch "/tmp/fresh/$1"
+}
+
+mkdir -p /tmp/seconds /tmp/fresh
+while read -r name tests; do
+	for test in $tests; do
+		[ -s "/tmp/seconds/$test" ] || control "$test" && continue
+		[ -z "$loaded" ] || exit 0
+		continue 2
+	done
+	loaded=1
+	if ! swap "$name"; then
+		tell refused "$name"
+		continue
+	fi
+	for test in $tests; do
+		run "$name" "$test" $((30 + 4 * $(cat "/tmp/seconds/$test")))
+		[ "$warned" = 0 ] || exit 0
+		[ "$status" != 0 ] || continue
+		believed=
+		[ ! -e "/tmp/fresh/$test" ] || believed=1
+		rm -f /tmp/fresh/*
+		[ "$believed" ] || control "$test" || exit 0
+		break
+	done
+	tell over "$name"
+done <"$folder/list"
+tell over everything
+""".replace("CONTROL", str(CONTROL_SECONDS))
+
+
+def job(is_for_kunit: bool) -> str:
+    """What a guest does."""
+    return JOB.replace("SWAP", SWAP_SUITES if is_for_kunit else SWAP_DRIVER)
+
+
+@dataclass
+class Outcome:
+    """What came of a mutant: noticed, survived, unusable (no test was tried on it), or an error of
+    the harness: the test is no measure."""
+    verdict: str
+    how: str
+    test: str = ""
+    seconds: int = 0
+
+
+def verdict(status: int, warned: bool, said: str = "") -> tuple[str, str]:
+    """What a test's end on a mutant means, its control run having passed."""
+    if warned:
+        return "noticed", "a warning of the kernel"
+    if status == PASSED:
+        return "survived", ""
+    if status == SKIPPED:
+        return "unusable", "the test was skipped"
+    if status == INVALID or status in NOT_RUN:
+        return "error", "there is no such test"
+    if HOST_FAILED.search(said):
+        return "error", "the host's part of the test failed"
+    if status in (TIMED_OUT, KILLED):
+        return "noticed", "the test did not end in time"
+    return "noticed", f"exit status {status}"
+
+
+def control_error(status: int, warned: bool) -> str:
+    """Why a control run is no basis; empty when it is."""
+    if warned:
+        return "the unbroken driver has the kernel warn"
+    if status == PASSED:
+        return ""
+    kind = {SKIPPED: "is skipped", INVALID: "is not there", TIMED_OUT: "does not end"}
+    return f"the test {kind.get(status, f'fails with status {status}')} on the unbroken driver"
+
+
+@dataclass
+class Course:
+    """What a guest has told so far of the mutants that it was given."""
+    mutants: list[Mutant]
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    # What the guest is doing: NAME TEST LIMIT, or NAME alone while a module is loaded.
+    now: list[str] = field(default_factory=list)
+    # The first mutant that was loaded, and the one last.
+    first: str = ""
+    last: str = ""
+    # What is known of the last one until its guest has been found to be good.
+    pending: Outcome | None = None
+    said: str = ""
+    since: float = field(default_factory=time.monotonic)
+    limit: float = BOOT_SECONDS
+    finished: bool = False
+    _rest: bytes = b""
+
+    def __call__(self, data: bytes) -> None:
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        for line in lines:
+            self.feed(line.decode(errors="replace").strip())
+
+    def feed(self, line: str) -> None:
+        if not line.startswith("mutants: "):
+            return
+        _, kind, *words = line.split()
+        self.since = time.monotonic()
+        getattr(self, f"_{kind}")(words)
+
+    def _said(self, words: list[str]) -> None:
+        self.said = " ".join(words)
+
+    def _load(self, words: list[str]) -> None:
+        self.now, self.limit = words, SLACK_SECONDS
+        if words[0] != "unbroken":
+            self.first = self.first or words[0]
+            self.last, self.pending = words[0], None
+
+    def _begin(self, words: list[str]) -> None:
+        self.now, self.limit = words, int(words[2]) + SLACK_SECONDS
+
+    def _end(self, words: list[str]) -> None:
+        name, test, status, warned, seconds = words
+        self.limit = SLACK_SECONDS
+        if name == "unbroken":
+            why = control_error(int(status), warned != "0")
+            if why and not self.first:
+                self._fail_all_of(test, why)
+            self.now = [name, test, "failed"] if why else []
+            return
+        self.now = [name]
+        what, how = verdict(int(status), warned != "0", self.said)
+        self.pending = Outcome(what, f"{how}: {self.said}" if how and self.said else how, test,
+                               int(seconds))
+
+    def _fail_all_of(self, test: str, why: str) -> None:
+        for mutant in self.mutants:
+            if test in mutant.tests:
+                self.outcomes.setdefault(mutant.name, Outcome("error", why, test))
+
+    def _refused(self, words: list[str]) -> None:
+        self.outcomes[words[0]] = Outcome("unusable", "the module cannot be loaded")
+        self.now = []
+
+    def _stuck(self, _: list[str]) -> None:
+        self.now = []
+
+    def _over(self, words: list[str]) -> None:
+        self.now = []
+        if words[0] == "everything":
+            self.finished = True
+        elif self.pending:
+            self.outcomes[words[0]] = self.pending
+            self.pending = None
+
+    def late(self) -> bool:
+        """Whether the guest hangs."""
+        return time.monotonic() - self.since > self.limit
+
+    def settle(self, lost: str) -> list[Mutant]:
+        """The guest has ended, or was given up for a reason: what is still to be run elsewhere."""
+        alone = bool(self.last) and self.last == self.first
+        if self.last and self.last not in self.outcomes:
+            if self.pending and (alone or self.pending.verdict == "survived"):
+                self.outcomes[self.last] = self.pending
+            elif self.now[:1] == [self.last] and alone and lost:
+                in_test = len(self.now) == 3
+                self.outcomes[self.last] = Outcome(
+                    "noticed" if in_test else "unusable",
+                    "the guest was lost" + ("" if in_test else " before the test") + f": {lost}",
+                    self.now[1] if in_test else "")
+        left = [mutant for mutant in self.mutants if mutant.name not in self.outcomes]
+        if left and not self.outcomes:
+            # Else the next guest would be the same again.
+            self.outcomes[left[0].name] = Outcome("error", f"no test was run on it: {lost}")
+            left = left[1:]
+        # The one that was in doubt comes first.
+        return sorted(left, key=lambda mutant: mutant.name != self.last)
+
+
+def reason(lost: str) -> str:
+    """The line that tells why a guest was lost, without those before it and what follows."""
+    lines = lost.splitlines() or [""]
+    return next((line for line in lines if kernelmessages.FATAL.search(line)), lines[0])
+
+
+def fill(folder: Path, tests: Path, modules: Path, mutants: list[Mutant]) -> None:
+    """Our tests, the modules and the list of what is to be run."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(tests, folder, ignore=shutil.ignore_patterns("*.o", "*.d", "lib"))
+    inner = folder / "mutants"
+    for mutant in mutants:
+        target = inner / f"{mutant.name}.ko"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(modules / f"{mutant.name}.ko", target)
+    shutil.copy(modules / "unbroken.ko", inner)
+    (inner / "list").write_text("".join(f"{mutant.name} {' '.join(mutant.tests)}\n"
+                                        for mutant in mutants))
+
+
+def group(mutants: list[Mutant], driver: str) -> list[list[Mutant]]:
+    """Those that run in the same kind of guest together, those of one test behind each other."""
+    groups: dict[str, list[Mutant]] = {}
+    for mutant in mutants:
+        key = PANIC if mutant.tests == (PANIC,) else repr(suites.options_for(mutant.guest, driver))
+        groups.setdefault(key, []).append(mutant)
+    return [sorted(members, key=lambda mutant: (mutant.tests, mutant.name))
+            for members in groups.values()]
+
+
+class Runner:
+    """Runs mutants whose modules are in a folder, one NAME.ko each and unbroken.ko.
+
+    All of them are for KUnit, or none is."""
+
+    def __init__(self, found, driver: str, modules: Path, tests: Path, folder: Path, tell):
+        self.found, self.driver, self.modules = found, driver, modules
+        self.tests, self.folder, self.tell = tests, folder, tell
+
+    def run(self, mutants: list[Mutant]) -> None:
+        """All of them; tell(mutant, outcome) hears of each as it ends."""
+        for members in group(mutants, self.driver):
+            if members[0].tests == (PANIC,):
+                self._panics(members)
+                continue
+            while members:
+                members = self._guest(members)
+
+    def _guest(self, mutants: list[Mutant]) -> list[Mutant]:
+        """One guest; returns what it leaves."""
+        options = suites.options_for(mutants[0].guest, self.driver)
+        report.say(f"==> a guest for {len(mutants)} mutants "
+                   f"({', '.join(sorted({test for each in mutants for test in each.tests}))})")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        tests = self.folder / "tests"
+        fill(tests, self.tests, self.modules, mutants)
+        start = self._start(mutants[0].is_for_kunit)
+        course = Course(mutants)
+        told: set[str] = set()
+        lost = ""
+        script = "modprobe vgem\n" + job(mutants[0].is_for_kunit)
+        with guest.Guest(self.found, options, script, self.folder / "guest", modules=start,
+                         tests=tests, sink=course) as vm:
+            while vm.machine.process.poll() is None:
+                lost = vm.log.fatal() or ("it hangs" if course.late() else "")
+                self._tell(mutants, course, told)
+                if lost or course.finished:
+                    break
+                time.sleep(0.5)
+            else:
+                # What it said last may still be on its way.
+                time.sleep(1)
+        left = course.settle(reason(lost) or "it ended")
+        self._tell(mutants, course, told)
+        return left
+
+    def _start(self, is_for_kunit: bool) -> Path:
+        """The folder with the driver that the guest boots with."""
+        if is_for_kunit:
+            return build.modules_of(self.found, self.driver)
+        folder = self.folder / "start"
+        folder.mkdir(exist_ok=True)
+        shutil.copy(self.modules / "unbroken.ko", folder / Path(build.MODULES[self.driver]).name)
+        return folder
+
+    def _tell(self, mutants: list[Mutant], course: Course, told: set[str]) -> None:
+        for mutant in mutants:
+            if mutant.name in course.outcomes and mutant.name not in told:
+                told.add(mutant.name)
+                self.tell(mutant, course.outcomes[mutant.name])
+
+    def _panics(self, mutants: list[Mutant]) -> None:
+        """Of each a guest of its own, after one of the unbroken driver."""
+        control = self._panic("unbroken")
+        for mutant in mutants:
+            if control != "pass":
+                outcome = Outcome("error", "the test fails on the unbroken driver", PANIC)
+            elif self._panic(mutant.name) == "pass":
+                outcome = Outcome("survived", "", PANIC)
+            else:
+                outcome = Outcome("noticed", "no panic screen", PANIC)
+            self.tell(mutant, outcome)
+
+    def _panic(self, name: str) -> str:
+        folder = self.folder / "start"
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(self.modules / f"{name}.ko", folder / Path(build.MODULES[self.driver]).name)
+        run = check.Run(self.driver, self.found, self.folder, modules=folder)
+        suite, = suites.choose("check", self.driver, [suites.PANIC])
+        return run.panic(suite).results[PANIC].result

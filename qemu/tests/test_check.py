@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What is said of results."""
+import check
+from expectations import BETTER, FAIL, UNEXPECTED_SKIP
+from results import Outcome
+
+
+def test_why_a_test_skipped():
+    igt = ("Opened device: /dev/dri/card0\nTest requirement not met in function x, file y:100:\n"
+           "Test requirement: offset > 0\nPCI Express Capability not found\n"
+           "Subtest reset-bound: SKIP (0.000s)\n")
+    assert check.skip_reason(igt) == "Test requirement: offset > 0"
+    ours = "Starting subtest: x\nno head\nSubtest x: SKIP (0.0s)\nStarting subtest: x\nSubtest x: SKIP (0.0s)"
+    assert check.skip_reason(ours) == "no head"
+    assert check.skip_reason("") == "no reason given"
+
+
+def test_what_fails_a_run_says_what_to_do():
+    assert "rust-fails" not in check.explain("a@b", BETTER, Outcome("pass"), "rust")
+    assert "c-fails.txt" in check.explain("a@b", BETTER, Outcome("pass"), "rust")
+    assert check.explain("a@b", FAIL, Outcome("crash"), "c") == "FAILED: a@b (crash)"
+    assert "no head" in check.explain("a@b", UNEXPECTED_SKIP, Outcome("skip", 0, "no head"), "c")
+
+
+def test_the_table_counts_what_fails_a_run():
+    text = check.table({"a@1": "pass", "a@2": BETTER, "a@3": UNEXPECTED_SKIP, "b@1": "skip"})
+    rows = {line.split()[0]: line.split()[1:] for line in text.splitlines()[1:]}
+    assert rows == {"a": ["1", ".", "2", "."], "b": [".", ".", ".", "1"]}

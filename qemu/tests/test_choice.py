@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Values of DRIVER=, KVER= and GPU= are accepted or rejected before anything else happens."""
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import choice
+import hostgl
+import kernels
+from report import Failure
+
+QEMU = Path(choice.__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def nothing_chosen(monkeypatch):
+    for name in ("DRIVER", "KVER", "GPU", "VIRTGPU_ACCEL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_defaults():
+    assert choice.driver() == "c"
+    assert choice.drivers() == ("c", "rust", "stock")
+    assert choice.gpu() == ""
+    assert choice.kernel() == ""
+
+
+def test_empty_is_not_given(monkeypatch):
+    for name in ("DRIVER", "KVER", "GPU", "VIRTGPU_ACCEL"):
+        monkeypatch.setenv(name, "")
+    test_defaults()
+
+
+def test_chosen(monkeypatch):
+    monkeypatch.setenv("DRIVER", "rust")
+    monkeypatch.setenv("GPU", "venus")
+    assert choice.driver() == "rust"
+    assert choice.drivers() == ("rust",)
+    assert choice.gpu() == "venus"
+
+
+@pytest.mark.parametrize("name, ask", [("DRIVER", choice.driver), ("DRIVER", choice.drivers),
+                                       ("GPU", choice.gpu), ("KVER", choice.kernel),
+                                       ("VIRTGPU_ACCEL", choice.accel)])
+def test_typo_lists_what_is_known(monkeypatch, name, ask):
+    monkeypatch.setenv(name, "typo")
+    with pytest.raises(Failure, match=f"{name}=typo is not known") as caught:
+        ask()
+    known = {"DRIVER": choice.DRIVERS, "GPU": choice.GPUS, "VIRTGPU_ACCEL": choice.ACCELERATORS,
+             "KVER": [series.name for series in kernels.SUPPORTED] + ["rc"]}[name]
+    assert all(value in str(caught.value) for value in known)
+
+
+def test_what_a_tool_does_not_take(monkeypatch):
+    monkeypatch.setenv("DRIVER", "rust")
+    with pytest.raises(Failure, match="Known: c, stock"):
+        choice.driver(allowed=("c", "stock"))
+
+
+@pytest.mark.parametrize("wanted", ["rc", "7.2", "7.3", "7.2.12", "7.3.4+deb13-amd64", "7.4", "8.0"])
+def test_kernels_that_may_be_there(monkeypatch, wanted):
+    monkeypatch.setenv("KVER", wanted)
+    assert choice.kernel() == wanted
+
+
+@pytest.mark.parametrize("wanted", ["6.12", "7.1", "7.1.13", "7", "7.", "v7.2", "7.2-rc1", "newest"])
+def test_kernels_that_cannot_be_there(monkeypatch, wanted):
+    monkeypatch.setenv("KVER", wanted)
+    with pytest.raises(Failure, match="Supported: 7.3, 7.2"):
+        choice.kernel()
+
+
+def test_gpus_are_those_of_the_launcher():
+    assert choice.GPUS == tuple(hostgl.DEVICES)
+
+
+def test_as_a_program_it_says_why_and_fails(monkeypatch):
+    monkeypatch.setenv("DRIVER", "typo")
+    done = subprocess.run([sys.executable, QEMU / "choice.py"], capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: DRIVER=typo is not known")
+    assert "Traceback" not in done.stderr

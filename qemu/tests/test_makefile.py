@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make clean` removes what building in the tree leaves, and nothing else."""
+import shutil
+import subprocess
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent.parent
+# As `make KDIR=...` left them: C and Rust, and the modules of the tests.
+LEFT = """
+.module-common.o ..module-common.o.cmd Module.symvers .Module.symvers.cmd modules.order
+.modules.order.cmd drm/virtgpu.ko drm/.virtgpu.ko.cmd drm/virtgpu.mod drm/.virtgpu.mod.cmd
+drm/virtgpu.mod.c drm/virtgpu.mod.o drm/.virtgpu.mod.o.cmd drm/virtgpu.o drm/virtgpu_gem.o
+drm/.virtgpu_gem.o.cmd drm/.virtgpu_gem.o.d drm/modules.order rust/virtgpu_rs.ko
+rust/bindings/generated.rs rust/bindings/.generated.rs.cmd rust/bindings/libdrm_bindings.rmeta
+rust/drm/libdrm.rmeta rust/drm/drm.o igt-tests/kernel/failalloc.ko out/report/index.html
+""".split()
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_clean(tmp_path):
+    kept = ("Makefile", "Kbuild", "drm/Kbuild", "drm/virtgpu_gem.c", "drm/virtgpu_gem.h",
+            "rust/drm/drm.rs", "drm/compat/Makefile", "igt-tests/lib/module.c", ".git/x.o")
+    for name in (*LEFT, *kept):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    shutil.copy(TOP / "Makefile", tmp_path)
+    subprocess.run(["make", "-s", "clean"], cwd=tmp_path, check=True)
+    assert files(tmp_path) == set(kept)

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The table of suites, and where a program runs alone."""
+import pytest
+
+import one
+import suites
+from report import Failure
+
+
+def names(scope, driver):
+    return [suite.name for suite in suites.choose(scope, driver)]
+
+
+def test_each_driver_has_its_suites():
+    assert {"own", "power", "hostile", "panic", "igt"} <= set(names("check", "rust"))
+    assert "gl" in names("check", "c") and "gl" not in names("check", "rust")
+    assert "bochs" in names("check", "rust") and "bochs" not in names("check", "c")
+
+
+def test_no_suite_comes_twice():
+    for scope in ("check", "full", "debug"):
+        for driver in ("c", "rust", "stock"):
+            assert len(names(scope, driver)) == len(set(names(scope, driver)))
+
+
+def test_an_unknown_suite_is_rejected_with_the_known_ones():
+    with pytest.raises(Failure, match="rust has no suite gl: it is one of own, "):
+        suites.choose("check", "rust", ["gl"])
+
+
+def test_suites_of_other_scopes_can_be_named():
+    assert [suite.tests for suite in suites.choose("full", "c", ["igt"])] == ["full.list"]
+    assert [suite.name for suite in suites.choose("check", "c", ["packed"])] == ["packed"]
+
+
+def test_a_program_alone_gets_its_guest():
+    assert suites.options_for("virtgpu_hostile", "c").fake == {"blob": False}
+    assert suites.options_for("virtgpu_prime", "c").connected == 2
+    assert suites.options_for("drm_virtgpu", "c").gpu == "venus"
+    assert suites.options_for("kms_flip", "c").connected == 1
+    assert suites.options_for("virtgpu_hostile", "stock").module_params == ""
+
+
+def test_names_of_tests():
+    assert one.split("igt@gl@virtgpu_render@shared") == ("gl", "virtgpu_render", "shared")
+    assert one.split("virtgpu_damage@one-clip") == ("", "virtgpu_damage", "one-clip")
+    assert one.split("igt@kms_flip@a@pipe-a") == ("", "kms_flip", "a")
+    with pytest.raises(Failure, match="give a test"):
+        one.split("")
+
+
+def test_the_sample_is_for_the_newest_kernel(monkeypatch):
+    monkeypatch.setenv("KVER", "7.2")
+    assert "bochs" not in names("check", "rust")
+    monkeypatch.setenv("KVER", "7.3")
+    assert "bochs" in names("check", "rust")

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The devices and guests that a user may have: one table of what differs from the usual guest.
+
+Each variant runs PROGRAMS for its drivers, and RENDER_PROGRAMS as well if the device has a
+renderer.
+"""
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from machine import Options
+from report import Failure
+
+PROGRAMS = ("virtgpu_display", "virtgpu_damage", "virtgpu_random", "virtgpu_cursor",
+            "virtgpu_host")
+RENDER_PROGRAMS = ("virtgpu_render",)
+# Where no viewer can look: nobody resizes windows, and nobody sees the cursor.
+WITHOUT_VIEWERS = ("virtgpu_display", "virtgpu_damage")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A device or guest that differs from the usual one."""
+    name: str
+    # What it covers that the usual guest does not.
+    reason: str
+    # Fields of machine.Options.
+    overrides: Mapping[str, Any]
+    drivers: tuple[str, ...] = ("c", "rust")
+    # Part of `make check`; `make check-full` runs every variant.
+    quick: bool = False
+    programs: tuple[str, ...] = PROGRAMS
+
+    @property
+    def has_renderer(self) -> bool:
+        return bool(self.overrides.get("gpu"))
+
+    @property
+    def guest(self) -> dict[str, Any]:
+        """Arguments of machine.Options."""
+        return {**({"heads": 1} if self.has_renderer else {"connected": 2}), **self.overrides}
+
+    @property
+    def params(self) -> str:
+        """Parameters of our modules."""
+        return "fence_timeout=3" if self.has_renderer else ""
+
+
+def _device(name: str, reason: str, option: str, **rest: Any) -> Variant:
+    """A variant of the usual device by one of its options."""
+    return Variant(name, reason, {"device_options": option}, **rest)
+
+
+VARIANTS = (
+    Variant("vga", "a VGA device whose firmware framebuffer (vesafb) the driver takes over, and "
+            "windows of an odd size",
+            {"device": "virtio-vga", "append": "vga=0x317", "size": (853, 481)}, quick=True,
+            programs=("virtgpu_handover", *PROGRAMS)),
+    _device("packed", "packed virtqueues", "packed=on"),
+    _device("in-order", "the device uses descriptors in order", "in_order=on"),
+    _device("no-event-idx", "interrupts and kicks are suppressed by flags", "event_idx=off"),
+    _device("no-indirect", "a chain takes a descriptor of the ring for each piece",
+            "indirect_desc=off"),
+    _device("intx", "no MSI-X: both queues share one interrupt line", "vectors=0"),
+    _device("no-edid", "modes come from the size of the window alone", "edid=off"),
+    Variant("small", "one CPU and 512 MiB", {"cpus": 1, "memory": 512}),
+    Variant("odd-853", "windows of 853x481: no row is a multiple of 8 pixels",
+            {"size": (853, 481)}),
+    Variant("odd-1366", "windows of 1366x768: the width that EDID timings cannot express",
+            {"size": (1366, 768)}),
+    Variant("bounce", "all DMA goes through bounce buffers, as in confidential guests",
+            {"device_options": "iommu_platform=on", "append": "swiotlb=force,65536"}, quick=True),
+    Variant("bounce-virgl", "a renderer behind bounce buffers",
+            # The usual pool of 64 MiB runs full with GL.
+            {"gpu": "virgl", "device_options": "iommu_platform=on",
+             "append": "swiotlb=524288,force"}, drivers=("c",), programs=WITHOUT_VIEWERS),
+    Variant("vhost-user-gpu", "a third implementation: the device is a process of its own",
+            {"device": "vhost-user-gpu-pci", "memory": 2048, "connected": 1},
+            programs=WITHOUT_VIEWERS),
+)
+
+_BY_NAME = {variant.name: variant for variant in VARIANTS}
+
+
+def variant_named(name: str) -> Variant:
+    """The variant of that name."""
+    if name not in _BY_NAME:
+        raise Failure(f"no variant {name}: it is one of {', '.join(_BY_NAME)}")
+    return _BY_NAME[name]
+
+
+def options_for_variant(name: str, driver: str) -> Options:
+    """The guest of a variant."""
+    variant = variant_named(name)
+    params = "" if driver == "stock" else variant.params
+    return Options(driver=driver, module_params=params, **variant.guest)
+
+
+def programs_for_variant(name: str) -> tuple[str, ...]:
+    """The test programs of a variant."""
+    variant = variant_named(name)
+    return (*variant.programs, *(RENDER_PROGRAMS if variant.has_renderer else ()))
