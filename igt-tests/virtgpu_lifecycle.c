@@ -19,7 +19,6 @@
 
 /* What the driver may take to let go of what nobody uses, in seconds. */
 #define PATIENCE	5.0
-#define RELOADS		100
 /* Turns between two looks at memory; what is only set up once is set up after the first ones. */
 #define INTERVAL	20
 
@@ -38,7 +37,7 @@ static void reload(void)
 	int i;
 
 	leak_start();
-	for (i = 1; i <= RELOADS; i++) {
+	for (i = 1; leak_is_open(); i++) {
 		module_unload();
 		module_load();
 		shell("udevadm settle");
@@ -119,7 +118,6 @@ static void with_files_open(void (*gone)(void), void (*back)(void))
 	show_picture(2);
 }
 
-#define BUFFERS		32
 #define BUFFERS_INTERVAL	8
 
 /* Buffers that were drawn to, and one after the other shown, give all their memory back. */
@@ -132,7 +130,7 @@ static void freed(void)
 
 	kms_set_mode(&head, &mode, shown);
 	leak_start();
-	for (i = 1; i <= BUFFERS; i++) {
+	for (i = 1; leak_is_open(); i++) {
 		struct buffer *buffer = kms_buffer(fd, mode.hdisplay, mode.vdisplay,
 						   DRM_FORMAT_XRGB8888);
 
