@@ -77,6 +77,7 @@ static void virtgpu_primary_atomic_update(struct drm_plane *plane,
 	struct virtgpu_image *image;
 	struct virtgpu_damage damage;
 	struct drm_rect src, bounds;
+	u32 shown_blob;
 
 	if (!new->visible) {
 		virtgpu_output_hide(output);
@@ -95,8 +96,10 @@ static void virtgpu_primary_atomic_update(struct drm_plane *plane,
 		return;
 	drm_rect_fp_to_int(&src, &new->src);
 	virtgpu_damage_bounds(&damage, &bounds);
+	shown_blob = output->scanout_fb;
 	virtgpu_output_show(output, new->fb, res, &src);
-	virtgpu_output_frame_end(output, virtgpu_cmd_flush(output->vg, res->id, &bounds));
+	virtgpu_output_frame_end(output, virtgpu_cmd_flush(output->vg, res->id, &bounds),
+				 shown_blob && shown_blob != output->scanout_fb);
 }
 
 static void virtgpu_primary_atomic_disable(struct drm_plane *plane,

@@ -6,6 +6,7 @@
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@
 #define MANY	1000000
 /* What the driver may take to find out what the host cannot do. */
 #define RECOVERY	10.0
+/* What the driver waits for the host's answer to a flip, less a frame of the slowest usual mode. */
+#define FLIP_LIMIT	0.9
 
 static void be_good(void *unused)
 {
@@ -68,6 +71,63 @@ static void no_copies(void)
 	judge_picture(0, &screen.image);
 	judge(NULL, 0, "fake-counted FLUSH 1 1");
 	judge(NULL, 0, "fake-counted SET_SCANOUT_BLOB 0 0");
+}
+
+static double flip_time;
+
+static void flip_done(int fd, unsigned int sequence, unsigned int sec, unsigned int usec,
+		      unsigned int crtc, void *data)
+{
+	(void)fd, (void)sequence, (void)crtc, (void)data;
+	flip_time = sec + usec / 1e6;
+}
+
+static void begin_flip(const struct screen *screen, const struct buffer *buffer)
+{
+	struct request request = kms_request(screen->head.fd);
+	int ret;
+
+	kms_request_flip(&request, &screen->head, buffer, NULL, 0);
+	ret = kms_commit(&request, DRM_MODE_ATOMIC_NONBLOCK | DRM_MODE_PAGE_FLIP_EVENT);
+	check(!ret, "flip: %s", strerror(-ret));
+}
+
+/* The event of a flip gives the old buffer back, which the host reads until it answers. */
+static void late_answer(void)
+{
+	drmEventContext context = { .version = 3, .page_flip_handler2 = flip_done };
+	struct pollfd poller = { .events = POLLIN };
+	struct screen screen;
+	double asked;
+
+	start();
+	screen = kms_screen(1);
+	judge_picture(0, &screen.image);
+	poller.fd = screen.head.fd;
+
+	judge(NULL, 0, "fault mute FLUSH");
+	asked = now();
+	begin_flip(&screen, screen.buffers[1]);
+	if (poll(&poller, 1, 300)) {
+		check(!drmHandleEvent(poller.fd, &context), "a broken event");
+		/* On a slow machine the driver may have waited as long as it does. */
+		check(flip_time - asked > FLIP_LIMIT,
+		      "a flip is over %.3f s after it was asked for, and the host has not answered",
+		      flip_time - asked);
+		judge(NULL, 0, "fault none");
+	} else {
+		judge(NULL, 0, "fault none");
+		kms_wait_for_flips(poller.fd, 1);
+	}
+	judge_picture(0, &screen.image);
+
+	/* A host that does not answer is not waited for for ever. */
+	judge(NULL, 0, "fault mute FLUSH");
+	begin_flip(&screen, screen.buffers[0]);
+	kms_wait_for_flips(poller.fd, 1);
+	judge(NULL, 0, "fault none");
+	change(&screen, screen.buffers[1], 2, image_all(&screen.image));
+	judge_picture(0, &screen.image);
 }
 
 /* The host refuses a command: the pixels have to get there all the same, by copying. */
@@ -234,6 +294,7 @@ int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
 		{ "no-copies", "frames without a pixel copied", no_copies },
+		{ "late-answer", "a flip is over when the host has answered", late_answer },
 		{ "refused-scanout", "the host cannot show a blob", refused_scanout },
 		{ "refused-blob", "the host cannot make a blob", refused_blob },
 		{ "no-memory", "the guest has no memory for a while", no_memory },
