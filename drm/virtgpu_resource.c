@@ -660,6 +660,37 @@ struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
 	return virtgpu_cmd_transfer(vg, res->id, rect, offset);
 }
 
+/**
+ * virtgpu_resource_uuid - what other virtio devices know a resource by
+ * @res: the resource
+ * @uuid: set on success
+ *
+ * The host is asked once, and again after a reset, because it has forgotten the name then.
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_resource_uuid(struct virtgpu_resource *res, uuid_t *uuid)
+{
+	int ret = 0;
+
+	mutex_lock(&res->lock);
+	if (!res->has_uuid)
+		ret = virtgpu_cmd_assign_uuid(res->vg, res->id, &res->uuid);
+	if (!ret) {
+		res->has_uuid = true;
+		uuid_copy(uuid, &res->uuid);
+	}
+	mutex_unlock(&res->lock);
+	return ret;
+}
+
+static void virtgpu_resource_forget_uuid(struct virtgpu_resource *res)
+{
+	mutex_lock(&res->lock);
+	res->has_uuid = false;
+	mutex_unlock(&res->lock);
+}
+
 static bool virtgpu_resource_is_to_be_restored(const struct virtgpu_resource *res)
 {
 	/* The host's own memory went with its context. */
@@ -685,6 +716,7 @@ void virtgpu_resources_restore(struct virtgpu_device *vg)
 		if (!kref_get_unless_zero(&res->refs))
 			continue;
 		xa_unlock(&vg->resources);
+		virtgpu_resource_forget_uuid(res);
 		ret = 0;
 		if (virtgpu_resource_is_to_be_restored(res))
 			ret = virtgpu_resource_send(res, virtgpu_resource_lost, NULL);

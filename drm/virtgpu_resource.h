@@ -5,6 +5,7 @@
 #include <linux/kref.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
+#include <linux/uuid.h>
 
 struct drm_framebuffer;
 struct drm_rect;
@@ -66,7 +67,7 @@ struct virtgpu_texture {
  * struct virtgpu_resource - an image on the host, backed by buffer objects of ours
  * @refs: users; the host's image goes with the last one
  * @vg: the device
- * @lock: protects @backing and @num_backing, and their order in the queue
+ * @lock: protects @backing and @num_backing, and their order in the queue; and @uuid
  * @backing: the pages that back it, one buffer object behind the other
  * @num_backing: how many
  * @on_host: the host has an image to destroy
@@ -79,6 +80,8 @@ struct virtgpu_texture {
  * @is_3d: made for a renderer, which draws to it: its pixels are the host's
  * @texture: what the renderer knows of it
  * @blob: the memory it is, if it is a blob
+ * @uuid: what other virtio devices know it by, until the device is reset
+ * @has_uuid: whether the host was asked for @uuid
  */
 struct virtgpu_resource {
 	struct kref refs;
@@ -96,6 +99,8 @@ struct virtgpu_resource {
 	bool is_3d;
 	struct virtgpu_texture texture;
 	struct virtgpu_blob blob;
+	uuid_t uuid;
+	bool has_uuid;
 };
 
 /* The only buffer object behind a resource, or the first of several. */
@@ -133,6 +138,7 @@ struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
 					      const struct drm_rect *rect, u64 offset);
 int virtgpu_resource_upload(struct virtgpu_resource *res, const struct drm_framebuffer *fb,
 			    const struct virtgpu_damage *damage);
+int virtgpu_resource_uuid(struct virtgpu_resource *res, uuid_t *uuid);
 void virtgpu_resources_restore(struct virtgpu_device *vg);
 
 #endif

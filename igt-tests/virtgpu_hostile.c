@@ -766,27 +766,7 @@ static void unplug(void)
 	scope(show_and_flip);
 }
 
-static void remove_fault(void *unused)
-{
-	(void)unused;
-	shell("! grep -q ^virtiofault /proc/modules || rmmod virtiofault");
-}
-
-/* The device says in its status that it needs a reset, once, and is reset. */
-static void have_reset(void)
-{
-	double deadline = now() + RECOVERY;
-	long before = judge_number("fake-resets");
-
-	shell("insmod /host/tests/virtiofault.ko needs_reset=1");
-	judge(NULL, 0, "fake-changed");
-	while (judge_number("fake-resets") == before) {
-		check(now() < deadline, "the driver does not notice");
-		usleep(20000);
-	}
-	remove_fault(NULL);
-}
-
+/* The device says in its status that it needs a reset, and is reset. */
 static void needs_reset(void)
 {
 	struct screen screen;
@@ -794,8 +774,7 @@ static void needs_reset(void)
 	hostile();
 	screen = screen_new(1);
 	shell("dmesg -C");
-	at_end(remove_fault, NULL);
-	have_reset();
+	fake_reset(RECOVERY);
 	shell("dmesg | grep -q 'the device asks for it'");
 	/* All that was on the host is there again, without any help of ours. */
 	screen_recovers(&screen);
@@ -814,9 +793,8 @@ static void refused_again(void)
 	image_pattern(&pointer, 9, image_all(&pointer));
 	set_cursor(&screen, &pointer);
 	cursor_recovers(&pointer);
-	at_end(remove_fault, NULL);
 	judge(NULL, 0, "fault refuse CREATE 100 %ld", host_resources());
-	have_reset();
+	fake_reset(RECOVERY);
 	screen_recovers(&screen);
 	cursor_recovers(&pointer);
 	screen_flip(&screen, 2);
@@ -875,19 +853,24 @@ static void reset_while_making(void)
 
 	hostile();
 	screen = screen_new(1);
-	at_end(remove_fault, NULL);
 	for (round = 0; round < 12; round++) {
 		makers_stop = false;
 		for (i = 0; i < 4; i++)
 			check(!pthread_create(&makers[i], NULL, make_resources, &screen.head.fd),
 			      "no thread");
-		have_reset();
+		fake_reset(RECOVERY);
 		screen_recovers(&screen);
 		__atomic_store_n(&makers_stop, true, __ATOMIC_RELAXED);
 		for (i = 0; i < 4; i++)
 			pthread_join(makers[i], NULL);
 		fake_same_resources(RECOVERY);
 	}
+}
+
+static void remove_fault(void *unused)
+{
+	(void)unused;
+	shell("! grep -q ^virtiofault /proc/modules || rmmod virtiofault");
 }
 
 static void older(void)

@@ -521,7 +521,7 @@ class FakeGpu(vhostuser.Device):
         number = struct.unpack_from("<I", body)[0]
         if number not in self.resources:
             raise KeyError(number)
-        return OK_UUID, struct.pack("<I", number) + b"Z" * 12
+        return OK_UUID, struct.pack("<IB", number, self.resets & 0xff) + b"Z" * 11
 
     def _create(self, body):
         number, layout, width, height = struct.unpack_from("<4I", body)
