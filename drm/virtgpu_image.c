@@ -2,8 +2,9 @@
 /*
  * Images: what a head shows of framebuffers whose pixels are the guest's. A program that draws
  * into several buffers in turn shows one picture all the same, and the host keeps one: all of them
- * back it, and where in the backing a transfer begins tells whose pixels it takes. So the image
- * always is the last frame, and what a commit declares as damage is all there is to copy.
+ * back it, and where in the backing a transfer begins tells whose pixels it takes. So while the
+ * image is the last frame (&virtgpu_output.image), what a commit declares as damage is all there
+ * is to copy.
  */
 #include <linux/slab.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Images: what a head shows of framebuffers. A program that draws into several buffers in turn
 //! shows one picture all the same, and the host keeps one: all of them back it, and where in the
-//! backing a transfer begins tells whose pixels it takes. So the image always is the last frame,
-//! and what a commit declares as damage is all there is to copy.
+//! backing a transfer begins tells whose pixels it takes. So while the image is the last frame
+//! ([`Output::is_last_frame`]), what a commit declares as damage is all there is to copy.
 use drm::kms::FramebufferInfo;
 use kernel::{
     prelude::*,
