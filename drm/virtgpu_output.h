@@ -43,6 +43,7 @@ struct virtio_gpu_display_one;
  * @event: of a flip that waits for the host's answer, or NULL; under the device's event lock, as is
  *	@event_limit
  * @event_limit: jiffies until which it waits
+ * @is_blanked: what is committed was given up for a commit that has not come yet
  * @in_vblank: the timer's callback may wait for a vblank lock
  * @cursor: the cursor's state
  */
@@ -73,6 +74,7 @@ struct virtgpu_output {
 	bool is_awaited;
 	struct drm_pending_vblank_event *event;
 	unsigned long event_limit;
+	bool is_blanked;
 	bool in_vblank;
 
 	struct virtgpu_cursor cursor;

@@ -73,6 +73,7 @@ struct virtgpu_texture {
  * @on_host: the host has an image to destroy
  * @is_refused: the host did not make it, and is told no more of it
  * @is_attached: the host knows the backing
+ * @is_given_up: the host was told to destroy it, and it is made again when it is next shown
  * @id: its number in the protocol
  * @format: pixel format, in the protocol's numbers
  * @width: pixels
@@ -92,6 +93,7 @@ struct virtgpu_resource {
 	bool on_host;
 	bool is_refused;
 	bool is_attached;
+	bool is_given_up;
 	u32 id;
 	u32 format;
 	u32 width;
@@ -121,6 +123,12 @@ static inline bool virtgpu_resource_is_refused(const struct virtgpu_resource *re
 	return READ_ONCE(res->is_refused);
 }
 
+/* It was given up for others, which is known to whoever has its image's lock. */
+static inline bool virtgpu_resource_is_given_up(const struct virtgpu_resource *res)
+{
+	return READ_ONCE(res->is_given_up);
+}
+
 struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, u32 format, u32 width,
 						 u32 height, bool wait);
 struct virtgpu_resource *virtgpu_resource_create_blob(struct virtgpu_bo *bo,
@@ -131,6 +139,8 @@ struct virtgpu_resource *virtgpu_resource_create_3d(struct virtgpu_bo *bo, u32 f
 bool virtgpu_resource_fits(const struct virtgpu_resource *res, const struct drm_framebuffer *fb);
 void virtgpu_resource_get(struct virtgpu_resource *res);
 void virtgpu_resource_put(struct virtgpu_resource *res);
+bool virtgpu_resource_give_up(struct virtgpu_resource *res);
+int virtgpu_resource_take_back(struct virtgpu_resource *res);
 int virtgpu_resource_add(struct virtgpu_resource *res, struct virtgpu_bo *bo);
 void virtgpu_resource_remove(struct virtgpu_resource *res, struct virtgpu_bo *bo);
 u64 virtgpu_resource_offset(const struct virtgpu_resource *res, const struct virtgpu_bo *bo);

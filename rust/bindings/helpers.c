@@ -345,6 +345,14 @@ bool helper_drm_commit_waits(struct drm_atomic_commit *state,
 	return false;
 }
 
+/* Waits until the commit before that of a plane's new state is done with the hardware. */
+int helper_drm_wait_for_last_commit(struct drm_plane_state *state)
+{
+	struct drm_crtc_commit *last = state->crtc->state->commit;
+
+	return last ? wait_for_completion_interruptible(&last->hw_done) : 0;
+}
+
 /* Has a worker carry out a commit, to which it gets a reference. */
 void helper_drm_commit_queue(struct drm_atomic_commit *state, work_func_t work)
 {
