@@ -155,19 +155,32 @@ void virtgpu_cmd_detach_backing(struct virtgpu_device *vg, u32 id, virtgpu_cmd_d
 }
 
 /**
+ * virtgpu_cmd_resource_destroy - destroy a host resource whose backing the caller keeps
+ * @res: the resource
+ *
+ * Returns: the command, to be submitted and waited for.
+ */
+struct virtgpu_cmd *virtgpu_cmd_resource_destroy(const struct virtgpu_resource *res)
+{
+	struct virtio_gpu_resource_unref *req;
+	struct virtgpu_cmd *cmd;
+
+	cmd = virtgpu_cmd_alloc(res->vg, VIRTIO_GPU_CMD_RESOURCE_UNREF, sizeof(*req));
+	req = (void *)cmd->req;
+	req->resource_id = cpu_to_le32(res->id);
+	return cmd;
+}
+
+/**
  * virtgpu_cmd_resource_unref - destroy a host resource; detaches its backing, too
  * @res: the resource
  * @done: called with it when the host no longer looks at the backing
  */
 void virtgpu_cmd_resource_unref(struct virtgpu_resource *res, virtgpu_cmd_done done)
 {
+	struct virtgpu_cmd *cmd = virtgpu_cmd_resource_destroy(res);
 	struct virtgpu_device *vg = res->vg;
-	struct virtio_gpu_resource_unref *req;
-	struct virtgpu_cmd *cmd;
 
-	cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_RESOURCE_UNREF, sizeof(*req));
-	req = (void *)cmd->req;
-	req->resource_id = cpu_to_le32(res->id);
 	/* The host may never have made what user space asked for. */
 	cmd->is_quiet = virtgpu_resource_is_shared(res);
 	cmd->gives_back = true;

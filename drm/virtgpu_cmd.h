@@ -25,6 +25,7 @@ struct virtgpu_cmd *virtgpu_cmd_attach_backing(struct virtgpu_device *vg,
 					       struct virtio_gpu_mem_entry *entries, u32 count);
 void virtgpu_cmd_detach_backing(struct virtgpu_device *vg, u32 id, virtgpu_cmd_done done,
 				void *data);
+struct virtgpu_cmd *virtgpu_cmd_resource_destroy(const struct virtgpu_resource *res);
 void virtgpu_cmd_resource_unref(struct virtgpu_resource *res, virtgpu_cmd_done done);
 
 struct virtgpu_cmd *virtgpu_cmd_transfer(struct virtgpu_device *vg, u32 id,

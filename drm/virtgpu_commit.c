@@ -4,24 +4,32 @@
  * is carried out where it is asked for: to send a frame takes less than to wake somebody up for it.
  */
 #include <linux/dma-fence.h>
-#include <linux/dma-resv.h>
+#include <linux/workqueue.h>
 
 #include <drm/drm_atomic.h>
 #include <drm/drm_atomic_helper.h>
-#include <drm/drm_framebuffer.h>
-#include <drm/drm_gem.h>
 
 #include "virtgpu_commit.h"
+#include "virtgpu_drv.h"
 #include "virtgpu_output.h"
 
-/* Whether somebody still draws to what a plane is to show. */
-static bool virtgpu_commit_plane_waits(const struct drm_plane_state *state)
+/*
+ * Whether a head still waits for the vblank of an earlier commit. The core looks only for commits
+ * that are not cleaned up, which those of virtgpu_commit_planes() are before their vblank.
+ */
+static bool virtgpu_commit_is_busy(struct drm_atomic_commit *state)
 {
-	if (state->fence && !dma_fence_is_signaled(state->fence))
-		return true;
-	return state->fb && !dma_resv_test_signaled(state->fb->obj[0]->resv, DMA_RESV_USAGE_WRITE);
+	struct drm_crtc_state *old_state;
+	struct drm_crtc *crtc;
+	int i;
+
+	for_each_old_crtc_in_state(state, crtc, old_state, i)
+		if (old_state->commit && !try_wait_for_completion(&old_state->commit->flip_done))
+			return true;
+	return false;
 }
 
+/* Whether a commit whose planes are prepared has anything to wait for. */
 static bool virtgpu_commit_waits(struct drm_atomic_commit *state)
 {
 	struct drm_plane_state *plane_state;
@@ -35,20 +43,33 @@ static bool virtgpu_commit_waits(struct drm_atomic_commit *state)
 		    !virtgpu_output_has_room(crtc_to_virtgpu_output(crtc)))
 			return true;
 	for_each_new_plane_in_state(state, plane, plane_state, i)
-		if (virtgpu_commit_plane_waits(plane_state))
+		if (plane_state->fence && !dma_fence_is_signaled(plane_state->fence))
 			return true;
 	return false;
 }
 
-/* What drm_atomic_helper_commit() has a worker do, less modes and less waiting for the vblank. */
+/* What virtgpu_commit_work() does, less modes and less waiting for the vblank. */
 static void virtgpu_commit_planes(struct drm_device *dev, struct drm_atomic_commit *state)
 {
+	/* These fences are signalled, and given back. */
 	drm_atomic_helper_wait_for_fences(dev, state, false);
 	drm_atomic_helper_wait_for_dependencies(state);
 	drm_atomic_helper_commit_planes(dev, state, DRM_PLANE_COMMIT_ACTIVE_ONLY);
 	drm_atomic_helper_commit_hw_done(state);
 	drm_atomic_helper_cleanup_planes(dev, state);
 	drm_atomic_helper_commit_cleanup_done(state);
+}
+
+static void virtgpu_commit_work(struct work_struct *work)
+{
+	struct drm_atomic_commit *state = container_of(work, struct drm_atomic_commit,
+						       commit_work);
+
+	drm_atomic_helper_wait_for_fences(state->dev, state, false);
+	drm_atomic_helper_wait_for_dependencies(state);
+	virtgpu_atomic_commit_tail(state);
+	drm_atomic_helper_commit_cleanup_done(state);
+	drm_atomic_commit_put(state);
 }
 
 /**
@@ -82,22 +103,33 @@ void virtgpu_atomic_commit_tail(struct drm_atomic_commit *state)
  */
 int virtgpu_atomic_commit(struct drm_device *dev, struct drm_atomic_commit *state, bool nonblock)
 {
+	bool waits;
 	int ret;
 
-	if (!nonblock || state->async_update || virtgpu_commit_waits(state))
+	if (!nonblock || state->async_update)
 		return drm_atomic_helper_commit(dev, state, nonblock);
 
+	if (virtgpu_commit_is_busy(state))
+		return -EBUSY;
 	ret = drm_atomic_helper_setup_commit(state, true);
 	if (ret)
 		return ret;
 	ret = drm_atomic_helper_prepare_planes(dev, state);
 	if (ret)
 		return ret;
+	/* All fences that count are known now: one that comes later is not waited for. */
+	waits = virtgpu_commit_waits(state);
 	ret = drm_atomic_helper_swap_state(state, true);
 	if (ret) {
 		drm_atomic_helper_unprepare_planes(dev, state);
 		return ret;
 	}
-	virtgpu_commit_planes(dev, state);
+	if (waits) {
+		drm_atomic_commit_get(state);
+		INIT_WORK(&state->commit_work, virtgpu_commit_work);
+		queue_work(to_virtgpu_device(dev)->wq, &state->commit_work);
+	} else {
+		virtgpu_commit_planes(dev, state);
+	}
 	return 0;
 }

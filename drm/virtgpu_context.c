@@ -198,36 +198,59 @@ static void virtgpu_context_tell(struct virtgpu_context *ctx, u32 type, u32 id)
 	virtgpu_cmd_ctx_resource(ctx->vg, type, ctx->id, id);
 }
 
+/* A file got a handle of an object. */
+static int virtgpu_context_add(struct virtgpu_context *ctx, const struct virtgpu_resource *res)
+{
+	unsigned long count;
+	int ret;
+
+	lockdep_assert_held(&ctx->lock);
+	count = xa_to_value(xa_load(&ctx->objects, res->id));
+	ret = xa_err(xa_store(&ctx->objects, res->id, xa_mk_value(count + 1), GFP_KERNEL));
+	if (!ret && !count)
+		virtgpu_context_tell(ctx, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, res->id);
+	return ret;
+}
+
+/* A file's handle of an object goes. */
+static void virtgpu_context_remove(struct virtgpu_context *ctx, const struct virtgpu_resource *res)
+{
+	unsigned long count;
+
+	lockdep_assert_held(&ctx->lock);
+	count = xa_to_value(xa_load(&ctx->objects, res->id));
+	if (count > 1) {
+		/* In the place of an entry, which needs no memory. */
+		xa_store(&ctx->objects, res->id, xa_mk_value(count - 1), GFP_KERNEL);
+	} else if (count) {
+		xa_erase(&ctx->objects, res->id);
+		/* Goes with the end of the buffer or, if others have it, with whatever is next. */
+		if (!virtgpu_resource_is_refused(res))
+			virtgpu_context_tell(ctx, VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE, res->id);
+	}
+}
+
 /**
  * virtgpu_gem_open - &drm_gem_object_funcs.open: a file got a handle
  * @gem: the object
  * @file: the file
  *
+ * A dumb buffer has no resource before it is named, see virtgpu_context_name().
+ *
  * Returns: 0 or a negative errno.
  */
 int virtgpu_gem_open(struct drm_gem_object *gem, struct drm_file *file)
 {
+	struct virtgpu_resource *res = READ_ONCE(to_virtgpu_bo(gem)->own);
 	struct virtgpu_context *ctx = file->driver_priv;
-	struct virtgpu_resource *res;
-	unsigned long count;
 	int ret;
 
-	/* The kernel's own clients have no context. */
-	if (!ctx)
-		return 0;
-
-	res = virtgpu_bo_own(to_virtgpu_bo(gem), VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM);
-	/* An imported buffer has none before it is shown. */
-	if (IS_ERR(res))
-		return drm_gem_is_imported(gem) ? 0 : PTR_ERR(res);
-	if (virtgpu_resource_is_refused(res))
+	/* Without a renderer files have no context. */
+	if (!ctx || !res || virtgpu_resource_is_refused(res))
 		return 0;
 
 	mutex_lock(&ctx->lock);
-	count = xa_to_value(xa_load(&ctx->objects, res->id));
-	ret = xa_err(xa_store(&ctx->objects, res->id, xa_mk_value(count + 1), GFP_KERNEL));
-	if (!ret && !count)
-		virtgpu_context_tell(ctx, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, res->id);
+	ret = virtgpu_context_add(ctx, res);
 	mutex_unlock(&ctx->lock);
 	virtgpu_queue_kick(&ctx->vg->ctrl);
 	return ret;
@@ -242,22 +265,68 @@ void virtgpu_gem_close(struct drm_gem_object *gem, struct drm_file *file)
 {
 	struct virtgpu_context *ctx = file->driver_priv;
 	struct virtgpu_resource *res = READ_ONCE(to_virtgpu_bo(gem)->own);
-	unsigned long count;
 
 	if (!ctx || !res)
 		return;
 	mutex_lock(&ctx->lock);
-	count = xa_to_value(xa_load(&ctx->objects, res->id));
-	if (count > 1) {
-		/* In the place of an entry, which needs no memory. */
-		xa_store(&ctx->objects, res->id, xa_mk_value(count - 1), GFP_KERNEL);
-	} else if (count) {
-		xa_erase(&ctx->objects, res->id);
-		/* Goes with the end of the buffer or, if others have it, with whatever is next. */
-		if (!virtgpu_resource_is_refused(res))
-			virtgpu_context_tell(ctx, VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE, res->id);
-	}
+	virtgpu_context_remove(ctx, res);
 	mutex_unlock(&ctx->lock);
+}
+
+/* A handle that was closed meanwhile has taken nothing from the context. */
+static int virtgpu_context_check_handle(struct virtgpu_context *ctx, struct drm_file *file,
+					u32 handle, struct drm_gem_object *gem,
+					const struct virtgpu_resource *res)
+{
+	struct drm_gem_object *again = drm_gem_object_lookup(file, handle);
+
+	if (again)
+		drm_gem_object_put(again);
+	if (again == gem)
+		return 0;
+	mutex_lock(&ctx->lock);
+	virtgpu_context_remove(ctx, res);
+	mutex_unlock(&ctx->lock);
+	return -ENOENT;
+}
+
+/**
+ * virtgpu_context_name - the resource that a file means by a handle
+ * @file: the file
+ * @handle: the handle
+ * @gem: its object
+ *
+ * A dumb buffer gets one now, and the file's context learns of it, if there is one. The context
+ * forgets it when the file closes a handle, and learns of it again if another handle is named.
+ *
+ * Returns: the resource, valid as long as @gem, or an error pointer, see virtgpu_bo_own().
+ */
+struct virtgpu_resource *virtgpu_context_name(struct drm_file *file, u32 handle,
+					      struct drm_gem_object *gem)
+{
+	struct virtgpu_context *ctx = file->driver_priv;
+	struct virtgpu_bo *bo = to_virtgpu_bo(gem);
+	struct virtgpu_resource *res = READ_ONCE(bo->own);
+	bool is_new;
+	int ret = 0;
+
+	/* Textures and blobs had one before they had handles. */
+	if (res && virtgpu_resource_is_shared(res))
+		return res;
+
+	res = virtgpu_bo_own(bo, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM);
+	if (IS_ERR(res) || !ctx || virtgpu_resource_is_refused(res))
+		return res;
+
+	mutex_lock(&ctx->lock);
+	is_new = !xa_load(&ctx->objects, res->id);
+	if (is_new)
+		ret = virtgpu_context_add(ctx, res);
+	mutex_unlock(&ctx->lock);
+	if (is_new && !ret)
+		ret = virtgpu_context_check_handle(ctx, file, handle, gem, res);
+	virtgpu_queue_kick(&ctx->vg->ctrl);
+	return ret ? ERR_PTR(ret) : res;
 }
 
 static int virtgpu_context_set(struct virtgpu_device *vg, struct virtgpu_context *ctx,

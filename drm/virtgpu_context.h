@@ -63,6 +63,8 @@ void virtgpu_contexts_lost(struct virtgpu_device *vg);
 
 int virtgpu_gem_open(struct drm_gem_object *gem, struct drm_file *file);
 void virtgpu_gem_close(struct drm_gem_object *gem, struct drm_file *file);
+struct virtgpu_resource *virtgpu_context_name(struct drm_file *file, u32 handle,
+					      struct drm_gem_object *gem);
 
 int virtgpu_ioctl_context_init(struct drm_device *dev, void *data, struct drm_file *file);
 

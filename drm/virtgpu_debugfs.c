@@ -98,7 +98,7 @@ static int virtgpu_debugfs_resources(struct seq_file *m, void *data)
 
 	xa_lock(&vg->resources);
 	xa_for_each(&vg->resources, id, res) {
-		if (virtgpu_resource_is_refused(res))
+		if (virtgpu_resource_is_refused(res) || virtgpu_resource_is_given_up(res))
 			continue;
 		seq_printf(m, "resource %lu: %ux%u format %u backing %llu bytes\n", id, res->width,
 			   res->height, res->format, virtgpu_debugfs_backing(res));

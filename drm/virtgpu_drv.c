@@ -293,8 +293,11 @@ static void virtgpu_quit(struct virtgpu_device *vg)
 	virtgpu_fences_stop(vg);
 	virtgpu_cursors_disable(vg);
 	virtgpu_reset_disable(vg);
-	if (vg->num_scanouts)
+	if (vg->num_scanouts) {
 		drm_atomic_helper_shutdown(&vg->drm);
+		/* Commits that are only to be cleaned up. */
+		flush_workqueue(vg->wq);
+	}
 	virtgpu_contexts_lost(vg);
 	virtgpu_queues_stop(vg);
 }

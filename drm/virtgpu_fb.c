@@ -96,7 +96,8 @@ static bool virtgpu_fb_is_copied(const struct virtgpu_fb *vfb)
  * @fb: the framebuffer
  * @output: the plane's head
  *
- * Returns: 0 or a negative errno, see virtgpu_resource_create().
+ * Returns: 0, and then virtgpu_fb_cleanup() has to follow; or a negative errno, see
+ * virtgpu_resource_create().
  */
 int virtgpu_fb_prepare(struct drm_framebuffer *fb, struct virtgpu_output *output)
 {
@@ -106,9 +107,19 @@ int virtgpu_fb_prepare(struct drm_framebuffer *fb, struct virtgpu_output *output
 	mutex_lock(&vfb->lock);
 	ret = virtgpu_fb_prepare_shared(vfb);
 	mutex_unlock(&vfb->lock);
-	if (ret || !virtgpu_fb_is_copied(vfb))
+	if (ret)
 		return ret;
-	return virtgpu_image_prepare(output, fb);
+	return virtgpu_image_prepare(output, fb, virtgpu_fb_is_copied(vfb));
+}
+
+/**
+ * virtgpu_fb_cleanup - a primary plane does not show a framebuffer any more
+ * @fb: the framebuffer
+ * @output: the plane's head
+ */
+void virtgpu_fb_cleanup(struct drm_framebuffer *fb, struct virtgpu_output *output)
+{
+	virtgpu_image_cleanup(output, fb);
 }
 
 /**

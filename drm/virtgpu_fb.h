@@ -18,6 +18,7 @@ struct virtgpu_resource;
  * @shared: the buffer object's own resource, if the host has or sees its pixels
  * @cursor: what it is shown by on a cursor plane
  * @images: what it is shown by on each head's primary plane where its pixels have to be copied
+ * @uses: states of each head's primary plane that show it or are about to
  */
 struct virtgpu_fb {
 	struct drm_framebuffer base;
@@ -25,6 +26,7 @@ struct virtgpu_fb {
 	struct virtgpu_resource *shared;
 	struct virtgpu_resource *cursor;
 	struct virtgpu_image *images[VIRTIO_GPU_MAX_SCANOUTS];
+	unsigned int uses[VIRTIO_GPU_MAX_SCANOUTS];
 };
 
 #define to_virtgpu_fb(fb) container_of(fb, struct virtgpu_fb, base)
@@ -33,6 +35,7 @@ struct drm_framebuffer *virtgpu_fb_create(struct drm_device *dev, struct drm_fil
 					  const struct drm_format_info *info,
 					  const struct drm_mode_fb_cmd2 *mode_cmd);
 int virtgpu_fb_prepare(struct drm_framebuffer *fb, struct virtgpu_output *output);
+void virtgpu_fb_cleanup(struct drm_framebuffer *fb, struct virtgpu_output *output);
 int virtgpu_fb_prepare_cursor(struct drm_framebuffer *fb);
 struct virtgpu_image *virtgpu_fb_image(const struct drm_framebuffer *fb,
 				       const struct virtgpu_output *output);

@@ -259,11 +259,15 @@ struct virtgpu_resource *virtgpu_bo_own(struct virtgpu_bo *bo, u32 format)
 	struct virtgpu_resource *res;
 	int ret;
 
-	mutex_lock(&bo->lock);
-	ret = virtgpu_bo_own_blob(bo);
-	res = ret ? ERR_PTR(ret) : virtgpu_bo_own_image(bo, format);
-	mutex_unlock(&bo->lock);
-	return res;
+	do {
+		mutex_lock(&bo->lock);
+		ret = virtgpu_bo_own_blob(bo);
+		res = ret ? ERR_PTR(ret) : virtgpu_bo_own_image(bo, format);
+		mutex_unlock(&bo->lock);
+	} while (res == ERR_PTR(-EDQUOT) &&
+		 virtgpu_images_give_up(to_virtgpu_device(bo->base.base.dev)));
+	/* The guest's or the host's memory, user space does not distinguish. */
+	return res == ERR_PTR(-EDQUOT) ? ERR_PTR(-ENOMEM) : res;
 }
 
 /* Gives an object that has no shape that of a framebuffer over it. */

@@ -5,7 +5,6 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
-#include <linux/uuid.h>
 
 #include <drm/drm_gem_shmem_helper.h>
 #include <drm/drm_mm.h>
@@ -29,8 +28,6 @@ struct virtgpu_texture;
  * @format: @own's pixel format, in the protocol's numbers; 0 when left to the first framebuffer
  * @width: @own's width, 0 when left to the first framebuffer
  * @height: @own's height
- * @uuid: what other virtio devices know it by
- * @has_uuid: whether the host was asked for @uuid
  * @is_vram: the memory is the host's, and @base has no pages
  * @window: where the device shows it, once it is mapped
  * @map_info: how the host wants it to be cached
@@ -47,8 +44,6 @@ struct virtgpu_bo {
 	u32 format;
 	u32 width;
 	u32 height;
-	uuid_t uuid;
-	bool has_uuid;
 	bool is_vram;
 	struct drm_mm_node window;
 	u32 map_info;

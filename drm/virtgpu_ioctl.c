@@ -145,7 +145,7 @@ static int virtgpu_ioctl_resource_info(struct drm_device *dev, void *data, struc
 		return -ENOENT;
 
 	args->size = gem->size;
-	res = virtgpu_bo_own(to_virtgpu_bo(gem), VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM);
+	res = virtgpu_context_name(file, args->bo_handle, gem);
 	if (!IS_ERR(res)) {
 		args->res_handle = res->id;
 		args->blob_mem = res->blob.mem;
@@ -192,9 +192,13 @@ static int virtgpu_transfer_3d(struct virtgpu_device *vg, struct drm_file *file,
 	if (!gem)
 		return -ENOENT;
 
+	res = virtgpu_context_name(file, args->bo_handle, gem);
+	if (IS_ERR(res)) {
+		drm_gem_object_put(gem);
+		return PTR_ERR(res);
+	}
 	/* The renderer knows the strides of a texture; guest memory alone is nothing to copy to. */
-	res = READ_ONCE(to_virtgpu_bo(gem)->own);
-	if (!res || virtgpu_resource_is_refused(res) ||
+	if (virtgpu_resource_is_refused(res) ||
 	    res->blob.mem == VIRTGPU_BLOB_MEM_GUEST ||
 	    (!res->blob.size && (args->stride || args->layer_stride))) {
 		drm_gem_object_put(gem);
@@ -233,7 +237,7 @@ static int virtgpu_ioctl_transfer_to_host(struct drm_device *dev, void *data,
 	if (!gem)
 		return -ENOENT;
 
-	res = virtgpu_bo_own(to_virtgpu_bo(gem), VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM);
+	res = virtgpu_context_name(file, args->bo_handle, gem);
 	if (IS_ERR(res)) {
 		ret = PTR_ERR(res);
 		goto out;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A head: CRTC and encoder, and what the host currently shows on it. */
+#include <linux/jiffies.h>
+
 #include <drm/drm_atomic.h>
 #include <drm/drm_atomic_helper.h>
 #include <drm/drm_framebuffer.h>
@@ -17,6 +19,9 @@
 
 /* Frames on their way to the host before a commit waits: one shown, one underway. */
 #define VIRTGPU_MAX_FRAMES	2
+
+/* How long the host's answer keeps a flip back. */
+#define VIRTGPU_FLIP_LIMIT	HZ
 
 /* Faster than any monitor, slow enough for the vblank timer. */
 #define VIRTGPU_MAX_REFRESH	1000
@@ -75,6 +80,7 @@ void virtgpu_output_hide(struct virtgpu_output *output)
 	virtgpu_cmd_set_scanout(output->vg, output->index, 0, &nothing);
 	virtgpu_queue_kick(&output->vg->ctrl);
 	output->scanout_id = 0;
+	output->scanout_fb = 0;
 	output->scanout_rect = nothing;
 }
 
@@ -85,6 +91,7 @@ void virtgpu_output_hide(struct virtgpu_output *output)
 void virtgpu_output_forget(struct virtgpu_output *output)
 {
 	output->scanout_id = 0;
+	output->scanout_fb = 0;
 	output->scanout_rect = (struct drm_rect){};
 	output->image = NULL;
 	virtgpu_cursor_forget(&output->cursor);
@@ -122,28 +129,83 @@ void virtgpu_output_frame_begin(struct virtgpu_output *output)
 	virtgpu_queue_unwant(ctrl);
 }
 
+/* The program hears of its flip at the next vblank. */
+static void virtgpu_output_send_event(struct virtgpu_output *output)
+{
+	lockdep_assert_held(&output->crtc.dev->event_lock);
+	drm_crtc_arm_vblank_event(&output->crtc, output->event);
+	output->event = NULL;
+}
+
 static void virtgpu_output_flushed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
 	struct virtgpu_output *output = cmd->data;
 
 	atomic_dec(&output->frames);
 	wake_up(&output->frame_done);
+
+	spin_lock_irq(&vg->drm.event_lock);
+	if (output->event && !atomic_read(&output->frames))
+		virtgpu_output_send_event(output);
+	spin_unlock_irq(&vg->drm.event_lock);
 }
 
 /**
  * virtgpu_output_frame_end - send the flush that ends a frame
  * @output: the head
  * @flush: the command
+ * @is_awaited: the frame replaces memory of the guest's, which the host reads until it answers
  *
  * The CRTC's flush tells the host, of the frames of all heads at once.
  */
-void virtgpu_output_frame_end(struct virtgpu_output *output, struct virtgpu_cmd *flush)
+void virtgpu_output_frame_end(struct virtgpu_output *output, struct virtgpu_cmd *flush,
+			      bool is_awaited)
 {
 	flush->done = virtgpu_output_flushed;
 	flush->data = output;
-	flush->is_lazy = true;
+	flush->is_lazy = !is_awaited;
+	output->is_awaited = is_awaited;
 	atomic_inc(&output->frames);
 	virtgpu_queue_submit(&output->vg->ctrl, flush);
+}
+
+/**
+ * virtgpu_output_vblank - a vblank comes: a flip that waits for the host may have waited enough
+ * @output: the head
+ */
+void virtgpu_output_vblank(struct virtgpu_output *output)
+{
+	struct drm_device *dev = output->crtc.dev;
+	unsigned long flags;
+
+	if (!READ_ONCE(output->event))
+		return;
+	spin_lock_irqsave(&dev->event_lock, flags);
+	if (output->event && time_after_eq(jiffies, output->event_limit))
+		virtgpu_output_send_event(output);
+	spin_unlock_irqrestore(&dev->event_lock, flags);
+}
+
+/*
+ * Keeps the event of a flip until the host has answered, if it still reads what the program gets
+ * back with the event. Says whether it does.
+ */
+static bool virtgpu_output_keep_event(struct virtgpu_output *output, struct drm_crtc_state *state)
+{
+	struct drm_device *dev = output->crtc.dev;
+	bool keep;
+
+	spin_lock_irq(&dev->event_lock);
+	keep = output->is_awaited && atomic_read(&output->frames) && state->event &&
+	       !output->event && !drm_crtc_vblank_get(&output->crtc);
+	if (keep) {
+		output->event = state->event;
+		output->event_limit = jiffies + VIRTGPU_FLIP_LIMIT;
+		state->event = NULL;
+	}
+	output->is_awaited = false;
+	spin_unlock_irq(&dev->event_lock);
+	return keep;
 }
 
 static enum drm_mode_status virtgpu_crtc_mode_valid(struct drm_crtc *crtc,
@@ -193,8 +255,12 @@ static void virtgpu_crtc_atomic_disable(struct drm_crtc *crtc, struct drm_atomic
 /* Comes when the planes of all CRTCs have sent their frames: the first one kicks for all. */
 static void virtgpu_crtc_atomic_flush(struct drm_crtc *crtc, struct drm_atomic_commit *state)
 {
-	virtgpu_queue_kick(&crtc_to_virtgpu_output(crtc)->vg->ctrl);
-	drm_crtc_vblank_atomic_flush(crtc, state);
+	struct drm_crtc_state *new = drm_atomic_get_new_crtc_state(state, crtc);
+	struct virtgpu_output *output = crtc_to_virtgpu_output(crtc);
+
+	virtgpu_queue_kick(&output->vg->ctrl);
+	if (!virtgpu_output_keep_event(output, new))
+		drm_crtc_vblank_atomic_flush(crtc, state);
 }
 
 static const struct drm_crtc_helper_funcs virtgpu_crtc_helper_funcs = {

@@ -13,6 +13,7 @@
 #include "virtgpu_image.h"
 
 struct drm_edid;
+struct drm_pending_vblank_event;
 struct virtgpu_cmd;
 struct virtgpu_device;
 struct virtgpu_resource;
@@ -38,6 +39,11 @@ struct virtio_gpu_display_one;
  * @image: the one of them whose pixels are the last frame, NULL when none surely is
  * @frames: flushes that the host has not answered
  * @frame_done: woken when it answers one
+ * @is_awaited: the frame that is being sent has to be answered before its flip is over
+ * @event: of a flip that waits for the host's answer, or NULL; under the device's event lock, as is
+ *	@event_limit
+ * @event_limit: jiffies until which it waits
+ * @is_blanked: what is committed was given up for a commit that has not come yet
  * @in_vblank: the timer's callback may wait for a vblank lock
  * @cursor: the cursor's state
  */
@@ -65,6 +71,10 @@ struct virtgpu_output {
 
 	atomic_t frames;
 	wait_queue_head_t frame_done;
+	bool is_awaited;
+	struct drm_pending_vblank_event *event;
+	unsigned long event_limit;
+	bool is_blanked;
 	bool in_vblank;
 
 	struct virtgpu_cursor cursor;
@@ -84,7 +94,9 @@ void virtgpu_output_hide(struct virtgpu_output *output);
 void virtgpu_output_forget(struct virtgpu_output *output);
 bool virtgpu_output_has_room(struct virtgpu_output *output);
 void virtgpu_output_frame_begin(struct virtgpu_output *output);
-void virtgpu_output_frame_end(struct virtgpu_output *output, struct virtgpu_cmd *flush);
+void virtgpu_output_frame_end(struct virtgpu_output *output, struct virtgpu_cmd *flush,
+			      bool is_awaited);
+void virtgpu_output_vblank(struct virtgpu_output *output);
 int virtgpu_vblank_enable(struct drm_crtc *crtc);
 bool virtgpu_vblank_timeout(struct drm_crtc *crtc);
 bool virtgpu_vblank_time(struct drm_crtc *crtc, int *max_error, ktime_t *vblank_time,

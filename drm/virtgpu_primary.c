@@ -18,15 +18,63 @@
 #include "virtgpu_plane.h"
 #include "virtgpu_resource.h"
 
+/*
+ * The host has no room for another image beside the one that this commit replaces: that one goes,
+ * and the head is blank for a moment.
+ */
+static int virtgpu_primary_prepare_instead(struct drm_plane *plane, struct drm_plane_state *state,
+					   struct virtgpu_output *output)
+{
+	struct drm_crtc_commit *last = state->crtc->state->commit;
+	int ret;
+
+	/* The core waits for the commit before in any case; then it is known what is shown. */
+	ret = last ? wait_for_completion_interruptible(&last->hw_done) : 0;
+	if (ret)
+		return ret;
+	WRITE_ONCE(output->is_blanked, true);
+	if (!virtgpu_image_give_up_shown(output)) {
+		WRITE_ONCE(output->is_blanked, false);
+		return -ENOMEM;
+	}
+	return virtgpu_fb_prepare(state->fb, output);
+}
+
+/* A commit that has failed after all leaves a head blank: shows again what is committed. */
+static void virtgpu_primary_unblank(struct virtgpu_output *output)
+{
+	if (xchg(&output->is_blanked, false))
+		queue_work(output->vg->wq, &output->vg->redraw_work);
+}
+
 static int virtgpu_primary_prepare_fb(struct drm_plane *plane, struct drm_plane_state *state)
 {
+	struct virtgpu_output *output;
 	int ret;
 
 	if (!state->fb)
 		return 0;
 
+	output = crtc_to_virtgpu_output(state->crtc);
 	ret = drm_gem_plane_helper_prepare_fb(plane, state);
-	return ret ?: virtgpu_fb_prepare(state->fb, crtc_to_virtgpu_output(state->crtc));
+	ret = ret ?: virtgpu_fb_prepare(state->fb, output);
+	if (ret == -EDQUOT)
+		ret = virtgpu_primary_prepare_instead(plane, state, output);
+	if (ret)
+		virtgpu_primary_unblank(output);
+	return ret == -EDQUOT ? -ENOMEM : ret;
+}
+
+static void virtgpu_primary_cleanup_fb(struct drm_plane *plane, struct drm_plane_state *state)
+{
+	struct virtgpu_output *output;
+
+	if (!state->fb)
+		return;
+
+	output = crtc_to_virtgpu_output(state->crtc);
+	virtgpu_fb_cleanup(state->fb, output);
+	virtgpu_primary_unblank(output);
 }
 
 static int virtgpu_primary_atomic_check(struct drm_plane *plane, struct drm_atomic_commit *state)
@@ -77,6 +125,7 @@ static void virtgpu_primary_atomic_update(struct drm_plane *plane,
 	struct virtgpu_image *image;
 	struct virtgpu_damage damage;
 	struct drm_rect src, bounds;
+	u32 shown_blob;
 
 	if (!new->visible) {
 		virtgpu_output_hide(output);
@@ -95,8 +144,11 @@ static void virtgpu_primary_atomic_update(struct drm_plane *plane,
 		return;
 	drm_rect_fp_to_int(&src, &new->src);
 	virtgpu_damage_bounds(&damage, &bounds);
+	shown_blob = output->scanout_fb;
 	virtgpu_output_show(output, new->fb, res, &src);
-	virtgpu_output_frame_end(output, virtgpu_cmd_flush(output->vg, res->id, &bounds));
+	WRITE_ONCE(output->is_blanked, false);
+	virtgpu_output_frame_end(output, virtgpu_cmd_flush(output->vg, res->id, &bounds),
+				 shown_blob && shown_blob != output->scanout_fb);
 }
 
 static void virtgpu_primary_atomic_disable(struct drm_plane *plane,
@@ -109,6 +161,7 @@ static void virtgpu_primary_atomic_disable(struct drm_plane *plane,
 
 static const struct drm_plane_helper_funcs virtgpu_primary_helper_funcs = {
 	.prepare_fb = virtgpu_primary_prepare_fb,
+	.cleanup_fb = virtgpu_primary_cleanup_fb,
 	.atomic_check = virtgpu_primary_atomic_check,
 	.atomic_update = virtgpu_primary_atomic_update,
 	.atomic_disable = virtgpu_primary_atomic_disable,

@@ -10,7 +10,6 @@
 #include <drm/drm_prime.h>
 #include <drm/virtgpu_drm.h>
 
-#include "virtgpu_cmd.h"
 #include "virtgpu_dma.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_gem.h"
@@ -20,27 +19,25 @@
 
 MODULE_IMPORT_NS("DMA_BUF");
 
-/* Other virtio devices know the buffer by a name that the host gives it, once. */
+/*
+ * Other virtio devices know the buffer by a name that the host gives it. A dumb buffer that was
+ * never shown gets a resource for that.
+ */
 static int virtgpu_prime_get_uuid(struct dma_buf *dma_buf, uuid_t *uuid)
 {
 	struct drm_gem_object *gem = dma_buf->priv;
-	struct virtgpu_device *vg = to_virtgpu_device(gem->dev);
-	struct virtgpu_bo *bo = to_virtgpu_bo(gem);
-	int ret = 0;
+	struct virtgpu_resource *res;
 
-	mutex_lock(&bo->lock);
-	if (!bo->own || virtgpu_resource_is_refused(bo->own) || !vg->has_uuid)
-		ret = -ENODEV;
-	else if (bo->own->blob.size && !(bo->own->blob.flags & VIRTGPU_BLOB_FLAG_USE_CROSS_DEVICE))
-		ret = -ENODEV;
-	else if (!bo->has_uuid)
-		ret = virtgpu_cmd_assign_uuid(vg, bo->own->id, &bo->uuid);
-	if (!ret) {
-		bo->has_uuid = true;
-		uuid_copy(uuid, &bo->uuid);
-	}
-	mutex_unlock(&bo->lock);
-	return ret;
+	if (!to_virtgpu_device(gem->dev)->has_uuid)
+		return -ENODEV;
+	res = virtgpu_bo_own(to_virtgpu_bo(gem), VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM);
+	if (IS_ERR(res))
+		return PTR_ERR(res);
+	if (virtgpu_resource_is_refused(res))
+		return -ENODEV;
+	if (res->blob.size && !(res->blob.flags & VIRTGPU_BLOB_FLAG_USE_CROSS_DEVICE))
+		return -ENODEV;
+	return virtgpu_resource_uuid(res, uuid);
 }
 
 static struct sg_table *virtgpu_prime_map(struct dma_buf_attachment *attach,

@@ -255,7 +255,16 @@ static int virtgpu_resource_send(struct virtgpu_resource *res, virtgpu_cmd_done 
 	return ret;
 }
 
-/* Waits for the answers to the commands that make a resource. */
+/* The host's own words: there may be room when it has less. */
+static bool virtgpu_cmd_finds_no_room(const struct virtgpu_cmd *cmd, int status)
+{
+	return status == -ENOMEM && cmd->end == VIRTGPU_CMD_ANSWERED;
+}
+
+/*
+ * Waits for the answers to the commands that make a resource; -EDQUOT when the host is out of
+ * memory.
+ */
 static int virtgpu_resource_wait(struct virtgpu_resource *res, const struct virtgpu_sent *sent)
 {
 	struct virtgpu_device *vg = res->vg;
@@ -266,6 +275,8 @@ static int virtgpu_resource_wait(struct virtgpu_resource *res, const struct virt
 	if (res->blob.size && ret && ret != -ETIMEDOUT &&
 	    sent->create->end == VIRTGPU_CMD_ANSWERED)
 		virtgpu_zero_copy_stop(vg);
+	if (virtgpu_cmd_finds_no_room(sent->create, ret))
+		ret = -EDQUOT;
 	virtgpu_cmd_put(vg, sent->create);
 
 	if (sent->attach) {
@@ -275,7 +286,7 @@ static int virtgpu_resource_wait(struct virtgpu_resource *res, const struct virt
 	return ret ?: attach_ret;
 }
 
-/* Has the host make a resource for the first time. Without @wait the caller kicks. */
+/* Has the host make a resource that it does not have. Without @wait the caller kicks. */
 static int virtgpu_resource_make(struct virtgpu_resource *res, bool wait)
 {
 	struct virtgpu_device *vg = res->vg;
@@ -359,9 +370,10 @@ static struct virtgpu_resource *virtgpu_resource_new(struct virtgpu_bo *bo, u32 
  * @wait: for the host's answer; else the caller kicks, and a host that refuses it refuses what is
  *	done with it, too
  *
- * Returns: the resource or an error pointer: -ENOMEM when guest or host are out of memory,
- * -EINVAL when the host does not know the format, -ETIMEDOUT or -EIO for a host in trouble,
- * -ENODEV when the device is gone.
+ * Returns: the resource or an error pointer: -ENOMEM when the guest is out of memory, -EDQUOT when
+ * the host is and may have to give up another image, see virtgpu_images_give_up(), -EINVAL when the
+ * host does not know the format, -ETIMEDOUT or -EIO for a host in trouble, -ENODEV when the device
+ * is gone.
  */
 struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, u32 format, u32 width,
 						 u32 height, bool wait)
@@ -471,6 +483,81 @@ void virtgpu_resource_put(struct virtgpu_resource *res)
 	kref_put(&res->refs, virtgpu_resource_release);
 }
 
+/* Has the host destroy a resource that stays; says whether it has. */
+static bool virtgpu_resource_give_up_locked(struct virtgpu_resource *res)
+{
+	struct virtgpu_device *vg = res->vg;
+	struct virtgpu_cmd *cmd;
+	bool is_answered;
+	int ret;
+
+	lockdep_assert_held(&res->lock);
+	if (!READ_ONCE(res->on_host) || virtgpu_resource_is_refused(res))
+		return false;
+	cmd = virtgpu_cmd_resource_destroy(res);
+	virtgpu_cmd_get(cmd);
+	virtgpu_queue_submit(&vg->ctrl, cmd);
+	virtgpu_queue_kick(&vg->ctrl);
+	ret = virtgpu_queue_wait(&vg->ctrl, cmd);
+	is_answered = ret != -ETIMEDOUT && cmd->end == VIRTGPU_CMD_ANSWERED;
+	virtgpu_cmd_put(vg, cmd);
+	if (!ret) {
+		WRITE_ONCE(res->on_host, false);
+		WRITE_ONCE(res->is_attached, false);
+		WRITE_ONCE(res->is_given_up, true);
+	} else if (is_answered || ret == -ETIMEDOUT) {
+		/* Nobody knows. Another one takes its place, and this one ends as others do. */
+		WRITE_ONCE(res->is_refused, true);
+	}
+	return !ret;
+}
+
+/**
+ * virtgpu_resource_give_up - have the host destroy a resource that nobody shows, and wait
+ * @res: the resource, an image
+ *
+ * It keeps its number and its backing.
+ *
+ * Returns: whether the host has destroyed it.
+ */
+bool virtgpu_resource_give_up(struct virtgpu_resource *res)
+{
+	struct virtgpu_device *vg = res->vg;
+	bool is_done;
+
+	/* A reset either finds it or does not make it again. */
+	mutex_lock(&vg->making);
+	mutex_lock(&res->lock);
+	is_done = virtgpu_resource_give_up_locked(res);
+	mutex_unlock(&res->lock);
+	mutex_unlock(&vg->making);
+	return is_done;
+}
+
+/**
+ * virtgpu_resource_take_back - have the host make a resource that was given up, and wait
+ * @res: the resource, whose pixels have to be sent again
+ *
+ * Returns: 0 or a negative errno, see virtgpu_resource_create(). It is given up as before if guest
+ * or host have no memory for it; after other errors another one has to take its place.
+ */
+int virtgpu_resource_take_back(struct virtgpu_resource *res)
+{
+	int ret = virtgpu_resource_make(res, true);
+
+	mutex_lock(&res->lock);
+	if (!ret) {
+		WRITE_ONCE(res->is_given_up, false);
+	} else if (ret == -EDQUOT && !READ_ONCE(res->on_host)) {
+		WRITE_ONCE(res->is_refused, false);
+	} else if (virtgpu_resource_is_refused(res) || READ_ONCE(res->on_host)) {
+		WRITE_ONCE(res->is_refused, true);
+		WRITE_ONCE(res->is_given_up, false);
+	}
+	mutex_unlock(&res->lock);
+	return ret;
+}
+
 /* Tells the host of the whole backing once it has none. */
 static struct virtgpu_cmd *virtgpu_resource_attach(struct virtgpu_resource *res)
 {
@@ -562,8 +649,9 @@ void virtgpu_resource_remove(struct virtgpu_resource *res, struct virtgpu_bo *bo
 	memmove(&res->backing[i], &res->backing[i + 1],
 		(res->num_backing - i) * sizeof(res->backing[0]));
 
-	if (virtgpu_resource_is_refused(res) && !READ_ONCE(res->is_attached)) {
-		/* The host never knew of the pages. */
+	if ((virtgpu_resource_is_refused(res) || virtgpu_resource_is_given_up(res)) &&
+	    !READ_ONCE(res->is_attached)) {
+		/* The host does not know of the pages. */
 		mutex_unlock(&res->lock);
 		virtgpu_bo_put(bo);
 		return;
@@ -620,6 +708,11 @@ int virtgpu_resource_upload(struct virtgpu_resource *res, const struct drm_frame
 	u64 base;
 
 	mutex_lock(&res->lock);
+	if (virtgpu_resource_is_given_up(res)) {
+		/* The next commit on this head needed the room, and follows at once. */
+		mutex_unlock(&res->lock);
+		return -EBUSY;
+	}
 	if (!READ_ONCE(res->is_attached)) {
 		attach = virtgpu_resource_attach(res);
 		if (IS_ERR(attach)) {
@@ -660,6 +753,37 @@ struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
 	return virtgpu_cmd_transfer(vg, res->id, rect, offset);
 }
 
+/**
+ * virtgpu_resource_uuid - what other virtio devices know a resource by
+ * @res: the resource
+ * @uuid: set on success
+ *
+ * The host is asked once, and again after a reset, because it has forgotten the name then.
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_resource_uuid(struct virtgpu_resource *res, uuid_t *uuid)
+{
+	int ret = 0;
+
+	mutex_lock(&res->lock);
+	if (!res->has_uuid)
+		ret = virtgpu_cmd_assign_uuid(res->vg, res->id, &res->uuid);
+	if (!ret) {
+		res->has_uuid = true;
+		uuid_copy(uuid, &res->uuid);
+	}
+	mutex_unlock(&res->lock);
+	return ret;
+}
+
+static void virtgpu_resource_forget_uuid(struct virtgpu_resource *res)
+{
+	mutex_lock(&res->lock);
+	res->has_uuid = false;
+	mutex_unlock(&res->lock);
+}
+
 static bool virtgpu_resource_is_to_be_restored(const struct virtgpu_resource *res)
 {
 	/* The host's own memory went with its context. */
@@ -685,6 +809,7 @@ void virtgpu_resources_restore(struct virtgpu_device *vg)
 		if (!kref_get_unless_zero(&res->refs))
 			continue;
 		xa_unlock(&vg->resources);
+		virtgpu_resource_forget_uuid(res);
 		ret = 0;
 		if (virtgpu_resource_is_to_be_restored(res))
 			ret = virtgpu_resource_send(res, virtgpu_resource_lost, NULL);

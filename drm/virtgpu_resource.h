@@ -5,6 +5,7 @@
 #include <linux/kref.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
+#include <linux/uuid.h>
 
 struct drm_framebuffer;
 struct drm_rect;
@@ -66,12 +67,13 @@ struct virtgpu_texture {
  * struct virtgpu_resource - an image on the host, backed by buffer objects of ours
  * @refs: users; the host's image goes with the last one
  * @vg: the device
- * @lock: protects @backing and @num_backing, and their order in the queue
+ * @lock: protects @backing and @num_backing, and their order in the queue; and @uuid
  * @backing: the pages that back it, one buffer object behind the other
  * @num_backing: how many
  * @on_host: the host has an image to destroy
  * @is_refused: the host did not make it, and is told no more of it
  * @is_attached: the host knows the backing
+ * @is_given_up: the host was told to destroy it, and it is made again when it is next shown
  * @id: its number in the protocol
  * @format: pixel format, in the protocol's numbers
  * @width: pixels
@@ -79,6 +81,8 @@ struct virtgpu_texture {
  * @is_3d: made for a renderer, which draws to it: its pixels are the host's
  * @texture: what the renderer knows of it
  * @blob: the memory it is, if it is a blob
+ * @uuid: what other virtio devices know it by, until the device is reset
+ * @has_uuid: whether the host was asked for @uuid
  */
 struct virtgpu_resource {
 	struct kref refs;
@@ -89,6 +93,7 @@ struct virtgpu_resource {
 	bool on_host;
 	bool is_refused;
 	bool is_attached;
+	bool is_given_up;
 	u32 id;
 	u32 format;
 	u32 width;
@@ -96,6 +101,8 @@ struct virtgpu_resource {
 	bool is_3d;
 	struct virtgpu_texture texture;
 	struct virtgpu_blob blob;
+	uuid_t uuid;
+	bool has_uuid;
 };
 
 /* The only buffer object behind a resource, or the first of several. */
@@ -116,6 +123,12 @@ static inline bool virtgpu_resource_is_refused(const struct virtgpu_resource *re
 	return READ_ONCE(res->is_refused);
 }
 
+/* It was given up for others, which is known to whoever has its image's lock. */
+static inline bool virtgpu_resource_is_given_up(const struct virtgpu_resource *res)
+{
+	return READ_ONCE(res->is_given_up);
+}
+
 struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, u32 format, u32 width,
 						 u32 height, bool wait);
 struct virtgpu_resource *virtgpu_resource_create_blob(struct virtgpu_bo *bo,
@@ -126,6 +139,8 @@ struct virtgpu_resource *virtgpu_resource_create_3d(struct virtgpu_bo *bo, u32 f
 bool virtgpu_resource_fits(const struct virtgpu_resource *res, const struct drm_framebuffer *fb);
 void virtgpu_resource_get(struct virtgpu_resource *res);
 void virtgpu_resource_put(struct virtgpu_resource *res);
+bool virtgpu_resource_give_up(struct virtgpu_resource *res);
+int virtgpu_resource_take_back(struct virtgpu_resource *res);
 int virtgpu_resource_add(struct virtgpu_resource *res, struct virtgpu_bo *bo);
 void virtgpu_resource_remove(struct virtgpu_resource *res, struct virtgpu_bo *bo);
 u64 virtgpu_resource_offset(const struct virtgpu_resource *res, const struct virtgpu_bo *bo);
@@ -133,6 +148,7 @@ struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
 					      const struct drm_rect *rect, u64 offset);
 int virtgpu_resource_upload(struct virtgpu_resource *res, const struct drm_framebuffer *fb,
 			    const struct virtgpu_damage *damage);
+int virtgpu_resource_uuid(struct virtgpu_resource *res, uuid_t *uuid);
 void virtgpu_resources_restore(struct virtgpu_device *vg);
 
 #endif

@@ -58,6 +58,7 @@ bool virtgpu_vblank_timeout(struct drm_crtc *crtc)
 	struct drm_vblank_crtc_timer *timer = &drm_crtc_vblank_crtc(crtc)->vblank_timer;
 
 	WRITE_ONCE(output->in_vblank, true);
+	virtgpu_output_vblank(output);
 	drm_crtc_handle_vblank(crtc);
 	WRITE_ONCE(output->in_vblank, false);
 	/* A CPU that saw in_vblank has written the interval, and relies on its being read now. */

@@ -134,6 +134,33 @@ static void work(void)
 	render_fd = file;
 }
 
+/* The host hears of a dumb buffer when somebody needs it there, and so does the context. */
+static void dumb(void)
+{
+	struct drm_virtgpu_resource_info info = { };
+	uint32_t pitch;
+	uint64_t size;
+	int i;
+
+	start();
+	render_context(1, 0);
+	judge(NULL, 0, "fake-count");
+	check(!drmModeCreateDumbBuffer(render_fd, 64, 64, 32, 0, &info.bo_handle, &pitch, &size),
+	      "buffer: %s", strerror(errno));
+	judge(NULL, 0, "fake-counted CREATE 0 0");
+	judge(NULL, 0, "fake-counted CTX_ATTACH 0 0");
+	for (i = 0; i < 2; i++) {
+		check(!drmIoctl(render_fd, DRM_IOCTL_VIRTGPU_RESOURCE_INFO, &info), "info: %s",
+		      strerror(errno));
+		judge(NULL, 0, "fake-counted CREATE 1 1");
+		judge(NULL, 0, "fake-counted ATTACH 1 1");
+		judge(NULL, 0, "fake-counted CTX_ATTACH 1 1");
+	}
+	check(!drmModeDestroyDumbBuffer(render_fd, info.bo_handle), "destroy: %s", strerror(errno));
+	judge(NULL, 0, "fake-counted CTX_DETACH 1 1");
+	judge(NULL, 0, "fake-counted UNREF 1 1");
+}
+
 static void lies(void)
 {
 	static const char *const names[] = { "refuse", "garbage", "huge-type", "empty", "short",
@@ -697,6 +724,7 @@ static void capset_count(void)
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
+		{ "dumb", "a dumb buffer that nobody needs on the host", dumb },
 		{ "lies", "answers that are errors, garbage, too short, too long", lies },
 		{ "half-answers", "answers too short to mean anything", half_answers },
 		{ "refused", "the host refuses a wrong stream, and the log has no error", refused },

@@ -2,6 +2,7 @@
 /* The hardware cursor: image, hotspot, position. */
 #include <drm_fourcc.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,8 @@
 
 /* How many moves have to be sent by the driver's timer. */
 #define LATE_MOVES	3
+/* How often a commit may come back too late. */
+#define ATTEMPTS	5
 /* Of a mode with one frame a second, less a jiffy for its clock's resolution. */
 #define HALF_A_FRAME	0.49
 
@@ -180,22 +183,25 @@ static bool second_was_late(void)
 	return orders == 2 && by_worker && last - first > HALF_A_FRAME;
 }
 
-/*
- * A move follows another one within half a frame, so that the driver does not order it at once. A frame
- * takes a second here, so that this does not depend on how fast guest and host are.
- */
+/* A frame takes a second, so that a test does not depend on how fast guest and host are. */
+static void set_slow_mode(void)
+{
+	drmModeModeInfo slow = head.mode;
+
+	slow.clock = (slow.htotal * slow.vtotal + 999) / 1000;
+	kms_set_mode(&head, &slow,
+		     kms_buffer(head.fd, slow.hdisplay, slow.vdisplay, DRM_FORMAT_XRGB8888));
+}
+
+/* A move follows another one within half a frame, so that the driver does not order it at once. */
 static void late_move(void)
 {
-	drmModeModeInfo slow;
 	int i;
 
 	if (driver_is_stock())
 		skip("the kernel's own driver orders every move at once");
 	start_with_cursor(10, 0, 0);
-	slow = head.mode;
-	slow.clock = (slow.htotal * slow.vtotal + 999) / 1000;
-	kms_set_mode(&head, &slow,
-		     kms_buffer(head.fd, slow.hdisplay, slow.vdisplay, DRM_FORMAT_XRGB8888));
+	set_slow_mode();
 	write_file(EVENTS "/enable", "1");
 	at_end(tracing_off, NULL);
 	for (i = 1; i <= LATE_MOVES; i++) {
@@ -234,7 +240,7 @@ static void other_sizes(void)
 }
 
 /* Whether the cursor plane takes a framebuffer; returns 0 or a negative errno. */
-static int try_plane(const struct buffer *buffer)
+static int try_plane(const struct buffer *buffer, uint32_t flags)
 {
 	const struct {
 		const char *name;
@@ -251,7 +257,7 @@ static int try_plane(const struct buffer *buffer)
 		drmModeAtomicAddProperty(request.atomic, head.cursor,
 					 kms_prop(head.fd, head.cursor, values[i].name),
 					 values[i].value);
-	return kms_commit(&request, 0);
+	return kms_commit(&request, flags);
 }
 
 /* The host takes an image in one piece: it would not show one whose rows are apart. */
@@ -265,9 +271,9 @@ static void pitch(void)
 	check(head.cursor, "no cursor plane");
 	wide = kms_buffer(head.fd, 2 * SIZE, SIZE, DRM_FORMAT_ARGB8888);
 	window = kms_window(wide, 0, 0, SIZE, SIZE);
-	ret = try_plane(window);
+	ret = try_plane(window, 0);
 	check(ret == -EINVAL, "a cursor whose rows are apart is not EINVAL but %d", ret);
-	ret = try_plane(cursor_buffer(&part));
+	ret = try_plane(cursor_buffer(&part), 0);
 	check(!ret, "a cursor whose rows are not apart: %s", strerror(-ret));
 	judge_cursor(0, &part, 0, 0);
 }
@@ -287,6 +293,76 @@ static void master(void)
 	judge(NULL, 0, "cursor-at 0 50 60");
 }
 
+static struct buffer *screens[2], *cursors[2];
+
+static int flip(int which, uint32_t flags)
+{
+	struct request request = kms_request(head.fd);
+
+	kms_request_flip(&request, &head, screens[which], NULL, 0);
+	return kms_commit(&request, flags);
+}
+
+static int flip_cursor(int which, uint32_t flags)
+{
+	return try_plane(cursors[which], flags);
+}
+
+/* Whether a commit that is not to wait comes back before the one before it is done. */
+static bool comes_back(int (*first)(int which, uint32_t flags),
+		       int (*second)(int which, uint32_t flags), int i)
+{
+	struct pollfd poller = { .fd = head.fd, .events = POLLIN };
+	bool is_back;
+	int ret;
+
+	/* Just after a vblank the next one is a second away. */
+	ret = first(i % 2, DRM_MODE_ATOMIC_NONBLOCK | DRM_MODE_PAGE_FLIP_EVENT);
+	check(!ret, "first commit: %s", strerror(-ret));
+	kms_wait_for_flips(head.fd, 1);
+	ret = first((i + 1) % 2, DRM_MODE_ATOMIC_NONBLOCK | DRM_MODE_PAGE_FLIP_EVENT);
+	check(!ret, "second commit: %s", strerror(-ret));
+	ret = second(i % 2, DRM_MODE_ATOMIC_NONBLOCK);
+	check(!ret || ret == -EBUSY, "a commit after another one: %s", strerror(-ret));
+	is_back = !poll(&poller, 1, 0);
+	kms_wait_for_flips(head.fd, 1);
+	/* Waits for what was accepted, too. */
+	ret = second(i % 2, 0);
+	check(!ret, "a commit that waits: %s", strerror(-ret));
+	return is_back;
+}
+
+/* On a slow machine the vblank may come before the commit has come back, but not each time. */
+static void check_no_wait(int (*first)(int which, uint32_t flags),
+			  int (*second)(int which, uint32_t flags), const char *what)
+{
+	int i;
+
+	for (i = 0; i < ATTEMPTS; i++)
+		if (comes_back(first, second, i))
+			return;
+	fail("%s that is not to wait waits for the vblank", what);
+}
+
+static void after_flip(void)
+{
+	struct image images[2] = { cursor_image(12), cursor_image(13) };
+	int i;
+
+	start();
+	check(head.cursor, "no cursor plane");
+	set_slow_mode();
+	for (i = 0; i < 2; i++) {
+		screens[i] = kms_buffer(head.fd, head.mode.hdisplay, head.mode.vdisplay,
+					DRM_FORMAT_XRGB8888);
+		cursors[i] = cursor_buffer(&images[i]);
+	}
+	check_no_wait(flip, flip_cursor, "a cursor after a flip");
+	check_no_wait(flip_cursor, flip, "a flip after a cursor");
+	check(!flip_cursor(0, 0), "a cursor at last");
+	judge_cursor(0, &images[0], 0, 0);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
@@ -295,6 +371,7 @@ int main(int argc, char **argv)
 		{ "move", "positions, also negative ones", moves },
 		{ "burst", "many moves, of which the last counts", burst },
 		{ "late-move", "moves that wait because they came too soon", late_move },
+		{ "after-flip", "commits that do not wait for the vblank", after_flip },
 		{ "off", "no cursor", off },
 		{ "head-off", "no cursor on a head that is off", head_off },
 		{ "pitch", "rows that are apart are refused", pitch },

@@ -202,6 +202,31 @@ static void flip_only_the_clip(void)
 	judge_picture(0, &s.image);
 }
 
+/*
+ * What a program draws after it has shown a buffer, and does not tell of, is not there: the device
+ * sees only what is sent. The next frame that says nothing of damage has all of it.
+ */
+static void undeclared(void)
+{
+	struct image shown;
+
+	start();
+	shown = image_new(s.image.width, s.image.height);
+	image_pattern(&shown, 0, image_all(&shown));
+	image_pattern(&s.image, 1, image_all(&s.image));
+	kms_draw(s.buffer, &s.image, image_all(&s.image));
+	judge_picture(0, &shown);
+
+	check(!drmModeDirtyFB(s.head.fd, s.buffer->fb, NULL, 0), "DIRTYFB: %s", strerror(errno));
+	judge_picture(0, &s.image);
+
+	image_pattern(&s.image, 2, image_all(&s.image));
+	kms_draw(s.buffer, &s.image, image_all(&s.image));
+	check(!drmModeSetCrtc(s.head.fd, s.head.crtc, s.buffer->fb, 0, 0, &s.head.connector, 1,
+			      &s.head.mode), "the same mode again: %s", strerror(errno));
+	judge_picture(0, &s.image);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
@@ -211,6 +236,7 @@ int main(int argc, char **argv)
 		{ "edge-clips", "rectangles along the edges and in the corners", edge_clips },
 		{ "only-the-clip", "nothing but the declared damage is uploaded", only_the_clip },
 		{ "dirtyfb", "the legacy way to declare damage", dirtyfb },
+		{ "undeclared", "what is drawn and not declared", undeclared },
 		{ "flip-with-clips", "clips on a buffer the host has never seen", flip_with_clips },
 		{ "clip-after-other-shape", "a clip when the last frame was of another shape",
 		  clip_after_other_shape },

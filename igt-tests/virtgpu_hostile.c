@@ -747,6 +747,57 @@ static void features(void)
 	}
 }
 
+/* Two pictures of the screen's size do not fit, and a program shows them in turn. */
+static void use_little_memory(void)
+{
+	struct screen screen = screen_new(1);
+	struct head *head = &screen.head;
+	struct buffer *other = kms_buffer(head->fd, head->mode.hdisplay, head->mode.vdisplay,
+					  DRM_FORMAT_ARGB8888);
+	struct rect part = { 10, 20, 30, 40 };
+	uint32_t seed;
+
+	for (seed = 2; seed < 8; seed += 2) {
+		/* Only a part changes, and all of it has to be sent. */
+		image_pattern(&screen.image, seed, part);
+		kms_draw(other, &screen.image, image_all(&screen.image));
+		kms_flip(head, other, &part, 1);
+		judge_picture(0, &screen.image);
+		screen_flip(&screen, seed + 1);
+		judge_picture(0, &screen.image);
+	}
+}
+
+/* Of a size that the host has never room for; the commit fails, and the picture comes back. */
+static void use_too_much(void)
+{
+	struct screen screen = screen_new(1);
+	struct buffer *big = kms_buffer(screen.head.fd, 2048, 2048, DRM_FORMAT_XRGB8888);
+	struct request request = kms_request(screen.head.fd);
+	int ret;
+
+	kms_request_flip(&request, &screen.head, big, NULL, 0);
+	ret = kms_commit(&request, 0);
+	check(ret == -ENOMEM, "more than the host has is not ENOMEM but %d", ret);
+	screen_recovers(&screen);
+	screen_flip(&screen, 2);
+	judge_picture(0, &screen.image);
+}
+
+/* The host has room for one picture: the console's, the last program's or this one's. */
+static void little_memory(void)
+{
+	int i;
+
+	hostile();
+	fake_plug("room=4194304");
+	module_load();
+	for (i = 0; i < 2; i++)
+		scope(use_little_memory);
+	/* What nobody can show is refused, and what is shown stays. */
+	scope(use_too_much);
+}
+
 static void show_then_pull(void)
 {
 	struct screen screen = screen_new(1);
@@ -766,27 +817,7 @@ static void unplug(void)
 	scope(show_and_flip);
 }
 
-static void remove_fault(void *unused)
-{
-	(void)unused;
-	shell("! grep -q ^virtiofault /proc/modules || rmmod virtiofault");
-}
-
-/* The device says in its status that it needs a reset, once, and is reset. */
-static void have_reset(void)
-{
-	double deadline = now() + RECOVERY;
-	long before = judge_number("fake-resets");
-
-	shell("insmod /host/tests/virtiofault.ko needs_reset=1");
-	judge(NULL, 0, "fake-changed");
-	while (judge_number("fake-resets") == before) {
-		check(now() < deadline, "the driver does not notice");
-		usleep(20000);
-	}
-	remove_fault(NULL);
-}
-
+/* The device says in its status that it needs a reset, and is reset. */
 static void needs_reset(void)
 {
 	struct screen screen;
@@ -794,8 +825,7 @@ static void needs_reset(void)
 	hostile();
 	screen = screen_new(1);
 	shell("dmesg -C");
-	at_end(remove_fault, NULL);
-	have_reset();
+	fake_reset(RECOVERY);
 	shell("dmesg | grep -q 'the device asks for it'");
 	/* All that was on the host is there again, without any help of ours. */
 	screen_recovers(&screen);
@@ -814,9 +844,8 @@ static void refused_again(void)
 	image_pattern(&pointer, 9, image_all(&pointer));
 	set_cursor(&screen, &pointer);
 	cursor_recovers(&pointer);
-	at_end(remove_fault, NULL);
 	judge(NULL, 0, "fault refuse CREATE 100 %ld", host_resources());
-	have_reset();
+	fake_reset(RECOVERY);
 	screen_recovers(&screen);
 	cursor_recovers(&pointer);
 	screen_flip(&screen, 2);
@@ -875,19 +904,24 @@ static void reset_while_making(void)
 
 	hostile();
 	screen = screen_new(1);
-	at_end(remove_fault, NULL);
 	for (round = 0; round < 12; round++) {
 		makers_stop = false;
 		for (i = 0; i < 4; i++)
 			check(!pthread_create(&makers[i], NULL, make_resources, &screen.head.fd),
 			      "no thread");
-		have_reset();
+		fake_reset(RECOVERY);
 		screen_recovers(&screen);
 		__atomic_store_n(&makers_stop, true, __ATOMIC_RELAXED);
 		for (i = 0; i < 4; i++)
 			pthread_join(makers[i], NULL);
 		fake_same_resources(RECOVERY);
 	}
+}
+
+static void remove_fault(void *unused)
+{
+	(void)unused;
+	shell("! grep -q ^virtiofault /proc/modules || rmmod virtiofault");
 }
 
 static void older(void)
@@ -936,6 +970,7 @@ int main(int argc, char **argv)
 		{ "refused-again", "after a reset the host refuses what it had", refused_again },
 		{ "reset-while-making", "resources come and go during resets", reset_while_making },
 		{ "older", "it is older than virtio 1", older },
+		{ "little-memory", "a host with room for one picture", little_memory },
 		{ "unplug", "pulled out while it is in use", unplug },
 		{ "silent-suspend", "suspended while there are no answers", silent_suspend },
 		{ }

@@ -6,11 +6,13 @@
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/fake.h"
 #include "lib/harness.h"
 #include "lib/judge.h"
 #include "lib/kms.h"
@@ -21,6 +23,8 @@
 #define MANY	1000000
 /* What the driver may take to find out what the host cannot do. */
 #define RECOVERY	10.0
+/* What the driver waits for the host's answer to a flip, less a frame of the slowest usual mode. */
+#define FLIP_LIMIT	0.9
 
 static void be_good(void *unused)
 {
@@ -68,6 +72,63 @@ static void no_copies(void)
 	judge_picture(0, &screen.image);
 	judge(NULL, 0, "fake-counted FLUSH 1 1");
 	judge(NULL, 0, "fake-counted SET_SCANOUT_BLOB 0 0");
+}
+
+static double flip_time;
+
+static void flip_done(int fd, unsigned int sequence, unsigned int sec, unsigned int usec,
+		      unsigned int crtc, void *data)
+{
+	(void)fd, (void)sequence, (void)crtc, (void)data;
+	flip_time = sec + usec / 1e6;
+}
+
+static void begin_flip(const struct screen *screen, const struct buffer *buffer)
+{
+	struct request request = kms_request(screen->head.fd);
+	int ret;
+
+	kms_request_flip(&request, &screen->head, buffer, NULL, 0);
+	ret = kms_commit(&request, DRM_MODE_ATOMIC_NONBLOCK | DRM_MODE_PAGE_FLIP_EVENT);
+	check(!ret, "flip: %s", strerror(-ret));
+}
+
+/* The event of a flip gives the old buffer back, which the host reads until it answers. */
+static void late_answer(void)
+{
+	drmEventContext context = { .version = 3, .page_flip_handler2 = flip_done };
+	struct pollfd poller = { .events = POLLIN };
+	struct screen screen;
+	double asked;
+
+	start();
+	screen = kms_screen(1);
+	judge_picture(0, &screen.image);
+	poller.fd = screen.head.fd;
+
+	judge(NULL, 0, "fault mute FLUSH");
+	asked = now();
+	begin_flip(&screen, screen.buffers[1]);
+	if (poll(&poller, 1, 300)) {
+		check(!drmHandleEvent(poller.fd, &context), "a broken event");
+		/* On a slow machine the driver may have waited as long as it does. */
+		check(flip_time - asked > FLIP_LIMIT,
+		      "a flip is over %.3f s after it was asked for, and the host has not answered",
+		      flip_time - asked);
+		judge(NULL, 0, "fault none");
+	} else {
+		judge(NULL, 0, "fault none");
+		kms_wait_for_flips(poller.fd, 1);
+	}
+	judge_picture(0, &screen.image);
+
+	/* A host that does not answer is not waited for for ever. */
+	judge(NULL, 0, "fault mute FLUSH");
+	begin_flip(&screen, screen.buffers[0]);
+	kms_wait_for_flips(poller.fd, 1);
+	judge(NULL, 0, "fault none");
+	change(&screen, screen.buffers[1], 2, image_all(&screen.image));
+	judge_picture(0, &screen.image);
 }
 
 /* The host refuses a command: the pixels have to get there all the same, by copying. */
@@ -180,64 +241,146 @@ static void unload_asker(void *unused)
 	shell("rmmod bufferuuid");
 }
 
-/* What another virtio driver is told a buffer's name is; @want is a UUID or an errno. */
-static void ask_uuid(int fd, uint32_t flags, const char *want)
+#define UUID_SIZE	64
+
+/* What another virtio driver is told a buffer's name is: a UUID or an errno. */
+static void ask_uuid(int buffer, char answer[UUID_SIZE])
+{
+	char command[128];
+	FILE *file;
+
+	snprintf(command, sizeof(command), "insmod /host/tests/bufferuuid.ko fd=%d", buffer);
+	shell(command);
+	at_end(unload_asker, NULL);
+	file = fopen("/sys/module/bufferuuid/parameters/answer", "r");
+	check(file && fgets(answer, UUID_SIZE, file), "no answer");
+	fclose(file);
+	answer[strcspn(answer, "\n")] = 0;
+	not_at_end(unload_asker, NULL);
+	unload_asker(NULL);
+}
+
+static void check_answer(const char *answer, const char *want)
+{
+	check(!strcmp(answer, want), "the UUID is %s, not %s", answer, want);
+}
+
+/* The fake device's: the resource's number, how often it was reset, both below 256 here, and Zs. */
+static void check_is_of(const char *answer, uint32_t number)
+{
+	char want[UUID_SIZE];
+
+	snprintf(want, sizeof(want), "%02x000000-%02lx5a-5a5a-5a5a-5a5a5a5a5a5a", number,
+		 judge_number("fake-resets"));
+	check_answer(answer, want);
+}
+
+static void check_uuid(int buffer, const char *want)
+{
+	char answer[UUID_SIZE];
+
+	ask_uuid(buffer, answer);
+	check_answer(answer, want);
+}
+
+static void check_has_uuid(int buffer, uint32_t number)
+{
+	char answer[UUID_SIZE];
+
+	ask_uuid(buffer, answer);
+	check_is_of(answer, number);
+}
+
+static void close_fd(void *data)
+{
+	close((int)(intptr_t)data);
+}
+
+/* A dma-buf, gone at the subtest's end. Not closed on exec: insmod hands it on. */
+static int export_buffer(int fd, uint32_t handle)
+{
+	int buffer;
+
+	check(!drmPrimeHandleToFD(fd, handle, DRM_RDWR, &buffer), "export: %s", strerror(errno));
+	at_end(close_fd, (void *)(intptr_t)buffer);
+	return buffer;
+}
+
+static int export_blob(int fd, uint32_t flags, uint32_t *number)
 {
 	struct drm_virtgpu_resource_create_blob blob = {
 		.blob_mem = VIRTGPU_BLOB_MEM_GUEST, .size = 1 << 16,
 		.blob_flags = VIRTGPU_BLOB_FLAG_USE_SHAREABLE | flags,
 	};
-	char command[128], answer[64] = "", expected[64];
-	FILE *file;
-	int buffer;
 
 	check(!drmIoctl(fd, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &blob), "blob: %s",
 	      strerror(errno));
-	/* Not closed on exec: insmod hands it on. */
-	check(!drmPrimeHandleToFD(fd, blob.bo_handle, DRM_RDWR, &buffer), "export: %s",
-	      strerror(errno));
-	snprintf(command, sizeof(command), "insmod /host/tests/bufferuuid.ko fd=%d", buffer);
-	shell(command);
-	at_end(unload_asker, NULL);
-	file = fopen("/sys/module/bufferuuid/parameters/answer", "r");
-	check(file && fgets(answer, sizeof(answer), file), "no answer");
-	fclose(file);
-	close(buffer);
-	answer[strcspn(answer, "\n")] = 0;
-	snprintf(expected, sizeof(expected), want, blob.res_handle);
-	check(!strcmp(answer, expected), "the UUID is %s, not %s", answer, expected);
-}
-
-static int device;
-
-static void uuid_of_shared(void)
-{
-	/* The fake device's: the resource's number, below 256 here, and twelve times the letter Z. */
-	ask_uuid(device, VIRTGPU_BLOB_FLAG_USE_CROSS_DEVICE,
-		 "%02x000000-5a5a-5a5a-5a5a-5a5a5a5a5a5a");
-}
-
-static void uuid_of_others(void)
-{
-	ask_uuid(device, 0, "-19");
+	*number = blob.res_handle;
+	return export_buffer(fd, blob.bo_handle);
 }
 
 static void uuid(void)
 {
+	uint32_t number;
+	int fd, buffer;
+
 	start();
-	device = kms_open();
-	scope(uuid_of_shared);
-	scope(uuid_of_others);
+	fd = kms_open();
+	buffer = export_blob(fd, VIRTGPU_BLOB_FLAG_USE_CROSS_DEVICE, &number);
+	check_has_uuid(buffer, number);
+	check_uuid(export_blob(fd, 0, &number), "-19");
+	/* A blob here, too, and nobody said that it is for other devices. */
+	check_uuid(export_buffer(fd, kms_buffer(fd, 64, 64, DRM_FORMAT_XRGB8888)->handle), "-19");
+}
+
+/* On a device without blobs, every buffer has one. */
+static void dumb_uuid(void)
+{
+	struct drm_virtgpu_resource_info info = { };
+	char answer[UUID_SIZE];
+	int fd;
+
+	start();
+	fake_plug("features=6");
+	module_load();
+	fd = kms_open();
+	info.bo_handle = kms_buffer(fd, 64, 64, DRM_FORMAT_XRGB8888)->handle;
+	/* Before anything else needs a resource of the buffer. */
+	ask_uuid(export_buffer(fd, info.bo_handle), answer);
+	check(!drmIoctl(fd, DRM_IOCTL_VIRTGPU_RESOURCE_INFO, &info), "info: %s", strerror(errno));
+	check_is_of(answer, info.res_handle);
+}
+
+/* With a reset the host forgets the names that it gave. */
+static void new_uuid(void)
+{
+	struct screen screen;
+	uint32_t number;
+	int buffer;
+
+	start();
+	if (driver_is_stock())
+		skip("the kernel's own driver resets no device");
+	screen = kms_screen(1);
+	buffer = export_blob(screen.head.fd, VIRTGPU_BLOB_FLAG_USE_CROSS_DEVICE, &number);
+	check_has_uuid(buffer, number);
+	fake_reset(RECOVERY);
+	/* The picture comes after all resources. */
+	judge_picture_within(0, &screen.image, RECOVERY);
+	check_has_uuid(buffer, number);
 }
 
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
 		{ "no-copies", "frames without a pixel copied", no_copies },
+		{ "late-answer", "a flip is over when the host has answered", late_answer },
 		{ "refused-scanout", "the host cannot show a blob", refused_scanout },
 		{ "refused-blob", "the host cannot make a blob", refused_blob },
 		{ "no-memory", "the guest has no memory for a while", no_memory },
-		{ "uuid", "a buffer's name among virtio devices", uuid },
+		{ "uuid", "a blob's name among virtio devices", uuid },
+		{ "dumb-uuid", "a dumb buffer's", dumb_uuid },
+		{ "new-uuid", "another name after a reset", new_uuid },
 		{ }
 	};
 

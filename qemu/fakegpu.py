@@ -34,8 +34,8 @@ OF_CONTEXTS = {COMMANDS[name] for name in ("CTX_CREATE", "CTX_DESTROY", "CTX_ATT
                                            "SUBMIT")}
 OF_HEADS = {COMMANDS["GET_DISPLAY_INFO"], COMMANDS["GET_EDID"]}
 OF_CURSORS = {COMMANDS["UPDATE_CURSOR"], COMMANDS["MOVE_CURSOR"]}
-OK, OK_DISPLAY_INFO, OK_CAPSET_INFO, OK_CAPSET, OK_EDID, OK_UUID, OK_MAP_INFO, ERROR = (
-    0x1100, 0x1101, 0x1102, 0x1103, 0x1104, 0x1105, 0x1106, 0x1200)
+OK, OK_DISPLAY_INFO, OK_CAPSET_INFO, OK_CAPSET, OK_EDID, OK_UUID, OK_MAP_INFO, ERROR, NO_MEMORY = (
+    0x1100, 0x1101, 0x1102, 0x1103, 0x1104, 0x1105, 0x1106, 0x1200, 0x1201)
 HEADER = 24
 SCANOUTS = 16
 (FEATURE_VIRGL, FEATURE_EDID, FEATURE_UUID, FEATURE_BLOB, FEATURE_CONTEXT_INIT,
@@ -124,16 +124,16 @@ class FakeGpu(vhostuser.Device):
     def __init__(self, path: Path, scanouts: int = 1, size=(1024, 768), blob: bool = False,
                  connected: int = 1, render: bool = False, late: float = 0,
                  queue_size: int = 64, window: int = 0, alignment: int = 0,
-                 features: int | None = None):
+                 features: int | None = None, room: int = 0):
         """With `render` it has a renderer that is done with everything at once; `window` are MiB of
         host-visible memory, `alignment` is that of blobs; `features` replaces what follows from
-        the others."""
+        the others; `room` are bytes that it has for images, or 0."""
         self.features = FEATURE_EDID | (FEATURE_BLOB | FEATURE_UUID if blob else 0) | (
             FEATURE_VIRGL | FEATURE_CONTEXT_INIT if render else 0) | (
             FEATURE_BLOB_ALIGNMENT if alignment else 0)
         if features is not None:
             self.features = features
-        self.queue_size, self._alignment = queue_size, alignment
+        self.queue_size, self._alignment, self._room = queue_size, alignment, room
         self.shared = {HOST_VISIBLE: window << 20} if window else {}
         # Commands by number since the test asked; all of them, bytes copied, entries of backings.
         self.counts: Counter[int] = Counter()
@@ -313,8 +313,11 @@ class FakeGpu(vhostuser.Device):
         """Bytes copied, entries of backings, commands, kicks; memory of all images now."""
         with self.lock:
             self.catch_up()
-            memory = sum(len(resource.pixels) for resource in self.resources.values())
-            return self.sums + Counter(memory=memory, kicks=self.kicks)
+            return self.sums + Counter(memory=self._memory(), kicks=self.kicks)
+
+    def _memory(self) -> int:
+        """Bytes of all images."""
+        return sum(len(resource.pixels) for resource in self.resources.values())
 
     # The device.
 
@@ -521,11 +524,14 @@ class FakeGpu(vhostuser.Device):
         number = struct.unpack_from("<I", body)[0]
         if number not in self.resources:
             raise KeyError(number)
-        return OK_UUID, struct.pack("<I", number) + b"Z" * 12
+        return OK_UUID, struct.pack("<IB", number, self.resets & 0xff) + b"Z" * 11
 
     def _create(self, body):
         number, layout, width, height = struct.unpack_from("<4I", body)
+        if self._room and self._memory() + width * height * 4 > self._room:
+            return NO_MEMORY, b""
         self._add(number, Resource(layout, width, height))
+        return None
 
     def _add(self, number: int, resource: Resource) -> Resource:
         if not number or number in self.resources:

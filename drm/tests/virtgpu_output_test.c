@@ -78,7 +78,7 @@ static void lost_frame_makes_room(struct kunit *test)
 	struct virtgpu_output *output = head(test);
 	const struct drm_rect all = DRM_RECT_INIT(0, 0, 10, 10);
 
-	virtgpu_output_frame_end(output, virtgpu_cmd_flush(output->vg, 1, &all));
+	virtgpu_output_frame_end(output, virtgpu_cmd_flush(output->vg, 1, &all), false);
 	KUNIT_EXPECT_EQ(test, atomic_read(&output->frames), 0);
 }
 

@@ -71,3 +71,25 @@ uint32_t fake_seed(void)
 	judge(NULL, 0, "fake-seed %u", seed);
 	return seed;
 }
+
+static void remove_fault(void *unused)
+{
+	(void)unused;
+	shell("rmmod virtiofault");
+}
+
+void fake_reset(double seconds)
+{
+	double deadline = now() + seconds;
+	long before = judge_number("fake-resets");
+
+	shell("insmod /host/tests/virtiofault.ko needs_reset=1");
+	at_end(remove_fault, NULL);
+	judge(NULL, 0, "fake-changed");
+	while (judge_number("fake-resets") == before) {
+		check(now() < deadline, "the driver does not notice");
+		usleep(20000);
+	}
+	not_at_end(remove_fault, NULL);
+	remove_fault(NULL);
+}

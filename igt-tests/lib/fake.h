@@ -24,6 +24,9 @@ void fake_start(void);
  */
 void fake_plug(const char *shape);
 
+/* Has the device say in its status that it needs a reset, once, and waits for the reset. */
+void fake_reset(double seconds);
+
 /* Driver and device come to have the same resources within so many seconds. */
 void fake_same_resources(double seconds);
 

@@ -307,7 +307,26 @@ void helper_drm_fb_memcpy_toio(void *dst, unsigned int dst_pitch, const struct i
 	drm_fb_memcpy(&map, &dst_pitch, src, fb, clip);
 }
 
-/* Whether a commit has anything to wait for: modes, a device that is busy, who draws. */
+/*
+ * Whether a CRTC still waits for the vblank of an earlier commit, also of one that the core no
+ * longer looks at because it is cleaned up.
+ */
+bool helper_drm_commit_is_busy(struct drm_atomic_commit *state)
+{
+	struct drm_crtc_state *old_state;
+	struct drm_crtc *crtc;
+	int i;
+
+	for_each_old_crtc_in_state(state, crtc, old_state, i)
+		if (old_state->commit && !try_wait_for_completion(&old_state->commit->flip_done))
+			return true;
+	return false;
+}
+
+/*
+ * Whether a commit whose planes are prepared has anything to wait for: modes, a device that is
+ * busy, who draws.
+ */
 bool helper_drm_commit_waits(struct drm_atomic_commit *state,
 			     bool (*has_room)(struct drm_crtc *crtc))
 {
@@ -317,19 +336,29 @@ bool helper_drm_commit_waits(struct drm_atomic_commit *state,
 	struct drm_crtc *crtc;
 	int i;
 
-	if (state->async_update)
-		return true;
 	for_each_new_crtc_in_state(state, crtc, crtc_state, i)
 		if (drm_atomic_crtc_needs_modeset(crtc_state) || !has_room(crtc))
 			return true;
-	for_each_new_plane_in_state(state, plane, plane_state, i) {
+	for_each_new_plane_in_state(state, plane, plane_state, i)
 		if (plane_state->fence && !dma_fence_is_signaled(plane_state->fence))
 			return true;
-		if (plane_state->fb && !dma_resv_test_signaled(plane_state->fb->obj[0]->resv,
-							       DMA_RESV_USAGE_WRITE))
-			return true;
-	}
 	return false;
+}
+
+/* Waits until the commit before that of a plane's new state is done with the hardware. */
+int helper_drm_wait_for_last_commit(struct drm_plane_state *state)
+{
+	struct drm_crtc_commit *last = state->crtc->state->commit;
+
+	return last ? wait_for_completion_interruptible(&last->hw_done) : 0;
+}
+
+/* Has a worker carry out a commit, to which it gets a reference. */
+void helper_drm_commit_queue(struct drm_atomic_commit *state, work_func_t work)
+{
+	drm_atomic_commit_get(state);
+	INIT_WORK(&state->commit_work, work);
+	queue_work(system_dfl_wq, &state->commit_work);
 }
 
 void helper_drm_commit_active_planes(struct drm_device *dev, struct drm_atomic_commit *state)

@@ -15,6 +15,15 @@ use crate::{
     resource::Resource,
 };
 
+/// How a framebuffer is shown on a head.
+struct Shown {
+    /// The head's number.
+    output: u32,
+    image: Option<Arc<Image>>,
+    /// States of the head's primary plane that show it or are about to.
+    uses: u32,
+}
+
 /// The driver's part of a framebuffer.
 #[pin_data]
 pub(crate) struct Fb {
@@ -23,7 +32,7 @@ pub(crate) struct Fb {
     cursor: Mutex<Option<Arc<Resource>>>,
     /// What it is shown by on each head's primary plane.
     #[pin]
-    images: Mutex<KVec<Arc<Image>>>,
+    shown: Mutex<KVec<Shown>>,
 }
 
 pub(crate) type Framebuffer = drm::kms::Framebuffer<Fb>;
@@ -41,25 +50,79 @@ impl DriverFramebuffer for Fb {
     fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             cursor <- new_mutex!(None),
-            images <- new_mutex!(KVec::new()),
+            shown <- new_mutex!(KVec::new()),
         })
     }
 }
 
-/// Makes sure the host can show a framebuffer on a primary plane.
-pub(crate) fn prepare(fb: &Framebuffer, output: &Arc<Output>) -> Result {
-    if image(fb, output).is_some_and(|image| !image.resource.is_refused()) {
+fn find_mut<'a>(shown: &'a mut [Shown], output: &Output) -> Option<&'a mut Shown> {
+    shown.iter_mut().find(|shown| shown.output == output.index)
+}
+
+/// Counts a state of a head's plane that is to show a framebuffer. Returns whether the host can.
+fn begin(fb: &Framebuffer, output: &Output) -> Result<bool> {
+    let _images = output.images.lock();
+    let mut shown = fb.shown.lock();
+    if find_mut(&mut shown, output).is_none() {
+        let none = Shown {
+            output: output.index,
+            image: None,
+            uses: 0,
+        };
+        shown.push(none, GFP_KERNEL)?;
+    }
+    let Some(shown) = find_mut(&mut shown, output) else {
+        return Ok(false);
+    };
+    shown.uses += 1;
+    Ok(shown.image.as_ref().is_some_and(|image| {
+        image.add_uses(1);
+        image.is_on_host()
+    }))
+}
+
+/// Changes by which image a framebuffer is shown on a head; the head's images are locked.
+fn assign(fb: &Framebuffer, output: &Output, image: Arc<Image>) {
+    let mut shown = fb.shown.lock();
+    if let Some(shown) = find_mut(&mut shown, output) {
+        image.add_uses(shown.uses);
+        if let Some(old) = shown.image.replace(image) {
+            old.remove_uses(shown.uses);
+        }
+    }
+}
+
+/// Makes sure the host can show a framebuffer on a primary plane; [`cleanup`] has to follow. If the
+/// host is out of memory, images that nobody shows are given up.
+///
+/// # Errors
+///
+/// Those of [`Resource::create`], `ENOSPC` when all images are shown.
+pub(crate) fn prepare(dev: &Device, fb: &Framebuffer, output: &Arc<Output>) -> Result {
+    if begin(fb, output)? {
         return Ok(());
     }
     gem::adopt_shape(fb.object(), &fb.info());
-    let image = image::prepare(output, fb)?;
-    let mut images = fb.images.lock();
-    // The buffer object keeps the image that the host refused after a reset.
-    match images.iter_mut().find(|image| image.is_on(output)) {
-        Some(place) => *place = image,
-        None => images.push(image, GFP_KERNEL)?,
+    let mut made = Err(ENOSPC);
+    while made == Err(ENOSPC) {
+        made = image::prepare(output, fb, |image| assign(fb, output, image));
+        if made == Err(ENOSPC) && !image::give_up(dev) {
+            break;
+        }
     }
-    Ok(())
+    made.inspect_err(|_| cleanup(fb, output))
+}
+
+/// A state of a head's plane does not show a framebuffer any more.
+pub(crate) fn cleanup(fb: &Framebuffer, output: &Output) {
+    let _images = output.images.lock();
+    let mut shown = fb.shown.lock();
+    if let Some(shown) = find_mut(&mut shown, output) {
+        shown.uses -= 1;
+        if let Some(image) = &shown.image {
+            image.remove_uses(1);
+        }
+    }
 }
 
 /// Makes sure the host can show a framebuffer on a cursor plane; does not wait for it.
@@ -74,18 +137,19 @@ pub(crate) fn prepare_cursor(fb: &Framebuffer) -> Result {
     Ok(())
 }
 
-fn find(images: &[Arc<Image>], output: &Arc<Output>) -> Option<Arc<Image>> {
-    images.iter().find(|image| image.is_on(output)).cloned()
+fn find(shown: &[Shown], output: &Output) -> Option<Arc<Image>> {
+    let shown = shown.iter().find(|shown| shown.output == output.index)?;
+    shown.image.clone()
 }
 
 /// What a framebuffer that was prepared is shown by on a head.
-pub(crate) fn image(fb: &Framebuffer, output: &Arc<Output>) -> Option<Arc<Image>> {
-    find(&fb.images.lock(), output)
+pub(crate) fn image(fb: &Framebuffer, output: &Output) -> Option<Arc<Image>> {
+    find(&fb.shown.lock(), output)
 }
 
 /// The same, for the panic screen: nothing is waited for.
-pub(crate) fn try_image(fb: &Framebuffer, output: &Arc<Output>) -> Option<Arc<Image>> {
-    find(&fb.images.try_lock()?, output)
+pub(crate) fn try_image(fb: &Framebuffer, output: &Output) -> Option<Arc<Image>> {
+    find(&fb.shown.try_lock()?, output)
 }
 
 /// What a framebuffer that was prepared is shown by as a cursor.

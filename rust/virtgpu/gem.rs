@@ -16,7 +16,7 @@ use kernel::{
 
 use crate::{
     drv::{Device, VirtGpu, VirtGpuFile},
-    image::Image,
+    image::{self, Image},
     resource::Resource,
 };
 
@@ -142,7 +142,17 @@ fn own_locked(bo: &Object, own: &mut Own, format: u32) -> Result<Arc<Resource>> 
 /// `EINVAL` when the object was imported and never shown, so that nobody knows what it looks like;
 /// those of [`Resource::create`].
 pub(crate) fn own_resource(bo: &Object, format: u32) -> Result<Arc<Resource>> {
-    own_locked(bo, &mut bo.own.lock(), format)
+    loop {
+        let own = own_locked(bo, &mut bo.own.lock(), format);
+        match own {
+            Err(error) if error == ENOSPC => {
+                if !image::give_up(bo.dev()) {
+                    return Err(ENOMEM);
+                }
+            }
+            own => return own,
+        }
+    }
 }
 
 /// Gives an object that has no shape that of a framebuffer over it.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Images: what a head shows of framebuffers. A program that draws into several buffers in turn
 //! shows one picture all the same, and the host keeps one: all of them back it, and where in the
-//! backing a transfer begins tells whose pixels it takes. So the image always is the last frame,
-//! and what a commit declares as damage is all there is to copy.
+//! backing a transfer begins tells whose pixels it takes. So while the image is the last frame
+//! ([`Output::is_last_frame`]), what a commit declares as damage is all there is to copy.
 use drm::kms::FramebufferInfo;
 use kernel::{
     prelude::*,
@@ -12,7 +12,10 @@ use kernel::{
     },
 };
 
+use virtio::wait::jiffies;
+
 use crate::{
+    drv::Device,
     fb::Framebuffer,
     format,
     gem::{Keeper, Object},
@@ -26,11 +29,38 @@ pub(crate) struct Image {
     output: Arc<Output>,
     /// Buffer objects that back it; changed under the lock of the head's images.
     users: Atomic<u32>,
+    /// States of planes that show it or are about to; without any it may be given up. Changed under
+    /// that lock, too.
+    uses: Atomic<u32>,
+    /// When the last one went, in jiffies.
+    used_at: Atomic<usize>,
 }
 
 impl Image {
     pub(crate) fn is_on(&self, output: &Arc<Output>) -> bool {
         Arc::ptr_eq(&self.output, output)
+    }
+
+    /// Whether the host has it.
+    pub(crate) fn is_on_host(&self) -> bool {
+        !self.resource.is_refused() && !self.resource.is_given_up()
+    }
+
+    /// So many states of planes begin to use it.
+    pub(crate) fn add_uses(&self, count: u32) {
+        self.uses.store(self.uses.load(Relaxed) + count, Relaxed);
+    }
+
+    /// So many states of planes end to use it.
+    pub(crate) fn remove_uses(&self, count: u32) {
+        self.uses.store(self.uses.load(Relaxed) - count, Relaxed);
+        self.used_at.store(jiffies(), Relaxed);
+    }
+
+    /// For how many jiffies nobody has used it, if it may be given up.
+    fn unused_for(&self) -> Option<usize> {
+        (self.uses.load(Relaxed) == 0 && self.is_on_host())
+            .then(|| jiffies().wrapping_sub(self.used_at.load(Relaxed)))
     }
 
     /// A buffer object that goes gives up its place.
@@ -61,7 +91,7 @@ fn join(
     for image in images
         .iter()
         .rev()
-        .filter(|image| image.resource.fits(format, info))
+        .filter(|image| image.resource.fits(format, info) && image.is_on_host())
     {
         match image.resource.add(bo) {
             Ok(()) => {
@@ -79,6 +109,8 @@ fn join(
             resource: Resource::create(bo, format, info.pitch / 4, info.height)?,
             output: output.clone(),
             users: Atomic::new(1),
+            uses: Atomic::new(0),
+            used_at: Atomic::new(jiffies()),
         },
         GFP_KERNEL,
     )?;
@@ -86,15 +118,14 @@ fn join(
     Ok(image)
 }
 
-/// Gives a framebuffer's buffer object a place in an image of a head.
-///
-/// # Errors
-///
-/// Those of [`Resource::create`].
-pub(crate) fn prepare(output: &Arc<Output>, fb: &Framebuffer) -> Result<Arc<Image>> {
+/// Finds the place of a framebuffer's buffer object in an image of a head, or gives it one.
+fn find(
+    output: &Arc<Output>,
+    images: &mut KVec<Arc<Image>>,
+    fb: &Framebuffer,
+) -> Result<Arc<Image>> {
     let (bo, info) = (fb.object(), fb.info());
     let format = format::from_fourcc(info.fourcc).ok_or(EINVAL)?;
-    let mut images = output.images.lock();
     let mut places = bo.images.lock();
     if let Some(image) = places
         .iter()
@@ -103,7 +134,66 @@ pub(crate) fn prepare(output: &Arc<Output>, fb: &Framebuffer) -> Result<Arc<Imag
         return Ok(image.clone());
     }
     places.reserve(1, GFP_KERNEL)?;
-    let image = join(output, &mut images, bo, format, &info)?;
+    let image = join(output, images, bo, format, &info)?;
     places.push(image.clone(), GFP_KERNEL)?;
     Ok(image)
+}
+
+/// Gives a framebuffer's buffer object a place in an image of a head that the host has, and calls
+/// `found` before anybody can give that up.
+///
+/// # Errors
+///
+/// Those of [`Resource::create`].
+pub(crate) fn prepare(
+    output: &Arc<Output>,
+    fb: &Framebuffer,
+    found: impl FnOnce(Arc<Image>),
+) -> Result {
+    let mut images = output.images.lock();
+    let image = find(output, &mut images, fb)?;
+    if image.resource.is_given_up() {
+        image.resource.take_back()?;
+    }
+    found(image);
+    Ok(())
+}
+
+fn oldest(images: &[Arc<Image>]) -> Option<(usize, &Arc<Image>)> {
+    images
+        .iter()
+        .filter_map(|image| Some((image.unused_for()?, image)))
+        .max_by_key(|(age, _)| *age)
+}
+
+/// Has the host destroy the image that no plane has shown for longest. It is made again when it is
+/// next shown. Returns whether there was one.
+pub(crate) fn give_up(dev: &Device) -> bool {
+    let age = |output: &Arc<Output>| oldest(&output.images.lock()).map(|(age, _)| age);
+    let Some((_, output)) = dev
+        .outputs
+        .iter()
+        .filter_map(|output| Some((age(output)?, output)))
+        .max_by_key(|(age, _)| *age)
+    else {
+        return false;
+    };
+    let images = output.images.lock();
+    // Another one, if somebody was faster.
+    oldest(&images).is_some_and(|(_, image)| image.resource.give_up())
+}
+
+/// Has the host show nothing on a head, to which nobody else commits, and destroy what it showed.
+/// Returns whether it showed an image.
+pub(crate) fn give_up_shown(dev: &Device, output: &Output) -> bool {
+    let images = output.images.lock();
+    let shown = output.shown();
+    let Some(image) = images
+        .iter()
+        .find(|image| image.resource.id == shown && image.is_on_host())
+    else {
+        return false;
+    };
+    output.hide(dev);
+    image.resource.give_up()
 }

@@ -59,6 +59,8 @@ pub(crate) struct Output {
     frames: Atomic<i32>,
     #[pin]
     frame_done: WaitQueue,
+    /// What is committed was given up for a commit that has not come yet.
+    pub(crate) blanked: Atomic<bool>,
     #[pin]
     pub(crate) cursor: Mutex<Cursor>,
     #[pin]
@@ -76,6 +78,7 @@ impl Output {
                 last_frame: Atomic::new(0),
                 frames: Atomic::new(0),
                 frame_done <- WaitQueue::new(),
+                blanked: Atomic::new(false),
                 cursor <- new_mutex!(Cursor::new()),
                 panic <- Panic::new(),
             }? Error),

@@ -5,20 +5,34 @@ use drm::kms::{
     plane::Type,
     DriverPlane, PlaneState,
 };
-use kernel::{prelude::*, sync::Arc};
+use kernel::{
+    prelude::*,
+    sync::{atomic::Relaxed, Arc},
+};
 
 use crate::{
     cmd,
     damage::Damage,
     drv::{Device, VirtGpu},
     fb::{self, Framebuffer},
-    format,
+    format, image,
     output::Output,
+    pm,
 };
 
 /// The driver's part of a primary plane.
 pub(crate) struct Primary {
     pub(crate) output: Arc<Output>,
+}
+
+impl Primary {
+    /// A commit that has failed after all leaves a head blank: shows again what is committed.
+    fn unblank(&self, dev: &Device) {
+        if self.output.blanked.load(Relaxed) {
+            self.output.blanked.store(false, Relaxed);
+            pm::schedule_redraw(dev);
+        }
+    }
 }
 
 #[vtable]
@@ -29,8 +43,30 @@ impl DriverPlane for Primary {
     const FORMATS: &'static [u32] = &format::FOURCCS;
     const DAMAGE_CLIPS: bool = true;
 
-    fn prepare_fb(&self, _dev: &Device, fb: &Framebuffer) -> Result {
-        fb::prepare(fb, &self.output)
+    fn prepare_fb(&self, dev: &Device, fb: &Framebuffer) -> Result {
+        fb::prepare(dev, fb, &self.output)
+    }
+
+    /// The head is blank for a moment.
+    fn prepare_fb_instead(&self, dev: &Device, fb: &Framebuffer) -> Result {
+        self.output.blanked.store(true, Relaxed);
+        if !image::give_up_shown(dev, &self.output) {
+            self.output.blanked.store(false, Relaxed);
+            return Err(ENOMEM);
+        }
+        fb::prepare(dev, fb, &self.output).map_err(|error| {
+            self.unblank(dev);
+            if error == ENOSPC {
+                ENOMEM
+            } else {
+                error
+            }
+        })
+    }
+
+    fn cleanup_fb(&self, dev: &Device, fb: &Framebuffer) {
+        fb::cleanup(fb, &self.output);
+        self.unblank(dev);
     }
 
     fn atomic_check(
@@ -65,6 +101,7 @@ impl DriverPlane for Primary {
         self.output.frame_begin(dev);
         let sent = image.resource.upload(fb, &damage).and_then(|()| {
             self.output.show(dev, id, new.src());
+            self.output.blanked.store(false, Relaxed);
             let flush = cmd::flush(dev, id, &bounds)?;
             self.output.frame_end(dev, id, flush);
             Ok(())

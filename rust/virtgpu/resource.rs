@@ -142,6 +142,8 @@ pub(crate) struct Recipe {
     attached: Atomic<bool>,
     /// The host did not make it, and is told no more of it.
     refused: Atomic<bool>,
+    /// The host was told to destroy it, and it is made again when it is next shown.
+    given_up: Atomic<bool>,
 }
 
 impl Recipe {
@@ -261,12 +263,12 @@ impl Resources {
     }
 
     /// Calls `f` with number, format, size in pixels and bytes of the backing of each resource that
-    /// the host did not refuse.
+    /// the host did not refuse, and that was not given up.
     pub(crate) fn for_each(&self, mut f: impl FnMut(u32, u32, (u32, u32), u64)) {
         let mut last = 0;
         while let Some(recipe) = self.next(last) {
             last = recipe.id;
-            if recipe.refused.load(Relaxed) {
+            if recipe.refused.load(Relaxed) || recipe.given_up.load(Relaxed) {
                 continue;
             }
             let size = recipe
@@ -321,6 +323,7 @@ impl Resource {
                     backing <- new_mutex!(Backing { parts, stage: Stage::New }),
                     attached: Atomic::new(false),
                     refused: Atomic::new(false),
+                    given_up: Atomic::new(false),
                 }),
                 GFP_KERNEL,
             )
@@ -349,20 +352,93 @@ impl Resource {
     ///
     /// # Errors
     ///
-    /// `ENOMEM` when guest or host are out of memory, `EINVAL` when the host does not know the
-    /// format, `ETIMEDOUT` or `EIO` for a host in trouble, `ENODEV` when the device is gone.
+    /// `ENOMEM` when the guest is out of memory; `ENOSPC` when the host is, and may have to give up
+    /// another image, see [`image::give_up`](crate::image::give_up); `EINVAL` when the host does not
+    /// know the format, `ETIMEDOUT` or `EIO` for a host in trouble, `ENODEV` when the device is gone.
     pub(crate) fn create(bo: &Object, format: u32, width: u32, height: u32) -> Result<Arc<Self>> {
-        let dev = bo.dev();
-        let (created, attached) = (Waiter::new()?, Waiter::new()?);
         let resource = Self::new(bo, format, width, height)?;
-        resource.send(Some(created.clone()), Some(attached.clone()))?;
+        resource.make()?;
+        Ok(resource)
+    }
+
+    /// Has the host make it, and waits.
+    fn make(&self) -> Result {
+        let dev = &*self.dev;
+        let (created, attached) = (Waiter::new()?, Waiter::new()?);
+        self.send(Some(created.clone()), Some(attached.clone()))?;
         let created = dev.ctrl.wait(dev, &created);
         let attached = dev.ctrl.wait(dev, &attached);
-        created?;
+        created.map_err(|error| if error == ENOMEM { ENOSPC } else { error })?;
         attached.inspect_err(|error| {
-            drm::drm_err!(dev, "resource {}: no backing: {:?}\n", resource.id, error);
+            drm::drm_err!(dev, "resource {}: no backing: {:?}\n", self.id, error);
         })?;
-        Ok(resource)
+        Ok(())
+    }
+
+    /// Has the host destroy a resource that nobody shows, and waits; returns whether it has. It
+    /// keeps its number and its backing.
+    pub(crate) fn give_up(&self) -> bool {
+        let (dev, recipe) = (&*self.dev, &self.recipe);
+        let Ok((waiter, unref)) =
+            Waiter::new().and_then(|w| Ok((w, cmd::resource_unref(self.id)?)))
+        else {
+            return false;
+        };
+        // A reset either finds it or does not make it again.
+        let _making = dev.resources.making.lock();
+        let mut backing = recipe.backing.lock();
+        if backing.stage != Stage::Made || self.is_refused() {
+            return false;
+        }
+        dev.ctrl
+            .submit(dev, on_done(unref, Done::Wake(waiter.clone())));
+        dev.ctrl.kick(dev);
+        match dev.ctrl.wait(dev, &waiter) {
+            Ok(_) => {
+                backing.stage = Stage::New;
+                recipe.detached();
+                recipe.given_up.store(true, Relaxed);
+                true
+            }
+            // It was lost with a reset, or never sent.
+            Err(error) if error == ENODEV => false,
+            // Nobody knows. Another one takes its place, and this one ends as others do.
+            Err(_) => {
+                recipe.refused();
+                false
+            }
+        }
+    }
+
+    /// Has the host make a resource that was given up, and waits. Its pixels have to be sent again.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`create`](Self::create). It is given up as before if guest or host have no memory
+    /// for it; after other errors another one has to take its place.
+    pub(crate) fn take_back(&self) -> Result {
+        let recipe = &self.recipe;
+        let made = self.make();
+        let mut backing = recipe.backing.lock();
+        if backing.stage == Stage::New {
+            // It was not sent.
+            return made;
+        }
+        if made == Err(ENOSPC) && !recipe.attached.load(Relaxed) {
+            backing.stage = Stage::New;
+            recipe.refused.store(false, Relaxed);
+            return made;
+        }
+        if made.is_err() {
+            recipe.refused();
+        }
+        recipe.given_up.store(false, Relaxed);
+        made
+    }
+
+    /// Whether the host was told to destroy it.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.recipe.given_up.load(Relaxed)
     }
 
     /// The same without waiting: a host that refuses it refuses what is done with it, too.
@@ -381,7 +457,7 @@ impl Resource {
         Ok(resource)
     }
 
-    /// Has the host make it, for the first time; says who waits for the answers.
+    /// Has the host make what it does not have; says who waits for the answers.
     fn send(&self, created: Option<Arc<Waiter>>, attached: Option<Arc<Waiter>>) -> Result {
         let (dev, recipe) = (&*self.dev, &self.recipe);
         let making = dev.resources.making.lock();
@@ -458,8 +534,8 @@ impl Resource {
         let Some(part) = index.and_then(|index| backing.parts.remove(index).ok()) else {
             return;
         };
-        if self.is_refused() && !self.recipe.attached.load(Relaxed) {
-            // The host never knew of the pages.
+        if (self.is_refused() || self.is_given_up()) && !self.recipe.attached.load(Relaxed) {
+            // The host does not know of the pages.
             drop(backing);
             return;
         }
@@ -504,6 +580,10 @@ impl Resource {
         let (dev, bo, info) = (&*self.dev, fb.object(), fb.info());
         let keeper = bo.keeper().ok_or(ENOENT)?;
         let backing = self.recipe.backing.lock();
+        if self.is_given_up() {
+            // The next commit on this head needed the room, and follows at once.
+            return Err(EBUSY);
+        }
         if !self.recipe.attached.load(Relaxed) {
             let (detach, attach) = (cmd::detach_backing(self.id)?, backing.attach(self.id)?);
             dev.ctrl.submit(dev, detach);
@@ -584,6 +664,7 @@ pub(crate) mod tests {
                 backing <- new_mutex!(Backing { parts: KVec::new(), stage: Stage::New }),
                 attached: Atomic::new(false),
                 refused: Atomic::new(false),
+                given_up: Atomic::new(false),
             }),
             GFP_KERNEL,
         )

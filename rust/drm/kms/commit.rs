@@ -21,10 +21,10 @@ pub(super) extern "C" fn commit_callback<T: Driver>(
 ) -> kernel::ffi::c_int {
     // SAFETY: The core calls this for a device of `T`, with a state that was checked.
     unsafe {
-        if !nonblock || bindings::helper_drm_commit_waits(state, Some(has_room_callback::<T>)) {
+        if !nonblock || (*state).async_update() {
             return bindings::drm_atomic_helper_commit(dev, state, nonblock);
         }
-        errno(commit_now(dev, state))
+        errno(commit_nonblocking::<T>(dev, state))
     }
 }
 
@@ -47,22 +47,59 @@ pub(super) extern "C" fn tail_callback(state: *mut bindings::drm_atomic_commit) 
     }
 }
 
-/// What `drm_atomic_helper_commit()` has a worker do, less modes and less waiting for the vblank.
+/// Carries out a commit that nobody waits for, or has a worker do that.
 ///
 /// # Safety
 ///
-/// `state` must be a state of `dev` that was checked and sets no modes.
-unsafe fn commit_now(
+/// `state` must be a state of `dev`, a device of `T`, that was checked and is not an asynchronous
+/// update.
+unsafe fn commit_nonblocking<T: Driver>(
     dev: *mut bindings::drm_device,
     state: *mut bindings::drm_atomic_commit,
 ) -> Result {
     // SAFETY: By the requirements of this function; the order is that of the C function.
     unsafe {
+        if bindings::helper_drm_commit_is_busy(state) {
+            return Err(EBUSY);
+        }
         to_result(bindings::drm_atomic_helper_setup_commit(state, true))?;
         to_result(bindings::drm_atomic_helper_prepare_planes(dev, state))?;
+        // All fences that count are known now: one that comes later is not waited for.
+        let waits = bindings::helper_drm_commit_waits(state, Some(has_room_callback::<T>));
         to_result(bindings::drm_atomic_helper_swap_state(state, true))
             .inspect_err(|_| bindings::drm_atomic_helper_unprepare_planes(dev, state))?;
-        // Nobody interrupts the wait for fences that are signalled, and swapped it is anyway.
+        if waits {
+            bindings::helper_drm_commit_queue(state, Some(work_callback));
+        } else {
+            commit_planes(dev, state);
+        }
+    }
+    Ok(())
+}
+
+extern "C" fn work_callback(work: *mut bindings::work_struct) {
+    // SAFETY: The work is that of a state that was swapped in, to which it has a reference; the
+    // order is that of the C function.
+    unsafe {
+        let state = kernel::container_of!(work, bindings::drm_atomic_commit, commit_work);
+
+        let _ = bindings::drm_atomic_helper_wait_for_fences((*state).dev, state, false);
+        bindings::drm_atomic_helper_wait_for_dependencies(state);
+        tail_callback(state);
+        bindings::drm_atomic_helper_commit_cleanup_done(state);
+        bindings::helper_drm_atomic_commit_put(state);
+    }
+}
+
+/// What the worker does, less modes and less waiting for the vblank.
+///
+/// # Safety
+///
+/// `state` must be a state of `dev` that was swapped in and has nothing to wait for.
+unsafe fn commit_planes(dev: *mut bindings::drm_device, state: *mut bindings::drm_atomic_commit) {
+    // SAFETY: By the requirements of this function; the order is that of the C function.
+    unsafe {
+        // These fences are signalled, and given back.
         let _ = bindings::drm_atomic_helper_wait_for_fences(dev, state, false);
         bindings::drm_atomic_helper_wait_for_dependencies(state);
         bindings::helper_drm_commit_active_planes(dev, state);
@@ -70,5 +107,4 @@ unsafe fn commit_now(
         bindings::drm_atomic_helper_cleanup_planes(dev, state);
         bindings::drm_atomic_helper_commit_cleanup_done(state);
     }
-    Ok(())
 }

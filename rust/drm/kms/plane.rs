@@ -55,6 +55,21 @@ pub trait DriverPlane: Send + Sync + Sized + 'static {
         Ok(())
     }
 
+    /// The same after [`prepare_fb`](Self::prepare_fb) has said `ENOSPC`: what the plane shows may be
+    /// given up for it. The commit before is done, and nobody else commits to the CRTC.
+    ///
+    /// # Errors
+    ///
+    /// What the commit gets.
+    fn prepare_fb_instead(&self, _dev: &Device<Self::Driver>, _fb: &Fb<Self>) -> Result {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// A framebuffer that was prepared is not shown any more, or will not be.
+    fn cleanup_fb(&self, _dev: &Device<Self::Driver>, _fb: &Fb<Self>) {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
     /// Can the device do this? Nothing may be done yet.
     ///
     /// # Errors
@@ -146,6 +161,9 @@ impl<T: DriverPlane> Plane<T> {
         // SAFETY: All zeros is a valid, empty struct of functions.
         let mut funcs: bindings::drm_plane_helper_funcs = unsafe { mem::zeroed() };
         funcs.prepare_fb = Some(Self::prepare_fb_callback);
+        if T::HAS_CLEANUP_FB {
+            funcs.cleanup_fb = Some(Self::cleanup_fb_callback);
+        }
         if T::SHADOW {
             funcs.begin_fb_access = Some(bindings::drm_gem_begin_shadow_fb_access);
             funcs.end_fb_access = Some(bindings::drm_gem_end_shadow_fb_access);
@@ -268,10 +286,32 @@ impl<T: DriverPlane> Plane<T> {
             if ret != 0 {
                 return ret;
             }
-            errno(Self::from_raw(raw).inner.prepare_fb(
-                Device::from_raw((*raw).dev),
-                Framebuffer::from_raw((*state).fb),
-            ))
+            let plane = Self::from_raw(raw);
+            let fb = Framebuffer::from_raw((*state).fb);
+            let ret = plane.inner.prepare_fb(plane.dev(), fb);
+            if !T::HAS_PREPARE_FB_INSTEAD || ret != Err(ENOSPC) {
+                return errno(ret);
+            }
+            let ret = bindings::helper_drm_wait_for_last_commit(state);
+            if ret != 0 {
+                return ret;
+            }
+            errno(plane.inner.prepare_fb_instead(plane.dev(), fb))
+        }
+    }
+
+    extern "C" fn cleanup_fb_callback(
+        raw: *mut bindings::drm_plane,
+        state: *mut bindings::drm_plane_state,
+    ) {
+        // SAFETY: The core calls this for a plane of ours with a valid state.
+        unsafe {
+            if !(*state).fb.is_null() {
+                let plane = Self::from_raw(raw);
+                plane
+                    .inner
+                    .cleanup_fb(plane.dev(), Framebuffer::from_raw((*state).fb));
+            }
         }
     }
 
