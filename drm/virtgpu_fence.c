@@ -64,8 +64,10 @@ static void virtgpu_fence_watch(struct work_struct *work)
 		virtgpu_queue_stall(&vg->ctrl, "a fenced command", patience);
 		virtgpu_reset_schedule(vg, "the host does not finish its work");
 	}
-	if (pending)
+	if (pending) {
+		virtgpu_queue_kick_again(&vg->ctrl);
 		queue_delayed_work(system_freezable_wq, &fences->watch, VIRTGPU_FENCE_WATCH);
+	}
 }
 
 /**

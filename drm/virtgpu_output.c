@@ -110,14 +110,18 @@ bool virtgpu_output_has_room(struct virtgpu_output *output)
 void virtgpu_output_frame_begin(struct virtgpu_output *output)
 {
 	struct virtgpu_queue *ctrl = &output->vg->ctrl;
+	unsigned long left = virtgpu_queue_timeout(ctrl);
 
 	virtgpu_queue_reap(ctrl);
 	if (virtgpu_output_has_room(output))
 		return;
 
 	virtgpu_queue_want(ctrl);
-	if (!wait_event_timeout(output->frame_done, virtgpu_output_has_room(output),
-				virtgpu_queue_timeout(ctrl)))
+	while (!wait_event_timeout(output->frame_done, virtgpu_output_has_room(output),
+				   virtgpu_queue_slice(left)) &&
+	       virtgpu_queue_goes_on(ctrl, &left))
+		;
+	if (!left)
 		virtgpu_queue_stall(ctrl, "a frame", virtgpu_queue_patience());
 	virtgpu_queue_unwant(ctrl);
 }

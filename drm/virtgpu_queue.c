@@ -24,6 +24,9 @@
 /* Commands made in advance: more than one commit on every head needs. */
 #define VIRTGPU_CMD_RESERVE	64
 
+/* A kick may get lost, e.g. in a host that is not quite ready; waiting longer would not help. */
+#define VIRTGPU_KICK_AGAIN	((unsigned long)HZ)
+
 static unsigned int command_timeout = 10;
 module_param(command_timeout, uint, 0644);
 MODULE_PARM_DESC(command_timeout,
@@ -871,7 +874,7 @@ void virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 	}
 
 	while ((ret = virtgpu_queue_add(queue, cmd, sgs, out, in, descs)) == -ENOSPC) {
-		long left;
+		unsigned long left;
 
 		if (virtgpu_queue_is_too_small(queue, descs)) {
 			drm_err_ratelimited(&queue->vg->drm,
@@ -881,8 +884,11 @@ void virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 		}
 		virtgpu_queue_kick(queue);
 		virtgpu_queue_want(queue);
-		left = wait_event_timeout(queue->space, virtgpu_queue_has_space(queue, descs),
-					  virtgpu_queue_timeout(queue));
+		left = virtgpu_queue_timeout(queue);
+		while (!wait_event_timeout(queue->space, virtgpu_queue_has_space(queue, descs),
+					   virtgpu_queue_slice(left)) &&
+		       virtgpu_queue_goes_on(queue, &left))
+			;
 		if (!left)
 			virtgpu_queue_stall(queue, "make room in the ring",
 					    virtgpu_queue_patience());
@@ -930,6 +936,46 @@ unlock:
 }
 
 /**
+ * virtgpu_queue_kick_again - tell the device once more, because it may have missed the last kick
+ * @queue: the queue
+ */
+void virtgpu_queue_kick_again(struct virtgpu_queue *queue)
+{
+	spin_lock_bh(&queue->lock);
+	if (queue->vq && queue->in_flight) {
+		virtqueue_notify(queue->vq);
+		queue->stats.kicks++;
+	}
+	spin_unlock_bh(&queue->lock);
+}
+
+/**
+ * virtgpu_queue_slice - how long to wait before the device is told once more
+ * @left: how long to wait in all, in jiffies
+ *
+ * Returns: jiffies.
+ */
+unsigned long virtgpu_queue_slice(unsigned long left)
+{
+	return min(left, VIRTGPU_KICK_AGAIN);
+}
+
+/**
+ * virtgpu_queue_goes_on - after virtgpu_queue_slice() in vain, tell the device once more
+ * @queue: the queue
+ * @left: how long there was to wait; how long there is now
+ *
+ * Returns: whether there is time left.
+ */
+bool virtgpu_queue_goes_on(struct virtgpu_queue *queue, unsigned long *left)
+{
+	*left -= virtgpu_queue_slice(*left);
+	if (*left)
+		virtgpu_queue_kick_again(queue);
+	return *left;
+}
+
+/**
  * virtgpu_queue_wait - wait for a submitted command
  * @queue: the queue it was submitted to
  * @cmd: the command, of which the caller holds a reference
@@ -938,8 +984,12 @@ unlock:
  */
 int virtgpu_queue_wait(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 {
-	if (wait_for_completion_timeout(&cmd->completion, virtgpu_queue_timeout(queue)))
-		return cmd->status;
+	unsigned long left = virtgpu_queue_timeout(queue);
+
+	do {
+		if (wait_for_completion_timeout(&cmd->completion, virtgpu_queue_slice(left)))
+			return cmd->status;
+	} while (virtgpu_queue_goes_on(queue, &left));
 
 	virtgpu_queue_stall(queue, virtgpu_cmd_name(virtgpu_cmd_type(cmd)),
 			    virtgpu_queue_patience());

@@ -187,6 +187,7 @@ void virtgpu_queues_stop(struct virtgpu_device *vg);
 
 void virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd);
 void virtgpu_queue_kick(struct virtgpu_queue *queue);
+void virtgpu_queue_kick_again(struct virtgpu_queue *queue);
 void virtgpu_queue_reap(struct virtgpu_queue *queue);
 void virtgpu_queue_want(struct virtgpu_queue *queue);
 void virtgpu_queue_unwant(struct virtgpu_queue *queue);
@@ -194,6 +195,8 @@ bool virtgpu_queue_try_submit(struct virtgpu_queue *queue, struct virtgpu_cmd **
 			      unsigned int count);
 int virtgpu_queue_wait(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd);
 void virtgpu_queue_stall(struct virtgpu_queue *queue, const char *what, unsigned long patience);
+unsigned long virtgpu_queue_slice(unsigned long left);
+bool virtgpu_queue_goes_on(struct virtgpu_queue *queue, unsigned long *left);
 unsigned long virtgpu_queue_timeout(const struct virtgpu_queue *queue);
 unsigned long virtgpu_queue_patience(void);
 

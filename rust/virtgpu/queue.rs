@@ -210,6 +210,12 @@ pub(crate) fn patience() -> usize {
     msecs_to_jiffies(patience_seconds() * 1000)
 }
 
+/// Jiffies to wait before the device is kicked again. A kick may get lost, e.g. in a host that is not
+/// quite ready; waiting longer would not help.
+fn kick_again_after() -> usize {
+    msecs_to_jiffies(1000)
+}
+
 /// What went through a queue.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Stats {
@@ -616,6 +622,31 @@ impl Queue {
         }
     }
 
+    /// Tells the device once more, because it may have missed the last kick.
+    fn kick_again(&self) {
+        let mut state = self.state.lock();
+        if state.in_flight == 0 {
+            return;
+        }
+        if let Some(vq) = state.vq.as_mut() {
+            vq.notify();
+            state.stats.kicks += 1;
+        }
+    }
+
+    /// Waits as long as there is time, and kicks again meanwhile.
+    fn wait_kicking(&self, queue: &WaitQueue, mut condition: impl FnMut() -> bool) -> bool {
+        let mut left = self.timeout();
+        while !queue.wait_timeout(left.min(kick_again_after()), &mut condition) {
+            left = left.saturating_sub(kick_again_after());
+            if left == 0 {
+                return false;
+            }
+            self.kick_again();
+        }
+        true
+    }
+
     fn dequeue_soon(&self, dev: &Device) {
         enqueue(dev.into(), core::ptr::eq(self, &dev.ctrl));
     }
@@ -635,7 +666,7 @@ impl Queue {
             self.dequeue_soon(dev);
         }
         drop(state);
-        let met = queue.wait_timeout(self.timeout(), condition);
+        let met = self.wait_kicking(queue, condition);
         if !met {
             self.stall(dev, what);
         }
@@ -671,10 +702,7 @@ impl Queue {
     ///
     /// What the host's answer means, `ETIMEDOUT`, `ENODEV`.
     pub(crate) fn wait(&self, dev: &Device, waiter: &Waiter) -> Result<Chain> {
-        if !waiter
-            .queue
-            .wait_timeout(self.timeout(), || waiter.result.lock().is_some())
-        {
+        if !self.wait_kicking(&waiter.queue, || waiter.result.lock().is_some()) {
             self.stall(dev, "a command");
             return Err(ETIMEDOUT);
         }
