@@ -29,6 +29,7 @@ static void virtgpu_context_free(struct virtgpu_device *vg, struct virtgpu_conte
 /* Until the host has answered the number is taken. */
 static void virtgpu_context_destroyed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
+	virtgpu_fences_cancel(vg, cmd->data);
 	virtgpu_context_free(vg, cmd->data);
 }
 
@@ -67,6 +68,18 @@ void virtgpu_context_get(struct virtgpu_context *ctx)
 void virtgpu_context_put(struct virtgpu_context *ctx)
 {
 	kref_put(&ctx->refs, virtgpu_context_release);
+}
+
+/**
+ * virtgpu_context_polls - whether a file polls a ring of its context
+ * @ctx: the context
+ * @ring: the ring, or %VIRTGPU_NO_RING
+ *
+ * Returns: whether it gets an event for each fence there.
+ */
+bool virtgpu_context_polls(const struct virtgpu_context *ctx, int ring)
+{
+	return ring != VIRTGPU_NO_RING && ctx->poll_mask & BIT_ULL(ring);
 }
 
 /**

@@ -20,7 +20,8 @@ struct virtgpu_device;
 
 /**
  * struct virtgpu_context - an open file's context on the host
- * @refs: of the file and of each fence on its rings, which a host forgets with the context
+ * @refs: of the file and of each fence on its rings, which a host forgets with the context; not of
+ *	fences on rings that are polled
  * @vg: the device
  * @destroy: has the host destroy it
  * @id: its number there
@@ -58,6 +59,7 @@ int virtgpu_context_open(struct drm_device *dev, struct drm_file *file);
 void virtgpu_context_postclose(struct drm_device *dev, struct drm_file *file);
 void virtgpu_context_get(struct virtgpu_context *ctx);
 void virtgpu_context_put(struct virtgpu_context *ctx);
+bool virtgpu_context_polls(const struct virtgpu_context *ctx, int ring);
 int virtgpu_context_create(struct virtgpu_device *vg, struct drm_file *file);
 void virtgpu_contexts_lost(struct virtgpu_device *vg);
 

@@ -42,6 +42,18 @@ static const struct dma_fence_ops virtgpu_fence_ops = {
 	.get_timeline_name = virtgpu_fence_timeline_name,
 };
 
+/* The oldest fence that is to be signalled soon. */
+static struct virtgpu_fence *virtgpu_fence_oldest(struct virtgpu_fences *fences)
+{
+	struct virtgpu_fence *fence;
+
+	lockdep_assert_held(&fences->lock);
+	list_for_each_entry(fence, &fences->pending, node)
+		if (!fence->is_polled)
+			return fence;
+	return NULL;
+}
+
 /* Nobody waits for ever: fences of a host that has stopped answering end with a reset. */
 static void virtgpu_fence_watch(struct work_struct *work)
 {
@@ -53,7 +65,7 @@ static void virtgpu_fence_watch(struct work_struct *work)
 	bool pending, late;
 
 	spin_lock_bh(&fences->lock);
-	oldest = list_first_entry_or_null(&fences->pending, struct virtgpu_fence, node);
+	oldest = virtgpu_fence_oldest(fences);
 	pending = oldest;
 	late = pending && !oldest->is_late && time_after_eq(jiffies, oldest->since + patience);
 	if (late)
@@ -143,6 +155,10 @@ void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
 		flags |= VIRTIO_GPU_FLAG_INFO_RING_IDX;
 		hdr->ring_idx = ring;
 		context = ctx->fence_context + ring;
+		fence->is_polled = virtgpu_context_polls(ctx, ring);
+	}
+	/* Hosts signal such a fence only when the context goes, if nothing happens before. */
+	if (ring != VIRTGPU_NO_RING && !fence->is_polled) {
 		virtgpu_context_get(ctx);
 		fence->ctx = ctx;
 	}
@@ -160,7 +176,8 @@ void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
 	fence->is_pending = true;
 	list_add_tail(&fence->node, &fences->pending);
 	spin_unlock_bh(&fences->lock);
-	queue_delayed_work(system_freezable_wq, &fences->watch, VIRTGPU_FENCE_WATCH);
+	if (!fence->is_polled)
+		queue_delayed_work(system_freezable_wq, &fences->watch, VIRTGPU_FENCE_WATCH);
 }
 
 /*
@@ -187,6 +204,42 @@ static void virtgpu_fence_collect(struct virtgpu_fences *fences, struct virtgpu_
 	}
 }
 
+static void virtgpu_fences_signal(struct virtgpu_device *vg, struct list_head *done)
+{
+	struct virtgpu_fence *fence, *next;
+
+	list_for_each_entry_safe(fence, next, done, node) {
+		dma_fence_signal(&fence->base);
+		if (fence->event)
+			drm_send_event(&vg->drm, fence->event);
+		fence->event = NULL;
+		dma_fence_put(&fence->base);
+	}
+}
+
+/**
+ * virtgpu_fences_cancel - the host has forgotten a context: signal the fences of its rings
+ * @vg: the device
+ * @ctx: the context
+ */
+void virtgpu_fences_cancel(struct virtgpu_device *vg, const struct virtgpu_context *ctx)
+{
+	struct virtgpu_fences *fences = &vg->fences;
+	struct virtgpu_fence *fence, *next;
+	LIST_HEAD(done);
+
+	spin_lock_bh(&fences->lock);
+	list_for_each_entry_safe(fence, next, &fences->pending, node) {
+		if (fence->base.context - ctx->fence_context >= ctx->num_rings)
+			continue;
+		dma_fence_set_error(&fence->base, -ECANCELED);
+		fence->is_pending = false;
+		list_move_tail(&fence->node, &done);
+	}
+	spin_unlock_bh(&fences->lock);
+	virtgpu_fences_signal(vg, &done);
+}
+
 /**
  * virtgpu_fence_done - a command has ended: signal its fence, in the order of its ring
  * @vg: the device
@@ -200,7 +253,6 @@ void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, 
 {
 	struct virtgpu_fences *fences = &vg->fences;
 	struct virtgpu_context *ctx = fence->ctx;
-	struct virtgpu_fence *other, *next;
 	LIST_HEAD(done);
 
 	spin_lock_bh(&fences->lock);
@@ -214,13 +266,7 @@ void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, 
 	}
 	spin_unlock_bh(&fences->lock);
 
-	list_for_each_entry_safe(other, next, &done, node) {
-		dma_fence_signal(&other->base);
-		if (other->event)
-			drm_send_event(&vg->drm, other->event);
-		other->event = NULL;
-		dma_fence_put(&other->base);
-	}
+	virtgpu_fences_signal(vg, &done);
 	dma_fence_put(&fence->base);
 	/* The host has answered: it may forget the context. */
 	if (ctx)

@@ -23,8 +23,10 @@ struct virtgpu_device;
  * @is_pending: whether it is there, from emission until somebody is about to signal it
  * @has_ended: its command has, and it waits for those before it
  * @is_late: the device is to be reset for it, once
+ * @is_polled: it is on a ring that a file polls, where it may stay for hours: what it stands for is
+ *	something that happens, not work that ends
  * @event: for a file that polls the ring, or NULL
- * @ctx: whose ring it is on, or NULL
+ * @ctx: the context that is kept for it, or NULL
  * @since: when it was emitted, in jiffies
  */
 struct virtgpu_fence {
@@ -33,6 +35,7 @@ struct virtgpu_fence {
 	bool is_pending;
 	bool has_ended;
 	bool is_late;
+	bool is_polled;
 	struct drm_pending_event *event;
 	struct virtgpu_context *ctx;
 	unsigned long since;
@@ -65,5 +68,6 @@ void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
 			struct virtgpu_cmd *cmd, struct virtgpu_context *ctx, int ring);
 void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, int status,
 			bool answered);
+void virtgpu_fences_cancel(struct virtgpu_device *vg, const struct virtgpu_context *ctx);
 
 #endif

@@ -367,12 +367,11 @@ static void virtgpu_submit_cleanup(struct virtgpu_submit *submit)
 
 static int virtgpu_submit_prepare(struct virtgpu_submit *submit, const struct virtgpu_context *ctx)
 {
-	bool polled = submit->ring != VIRTGPU_NO_RING && ctx->poll_mask & BIT_ULL(submit->ring);
 	int ret;
 
 	ret = virtgpu_submit_objects(submit);
 	ret = ret ?: virtgpu_submit_stream(submit, ctx->id);
-	ret = ret ?: virtgpu_submit_fence(submit, polled);
+	ret = ret ?: virtgpu_submit_fence(submit, virtgpu_context_polls(ctx, submit->ring));
 	ret = ret ?: virtgpu_submit_signals(submit);
 	ret = ret ?: virtgpu_submit_wait_syncobjs(submit);
 	return ret ?: virtgpu_submit_wait_fd(submit);

@@ -480,6 +480,33 @@ static void rings(void)
 	check(fence_status(poller.fd, 2) == 1, "the answered ring's fence failed");
 }
 
+/*
+ * A fence of a ring that is polled stands for something that may never happen. It is not late, and
+ * the host is told of the end of its context, which ends the fence.
+ */
+static void polled(void)
+{
+	struct pollfd poller = { .events = POLLIN };
+	long resets;
+
+	start();
+	resets = judge_number("fake-resets");
+	render_context(2, 2);
+	judge(NULL, 0, "fault mute SUBMIT/1");
+	poller.fd = render_fence_fd(VIRTGPU_EXECBUF_RING_IDX, 1);
+	check(!poll(&poller, 1, 8000), "a fence of a polled ring ended");
+	check(judge_number("fake-resets") == resets, "the device was reset for a polled ring");
+	check(fence_status(render_fence_fd(VIRTGPU_EXECBUF_RING_IDX, 0), RECOVERY) == 1,
+	      "a polled ring holds up another");
+	judge(NULL, 0, "fake-count");
+	close(render_fd);
+	check(fence_status(poller.fd, RECOVERY) < 0, "a stream that was never answered is done");
+	judge(NULL, 0, "fake-counted CTX_DESTROY 1 1");
+	be_good(NULL);
+	render_start();
+	recovers();
+}
+
 static void shape(const char *words)
 {
 	fake_start();
@@ -713,6 +740,7 @@ int main(int argc, char **argv)
 		{ "probe", "the same while the driver is loaded", probe },
 		{ "capset-count", "absurd numbers of capsets", capset_count },
 		{ "rings", "one of a context's rings is not answered", rings },
+		{ "polled", "a ring that is polled is not answered", polled },
 		{ "window", "memory of the host's, and none", window },
 		{ "refused-map", "the host does not show its memory", refused_map },
 		{ "texture-between", "a texture between two pictures", texture_between },
