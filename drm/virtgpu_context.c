@@ -144,12 +144,17 @@ static int virtgpu_context_create_locked(struct virtgpu_device *vg, struct virtg
 {
 	unsigned long id;
 	void *count;
+	int ret;
 
 	lockdep_assert_held(&ctx->lock);
 	if (READ_ONCE(ctx->is_lost))
 		return -EIO;
 	if (ctx->is_created)
 		return 0;
+	/* One that is asked for during a reset is not lost with it. */
+	ret = virtgpu_queue_wait_open(&vg->ctrl);
+	if (ret)
+		return ret;
 
 	if (!ctx->is_named)
 		get_task_comm(ctx->name, current);

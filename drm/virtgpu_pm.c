@@ -62,8 +62,10 @@ static int virtgpu_bring_up(struct virtgpu_device *vg)
 {
 	int ret;
 
-	/* And those that were made meanwhile. */
+	/* And those that were made meanwhile. Who found one before that has sent all it sends. */
+	mutex_lock(&vg->fences.emit);
 	virtgpu_contexts_lost(vg);
+	mutex_unlock(&vg->fences.emit);
 	mutex_lock(&vg->making);
 	ret = virtgpu_bring_up_resources(vg);
 	mutex_unlock(&vg->making);

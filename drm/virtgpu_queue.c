@@ -580,6 +580,21 @@ static void virtgpu_queue_open(struct virtgpu_queue *queue, struct virtqueue *vq
 	queue->is_clean = false;
 	queue->vq = vq;
 	spin_unlock_bh(&queue->lock);
+	wake_up_all(&queue->space);
+}
+
+/**
+ * virtgpu_queue_wait_open - wait until the device has come back from a reset
+ * @queue: the queue
+ *
+ * Returns: 0, -EIO when it does not come back soon, -ERESTARTSYS when the program is killed.
+ */
+int virtgpu_queue_wait_open(struct virtgpu_queue *queue)
+{
+	long left = wait_event_killable_timeout(queue->space, READ_ONCE(queue->vq),
+						virtgpu_queue_timeout(queue));
+
+	return left > 0 ? 0 : left ?: -EIO;
 }
 
 /**
@@ -624,6 +639,8 @@ static struct virtqueue *virtgpu_queue_close(struct virtgpu_queue *queue)
 	spin_lock_bh(&queue->lock);
 	vq = queue->vq;
 	queue->vq = NULL;
+	/* Who waits for the device to come back does not wait for this one. */
+	queue->stalled = false;
 	spin_unlock_bh(&queue->lock);
 	wake_up_all(&queue->space);
 	return vq;
@@ -844,8 +861,11 @@ static int virtgpu_queue_add(struct virtgpu_queue *queue, struct virtgpu_cmd *cm
  * Waits for room in the ring. The device is told by the next virtgpu_queue_kick(). The
  * command's &virtgpu_cmd.done runs in any case: before this returns if the command could not be
  * queued, but only after the next reset if the command gives something back.
+ *
+ * Returns: 0, or why the command could not be queued: -ENODEV during a reset, -ENOSPC for one that
+ * is larger than the ring, -ENOMEM, -EIO, -ETIMEDOUT.
  */
-void virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
+int virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 {
 	struct scatterlist *sgs[3];
 	struct sg_table sgt = {};
@@ -901,7 +921,7 @@ void virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 	if (sgt.sgl)
 		sg_free_table(&sgt);
 	if (!ret)
-		return;
+		return 0;
 
 	if (ret == -EIO)
 		virtgpu_reset_schedule(queue->vg, "the ring is broken");
@@ -909,6 +929,7 @@ void virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 		virtgpu_reset_schedule(queue->vg, "the ring is full of unanswered commands");
 drop:
 	virtgpu_queue_drop(queue, cmd, ret);
+	return ret;
 }
 
 /**

@@ -134,7 +134,7 @@ struct virtgpu_queue_stats {
  * @vq: the virtqueue, NULL while the queue is stopped
  * @name: for messages
  * @lock: protects everything below and the virtqueue
- * @space: woken when descriptors come free or the queue stops
+ * @space: woken when descriptors come free and when the queue stops or starts
  * @dequeue_work: takes finished commands off the virtqueue
  * @dequeue_wq: what it runs on
  * @finished: commands whose &virtgpu_cmd.done has still to be called, by @finish_work
@@ -184,8 +184,9 @@ void virtgpu_queue_init(struct virtgpu_device *vg, struct virtgpu_queue *queue, 
 			bool in_softirq);
 int virtgpu_queues_start(struct virtgpu_device *vg);
 void virtgpu_queues_stop(struct virtgpu_device *vg);
+int virtgpu_queue_wait_open(struct virtgpu_queue *queue);
 
-void virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd);
+int virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd);
 void virtgpu_queue_kick(struct virtgpu_queue *queue);
 void virtgpu_queue_kick_again(struct virtgpu_queue *queue);
 void virtgpu_queue_reap(struct virtgpu_queue *queue);

@@ -507,6 +507,54 @@ static void polled(void)
 	recovers();
 }
 
+/* In a process of its own: a stream that waits for a fence first. Its exit status is the errno. */
+static pid_t stream_behind(int fence, uint32_t flags)
+{
+	struct drm_virtgpu_execbuffer exec = render_stream();
+	pid_t child = fork();
+
+	check(child >= 0, "fork: %s", strerror(errno));
+	if (child)
+		return child;
+	alarm(2 * RECOVERY);
+	exec.flags = VIRTGPU_EXECBUF_FENCE_FD_IN | flags;
+	exec.fence_fd = fence;
+	_exit(drmIoctl(render_fd, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec) ? errno : 0);
+}
+
+/* A context is lost while a stream of its waits for another context's. */
+static void lost_meanwhile(void)
+{
+	static const uint32_t flags[] = { 0, VIRTGPU_EXECBUF_FENCE_FD_OUT };
+	unsigned int i;
+
+	start();
+	for (i = 0; i < sizeof(flags) / sizeof(*flags); i++) {
+		int other = render_open(), file = render_fd, fence, status;
+		pid_t waiter;
+
+		render_context(2, 0);
+		judge(NULL, 0, "fault mute SUBMIT/1");
+		fence = render_fence_fd(VIRTGPU_EXECBUF_RING_IDX, 1);
+		render_fd = other;
+		render_wait_fd(render_fence_fd(0, 0));
+		waiter = stream_behind(fence, flags[i]);
+		usleep(500000);
+		/* The device is reset, because the next answer breaks the ring. */
+		judge(NULL, 0, "fault wrong-chain SUBMIT");
+		stream_of_new_file();
+		check(waitpid(waiter, &status, 0) == waiter && WIFEXITED(status), "it waits on");
+		check(WEXITSTATUS(status) == EIO, "a stream of a lost context: %s",
+		      strerror(WEXITSTATUS(status)));
+		be_good(NULL);
+		close(fence);
+		close(file);
+		close(other);
+		render_fd = render_open();
+		recovers();
+	}
+}
+
 static void shape(const char *words)
 {
 	fake_start();
@@ -741,6 +789,7 @@ int main(int argc, char **argv)
 		{ "capset-count", "absurd numbers of capsets", capset_count },
 		{ "rings", "one of a context's rings is not answered", rings },
 		{ "polled", "a ring that is polled is not answered", polled },
+		{ "lost-meanwhile", "a context is lost while its stream waits", lost_meanwhile },
 		{ "window", "memory of the host's, and none", window },
 		{ "refused-map", "the host does not show its memory", refused_map },
 		{ "texture-between", "a texture between two pictures", texture_between },
