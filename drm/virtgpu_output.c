@@ -91,6 +91,20 @@ void virtgpu_output_forget(struct virtgpu_output *output)
 }
 
 /**
+ * virtgpu_output_mend - the device may have lost what it was told of a head
+ * @output: the head
+ *
+ * It is told again with the next commit. What it answers after all does no harm.
+ */
+void virtgpu_output_mend(struct virtgpu_output *output)
+{
+	virtgpu_output_forget(output);
+	virtgpu_cursor_mend(&output->cursor);
+	atomic_set(&output->frames, 0);
+	wake_up(&output->frame_done);
+}
+
+/**
  * virtgpu_output_has_room - whether a frame can be sent without waiting for the host
  * @output: the head
  *
@@ -130,7 +144,8 @@ static void virtgpu_output_flushed(struct virtgpu_device *vg, struct virtgpu_cmd
 {
 	struct virtgpu_output *output = cmd->data;
 
-	atomic_dec(&output->frames);
+	/* It may have been given up, see virtgpu_output_mend(). */
+	atomic_dec_if_positive(&output->frames);
 	wake_up(&output->frame_done);
 }
 

@@ -15,6 +15,7 @@
 #include "virtgpu_context.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_hotplug.h"
+#include "virtgpu_life.h"
 #include "virtgpu_pm.h"
 #include "virtgpu_resource.h"
 
@@ -136,8 +137,12 @@ static void virtgpu_redraw_work(struct work_struct *work)
 	struct drm_modeset_acquire_ctx ctx;
 	struct drm_atomic_commit *state;
 	int ret;
+	u32 i;
 
 	DRM_MODESET_LOCK_ALL_BEGIN(drm, ctx, 0, ret);
+	if (xchg(&vg->is_stale, false))
+		for (i = 0; i < vg->num_scanouts; i++)
+			virtgpu_output_mend(&vg->outputs[i]);
 	state = drm_atomic_helper_duplicate_state(drm, &ctx);
 	if (IS_ERR(state)) {
 		ret = PTR_ERR(state);
@@ -162,6 +167,13 @@ static void virtgpu_reset_work(struct work_struct *work)
 	struct drm_device *drm = &vg->drm;
 	struct drm_modeset_acquire_ctx ctx;
 	int ret;
+
+	/* It may have been dead only when the reset was decided upon, which may be long ago. */
+	if (!xchg(&vg->is_broken, false) && virtgpu_life_has_answered(vg)) {
+		drm_info(drm, "the host answers again: the device is not reset\n");
+		virtgpu_life_ask(vg);
+		return;
+	}
 
 	/* New trouble leads to no reset for a while. This one may take long, so set it twice. */
 	WRITE_ONCE(vg->reset_at, jiffies);
@@ -200,6 +212,29 @@ void virtgpu_reset_disable(struct virtgpu_device *vg)
 }
 
 /**
+ * virtgpu_mend - have a device that has lost commands told again what it is to show, soon
+ * @vg: the device
+ */
+void virtgpu_mend(struct virtgpu_device *vg)
+{
+	drm_err_ratelimited(&vg->drm, "the host forgets commands: the heads are drawn anew\n");
+	virtgpu_queue_send_kept(&vg->ctrl);
+	if (!vg->num_scanouts)
+		return;
+	WRITE_ONCE(vg->is_stale, true);
+	queue_work(vg->wq, &vg->redraw_work);
+}
+
+static void virtgpu_reset_soon(struct virtgpu_device *vg, const char *why)
+{
+	unsigned long next = READ_ONCE(vg->reset_at) + virtgpu_queue_patience();
+	unsigned long delay = time_before(jiffies, next) ? next - jiffies : 0;
+
+	if (queue_delayed_work(system_freezable_wq, &vg->reset_work, delay))
+		drm_err(&vg->drm, "%s: the device will be reset\n", why);
+}
+
+/**
  * virtgpu_reset_schedule - have the device reset and restored, soon
  * @vg: the device
  * @why: for people
@@ -208,9 +243,15 @@ void virtgpu_reset_disable(struct virtgpu_device *vg)
  */
 void virtgpu_reset_schedule(struct virtgpu_device *vg, const char *why)
 {
-	unsigned long next = READ_ONCE(vg->reset_at) + virtgpu_queue_patience();
-	unsigned long delay = time_before(jiffies, next) ? next - jiffies : 0;
+	WRITE_ONCE(vg->is_broken, true);
+	virtgpu_reset_soon(vg, why);
+}
 
-	if (queue_delayed_work(system_freezable_wq, &vg->reset_work, delay))
-		drm_err(&vg->drm, "%s: the device will be reset\n", why);
+/**
+ * virtgpu_reset_dead - the same for a device that answers nothing, unless it does so before
+ * @vg: the device
+ */
+void virtgpu_reset_dead(struct virtgpu_device *vg)
+{
+	virtgpu_reset_soon(vg, "the host answers nothing");
 }

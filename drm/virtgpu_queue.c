@@ -14,6 +14,7 @@
 
 #include "virtgpu_drv.h"
 #include "virtgpu_fence.h"
+#include "virtgpu_life.h"
 #include "virtgpu_pm.h"
 #include "virtgpu_queue.h"
 #include "virtgpu_trace.h"
@@ -382,7 +383,13 @@ static bool virtgpu_queue_collect(struct virtgpu_queue *queue, struct list_head 
 		return false;
 	cmd->resp_len = min(len, cmd->resp_size);
 	list_add_tail(&cmd->node, finished);
+	queue->answers++;
+	queue->heard = jiffies;
 	queue->in_flight--;
+	if (!cmd->fence)
+		queue->unfenced--;
+	if (!cmd->fence && queue->older && (s32)(cmd->seqno - queue->asked) < 0)
+		queue->older--;
 	if (!cmd->is_lazy)
 		queue->awaited--;
 	return true;
@@ -443,7 +450,7 @@ static void virtgpu_queue_finish_work(struct work_struct *work)
 static void virtgpu_queue_dequeue(struct virtgpu_queue *queue, bool may_sleep)
 {
 	struct virtgpu_device *vg = queue->vg;
-	bool woke_up = false, broken;
+	bool broken;
 	LIST_HEAD(finished);
 
 	spin_lock_bh(&queue->lock);
@@ -460,18 +467,13 @@ static void virtgpu_queue_dequeue(struct virtgpu_queue *queue, bool may_sleep)
 			;
 	} while (!virtgpu_queue_listen(queue));
 
-	if (!list_empty(&finished) && queue->stalled) {
-		woke_up = true;
+	if (!list_empty(&finished))
 		queue->stalled = false;
-	}
 	broken = virtqueue_is_broken(queue->vq);
 	spin_unlock_bh(&queue->lock);
 	if (wq_has_sleeper(&queue->space))
 		wake_up_all(&queue->space);
 
-	/* Answers may be lost for good, commands may have been dropped: begin anew. */
-	if (woke_up)
-		virtgpu_reset_schedule(vg, "the host answers again");
 	if (broken)
 		virtgpu_reset_schedule(vg, "the host broke the ring");
 	virtgpu_queue_finish(queue, &finished, may_sleep);
@@ -485,6 +487,16 @@ static void virtgpu_queue_dequeue_work(struct work_struct *work)
 static void virtgpu_queue_dequeue_softirq(struct work_struct *work)
 {
 	virtgpu_queue_dequeue(container_of(work, struct virtgpu_queue, dequeue_work), false);
+}
+
+/**
+ * virtgpu_queue_flush - notice what the device has finished so far
+ * @queue: the queue
+ */
+void virtgpu_queue_flush(struct virtgpu_queue *queue)
+{
+	virtgpu_queue_look(queue);
+	flush_work(&queue->dequeue_work);
 }
 
 /**
@@ -676,6 +688,9 @@ static void virtgpu_queue_reclaim(struct virtgpu_queue *queue, struct virtqueue 
 		virtgpu_cmd_finish(queue->vg, cmd, VIRTGPU_CMD_LOST, -ENODEV);
 
 	queue->in_flight = 0;
+	queue->unfenced = 0;
+	queue->older = 0;
+	queue->has_dropped = false;
 	queue->stalled = false;
 }
 
@@ -695,6 +710,7 @@ void virtgpu_queues_stop(struct virtgpu_device *vg)
 		return;
 
 	virtio_reset_device(vg->vdev);
+	virtgpu_life_forget(vg);
 	virtgpu_queue_cancel(&vg->ctrl);
 	virtgpu_queue_cancel(&vg->cursor);
 	virtgpu_queue_reclaim(&vg->ctrl, ctrl);
@@ -727,20 +743,23 @@ unsigned long virtgpu_queue_timeout(const struct virtgpu_queue *queue)
 }
 
 /**
- * virtgpu_queue_stall - note that the host let us wait too long
+ * virtgpu_queue_stall - note that the host let us wait too long, and ask whether it is alive
  * @queue: the queue
  * @what: what was waited for
  * @patience: for how long, in jiffies
  */
 void virtgpu_queue_stall(struct virtgpu_queue *queue, const char *what, unsigned long patience)
 {
-	bool first;
+	bool is_open, first;
 
 	spin_lock_bh(&queue->lock);
-	first = queue->vq && !queue->stalled;
+	is_open = queue->vq;
+	first = is_open && !queue->stalled;
 	queue->stalled = true;
 	spin_unlock_bh(&queue->lock);
 
+	if (is_open)
+		virtgpu_life_ask(queue->vg);
 	if (first)
 		drm_err(&queue->vg->drm, "%s queue: no answer from the host to %s in %lu s\n",
 			queue->name, what, patience / HZ);
@@ -758,13 +777,15 @@ static void virtgpu_queue_drop(struct virtgpu_queue *queue, struct virtgpu_cmd *
 	lost = queue->is_clean || (status == -ENODEV && !stopping);
 	if (!lost && cmd->gives_back)
 		list_add_tail(&cmd->node, &queue->kept);
+	if (status == -ETIMEDOUT)
+		queue->has_dropped = true;
 	spin_unlock_bh(&queue->lock);
 
 	if (lost)
 		virtgpu_cmd_finish(queue->vg, cmd, VIRTGPU_CMD_LOST, status);
 	else if (!cmd->gives_back)
 		virtgpu_cmd_finish(queue->vg, cmd, VIRTGPU_CMD_UNSENT, status);
-	else if (!stopping)
+	else if (!stopping && status != -ETIMEDOUT)
 		virtgpu_reset_schedule(queue->vg, "the host cannot be told to give memory back");
 }
 
@@ -820,7 +841,11 @@ static int virtgpu_payload_sgt(struct virtgpu_cmd *cmd, struct sg_table *sgt)
 static void virtgpu_queue_added(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 {
 	cmd->seqno = ++queue->seqno;
+	if (!queue->in_flight)
+		queue->heard = jiffies;
 	queue->in_flight++;
+	if (!cmd->fence)
+		queue->unfenced++;
 	queue->unkicked = true;
 	if (!cmd->is_lazy)
 		queue->awaited++;
@@ -925,11 +950,77 @@ int virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 
 	if (ret == -EIO)
 		virtgpu_reset_schedule(queue->vg, "the ring is broken");
-	else if (ret == -ETIMEDOUT)
-		virtgpu_reset_schedule(queue->vg, "the ring is full of unanswered commands");
 drop:
 	virtgpu_queue_drop(queue, cmd, ret);
 	return ret;
+}
+
+/**
+ * virtgpu_queue_ask - hand a question to the device, unless there is no room for it
+ * @queue: the queue
+ * @cmd: the command, without a payload; the caller's reference goes with it
+ *
+ * Waits for nothing. The answer says of each older command without a fence that is not answered by
+ * then that it is lost, see virtgpu_queue_has_lost().
+ *
+ * Returns: whether there was room; without it @cmd ends without a word.
+ */
+bool virtgpu_queue_ask(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
+{
+	struct scatterlist *sgs[] = { &cmd->req_sg, &cmd->resp_sg };
+	int ret = -ENODEV;
+
+	sg_set_buf(&cmd->req_sg, cmd->req, cmd->size);
+	sg_set_buf(&cmd->resp_sg, cmd->resp, cmd->resp_size);
+	spin_lock_bh(&queue->lock);
+	if (queue->vq)
+		ret = virtqueue_add_sgs(queue->vq, sgs, 1, 1, cmd, GFP_ATOMIC);
+	if (!ret) {
+		queue->older = queue->unfenced;
+		virtgpu_queue_added(queue, cmd);
+		queue->asked = cmd->seqno;
+	}
+	spin_unlock_bh(&queue->lock);
+	if (ret)
+		virtgpu_cmd_put(queue->vg, cmd);
+	else
+		virtgpu_queue_kick(queue);
+	return !ret;
+}
+
+/**
+ * virtgpu_queue_has_lost - whether a device that has answered the question has lost commands
+ * @queue: the queue
+ *
+ * Returns: whether it has, or never got some, since this was called last.
+ */
+bool virtgpu_queue_has_lost(struct virtgpu_queue *queue)
+{
+	bool has_lost;
+
+	spin_lock_bh(&queue->lock);
+	has_lost = queue->older || queue->has_dropped || !list_empty(&queue->kept);
+	queue->older = 0;
+	queue->has_dropped = false;
+	spin_unlock_bh(&queue->lock);
+	return has_lost;
+}
+
+/**
+ * virtgpu_queue_send_kept - send what could not be sent before
+ * @queue: the queue
+ */
+void virtgpu_queue_send_kept(struct virtgpu_queue *queue)
+{
+	struct virtgpu_cmd *cmd, *next;
+	LIST_HEAD(kept);
+
+	spin_lock_bh(&queue->lock);
+	list_splice_init(&queue->kept, &kept);
+	spin_unlock_bh(&queue->lock);
+	list_for_each_entry_safe(cmd, next, &kept, node)
+		virtgpu_queue_submit(queue, cmd);
+	virtgpu_queue_kick(queue);
 }
 
 /**

@@ -469,10 +469,10 @@ int virtgpu_submit_plain(const struct virtgpu_context *ctx, struct virtgpu_cmd *
  * @cmd: the command; goes in any case
  * @gem: whose pixels it reads or writes
  *
- * Returns: 0, -ENOMEM, -EINTR when a signal came before the object was free, -EIO for a context that
- * was lost, or why the command could not be queued.
+ * Returns: 0, -ENOMEM, -EINTR when a signal came before the object was free, -EIO for a context
+ * that was lost, or why the command could not be queued.
  */
-int virtgpu_submit_fenced(const struct virtgpu_context *ctx, struct virtgpu_cmd *cmd,
+int virtgpu_submit_fenced(struct virtgpu_context *ctx, struct virtgpu_cmd *cmd,
 			  struct drm_gem_object *gem)
 {
 	struct virtgpu_fence *fence = virtgpu_fence_alloc();
@@ -496,7 +496,7 @@ int virtgpu_submit_fenced(const struct virtgpu_context *ctx, struct virtgpu_cmd 
 		ret = -EIO;
 		goto err_unlock;
 	}
-	virtgpu_fence_emit(vg, fence, cmd, NULL, VIRTGPU_NO_RING);
+	virtgpu_fence_emit(vg, fence, cmd, ctx, VIRTGPU_NO_RING);
 	ret = virtgpu_submit_error(virtgpu_queue_submit(&vg->ctrl, cmd));
 	mutex_unlock(&vg->fences.emit);
 	virtgpu_queue_kick(&vg->ctrl);

@@ -11,7 +11,7 @@ struct virtgpu_cmd;
 struct virtgpu_context;
 
 int virtgpu_submit_plain(const struct virtgpu_context *ctx, struct virtgpu_cmd *cmd);
-int virtgpu_submit_fenced(const struct virtgpu_context *ctx, struct virtgpu_cmd *cmd,
+int virtgpu_submit_fenced(struct virtgpu_context *ctx, struct virtgpu_cmd *cmd,
 			  struct drm_gem_object *gem);
 int virtgpu_ioctl_execbuffer(struct drm_device *dev, void *data, struct drm_file *file);
 

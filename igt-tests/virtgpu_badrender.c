@@ -263,7 +263,7 @@ static void unanswered(void)
 	      event.type == VIRTGPU_EVENT_FENCE_SIGNALED, "not the ring's event");
 	check(waitpid(waiter, &status, 0) == waiter && WIFEXITED(status), "who waits is not woken");
 
-	/* The context went with the device's reset; new ones work. */
+	/* The context is lost; new ones work. */
 	be_good(NULL);
 	exec = render_stream();
 	expect(EIO, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
@@ -407,8 +407,8 @@ static void capsets(void)
 	}
 	be_good(NULL);
 	deadline = now() + RECOVERY;
-	/* An answer that never came has the device reset. */
-	while (attempt(DRM_IOCTL_VIRTGPU_GET_CAPS, &caps) == ENODEV) {
+	/* Until the next answer the driver waits for none. */
+	while (attempt(DRM_IOCTL_VIRTGPU_GET_CAPS, &caps)) {
 		check(now() < deadline, "the device does not come back");
 		usleep(100000);
 	}
@@ -504,6 +504,43 @@ static void polled(void)
 	judge(NULL, 0, "fake-counted CTX_DESTROY 1 1");
 	be_good(NULL);
 	render_start();
+	recovers();
+}
+
+/* The work of one context does not end, while the host answers others: only that one is lost. */
+static void guilty(void)
+{
+	struct drm_virtgpu_execbuffer exec = render_stream();
+	int other, fence, file;
+	long resets;
+
+	start();
+	file = render_fd;
+	other = render_fd = render_open();
+	render_context(2, 0);
+	render_wait_fd(render_fence_fd(0, 0));
+	render_fd = file;
+	render_context(2, 0);
+	resets = judge_number("fake-resets");
+	judge(NULL, 0, "fault mute SUBMIT/1");
+	judge(NULL, 0, "fake-count");
+	fence = render_fence_fd(VIRTGPU_EXECBUF_RING_IDX, 1);
+	check(fence_status(fence, RECOVERY) < 0, "a stream that was never answered is done");
+	expect(EIO, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	expect(EIO, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	judge(NULL, 0, "fake-counted CTX_DESTROY 1 1");
+
+	check(stream_of_new_file() == 1, "a new context does not work");
+	render_fd = other;
+	exec.flags = VIRTGPU_EXECBUF_FENCE_FD_OUT;
+	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	check(fence_status(exec.fence_fd, RECOVERY) == 1, "another context is lost, too");
+	check(judge_number("fake-resets") == resets, "the device was reset for one context");
+	/* Its number is not another's before the host has answered what it had. */
+	be_good(NULL);
+	close(file);
+	close(other);
+	render_fd = render_open();
 	recovers();
 }
 
@@ -619,9 +656,6 @@ static void use_window(void)
 		be_good(NULL);
 		drmCloseBufferHandle(render_fd, blob.bo_handle);
 		recovers();
-		/* That the device answers again has it reset within a second: contexts are lost. */
-		if (!strcmp(faults[i], "lose"))
-			sleep(2);
 		close(render_fd);
 		render_fd = render_open();
 		write_blob(2 + i);
@@ -789,6 +823,7 @@ int main(int argc, char **argv)
 		{ "capset-count", "absurd numbers of capsets", capset_count },
 		{ "rings", "one of a context's rings is not answered", rings },
 		{ "polled", "a ring that is polled is not answered", polled },
+		{ "guilty", "one of two contexts is not answered", guilty },
 		{ "lost-meanwhile", "a context is lost while its stream waits", lost_meanwhile },
 		{ "window", "memory of the host's, and none", window },
 		{ "refused-map", "the host does not show its memory", refused_map },

@@ -6,6 +6,7 @@ use virtio::wait::jiffies;
 
 use crate::{
     drv::Device,
+    life,
     queue::{self, patience},
 };
 
@@ -78,6 +79,13 @@ fn reset_device(dev: &Device) -> Result {
 
 /// Resets the device and brings it back; programs wait instead of seeing one without queues.
 pub(crate) fn reset(dev: &Device) {
+    let is_broken = dev.life.take_broken();
+    // It may have been dead only when the reset was decided upon, which may be long ago.
+    if !is_broken && dev.life.has_answered(dev) {
+        drm::drm_info!(dev, "the host answers again: the device is not reset\n");
+        return life::ask(dev);
+    }
+
     // New trouble leads to no reset for a while. This one may take long, so set it twice.
     *dev.reset_at.lock() = Some(jiffies());
     let result = if dev.outputs.is_empty() {
@@ -88,7 +96,8 @@ pub(crate) fn reset(dev: &Device) {
     *dev.reset_at.lock() = Some(jiffies());
     match result {
         Ok(()) => (),
-        Err(EBUSY) => schedule_reset(dev, "still probing"),
+        Err(EBUSY) if is_broken => schedule_reset(dev, "still probing"),
+        Err(EBUSY) => reset_soon(dev, "still probing"),
         Err(error) => drm::drm_err!(dev, "the device did not come back: {:?}\n", error),
     }
 }
@@ -96,6 +105,16 @@ pub(crate) fn reset(dev: &Device) {
 /// Has the device reset and restored, soon. One that breaks again at once is reset again only after
 /// a while.
 pub(crate) fn schedule_reset(dev: &Device, why: &str) {
+    dev.life.broke();
+    reset_soon(dev, why);
+}
+
+/// The same for a device that answers nothing, unless it does so before.
+pub(crate) fn reset_dead(dev: &Device) {
+    reset_soon(dev, "the host answers nothing");
+}
+
+fn reset_soon(dev: &Device, why: &str) {
     let since = dev
         .reset_at
         .lock()

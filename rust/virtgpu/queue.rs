@@ -19,7 +19,7 @@ use virtio::{
     Transport, Virtqueue,
 };
 
-use crate::{drv::Device, gem::Keeper, output::Output, resource::Recipe};
+use crate::{drv::Device, gem::Keeper, life, output::Output, resource::Recipe};
 
 /// A command on its way to the device and back.
 pub(crate) type Chain = virtio::Chain<Cmd>;
@@ -44,6 +44,8 @@ pub(crate) enum Done {
     Attached(Arc<Recipe>, Option<Arc<Waiter>>),
     /// A command of the panic screen comes back, by its number.
     Panic(Arc<Output>, usize),
+    /// The device was asked whether it is alive.
+    Question,
     /// Somebody waits.
     Wake(Arc<Waiter>),
 }
@@ -212,7 +214,7 @@ pub(crate) fn patience() -> usize {
 
 /// Jiffies to wait before the device is kicked again. A kick may get lost, e.g. in a host that is not
 /// quite ready; waiting longer would not help.
-fn kick_again_after() -> usize {
+pub(crate) fn kick_again_after() -> usize {
     msecs_to_jiffies(1000)
 }
 
@@ -245,7 +247,15 @@ struct State {
     seqno: u32,
     /// Commands the device holds.
     in_flight: u32,
-    /// Commands among them that are not lazy, and those who wait for room or for a frame.
+    /// The command in the queue's history that was to find out whether the device is alive.
+    asked: u32,
+    /// Commands before that one that are not answered.
+    older: u32,
+    /// A command was not sent because the device made no room.
+    has_dropped: bool,
+    /// Commands answered so far.
+    answers: u32,
+    /// Commands among those the device holds that are not lazy, and those who wait for room or for a frame.
     awaited: u32,
     /// The device was not told of all commands yet.
     unkicked: bool,
@@ -274,10 +284,25 @@ impl State {
         true
     }
 
+    /// Notes that a command is in the ring.
+    fn added(&mut self, name: &CStr, seqno: u32, kind: u32, lazy: bool) {
+        self.seqno = seqno;
+        self.stats.commands += 1;
+        self.in_flight += 1;
+        self.unkicked = true;
+        self.awaited += u32::from(!lazy);
+        trace::cmd_queue(name, seqno, kind, self.in_flight);
+    }
+
     /// Takes a finished command off the ring.
     fn pop(&mut self) -> Option<Chain> {
         let chain = self.vq.as_mut()?.pop()?;
         self.in_flight = self.in_flight.saturating_sub(1);
+        self.answers = self.answers.wrapping_add(1);
+        self.stalled = false;
+        if (chain.data().seqno.wrapping_sub(self.asked) as i32) < 0 {
+            self.older = self.older.saturating_sub(1);
+        }
         if !chain.data().lazy {
             self.awaited = self.awaited.saturating_sub(1);
         }
@@ -411,6 +436,9 @@ fn finish(dev: &Device, mut chain: Chain, status: Result) {
             }
         }
         Some(Done::Panic(output, index)) => return output.panic.put_back(index, chain),
+        // A reset says nothing.
+        Some(Done::Question) if status == Err(ENODEV) => (),
+        Some(Done::Question) => dev.life.answered(),
         Some(Done::Wake(waiter)) => return waiter.wake(status, chain),
     }
     dev.pool.put(chain);
@@ -425,6 +453,10 @@ impl Queue {
                 stalled: false,
                 seqno: 0,
                 in_flight: 0,
+                asked: 0,
+                older: 0,
+                has_dropped: false,
+                answers: 0,
                 awaited: 0,
                 unkicked: false,
                 silent: false,
@@ -447,6 +479,8 @@ impl Queue {
         state.vq = Some(vq);
         state.stalled = false;
         state.in_flight = 0;
+        state.older = 0;
+        state.has_dropped = false;
         state.silent = false;
         state.is_clean = false;
     }
@@ -457,6 +491,7 @@ impl Queue {
     fn keep(&self, mut chain: Chain, error: Error) -> Result<bool, Chain> {
         let mut state = self.state.lock();
         state.stats.dropped += 1;
+        state.has_dropped |= error == ETIMEDOUT;
         // A stop that is under way is about to reset the device. A queue that was closed and is open
         // again had its device reset in between.
         let is_open = state.vq.is_some();
@@ -466,7 +501,8 @@ impl Queue {
         }
         chain.data_mut().next = state.kept.take();
         state.kept = Some(chain);
-        Ok(is_open)
+        // A device that made no room has been asked whether it is alive; what is kept is lost then.
+        Ok(is_open && error != ETIMEDOUT)
     }
 
     /// The device was reset: returns the commands that were kept until now.
@@ -503,12 +539,16 @@ impl Queue {
         }
     }
 
-    /// Notes that the host let us wait too long.
+    /// Notes that the host let us wait too long, and asks whether it is alive.
     pub(crate) fn stall(&self, dev: &Device, what: &str) {
         let mut state = self.state.lock();
-        let first = state.vq.is_some() && !state.stalled;
+        let is_open = state.vq.is_some();
+        let first = is_open && !state.stalled;
         state.stalled = true;
         drop(state);
+        if is_open {
+            life::ask(dev);
+        }
         if first {
             drm::drm_err!(
                 dev,
@@ -557,12 +597,7 @@ impl Queue {
             };
             let (error, back) = match result {
                 Ok(()) => {
-                    state.seqno = seqno;
-                    state.stats.commands += 1;
-                    state.in_flight += 1;
-                    state.unkicked = true;
-                    state.awaited += u32::from(!lazy);
-                    trace::cmd_queue(self.name, seqno, kind, state.in_flight);
+                    state.added(self.name, seqno, kind, lazy);
                     return;
                 }
                 Err(back) => back,
@@ -592,8 +627,6 @@ impl Queue {
 
         if error == EIO {
             crate::pm::schedule_reset(dev, "the ring is broken");
-        } else if error == ETIMEDOUT {
-            crate::pm::schedule_reset(dev, "the ring is full of unanswered commands");
         }
         match self.keep(chain, error) {
             Ok(true) => {
@@ -623,7 +656,7 @@ impl Queue {
     }
 
     /// Tells the device once more, because it may have missed the last kick.
-    fn kick_again(&self) {
+    pub(crate) fn kick_again(&self) {
         let mut state = self.state.lock();
         if state.in_flight == 0 {
             return;
@@ -645,6 +678,50 @@ impl Queue {
             self.kick_again();
         }
         true
+    }
+
+    /// Hands a question to the device, unless there is no room for it. Waits for nothing. The answer
+    /// says of each older command that is not answered by then that it is lost.
+    pub(crate) fn ask(&self, dev: &Device, mut chain: Chain) {
+        let mut state = self.state.lock();
+        let seqno = state.seqno.wrapping_add(1);
+        chain.data_mut().seqno = seqno;
+        let kind = kind(&chain);
+        let added = state.vq.as_mut().is_some_and(|vq| vq.add(chain).is_ok());
+        if !added {
+            return;
+        }
+        state.older = state.in_flight;
+        state.asked = seqno;
+        state.added(self.name, seqno, kind, false);
+        drop(state);
+        self.kick(dev);
+    }
+
+    /// Whether a device that has answered the question has lost commands, or never got some, since
+    /// this was called last.
+    pub(crate) fn take_lost(&self) -> bool {
+        let mut state = self.state.lock();
+        let older = core::mem::take(&mut state.older);
+        let has_dropped = core::mem::take(&mut state.has_dropped);
+        older != 0 || has_dropped || state.kept.is_some()
+    }
+
+    /// Commands answered so far.
+    pub(crate) fn answers(&self) -> u32 {
+        self.state.lock().answers
+    }
+
+    /// Whether the device has finished something that nobody has noticed; it is noticed soon.
+    pub(crate) fn has_finished(&self, dev: &Device) -> bool {
+        let mut state = self.state.lock();
+        state.silent = false;
+        let has_finished = state.vq.as_mut().is_some_and(|vq| !vq.enable_interrupts());
+        drop(state);
+        if has_finished {
+            self.dequeue_soon(dev);
+        }
+        has_finished
     }
 
     fn dequeue_soon(&self, dev: &Device) {
@@ -741,14 +818,12 @@ impl Queue {
 
     /// Takes finished commands off the ring.
     pub(crate) fn dequeue(&self, dev: &Device) {
-        let mut woke_up = false;
         if let Some(vq) = self.state.lock().vq.as_mut() {
             vq.disable_interrupts();
         }
         let broken = loop {
             let mut state = self.state.lock();
             if let Some(chain) = state.pop() {
-                woke_up |= core::mem::take(&mut state.stalled);
                 drop(state);
                 self.end(dev, chain);
                 continue;
@@ -768,10 +843,6 @@ impl Queue {
         };
         self.space.wake_all();
 
-        // Answers may be lost for good, commands may have been dropped: begin anew.
-        if woke_up {
-            crate::pm::schedule_reset(dev, "the host answers again");
-        }
         if broken {
             crate::pm::schedule_reset(dev, "the host broke the ring");
         }
@@ -829,6 +900,7 @@ pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
     else {
         return;
     };
+    dev.life.forget();
     // The works that handle answers end before anybody acts upon the reset.
     dev.cancel_work::<1>();
     dev.cancel_work::<2>();
