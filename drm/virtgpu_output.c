@@ -50,14 +50,15 @@ void virtgpu_output_show(struct virtgpu_output *output, const struct drm_framebu
 	    drm_rect_equals(&output->scanout_rect, rect))
 		return;
 
+	/* Before the command is queued: what a reset forgets after that is forgotten. */
+	output->scanout_id = res->id;
+	output->scanout_fb = fb_id;
+	output->scanout_rect = *rect;
 	if (fb_id)
 		virtgpu_cmd_set_scanout_blob(output->vg, output->index, res->id, fb, rect,
 					     virtgpu_output_shown);
 	else
 		virtgpu_cmd_set_scanout(output->vg, output->index, res->id, rect);
-	output->scanout_id = res->id;
-	output->scanout_fb = fb_id;
-	output->scanout_rect = *rect;
 }
 
 /**
@@ -72,10 +73,10 @@ void virtgpu_output_hide(struct virtgpu_output *output)
 	output->image = NULL;
 	if (!output->scanout_id)
 		return;
-	virtgpu_cmd_set_scanout(output->vg, output->index, 0, &nothing);
-	virtgpu_queue_kick(&output->vg->ctrl);
 	output->scanout_id = 0;
 	output->scanout_rect = nothing;
+	virtgpu_cmd_set_scanout(output->vg, output->index, 0, &nothing);
+	virtgpu_queue_kick(&output->vg->ctrl);
 }
 
 /**

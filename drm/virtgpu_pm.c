@@ -52,9 +52,10 @@ static int virtgpu_bring_up_resources(struct virtgpu_device *vg)
 	if (ret)
 		return ret;
 
+	virtgpu_resources_restore(vg);
+	/* Behind that, because a commit before it may have shown what the host did not have yet. */
 	for (i = 0; i < vg->num_scanouts; i++)
 		virtgpu_output_forget(&vg->outputs[i]);
-	virtgpu_resources_restore(vg);
 	return 0;
 }
 

@@ -22,13 +22,11 @@ pub(crate) fn freeze(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
 
 /// Everything but the picture.
 fn bring_up(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
-    dev.resources.restore(dev, || {
-        queue::start(dev, vdev)?;
-        for output in dev.outputs.iter() {
-            output.forget();
-        }
-        Ok(())
-    })?;
+    dev.resources.restore(dev, || queue::start(dev, vdev))?;
+    // Behind that, because a commit before it may have shown what the host did not have yet.
+    for output in dev.outputs.iter() {
+        output.forget();
+    }
 
     if !dev.outputs.is_empty() {
         crate::hotplug::restored(dev);
