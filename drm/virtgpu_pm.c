@@ -156,9 +156,17 @@ static void virtgpu_redraw_work(struct work_struct *work)
 		drm_err(&vg->drm, "cannot show again what was shown: %d\n", ret);
 }
 
+/* Who resets, removes or puts to sleep the device below holds its lock: resets do not overlap. */
 static int virtgpu_reset_device(struct virtio_device *vdev)
 {
-	return virtio_device_reset_prepare(vdev) ?: virtio_device_reset_done(vdev);
+	struct device *parent = vdev->dev.parent;
+	int ret;
+
+	if (!device_trylock(parent))
+		return -EBUSY;
+	ret = virtio_device_reset_prepare(vdev) ?: virtio_device_reset_done(vdev);
+	device_unlock(parent);
+	return ret;
 }
 
 static void virtgpu_reset_work(struct work_struct *work)
@@ -167,10 +175,11 @@ static void virtgpu_reset_work(struct work_struct *work)
 						 reset_work);
 	struct drm_device *drm = &vg->drm;
 	struct drm_modeset_acquire_ctx ctx;
+	bool is_broken = xchg(&vg->is_broken, false);
 	int ret;
 
 	/* It may have been dead only when the reset was decided upon, which may be long ago. */
-	if (!xchg(&vg->is_broken, false) && virtgpu_life_has_answered(vg)) {
+	if (!is_broken && virtgpu_life_has_answered(vg)) {
 		drm_info(drm, "the host answers again: the device is not reset\n");
 		virtgpu_life_ask(vg);
 		return;
@@ -186,8 +195,14 @@ static void virtgpu_reset_work(struct work_struct *work)
 	} else {
 		ret = virtgpu_reset_device(vg->vdev);
 	}
-	if (ret)
+	if (ret == -EBUSY) {
+		/* What somebody else does with it may be a reset, but need not be one. */
+		if (is_broken)
+			WRITE_ONCE(vg->is_broken, true);
+		queue_delayed_work(system_freezable_wq, &vg->reset_work, HZ);
+	} else if (ret) {
 		drm_err(drm, "the device did not come back: %d\n", ret);
+	}
 	WRITE_ONCE(vg->reset_at, jiffies);
 }
 

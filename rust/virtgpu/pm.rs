@@ -94,8 +94,9 @@ pub(crate) fn reset(dev: &Device) {
     *dev.reset_at.lock() = Some(jiffies());
     match result {
         Ok(()) => (),
-        Err(EBUSY) if is_broken => schedule_reset(dev, "still probing"),
-        Err(EBUSY) => reset_soon(dev, "still probing"),
+        // What somebody else does with it may be a reset, but need not be one.
+        Err(EBUSY) if is_broken => schedule_reset(dev, "it is not ours now"),
+        Err(EBUSY) => reset_soon(dev, "it is not ours now"),
         Err(error) => drm::drm_err!(dev, "the device did not come back: {:?}\n", error),
     }
 }
