@@ -789,34 +789,26 @@ static void virtgpu_queue_drop(struct virtgpu_queue *queue, struct virtgpu_cmd *
 		virtgpu_reset_schedule(queue->vg, "the host cannot be told to give memory back");
 }
 
-/* Through an indirect descriptor a command that is larger than the ring fits, too. */
-static bool virtgpu_queue_is_room(unsigned int num_free, unsigned int size, unsigned int descs)
+/*
+ * How many descriptors have to be free for a command that has found no room; 0 when there never is
+ * any. A command takes a single one that is indirect, unless there is no memory for its table.
+ */
+static unsigned int virtgpu_queue_need(unsigned int num_free, unsigned int size, bool has_indirect,
+				       unsigned int descs)
 {
-	return num_free >= min(descs, size);
+	if (has_indirect && !num_free)
+		return 1;
+	return descs <= size ? descs : 0;
 }
 
-static bool virtgpu_queue_has_space(struct virtgpu_queue *queue, unsigned int descs)
+static bool virtgpu_queue_has_space(struct virtgpu_queue *queue, unsigned int need)
 {
 	bool space;
 
 	spin_lock_bh(&queue->lock);
-	space = !queue->vq ||
-		virtgpu_queue_is_room(queue->vq->num_free, virtqueue_get_vring_size(queue->vq),
-				      descs);
+	space = !queue->vq || queue->vq->num_free >= need;
 	spin_unlock_bh(&queue->lock);
 	return space;
-}
-
-/* Whether a command for which there is no room has none in an empty ring, either. */
-static bool virtgpu_queue_is_too_small(struct virtgpu_queue *queue, unsigned int descs)
-{
-	bool small;
-
-	spin_lock_bh(&queue->lock);
-	small = queue->vq && queue->vq->num_free == virtqueue_get_vring_size(queue->vq) &&
-		queue->vq->num_free < descs;
-	spin_unlock_bh(&queue->lock);
-	return small;
 }
 
 /* The payload may be vmalloc()ed: describe its pages, joined where they touch. */
@@ -853,25 +845,29 @@ static void virtgpu_queue_added(struct virtgpu_queue *queue, struct virtgpu_cmd 
 	trace_virtgpu_cmd_queue(queue->name, cmd->seqno, virtgpu_cmd_type(cmd), queue->in_flight);
 }
 
-/* Whether a command is larger than an empty ring; virtio warns if it has to find that out. */
-static bool virtgpu_queue_never_fits(struct virtqueue *vq, unsigned int descs)
-{
-	return descs > virtqueue_get_vring_size(vq) &&
-	       !virtio_has_feature(vq->vdev, VIRTIO_RING_F_INDIRECT_DESC);
-}
-
-/* Returns -ENOSPC when the ring is full for now, or smaller than the command. */
+/*
+ * Returns -ENOSPC when the ring has no room for now, and in @need how much there has to be; -E2BIG
+ * when it never has. virtio warns if it has to find out the latter.
+ */
 static int virtgpu_queue_add(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd,
 			     struct scatterlist **sgs, unsigned int out, unsigned int in,
-			     unsigned int descs)
+			     unsigned int descs, unsigned int *need)
 {
 	int ret = -ENODEV;
 
 	spin_lock_bh(&queue->lock);
-	if (queue->vq && virtgpu_queue_never_fits(queue->vq, descs))
+	if (queue->vq) {
+		unsigned int size = virtqueue_get_vring_size(queue->vq);
+		bool has_indirect = virtio_has_feature(queue->vg->vdev,
+						       VIRTIO_RING_F_INDIRECT_DESC);
+
 		ret = -ENOSPC;
-	else if (queue->vq)
-		ret = virtqueue_add_sgs(queue->vq, sgs, out, in, cmd, GFP_ATOMIC);
+		if (has_indirect || descs <= size)
+			ret = virtqueue_add_sgs(queue->vq, sgs, out, in, cmd, GFP_ATOMIC);
+		*need = virtgpu_queue_need(queue->vq->num_free, size, has_indirect, descs);
+		if (ret == -ENOSPC && !*need)
+			ret = -E2BIG;
+	}
 	if (!ret)
 		virtgpu_queue_added(queue, cmd);
 	spin_unlock_bh(&queue->lock);
@@ -887,14 +883,14 @@ static int virtgpu_queue_add(struct virtgpu_queue *queue, struct virtgpu_cmd *cm
  * command's &virtgpu_cmd.done runs in any case: before this returns if the command could not be
  * queued, but only after the next reset if the command gives something back.
  *
- * Returns: 0, or why the command could not be queued: -ENODEV during a reset, -ENOSPC for one that
+ * Returns: 0, or why the command could not be queued: -ENODEV during a reset, -E2BIG for one that
  * is larger than the ring, -ENOMEM, -EIO, -ETIMEDOUT.
  */
 int virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 {
 	struct scatterlist *sgs[3];
 	struct sg_table sgt = {};
-	unsigned int out = 0, in = 0, descs = 1;
+	unsigned int out = 0, in = 0, descs = 1, need;
 	int ret;
 
 	sg_set_buf(&cmd->req_sg, cmd->req, cmd->size);
@@ -918,19 +914,13 @@ int virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 		descs++;
 	}
 
-	while ((ret = virtgpu_queue_add(queue, cmd, sgs, out, in, descs)) == -ENOSPC) {
+	while ((ret = virtgpu_queue_add(queue, cmd, sgs, out, in, descs, &need)) == -ENOSPC) {
 		unsigned long left;
 
-		if (virtgpu_queue_is_too_small(queue, descs)) {
-			drm_err_ratelimited(&queue->vg->drm,
-					    "%s queue: no room for a command of %u descriptors\n",
-					    queue->name, descs);
-			break;
-		}
 		virtgpu_queue_kick(queue);
 		virtgpu_queue_want(queue);
 		left = virtgpu_queue_timeout(queue);
-		while (!wait_event_timeout(queue->space, virtgpu_queue_has_space(queue, descs),
+		while (!wait_event_timeout(queue->space, virtgpu_queue_has_space(queue, need),
 					   virtgpu_queue_slice(left)) &&
 		       virtgpu_queue_goes_on(queue, &left))
 			;
@@ -950,6 +940,10 @@ int virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 
 	if (ret == -EIO)
 		virtgpu_reset_schedule(queue->vg, "the ring is broken");
+	else if (ret == -E2BIG)
+		drm_err_ratelimited(&queue->vg->drm,
+				    "%s queue: no room for a command of %u descriptors\n",
+				    queue->name, descs);
 drop:
 	virtgpu_queue_drop(queue, cmd, ret);
 	return ret;

@@ -247,7 +247,7 @@ static int virtgpu_submit_error(int error)
 	case -ENODEV:
 		/* Its context is lost with the reset. */
 		return -EIO;
-	case -ENOSPC:
+	case -E2BIG:
 		return -ENOMEM;
 	default:
 		return error;

@@ -202,6 +202,15 @@ impl Waiter {
     }
 }
 
+/// How many descriptors have to be free for a command that has found no room; none when there never
+/// is any. A command takes a single one that is indirect, unless there is no memory for its table.
+fn room_needed(free: usize, size: usize, has_indirect: bool, descriptors: usize) -> Option<usize> {
+    if has_indirect && free == 0 {
+        return Some(1);
+    }
+    (descriptors <= size).then_some(descriptors)
+}
+
 /// Seconds that the host may take to answer, while it is not known to be in trouble.
 fn patience_seconds() -> u32 {
     command_timeout().clamp(1, 86400)
@@ -560,22 +569,9 @@ impl Queue {
         }
     }
 
-    fn has_space(&self, descriptors: usize) -> bool {
+    fn has_space(&self, need: usize) -> bool {
         let state = self.state.lock();
-        // Through an indirect descriptor a command that is larger than the ring fits, too.
-        state
-            .vq
-            .as_ref()
-            .is_none_or(|vq| vq.free() >= descriptors.min(vq.size()))
-    }
-
-    /// Whether a command for which there is no room has none in an empty ring, either.
-    fn is_too_small(&self, descriptors: usize) -> bool {
-        let state = self.state.lock();
-        state
-            .vq
-            .as_ref()
-            .is_some_and(|vq| vq.free() == vq.size() && vq.free() < descriptors)
+        state.vq.as_ref().is_none_or(|vq| vq.free() >= need)
     }
 
     /// Hands a command to the device, as soon as there is room in the ring.
@@ -602,12 +598,16 @@ impl Queue {
                 }
                 Err(back) => back,
             };
+            let need = state
+                .vq
+                .as_ref()
+                .and_then(|vq| room_needed(vq.free(), vq.size(), vq.has_indirect(), descriptors));
             drop(state);
             chain = back;
             if error != ENOSPC {
                 break error;
             }
-            if self.is_too_small(descriptors) {
+            let Some(need) = need else {
                 drm::drm_err_ratelimited!(
                     dev,
                     "{} queue: no room for a command of {} descriptors\n",
@@ -615,11 +615,11 @@ impl Queue {
                     descriptors
                 );
                 break error;
-            }
+            };
 
             self.kick(dev);
             if !self.wait_for(dev, &self.space, "make room in the ring", || {
-                self.has_space(descriptors)
+                self.has_space(need)
             }) {
                 break ETIMEDOUT;
             }
@@ -1033,6 +1033,18 @@ pub(crate) mod tests {
         Ok(())
     }
 
+    fn room_is_counted_in_descriptors(test: &Test) {
+        expect_eq!(test, room_needed(3, 8, false, 4), Some(4));
+        // Nobody waits for room that there never is, whatever is free now.
+        expect_eq!(test, room_needed(0, 8, false, 9), None);
+        expect_eq!(test, room_needed(8, 8, false, 9), None);
+        // Of indirect descriptors one is enough for anything.
+        expect_eq!(test, room_needed(0, 8, true, 1000), Some(1));
+        // That one was free means that there was no memory for its table.
+        expect_eq!(test, room_needed(1, 8, true, 4), Some(4));
+        expect_eq!(test, room_needed(1, 8, true, 1000), None);
+    }
+
     fn unref() -> Result<Chain> {
         Ok(on_done(
             command(&answer(cmd::RESOURCE_UNREF))?,
@@ -1089,6 +1101,7 @@ pub(crate) mod tests {
             used_command_comes_back_clean,
             pool_keeps_so_many_commands,
             stopped_queue_takes_everything,
+            room_is_counted_in_descriptors,
             what_a_host_may_use_is_kept_until_a_reset,
             unsent_command_ends_before_the_reset,
             silent_host_is_not_waited_for,
