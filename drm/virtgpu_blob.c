@@ -10,6 +10,7 @@
 #include "virtgpu_drv.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_resource.h"
+#include "virtgpu_submit.h"
 #include "virtgpu_vram.h"
 
 #define VIRTGPU_BLOB_FLAGS	(VIRTGPU_BLOB_FLAG_USE_MAPPABLE | \
@@ -43,7 +44,7 @@ static int virtgpu_blob_check(struct virtgpu_device *vg,
 }
 
 /* A context's own words to its renderer, before the host looks for the memory. */
-static int virtgpu_blob_tell(struct virtgpu_device *vg, u32 ctx_id,
+static int virtgpu_blob_tell(struct virtgpu_device *vg, const struct virtgpu_context *ctx,
 			     const struct drm_virtgpu_resource_create_blob *args)
 {
 	struct virtgpu_cmd *cmd;
@@ -52,11 +53,10 @@ static int virtgpu_blob_tell(struct virtgpu_device *vg, u32 ctx_id,
 		return 0;
 	if (args->cmd_size > VIRTGPU_MAX_BLOB_CMD)
 		return -ENOMEM;
-	cmd = virtgpu_cmd_submit_3d(vg, ctx_id, u64_to_user_ptr(args->cmd), args->cmd_size);
+	cmd = virtgpu_cmd_submit_3d(vg, ctx->id, u64_to_user_ptr(args->cmd), args->cmd_size);
 	if (IS_ERR(cmd))
 		return PTR_ERR(cmd);
-	virtgpu_queue_submit(&vg->ctrl, cmd);
-	return 0;
+	return virtgpu_submit_plain(ctx, cmd);
 }
 
 /**
@@ -85,7 +85,7 @@ int virtgpu_ioctl_resource_create_blob(struct drm_device *dev, void *data, struc
 		return ret;
 	if (ctx) {
 		ret = virtgpu_context_create(vg, file);
-		ret = ret ?: virtgpu_blob_tell(vg, ctx->id, args);
+		ret = ret ?: virtgpu_blob_tell(vg, ctx, args);
 		if (ret)
 			return ret;
 	}

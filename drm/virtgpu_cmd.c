@@ -63,6 +63,28 @@ int virtgpu_cmd_get_display_info(struct virtgpu_device *vg,
 }
 
 /**
+ * virtgpu_cmd_question - ask for something that any host knows, to hear whether it answers at all
+ * @vg: the device
+ * @done: called when it has
+ *
+ * Waits for nothing, and asks nothing if there is no room or no memory.
+ */
+void virtgpu_cmd_question(struct virtgpu_device *vg, virtgpu_cmd_done done)
+{
+	struct virtgpu_cmd *cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_GET_DISPLAY_INFO,
+						    sizeof(struct virtio_gpu_ctrl_hdr));
+
+	if (virtgpu_cmd_alloc_resp(cmd, VIRTIO_GPU_RESP_OK_DISPLAY_INFO,
+				   sizeof(struct virtio_gpu_resp_display_info))) {
+		virtgpu_cmd_put(vg, cmd);
+		return;
+	}
+	cmd->is_quiet = true;
+	cmd->done = done;
+	virtgpu_queue_ask(&vg->ctrl, cmd);
+}
+
+/**
  * virtgpu_cmd_get_edid - ask for a head's EDID, and wait
  * @vg: the device
  * @scanout: the head

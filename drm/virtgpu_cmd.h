@@ -15,6 +15,7 @@ struct virtgpu_resource;
 
 int virtgpu_cmd_get_display_info(struct virtgpu_device *vg,
 				 struct virtio_gpu_resp_display_info *info);
+void virtgpu_cmd_question(struct virtgpu_device *vg, virtgpu_cmd_done done);
 int virtgpu_cmd_get_edid(struct virtgpu_device *vg, u32 scanout,
 			 struct virtio_gpu_resp_edid *edid);
 

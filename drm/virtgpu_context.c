@@ -6,6 +6,7 @@
 
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
+#include <drm/drm_print.h>
 #include <drm/virtgpu_drm.h>
 
 #include "virtgpu_capset.h"
@@ -29,6 +30,7 @@ static void virtgpu_context_free(struct virtgpu_device *vg, struct virtgpu_conte
 /* Until the host has answered the number is taken. */
 static void virtgpu_context_destroyed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
+	virtgpu_fences_cancel(vg, cmd->data);
 	virtgpu_context_free(vg, cmd->data);
 }
 
@@ -70,6 +72,18 @@ void virtgpu_context_put(struct virtgpu_context *ctx)
 }
 
 /**
+ * virtgpu_context_polls - whether a file polls a ring of its context
+ * @ctx: the context
+ * @ring: the ring, or %VIRTGPU_NO_RING
+ *
+ * Returns: whether it gets an event for each fence there.
+ */
+bool virtgpu_context_polls(const struct virtgpu_context *ctx, int ring)
+{
+	return ring != VIRTGPU_NO_RING && ctx->poll_mask & BIT_ULL(ring);
+}
+
+/**
  * virtgpu_context_open - &drm_driver.open
  * @dev: the DRM device
  * @file: the file
@@ -82,7 +96,7 @@ int virtgpu_context_open(struct drm_device *dev, struct drm_file *file)
 {
 	struct virtgpu_device *vg = to_virtgpu_device(dev);
 	struct virtgpu_context *ctx;
-	int ret;
+	int ret, i;
 
 	if (!vg->has_3d)
 		return 0;
@@ -94,6 +108,9 @@ int virtgpu_context_open(struct drm_device *dev, struct drm_file *file)
 	kref_init(&ctx->refs);
 	xa_init(&ctx->objects);
 	ctx->vg = vg;
+	ctx->owner = atomic64_inc_return(&vg->last_owner);
+	for (i = 0; i < VIRTGPU_MAX_RINGS; i++)
+		ctx->progress[i] = jiffies;
 	INIT_WORK(&ctx->destroy, virtgpu_context_destroy_work);
 	ret = xa_alloc(&vg->contexts, &ctx->id, ctx, xa_limit_31b, GFP_KERNEL);
 	if (ret) {
@@ -122,7 +139,7 @@ static void virtgpu_context_created(struct virtgpu_device *vg, struct virtgpu_cm
 {
 	struct virtgpu_context *ctx = cmd->data;
 
-	if (cmd->status == -ENODEV)
+	if (cmd->end != VIRTGPU_CMD_ANSWERED)
 		WRITE_ONCE(ctx->is_lost, true);
 	virtgpu_context_put(ctx);
 }
@@ -131,12 +148,17 @@ static int virtgpu_context_create_locked(struct virtgpu_device *vg, struct virtg
 {
 	unsigned long id;
 	void *count;
+	int ret;
 
 	lockdep_assert_held(&ctx->lock);
 	if (READ_ONCE(ctx->is_lost))
 		return -EIO;
 	if (ctx->is_created)
 		return 0;
+	/* One that is asked for during a reset is not lost with it. */
+	ret = virtgpu_queue_wait_open(&vg->ctrl);
+	if (ret)
+		return ret;
 
 	if (!ctx->is_named)
 		get_task_comm(ctx->name, current);
@@ -187,6 +209,68 @@ void virtgpu_contexts_lost(struct virtgpu_device *vg)
 		if (ctx->is_created)
 			WRITE_ONCE(ctx->is_lost, true);
 	xa_unlock(&vg->contexts);
+}
+
+/**
+ * virtgpu_contexts_live - whether a reset would cost anybody a context
+ * @vg: the device
+ *
+ * Returns: whether it would.
+ */
+bool virtgpu_contexts_live(struct virtgpu_device *vg)
+{
+	struct virtgpu_context *ctx;
+	bool is_live = false;
+	unsigned long id;
+
+	xa_lock(&vg->contexts);
+	xa_for_each(&vg->contexts, id, ctx)
+		is_live |= ctx->is_created && !READ_ONCE(ctx->is_lost);
+	xa_unlock(&vg->contexts);
+	return is_live;
+}
+
+static struct virtgpu_context *virtgpu_context_find(struct virtgpu_device *vg, u64 owner)
+{
+	struct virtgpu_context *ctx;
+	unsigned long id;
+
+	xa_lock(&vg->contexts);
+	xa_for_each(&vg->contexts, id, ctx)
+		if (ctx->owner == owner && kref_get_unless_zero(&ctx->refs))
+			break;
+	xa_unlock(&vg->contexts);
+	return ctx;
+}
+
+static void virtgpu_context_forgotten(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	virtgpu_context_put(cmd->data);
+}
+
+/**
+ * virtgpu_context_lose - the work of a context does not end: the host is to forget it
+ * @vg: the device
+ * @owner: &virtgpu_context.owner of the context, which may have gone meanwhile
+ */
+void virtgpu_context_lose(struct virtgpu_device *vg, u64 owner)
+{
+	struct virtgpu_context *ctx = virtgpu_context_find(vg, owner);
+	bool was_lost;
+
+	if (!ctx)
+		return;
+	/* Nothing of it is queued behind this. */
+	mutex_lock(&vg->fences.emit);
+	was_lost = xchg(&ctx->is_lost, true);
+	mutex_unlock(&vg->fences.emit);
+	if (was_lost) {
+		virtgpu_context_put(ctx);
+		return;
+	}
+	drm_err(&vg->drm, "context %u (%s) does not finish its work: it is lost\n", ctx->id,
+		ctx->name);
+	virtgpu_cmd_ctx_destroy(vg, ctx->id, virtgpu_context_forgotten, ctx);
 }
 
 /* Tells the host with the next kick, if it has the context. */

@@ -23,7 +23,6 @@
 #include "virtgpu_fb.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_plane.h"
-#include "virtgpu_pm.h"
 #include "virtgpu_resource.h"
 
 /**
@@ -60,6 +59,21 @@ void virtgpu_cursor_forget(struct virtgpu_cursor *cursor)
 	memset(&cursor->wire, 0, sizeof(cursor->wire));
 	cursor->image_due = false;
 	cursor->position_due = false;
+	mutex_unlock(&cursor->lock);
+}
+
+/**
+ * virtgpu_cursor_mend - the device may have lost what it was told of a cursor
+ * @cursor: the cursor
+ *
+ * It is told again with the next commit. What it answers after all does no harm.
+ */
+void virtgpu_cursor_mend(struct virtgpu_cursor *cursor)
+{
+	virtgpu_cursor_forget(cursor);
+	mutex_lock(&cursor->lock);
+	cursor->ordered = false;
+	cursor->uploads = 0;
 	mutex_unlock(&cursor->lock);
 }
 
@@ -161,7 +175,6 @@ static void virtgpu_cursor_watch(struct virtgpu_output *output)
 	    time_before(jiffies, output->cursor.order_time + virtgpu_queue_patience()))
 		return;
 	virtgpu_queue_stall(&vg->cursor, "a cursor", virtgpu_queue_patience());
-	virtgpu_reset_schedule(vg, "a cursor command got lost");
 }
 
 /**
@@ -207,7 +220,9 @@ static void virtgpu_cursor_uploaded(struct virtgpu_device *vg, struct virtgpu_cm
 	struct virtgpu_cmd *next;
 
 	mutex_lock(&output->cursor.lock);
-	output->cursor.uploads--;
+	/* It may have been given up, see virtgpu_cursor_mend(). */
+	if (output->cursor.uploads)
+		output->cursor.uploads--;
 	next = virtgpu_cursor_next(output);
 	mutex_unlock(&output->cursor.lock);
 	virtgpu_cursor_order(output, next);

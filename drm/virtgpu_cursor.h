@@ -41,6 +41,7 @@ void virtgpu_cursors_disable(struct virtgpu_device *vg);
 void virtgpu_cursor_init(struct virtgpu_cursor *cursor);
 void virtgpu_cursor_set_mode(struct virtgpu_cursor *cursor, const struct drm_display_mode *mode);
 void virtgpu_cursor_forget(struct virtgpu_cursor *cursor);
+void virtgpu_cursor_mend(struct virtgpu_cursor *cursor);
 void virtgpu_cursors_drop(struct drm_device *drm, struct drm_file *file);
 void virtgpu_cursor_hide(struct virtgpu_output *output);
 

@@ -27,6 +27,7 @@
 #include "virtgpu_hotplug.h"
 #include "virtgpu_ioctl.h"
 #include "virtgpu_kms.h"
+#include "virtgpu_life.h"
 #include "virtgpu_pm.h"
 #include "virtgpu_prime.h"
 #include "virtgpu_vram.h"
@@ -147,6 +148,7 @@ static int virtgpu_setup(struct virtgpu_device *vg)
 	virtgpu_cursors_init(vg);
 	INIT_WORK(&vg->hotplug_work, virtgpu_hotplug_work);
 	virtgpu_reset_init(vg);
+	virtgpu_life_init(vg);
 	dma_set_max_seg_size(drm->dev, min_t(size_t, dma_max_mapping_size(drm->dev), UINT_MAX));
 	return 0;
 }
@@ -280,6 +282,7 @@ static int virtgpu_probe(struct virtio_device *vdev)
 err_stop:
 	disable_work_sync(&vg->hotplug_work);
 	virtgpu_fences_stop(vg);
+	virtgpu_life_disable(vg);
 	virtgpu_cursors_disable(vg);
 	virtgpu_reset_disable(vg);
 	virtgpu_queues_stop(vg);
@@ -291,6 +294,7 @@ static void virtgpu_quit(struct virtgpu_device *vg)
 {
 	disable_work_sync(&vg->hotplug_work);
 	virtgpu_fences_stop(vg);
+	virtgpu_life_disable(vg);
 	virtgpu_cursors_disable(vg);
 	virtgpu_reset_disable(vg);
 	if (vg->num_scanouts) {

@@ -13,6 +13,7 @@
 #include "virtgpu_capset.h"
 #include "virtgpu_dma.h"
 #include "virtgpu_fence.h"
+#include "virtgpu_life.h"
 #include "virtgpu_output.h"
 #include "virtgpu_panic.h"
 #include "virtgpu_queue.h"
@@ -49,7 +50,9 @@ struct virtgpu_vram {
  * @making: held while a resource is made, and while all are made again after a reset, so that the
  *	device is told only once to make each of them
  * @contexts: of open files, by number; empty without @has_3d
+ * @last_owner: the last &virtgpu_context.owner
  * @fences: what is still to be signalled
+ * @life: whether it is alive
  * @dma: memory that is mapped for the device
  * @has_3d: the host has renderers
  * @has_context_init: a file may choose its renderer
@@ -72,7 +75,9 @@ struct virtgpu_vram {
  * @hotplug_work: reads display information after a config interrupt
  * @windows_stale: the device was reset since the display information was read
  * @reset_work: resets a device that lost commands and restores its resources
- * @redraw_work: shows after a reset what was shown before
+ * @is_broken: nothing but a reset helps, whether the device answers or not
+ * @redraw_work: shows once more what is shown
+ * @is_stale: what the heads were told to show may not be what they show
  * @reset_at: jiffies of the last such reset
  * @panic: what the panic screen needs, allocated beforehand
  */
@@ -89,7 +94,9 @@ struct virtgpu_device {
 	u32 next_resource;
 	struct mutex making;
 	struct xarray contexts;
+	atomic64_t last_owner;
 	struct virtgpu_fences fences;
+	struct virtgpu_life life;
 	struct virtgpu_dma dma;
 
 	bool has_3d;
@@ -116,7 +123,9 @@ struct virtgpu_device {
 	struct work_struct hotplug_work;
 	bool windows_stale;
 	struct delayed_work reset_work;
+	bool is_broken;
 	struct work_struct redraw_work;
+	bool is_stale;
 	unsigned long reset_at;
 
 	struct virtgpu_panic panic;

@@ -12,17 +12,22 @@
 #include "virtgpu_context.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_fence.h"
-#include "virtgpu_pm.h"
+#include "virtgpu_life.h"
 
 static unsigned int fence_timeout = 60;
 module_param(fence_timeout, uint, 0644);
 MODULE_PARM_DESC(fence_timeout,
-		 "Seconds that rendering may take before the device is reset (default 60)");
+		 "Seconds that rendering may take before its context is lost (default 60)");
 
 /* How often late fences are looked for: the parameter may have changed meanwhile. */
 #define VIRTGPU_FENCE_WATCH	HZ
 
-static unsigned long virtgpu_fence_patience(void)
+/**
+ * virtgpu_fence_patience - how long rendering may take
+ *
+ * Returns: jiffies.
+ */
+unsigned long virtgpu_fence_patience(void)
 {
 	return max(fence_timeout, 1U) * HZ;
 }
@@ -42,30 +47,44 @@ static const struct dma_fence_ops virtgpu_fence_ops = {
 	.get_timeline_name = virtgpu_fence_timeline_name,
 };
 
-/* Nobody waits for ever: fences of a host that has stopped answering end with a reset. */
+/* A fence whose timeline has not moved for too long, or NULL. */
+static struct virtgpu_fence *virtgpu_fence_late(struct virtgpu_fences *fences, bool *has_pending)
+{
+	unsigned long since, patience = virtgpu_fence_patience();
+	struct virtgpu_fence *fence;
+
+	lockdep_assert_held(&fences->lock);
+	*has_pending = false;
+	list_for_each_entry(fence, &fences->pending, node) {
+		if (!fence->progress || fence->is_given_up)
+			continue;
+		*has_pending = true;
+		since = time_after(*fence->progress, fence->since) ? *fence->progress :
+								     fence->since;
+		if (time_after_eq(jiffies, since + patience))
+			return fence;
+	}
+	return NULL;
+}
+
+/* Nobody waits for ever: of a host that does not finish its work it is found out why. */
 static void virtgpu_fence_watch(struct work_struct *work)
 {
 	struct virtgpu_device *vg = container_of(to_delayed_work(work), struct virtgpu_device,
 						 fences.watch);
 	struct virtgpu_fences *fences = &vg->fences;
-	unsigned long patience = virtgpu_fence_patience();
-	struct virtgpu_fence *oldest;
-	bool pending, late;
+	bool has_pending, is_late;
 
 	spin_lock_bh(&fences->lock);
-	oldest = list_first_entry_or_null(&fences->pending, struct virtgpu_fence, node);
-	pending = oldest;
-	late = pending && !oldest->is_late && time_after_eq(jiffies, oldest->since + patience);
-	if (late)
-		oldest->is_late = true;
+	is_late = virtgpu_fence_late(fences, &has_pending);
 	spin_unlock_bh(&fences->lock);
 
-	if (late) {
-		virtgpu_queue_stall(&vg->ctrl, "a fenced command", patience);
-		virtgpu_reset_schedule(vg, "the host does not finish its work");
-	}
-	if (pending)
+	if (is_late)
+		virtgpu_life_ask(vg);
+	if (has_pending) {
+		virtgpu_queue_kick_again(&vg->ctrl);
 		queue_delayed_work(system_freezable_wq, &fences->watch, VIRTGPU_FENCE_WATCH);
+	}
 }
 
 /**
@@ -80,6 +99,7 @@ void virtgpu_fences_init(struct virtgpu_device *vg)
 	spin_lock_init(&fences->lock);
 	INIT_LIST_HEAD(&fences->pending);
 	fences->context = dma_fence_context_alloc(1);
+	fences->progress = jiffies;
 	INIT_DELAYED_WORK(&fences->watch, virtgpu_fence_watch);
 }
 
@@ -125,7 +145,7 @@ void virtgpu_fence_put(struct virtgpu_device *vg, struct virtgpu_fence *fence)
  * @vg: the device
  * @fence: a new fence
  * @cmd: what it waits for; to be queued before &virtgpu_fences.emit, held here, is released
- * @ctx: the context whose ring it belongs to
+ * @ctx: the context whose command it is
  * @ring: the ring, or %VIRTGPU_NO_RING
  */
 void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
@@ -141,9 +161,19 @@ void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
 		flags |= VIRTIO_GPU_FLAG_INFO_RING_IDX;
 		hdr->ring_idx = ring;
 		context = ctx->fence_context + ring;
+	}
+	fence->owner = ctx ? ctx->owner : 0;
+	if (ring == VIRTGPU_NO_RING) {
+		fence->progress = &fences->progress;
+	} else if (!virtgpu_context_polls(ctx, ring)) {
+		fence->progress = &ctx->progress[ring];
 		virtgpu_context_get(ctx);
 		fence->ctx = ctx;
 	}
+	/*
+	 * A polled ring's fence stands for something that happens, perhaps in hours, and hosts
+	 * signal it when the context goes at the latest: it is never late, nor keeps the context.
+	 */
 	dma_fence_init64(&fence->base, &virtgpu_fence_ops, NULL, context, ++fences->last);
 	fence->since = jiffies;
 	cmd->fence = fence;
@@ -158,7 +188,8 @@ void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
 	fence->is_pending = true;
 	list_add_tail(&fence->node, &fences->pending);
 	spin_unlock_bh(&fences->lock);
-	queue_delayed_work(system_freezable_wq, &fences->watch, VIRTGPU_FENCE_WATCH);
+	if (fence->progress)
+		queue_delayed_work(system_freezable_wq, &fences->watch, VIRTGPU_FENCE_WATCH);
 }
 
 /*
@@ -185,6 +216,111 @@ static void virtgpu_fence_collect(struct virtgpu_fences *fences, struct virtgpu_
 	}
 }
 
+static void virtgpu_fences_signal(struct virtgpu_device *vg, struct list_head *done)
+{
+	struct virtgpu_fence *fence, *next;
+
+	list_for_each_entry_safe(fence, next, done, node) {
+		dma_fence_signal(&fence->base);
+		if (fence->event)
+			drm_send_event(&vg->drm, fence->event);
+		fence->event = NULL;
+		dma_fence_put(&fence->base);
+	}
+}
+
+/* Ends the fences of a context; of one that belongs to none, that one. */
+static void virtgpu_fences_end(struct virtgpu_device *vg, struct virtgpu_fence *late)
+{
+	struct virtgpu_fences *fences = &vg->fences;
+	struct virtgpu_fence *fence;
+	u64 owner = late->owner;
+
+	lockdep_assert_held(&fences->lock);
+	list_for_each_entry(fence, &fences->pending, node) {
+		if (fence != late && (!owner || fence->owner != owner))
+			continue;
+		dma_fence_set_error(&fence->base, -EIO);
+		fence->has_ended = true;
+		fence->is_given_up = true;
+		/* Others behind it get their time from here on. */
+		if (fence->progress)
+			*fence->progress = jiffies;
+	}
+}
+
+/* Takes fences that were given up off the list, where nothing on their timelines is before them. */
+static void virtgpu_fences_collect(struct virtgpu_fences *fences, struct list_head *done)
+{
+	struct virtgpu_fence *fence, *other;
+
+	lockdep_assert_held(&fences->lock);
+again:
+	list_for_each_entry(fence, &fences->pending, node) {
+		if (!fence->is_given_up)
+			continue;
+		list_for_each_entry(other, &fences->pending, node)
+			if (other->base.context == fence->base.context)
+				break;
+		if (other != fence)
+			continue;
+		virtgpu_fence_collect(fences, fence, false, done);
+		goto again;
+	}
+}
+
+/**
+ * virtgpu_fences_give_up - the host is alive, and does not finish some work: lose whose it is
+ * @vg: the device
+ */
+void virtgpu_fences_give_up(struct virtgpu_device *vg)
+{
+	struct virtgpu_fences *fences = &vg->fences;
+	struct virtgpu_fence *late;
+	bool has_pending;
+	LIST_HEAD(done);
+	u64 owner;
+
+	spin_lock_bh(&fences->lock);
+	while ((late = virtgpu_fence_late(fences, &has_pending))) {
+		owner = late->owner;
+		spin_unlock_bh(&fences->lock);
+		/* Who hears of a fence finds the context lost. */
+		virtgpu_context_lose(vg, owner);
+		spin_lock_bh(&fences->lock);
+		late = virtgpu_fence_late(fences, &has_pending);
+		if (!late || late->owner != owner)
+			continue;
+		virtgpu_fences_end(vg, late);
+	}
+	virtgpu_fences_collect(fences, &done);
+	spin_unlock_bh(&fences->lock);
+	virtgpu_fences_signal(vg, &done);
+}
+
+/**
+ * virtgpu_fences_cancel - the host has forgotten a context: signal the fences of its rings
+ * @vg: the device
+ * @ctx: the context
+ */
+void virtgpu_fences_cancel(struct virtgpu_device *vg, const struct virtgpu_context *ctx)
+{
+	struct virtgpu_fences *fences = &vg->fences;
+	struct virtgpu_fence *fence, *next;
+	LIST_HEAD(done);
+
+	spin_lock_bh(&fences->lock);
+	list_for_each_entry_safe(fence, next, &fences->pending, node) {
+		if (fence->base.context - ctx->fence_context >= ctx->num_rings)
+			continue;
+		dma_fence_set_error(&fence->base, -ECANCELED);
+		fence->is_pending = false;
+		list_move_tail(&fence->node, &done);
+	}
+	spin_unlock_bh(&fences->lock);
+	virtgpu_fences_signal(vg, &done);
+}
+
 /**
  * virtgpu_fence_done - a command has ended: signal its fence, in the order of its ring
  * @vg: the device
@@ -198,7 +334,6 @@ void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, 
 {
 	struct virtgpu_fences *fences = &vg->fences;
 	struct virtgpu_context *ctx = fence->ctx;
-	struct virtgpu_fence *other, *next;
 	LIST_HEAD(done);
 
 	spin_lock_bh(&fences->lock);
@@ -209,16 +344,12 @@ void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, 
 		fence->has_ended = true;
 		/* Hosts answer an error at once, while they still work on what came before. */
 		virtgpu_fence_collect(fences, fence, answered && !status, &done);
+		if (fence->progress && !list_empty(&done))
+			*fence->progress = jiffies;
 	}
 	spin_unlock_bh(&fences->lock);
 
-	list_for_each_entry_safe(other, next, &done, node) {
-		dma_fence_signal(&other->base);
-		if (other->event)
-			drm_send_event(&vg->drm, other->event);
-		other->event = NULL;
-		dma_fence_put(&other->base);
-	}
+	virtgpu_fences_signal(vg, &done);
 	dma_fence_put(&fence->base);
 	/* The host has answered: it may forget the context. */
 	if (ctx)

@@ -22,9 +22,11 @@ struct virtgpu_device;
  * @node: in &virtgpu_fences.pending
  * @is_pending: whether it is there, from emission until somebody is about to signal it
  * @has_ended: its command has, and it waits for those before it
- * @is_late: the device is to be reset for it, once
+ * @owner: &virtgpu_context.owner of the context whose command it is of, or 0
+ * @is_given_up: the host does not finish its command
+ * @progress: when its timeline last had a fence signalled, in jiffies, or NULL if it is never late
  * @event: for a file that polls the ring, or NULL
- * @ctx: whose ring it is on, or NULL
+ * @ctx: the context that is kept for it, or NULL
  * @since: when it was emitted, in jiffies
  */
 struct virtgpu_fence {
@@ -32,9 +34,11 @@ struct virtgpu_fence {
 	struct list_head node;
 	bool is_pending;
 	bool has_ended;
-	bool is_late;
+	bool is_given_up;
 	struct drm_pending_event *event;
+	u64 owner;
 	struct virtgpu_context *ctx;
+	unsigned long *progress;
 	unsigned long since;
 };
 
@@ -45,6 +49,7 @@ struct virtgpu_fence {
  * @pending: emitted and not signalled, in order
  * @last: number of the last one
  * @context: &dma_fence.context of fences that belong to no ring
+ * @progress: when one of these was last signalled, in jiffies
  * @watch: looks for fences that the host forgot
  */
 struct virtgpu_fences {
@@ -53,11 +58,14 @@ struct virtgpu_fences {
 	struct list_head pending;
 	u64 last;
 	u64 context;
+	unsigned long progress;
 	struct delayed_work watch;
 };
 
 void virtgpu_fences_init(struct virtgpu_device *vg);
 void virtgpu_fences_stop(struct virtgpu_device *vg);
+void virtgpu_fences_give_up(struct virtgpu_device *vg);
+unsigned long virtgpu_fence_patience(void);
 
 struct virtgpu_fence *virtgpu_fence_alloc(void);
 void virtgpu_fence_put(struct virtgpu_device *vg, struct virtgpu_fence *fence);
@@ -65,5 +73,6 @@ void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
 			struct virtgpu_cmd *cmd, struct virtgpu_context *ctx, int ring);
 void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, int status,
 			bool answered);
+void virtgpu_fences_cancel(struct virtgpu_device *vg, const struct virtgpu_context *ctx);
 
 #endif

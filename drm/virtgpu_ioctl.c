@@ -205,7 +205,8 @@ static int virtgpu_transfer_3d(struct virtgpu_device *vg, struct drm_file *file,
 		return -EINVAL;
 	}
 	transfer.resource_id = cpu_to_le32(res->id);
-	ret = virtgpu_submit_fenced(vg, virtgpu_cmd_transfer_3d(vg, type, ctx->id, &transfer), gem);
+	ret = virtgpu_submit_fenced(ctx, virtgpu_cmd_transfer_3d(vg, type, ctx->id, &transfer),
+				    gem);
 	drm_gem_object_put(gem);
 	return ret;
 }

@@ -55,14 +55,15 @@ void virtgpu_output_show(struct virtgpu_output *output, const struct drm_framebu
 	    drm_rect_equals(&output->scanout_rect, rect))
 		return;
 
+	/* Before the command is queued: what a reset forgets after that is forgotten. */
+	output->scanout_id = res->id;
+	output->scanout_fb = fb_id;
+	output->scanout_rect = *rect;
 	if (fb_id)
 		virtgpu_cmd_set_scanout_blob(output->vg, output->index, res->id, fb, rect,
 					     virtgpu_output_shown);
 	else
 		virtgpu_cmd_set_scanout(output->vg, output->index, res->id, rect);
-	output->scanout_id = res->id;
-	output->scanout_fb = fb_id;
-	output->scanout_rect = *rect;
 }
 
 /**
@@ -77,11 +78,11 @@ void virtgpu_output_hide(struct virtgpu_output *output)
 	output->image = NULL;
 	if (!output->scanout_id)
 		return;
-	virtgpu_cmd_set_scanout(output->vg, output->index, 0, &nothing);
-	virtgpu_queue_kick(&output->vg->ctrl);
 	output->scanout_id = 0;
 	output->scanout_fb = 0;
 	output->scanout_rect = nothing;
+	virtgpu_cmd_set_scanout(output->vg, output->index, 0, &nothing);
+	virtgpu_queue_kick(&output->vg->ctrl);
 }
 
 /**
@@ -95,6 +96,20 @@ void virtgpu_output_forget(struct virtgpu_output *output)
 	output->scanout_rect = (struct drm_rect){};
 	output->image = NULL;
 	virtgpu_cursor_forget(&output->cursor);
+}
+
+/**
+ * virtgpu_output_mend - the device may have lost what it was told of a head
+ * @output: the head
+ *
+ * It is told again with the next commit. What it answers after all does no harm.
+ */
+void virtgpu_output_mend(struct virtgpu_output *output)
+{
+	virtgpu_output_forget(output);
+	virtgpu_cursor_mend(&output->cursor);
+	atomic_set(&output->frames, 0);
+	wake_up(&output->frame_done);
 }
 
 /**
@@ -117,14 +132,18 @@ bool virtgpu_output_has_room(struct virtgpu_output *output)
 void virtgpu_output_frame_begin(struct virtgpu_output *output)
 {
 	struct virtgpu_queue *ctrl = &output->vg->ctrl;
+	unsigned long left = virtgpu_queue_timeout(ctrl);
 
 	virtgpu_queue_reap(ctrl);
 	if (virtgpu_output_has_room(output))
 		return;
 
 	virtgpu_queue_want(ctrl);
-	if (!wait_event_timeout(output->frame_done, virtgpu_output_has_room(output),
-				virtgpu_queue_timeout(ctrl)))
+	while (!wait_event_timeout(output->frame_done, virtgpu_output_has_room(output),
+				   virtgpu_queue_slice(left)) &&
+	       virtgpu_queue_goes_on(ctrl, &left))
+		;
+	if (!left)
 		virtgpu_queue_stall(ctrl, "a frame", virtgpu_queue_patience());
 	virtgpu_queue_unwant(ctrl);
 }
@@ -141,7 +160,8 @@ static void virtgpu_output_flushed(struct virtgpu_device *vg, struct virtgpu_cmd
 {
 	struct virtgpu_output *output = cmd->data;
 
-	atomic_dec(&output->frames);
+	/* It may have been given up, see virtgpu_output_mend(). */
+	atomic_dec_if_positive(&output->frames);
 	wake_up(&output->frame_done);
 
 	spin_lock_irq(&vg->drm.event_lock);

@@ -92,6 +92,7 @@ void virtgpu_output_show(struct virtgpu_output *output, const struct drm_framebu
 			 const struct virtgpu_resource *res, const struct drm_rect *rect);
 void virtgpu_output_hide(struct virtgpu_output *output);
 void virtgpu_output_forget(struct virtgpu_output *output);
+void virtgpu_output_mend(struct virtgpu_output *output);
 bool virtgpu_output_has_room(struct virtgpu_output *output);
 void virtgpu_output_frame_begin(struct virtgpu_output *output);
 void virtgpu_output_frame_end(struct virtgpu_output *output, struct virtgpu_cmd *flush,

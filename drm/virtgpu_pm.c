@@ -15,6 +15,7 @@
 #include "virtgpu_context.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_hotplug.h"
+#include "virtgpu_life.h"
 #include "virtgpu_pm.h"
 #include "virtgpu_resource.h"
 
@@ -51,9 +52,10 @@ static int virtgpu_bring_up_resources(struct virtgpu_device *vg)
 	if (ret)
 		return ret;
 
+	virtgpu_resources_restore(vg);
+	/* Behind that, because a commit before it may have shown what the host did not have yet. */
 	for (i = 0; i < vg->num_scanouts; i++)
 		virtgpu_output_forget(&vg->outputs[i]);
-	virtgpu_resources_restore(vg);
 	return 0;
 }
 
@@ -62,8 +64,10 @@ static int virtgpu_bring_up(struct virtgpu_device *vg)
 {
 	int ret;
 
-	/* And those that were made meanwhile. */
+	/* And those that were made meanwhile. Who found one before that has sent all it sends. */
+	mutex_lock(&vg->fences.emit);
 	virtgpu_contexts_lost(vg);
+	mutex_unlock(&vg->fences.emit);
 	mutex_lock(&vg->making);
 	ret = virtgpu_bring_up_resources(vg);
 	mutex_unlock(&vg->making);
@@ -134,8 +138,12 @@ static void virtgpu_redraw_work(struct work_struct *work)
 	struct drm_modeset_acquire_ctx ctx;
 	struct drm_atomic_commit *state;
 	int ret;
+	u32 i;
 
 	DRM_MODESET_LOCK_ALL_BEGIN(drm, ctx, 0, ret);
+	if (xchg(&vg->is_stale, false))
+		for (i = 0; i < vg->num_scanouts; i++)
+			virtgpu_output_mend(&vg->outputs[i]);
 	state = drm_atomic_helper_duplicate_state(drm, &ctx);
 	if (IS_ERR(state)) {
 		ret = PTR_ERR(state);
@@ -148,9 +156,17 @@ static void virtgpu_redraw_work(struct work_struct *work)
 		drm_err(&vg->drm, "cannot show again what was shown: %d\n", ret);
 }
 
+/* Who resets, removes or puts to sleep the device below holds its lock: resets do not overlap. */
 static int virtgpu_reset_device(struct virtio_device *vdev)
 {
-	return virtio_device_reset_prepare(vdev) ?: virtio_device_reset_done(vdev);
+	struct device *parent = vdev->dev.parent;
+	int ret;
+
+	if (!device_trylock(parent))
+		return -EBUSY;
+	ret = virtio_device_reset_prepare(vdev) ?: virtio_device_reset_done(vdev);
+	device_unlock(parent);
+	return ret;
 }
 
 static void virtgpu_reset_work(struct work_struct *work)
@@ -159,7 +175,15 @@ static void virtgpu_reset_work(struct work_struct *work)
 						 reset_work);
 	struct drm_device *drm = &vg->drm;
 	struct drm_modeset_acquire_ctx ctx;
+	bool is_broken = xchg(&vg->is_broken, false);
 	int ret;
+
+	/* It may have been dead only when the reset was decided upon, which may be long ago. */
+	if (!is_broken && virtgpu_life_has_answered(vg)) {
+		drm_info(drm, "the host answers again: the device is not reset\n");
+		virtgpu_life_ask(vg);
+		return;
+	}
 
 	/* New trouble leads to no reset for a while. This one may take long, so set it twice. */
 	WRITE_ONCE(vg->reset_at, jiffies);
@@ -171,8 +195,14 @@ static void virtgpu_reset_work(struct work_struct *work)
 	} else {
 		ret = virtgpu_reset_device(vg->vdev);
 	}
-	if (ret)
+	if (ret == -EBUSY) {
+		/* What somebody else does with it may be a reset, but need not be one. */
+		if (is_broken)
+			WRITE_ONCE(vg->is_broken, true);
+		queue_delayed_work(system_freezable_wq, &vg->reset_work, HZ);
+	} else if (ret) {
 		drm_err(drm, "the device did not come back: %d\n", ret);
+	}
 	WRITE_ONCE(vg->reset_at, jiffies);
 }
 
@@ -198,6 +228,29 @@ void virtgpu_reset_disable(struct virtgpu_device *vg)
 }
 
 /**
+ * virtgpu_mend - have a device that has lost commands told again what it is to show, soon
+ * @vg: the device
+ */
+void virtgpu_mend(struct virtgpu_device *vg)
+{
+	drm_err_ratelimited(&vg->drm, "the host forgets commands: the heads are drawn anew\n");
+	virtgpu_queue_send_kept(&vg->ctrl);
+	if (!vg->num_scanouts)
+		return;
+	WRITE_ONCE(vg->is_stale, true);
+	queue_work(vg->wq, &vg->redraw_work);
+}
+
+static void virtgpu_reset_soon(struct virtgpu_device *vg, const char *why)
+{
+	unsigned long next = READ_ONCE(vg->reset_at) + virtgpu_queue_patience();
+	unsigned long delay = time_before(jiffies, next) ? next - jiffies : 0;
+
+	if (queue_delayed_work(system_freezable_wq, &vg->reset_work, delay))
+		drm_err(&vg->drm, "%s: the device will be reset\n", why);
+}
+
+/**
  * virtgpu_reset_schedule - have the device reset and restored, soon
  * @vg: the device
  * @why: for people
@@ -206,9 +259,15 @@ void virtgpu_reset_disable(struct virtgpu_device *vg)
  */
 void virtgpu_reset_schedule(struct virtgpu_device *vg, const char *why)
 {
-	unsigned long next = READ_ONCE(vg->reset_at) + virtgpu_queue_patience();
-	unsigned long delay = time_before(jiffies, next) ? next - jiffies : 0;
+	WRITE_ONCE(vg->is_broken, true);
+	virtgpu_reset_soon(vg, why);
+}
 
-	if (queue_delayed_work(system_freezable_wq, &vg->reset_work, delay))
-		drm_err(&vg->drm, "%s: the device will be reset\n", why);
+/**
+ * virtgpu_reset_dead - the same for a device that answers nothing, unless it does so before
+ * @vg: the device
+ */
+void virtgpu_reset_dead(struct virtgpu_device *vg)
+{
+	virtgpu_reset_soon(vg, "the host answers nothing");
 }

@@ -14,6 +14,7 @@
 
 #include "virtgpu_drv.h"
 #include "virtgpu_fence.h"
+#include "virtgpu_life.h"
 #include "virtgpu_pm.h"
 #include "virtgpu_queue.h"
 #include "virtgpu_trace.h"
@@ -23,6 +24,9 @@
 
 /* Commands made in advance: more than one commit on every head needs. */
 #define VIRTGPU_CMD_RESERVE	64
+
+/* A kick may get lost, e.g. in a host that is not quite ready; waiting longer would not help. */
+#define VIRTGPU_KICK_AGAIN	((unsigned long)HZ)
 
 static unsigned int command_timeout = 10;
 module_param(command_timeout, uint, 0644);
@@ -379,7 +383,13 @@ static bool virtgpu_queue_collect(struct virtgpu_queue *queue, struct list_head 
 		return false;
 	cmd->resp_len = min(len, cmd->resp_size);
 	list_add_tail(&cmd->node, finished);
+	queue->answers++;
+	queue->heard = jiffies;
 	queue->in_flight--;
+	if (!cmd->fence)
+		queue->unfenced--;
+	if (!cmd->fence && queue->older && (s32)(cmd->seqno - queue->asked) < 0)
+		queue->older--;
 	if (!cmd->is_lazy)
 		queue->awaited--;
 	return true;
@@ -440,7 +450,7 @@ static void virtgpu_queue_finish_work(struct work_struct *work)
 static void virtgpu_queue_dequeue(struct virtgpu_queue *queue, bool may_sleep)
 {
 	struct virtgpu_device *vg = queue->vg;
-	bool woke_up = false, broken;
+	bool broken;
 	LIST_HEAD(finished);
 
 	spin_lock_bh(&queue->lock);
@@ -457,18 +467,13 @@ static void virtgpu_queue_dequeue(struct virtgpu_queue *queue, bool may_sleep)
 			;
 	} while (!virtgpu_queue_listen(queue));
 
-	if (!list_empty(&finished) && queue->stalled) {
-		woke_up = true;
+	if (!list_empty(&finished))
 		queue->stalled = false;
-	}
 	broken = virtqueue_is_broken(queue->vq);
 	spin_unlock_bh(&queue->lock);
 	if (wq_has_sleeper(&queue->space))
 		wake_up_all(&queue->space);
 
-	/* Answers may be lost for good, commands may have been dropped: begin anew. */
-	if (woke_up)
-		virtgpu_reset_schedule(vg, "the host answers again");
 	if (broken)
 		virtgpu_reset_schedule(vg, "the host broke the ring");
 	virtgpu_queue_finish(queue, &finished, may_sleep);
@@ -482,6 +487,16 @@ static void virtgpu_queue_dequeue_work(struct work_struct *work)
 static void virtgpu_queue_dequeue_softirq(struct work_struct *work)
 {
 	virtgpu_queue_dequeue(container_of(work, struct virtgpu_queue, dequeue_work), false);
+}
+
+/**
+ * virtgpu_queue_flush - notice what the device has finished so far
+ * @queue: the queue
+ */
+void virtgpu_queue_flush(struct virtgpu_queue *queue)
+{
+	virtgpu_queue_look(queue);
+	flush_work(&queue->dequeue_work);
 }
 
 /**
@@ -577,6 +592,21 @@ static void virtgpu_queue_open(struct virtgpu_queue *queue, struct virtqueue *vq
 	queue->is_clean = false;
 	queue->vq = vq;
 	spin_unlock_bh(&queue->lock);
+	wake_up_all(&queue->space);
+}
+
+/**
+ * virtgpu_queue_wait_open - wait until the device has come back from a reset
+ * @queue: the queue
+ *
+ * Returns: 0, -EIO when it does not come back soon, -ERESTARTSYS when the program is killed.
+ */
+int virtgpu_queue_wait_open(struct virtgpu_queue *queue)
+{
+	long left = wait_event_killable_timeout(queue->space, READ_ONCE(queue->vq),
+						virtgpu_queue_timeout(queue));
+
+	return left > 0 ? 0 : left ?: -EIO;
 }
 
 /**
@@ -621,6 +651,8 @@ static struct virtqueue *virtgpu_queue_close(struct virtgpu_queue *queue)
 	spin_lock_bh(&queue->lock);
 	vq = queue->vq;
 	queue->vq = NULL;
+	/* Who waits for the device to come back does not wait for this one. */
+	queue->stalled = false;
 	spin_unlock_bh(&queue->lock);
 	wake_up_all(&queue->space);
 	return vq;
@@ -656,6 +688,9 @@ static void virtgpu_queue_reclaim(struct virtgpu_queue *queue, struct virtqueue 
 		virtgpu_cmd_finish(queue->vg, cmd, VIRTGPU_CMD_LOST, -ENODEV);
 
 	queue->in_flight = 0;
+	queue->unfenced = 0;
+	queue->older = 0;
+	queue->has_dropped = false;
 	queue->stalled = false;
 }
 
@@ -675,6 +710,7 @@ void virtgpu_queues_stop(struct virtgpu_device *vg)
 		return;
 
 	virtio_reset_device(vg->vdev);
+	virtgpu_life_forget(vg);
 	virtgpu_queue_cancel(&vg->ctrl);
 	virtgpu_queue_cancel(&vg->cursor);
 	virtgpu_queue_reclaim(&vg->ctrl, ctrl);
@@ -707,20 +743,23 @@ unsigned long virtgpu_queue_timeout(const struct virtgpu_queue *queue)
 }
 
 /**
- * virtgpu_queue_stall - note that the host let us wait too long
+ * virtgpu_queue_stall - note that the host let us wait too long, and ask whether it is alive
  * @queue: the queue
  * @what: what was waited for
  * @patience: for how long, in jiffies
  */
 void virtgpu_queue_stall(struct virtgpu_queue *queue, const char *what, unsigned long patience)
 {
-	bool first;
+	bool is_open, first;
 
 	spin_lock_bh(&queue->lock);
-	first = queue->vq && !queue->stalled;
+	is_open = queue->vq;
+	first = is_open && !queue->stalled;
 	queue->stalled = true;
 	spin_unlock_bh(&queue->lock);
 
+	if (is_open)
+		virtgpu_life_ask(queue->vg);
 	if (first)
 		drm_err(&queue->vg->drm, "%s queue: no answer from the host to %s in %lu s\n",
 			queue->name, what, patience / HZ);
@@ -738,44 +777,38 @@ static void virtgpu_queue_drop(struct virtgpu_queue *queue, struct virtgpu_cmd *
 	lost = queue->is_clean || (status == -ENODEV && !stopping);
 	if (!lost && cmd->gives_back)
 		list_add_tail(&cmd->node, &queue->kept);
+	if (status == -ETIMEDOUT)
+		queue->has_dropped = true;
 	spin_unlock_bh(&queue->lock);
 
 	if (lost)
 		virtgpu_cmd_finish(queue->vg, cmd, VIRTGPU_CMD_LOST, status);
 	else if (!cmd->gives_back)
 		virtgpu_cmd_finish(queue->vg, cmd, VIRTGPU_CMD_UNSENT, status);
-	else if (!stopping)
+	else if (!stopping && status != -ETIMEDOUT)
 		virtgpu_reset_schedule(queue->vg, "the host cannot be told to give memory back");
 }
 
-/* Through an indirect descriptor a command that is larger than the ring fits, too. */
-static bool virtgpu_queue_is_room(unsigned int num_free, unsigned int size, unsigned int descs)
+/*
+ * How many descriptors have to be free for a command that has found no room; 0 when there never is
+ * any. A command takes a single one that is indirect, unless there is no memory for its table.
+ */
+static unsigned int virtgpu_queue_need(unsigned int num_free, unsigned int size, bool has_indirect,
+				       unsigned int descs)
 {
-	return num_free >= min(descs, size);
+	if (has_indirect && !num_free)
+		return 1;
+	return descs <= size ? descs : 0;
 }
 
-static bool virtgpu_queue_has_space(struct virtgpu_queue *queue, unsigned int descs)
+static bool virtgpu_queue_has_space(struct virtgpu_queue *queue, unsigned int need)
 {
 	bool space;
 
 	spin_lock_bh(&queue->lock);
-	space = !queue->vq ||
-		virtgpu_queue_is_room(queue->vq->num_free, virtqueue_get_vring_size(queue->vq),
-				      descs);
+	space = !queue->vq || queue->vq->num_free >= need;
 	spin_unlock_bh(&queue->lock);
 	return space;
-}
-
-/* Whether a command for which there is no room has none in an empty ring, either. */
-static bool virtgpu_queue_is_too_small(struct virtgpu_queue *queue, unsigned int descs)
-{
-	bool small;
-
-	spin_lock_bh(&queue->lock);
-	small = queue->vq && queue->vq->num_free == virtqueue_get_vring_size(queue->vq) &&
-		queue->vq->num_free < descs;
-	spin_unlock_bh(&queue->lock);
-	return small;
 }
 
 /* The payload may be vmalloc()ed: describe its pages, joined where they touch. */
@@ -800,7 +833,11 @@ static int virtgpu_payload_sgt(struct virtgpu_cmd *cmd, struct sg_table *sgt)
 static void virtgpu_queue_added(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 {
 	cmd->seqno = ++queue->seqno;
+	if (!queue->in_flight)
+		queue->heard = jiffies;
 	queue->in_flight++;
+	if (!cmd->fence)
+		queue->unfenced++;
 	queue->unkicked = true;
 	if (!cmd->is_lazy)
 		queue->awaited++;
@@ -808,25 +845,29 @@ static void virtgpu_queue_added(struct virtgpu_queue *queue, struct virtgpu_cmd 
 	trace_virtgpu_cmd_queue(queue->name, cmd->seqno, virtgpu_cmd_type(cmd), queue->in_flight);
 }
 
-/* Whether a command is larger than an empty ring; virtio warns if it has to find that out. */
-static bool virtgpu_queue_never_fits(struct virtqueue *vq, unsigned int descs)
-{
-	return descs > virtqueue_get_vring_size(vq) &&
-	       !virtio_has_feature(vq->vdev, VIRTIO_RING_F_INDIRECT_DESC);
-}
-
-/* Returns -ENOSPC when the ring is full for now, or smaller than the command. */
+/*
+ * Returns -ENOSPC when the ring has no room for now, and in @need how much there has to be; -E2BIG
+ * when it never has. virtio warns if it has to find out the latter.
+ */
 static int virtgpu_queue_add(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd,
 			     struct scatterlist **sgs, unsigned int out, unsigned int in,
-			     unsigned int descs)
+			     unsigned int descs, unsigned int *need)
 {
 	int ret = -ENODEV;
 
 	spin_lock_bh(&queue->lock);
-	if (queue->vq && virtgpu_queue_never_fits(queue->vq, descs))
+	if (queue->vq) {
+		unsigned int size = virtqueue_get_vring_size(queue->vq);
+		bool has_indirect = virtio_has_feature(queue->vg->vdev,
+						       VIRTIO_RING_F_INDIRECT_DESC);
+
 		ret = -ENOSPC;
-	else if (queue->vq)
-		ret = virtqueue_add_sgs(queue->vq, sgs, out, in, cmd, GFP_ATOMIC);
+		if (has_indirect || descs <= size)
+			ret = virtqueue_add_sgs(queue->vq, sgs, out, in, cmd, GFP_ATOMIC);
+		*need = virtgpu_queue_need(queue->vq->num_free, size, has_indirect, descs);
+		if (ret == -ENOSPC && !*need)
+			ret = -E2BIG;
+	}
 	if (!ret)
 		virtgpu_queue_added(queue, cmd);
 	spin_unlock_bh(&queue->lock);
@@ -841,12 +882,15 @@ static int virtgpu_queue_add(struct virtgpu_queue *queue, struct virtgpu_cmd *cm
  * Waits for room in the ring. The device is told by the next virtgpu_queue_kick(). The
  * command's &virtgpu_cmd.done runs in any case: before this returns if the command could not be
  * queued, but only after the next reset if the command gives something back.
+ *
+ * Returns: 0, or why the command could not be queued: -ENODEV during a reset, -E2BIG for one that
+ * is larger than the ring, -ENOMEM, -EIO, -ETIMEDOUT.
  */
-void virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
+int virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 {
 	struct scatterlist *sgs[3];
 	struct sg_table sgt = {};
-	unsigned int out = 0, in = 0, descs = 1;
+	unsigned int out = 0, in = 0, descs = 1, need;
 	int ret;
 
 	sg_set_buf(&cmd->req_sg, cmd->req, cmd->size);
@@ -870,19 +914,16 @@ void virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 		descs++;
 	}
 
-	while ((ret = virtgpu_queue_add(queue, cmd, sgs, out, in, descs)) == -ENOSPC) {
-		long left;
+	while ((ret = virtgpu_queue_add(queue, cmd, sgs, out, in, descs, &need)) == -ENOSPC) {
+		unsigned long left;
 
-		if (virtgpu_queue_is_too_small(queue, descs)) {
-			drm_err_ratelimited(&queue->vg->drm,
-					    "%s queue: no room for a command of %u descriptors\n",
-					    queue->name, descs);
-			break;
-		}
 		virtgpu_queue_kick(queue);
 		virtgpu_queue_want(queue);
-		left = wait_event_timeout(queue->space, virtgpu_queue_has_space(queue, descs),
-					  virtgpu_queue_timeout(queue));
+		left = virtgpu_queue_timeout(queue);
+		while (!wait_event_timeout(queue->space, virtgpu_queue_has_space(queue, need),
+					   virtgpu_queue_slice(left)) &&
+		       virtgpu_queue_goes_on(queue, &left))
+			;
 		if (!left)
 			virtgpu_queue_stall(queue, "make room in the ring",
 					    virtgpu_queue_patience());
@@ -895,14 +936,85 @@ void virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 	if (sgt.sgl)
 		sg_free_table(&sgt);
 	if (!ret)
-		return;
+		return 0;
 
 	if (ret == -EIO)
 		virtgpu_reset_schedule(queue->vg, "the ring is broken");
-	else if (ret == -ETIMEDOUT)
-		virtgpu_reset_schedule(queue->vg, "the ring is full of unanswered commands");
+	else if (ret == -E2BIG)
+		drm_err_ratelimited(&queue->vg->drm,
+				    "%s queue: no room for a command of %u descriptors\n",
+				    queue->name, descs);
 drop:
 	virtgpu_queue_drop(queue, cmd, ret);
+	return ret;
+}
+
+/**
+ * virtgpu_queue_ask - hand a question to the device, unless there is no room for it
+ * @queue: the queue
+ * @cmd: the command, without a payload; the caller's reference goes with it
+ *
+ * Waits for nothing. The answer says of each older command without a fence that is not answered by
+ * then that it is lost, see virtgpu_queue_has_lost().
+ *
+ * Returns: whether there was room; without it @cmd ends without a word.
+ */
+bool virtgpu_queue_ask(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
+{
+	struct scatterlist *sgs[] = { &cmd->req_sg, &cmd->resp_sg };
+	int ret = -ENODEV;
+
+	sg_set_buf(&cmd->req_sg, cmd->req, cmd->size);
+	sg_set_buf(&cmd->resp_sg, cmd->resp, cmd->resp_size);
+	spin_lock_bh(&queue->lock);
+	if (queue->vq)
+		ret = virtqueue_add_sgs(queue->vq, sgs, 1, 1, cmd, GFP_ATOMIC);
+	if (!ret) {
+		queue->older = queue->unfenced;
+		virtgpu_queue_added(queue, cmd);
+		queue->asked = cmd->seqno;
+	}
+	spin_unlock_bh(&queue->lock);
+	if (ret)
+		virtgpu_cmd_put(queue->vg, cmd);
+	else
+		virtgpu_queue_kick(queue);
+	return !ret;
+}
+
+/**
+ * virtgpu_queue_has_lost - whether a device that has answered the question has lost commands
+ * @queue: the queue
+ *
+ * Returns: whether it has, or never got some, since this was called last.
+ */
+bool virtgpu_queue_has_lost(struct virtgpu_queue *queue)
+{
+	bool has_lost;
+
+	spin_lock_bh(&queue->lock);
+	has_lost = queue->older || queue->has_dropped || !list_empty(&queue->kept);
+	queue->older = 0;
+	queue->has_dropped = false;
+	spin_unlock_bh(&queue->lock);
+	return has_lost;
+}
+
+/**
+ * virtgpu_queue_send_kept - send what could not be sent before
+ * @queue: the queue
+ */
+void virtgpu_queue_send_kept(struct virtgpu_queue *queue)
+{
+	struct virtgpu_cmd *cmd, *next;
+	LIST_HEAD(kept);
+
+	spin_lock_bh(&queue->lock);
+	list_splice_init(&queue->kept, &kept);
+	spin_unlock_bh(&queue->lock);
+	list_for_each_entry_safe(cmd, next, &kept, node)
+		virtgpu_queue_submit(queue, cmd);
+	virtgpu_queue_kick(queue);
 }
 
 /**
@@ -930,6 +1042,46 @@ unlock:
 }
 
 /**
+ * virtgpu_queue_kick_again - tell the device once more, because it may have missed the last kick
+ * @queue: the queue
+ */
+void virtgpu_queue_kick_again(struct virtgpu_queue *queue)
+{
+	spin_lock_bh(&queue->lock);
+	if (queue->vq && queue->in_flight) {
+		virtqueue_notify(queue->vq);
+		queue->stats.kicks++;
+	}
+	spin_unlock_bh(&queue->lock);
+}
+
+/**
+ * virtgpu_queue_slice - how long to wait before the device is told once more
+ * @left: how long to wait in all, in jiffies
+ *
+ * Returns: jiffies.
+ */
+unsigned long virtgpu_queue_slice(unsigned long left)
+{
+	return min(left, VIRTGPU_KICK_AGAIN);
+}
+
+/**
+ * virtgpu_queue_goes_on - after virtgpu_queue_slice() in vain, tell the device once more
+ * @queue: the queue
+ * @left: how long there was to wait; how long there is now
+ *
+ * Returns: whether there is time left.
+ */
+bool virtgpu_queue_goes_on(struct virtgpu_queue *queue, unsigned long *left)
+{
+	*left -= virtgpu_queue_slice(*left);
+	if (*left)
+		virtgpu_queue_kick_again(queue);
+	return *left;
+}
+
+/**
  * virtgpu_queue_wait - wait for a submitted command
  * @queue: the queue it was submitted to
  * @cmd: the command, of which the caller holds a reference
@@ -938,8 +1090,12 @@ unlock:
  */
 int virtgpu_queue_wait(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 {
-	if (wait_for_completion_timeout(&cmd->completion, virtgpu_queue_timeout(queue)))
-		return cmd->status;
+	unsigned long left = virtgpu_queue_timeout(queue);
+
+	do {
+		if (wait_for_completion_timeout(&cmd->completion, virtgpu_queue_slice(left)))
+			return cmd->status;
+	} while (virtgpu_queue_goes_on(queue, &left));
 
 	virtgpu_queue_stall(queue, virtgpu_cmd_name(virtgpu_cmd_type(cmd)),
 			    virtgpu_queue_patience());

@@ -50,7 +50,8 @@ enum virtgpu_cmd_end {
  * @is_quiet: the host may refuse it, which is a debug message, not an error
  * @is_lazy: nobody waits for it: that it ended may be noticed with the next frame
  * @gives_back: @done gives back what the device may use, so it is not called for a command that
- *	ends unsent: such a command is kept until the device was reset, which makes it a lost one
+ *	ends unsent: such a command is kept until there is room again or the device was reset,
+ *	which makes it a lost one
  * @end: how it ended
  * @node: entry of a list of finished commands
  * @idle: entry of the list of idle commands
@@ -134,16 +135,22 @@ struct virtgpu_queue_stats {
  * @vq: the virtqueue, NULL while the queue is stopped
  * @name: for messages
  * @lock: protects everything below and the virtqueue
- * @space: woken when descriptors come free or the queue stops
+ * @space: woken when descriptors come free and when the queue stops or starts
  * @dequeue_work: takes finished commands off the virtqueue
  * @dequeue_wq: what it runs on
  * @finished: commands whose &virtgpu_cmd.done has still to be called, by @finish_work
  * @finish_work: for what @dequeue_work may not do where it runs
- * @kept: commands that could not be sent and give something back, until the device was reset
+ * @kept: commands that could not be sent and give something back
  * @is_clean: the device was reset, and has not been given anything since
  * @seqno: commands added so far
  * @in_flight: commands the device holds
- * @awaited: commands among them that are not lazy, and those who wait for room or for a frame
+ * @unfenced: commands among them without a fence, which hosts answer in their order
+ * @asked: the command in the queue's history that was to find out whether the device is alive
+ * @older: commands without a fence before that one that are not answered
+ * @has_dropped: a command was not sent because the device made no room
+ * @answers: commands answered so far
+ * @heard: when the device last answered, or was given the only command that it had, in jiffies
+ * @awaited: commands among @in_flight that are not lazy, and those who wait for room or for a frame
  * @unkicked: the device was not told of all commands yet
  * @silent: the device was told not to interrupt
  * @stalled: the device let a command time out and has answered none since
@@ -163,6 +170,12 @@ struct virtgpu_queue {
 	bool is_clean;
 	u32 seqno;
 	u32 in_flight;
+	u32 unfenced;
+	u32 asked;
+	u32 older;
+	bool has_dropped;
+	u32 answers;
+	unsigned long heard;
 	u32 awaited;
 	bool unkicked;
 	bool silent;
@@ -184,9 +197,15 @@ void virtgpu_queue_init(struct virtgpu_device *vg, struct virtgpu_queue *queue, 
 			bool in_softirq);
 int virtgpu_queues_start(struct virtgpu_device *vg);
 void virtgpu_queues_stop(struct virtgpu_device *vg);
+int virtgpu_queue_wait_open(struct virtgpu_queue *queue);
 
-void virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd);
+int virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd);
+bool virtgpu_queue_ask(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd);
+bool virtgpu_queue_has_lost(struct virtgpu_queue *queue);
+void virtgpu_queue_send_kept(struct virtgpu_queue *queue);
+void virtgpu_queue_flush(struct virtgpu_queue *queue);
 void virtgpu_queue_kick(struct virtgpu_queue *queue);
+void virtgpu_queue_kick_again(struct virtgpu_queue *queue);
 void virtgpu_queue_reap(struct virtgpu_queue *queue);
 void virtgpu_queue_want(struct virtgpu_queue *queue);
 void virtgpu_queue_unwant(struct virtgpu_queue *queue);
@@ -194,6 +213,8 @@ bool virtgpu_queue_try_submit(struct virtgpu_queue *queue, struct virtgpu_cmd **
 			      unsigned int count);
 int virtgpu_queue_wait(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd);
 void virtgpu_queue_stall(struct virtgpu_queue *queue, const char *what, unsigned long patience);
+unsigned long virtgpu_queue_slice(unsigned long left);
+bool virtgpu_queue_goes_on(struct virtgpu_queue *queue, unsigned long *left);
 unsigned long virtgpu_queue_timeout(const struct virtgpu_queue *queue);
 unsigned long virtgpu_queue_patience(void);
 

@@ -240,37 +240,57 @@ static int virtgpu_submit_wait_fd(struct virtgpu_submit *submit)
 	return ret;
 }
 
-/* Numbers the fence and queues the command; nothing fails any more but the making of a file. */
+/* What a program hears of a command that could not be queued. */
+static int virtgpu_submit_error(int error)
+{
+	switch (error) {
+	case -ENODEV:
+		/* Its context is lost with the reset. */
+		return -EIO;
+	case -E2BIG:
+		return -ENOMEM;
+	default:
+		return error;
+	}
+}
+
+/* Queues the command. */
 static int virtgpu_submit_send(struct virtgpu_submit *submit)
 {
 	struct virtgpu_device *vg = submit->vg;
+	int ret;
 
 	if (submit->args->flags & VIRTGPU_EXECBUF_FENCE_FD_OUT) {
 		submit->sync_file = sync_file_create(&submit->fence->base);
 		if (!submit->sync_file)
 			return -ENOMEM;
 	}
-	virtgpu_queue_submit(&vg->ctrl, submit->cmd);
+	ret = virtgpu_queue_submit(&vg->ctrl, submit->cmd);
 	submit->cmd = NULL;
-	return 0;
+	return virtgpu_submit_error(ret);
 }
 
 static int virtgpu_submit_emit(struct virtgpu_submit *submit)
 {
+	struct virtgpu_context *ctx = submit->file->driver_priv;
 	struct virtgpu_device *vg = submit->vg;
 	struct virtgpu_fence *fence = submit->fence;
-	int ret;
+	int ret = -EIO;
 
 	if (!fence) {
 		submit->cmd->is_lazy = true;
 		if (READ_ONCE(vg->ctrl.in_flight) >= VIRTGPU_UNNOTICED)
 			virtgpu_queue_reap(&vg->ctrl);
-		return virtgpu_submit_send(submit);
 	}
 
 	mutex_lock(&vg->fences.emit);
-	virtgpu_fence_emit(vg, fence, submit->cmd, submit->file->driver_priv, submit->ring);
+	/* It may have been lost while others' fences were waited for. */
+	if (READ_ONCE(ctx->is_lost))
+		goto unlock;
+	if (fence)
+		virtgpu_fence_emit(vg, fence, submit->cmd, ctx, submit->ring);
 	ret = virtgpu_submit_send(submit);
+unlock:
 	mutex_unlock(&vg->fences.emit);
 	return ret;
 }
@@ -367,12 +387,11 @@ static void virtgpu_submit_cleanup(struct virtgpu_submit *submit)
 
 static int virtgpu_submit_prepare(struct virtgpu_submit *submit, const struct virtgpu_context *ctx)
 {
-	bool polled = submit->ring != VIRTGPU_NO_RING && ctx->poll_mask & BIT_ULL(submit->ring);
 	int ret;
 
 	ret = virtgpu_submit_objects(submit);
 	ret = ret ?: virtgpu_submit_stream(submit, ctx->id);
-	ret = ret ?: virtgpu_submit_fence(submit, polled);
+	ret = ret ?: virtgpu_submit_fence(submit, virtgpu_context_polls(ctx, submit->ring));
 	ret = ret ?: virtgpu_submit_signals(submit);
 	ret = ret ?: virtgpu_submit_wait_syncobjs(submit);
 	return ret ?: virtgpu_submit_wait_fd(submit);
@@ -424,17 +443,40 @@ int virtgpu_ioctl_execbuffer(struct drm_device *dev, void *data, struct drm_file
 }
 
 /**
- * virtgpu_submit_fenced - queue a command that others have to wait for
- * @vg: the device
+ * virtgpu_submit_plain - queue a command of a context that nobody waits for
+ * @ctx: the context
+ * @cmd: the command; goes in any case
+ *
+ * Returns: 0, -EIO for a context that was lost, or why the command could not be queued.
+ */
+int virtgpu_submit_plain(const struct virtgpu_context *ctx, struct virtgpu_cmd *cmd)
+{
+	struct virtgpu_device *vg = ctx->vg;
+	int ret = -EIO;
+
+	mutex_lock(&vg->fences.emit);
+	if (READ_ONCE(ctx->is_lost))
+		virtgpu_cmd_cancel(vg, cmd);
+	else
+		ret = virtgpu_submit_error(virtgpu_queue_submit(&vg->ctrl, cmd));
+	mutex_unlock(&vg->fences.emit);
+	return ret;
+}
+
+/**
+ * virtgpu_submit_fenced - queue a command of a context that others have to wait for
+ * @ctx: the context
  * @cmd: the command; goes in any case
  * @gem: whose pixels it reads or writes
  *
- * Returns: 0, -ENOMEM, or -EINTR when a signal came before the object was free.
+ * Returns: 0, -ENOMEM, -EINTR when a signal came before the object was free, -EIO for a context
+ * that was lost, or why the command could not be queued.
  */
-int virtgpu_submit_fenced(struct virtgpu_device *vg, struct virtgpu_cmd *cmd,
+int virtgpu_submit_fenced(struct virtgpu_context *ctx, struct virtgpu_cmd *cmd,
 			  struct drm_gem_object *gem)
 {
 	struct virtgpu_fence *fence = virtgpu_fence_alloc();
+	struct virtgpu_device *vg = ctx->vg;
 	int ret;
 
 	if (!fence) {
@@ -445,22 +487,28 @@ int virtgpu_submit_fenced(struct virtgpu_device *vg, struct virtgpu_cmd *cmd,
 	if (ret)
 		goto err_cancel;
 	ret = dma_resv_reserve_fences(gem->resv, 1);
-	if (ret) {
-		dma_resv_unlock(gem->resv);
-		goto err_cancel;
-	}
+	if (ret)
+		goto err_unlock;
 
 	mutex_lock(&vg->fences.emit);
-	virtgpu_fence_emit(vg, fence, cmd, NULL, VIRTGPU_NO_RING);
-	virtgpu_queue_submit(&vg->ctrl, cmd);
+	if (READ_ONCE(ctx->is_lost)) {
+		mutex_unlock(&vg->fences.emit);
+		ret = -EIO;
+		goto err_unlock;
+	}
+	virtgpu_fence_emit(vg, fence, cmd, ctx, VIRTGPU_NO_RING);
+	ret = virtgpu_submit_error(virtgpu_queue_submit(&vg->ctrl, cmd));
 	mutex_unlock(&vg->fences.emit);
 	virtgpu_queue_kick(&vg->ctrl);
 
-	dma_resv_add_fence(gem->resv, &fence->base, DMA_RESV_USAGE_WRITE);
+	if (!ret)
+		dma_resv_add_fence(gem->resv, &fence->base, DMA_RESV_USAGE_WRITE);
 	dma_resv_unlock(gem->resv);
 	virtgpu_fence_put(vg, fence);
-	return 0;
+	return ret;
 
+err_unlock:
+	dma_resv_unlock(gem->resv);
 err_cancel:
 	virtgpu_cmd_cancel(vg, cmd);
 	virtgpu_fence_put(vg, fence);

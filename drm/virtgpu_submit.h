@@ -8,9 +8,10 @@ struct drm_device;
 struct drm_file;
 struct drm_gem_object;
 struct virtgpu_cmd;
-struct virtgpu_device;
+struct virtgpu_context;
 
-int virtgpu_submit_fenced(struct virtgpu_device *vg, struct virtgpu_cmd *cmd,
+int virtgpu_submit_plain(const struct virtgpu_context *ctx, struct virtgpu_cmd *cmd);
+int virtgpu_submit_fenced(struct virtgpu_context *ctx, struct virtgpu_cmd *cmd,
 			  struct drm_gem_object *gem);
 int virtgpu_ioctl_execbuffer(struct drm_device *dev, void *data, struct drm_file *file);
 

@@ -290,7 +290,7 @@ static void unanswered(void)
 	      event.type == VIRTGPU_EVENT_FENCE_SIGNALED, "not the ring's event");
 	check(waitpid(waiter, &status, 0) == waiter && WIFEXITED(status), "who waits is not woken");
 
-	/* The context went with the device's reset; new ones work. */
+	/* The context is lost; new ones work. */
 	be_good(NULL);
 	exec = render_stream();
 	expect(EIO, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
@@ -434,8 +434,8 @@ static void capsets(void)
 	}
 	be_good(NULL);
 	deadline = now() + RECOVERY;
-	/* An answer that never came has the device reset. */
-	while (attempt(DRM_IOCTL_VIRTGPU_GET_CAPS, &caps) == ENODEV) {
+	/* Until the next answer the driver waits for none. */
+	while (attempt(DRM_IOCTL_VIRTGPU_GET_CAPS, &caps)) {
 		check(now() < deadline, "the device does not come back");
 		usleep(100000);
 	}
@@ -507,6 +507,118 @@ static void rings(void)
 	check(fence_status(poller.fd, 2) == 1, "the answered ring's fence failed");
 }
 
+/*
+ * A fence of a ring that is polled stands for something that may never happen. It is not late, and
+ * the host is told of the end of its context, which ends the fence.
+ */
+static void polled(void)
+{
+	struct pollfd poller = { .events = POLLIN };
+	long resets;
+
+	start();
+	resets = judge_number("fake-resets");
+	render_context(2, 2);
+	judge(NULL, 0, "fault mute SUBMIT/1");
+	poller.fd = render_fence_fd(VIRTGPU_EXECBUF_RING_IDX, 1);
+	check(!poll(&poller, 1, 8000), "a fence of a polled ring ended");
+	check(judge_number("fake-resets") == resets, "the device was reset for a polled ring");
+	check(fence_status(render_fence_fd(VIRTGPU_EXECBUF_RING_IDX, 0), RECOVERY) == 1,
+	      "a polled ring holds up another");
+	judge(NULL, 0, "fake-count");
+	close(render_fd);
+	check(fence_status(poller.fd, RECOVERY) < 0, "a stream that was never answered is done");
+	judge(NULL, 0, "fake-counted CTX_DESTROY 1 1");
+	be_good(NULL);
+	render_start();
+	recovers();
+}
+
+/* The work of one context does not end, while the host answers others: only that one is lost. */
+static void guilty(void)
+{
+	struct drm_virtgpu_execbuffer exec = render_stream();
+	int other, fence, file;
+	long resets;
+
+	start();
+	file = render_fd;
+	other = render_fd = render_open();
+	render_context(2, 0);
+	render_wait_fd(render_fence_fd(0, 0));
+	render_fd = file;
+	render_context(2, 0);
+	resets = judge_number("fake-resets");
+	judge(NULL, 0, "fault mute SUBMIT/1");
+	judge(NULL, 0, "fake-count");
+	fence = render_fence_fd(VIRTGPU_EXECBUF_RING_IDX, 1);
+	check(fence_status(fence, RECOVERY) < 0, "a stream that was never answered is done");
+	expect(EIO, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	expect(EIO, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	judge(NULL, 0, "fake-counted CTX_DESTROY 1 1");
+
+	check(stream_of_new_file() == 1, "a new context does not work");
+	render_fd = other;
+	exec.flags = VIRTGPU_EXECBUF_FENCE_FD_OUT;
+	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	check(fence_status(exec.fence_fd, RECOVERY) == 1, "another context is lost, too");
+	check(judge_number("fake-resets") == resets, "the device was reset for one context");
+	/* Its number is not another's before the host has answered what it had. */
+	be_good(NULL);
+	close(file);
+	close(other);
+	render_fd = render_open();
+	recovers();
+}
+
+/* In a process of its own: a stream that waits for a fence first. Its exit status is the errno. */
+static pid_t stream_behind(int fence, uint32_t flags)
+{
+	struct drm_virtgpu_execbuffer exec = render_stream();
+	pid_t child = fork();
+
+	check(child >= 0, "fork: %s", strerror(errno));
+	if (child)
+		return child;
+	alarm(2 * RECOVERY);
+	exec.flags = VIRTGPU_EXECBUF_FENCE_FD_IN | flags;
+	exec.fence_fd = fence;
+	_exit(drmIoctl(render_fd, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec) ? errno : 0);
+}
+
+/* A context is lost while a stream of its waits for another context's. */
+static void lost_meanwhile(void)
+{
+	static const uint32_t flags[] = { 0, VIRTGPU_EXECBUF_FENCE_FD_OUT };
+	unsigned int i;
+
+	start();
+	for (i = 0; i < sizeof(flags) / sizeof(*flags); i++) {
+		int other = render_open(), file = render_fd, fence, status;
+		pid_t waiter;
+
+		render_context(2, 0);
+		judge(NULL, 0, "fault mute SUBMIT/1");
+		fence = render_fence_fd(VIRTGPU_EXECBUF_RING_IDX, 1);
+		render_fd = other;
+		render_wait_fd(render_fence_fd(0, 0));
+		waiter = stream_behind(fence, flags[i]);
+		usleep(500000);
+		/* The device is reset, because the next answer breaks the ring. */
+		judge(NULL, 0, "fault wrong-chain SUBMIT");
+		stream_of_new_file();
+		check(waitpid(waiter, &status, 0) == waiter && WIFEXITED(status), "it waits on");
+		check(WEXITSTATUS(status) == EIO, "a stream of a lost context: %s",
+		      strerror(WEXITSTATUS(status)));
+		be_good(NULL);
+		close(fence);
+		close(file);
+		close(other);
+		render_fd = render_open();
+		recovers();
+	}
+}
+
 static void shape(const char *words)
 {
 	fake_start();
@@ -571,9 +683,6 @@ static void use_window(void)
 		be_good(NULL);
 		drmCloseBufferHandle(render_fd, blob.bo_handle);
 		recovers();
-		/* That the device answers again has it reset within a second: contexts are lost. */
-		if (!strcmp(faults[i], "lose"))
-			sleep(2);
 		close(render_fd);
 		render_fd = render_open();
 		write_blob(2 + i);
@@ -741,6 +850,9 @@ int main(int argc, char **argv)
 		{ "probe", "the same while the driver is loaded", probe },
 		{ "capset-count", "absurd numbers of capsets", capset_count },
 		{ "rings", "one of a context's rings is not answered", rings },
+		{ "polled", "a ring that is polled is not answered", polled },
+		{ "guilty", "one of two contexts is not answered", guilty },
+		{ "lost-meanwhile", "a context is lost while its stream waits", lost_meanwhile },
 		{ "window", "memory of the host's, and none", window },
 		{ "refused-map", "the host does not show its memory", refused_map },
 		{ "texture-between", "a texture between two pictures", texture_between },

@@ -274,7 +274,7 @@ static void silent_cursor(void)
 	shell("dmesg -C");
 	sleep(2);
 	drmModeMoveCursor(screen.head.fd, screen.head.crtc, 5, 5);
-	shell("dmesg | grep -q 'cursor command got lost'");
+	shell("dmesg | grep -q 'no answer from the host to a cursor'");
 	judge(NULL, 0, "fault none");
 	screen_flip(&screen, 2);
 	screen_recovers(&screen);
@@ -625,21 +625,67 @@ static void lost_kick(void)
 	}
 }
 
-/* The driver is told of its first command by a kick that the device never notices. */
-static void lost_first_kick(void)
+static void wait_for_resets(long count)
 {
-	double start;
+	double deadline = now() + RECOVERY;
 
-	unloaded();
-	judge(NULL, 0, "fake-lose-kicks 0 1");
-	start = now();
-	module_insert();
-	check(now() - start < RECOVERY, "probing took %.1f s", now() - start);
-	check(!kms_path(), "a device that knows of no command has answered one");
-	module_unload();
-	judge(NULL, 0, "fake-lose-kicks 0 0");
-	load_and_show(1024, 768);
-	module_unload();
+	while (judge_number("fake-resets") < count) {
+		check(now() < deadline, "the device is not reset");
+		usleep(50000);
+	}
+}
+
+/* Answers that come late, but before the device is given up, cost no reset. */
+static void late_answers(void)
+{
+	struct screen screen;
+	long resets;
+	int i;
+
+	if (driver_is_stock())
+		skip("the kernel's own driver has no command_timeout");
+	hostile();
+	screen = screen_new(1);
+	resets = judge_number("fake-resets");
+	module_set_parameter("command_timeout", "5");
+	at_end(usual_command_timeout, NULL);
+	shell("dmesg -C");
+	judge(NULL, 0, "fault mute");
+	for (i = 0; i < 4; i++)
+		screen_flip(&screen, 2 + i);
+	shell("dmesg | grep -q 'no answer from the host'");
+	judge(NULL, 0, "fault none");
+	screen_recovers(&screen);
+	/* A reset would have been decided upon by now. */
+	sleep(2);
+	check(judge_number("fake-resets") == resets, "a device that answered late was reset");
+	screen_flip(&screen, 10);
+	screen_recovers(&screen);
+}
+
+/* A device that answers nothing at all is reset without waiting for an answer; nothing is lost. */
+static void dead(void)
+{
+	struct image pointer = image_new(64, 64);
+	struct screen screen;
+	long resets;
+	int i;
+
+	hostile();
+	screen = screen_new(1);
+	image_pattern(&pointer, 9, image_all(&pointer));
+	set_cursor(&screen, &pointer);
+	cursor_recovers(&pointer);
+	resets = judge_number("fake-resets");
+	judge(NULL, 0, "fault mute");
+	for (i = 0; i < 4; i++)
+		screen_flip(&screen, 2 + i);
+	wait_for_resets(resets + 1);
+	judge(NULL, 0, "fault none");
+	screen_recovers(&screen);
+	cursor_recovers(&pointer);
+	screen_flip(&screen, 10);
+	screen_recovers(&screen);
 }
 
 static void stopped_while_shown(const char *how)
@@ -695,6 +741,17 @@ static void be_patient(void)
 
 	at_end(be_usual, strdup(params ?: ""));
 	setenv("VIRTGPU_MODULE_PARAMS", "command_timeout=60", 1);
+}
+
+/* The device never notices the first of all kicks: whoever waits for the answer kicks again. */
+static void lost_first_kick(void)
+{
+	unloaded();
+	be_patient();
+	judge(NULL, 0, "fake-lose-kicks 0 1");
+	load_and_show(1024, 768);
+	kick_is_lost(0);
+	module_unload();
 }
 
 /* Rings with room for hardly a command. Below three descriptors there is none for a backing. */
@@ -942,6 +999,8 @@ int main(int argc, char **argv)
 		{ "refused-resource", "a resource that the host does not make", refused_resource },
 		{ "half-answers", "answers too short to mean anything", half_answers },
 		{ "late", "no answers for a while, then all of them", late },
+		{ "late-answers", "late answers are answers", late_answers },
+		{ "dead", "no answers for ever", dead },
 		{ "lost", "answers that never come, then others that do", lost },
 		{ "lost-flushes", "only frames are never finished", lost_flushes },
 		{ "lost-ends", "resources that are never destroyed", lost_ends },

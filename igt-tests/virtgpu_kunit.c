@@ -169,13 +169,14 @@ static void suite(const char *name)
 
 #define SUITES_OF_RUST(X)						\
 	X(cmd) X(connector) X(cursor) X(damage) X(drm) X(format)	\
-	X(hotplug) X(ioctl) X(output) X(queue) X(resource)
+	X(hotplug) X(ioctl) X(life) X(output) X(queue) X(resource)
 
 #define FUNCTION(name)	static void suite_##name(void) { suite(#name); }
 #define SUBTEST(name)	{ #name, "KUnit suite", suite_##name },
 
 SUITES_OF_C(FUNCTION)
 FUNCTION(drm)
+FUNCTION(life)
 
 static void unload(void);
 

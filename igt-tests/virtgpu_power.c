@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/harness.h"
@@ -149,6 +151,63 @@ static void reset(void)
 	check(!error, "reset: %s", strerror(error));
 }
 
+/* Flips between two pictures until it is told to stop, and ends on the first. */
+static void flip_until(const bool *stop, const struct head *head, struct buffer *const buffers[2])
+{
+	unsigned int i = 0;
+
+	do {
+		i ^= 1;
+		kms_flip(head, buffers[i], NULL, 0);
+	} while (i || !__atomic_load_n(stop, __ATOMIC_RELAXED));
+}
+
+/* The device is reset while a program flips: what it shows last is on screen each time. */
+static void test_reset_flips(void)
+{
+	struct head head = kms_head(kms_open(), 0);
+	drmModeModeInfo mode = kms_preferred(&head);
+	struct image images[2];
+	struct buffer *buffers[2];
+	unsigned int i, round;
+	bool *stop = mmap(NULL, sizeof(*stop), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			  -1, 0);
+
+	check(stop != MAP_FAILED, "mmap: %s", strerror(errno));
+	for (i = 0; i < 2; i++) {
+		images[i] = image_new(mode.hdisplay, mode.vdisplay);
+		buffers[i] = kms_buffer(head.fd, mode.hdisplay, mode.vdisplay, DRM_FORMAT_XRGB8888);
+		image_pattern(&images[i], 1 + i, image_all(&images[i]));
+		kms_draw(buffers[i], &images[i], image_all(&images[i]));
+	}
+	judge(NULL, 0, "watch 0");
+	kms_set_mode(&head, &mode, buffers[0]);
+	/* What is shown for the first time needs the device, and there is none during a reset. */
+	kms_flip(&head, buffers[1], NULL, 0);
+	kms_flip(&head, buffers[0], NULL, 0);
+
+	for (round = 0; round < 10; round++) {
+		pid_t child;
+		int status;
+
+		*stop = false;
+		child = fork();
+		check(child >= 0, "fork: %s", strerror(errno));
+		if (!child) {
+			flip_until(stop, &head, buffers);
+			_exit(0);
+		}
+		for (i = 0; i < 5; i++)
+			reset();
+		__atomic_store_n(stop, true, __ATOMIC_RELAXED);
+		check(waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+		      !WEXITSTATUS(status), "round %u: a flip failed", round);
+		judge_picture_within(0, &images[0], 10);
+		kms_flip(&head, buffers[1], NULL, 0);
+		judge_picture(0, &images[1]);
+	}
+}
+
 static void test_suspend(void)
 {
 	survive(suspend);
@@ -176,6 +235,7 @@ int main(int argc, char **argv)
 		{ "suspend-thrice", "S3 and back, three times", test_suspend_thrice },
 		{ "hibernate", "hibernation and back", test_hibernate },
 		{ "reset", "a function-level reset of the PCI device", test_reset },
+		{ "reset-flips", "the same, while a program flips", test_reset_flips },
 		{ }
 	};
 

@@ -120,10 +120,11 @@ static void long_commands_are_rejected(struct kunit *test)
 {
 	struct virtgpu_device *vg = make_device(test);
 	struct drm_virtgpu_resource_create_blob args = of_host;
+	struct virtgpu_context ctx = {};
 
-	KUNIT_EXPECT_EQ(test, virtgpu_blob_tell(vg, 1, &args), 0);
+	KUNIT_EXPECT_EQ(test, virtgpu_blob_tell(vg, &ctx, &args), 0);
 	args.cmd_size = VIRTGPU_MAX_BLOB_CMD + 4;
-	KUNIT_EXPECT_EQ(test, virtgpu_blob_tell(vg, 1, &args), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, virtgpu_blob_tell(vg, &ctx, &args), -ENOMEM);
 }
 
 static struct kunit_case virtgpu_blob_cases[] = {

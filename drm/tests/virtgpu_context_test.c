@@ -145,13 +145,31 @@ static void lost_context_is_not_made_again(struct kunit *test)
 	vg->has_3d = true;
 	file = open_file(test, vg);
 	ctx = file->driver_priv;
-	/* Asked for while the queue is stopped, as during a reset. */
-	KUNIT_EXPECT_EQ(test, virtgpu_context_create(vg, file), 0);
-	KUNIT_EXPECT_TRUE(test, ctx->is_lost);
+	ctx->is_created = true;
+	virtgpu_contexts_lost(vg);
 	KUNIT_EXPECT_EQ(test, virtgpu_context_create(vg, file), -EIO);
 	virtgpu_context_postclose(&vg->drm, file);
 	flush_workqueue(vg->wq);
 	KUNIT_EXPECT_TRUE(test, xa_empty(&vg->contexts));
+}
+
+/* Asked for while the queue is stopped, as during a reset: it waits, and is as good as new. */
+static void context_waits_for_the_device(struct kunit *test)
+{
+	struct virtgpu_device *vg = virtgpu_kunit_device(test);
+	struct drm_file *file;
+	struct virtgpu_context *ctx;
+
+	vg->has_3d = true;
+	/* But not for long. */
+	vg->ctrl.stalled = true;
+	file = open_file(test, vg);
+	ctx = file->driver_priv;
+	KUNIT_EXPECT_EQ(test, virtgpu_context_create(vg, file), -EIO);
+	KUNIT_EXPECT_FALSE(test, ctx->is_created);
+	KUNIT_EXPECT_FALSE(test, ctx->is_lost);
+	virtgpu_context_postclose(&vg->drm, file);
+	flush_workqueue(vg->wq);
 }
 
 static void reset_loses_only_what_the_host_had(struct kunit *test)
@@ -185,6 +203,7 @@ static struct kunit_case virtgpu_context_cases[] = {
 	KUNIT_CASE(only_own_rings_are_polled),
 	KUNIT_CASE(failed_init_leaves_nothing),
 	KUNIT_CASE(lost_context_is_not_made_again),
+	KUNIT_CASE(context_waits_for_the_device),
 	KUNIT_CASE(reset_loses_only_what_the_host_had),
 	{}
 };

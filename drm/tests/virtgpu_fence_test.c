@@ -201,30 +201,110 @@ static void fence_timeout_is_at_least_a_second(struct kunit *test)
 	fence_timeout = old;
 }
 
-/* A late fence leads to one reset, and the next look for late fences comes as soon as usual. */
+/* Lets so much time pass for a fence's timeline. */
+static void grow_old(struct virtgpu_fence *fence, unsigned long age)
+{
+	fence->since = jiffies - age;
+	if (fence->progress)
+		*fence->progress = fence->since;
+}
+
+static bool has_late(struct virtgpu_device *vg)
+{
+	bool has_pending, has_late;
+
+	spin_lock_bh(&vg->fences.lock);
+	has_late = virtgpu_fence_late(&vg->fences, &has_pending);
+	spin_unlock_bh(&vg->fences.lock);
+	return has_late;
+}
+
+/* For a late fence the device is asked, and the next look for such comes as soon as usual. */
 static void late_fence_does_not_slow_the_watch(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
 	struct virtgpu_fence *fence = emit(test, vg, NULL, VIRTGPU_NO_RING);
 
-	virtgpu_reset_init(vg);
-	/* The reset is due later, so that it does not run now. */
-	vg->reset_at = jiffies;
-	fence->since = jiffies - virtgpu_fence_patience();
+	grow_old(fence, virtgpu_fence_patience());
 	cancel_delayed_work_sync(&vg->fences.watch);
 	virtgpu_fence_watch(&vg->fences.watch.work);
-	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&vg->reset_work));
+	KUNIT_EXPECT_TRUE(test, vg->life.is_asked);
 	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&vg->fences.watch));
 	KUNIT_EXPECT_TRUE(test, time_before_eq(vg->fences.watch.timer.expires,
 					       jiffies + VIRTGPU_FENCE_WATCH));
 
-	cancel_delayed_work_sync(&vg->reset_work);
-	cancel_delayed_work_sync(&vg->fences.watch);
-	virtgpu_fence_watch(&vg->fences.watch.work);
-	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&vg->reset_work));
-	virtgpu_reset_disable(vg);
+	virtgpu_life_disable(vg);
 	virtgpu_fence_done(vg, fence, -EIO, false);
 	end(vg, NULL, &fence, 1);
+}
+
+static void fence_behind_others_has_its_time_from_their_end_on(struct kunit *test)
+{
+	struct virtgpu_device *vg = virtgpu_kunit_device(test);
+	struct virtgpu_fence *fences[2];
+
+	emit_all(test, vg, fences, 2);
+	grow_old(fences[0], virtgpu_fence_patience());
+	grow_old(fences[1], virtgpu_fence_patience());
+	KUNIT_EXPECT_TRUE(test, has_late(vg));
+	virtgpu_fence_done(vg, fences[0], 0, true);
+	KUNIT_EXPECT_FALSE(test, has_late(vg));
+	virtgpu_fence_done(vg, fences[1], 0, true);
+	end(vg, NULL, fences, 2);
+}
+
+static void polled_ring_is_never_late(struct kunit *test)
+{
+	struct virtgpu_device *vg = virtgpu_kunit_device(test);
+	struct virtgpu_context *ctx = make_context(test, vg);
+	struct virtgpu_fence *fence;
+
+	ctx->poll_mask = BIT(1);
+	fence = emit(test, vg, ctx, 1);
+	KUNIT_EXPECT_EQ(test, kref_read(&ctx->refs), 1);
+	grow_old(fence, 2 * virtgpu_fence_patience());
+	KUNIT_EXPECT_FALSE(test, has_late(vg));
+	/* It ends with its context. */
+	virtgpu_fences_cancel(vg, ctx);
+	KUNIT_EXPECT_TRUE(test, signaled(fence));
+	KUNIT_EXPECT_EQ(test, fence->base.error, -ECANCELED);
+	virtgpu_fence_done(vg, fence, 0, true);
+	end(vg, ctx, &fence, 1);
+}
+
+/* Only the context whose work does not end is lost, with all its fences. */
+static void guilty_context_is_lost_alone(struct kunit *test)
+{
+	struct virtgpu_device *vg = virtgpu_kunit_device(test);
+	struct virtgpu_context *guilty = make_context(test, vg), *other = make_context(test, vg);
+	struct virtgpu_fence *fences[4];
+
+	guilty->is_created = true;
+	other->is_created = true;
+	fences[0] = emit(test, vg, guilty, VIRTGPU_NO_RING);
+	fences[1] = emit(test, vg, other, VIRTGPU_NO_RING);
+	fences[2] = emit(test, vg, guilty, 1);
+	fences[3] = emit(test, vg, guilty, VIRTGPU_NO_RING);
+	grow_old(fences[0], virtgpu_fence_patience());
+	fences[1]->since = fences[0]->since;
+	virtgpu_fences_give_up(vg);
+	KUNIT_EXPECT_TRUE(test, guilty->is_lost);
+	KUNIT_EXPECT_FALSE(test, other->is_lost);
+	KUNIT_EXPECT_TRUE(test, signaled(fences[0]));
+	KUNIT_EXPECT_EQ(test, fences[0]->base.error, -EIO);
+	KUNIT_EXPECT_TRUE(test, signaled(fences[2]));
+	KUNIT_EXPECT_FALSE(test, signaled(fences[1]));
+	/* A timeline keeps its order. */
+	KUNIT_EXPECT_FALSE(test, signaled(fences[3]));
+	virtgpu_fence_done(vg, fences[1], 0, true);
+	KUNIT_EXPECT_TRUE(test, signaled(fences[3]));
+	KUNIT_EXPECT_EQ(test, fences[1]->base.error, 0);
+	KUNIT_EXPECT_EQ(test, fences[3]->base.error, -EIO);
+	virtgpu_fence_done(vg, fences[0], 0, true);
+	virtgpu_fence_done(vg, fences[2], 0, true);
+	virtgpu_fence_done(vg, fences[3], 0, true);
+	virtgpu_context_put(other);
+	end(vg, guilty, fences, 4);
 }
 
 static struct kunit_case virtgpu_fence_cases[] = {
@@ -237,6 +317,9 @@ static struct kunit_case virtgpu_fence_cases[] = {
 	KUNIT_CASE(lost_device_is_an_io_error),
 	KUNIT_CASE(fence_timeout_is_at_least_a_second),
 	KUNIT_CASE(late_fence_does_not_slow_the_watch),
+	KUNIT_CASE(fence_behind_others_has_its_time_from_their_end_on),
+	KUNIT_CASE(polled_ring_is_never_late),
+	KUNIT_CASE(guilty_context_is_lost_alone),
 	{}
 };
 

@@ -52,6 +52,7 @@ struct virtgpu_device *virtgpu_kunit_device(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, virtgpu_dma_init(vg), 0);
 	KUNIT_ASSERT_EQ(test, virtgpu_cmd_pool_init(vg), 0);
 	virtgpu_fences_init(vg);
+	virtgpu_life_init(vg);
 	virtgpu_queue_init(vg, &vg->ctrl, "control", true);
 	virtgpu_queue_init(vg, &vg->cursor, "cursor", false);
 	virtgpu_cursors_init(vg);

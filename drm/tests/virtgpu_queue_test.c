@@ -286,13 +286,17 @@ static void room_is_counted_in_descriptors(struct kunit *test)
 
 	/* A stopped queue takes everything, and ends it. */
 	KUNIT_EXPECT_TRUE(test, virtgpu_queue_has_space(&vg->ctrl, 1000));
-	KUNIT_EXPECT_TRUE(test, virtgpu_queue_is_room(3, 8, 2));
-	KUNIT_EXPECT_TRUE(test, virtgpu_queue_is_room(3, 8, 3));
-	KUNIT_EXPECT_FALSE(test, virtgpu_queue_is_room(3, 8, 4));
-	KUNIT_EXPECT_FALSE(test, virtgpu_queue_is_room(0, 8, 1));
-	/* A command that is larger than the ring waits until the ring is empty. */
-	KUNIT_EXPECT_TRUE(test, virtgpu_queue_is_room(8, 8, 9));
-	KUNIT_EXPECT_FALSE(test, virtgpu_queue_is_room(7, 8, 9));
+	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(3, 8, false, 4), 4);
+	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(0, 8, false, 8), 8);
+	/* Nobody waits for room that there never is, whatever is free now. */
+	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(0, 8, false, 9), 0);
+	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(8, 8, false, 9), 0);
+	/* Of indirect descriptors one is enough for anything. */
+	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(0, 8, true, 4), 1);
+	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(0, 8, true, 1000), 1);
+	/* That one was free means that there was no memory for its table. */
+	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(1, 8, true, 4), 4);
+	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(1, 8, true, 1000), 0);
 }
 
 static void silent_host_is_not_waited_for(struct kunit *test)

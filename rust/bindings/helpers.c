@@ -32,6 +32,16 @@ bool helper_virtio_shm_region(struct virtio_device *vdev, u8 id, u64 *address, u
 	return true;
 }
 
+bool helper_device_trylock(struct device *dev)
+{
+	return device_trylock(dev);
+}
+
+void helper_device_unlock(struct device *dev)
+{
+	device_unlock(dev);
+}
+
 u8 helper_virtio_get_status(struct virtio_device *vdev)
 {
 	return vdev->config->get_status(vdev);

@@ -27,6 +27,8 @@ void helper_virtio_device_ready(struct virtio_device *vdev);
 void helper_trace_virtgpu_cmd_queue(const char *queue, u32 seqno, u32 type, u32 in_flight);
 void helper_trace_virtgpu_cmd_response(const char *queue, u32 seqno, u32 type, int status);
 bool helper_virtio_shm_region(struct virtio_device *vdev, u8 id, u64 *address, u64 *length);
+bool helper_device_trylock(struct device *dev);
+void helper_device_unlock(struct device *dev);
 u8 helper_virtio_get_status(struct virtio_device *vdev);
 u32 helper_virtio_cread32(struct virtio_device *vdev, unsigned int offset);
 void helper_virtio_cwrite32(struct virtio_device *vdev, unsigned int offset, u32 value);

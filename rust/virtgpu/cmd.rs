@@ -43,6 +43,13 @@ pub(crate) fn get_display_info(dev: &Device) -> Result<gpu::DisplayInfo> {
     query(dev, &header(cmd::GET_DISPLAY_INFO), resp::OK_DISPLAY_INFO)
 }
 
+/// Asks for something that any host knows, to hear whether it answers at all.
+pub(crate) fn question() -> Result<Chain> {
+    let request = header(cmd::GET_DISPLAY_INFO);
+    let chain = command_with_response::<_, gpu::DisplayInfo>(&request, resp::OK_DISPLAY_INFO)?;
+    Ok(quiet(on_done(chain, Done::Question)))
+}
+
 /// Asks for a head's EDID, and waits.
 pub(crate) fn get_edid(dev: &Device, scanout: u32) -> Result<KBox<gpu::Edid>> {
     let request = gpu::GetEdid {

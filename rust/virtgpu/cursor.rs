@@ -160,7 +160,6 @@ impl Cursor {
     fn watch(&self, dev: &Device) {
         if self.ordered && self.since_order() > queue::patience() {
             dev.cursor.stall(dev, "a cursor");
-            crate::pm::schedule_reset(dev, "a cursor command got lost");
         }
     }
 }

@@ -13,7 +13,9 @@ use virtio::{
 };
 
 use crate::{
-    cursor, gem, hotplug, ioctl, module_parameters,
+    cursor, gem, hotplug, ioctl,
+    life::{self, Life},
+    module_parameters,
     output::Output,
     pm,
     queue::{self, Handler, Pool, Queue},
@@ -58,6 +60,10 @@ pub(crate) struct Data {
     redraw_work: Work<Device, 5>,
     #[pin]
     late_cursor_work: DelayedWork<Device, 6>,
+    #[pin]
+    judge_work: DelayedWork<Device, 7>,
+    #[pin]
+    pub(crate) life: Life,
     /// Jiffies of the last reset.
     #[pin]
     pub(crate) reset_at: SpinLock<Option<usize>>,
@@ -72,6 +78,7 @@ impl_has_work! {
 impl_has_delayed_work! {
     impl HasDelayedWork<Device, 4> for Data { self.reset_work }
     impl HasDelayedWork<Device, 6> for Data { self.late_cursor_work }
+    impl HasDelayedWork<Device, 7> for Data { self.judge_work }
 }
 
 macro_rules! works {
@@ -94,6 +101,7 @@ works! {
     4 => pm::reset,
     5 => pm::redraw,
     6 => cursor::move_late,
+    7 => life::judge,
 }
 
 /// An open file.
@@ -213,6 +221,8 @@ fn data(vdev: &virtio::Device<Bound>, count: usize) -> Result<impl PinInit<Data,
         reset_work <- new_delayed_work!("virtgpu::reset"),
         redraw_work <- new_work!("virtgpu::redraw"),
         late_cursor_work <- new_delayed_work!("virtgpu::late_cursor"),
+        judge_work <- new_delayed_work!("virtgpu::judge"),
+        life <- Life::new(),
         reset_at <- new_spinlock!(None),
     }))
 }
@@ -237,6 +247,7 @@ fn quiesce(dev: &Device) {
     dev.disable_delayed_work::<4>();
     dev.disable_work::<5>();
     dev.disable_delayed_work::<6>();
+    dev.disable_delayed_work::<7>();
 }
 
 /// Switches the heads off and has the device forget all memory of ours, for good.

@@ -6,6 +6,7 @@ use virtio::wait::jiffies;
 
 use crate::{
     drv::Device,
+    life,
     queue::{self, patience},
 };
 
@@ -21,13 +22,11 @@ pub(crate) fn freeze(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
 
 /// Everything but the picture.
 fn bring_up(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
-    dev.resources.restore(dev, || {
-        queue::start(dev, vdev)?;
-        for output in dev.outputs.iter() {
-            output.forget();
-        }
-        Ok(())
-    })?;
+    dev.resources.restore(dev, || queue::start(dev, vdev))?;
+    // Behind that, because a commit before it may have shown what the host did not have yet.
+    for output in dev.outputs.iter() {
+        output.forget();
+    }
 
     if !dev.outputs.is_empty() {
         crate::hotplug::restored(dev);
@@ -78,6 +77,13 @@ fn reset_device(dev: &Device) -> Result {
 
 /// Resets the device and brings it back; programs wait instead of seeing one without queues.
 pub(crate) fn reset(dev: &Device) {
+    let is_broken = dev.life.take_broken();
+    // It may have been dead only when the reset was decided upon, which may be long ago.
+    if !is_broken && dev.life.has_answered(dev) {
+        drm::drm_info!(dev, "the host answers again: the device is not reset\n");
+        return life::ask(dev);
+    }
+
     // New trouble leads to no reset for a while. This one may take long, so set it twice.
     *dev.reset_at.lock() = Some(jiffies());
     let result = if dev.outputs.is_empty() {
@@ -88,7 +94,9 @@ pub(crate) fn reset(dev: &Device) {
     *dev.reset_at.lock() = Some(jiffies());
     match result {
         Ok(()) => (),
-        Err(EBUSY) => schedule_reset(dev, "still probing"),
+        // What somebody else does with it may be a reset, but need not be one.
+        Err(EBUSY) if is_broken => schedule_reset(dev, "it is not ours now"),
+        Err(EBUSY) => reset_soon(dev, "it is not ours now"),
         Err(error) => drm::drm_err!(dev, "the device did not come back: {:?}\n", error),
     }
 }
@@ -96,6 +104,16 @@ pub(crate) fn reset(dev: &Device) {
 /// Has the device reset and restored, soon. One that breaks again at once is reset again only after
 /// a while.
 pub(crate) fn schedule_reset(dev: &Device, why: &str) {
+    dev.life.broke();
+    reset_soon(dev, why);
+}
+
+/// The same for a device that answers nothing, unless it does so before.
+pub(crate) fn reset_dead(dev: &Device) {
+    reset_soon(dev, "the host answers nothing");
+}
+
+fn reset_soon(dev: &Device, why: &str) {
     let since = dev
         .reset_at
         .lock()

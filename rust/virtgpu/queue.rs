@@ -19,7 +19,7 @@ use virtio::{
     Transport, Virtqueue,
 };
 
-use crate::{drv::Device, gem::Keeper, output::Output, resource::Recipe};
+use crate::{drv::Device, gem::Keeper, life, output::Output, resource::Recipe};
 
 /// A command on its way to the device and back.
 pub(crate) type Chain = virtio::Chain<Cmd>;
@@ -44,6 +44,8 @@ pub(crate) enum Done {
     Attached(Arc<Recipe>, Option<Arc<Waiter>>),
     /// A command of the panic screen comes back, by its number.
     Panic(Arc<Output>, usize),
+    /// The device was asked whether it is alive.
+    Question,
     /// Somebody waits.
     Wake(Arc<Waiter>),
 }
@@ -200,6 +202,15 @@ impl Waiter {
     }
 }
 
+/// How many descriptors have to be free for a command that has found no room; none when there never
+/// is any. A command takes a single one that is indirect, unless there is no memory for its table.
+fn room_needed(free: usize, size: usize, has_indirect: bool, descriptors: usize) -> Option<usize> {
+    if has_indirect && free == 0 {
+        return Some(1);
+    }
+    (descriptors <= size).then_some(descriptors)
+}
+
 /// Seconds that the host may take to answer, while it is not known to be in trouble.
 fn patience_seconds() -> u32 {
     command_timeout().clamp(1, 86400)
@@ -208,6 +219,12 @@ fn patience_seconds() -> u32 {
 /// The same in jiffies.
 pub(crate) fn patience() -> usize {
     msecs_to_jiffies(patience_seconds() * 1000)
+}
+
+/// Jiffies to wait before the device is kicked again. A kick may get lost, e.g. in a host that is not
+/// quite ready; waiting longer would not help.
+pub(crate) fn kick_again_after() -> usize {
+    msecs_to_jiffies(1000)
 }
 
 /// What went through a queue.
@@ -239,7 +256,15 @@ struct State {
     seqno: u32,
     /// Commands the device holds.
     in_flight: u32,
-    /// Commands among them that are not lazy, and those who wait for room or for a frame.
+    /// The command in the queue's history that was to find out whether the device is alive.
+    asked: u32,
+    /// Commands before that one that are not answered.
+    older: u32,
+    /// A command was not sent because the device made no room.
+    has_dropped: bool,
+    /// Commands answered so far.
+    answers: u32,
+    /// Commands among those the device holds that are not lazy, and those who wait for room or for a frame.
     awaited: u32,
     /// The device was not told of all commands yet.
     unkicked: bool,
@@ -268,10 +293,25 @@ impl State {
         true
     }
 
+    /// Notes that a command is in the ring.
+    fn added(&mut self, name: &CStr, seqno: u32, kind: u32, lazy: bool) {
+        self.seqno = seqno;
+        self.stats.commands += 1;
+        self.in_flight += 1;
+        self.unkicked = true;
+        self.awaited += u32::from(!lazy);
+        trace::cmd_queue(name, seqno, kind, self.in_flight);
+    }
+
     /// Takes a finished command off the ring.
     fn pop(&mut self) -> Option<Chain> {
         let chain = self.vq.as_mut()?.pop()?;
         self.in_flight = self.in_flight.saturating_sub(1);
+        self.answers = self.answers.wrapping_add(1);
+        self.stalled = false;
+        if (chain.data().seqno.wrapping_sub(self.asked) as i32) < 0 {
+            self.older = self.older.saturating_sub(1);
+        }
         if !chain.data().lazy {
             self.awaited = self.awaited.saturating_sub(1);
         }
@@ -405,6 +445,9 @@ fn finish(dev: &Device, mut chain: Chain, status: Result) {
             }
         }
         Some(Done::Panic(output, index)) => return output.panic.put_back(index, chain),
+        // A reset says nothing.
+        Some(Done::Question) if status == Err(ENODEV) => (),
+        Some(Done::Question) => dev.life.answered(),
         Some(Done::Wake(waiter)) => return waiter.wake(status, chain),
     }
     dev.pool.put(chain);
@@ -419,6 +462,10 @@ impl Queue {
                 stalled: false,
                 seqno: 0,
                 in_flight: 0,
+                asked: 0,
+                older: 0,
+                has_dropped: false,
+                answers: 0,
                 awaited: 0,
                 unkicked: false,
                 silent: false,
@@ -441,6 +488,8 @@ impl Queue {
         state.vq = Some(vq);
         state.stalled = false;
         state.in_flight = 0;
+        state.older = 0;
+        state.has_dropped = false;
         state.silent = false;
         state.is_clean = false;
     }
@@ -451,6 +500,7 @@ impl Queue {
     fn keep(&self, mut chain: Chain, error: Error) -> Result<bool, Chain> {
         let mut state = self.state.lock();
         state.stats.dropped += 1;
+        state.has_dropped |= error == ETIMEDOUT;
         // A stop that is under way is about to reset the device. A queue that was closed and is open
         // again had its device reset in between.
         let is_open = state.vq.is_some();
@@ -460,7 +510,8 @@ impl Queue {
         }
         chain.data_mut().next = state.kept.take();
         state.kept = Some(chain);
-        Ok(is_open)
+        // A device that made no room has been asked whether it is alive; what is kept is lost then.
+        Ok(is_open && error != ETIMEDOUT)
     }
 
     /// The device was reset: returns the commands that were kept until now.
@@ -497,12 +548,16 @@ impl Queue {
         }
     }
 
-    /// Notes that the host let us wait too long.
+    /// Notes that the host let us wait too long, and asks whether it is alive.
     pub(crate) fn stall(&self, dev: &Device, what: &str) {
         let mut state = self.state.lock();
-        let first = state.vq.is_some() && !state.stalled;
+        let is_open = state.vq.is_some();
+        let first = is_open && !state.stalled;
         state.stalled = true;
         drop(state);
+        if is_open {
+            life::ask(dev);
+        }
         if first {
             drm::drm_err!(
                 dev,
@@ -514,22 +569,9 @@ impl Queue {
         }
     }
 
-    fn has_space(&self, descriptors: usize) -> bool {
+    fn has_space(&self, need: usize) -> bool {
         let state = self.state.lock();
-        // Through an indirect descriptor a command that is larger than the ring fits, too.
-        state
-            .vq
-            .as_ref()
-            .is_none_or(|vq| vq.free() >= descriptors.min(vq.size()))
-    }
-
-    /// Whether a command for which there is no room has none in an empty ring, either.
-    fn is_too_small(&self, descriptors: usize) -> bool {
-        let state = self.state.lock();
-        state
-            .vq
-            .as_ref()
-            .is_some_and(|vq| vq.free() == vq.size() && vq.free() < descriptors)
+        state.vq.as_ref().is_none_or(|vq| vq.free() >= need)
     }
 
     /// Hands a command to the device, as soon as there is room in the ring.
@@ -551,22 +593,21 @@ impl Queue {
             };
             let (error, back) = match result {
                 Ok(()) => {
-                    state.seqno = seqno;
-                    state.stats.commands += 1;
-                    state.in_flight += 1;
-                    state.unkicked = true;
-                    state.awaited += u32::from(!lazy);
-                    trace::cmd_queue(self.name, seqno, kind, state.in_flight);
+                    state.added(self.name, seqno, kind, lazy);
                     return;
                 }
                 Err(back) => back,
             };
+            let need = state
+                .vq
+                .as_ref()
+                .and_then(|vq| room_needed(vq.free(), vq.size(), vq.has_indirect(), descriptors));
             drop(state);
             chain = back;
             if error != ENOSPC {
                 break error;
             }
-            if self.is_too_small(descriptors) {
+            let Some(need) = need else {
                 drm::drm_err_ratelimited!(
                     dev,
                     "{} queue: no room for a command of {} descriptors\n",
@@ -574,11 +615,11 @@ impl Queue {
                     descriptors
                 );
                 break error;
-            }
+            };
 
             self.kick(dev);
             if !self.wait_for(dev, &self.space, "make room in the ring", || {
-                self.has_space(descriptors)
+                self.has_space(need)
             }) {
                 break ETIMEDOUT;
             }
@@ -586,8 +627,6 @@ impl Queue {
 
         if error == EIO {
             crate::pm::schedule_reset(dev, "the ring is broken");
-        } else if error == ETIMEDOUT {
-            crate::pm::schedule_reset(dev, "the ring is full of unanswered commands");
         }
         match self.keep(chain, error) {
             Ok(true) => {
@@ -616,6 +655,75 @@ impl Queue {
         }
     }
 
+    /// Tells the device once more, because it may have missed the last kick.
+    pub(crate) fn kick_again(&self) {
+        let mut state = self.state.lock();
+        if state.in_flight == 0 {
+            return;
+        }
+        if let Some(vq) = state.vq.as_mut() {
+            vq.notify();
+            state.stats.kicks += 1;
+        }
+    }
+
+    /// Waits as long as there is time, and kicks again meanwhile.
+    fn wait_kicking(&self, queue: &WaitQueue, mut condition: impl FnMut() -> bool) -> bool {
+        let mut left = self.timeout();
+        while !queue.wait_timeout(left.min(kick_again_after()), &mut condition) {
+            left = left.saturating_sub(kick_again_after());
+            if left == 0 {
+                return false;
+            }
+            self.kick_again();
+        }
+        true
+    }
+
+    /// Hands a question to the device, unless there is no room for it. Waits for nothing. The answer
+    /// says of each older command that is not answered by then that it is lost.
+    pub(crate) fn ask(&self, dev: &Device, mut chain: Chain) {
+        let mut state = self.state.lock();
+        let seqno = state.seqno.wrapping_add(1);
+        chain.data_mut().seqno = seqno;
+        let kind = kind(&chain);
+        let added = state.vq.as_mut().is_some_and(|vq| vq.add(chain).is_ok());
+        if !added {
+            return;
+        }
+        state.older = state.in_flight;
+        state.asked = seqno;
+        state.added(self.name, seqno, kind, false);
+        drop(state);
+        self.kick(dev);
+    }
+
+    /// Whether a device that has answered the question has lost commands, or never got some, since
+    /// this was called last.
+    pub(crate) fn take_lost(&self) -> bool {
+        let mut state = self.state.lock();
+        let older = core::mem::take(&mut state.older);
+        let has_dropped = core::mem::take(&mut state.has_dropped);
+        older != 0 || has_dropped || state.kept.is_some()
+    }
+
+    /// Commands answered so far.
+    pub(crate) fn answers(&self) -> u32 {
+        self.state.lock().answers
+    }
+
+    /// Whether the device has finished something that nobody has noticed; it is noticed soon.
+    pub(crate) fn has_finished(&self, dev: &Device) -> bool {
+        let mut state = self.state.lock();
+        state.silent = false;
+        let has_finished = state.vq.as_mut().is_some_and(|vq| !vq.enable_interrupts());
+        drop(state);
+        if has_finished {
+            self.dequeue_soon(dev);
+        }
+        has_finished
+    }
+
     fn dequeue_soon(&self, dev: &Device) {
         enqueue(dev.into(), core::ptr::eq(self, &dev.ctrl));
     }
@@ -635,7 +743,7 @@ impl Queue {
             self.dequeue_soon(dev);
         }
         drop(state);
-        let met = queue.wait_timeout(self.timeout(), condition);
+        let met = self.wait_kicking(queue, condition);
         if !met {
             self.stall(dev, what);
         }
@@ -671,10 +779,7 @@ impl Queue {
     ///
     /// What the host's answer means, `ETIMEDOUT`, `ENODEV`.
     pub(crate) fn wait(&self, dev: &Device, waiter: &Waiter) -> Result<Chain> {
-        if !waiter
-            .queue
-            .wait_timeout(self.timeout(), || waiter.result.lock().is_some())
-        {
+        if !self.wait_kicking(&waiter.queue, || waiter.result.lock().is_some()) {
             self.stall(dev, "a command");
             return Err(ETIMEDOUT);
         }
@@ -713,14 +818,12 @@ impl Queue {
 
     /// Takes finished commands off the ring.
     pub(crate) fn dequeue(&self, dev: &Device) {
-        let mut woke_up = false;
         if let Some(vq) = self.state.lock().vq.as_mut() {
             vq.disable_interrupts();
         }
         let broken = loop {
             let mut state = self.state.lock();
             if let Some(chain) = state.pop() {
-                woke_up |= core::mem::take(&mut state.stalled);
                 drop(state);
                 self.end(dev, chain);
                 continue;
@@ -740,10 +843,6 @@ impl Queue {
         };
         self.space.wake_all();
 
-        // Answers may be lost for good, commands may have been dropped: begin anew.
-        if woke_up {
-            crate::pm::schedule_reset(dev, "the host answers again");
-        }
         if broken {
             crate::pm::schedule_reset(dev, "the host broke the ring");
         }
@@ -801,6 +900,7 @@ pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
     else {
         return;
     };
+    dev.life.forget();
     // The works that handle answers end before anybody acts upon the reset.
     dev.cancel_work::<1>();
     dev.cancel_work::<2>();
@@ -933,6 +1033,18 @@ pub(crate) mod tests {
         Ok(())
     }
 
+    fn room_is_counted_in_descriptors(test: &Test) {
+        expect_eq!(test, room_needed(3, 8, false, 4), Some(4));
+        // Nobody waits for room that there never is, whatever is free now.
+        expect_eq!(test, room_needed(0, 8, false, 9), None);
+        expect_eq!(test, room_needed(8, 8, false, 9), None);
+        // Of indirect descriptors one is enough for anything.
+        expect_eq!(test, room_needed(0, 8, true, 1000), Some(1));
+        // That one was free means that there was no memory for its table.
+        expect_eq!(test, room_needed(1, 8, true, 4), Some(4));
+        expect_eq!(test, room_needed(1, 8, true, 1000), None);
+    }
+
     fn unref() -> Result<Chain> {
         Ok(on_done(
             command(&answer(cmd::RESOURCE_UNREF))?,
@@ -989,6 +1101,7 @@ pub(crate) mod tests {
             used_command_comes_back_clean,
             pool_keeps_so_many_commands,
             stopped_queue_takes_everything,
+            room_is_counted_in_descriptors,
             what_a_host_may_use_is_kept_until_a_reset,
             unsent_command_ends_before_the_reset,
             silent_host_is_not_waited_for,

@@ -19,6 +19,7 @@ mod hotplug;
 mod image;
 mod ioctl;
 mod kms;
+mod life;
 mod output;
 mod panic;
 mod pm;
@@ -42,6 +43,7 @@ static SUITES: &[&kunit::Suite] = &[
     &format::tests::SUITE,
     &hotplug::tests::SUITE,
     &ioctl::tests::SUITE,
+    &life::tests::SUITE,
     &output::tests::SUITE,
     &queue::tests::SUITE,
     &resource::tests::SUITE,

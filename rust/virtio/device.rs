@@ -107,8 +107,25 @@ impl Device<device::Bound> {
     ///
     /// # Errors
     ///
-    /// Those of the callbacks, `EBUSY` while the driver still probes. C: `virtio_device_reset_prepare()`, `virtio_device_reset_done()`.
+    /// Those of the callbacks; `EBUSY` while the driver still probes, or while somebody resets, removes
+    /// or puts to sleep the device below. C: `virtio_device_reset_prepare()`,
+    /// `virtio_device_reset_done()`.
     pub fn reset(&self) -> Result {
+        // SAFETY: A bound device has a parent, which stays as long as it does.
+        let parent = unsafe { (*self.as_raw()).dev.parent }.cast();
+        // SAFETY: As above.
+        if !unsafe { bindings::helper_device_trylock(parent) } {
+            return Err(EBUSY);
+        }
+        let result = self.reset_locked();
+        // SAFETY: It was locked above.
+        unsafe { bindings::helper_device_unlock(parent) };
+        result
+    }
+
+    /// As [`reset`](Self::reset), with the lock of the device below held, so that resets do not
+    /// overlap.
+    fn reset_locked(&self) -> Result {
         // SAFETY: The device is valid and bound, so that its driver is ours.
         to_result(unsafe { bindings::virtio_device_reset_prepare(self.as_raw()) })?;
         // SAFETY: As above.

@@ -333,7 +333,7 @@ impl<T: Send> Virtqueue<T> {
     }
 
     /// Whether a chain may take a single descriptor of the ring, however many it has.
-    fn has_indirect(&self) -> bool {
+    pub fn has_indirect(&self) -> bool {
         // SAFETY: The queue is valid.
         let vdev = unsafe { (*self.ptr.as_ptr()).vdev };
         // SAFETY: A valid queue is of a valid device.

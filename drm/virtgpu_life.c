@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Is the device alive? Whoever waits for it in vain has it asked. It is dead if it answers nothing
+ * at all, and only then it is reset. Late answers are answers. What a device that is alive has lost
+ * is repaired without a reset if there are contexts, because these would not survive it.
+ */
+#include <linux/jiffies.h>
+
+#include "virtgpu_cmd.h"
+#include "virtgpu_context.h"
+#include "virtgpu_drv.h"
+#include "virtgpu_fence.h"
+#include "virtgpu_life.h"
+#include "virtgpu_pm.h"
+#include "virtgpu_queue.h"
+
+/* How often a device that was asked is looked at. */
+#define VIRTGPU_LIFE_LOOK	HZ
+
+enum virtgpu_verdict {
+	VIRTGPU_OPEN,
+	VIRTGPU_ALIVE,
+	VIRTGPU_FORGETFUL,
+	VIRTGPU_DEAD,
+};
+
+static void virtgpu_life_answered(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	struct virtgpu_life *life = &vg->life;
+
+	if (cmd->end != VIRTGPU_CMD_ANSWERED)
+		return;
+	spin_lock(&life->lock);
+	life->is_answered = true;
+	spin_unlock(&life->lock);
+	mod_delayed_work(system_freezable_wq, &life->judge, 0);
+}
+
+/**
+ * virtgpu_life_ask - somebody waits in vain: ask the device whether it is alive
+ * @vg: the device
+ *
+ * Waits for nothing. A full ring is as good as a question.
+ */
+void virtgpu_life_ask(struct virtgpu_device *vg)
+{
+	struct virtgpu_life *life = &vg->life;
+	bool is_first;
+
+	spin_lock(&life->lock);
+	is_first = !life->is_asked;
+	if (is_first) {
+		life->is_asked = true;
+		life->is_answered = false;
+		life->answers = READ_ONCE(vg->ctrl.answers);
+		life->asked_at = jiffies;
+	}
+	spin_unlock(&life->lock);
+	if (!is_first)
+		return;
+
+	virtgpu_cmd_question(vg, virtgpu_life_answered);
+	queue_delayed_work(system_freezable_wq, &life->judge, VIRTGPU_LIFE_LOOK);
+}
+
+/**
+ * virtgpu_life_forget - the device was reset: what it was asked does not count any more
+ * @vg: the device
+ */
+void virtgpu_life_forget(struct virtgpu_device *vg)
+{
+	spin_lock(&vg->life.lock);
+	vg->life.is_asked = false;
+	spin_unlock(&vg->life.lock);
+}
+
+/**
+ * virtgpu_life_has_answered - whether a device that was dead has answered anything since
+ * @vg: the device
+ *
+ * Returns: whether it has.
+ */
+bool virtgpu_life_has_answered(struct virtgpu_device *vg)
+{
+	virtgpu_queue_flush(&vg->ctrl);
+	return READ_ONCE(vg->ctrl.answers) != vg->life.answers;
+}
+
+/* A host that renders may answer nothing else meanwhile. */
+static bool virtgpu_life_may_render(struct virtgpu_device *vg)
+{
+	return virtgpu_contexts_live(vg) &&
+	       time_before(jiffies, READ_ONCE(vg->ctrl.heard) + virtgpu_fence_patience());
+}
+
+static enum virtgpu_verdict virtgpu_life_verdict(struct virtgpu_device *vg)
+{
+	struct virtgpu_life *life = &vg->life;
+	enum virtgpu_verdict verdict;
+
+	spin_lock(&life->lock);
+	if (!life->is_asked || life->is_answered)
+		verdict = VIRTGPU_ALIVE;
+	else if (time_before(jiffies, life->asked_at + virtgpu_queue_patience()))
+		verdict = VIRTGPU_OPEN;
+	else if (READ_ONCE(vg->ctrl.answers) != life->answers)
+		verdict = VIRTGPU_FORGETFUL;
+	else if (virtgpu_life_may_render(vg))
+		verdict = VIRTGPU_OPEN;
+	else
+		verdict = VIRTGPU_DEAD;
+	if (verdict != VIRTGPU_OPEN)
+		life->is_asked = false;
+	spin_unlock(&life->lock);
+	return verdict;
+}
+
+/* The device is alive, but some commands were never answered, or not sent. */
+static void virtgpu_life_repair(struct virtgpu_device *vg)
+{
+	if (virtgpu_contexts_live(vg))
+		virtgpu_mend(vg);
+	else
+		virtgpu_reset_schedule(vg, "the host forgets commands");
+}
+
+static void virtgpu_life_judge(struct work_struct *work)
+{
+	struct virtgpu_device *vg = container_of(to_delayed_work(work), struct virtgpu_device,
+						 life.judge);
+	enum virtgpu_verdict verdict;
+	bool has_lost;
+
+	/* Its answer may be there, and nobody has looked. */
+	virtgpu_queue_flush(&vg->ctrl);
+	verdict = virtgpu_life_verdict(vg);
+	switch (verdict) {
+	case VIRTGPU_OPEN:
+		virtgpu_queue_kick_again(&vg->ctrl);
+		queue_delayed_work(system_freezable_wq, &vg->life.judge, VIRTGPU_LIFE_LOOK);
+		return;
+	case VIRTGPU_DEAD:
+		virtgpu_reset_dead(vg);
+		return;
+	default:
+		break;
+	}
+
+	virtgpu_fences_give_up(vg);
+	has_lost = virtgpu_queue_has_lost(&vg->ctrl);
+	/* Its orders have an answer of their own, see virtgpu_cursor_watch(). */
+	has_lost |= READ_ONCE(vg->cursor.stalled);
+	if (has_lost || verdict == VIRTGPU_FORGETFUL)
+		virtgpu_life_repair(vg);
+}
+
+/**
+ * virtgpu_life_init - get ready to judge a device
+ * @vg: the device
+ */
+void virtgpu_life_init(struct virtgpu_device *vg)
+{
+	spin_lock_init(&vg->life.lock);
+	INIT_DELAYED_WORK(&vg->life.judge, virtgpu_life_judge);
+}
+
+/**
+ * virtgpu_life_disable - the device is not judged any more
+ * @vg: the device
+ */
+void virtgpu_life_disable(struct virtgpu_device *vg)
+{
+	disable_delayed_work_sync(&vg->life.judge);
+}
