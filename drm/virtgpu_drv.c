@@ -165,8 +165,11 @@ static int virtgpu_read_config(struct virtgpu_device *vg)
 	vg->has_context_init = vg->has_3d &&
 			       virtio_has_feature(vg->vdev, VIRTIO_GPU_F_CONTEXT_INIT);
 	vg->has_blob = virtio_has_feature(vg->vdev, VIRTIO_GPU_F_RESOURCE_BLOB);
-	/* A renderer knows no shape of a blob that is no texture of its own. */
-	vg->zero_copy = vg->has_blob && !vg->has_3d;
+	/*
+	 * A renderer knows no shape of a blob that is no texture of its own. And in bounce buffers
+	 * the host would see a copy of what is to be shown without one.
+	 */
+	vg->zero_copy = vg->has_blob && !vg->has_3d && !virtgpu_dma_bounces(vg);
 	vg->has_uuid = virtio_has_feature(vg->vdev, VIRTIO_GPU_F_RESOURCE_UUID);
 	if (vg->has_blob && virtio_has_feature(vg->vdev, VIRTIO_GPU_F_BLOB_ALIGNMENT))
 		virtio_cread_le(vg->vdev, struct virtio_gpu_config, blob_alignment,

@@ -22,6 +22,7 @@ struct virtgpu_device;
  * @node: in &virtgpu_fences.pending
  * @is_pending: whether it is there, from emission until somebody is about to signal it
  * @has_ended: its command has, and it waits for those before it
+ * @has_done: its command has a &virtgpu_cmd.done, which runs before it is signalled
  * @is_late: the device is to be reset for it, once
  * @event: for a file that polls the ring, or NULL
  * @ctx: whose ring it is on, or NULL
@@ -32,6 +33,7 @@ struct virtgpu_fence {
 	struct list_head node;
 	bool is_pending;
 	bool has_ended;
+	bool has_done;
 	bool is_late;
 	struct drm_pending_event *event;
 	struct virtgpu_context *ctx;

@@ -10,6 +10,8 @@
 #include <drm/drm_gem_shmem_helper.h>
 #include <drm/drm_mm.h>
 
+#include "virtgpu_dma.h"
+
 struct drm_framebuffer;
 struct drm_mode_create_dumb;
 struct virtgpu_blob;
@@ -29,6 +31,9 @@ struct virtgpu_texture;
  * @format: @own's pixel format, in the protocol's numbers; 0 when left to the first framebuffer
  * @width: @own's width, 0 when left to the first framebuffer
  * @height: @own's height
+ * @arriving: bytes that the host writes, while @is_arriving
+ * @is_arriving: the CPU is still to be shown what the host wrote to bounce buffers; changed with
+ *	the reservation locked
  * @uuid: what other virtio devices know it by
  * @has_uuid: whether the host was asked for @uuid
  * @is_vram: the memory is the host's, and @base has no pages
@@ -47,6 +52,8 @@ struct virtgpu_bo {
 	u32 format;
 	u32 width;
 	u32 height;
+	struct virtgpu_rows arriving;
+	bool is_arriving;
 	uuid_t uuid;
 	bool has_uuid;
 	bool is_vram;

@@ -38,7 +38,7 @@ int virtgpu_panic_get_scanout_buffer(struct drm_plane *plane, struct drm_scanout
 	if (drm_gem_is_imported(fb->obj[0]) || fb->offsets[0])
 		return -ENODEV;
 	/* What the host draws is not in these pages. */
-	if (res && (res->is_3d || (res->blob.size && res->blob.mem != VIRTGPU_BLOB_MEM_GUEST)))
+	if (res && !virtgpu_resource_is_guests(res))
 		return -ENODEV;
 
 	if (bo->base.vaddr)
@@ -99,6 +99,7 @@ void virtgpu_panic_flush(struct drm_plane *plane)
 	flush->done = virtgpu_panic_flushed;
 	flush->data = (void *)index;
 
+	virtgpu_fb_sync(fb, &all);
 	/* The host sees a blob's pages as they are. */
 	if (!virtgpu_queue_try_submit(&vg->ctrl, cmds + first, ARRAY_SIZE(cmds) - first))
 		clear_bit(index, &vg->panic.busy);

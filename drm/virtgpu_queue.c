@@ -324,10 +324,10 @@ static void virtgpu_cmd_finish(struct virtgpu_device *vg, struct virtgpu_cmd *cm
 {
 	cmd->end = end;
 	cmd->status = status;
-	if (cmd->fence)
-		virtgpu_fence_done(vg, cmd->fence, status, end == VIRTGPU_CMD_ANSWERED);
 	if (cmd->done)
 		cmd->done(vg, cmd);
+	if (cmd->fence)
+		virtgpu_fence_done(vg, cmd->fence, status, end == VIRTGPU_CMD_ANSWERED);
 	/* A waiter holds a reference, so the command stays valid. */
 	if (kref_read(&cmd->refs) > 1)
 		complete_all(&cmd->completion);

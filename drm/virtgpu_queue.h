@@ -45,7 +45,7 @@ enum virtgpu_cmd_end {
  * @data: for @done
  * @completion: completed after @done ran
  * @status: 0, or why the command failed
- * @fence: signalled when the command ended, or NULL
+ * @fence: signalled when the command ended, after @done ran, or NULL
  * @done_on_error: @done is called only for a command that failed, and costs others nothing
  * @is_quiet: the host may refuse it, which is a debug message, not an error
  * @is_lazy: nobody waits for it: that it ended may be noticed with the next frame

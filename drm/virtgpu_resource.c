@@ -13,6 +13,7 @@
 #include "virtgpu_damage.h"
 #include "virtgpu_dma.h"
 #include "virtgpu_drv.h"
+#include "virtgpu_fb.h"
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_resource.h"
@@ -69,7 +70,8 @@ static struct virtio_gpu_mem_entry *virtgpu_resource_map(struct virtgpu_resource
 	for (i = 0; i < res->num_backing; i++) {
 		sgts[i] = drm_gem_shmem_get_pages_sgt(&res->backing[i].bo->base);
 		if (IS_ERR(sgts[i]))
-			return ERR_CAST(sgts[i]);
+			return ERR_PTR(virtgpu_dma_error(vg, res->backing[i].bo->base.base.size,
+							 PTR_ERR(sgts[i])));
 		virtgpu_dma_add(vg, res->backing[i].bo);
 		total += virtgpu_bo_entries(vg, res->backing[i].bo, sgts[i], NULL);
 	}
@@ -629,13 +631,13 @@ int virtgpu_resource_upload(struct virtgpu_resource *res, const struct drm_frame
 		virtgpu_resource_change_backing(res, attach);
 	}
 
-	virtgpu_dma_sync(vg, bo);
 	base = virtgpu_resource_offset(res, bo) + fb->offsets[0];
 	for (i = 0; i < damage->count; i++) {
 		const struct drm_rect *rect = &damage->rects[i];
 		u64 offset = base + virtgpu_pixel_offset(fb->pitches[0], rect);
 		struct virtgpu_cmd *cmd = virtgpu_cmd_transfer(vg, res->id, rect, offset);
 
+		virtgpu_fb_sync(fb, rect);
 		cmd->is_lazy = true;
 		virtgpu_queue_submit(&vg->ctrl, cmd);
 	}
@@ -655,8 +657,15 @@ struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
 					      const struct drm_rect *rect, u64 offset)
 {
 	struct virtgpu_device *vg = res->vg;
+	/* Where the host looks for them. */
+	const struct virtgpu_rows rows = {
+		.offset = offset,
+		.length = drm_rect_width(rect) * 4ull,
+		.pitch = res->width * 4,
+		.count = drm_rect_height(rect),
+	};
 
-	virtgpu_dma_sync(vg, virtgpu_resource_bo(res));
+	virtgpu_dma_sync_for_device(vg, virtgpu_resource_bo(res), &rows);
 	return virtgpu_cmd_transfer(vg, res->id, rect, offset);
 }
 

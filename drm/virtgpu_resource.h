@@ -6,6 +6,8 @@
 #include <linux/mutex.h>
 #include <linux/types.h>
 
+#include <drm/virtgpu_drm.h>
+
 struct drm_framebuffer;
 struct drm_rect;
 struct virtgpu_bo;
@@ -108,6 +110,12 @@ static inline struct virtgpu_bo *virtgpu_resource_bo(const struct virtgpu_resour
 static inline bool virtgpu_resource_is_shared(const struct virtgpu_resource *res)
 {
 	return res->is_3d || res->blob.size;
+}
+
+/* The host sees the guest's memory, and nobody copies it. */
+static inline bool virtgpu_resource_is_guests(const struct virtgpu_resource *res)
+{
+	return res->blob.size && res->blob.mem == VIRTGPU_BLOB_MEM_GUEST;
 }
 
 /* The host said that it did not make it; until it answers nobody knows. */

@@ -85,9 +85,19 @@ phys_addr_t helper_sg_phys(struct scatterlist *sg)
 	return sg_phys(sg);
 }
 
-void helper_dma_sync_sgtable_for_device(struct device *dev, struct sg_table *sgt)
+bool helper_dma_dev_need_sync(struct device *dev)
 {
-	dma_sync_sgtable_for_device(dev, sgt, DMA_TO_DEVICE);
+	return dma_dev_need_sync(dev);
+}
+
+bool helper_dma_need_sync(struct device *dev, dma_addr_t address)
+{
+	return dma_need_sync(dev, address);
+}
+
+void helper_dma_sync_single_for_device(struct device *dev, dma_addr_t address, size_t size)
+{
+	dma_sync_single_for_device(dev, address, size, DMA_TO_DEVICE);
 }
 
 bool helper_device_iommu_mapped(struct device *dev)

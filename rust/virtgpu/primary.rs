@@ -86,6 +86,9 @@ impl DriverPlane for Primary {
                 let resource = &image.resource;
                 let offset = resource.try_offset(fb.object()).unwrap_or(0);
                 let info = fb.info();
+                if !resource.try_sync(fb) {
+                    return;
+                }
                 self.output
                     .panic_flush(dev, resource.id, (info.width, info.height), offset);
             }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Host resources: created with their backing, kept until the host has let go of it, made anew
 //! after a reset of the device.
-use drm::{kms::FramebufferInfo, Rect};
+use drm::{gem::shmem::Rows, kms::FramebufferInfo, Rect};
 use kernel::{
     new_mutex, new_spinlock,
     prelude::*,
@@ -36,6 +36,16 @@ const MAX_ENTRIES: usize = 2048;
 /// Bytes from a picture's first pixel to the first one of a rectangle.
 fn pixel_offset(pitch: u32, rect: &Rect) -> u64 {
     rect.y1 as u64 * u64::from(pitch) + rect.x1 as u64 * 4
+}
+
+/// The bytes of a rectangle's pixels, the first of which is at an offset.
+fn rows(offset: u64, pitch: u32, rect: &Rect) -> Rows {
+    Rows {
+        offset,
+        length: rect.width() as u32 * 4,
+        pitch,
+        count: rect.height() as u32,
+    }
 }
 
 /// Whether format, width and height are those that show a framebuffer.
@@ -484,14 +494,14 @@ impl Resource {
     /// Copies pixels to the host, from a byte offset of the backing on; for a resource that one
     /// buffer object backs.
     pub(crate) fn transfer(&self, bo: &Object, pixels: &Rect, offset: u64) -> Result<Chain> {
-        self.sync(bo);
+        self.sync(bo, &rows(offset, self.width * 4, pixels));
         cmd::transfer(&self.dev, self.id, pixels, offset)
     }
 
-    /// Where memory is encrypted the device reads a copy; a foreign buffer is its exporter's.
-    fn sync(&self, bo: &Object) {
-        if self.dev.use_dma_addr && !bo.is_imported() {
-            bo.sync_for_device();
+    /// Where the device sees memory in bounce buffers it reads a copy.
+    fn sync(&self, bo: &Object, rows: &Rows) {
+        if self.dev.use_dma_addr {
+            bo.sync_for_device(rows);
         }
     }
 
@@ -509,11 +519,11 @@ impl Resource {
             dev.ctrl.submit(dev, detach);
             self.submit_attach(attach);
         }
-        self.sync(bo);
-        let base = backing.offset(&keeper) + u64::from(info.offset);
+        let base = backing.offset(&keeper);
         for rect in damage.rects() {
-            let offset = base + pixel_offset(info.pitch, rect);
-            let transfer = cmd::transfer(dev, self.id, rect, offset)?;
+            let offset = u64::from(info.offset) + pixel_offset(info.pitch, rect);
+            self.sync(bo, &rows(offset, info.pitch, rect));
+            let transfer = cmd::transfer(dev, self.id, rect, base + offset)?;
             dev.ctrl.submit(dev, lazily(transfer));
         }
         Ok(())
@@ -524,6 +534,16 @@ impl Resource {
     pub(crate) fn try_offset(&self, bo: &Object) -> Option<u64> {
         let keeper = bo.try_keeper()?;
         Some(self.recipe.backing.try_lock()?.offset(&keeper))
+    }
+
+    /// Shows the device all of a framebuffer, for the panic screen. False when it could not be done.
+    pub(crate) fn try_sync(&self, fb: &Framebuffer) -> bool {
+        let info = fb.info();
+        let all = Rect::new(0, 0, info.width as i32, info.height as i32);
+        !self.dev.use_dma_addr
+            || fb
+                .object()
+                .try_sync_for_device(&rows(u64::from(info.offset), info.pitch, &all))
     }
 }
 
