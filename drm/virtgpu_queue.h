@@ -190,8 +190,8 @@ void virtgpu_queue_kick(struct virtgpu_queue *queue);
 void virtgpu_queue_reap(struct virtgpu_queue *queue);
 void virtgpu_queue_want(struct virtgpu_queue *queue);
 void virtgpu_queue_unwant(struct virtgpu_queue *queue);
-bool virtgpu_queue_try_submit(struct virtgpu_queue *queue, struct virtgpu_cmd **cmds,
-			      unsigned int count);
+unsigned int virtgpu_queue_try_submit(struct virtgpu_queue *queue, struct virtgpu_cmd **cmds,
+				      unsigned int count);
 int virtgpu_queue_wait(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd);
 void virtgpu_queue_stall(struct virtgpu_queue *queue, const char *what, unsigned long patience);
 unsigned long virtgpu_queue_timeout(const struct virtgpu_queue *queue);

@@ -82,6 +82,16 @@ impl Cmd {
             next: None,
         }
     }
+
+    /// Says what is to happen when it has ended.
+    pub(crate) fn set_done(&mut self, done: Done) {
+        self.done = Some(done);
+    }
+
+    /// Takes back what was to happen.
+    pub(crate) fn take_done(&mut self) -> Option<Done> {
+        self.done.take()
+    }
 }
 
 /// Commands that came back: a frame is made of them, without allocating any.
@@ -158,7 +168,7 @@ pub(crate) fn command_with_response<R: Wire, A: Wire>(
 
 /// Says what is to happen at a command's end.
 pub(crate) fn on_done(mut chain: Chain, done: Done) -> Chain {
-    chain.data_mut().done = Some(done);
+    chain.data_mut().set_done(done);
     chain
 }
 
@@ -266,6 +276,13 @@ impl State {
         }
         vq.disable_interrupts();
         true
+    }
+
+    /// The device holds one more command.
+    fn added(&mut self, lazy: bool) {
+        self.stats.commands += 1;
+        self.in_flight += 1;
+        self.awaited += u32::from(!lazy);
     }
 
     /// Takes a finished command off the ring.
@@ -552,10 +569,8 @@ impl Queue {
             let (error, back) = match result {
                 Ok(()) => {
                     state.seqno = seqno;
-                    state.stats.commands += 1;
-                    state.in_flight += 1;
                     state.unkicked = true;
-                    state.awaited += u32::from(!lazy);
+                    state.added(lazy);
                     trace::cmd_queue(self.name, seqno, kind, state.in_flight);
                     return;
                 }
@@ -645,23 +660,29 @@ impl Queue {
     }
 
     /// Hands commands to the device without waiting for anything, and kicks; for the panic screen,
-    /// when nobody is left to release a lock.
-    pub(crate) fn try_submit<const N: usize>(&self, chains: [Chain; N]) {
+    /// when nobody is left to release a lock. Those that cannot be sent stay where they are, because
+    /// to free memory may take a lock.
+    pub(crate) fn try_submit(&self, chains: &mut [Option<Chain>]) {
         let Some(mut state) = self.state.try_lock() else {
             return;
         };
-        let Some(vq) = state.vq.as_mut() else {
-            return;
-        };
-        for chain in chains {
-            if let Err((_, chain)) = vq.try_add(chain) {
-                // Freeing memory may wait.
-                core::mem::forget(chain);
+        for slot in chains {
+            let State { vq: Some(vq), .. } = &mut *state else {
                 return;
+            };
+            let Some(chain) = slot.take() else {
+                continue;
+            };
+            if let Err((_, chain)) = vq.try_add(chain) {
+                *slot = Some(chain);
+                break;
             }
+            state.added(false);
         }
-        if vq.kick_prepare() {
-            vq.notify();
+        if let Some(vq) = state.vq.as_mut() {
+            if vq.kick_prepare() {
+                vq.notify();
+            }
         }
     }
 
@@ -965,6 +986,16 @@ pub(crate) mod tests {
         Ok(())
     }
 
+    /// There may be another panic screen later, and nothing may be freed now.
+    fn unsent_command_of_a_panic_stays(test: &Test) -> Result {
+        let queue = KBox::pin_init(Queue::new(c"test"), GFP_KERNEL)?;
+        let mut chains = [Some(command(&answer(cmd::RESOURCE_FLUSH))?), None];
+        queue.try_submit(&mut chains);
+        expect!(test, chains[0].is_some());
+        expect_eq!(test, queue.status().in_flight, 0);
+        Ok(())
+    }
+
     fn silent_host_is_not_waited_for(test: &Test) -> Result {
         let queue = KBox::pin_init(Queue::new(c"test"), GFP_KERNEL)?;
         expect_eq!(test, queue.timeout(), patience());
@@ -991,6 +1022,7 @@ pub(crate) mod tests {
             stopped_queue_takes_everything,
             what_a_host_may_use_is_kept_until_a_reset,
             unsent_command_ends_before_the_reset,
+            unsent_command_of_a_panic_stays,
             silent_host_is_not_waited_for,
             host_has_ten_seconds,
         ]
