@@ -110,6 +110,11 @@ void helper_dma_unlimited_segments(struct device *dev)
 	dma_set_max_seg_size(dev, min_t(size_t, dma_max_mapping_size(dev), UINT_MAX));
 }
 
+struct workqueue_struct *helper_alloc_workqueue(const char *name)
+{
+	return alloc_workqueue("%s", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0, name);
+}
+
 int helper_devm_add_action_or_reset(struct device *dev, void (*action)(void *data), void *data)
 {
 	return devm_add_action_or_reset(dev, action, data);

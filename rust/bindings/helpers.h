@@ -42,6 +42,7 @@ bool helper_dma_need_sync(struct device *dev, dma_addr_t address);
 void helper_dma_sync_single_for_device(struct device *dev, dma_addr_t address, size_t size);
 bool helper_device_iommu_mapped(struct device *dev);
 void helper_dma_unlimited_segments(struct device *dev);
+struct workqueue_struct *helper_alloc_workqueue(const char *name);
 int helper_devm_add_action_or_reset(struct device *dev, void (*action)(void *data), void *data);
 int helper_aperture_remove(struct device *dev, const char *name);
 int helper_aperture_remove_vga(struct device *dev, const char *name);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The driver: probe, remove, registration.
-use drm::{file::DriverFile, gem::DumbBuffer, DriverInfo, File, Registration, UnregisteredDevice};
+use drm::{
+    file::DriverFile, gem::DumbBuffer, workqueue::Workqueue, DriverInfo, File, Registration,
+    UnregisteredDevice,
+};
 use kernel::{
     device::Bound,
     impl_has_delayed_work, impl_has_work, new_delayed_work, new_mutex, new_spinlock, new_work,
@@ -46,6 +49,8 @@ pub(crate) struct Data {
     pub(crate) windows_stale: Atomic<bool>,
     /// The device sees memory through the DMA API, not by physical address.
     pub(crate) use_dma_addr: bool,
+    /// Runs what frees memory and what a frame waits for.
+    pub(crate) completions: Workqueue,
     #[pin]
     ctrl_work: Work<Device, 1>,
     #[pin]
@@ -207,6 +212,7 @@ fn data(vdev: &virtio::Device<Bound>, count: usize) -> Result<impl PinInit<Data,
         has_edid,
         windows_stale: Atomic::new(false),
         use_dma_addr,
+        completions: Workqueue::new(c"virtgpu")?,
         ctrl_work <- new_work!("virtgpu::ctrl"),
         cursor_work <- new_work!("virtgpu::cursor"),
         hotplug_work <- new_work!("virtgpu::hotplug"),

@@ -8,7 +8,6 @@ use kernel::{
     prelude::*,
     sync::{aref::ARef, Arc, SpinLock},
     time::msecs_to_jiffies,
-    workqueue,
 };
 use virtio::{
     device::F_INDIRECT_DESC,
@@ -632,7 +631,7 @@ impl Queue {
     }
 
     fn dequeue_soon(&self, dev: &Device) {
-        enqueue(dev.into(), core::ptr::eq(self, &dev.ctrl));
+        enqueue(&dev.into(), core::ptr::eq(self, &dev.ctrl));
     }
 
     /// Waits for something that happens at a command's end, also if nobody else waits for that.
@@ -772,12 +771,12 @@ impl Queue {
 }
 
 /// Has the work done that takes finished commands off a ring.
-fn enqueue(dev: ARef<Device>, is_ctrl: bool) {
+fn enqueue(dev: &ARef<Device>, is_ctrl: bool) {
     // Pending already is as good.
     let _ = if is_ctrl {
-        workqueue::system_highpri().enqueue::<ARef<Device>, 1>(dev)
+        dev.completions.enqueue::<ARef<Device>, 1>(dev.clone())
     } else {
-        workqueue::system_highpri().enqueue::<ARef<Device>, 2>(dev)
+        dev.completions.enqueue::<ARef<Device>, 2>(dev.clone())
     };
 }
 
@@ -786,7 +785,7 @@ pub(crate) struct Handler(ARef<Device>);
 
 impl Interrupt for Handler {
     fn interrupt(&self, queue: usize) {
-        enqueue(self.0.clone(), queue == 0);
+        enqueue(&self.0, queue == 0);
     }
 }
 
@@ -808,7 +807,7 @@ pub(crate) fn start(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     dev.ctrl.open(ctrl);
     dev.cursor.open(cursor);
     // What came before the queues were open.
-    let _ = workqueue::system_highpri().enqueue::<ARef<Device>, 1>(dev.into());
+    enqueue(&dev.into(), true);
     Ok(())
 }
 

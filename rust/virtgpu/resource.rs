@@ -5,7 +5,7 @@ use drm::{gem::shmem::Rows, kms::FramebufferInfo, Rect};
 use kernel::{
     new_mutex, new_spinlock,
     prelude::*,
-    rbtree::RBTree,
+    rbtree::{RBTree, RBTreeNodeReservation},
     sync::{
         aref::ARef,
         atomic::{Atomic, Relaxed},
@@ -200,7 +200,22 @@ impl Recipe {
 
 struct Table {
     last: u32,
-    recipes: RBTree<u32, Arc<Recipe>>,
+    /// None while a resource of that number is being made.
+    recipes: RBTree<u32, Option<Arc<Recipe>>>,
+}
+
+impl Table {
+    /// Finds a number that is free, and keeps it.
+    fn take_number(&mut self, node: RBTreeNodeReservation<u32, Option<Arc<Recipe>>>) -> u32 {
+        loop {
+            self.last = self.last.wrapping_add(1) & 0x7fff_ffff;
+            if self.last != 0 && self.recipes.get(&self.last).is_none() {
+                break;
+            }
+        }
+        self.recipes.insert(node.into_node(self.last, None));
+        self.last
+    }
 }
 
 /// All resources by number.
@@ -225,20 +240,15 @@ impl Resources {
         })
     }
 
-    /// Finds a number that is free, and keeps what is made for it.
+    /// Finds a number that is free, and keeps what is made for it. Completions need the table, and
+    /// memory may come free only with them: nothing is allocated while it is locked.
     fn add(&self, make: impl FnOnce(u32) -> Result<Arc<Recipe>>) -> Result<Arc<Recipe>> {
-        let mut table = self.table.lock();
-        loop {
-            table.last = table.last.wrapping_add(1) & 0x7fff_ffff;
-            if table.last != 0 && table.recipes.get(&table.last).is_none() {
-                break;
-            }
+        let node = RBTreeNodeReservation::new(GFP_KERNEL)?;
+        let id = self.table.lock().take_number(node);
+        let recipe = make(id).inspect_err(|_| self.remove(id))?;
+        if let Some(place) = self.table.lock().recipes.get_mut(&id) {
+            *place = Some(recipe.clone());
         }
-        let id = table.last;
-        let recipe = make(id)?;
-        table
-            .recipes
-            .try_create_and_insert(id, recipe.clone(), GFP_KERNEL)?;
         Ok(recipe)
     }
 
@@ -296,10 +306,16 @@ impl Resources {
     }
 
     /// The first resource behind a number.
-    fn next(&self, last: u32) -> Option<Arc<Recipe>> {
+    fn next(&self, mut last: u32) -> Option<Arc<Recipe>> {
         let table = self.table.lock();
-        let cursor = table.recipes.cursor_lower_bound(&(last + 1))?;
-        Some(cursor.current().1.clone())
+        loop {
+            let cursor = table.recipes.cursor_lower_bound(&(last + 1))?;
+            let (id, recipe) = cursor.current();
+            if let Some(recipe) = recipe {
+                return Some(recipe.clone());
+            }
+            last = *id;
+        }
     }
 }
 
