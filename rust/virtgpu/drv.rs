@@ -251,7 +251,7 @@ fn quit(dev: &Device, vdev: &virtio::Device<Bound>) {
     if !dev.outputs.is_empty() {
         dev.shutdown_kms();
     }
-    queue::stop(dev, vdev);
+    queue::stop_for_good(dev, vdev);
 }
 
 virtio::virtio_device_table!(TABLE, [DeviceId::new(gpu::ID)]);
@@ -288,7 +288,7 @@ impl virtio::Driver for VirtGpuDriver {
         queue::start(&dev, vdev)?;
         let registration = bring_up(drm).inspect_err(|_| {
             quiesce(&dev);
-            queue::stop(&dev, vdev);
+            queue::stop_for_good(&dev, vdev);
         })?;
         drm::drm_info!(
             dev,

@@ -840,6 +840,13 @@ pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
     }
 }
 
+/// The same, for good: no work that takes answers runs any more, or will.
+pub(crate) fn stop_for_good(dev: &Device, vdev: &virtio::Device<Bound>) {
+    stop(dev, vdev);
+    dev.disable_work::<1>();
+    dev.disable_work::<2>();
+}
+
 #[cfg(kunit)]
 pub(crate) mod tests {
     use super::*;
