@@ -7,7 +7,7 @@ use kernel::{
     new_spinlock,
     prelude::*,
     sync::{aref::ARef, Arc, SpinLock},
-    time::msecs_to_jiffies,
+    time::{delay::fsleep, msecs_to_jiffies, Delta},
 };
 use virtio::{
     device::F_INDIRECT_DESC,
@@ -93,7 +93,8 @@ impl Cmd {
     }
 }
 
-/// Commands that came back: a frame is made of them, without allocating any.
+/// Commands of which frames and orders to show cursors are made. Those that came back are used again,
+/// and some are made in advance.
 #[pin_data]
 pub(crate) struct Pool {
     #[pin]
@@ -109,17 +110,30 @@ const POOL_SIZE: usize = 64;
 impl Pool {
     pub(crate) fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            chains <- new_spinlock!(KVec::with_capacity(POOL_SIZE, GFP_KERNEL)?),
-        })
+            chains <- {
+                let mut chains = KVec::with_capacity(POOL_SIZE, GFP_KERNEL)?;
+                for _ in 0..POOL_SIZE {
+                    chains.push(Chain::new(&[], 0, Cmd::new(0))?, GFP_KERNEL)?;
+                }
+                new_spinlock!(chains)
+            },
+        }? Error)
     }
 
+    /// Waits for memory rather than fails: a commit must not.
     fn make<R: Wire>(&self, request: &R, response_len: usize, resp_type: u32) -> Result<Chain> {
-        let spare = self.chains.lock().pop();
-        let Some(mut chain) = spare else {
-            return Chain::new(request.as_bytes(), response_len, Cmd::new(resp_type));
-        };
-        chain.renew(request.as_bytes(), response_len, Cmd::new(resp_type))?;
-        Ok(chain)
+        loop {
+            let spare = self.chains.lock().pop();
+            if let Some(mut chain) = spare {
+                chain.renew(request.as_bytes(), response_len, Cmd::new(resp_type))?;
+                return Ok(chain);
+            }
+            match Chain::new(request.as_bytes(), response_len, Cmd::new(resp_type)) {
+                // A command may come back meanwhile.
+                Err(ENOMEM) => fsleep(Delta::from_millis(1)),
+                made => return made,
+            }
+        }
     }
 
     /// Makes a command of a request that is answered by a bare header.
@@ -928,17 +942,29 @@ pub(crate) mod tests {
     fn used_command_comes_back_clean(test: &Test) -> Result {
         let pool = KBox::pin_init(Pool::new(), GFP_KERNEL)?;
         let first = lazily(quiet(pool.command(&answer(cmd::UPDATE_CURSOR))?));
+        let left = size(&pool).0;
         pool.put(first);
-        expect_eq!(test, size(&pool).0, 1);
+        expect_eq!(test, size(&pool).0, left + 1);
         let request = ResourceFlush {
             hdr: answer(cmd::RESOURCE_FLUSH),
             ..ResourceFlush::zeroed()
         };
         let chain = pool.command(&request)?;
-        expect_eq!(test, size(&pool).0, 0);
+        expect_eq!(test, size(&pool).0, left);
         expect_eq!(test, kind(&chain), cmd::RESOURCE_FLUSH);
         expect_eq!(test, chain.request(), request.as_bytes());
         expect!(test, !chain.data().quiet && !chain.data().lazy);
+        Ok(())
+    }
+
+    /// Before any came back.
+    fn pool_has_commands_in_advance(test: &Test) -> Result {
+        let pool = KBox::pin_init(Pool::new(), GFP_KERNEL)?;
+        expect_eq!(test, size(&pool).0, POOL_SIZE);
+        let chain = pool.command(&answer(cmd::RESOURCE_FLUSH))?;
+        expect_eq!(test, size(&pool).0, POOL_SIZE - 1);
+        expect_eq!(test, kind(&chain), cmd::RESOURCE_FLUSH);
+        expect_eq!(test, chain.response_room(), ROOM);
         Ok(())
     }
 
@@ -1024,6 +1050,7 @@ pub(crate) mod tests {
             command_without_answer_is_not_judged,
             commands_have_room_for_their_answer,
             used_command_comes_back_clean,
+            pool_has_commands_in_advance,
             pool_keeps_so_many_commands,
             stopped_queue_takes_everything,
             what_a_host_may_use_is_kept_until_a_reset,
