@@ -7,6 +7,8 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 
+#include <xen/xen.h>
+
 #include <drm/clients/drm_client_setup.h>
 #include <drm/drm_atomic_helper.h>
 #include <drm/drm_drv.h>
@@ -160,7 +162,8 @@ static int virtgpu_read_config(struct virtgpu_device *vg)
 		return -ENODEV;
 	}
 
-	vg->use_dma_addr = virtio_has_feature(vg->vdev, VIRTIO_F_ACCESS_PLATFORM);
+	/* What a Xen guest takes for physical addresses are none of the machine's. */
+	vg->use_dma_addr = !virtio_has_dma_quirk(vg->vdev) || xen_domain();
 	vg->has_3d = virtio_has_feature(vg->vdev, VIRTIO_GPU_F_VIRGL);
 	vg->has_context_init = vg->has_3d &&
 			       virtio_has_feature(vg->vdev, VIRTIO_GPU_F_CONTEXT_INIT);

@@ -9,6 +9,8 @@
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 
+#include <xen/xen.h>
+
 MODULE_IMPORT_NS("DMA_BUF");
 
 bool helper_virtio_has_feature(const struct virtio_device *vdev, unsigned int bit)
@@ -83,6 +85,11 @@ unsigned int helper_sg_dma_len(const struct scatterlist *sg)
 phys_addr_t helper_sg_phys(struct scatterlist *sg)
 {
 	return sg_phys(sg);
+}
+
+bool helper_xen_domain(void)
+{
+	return xen_domain();
 }
 
 bool helper_dma_dev_need_sync(struct device *dev)

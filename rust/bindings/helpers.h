@@ -37,6 +37,7 @@ void helper_sg_set_buf(struct scatterlist *sg, void *data, unsigned int size);
 dma_addr_t helper_sg_dma_address(const struct scatterlist *sg);
 unsigned int helper_sg_dma_len(const struct scatterlist *sg);
 phys_addr_t helper_sg_phys(struct scatterlist *sg);
+bool helper_xen_domain(void);
 bool helper_dma_dev_need_sync(struct device *dev);
 bool helper_dma_need_sync(struct device *dev, dma_addr_t address);
 void helper_dma_sync_single_for_device(struct device *dev, dma_addr_t address, size_t size);

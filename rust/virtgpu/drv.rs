@@ -11,9 +11,7 @@ use kernel::{
     sync::{aref::ARef, atomic::Atomic, Arc, Mutex, SpinLock},
     workqueue::{DelayedWork, Work, WorkItem},
 };
-use virtio::{
-    device::F_ACCESS_PLATFORM, device::F_VERSION_1, driver::DeviceId, driver::IdTable, gpu,
-};
+use virtio::{device::F_VERSION_1, driver::DeviceId, driver::IdTable, gpu};
 
 use crate::{
     cursor, gem, hotplug, ioctl, module_parameters,
@@ -199,7 +197,7 @@ fn data(vdev: &virtio::Device<Bound>, count: usize) -> Result<impl PinInit<Data,
     }
     let handle = virtio::Handle::new(vdev)?;
     let has_edid = vdev.has_feature(gpu::F_EDID);
-    let use_dma_addr = vdev.has_feature(F_ACCESS_PLATFORM);
+    let use_dma_addr = vdev.uses_dma_addresses();
 
     Ok(try_pin_init!(Data {
         vdev: handle,
