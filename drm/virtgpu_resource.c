@@ -25,6 +25,9 @@
  */
 #define VIRTGPU_RESOURCE_MAX_ENTRIES	2048
 
+/* QEMU and vhost-user-gpu refuse longer lists. */
+#define VIRTGPU_MAX_ENTRIES	16384
+
 static u32 virtgpu_bo_entries(struct virtgpu_device *vg, struct virtgpu_bo *bo,
 			      struct sg_table *sgt, struct virtio_gpu_mem_entry *entries)
 {
@@ -77,6 +80,11 @@ static struct virtio_gpu_mem_entry *virtgpu_resource_map(struct virtgpu_resource
 	}
 	if (res->num_backing > 1 && total > VIRTGPU_RESOURCE_MAX_ENTRIES)
 		return ERR_PTR(-ENOSPC);
+	if (total > VIRTGPU_MAX_ENTRIES) {
+		drm_err_ratelimited(&vg->drm, "resource %u: its memory is in %u pieces, hosts take %u\n",
+				    res->id, total, VIRTGPU_MAX_ENTRIES);
+		return ERR_PTR(-ENOMEM);
+	}
 
 	entries = kvmalloc_array(total, sizeof(*entries), GFP_KERNEL | __GFP_ZERO);
 	if (!entries)

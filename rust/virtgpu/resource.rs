@@ -31,7 +31,10 @@ const MAX_PARTS: usize = 8;
 
 /// Entries of a resource with several buffer objects: hosts look for a row from the start of the
 /// list, so that sharing a resource should not make it long.
-const MAX_ENTRIES: usize = 2048;
+const MAX_SHARED_ENTRIES: usize = 2048;
+
+/// QEMU and vhost-user-gpu refuse longer lists.
+const MAX_ENTRIES: usize = 16384;
 
 /// Bytes from a picture's first pixel to the first one of a rectangle.
 fn pixel_offset(pitch: u32, rect: &Rect) -> u64 {
@@ -68,6 +71,15 @@ impl Part {
         let mut entries = KVec::new();
         let mut size = 0;
         bo.for_each_segment(dev.use_dma_addr || bo.is_imported(), |segment| {
+            if entries.len() == MAX_ENTRIES {
+                drm::drm_err_ratelimited!(
+                    dev,
+                    "resource {}: its memory is in more pieces than the {} that hosts take\n",
+                    id,
+                    MAX_ENTRIES
+                );
+                return Err(ENOMEM);
+            }
             size += u64::from(segment.length);
             Ok(entries.push(
                 MemEntry {
@@ -446,7 +458,7 @@ impl Resource {
         {
             let mut backing = self.recipe.backing.lock();
             if backing.parts.len() == MAX_PARTS
-                || backing.entries() + part.entries.len() > MAX_ENTRIES
+                || backing.entries() + part.entries.len() > MAX_SHARED_ENTRIES
             {
                 return Err(ENOSPC);
             }
