@@ -229,6 +229,11 @@ static int virtgpu_transfer_3d(struct virtgpu_device *vg, struct drm_file *file,
 		drm_gem_object_put(gem);
 		return -EINVAL;
 	}
+	ret = virtgpu_resource_back(res);
+	if (ret) {
+		drm_gem_object_put(gem);
+		return ret;
+	}
 	transfer.resource_id = cpu_to_le32(res->id);
 	rows = virtgpu_transfer_rows(args, res, gem->size);
 	ret = virtgpu_submit_transfer(vg, virtgpu_cmd_transfer_3d(vg, type, ctx->id, &transfer),

@@ -214,6 +214,23 @@ static int virtgpu_resource_send_blob(struct virtgpu_resource *res, virtgpu_cmd_
 	return 0;
 }
 
+/* Most textures are never transferred, and bounce buffers are few: they come with a transfer. */
+static bool virtgpu_resource_is_backed_late(const struct virtgpu_resource *res)
+{
+	return res->is_3d && virtgpu_dma_bounces(res->vg);
+}
+
+static void virtgpu_resource_send_unbacked(struct virtgpu_resource *res, virtgpu_cmd_done refused)
+{
+	struct virtgpu_cmd *create = virtgpu_cmd_resource_create_3d(res->vg, res);
+
+	lockdep_assert_held(&res->lock);
+	res->on_host = true;
+	res->is_attached = false;
+	virtgpu_resource_on_error(res, create, refused);
+	virtgpu_queue_submit(&res->vg->ctrl, create);
+}
+
 /* Sends CREATE and ATTACH in one batch. */
 static int virtgpu_resource_send_image(struct virtgpu_resource *res, virtgpu_cmd_done refused,
 				       struct virtgpu_sent *sent)
@@ -222,6 +239,11 @@ static int virtgpu_resource_send_image(struct virtgpu_resource *res, virtgpu_cmd
 	struct virtio_gpu_mem_entry *entries;
 	struct virtgpu_cmd *create, *attach;
 	u32 count;
+
+	if (virtgpu_resource_is_backed_late(res)) {
+		virtgpu_resource_send_unbacked(res, refused);
+		return 0;
+	}
 
 	lockdep_assert_held(&res->lock);
 	entries = virtgpu_resource_entries(res, &count);
@@ -496,6 +518,32 @@ static struct virtgpu_cmd *virtgpu_resource_attach(struct virtgpu_resource *res)
 	cmd = virtgpu_cmd_attach_backing(res->vg, res, entries, count);
 	virtgpu_resource_on_error(res, cmd, virtgpu_resource_attached);
 	return cmd;
+}
+
+/**
+ * virtgpu_resource_back - make sure that the host knows the memory of what is to be transferred
+ * @res: the resource
+ *
+ * Returns: 0 or a negative errno, -ENOMEM if there is no room for bounce buffers.
+ */
+int virtgpu_resource_back(struct virtgpu_resource *res)
+{
+	struct virtgpu_cmd *attach;
+	int ret = 0;
+
+	if (!virtgpu_resource_is_backed_late(res))
+		return 0;
+	mutex_lock(&res->lock);
+	if (!READ_ONCE(res->is_attached)) {
+		attach = virtgpu_resource_attach(res);
+		ret = PTR_ERR_OR_ZERO(attach);
+		if (!ret) {
+			res->is_attached = true;
+			virtgpu_queue_submit(&res->vg->ctrl, attach);
+		}
+	}
+	mutex_unlock(&res->lock);
+	return ret;
 }
 
 /* Has the host forget the backing that it knows for the present one. */

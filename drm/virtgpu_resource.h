@@ -134,6 +134,7 @@ struct virtgpu_resource *virtgpu_resource_create_3d(struct virtgpu_bo *bo, u32 f
 bool virtgpu_resource_fits(const struct virtgpu_resource *res, const struct drm_framebuffer *fb);
 void virtgpu_resource_get(struct virtgpu_resource *res);
 void virtgpu_resource_put(struct virtgpu_resource *res);
+int virtgpu_resource_back(struct virtgpu_resource *res);
 int virtgpu_resource_add(struct virtgpu_resource *res, struct virtgpu_bo *bo);
 void virtgpu_resource_remove(struct virtgpu_resource *res, struct virtgpu_bo *bo);
 u64 virtgpu_resource_offset(const struct virtgpu_resource *res, const struct virtgpu_bo *bo);
