@@ -2,6 +2,7 @@
 /* Capability sets: what the host's renderers say of themselves, which user space understands. */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/unaligned.h>
 #include <linux/virtio_config.h>
 
 #include <drm/drm_file.h>
@@ -11,10 +12,21 @@
 
 #include "virtgpu_capset.h"
 #include "virtgpu_cmd.h"
+#include "virtgpu_dma.h"
 #include "virtgpu_drv.h"
 
 /* The largest known has some kilobytes. */
 #define VIRTGPU_MAX_CAPSET_SIZE	SZ_1M
+
+/* Of virgl's second capset: streams may copy guest memory, directly and by way of other objects. */
+static const struct {
+	u32 offset;
+	u32 bits;
+} virtgpu_virgl2_transfers[] = {
+	{ 392, BIT(17) | BIT(26) },
+	/* The latter also from the host. */
+	{ 688, BIT(7) },
+};
 
 /* What the host once answered; it does not change. */
 struct virtgpu_capset_copy {
@@ -127,6 +139,27 @@ static const struct virtgpu_capset *virtgpu_capset_find(const struct virtgpu_dev
 	return NULL;
 }
 
+/*
+ * A stream may have the host read and write guest memory, and nobody but the renderer knows which.
+ * Where the host sees bounce buffers, user space has to say so by ioctls, as it does with hosts
+ * that have no such streams.
+ */
+static void virtgpu_capset_hide_transfers(struct virtgpu_capset_copy *copy, u32 size)
+{
+	unsigned int i;
+
+	if (copy->id != VIRTGPU_DRM_CAPSET_VIRGL2)
+		return;
+	for (i = 0; i < ARRAY_SIZE(virtgpu_virgl2_transfers); i++) {
+		u32 offset = virtgpu_virgl2_transfers[i].offset;
+		u8 *word = copy->data + offset;
+
+		if (offset + sizeof(u32) <= size)
+			put_unaligned_le32(get_unaligned_le32(word) &
+					   ~virtgpu_virgl2_transfers[i].bits, word);
+	}
+}
+
 /* Call with the device's capset lock held. */
 static struct virtgpu_capset_copy *virtgpu_capset_get(struct virtgpu_device *vg,
 						      const struct virtgpu_capset *capset,
@@ -150,6 +183,8 @@ static struct virtgpu_capset_copy *virtgpu_capset_get(struct virtgpu_device *vg,
 		kvfree(copy);
 		return ERR_PTR(ret == -ETIMEDOUT ? -EBUSY : ret);
 	}
+	if (virtgpu_dma_bounces(vg))
+		virtgpu_capset_hide_transfers(copy, capset->max_size);
 	list_add(&copy->node, &vg->capset_copies);
 	return copy;
 }

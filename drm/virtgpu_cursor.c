@@ -228,18 +228,19 @@ static void virtgpu_cursor_uploaded(struct virtgpu_device *vg, struct virtgpu_cm
 	virtgpu_cursor_order(output, next);
 }
 
+static const struct drm_rect virtgpu_cursor_all = {
+	.x2 = VIRTGPU_CURSOR_SIZE,
+	.y2 = VIRTGPU_CURSOR_SIZE,
+};
+
 /* Not under the cursor's lock: making room in the ring may need virtgpu_cursor_uploaded(). */
 static void virtgpu_cursor_upload(struct virtgpu_output *output, struct virtgpu_resource *res,
 				  const struct drm_framebuffer *fb)
 {
-	static const struct drm_rect all = {
-		.x2 = VIRTGPU_CURSOR_SIZE,
-		.y2 = VIRTGPU_CURSOR_SIZE,
-	};
 	struct virtgpu_device *vg = output->vg;
 	struct virtgpu_cmd *cmd;
 
-	cmd = virtgpu_resource_transfer(res, &all, fb->offsets[0]);
+	cmd = virtgpu_resource_transfer(res, &virtgpu_cursor_all, fb->offsets[0]);
 	cmd->done = virtgpu_cursor_uploaded;
 	cmd->data = output;
 	virtgpu_queue_submit(&vg->ctrl, cmd);
@@ -257,6 +258,8 @@ static void virtgpu_cursor_show(struct virtgpu_output *output, const struct drm_
 	struct virtgpu_cmd *cmd;
 	bool upload;
 
+	if (res && new_image && virtgpu_resource_is_guests(res))
+		virtgpu_fb_sync(fb, &virtgpu_cursor_all);
 	mutex_lock(&cursor->lock);
 	/* After a reset, and once the cursor was hidden, the host shows no image. */
 	new_image |= wire->resource_id != id;

@@ -2,14 +2,21 @@
 /*
  * What is mapped for the device. A buffer object may outlive its device, as long as somebody has
  * it open; its mapping must not.
+ *
+ * In a confidential guest, and wherever else the device cannot reach all memory, a mapped object is
+ * copied to bounce buffers, and the device sees these. What the CPU writes has to be copied there
+ * before the device reads it, and back what the device writes, row by row.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
+#include <linux/scatterlist.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_managed.h>
+#include <drm/drm_print.h>
 
 #include "virtgpu_dma.h"
 #include "virtgpu_drv.h"
@@ -87,20 +94,146 @@ void virtgpu_dma_stop(struct virtgpu_device *vg)
 	mutex_unlock(&vg->dma.lock);
 }
 
-/**
- * virtgpu_dma_sync - show the device what was written
- * @vg: the device
- * @bo: the object, mapped
- *
- * Where memory is encrypted the device reads a copy; a foreign buffer is its exporter's.
- */
-void virtgpu_dma_sync(struct virtgpu_device *vg, struct virtgpu_bo *bo)
+/* Nothing but bounce buffers limits the size of a mapping. */
+static bool virtgpu_dma_has_limit(const struct virtgpu_device *vg)
 {
+	return dma_max_mapping_size(vg->drm.dev) != SIZE_MAX;
+}
+
+/**
+ * virtgpu_dma_bounces - whether the device sees copies of memory, in bounce buffers
+ * @vg: the device
+ *
+ * Returns: whether it may.
+ */
+bool virtgpu_dma_bounces(const struct virtgpu_device *vg)
+{
+	return vg->use_dma_addr && virtgpu_dma_has_limit(vg);
+}
+
+/**
+ * virtgpu_dma_error - what to tell a program whose memory could not be mapped
+ * @vg: the device
+ * @size: bytes of it
+ * @error: what the DMA API says
+ *
+ * Returns: the errno, which is -ENOMEM if there is no room for bounce buffers.
+ */
+int virtgpu_dma_error(struct virtgpu_device *vg, size_t size, int error)
+{
+	if (error != -EIO || !virtgpu_dma_has_limit(vg))
+		return error;
+	drm_err_ratelimited(&vg->drm, "no bounce buffers for %zu KiB: swiotlb= sets how many there are\n",
+			    size / SZ_1K);
+	return -ENOMEM;
+}
+
+/**
+ * virtgpu_dma_needs_sync - whether the device and the CPU have to be shown what the other wrote
+ * @vg: the device
+ *
+ * Returns: whether some of the memory that is mapped needs that.
+ */
+bool virtgpu_dma_needs_sync(const struct virtgpu_device *vg)
+{
+	return vg->use_dma_addr && dma_dev_need_sync(vg->drm.dev);
+}
+
+/**
+ * struct virtgpu_dma_walk - a place in the list of an object's mapped pieces
+ * @sg: a piece
+ * @left: pieces from @sg on
+ * @offset: bytes before @sg
+ */
+struct virtgpu_dma_walk {
+	struct scatterlist *sg;
+	unsigned int left;
+	u64 offset;
+};
+
+static void virtgpu_dma_sync_piece(struct device *dev, dma_addr_t address, size_t size,
+				   enum dma_data_direction dir)
+{
+	/* Exporters of foreign buffers may map them in their own way. */
+	if (!dma_need_sync(dev, address))
+		return;
+	if (dir == DMA_TO_DEVICE)
+		dma_sync_single_for_device(dev, address, size, dir);
+	else
+		dma_sync_single_for_cpu(dev, address, size, dir);
+}
+
+/* Syncs bytes, which are not before those of the last call with this @walk. */
+static void virtgpu_dma_sync_bytes(struct device *dev, struct virtgpu_dma_walk *walk, u64 offset,
+				   u64 size, enum dma_data_direction dir)
+{
+	u64 end = offset + size;
+
+	while (walk->left && offset < end) {
+		u64 behind = walk->offset + sg_dma_len(walk->sg);
+		u64 stop = min(end, behind);
+
+		if (offset < behind) {
+			virtgpu_dma_sync_piece(dev, sg_dma_address(walk->sg) + offset -
+					       walk->offset, stop - offset, dir);
+			offset = stop;
+		} else {
+			walk->offset = behind;
+			walk->sg = sg_next(walk->sg);
+			walk->left--;
+		}
+	}
+}
+
+static void virtgpu_dma_sync(struct virtgpu_device *vg, const struct virtgpu_bo *bo,
+			     const struct virtgpu_rows *rows, enum dma_data_direction dir)
+{
+	/* Rows without gaps are one long row. */
+	bool is_dense = rows->length == rows->pitch;
+	u64 length = is_dense ? rows->length * rows->count : rows->length;
+	u32 count = is_dense ? 1 : rows->count;
+	struct sg_table *sgt;
+	u32 i;
 	int idx;
 
-	if (!vg->use_dma_addr || drm_gem_is_imported(&bo->base.base) ||
-	    !drm_dev_enter(&vg->drm, &idx))
+	if (!virtgpu_dma_needs_sync(vg) || !drm_dev_enter(&vg->drm, &idx))
 		return;
-	dma_sync_sgtable_for_device(vg->drm.dev, bo->base.sgt, DMA_TO_DEVICE);
+	sgt = READ_ONCE(bo->base.sgt);
+	if (sgt) {
+		struct virtgpu_dma_walk walk = { .sg = sgt->sgl, .left = sgt->nents };
+
+		for (i = 0; i < count; i++)
+			virtgpu_dma_sync_bytes(vg->drm.dev, &walk,
+					       rows->offset + mul_u32_u32(rows->pitch, i),
+					       length, dir);
+	}
 	drm_dev_exit(idx);
+}
+
+/**
+ * virtgpu_dma_sync_for_device - show the device what the CPU wrote
+ * @vg: the device
+ * @bo: a buffer object; one that is not mapped is none of the device's
+ * @rows: bytes of it
+ *
+ * Waits for nothing.
+ */
+void virtgpu_dma_sync_for_device(struct virtgpu_device *vg, const struct virtgpu_bo *bo,
+				 const struct virtgpu_rows *rows)
+{
+	virtgpu_dma_sync(vg, bo, rows, DMA_TO_DEVICE);
+}
+
+/**
+ * virtgpu_dma_sync_for_cpu - show the CPU what the device wrote
+ * @vg: the device
+ * @bo: a buffer object; one that is not mapped is none of the device's
+ * @rows: bytes of it
+ *
+ * Waits for nothing.
+ */
+void virtgpu_dma_sync_for_cpu(struct virtgpu_device *vg, const struct virtgpu_bo *bo,
+			      const struct virtgpu_rows *rows)
+{
+	virtgpu_dma_sync(vg, bo, rows, DMA_FROM_DEVICE);
 }

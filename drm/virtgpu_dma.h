@@ -4,6 +4,7 @@
 
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/types.h>
 
 struct virtgpu_bo;
 struct virtgpu_device;
@@ -18,10 +19,32 @@ struct virtgpu_dma {
 	struct list_head bos;
 };
 
+/**
+ * struct virtgpu_rows - bytes of a buffer object that are equally far apart
+ * @offset: bytes before the first row
+ * @length: bytes of each row
+ * @pitch: bytes from the start of a row to that of the next
+ * @count: how many rows
+ *
+ * What lies behind the end of the object does not count.
+ */
+struct virtgpu_rows {
+	u64 offset;
+	u64 length;
+	u32 pitch;
+	u32 count;
+};
+
 int virtgpu_dma_init(struct virtgpu_device *vg);
 void virtgpu_dma_stop(struct virtgpu_device *vg);
 void virtgpu_dma_add(struct virtgpu_device *vg, struct virtgpu_bo *bo);
 void virtgpu_dma_remove(struct virtgpu_device *vg, struct virtgpu_bo *bo);
-void virtgpu_dma_sync(struct virtgpu_device *vg, struct virtgpu_bo *bo);
+int virtgpu_dma_error(struct virtgpu_device *vg, size_t size, int error);
+bool virtgpu_dma_bounces(const struct virtgpu_device *vg);
+bool virtgpu_dma_needs_sync(const struct virtgpu_device *vg);
+void virtgpu_dma_sync_for_device(struct virtgpu_device *vg, const struct virtgpu_bo *bo,
+				 const struct virtgpu_rows *rows);
+void virtgpu_dma_sync_for_cpu(struct virtgpu_device *vg, const struct virtgpu_bo *bo,
+			      const struct virtgpu_rows *rows);
 
 #endif

@@ -7,6 +7,8 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 
+#include <xen/xen.h>
+
 #include <drm/clients/drm_client_setup.h>
 #include <drm/drm_atomic_helper.h>
 #include <drm/drm_drv.h>
@@ -162,13 +164,17 @@ static int virtgpu_read_config(struct virtgpu_device *vg)
 		return -ENODEV;
 	}
 
-	vg->use_dma_addr = virtio_has_feature(vg->vdev, VIRTIO_F_ACCESS_PLATFORM);
+	/* What a Xen guest takes for physical addresses are none of the machine's. */
+	vg->use_dma_addr = !virtio_has_dma_quirk(vg->vdev) || xen_domain();
 	vg->has_3d = virtio_has_feature(vg->vdev, VIRTIO_GPU_F_VIRGL);
 	vg->has_context_init = vg->has_3d &&
 			       virtio_has_feature(vg->vdev, VIRTIO_GPU_F_CONTEXT_INIT);
 	vg->has_blob = virtio_has_feature(vg->vdev, VIRTIO_GPU_F_RESOURCE_BLOB);
-	/* A renderer knows no shape of a blob that is no texture of its own. */
-	vg->zero_copy = vg->has_blob && !vg->has_3d;
+	/*
+	 * A renderer knows no shape of a blob that is no texture of its own. And in bounce buffers
+	 * the host would see a copy of what is to be shown without one.
+	 */
+	vg->zero_copy = vg->has_blob && !vg->has_3d && !virtgpu_dma_bounces(vg);
 	vg->has_uuid = virtio_has_feature(vg->vdev, VIRTIO_GPU_F_RESOURCE_UUID);
 	if (vg->has_blob && virtio_has_feature(vg->vdev, VIRTIO_GPU_F_BLOB_ALIGNMENT))
 		virtio_cread_le(vg->vdev, struct virtio_gpu_config, blob_alignment,

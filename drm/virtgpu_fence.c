@@ -176,6 +176,7 @@ void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
 	 */
 	dma_fence_init64(&fence->base, &virtgpu_fence_ops, NULL, context, ++fences->last);
 	fence->since = jiffies;
+	fence->has_done = cmd->done;
 	cmd->fence = fence;
 	dma_fence_get(&fence->base);
 
@@ -207,7 +208,8 @@ static void virtgpu_fence_collect(struct virtgpu_fences *fences, struct virtgpu_
 	list_for_each_entry_safe(other, next, &fences->pending, node) {
 		if (other->base.context != fence->base.context)
 			continue;
-		if (!before && !other->has_ended)
+		/* Of a command that still has something to do those behind wait for it, too. */
+		if (!other->has_ended && (!before || other->has_done))
 			break;
 		if (other == fence)
 			before = false;

@@ -9,6 +9,8 @@
 #include <drm/drm_gem_shmem_helper.h>
 #include <drm/drm_mm.h>
 
+#include "virtgpu_dma.h"
+
 struct drm_framebuffer;
 struct drm_mode_create_dumb;
 struct virtgpu_blob;
@@ -28,6 +30,9 @@ struct virtgpu_texture;
  * @format: @own's pixel format, in the protocol's numbers; 0 when left to the first framebuffer
  * @width: @own's width, 0 when left to the first framebuffer
  * @height: @own's height
+ * @arriving: bytes that the host writes, while @is_arriving
+ * @is_arriving: the CPU is still to be shown what the host wrote to bounce buffers; changed with
+ *	the reservation locked
  * @is_vram: the memory is the host's, and @base has no pages
  * @window: where the device shows it, once it is mapped
  * @map_info: how the host wants it to be cached
@@ -44,6 +49,8 @@ struct virtgpu_bo {
 	u32 format;
 	u32 width;
 	u32 height;
+	struct virtgpu_rows arriving;
+	bool is_arriving;
 	bool is_vram;
 	struct drm_mm_node window;
 	u32 map_info;

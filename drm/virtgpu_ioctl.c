@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The driver's own ioctls; without a renderer what needs one fails with mainline's errno. */
 #include <linux/dma-resv.h>
+#include <linux/overflow.h>
 #include <linux/uaccess.h>
 
 #include <drm/drm_file.h>
@@ -19,8 +20,12 @@
 #include "virtgpu_resource.h"
 #include "virtgpu_submit.h"
 
-/* Gallium's number for a two-dimensional texture. */
+/* Gallium's numbers for a buffer and a two-dimensional texture. */
+#define VIRTGPU_TARGET_BUFFER 0
 #define VIRTGPU_TARGET_2D 2
+
+/* Bytes of the largest pixel that any renderer has: four of 64 bits. */
+#define VIRTGPU_MAX_PIXEL 32ull
 
 #define VIRTGPU_WAIT_TIMEOUT (15 * HZ)
 
@@ -161,6 +166,29 @@ static bool virtgpu_box_fits(const struct drm_virtgpu_3d_box *box,
 	       box->y < res->height && box->h <= res->height - box->y;
 }
 
+/*
+ * The bytes that a transfer may be about, from its first one on. How many bytes a pixel has only
+ * the renderer knows, but the rows of a texture have no gaps.
+ */
+static struct virtgpu_rows
+virtgpu_transfer_rows(const struct drm_virtgpu_3d_transfer_to_host *args,
+		      const struct virtgpu_resource *res, u64 size)
+{
+	struct virtgpu_rows rows = { .offset = args->offset, .length = size, .count = 1 };
+	u64 pitch = args->stride, bytes;
+
+	if (args->box.d > 1)
+		return rows;
+	if (!res->blob.size)
+		pitch = max(res->width >> min(args->level, 31), 1u) * VIRTGPU_MAX_PIXEL;
+	/* The pixels of a buffer are bytes. */
+	if (res->is_3d && res->texture.target == VIRTGPU_TARGET_BUFFER)
+		rows.length = min(size, args->box.w);
+	else if (pitch && !check_mul_overflow(pitch, args->box.h, &bytes))
+		rows.length = min(size, bytes);
+	return rows;
+}
+
 static_assert(sizeof(struct drm_virtgpu_3d_transfer_to_host) ==
 	      sizeof(struct drm_virtgpu_3d_transfer_from_host));
 
@@ -183,6 +211,7 @@ static int virtgpu_transfer_3d(struct virtgpu_device *vg, struct drm_file *file,
 	};
 	struct virtgpu_resource *res;
 	struct drm_gem_object *gem;
+	struct virtgpu_rows rows;
 	int ret;
 
 	ret = virtgpu_context_create(vg, file);
@@ -204,9 +233,15 @@ static int virtgpu_transfer_3d(struct virtgpu_device *vg, struct drm_file *file,
 		drm_gem_object_put(gem);
 		return -EINVAL;
 	}
+	ret = virtgpu_resource_back(res);
+	if (ret) {
+		drm_gem_object_put(gem);
+		return ret;
+	}
 	transfer.resource_id = cpu_to_le32(res->id);
-	ret = virtgpu_submit_fenced(ctx, virtgpu_cmd_transfer_3d(vg, type, ctx->id, &transfer),
-				    gem);
+	rows = virtgpu_transfer_rows(args, res, gem->size);
+	ret = virtgpu_submit_transfer(ctx, virtgpu_cmd_transfer_3d(vg, type, ctx->id, &transfer),
+				      gem, &rows, type == VIRTIO_GPU_CMD_TRANSFER_FROM_HOST_3D);
 	drm_gem_object_put(gem);
 	return ret;
 }

@@ -38,7 +38,7 @@ int virtgpu_panic_get_scanout_buffer(struct drm_plane *plane, struct drm_scanout
 	if (drm_gem_is_imported(fb->obj[0]) || fb->offsets[0])
 		return -ENODEV;
 	/* What the host draws is not in these pages. */
-	if (res && (res->is_3d || (res->blob.size && res->blob.mem != VIRTGPU_BLOB_MEM_GUEST)))
+	if (res && !virtgpu_resource_is_guests(res))
 		return -ENODEV;
 
 	if (bo->base.vaddr)
@@ -55,7 +55,7 @@ int virtgpu_panic_get_scanout_buffer(struct drm_plane *plane, struct drm_scanout
 	return 0;
 }
 
-static void virtgpu_panic_flushed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+static void virtgpu_panic_returned(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
 	clear_bit((unsigned long)cmd->data, &vg->panic.busy);
 }
@@ -78,15 +78,16 @@ void virtgpu_panic_flush(struct drm_plane *plane)
 	struct drm_framebuffer *fb = plane->state->fb;
 	struct virtgpu_output *output = crtc_to_virtgpu_output(plane->state->crtc);
 	const struct virtgpu_image *image = virtgpu_fb_image(fb, output);
-	unsigned long index = output->index;
-	struct virtgpu_cmd *transfer = &vg->panic.transfer[index];
-	struct virtgpu_cmd *flush = &vg->panic.flush[index];
+	struct virtgpu_cmd *transfer = &vg->panic.transfer[output->index];
+	struct virtgpu_cmd *flush = &vg->panic.flush[output->index];
 	struct virtgpu_cmd *cmds[] = { transfer, flush };
 	struct drm_rect all = { .x2 = fb->width, .y2 = fb->height };
 	const struct virtgpu_resource *res = image ? image->res : to_virtgpu_fb(fb)->shared;
-	unsigned int first = image ? 0 : 1;
+	/* The host sees a blob's pages as they are. */
+	unsigned int first = image ? 0 : 1, i;
+	unsigned long bit = output->index * ARRAY_SIZE(cmds);
 
-	if (test_and_set_bit(index, &vg->panic.busy))
+	if (test_bit(bit, &vg->panic.busy) || test_bit(bit + 1, &vg->panic.busy))
 		return;
 
 	virtgpu_panic_cmd_init(transfer, VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D,
@@ -96,10 +97,14 @@ void virtgpu_panic_flush(struct drm_plane *plane)
 	virtgpu_panic_cmd_init(flush, VIRTIO_GPU_CMD_RESOURCE_FLUSH,
 			       sizeof(struct virtio_gpu_resource_flush));
 	virtgpu_fill_flush((void *)flush->req, res->id, &all);
-	flush->done = virtgpu_panic_flushed;
-	flush->data = (void *)index;
+	for (i = first; i < ARRAY_SIZE(cmds); i++) {
+		cmds[i]->done = virtgpu_panic_returned;
+		cmds[i]->data = (void *)(bit + i);
+		set_bit(bit + i, &vg->panic.busy);
+	}
 
-	/* The host sees a blob's pages as they are. */
-	if (!virtgpu_queue_try_submit(&vg->ctrl, cmds + first, ARRAY_SIZE(cmds) - first))
-		clear_bit(index, &vg->panic.busy);
+	virtgpu_fb_sync(fb, &all);
+	i = first + virtgpu_queue_try_submit(&vg->ctrl, cmds + first, ARRAY_SIZE(cmds) - first);
+	for (; i < ARRAY_SIZE(cmds); i++)
+		clear_bit(bit + i, &vg->panic.busy);
 }

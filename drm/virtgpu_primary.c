@@ -97,11 +97,15 @@ static const struct virtgpu_resource *virtgpu_primary_upload(struct virtgpu_outp
 							     const struct drm_framebuffer *fb,
 							     const struct virtgpu_damage *damage)
 {
+	unsigned int i;
 	int ret;
 
 	if (!image) {
 		/* No image has the last frame any more. */
 		output->image = NULL;
+		if (virtgpu_resource_is_guests(to_virtgpu_fb(fb)->shared))
+			for (i = 0; i < damage->count; i++)
+				virtgpu_fb_sync(fb, &damage->rects[i]);
 		return to_virtgpu_fb(fb)->shared;
 	}
 

@@ -138,7 +138,9 @@ struct drm_gem_object *virtgpu_prime_import(struct drm_device *dev, struct dma_b
 	if (!drm_dev_enter(dev, &idx))
 		return ERR_PTR(-ENODEV);
 	gem = drm_gem_prime_import(dev, dma_buf);
-	if (!IS_ERR(gem))
+	if (IS_ERR(gem))
+		gem = ERR_PTR(virtgpu_dma_error(vg, dma_buf->size, PTR_ERR(gem)));
+	else
 		virtgpu_dma_add(vg, to_virtgpu_bo(gem));
 	drm_dev_exit(idx);
 	return gem;

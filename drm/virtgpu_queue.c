@@ -328,10 +328,10 @@ static void virtgpu_cmd_finish(struct virtgpu_device *vg, struct virtgpu_cmd *cm
 {
 	cmd->end = end;
 	cmd->status = status;
-	if (cmd->fence)
-		virtgpu_fence_done(vg, cmd->fence, status, end == VIRTGPU_CMD_ANSWERED);
 	if (cmd->done)
 		cmd->done(vg, cmd);
+	if (cmd->fence)
+		virtgpu_fence_done(vg, cmd->fence, status, end == VIRTGPU_CMD_ANSWERED);
 	/* A waiter holds a reference, so the command stays valid. */
 	if (kref_read(&cmd->refs) > 1)
 		complete_all(&cmd->completion);
@@ -1111,15 +1111,15 @@ int virtgpu_queue_wait(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
  * For the panic screen, when nobody is left to release a lock, the allocator's included: for a
  * single descriptor virtio allocates nothing. Kicks.
  *
- * Returns: whether all commands were queued.
+ * Returns: how many commands were queued, the first ones.
  */
-bool virtgpu_queue_try_submit(struct virtgpu_queue *queue, struct virtgpu_cmd **cmds,
-			      unsigned int count)
+unsigned int virtgpu_queue_try_submit(struct virtgpu_queue *queue, struct virtgpu_cmd **cmds,
+				      unsigned int count)
 {
 	unsigned int i;
 
 	if (!spin_trylock(&queue->lock))
-		return false;
+		return 0;
 
 	for (i = 0; queue->vq && i < count; i++) {
 		struct scatterlist *sg = &cmds[i]->req_sg;
@@ -1132,5 +1132,5 @@ bool virtgpu_queue_try_submit(struct virtgpu_queue *queue, struct virtgpu_cmd **
 	if (queue->vq && virtqueue_kick_prepare(queue->vq))
 		virtqueue_notify(queue->vq);
 	spin_unlock(&queue->lock);
-	return i == count;
+	return i;
 }

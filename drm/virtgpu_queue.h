@@ -45,7 +45,7 @@ enum virtgpu_cmd_end {
  * @data: for @done
  * @completion: completed after @done ran
  * @status: 0, or why the command failed
- * @fence: signalled when the command ended, or NULL
+ * @fence: signalled when the command ended, after @done ran, or NULL
  * @done_on_error: @done is called only for a command that failed, and costs others nothing
  * @is_quiet: the host may refuse it, which is a debug message, not an error
  * @is_lazy: nobody waits for it: that it ended may be noticed with the next frame
@@ -209,8 +209,8 @@ void virtgpu_queue_kick_again(struct virtgpu_queue *queue);
 void virtgpu_queue_reap(struct virtgpu_queue *queue);
 void virtgpu_queue_want(struct virtgpu_queue *queue);
 void virtgpu_queue_unwant(struct virtgpu_queue *queue);
-bool virtgpu_queue_try_submit(struct virtgpu_queue *queue, struct virtgpu_cmd **cmds,
-			      unsigned int count);
+unsigned int virtgpu_queue_try_submit(struct virtgpu_queue *queue, struct virtgpu_cmd **cmds,
+				      unsigned int count);
 int virtgpu_queue_wait(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd);
 void virtgpu_queue_stall(struct virtgpu_queue *queue, const char *what, unsigned long patience);
 unsigned long virtgpu_queue_slice(unsigned long left);

@@ -13,6 +13,7 @@
 #include "virtgpu_damage.h"
 #include "virtgpu_dma.h"
 #include "virtgpu_drv.h"
+#include "virtgpu_fb.h"
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_resource.h"
@@ -23,6 +24,9 @@
  * list, so that sharing a resource should not make it long.
  */
 #define VIRTGPU_RESOURCE_MAX_ENTRIES	2048
+
+/* QEMU and vhost-user-gpu refuse longer lists. */
+#define VIRTGPU_MAX_ENTRIES	16384
 
 static u32 virtgpu_bo_entries(struct virtgpu_device *vg, struct virtgpu_bo *bo,
 			      struct sg_table *sgt, struct virtio_gpu_mem_entry *entries)
@@ -69,12 +73,18 @@ static struct virtio_gpu_mem_entry *virtgpu_resource_map(struct virtgpu_resource
 	for (i = 0; i < res->num_backing; i++) {
 		sgts[i] = drm_gem_shmem_get_pages_sgt(&res->backing[i].bo->base);
 		if (IS_ERR(sgts[i]))
-			return ERR_CAST(sgts[i]);
+			return ERR_PTR(virtgpu_dma_error(vg, res->backing[i].bo->base.base.size,
+							 PTR_ERR(sgts[i])));
 		virtgpu_dma_add(vg, res->backing[i].bo);
 		total += virtgpu_bo_entries(vg, res->backing[i].bo, sgts[i], NULL);
 	}
 	if (res->num_backing > 1 && total > VIRTGPU_RESOURCE_MAX_ENTRIES)
 		return ERR_PTR(-ENOSPC);
+	if (total > VIRTGPU_MAX_ENTRIES) {
+		drm_err_ratelimited(&vg->drm, "resource %u: its memory is in %u pieces, hosts take %u\n",
+				    res->id, total, VIRTGPU_MAX_ENTRIES);
+		return ERR_PTR(-ENOMEM);
+	}
 
 	entries = kvmalloc_array(total, sizeof(*entries), GFP_KERNEL | __GFP_ZERO);
 	if (!entries)
@@ -204,6 +214,23 @@ static int virtgpu_resource_send_blob(struct virtgpu_resource *res, virtgpu_cmd_
 	return 0;
 }
 
+/* Most textures are never transferred, and bounce buffers are few: they come with a transfer. */
+static bool virtgpu_resource_is_backed_late(const struct virtgpu_resource *res)
+{
+	return res->is_3d && virtgpu_dma_bounces(res->vg);
+}
+
+static void virtgpu_resource_send_unbacked(struct virtgpu_resource *res, virtgpu_cmd_done refused)
+{
+	struct virtgpu_cmd *create = virtgpu_cmd_resource_create_3d(res->vg, res);
+
+	lockdep_assert_held(&res->lock);
+	res->on_host = true;
+	res->is_attached = false;
+	virtgpu_resource_on_error(res, create, refused);
+	virtgpu_queue_submit(&res->vg->ctrl, create);
+}
+
 /* Sends CREATE and ATTACH in one batch. */
 static int virtgpu_resource_send_image(struct virtgpu_resource *res, virtgpu_cmd_done refused,
 				       struct virtgpu_sent *sent)
@@ -212,6 +239,11 @@ static int virtgpu_resource_send_image(struct virtgpu_resource *res, virtgpu_cmd
 	struct virtio_gpu_mem_entry *entries;
 	struct virtgpu_cmd *create, *attach;
 	u32 count;
+
+	if (virtgpu_resource_is_backed_late(res)) {
+		virtgpu_resource_send_unbacked(res, refused);
+		return 0;
+	}
 
 	lockdep_assert_held(&res->lock);
 	entries = virtgpu_resource_entries(res, &count);
@@ -575,6 +607,32 @@ static struct virtgpu_cmd *virtgpu_resource_attach(struct virtgpu_resource *res)
 	return cmd;
 }
 
+/**
+ * virtgpu_resource_back - make sure that the host knows the memory of what is to be transferred
+ * @res: the resource
+ *
+ * Returns: 0 or a negative errno, -ENOMEM if there is no room for bounce buffers.
+ */
+int virtgpu_resource_back(struct virtgpu_resource *res)
+{
+	struct virtgpu_cmd *attach;
+	int ret = 0;
+
+	if (!virtgpu_resource_is_backed_late(res))
+		return 0;
+	mutex_lock(&res->lock);
+	if (!READ_ONCE(res->is_attached)) {
+		attach = virtgpu_resource_attach(res);
+		ret = PTR_ERR_OR_ZERO(attach);
+		if (!ret) {
+			res->is_attached = true;
+			virtgpu_queue_submit(&res->vg->ctrl, attach);
+		}
+	}
+	mutex_unlock(&res->lock);
+	return ret;
+}
+
 /* Has the host forget the backing that it knows for the present one. */
 static void virtgpu_resource_change_backing(struct virtgpu_resource *res,
 					    struct virtgpu_cmd *attach)
@@ -722,13 +780,13 @@ int virtgpu_resource_upload(struct virtgpu_resource *res, const struct drm_frame
 		virtgpu_resource_change_backing(res, attach);
 	}
 
-	virtgpu_dma_sync(vg, bo);
 	base = virtgpu_resource_offset(res, bo) + fb->offsets[0];
 	for (i = 0; i < damage->count; i++) {
 		const struct drm_rect *rect = &damage->rects[i];
 		u64 offset = base + virtgpu_pixel_offset(fb->pitches[0], rect);
 		struct virtgpu_cmd *cmd = virtgpu_cmd_transfer(vg, res->id, rect, offset);
 
+		virtgpu_fb_sync(fb, rect);
 		cmd->is_lazy = true;
 		virtgpu_queue_submit(&vg->ctrl, cmd);
 	}
@@ -748,8 +806,15 @@ struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
 					      const struct drm_rect *rect, u64 offset)
 {
 	struct virtgpu_device *vg = res->vg;
+	/* Where the host looks for them. */
+	const struct virtgpu_rows rows = {
+		.offset = offset,
+		.length = drm_rect_width(rect) * 4ull,
+		.pitch = res->width * 4,
+		.count = drm_rect_height(rect),
+	};
 
-	virtgpu_dma_sync(vg, virtgpu_resource_bo(res));
+	virtgpu_dma_sync_for_device(vg, virtgpu_resource_bo(res), &rows);
 	return virtgpu_cmd_transfer(vg, res->id, rect, offset);
 }
 

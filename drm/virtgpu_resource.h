@@ -7,6 +7,8 @@
 #include <linux/types.h>
 #include <linux/uuid.h>
 
+#include <drm/virtgpu_drm.h>
+
 struct drm_framebuffer;
 struct drm_rect;
 struct virtgpu_bo;
@@ -117,6 +119,12 @@ static inline bool virtgpu_resource_is_shared(const struct virtgpu_resource *res
 	return res->is_3d || res->blob.size;
 }
 
+/* The host sees the guest's memory, and nobody copies it. */
+static inline bool virtgpu_resource_is_guests(const struct virtgpu_resource *res)
+{
+	return res->blob.size && res->blob.mem == VIRTGPU_BLOB_MEM_GUEST;
+}
+
 /* The host said that it did not make it; until it answers nobody knows. */
 static inline bool virtgpu_resource_is_refused(const struct virtgpu_resource *res)
 {
@@ -141,6 +149,7 @@ void virtgpu_resource_get(struct virtgpu_resource *res);
 void virtgpu_resource_put(struct virtgpu_resource *res);
 bool virtgpu_resource_give_up(struct virtgpu_resource *res);
 int virtgpu_resource_take_back(struct virtgpu_resource *res);
+int virtgpu_resource_back(struct virtgpu_resource *res);
 int virtgpu_resource_add(struct virtgpu_resource *res, struct virtgpu_bo *bo);
 void virtgpu_resource_remove(struct virtgpu_resource *res, struct virtgpu_bo *bo);
 u64 virtgpu_resource_offset(const struct virtgpu_resource *res, const struct virtgpu_bo *bo);

@@ -14,10 +14,14 @@
 #include <drm/drm_syncobj.h>
 #include <drm/virtgpu_drm.h>
 
+#include "virtgpu_arrival.h"
 #include "virtgpu_cmd.h"
 #include "virtgpu_context.h"
+#include "virtgpu_dma.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_fence.h"
+#include "virtgpu_gem.h"
+#include "virtgpu_resource.h"
 #include "virtgpu_submit.h"
 
 /* QEMU takes 1024 descriptors a command; a stream's pages may be anywhere. */
@@ -295,6 +299,27 @@ unlock:
 	return ret;
 }
 
+/* Guest memory that the host sees in bounce buffers is the same on both sides before and after. */
+static int virtgpu_submit_sync(struct virtgpu_submit *submit)
+{
+	u32 count = submit->args->num_bo_handles, i;
+	struct virtgpu_device *vg = submit->vg;
+	int ret = 0;
+
+	for (i = 0; !ret && i < count; i++) {
+		struct virtgpu_bo *bo = to_virtgpu_bo(submit->objects[i]);
+		const struct virtgpu_resource *own = READ_ONCE(bo->own);
+		const struct virtgpu_rows all = { .length = bo->base.base.size, .count = 1 };
+
+		if (!own || !own->blob.size || bo->is_vram)
+			continue;
+		if (!submit->cmd->data)
+			ret = virtgpu_arrivals_init(vg, submit->cmd, count);
+		ret = ret ?: virtgpu_arrivals_add(vg, submit->cmd, bo, &all);
+	}
+	return ret;
+}
+
 static int virtgpu_submit_locked(struct virtgpu_submit *submit)
 {
 	u32 count = submit->args->num_bo_handles, i;
@@ -311,7 +336,8 @@ static int virtgpu_submit_locked(struct virtgpu_submit *submit)
 		if (ret)
 			goto out;
 	}
-	ret = virtgpu_submit_emit(submit);
+	ret = virtgpu_submit_sync(submit);
+	ret = ret ?: virtgpu_submit_emit(submit);
 	if (ret)
 		goto out;
 	for (i = 0; i < count; i++)
@@ -442,6 +468,23 @@ int virtgpu_ioctl_execbuffer(struct drm_device *dev, void *data, struct drm_file
 	return ret;
 }
 
+/* Has bounce buffers agree with an object's memory before the transfer, and after it. */
+static int virtgpu_transfer_sync(struct virtgpu_device *vg, struct virtgpu_cmd *cmd,
+				 struct virtgpu_bo *bo, const struct virtgpu_rows *rows,
+				 bool from_host)
+{
+	int ret;
+
+	if (from_host) {
+		ret = virtgpu_arrivals_init(vg, cmd, 1);
+		return ret ?: virtgpu_arrivals_add(vg, cmd, bo, rows);
+	}
+	ret = virtgpu_arrival_wait(bo);
+	if (!ret)
+		virtgpu_dma_sync_for_device(vg, bo, rows);
+	return ret;
+}
+
 /**
  * virtgpu_submit_plain - queue a command of a context that nobody waits for
  * @ctx: the context
@@ -464,16 +507,19 @@ int virtgpu_submit_plain(const struct virtgpu_context *ctx, struct virtgpu_cmd *
 }
 
 /**
- * virtgpu_submit_fenced - queue a command of a context that others have to wait for
+ * virtgpu_submit_transfer - queue a transfer, which others have to wait for
  * @ctx: the context
  * @cmd: the command; goes in any case
- * @gem: whose pixels it reads or writes
+ * @gem: whose memory it reads or writes
+ * @rows: what of it, at most
+ * @from_host: whether it writes
  *
  * Returns: 0, -ENOMEM, -EINTR when a signal came before the object was free, -EIO for a context
  * that was lost, or why the command could not be queued.
  */
-int virtgpu_submit_fenced(struct virtgpu_context *ctx, struct virtgpu_cmd *cmd,
-			  struct drm_gem_object *gem)
+int virtgpu_submit_transfer(struct virtgpu_context *ctx, struct virtgpu_cmd *cmd,
+			    struct drm_gem_object *gem, const struct virtgpu_rows *rows,
+			    bool from_host)
 {
 	struct virtgpu_fence *fence = virtgpu_fence_alloc();
 	struct virtgpu_device *vg = ctx->vg;
@@ -487,6 +533,7 @@ int virtgpu_submit_fenced(struct virtgpu_context *ctx, struct virtgpu_cmd *cmd,
 	if (ret)
 		goto err_cancel;
 	ret = dma_resv_reserve_fences(gem->resv, 1);
+	ret = ret ?: virtgpu_transfer_sync(vg, cmd, to_virtgpu_bo(gem), rows, from_host);
 	if (ret)
 		goto err_unlock;
 

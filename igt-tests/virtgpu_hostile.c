@@ -975,6 +975,42 @@ static void reset_while_making(void)
 	}
 }
 
+static void remove_fragment(void *unused)
+{
+	(void)unused;
+	shell("rmmod fragment");
+}
+
+static void huge_pages(void *mode)
+{
+	write_file("/sys/kernel/mm/transparent_hugepage/shmem_enabled", mode);
+}
+
+/* A buffer in more pieces than hosts take is refused, and the device never hears of it. */
+static void fragmented(void)
+{
+	struct drm_virtgpu_resource_info info = { };
+	struct screen screen;
+	struct buffer *buffer;
+
+	hostile();
+	screen = screen_new(1);
+	huge_pages("deny");
+	at_end(huge_pages, "never");
+	shell("insmod /host/tests/fragment.ko pages=65536");
+	at_end(remove_fragment, NULL);
+	judge(NULL, 0, "fake-count");
+	/* 20480 pages, more than the 16384 pieces of which hosts take a list. */
+	buffer = kms_buffer(screen.head.fd, 8192, 2560, DRM_FORMAT_XRGB8888);
+	info.bo_handle = buffer->handle;
+	check(drmIoctl(screen.head.fd, DRM_IOCTL_VIRTGPU_RESOURCE_INFO, &info) && errno == ENOMEM,
+	      "no ENOMEM but %s", strerror(errno));
+	judge(NULL, 0, "fake-counted ATTACH 0 0");
+	kms_destroy(buffer);
+	screen_flip(&screen, 2);
+	judge_picture(0, &screen.image);
+}
+
 static void remove_fault(void *unused)
 {
 	(void)unused;
@@ -1028,6 +1064,7 @@ int main(int argc, char **argv)
 		{ "needs-reset", "the device asks for a reset", needs_reset },
 		{ "refused-again", "after a reset the host refuses what it had", refused_again },
 		{ "reset-while-making", "resources come and go during resets", reset_while_making },
+		{ "fragmented", "memory in more pieces than hosts take", fragmented },
 		{ "older", "it is older than virtio 1", older },
 		{ "little-memory", "a host with room for one picture", little_memory },
 		{ "unplug", "pulled out while it is in use", unplug },

@@ -7,8 +7,8 @@
 
 Each driver runs igt-tests/bench twice: on QEMU's own device with counter.c, which counts the
 kernel's instructions, and on fakegpu.py, which counts bytes; those with a render half once more on
-fakegpu.py as a renderer. --readme puts the table there, --profile tells which of the kernel's
-functions the instructions of a step are in.
+fakegpu.py as a renderer. A third guest has bounce buffers. --readme puts the table there, --profile
+tells which of the kernel's functions the instructions of a step are in.
 """
 import argparse
 import json
@@ -35,6 +35,9 @@ SCENARIOS = ("idle", "show-buffer-4k", "buffer-4k", "flip-1080p", "flip-4k", "cl
 # With a renderer, by the drivers that have use for one.
 RENDER = ("execbuffer", "fence-wait", "transfer-small", "transfer-large", "blob")
 RENDERERS = ("stock", "c")
+# Where all memory goes through bounce buffers, the usual 64 MiB.
+BOUNCED = ("clip-bounce-4k",)
+BOUNCING: dict = {"device_options": "iommu_platform=on", "memory": 1024}
 # What a step costs that waits for a renderer depends on whether the guest has fallen asleep by
 # then. Before this one answers, it always has.
 RENDERER = {"render": True, "blob": True, "late": 0.002}
@@ -50,9 +53,9 @@ FRAMES = {**dict.fromkeys(("flip-1080p", "flip-4k", "clip-double-4k", "clip-trip
           "console-scroll": 6, "weston-typing": 9, "weston-drag": 9}
 # What a row is of, per step.
 (INSTRUCTIONS, ABOVE, BYTES, COMMANDS, KICKS, ASKED, INTERRUPTS, ENTRIES, HOST,
- KERNEL) = METRICS = (
+ KERNEL, COPIES) = METRICS = (
     "instructions", "above idle", "bytes", "commands", "kicks", "kicks asked for", "interrupts",
-    "entries", "host memory", "kernel memory")
+    "entries", "host memory", "kernel memory", "bounced")
 
 # In these a step is a frame, on however many heads: one kick and one interrupt at most.
 PER_FRAME = ("flip-1080p", "flip-4k", "clip-double-4k", "clip-triple-4k", "corners-4k",
@@ -68,6 +71,7 @@ BARS = (
     ("flip-4k", INSTRUCTIONS, "c", "stock", 0.9),
     ("show-buffer-4k", ENTRIES, "c", "stock", 0.05),
     ("execbuffer", INSTRUCTIONS, "c", "stock", 0.8),
+    ("clip-bounce-4k", COPIES, "c", "stock", 0.001),
 )
 # The same for every row, but for the kicks that a busy device has not called off, of which there are
 # the more the faster the host is; a smaller difference than NOISE between two runs of one driver
@@ -79,7 +83,7 @@ TRADED = (("c", "scattered-4k", COMMANDS),
           *(("c", scenario, HOST) for scenario in ("console-scroll", "weston-typing",
                                                    "weston-drag")))
 NOISE = {INSTRUCTIONS: 1500, ABOVE: 1500, ASKED: 0.2, INTERRUPTS: 0.2, COMMANDS: 0.2, ENTRIES: 10,
-         KERNEL: 4 << 20}
+         KERNEL: 4 << 20, COPIES: 200}
 
 
 def instructions(marks, names) -> dict:
@@ -112,14 +116,16 @@ def job(scenarios, watched: bool = False) -> str:
         f"{program(name)} --run-subtest {name} || exit 1\n" for name in scenarios)
 
 
-def run(found, driver: str, scenarios, name: str, then: str = "", **options) -> guest.Guest:
+def run(found, driver: str, scenarios, name: str, then: str = "", append: str = "",
+        **options) -> guest.Guest:
     """One guest with all scenarios; what it was, when it is over."""
     if not options.get("fake"):
         options["connected"] = 2
     folder = outfolder.claim(f"bench-{driver}-{name}")
     report.say(f"==> bench on {driver}: {name}")
     # The distribution's kernel looks at its own memory all the time, which is no driver's doing.
-    with guest.Guest(found, Options(driver=driver, cpus=1, append="damon_stat.enabled=N",
+    with guest.Guest(found, Options(driver=driver, cpus=1,
+                                    append=f"damon_stat.enabled=N {append}".strip(),
                                     size=(1920, 1080), heads=2, **options),
                      job(scenarios, not options.get("counter")) + then, folder,
                      modules=build.modules_of(found, driver),
@@ -135,7 +141,7 @@ def counted_rows(found, driver: str, scenarios, name: str, **options) -> dict:
     marks = [tuple(map(int, line.split())) for line in
              (counted.folder / "counts.log").read_text().splitlines()]
     rows = {scenario: {metric: value / one["steps"] for metric, value in one.items()
-                   if metric != "steps"}
+                   if metric not in ("steps", COPIES)}
             for scenario, one in counted.judge.counts.scenarios().items()}
     names = [*rows, *(name for name in ALTERNATING if name in scenarios)]
     for scenario, number in instructions(marks, names).items():
@@ -146,7 +152,8 @@ def counted_rows(found, driver: str, scenarios, name: str, **options) -> dict:
 def measure(found, driver: str, scenarios) -> dict:
     """The rows of one driver, per step: {scenario: {metric: number}}."""
     rendered = [name for name in scenarios if name in RENDER]
-    scenarios = [name for name in scenarios if name not in RENDER]
+    bounced = [name for name in scenarios if name in BOUNCED]
+    scenarios = [name for name in scenarios if name not in RENDER + BOUNCED]
     if any(name in FRAMES for name in scenarios) and "idle" not in scenarios:
         scenarios.insert(0, "idle")
     rows = (counted_rows(found, driver, scenarios, "counted", trace=counts.TRACES)
@@ -156,6 +163,10 @@ def measure(found, driver: str, scenarios) -> dict:
                         for metric in (INSTRUCTIONS, COMMANDS, ASKED, INTERRUPTS)}
                  for name, row in counted_rows(found, driver, rendered, "rendered",
                                                fake=RENDERER).items()}
+    if bounced:
+        bouncing = run(found, driver, bounced, "bounced", append="swiotlb=force", **BOUNCING)
+        rows |= {name: {COPIES: row[COPIES] / row["steps"]}
+                 for name, row in bouncing.judge.counts.scenarios().items()}
     for name, frames in FRAMES.items():
         if name in rows and "idle" in rows:
             rows[name][ABOVE] = rows[name][INSTRUCTIONS] - frames * rows["idle"][INSTRUCTIONS]
@@ -216,7 +227,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("drivers", nargs="*", metavar="DRIVER",
                         help=f"of {', '.join(DRIVERS)}; default: all, or the one of DRIVER=")
-    parser.add_argument("--only", choices=SCENARIOS + RENDER, action="append")
+    parser.add_argument("--only", choices=SCENARIOS + RENDER + BOUNCED, action="append")
     parser.add_argument("--profile", choices=SCENARIOS + RENDER)
     parser.add_argument("--readme", action="store_true")
     args = parser.parse_args()
@@ -229,7 +240,7 @@ def main() -> int:
             print(f"{args.profile} on {driver}, instructions of a step:")
             print(profile(found, driver, args.profile))
         return 0
-    results = {driver: measure(found, driver, args.only or SCENARIOS + RENDER)
+    results = {driver: measure(found, driver, args.only or SCENARIOS + RENDER + BOUNCED)
                for driver in drivers}
     missed = judge(results)
     out = outfolder.OUT

@@ -147,7 +147,8 @@ class Run:
             while "Kernel panic" not in vm.log.fatal():
                 if (time.monotonic() - start > suite.seconds * options.patience
                         or vm.machine.process.poll() is not None):
-                    return SuiteResults({PANIC: Outcome("fail", 0, "the guest did not panic")})
+                    return SuiteResults({suite.prefix + PANIC:
+                                         Outcome("fail", 0, "the guest did not panic")})
                 time.sleep(0.5)
             time.sleep(3)
             picture = vm.machine.screendump(0)
@@ -155,8 +156,8 @@ class Run:
             complaint = vm.log.bad(but="Kernel panic")
         result = Outcome("pass" if panicscreen.is_panic_screen(picture) else "fail",
                             time.monotonic() - start, "see panic.png", ["panic.png"])
-        return SuiteResults({PANIC: result}, [f"panic: {complaint}"] if complaint else [],
-                            result.seconds)
+        return SuiteResults({suite.prefix + PANIC: result},
+                            [f"{suite.name}: {complaint}"] if complaint else [], result.seconds)
 
     def stranger(self, suite: Suite) -> SuiteResults:
         """What somebody who has just cloned the repository does."""
@@ -172,8 +173,8 @@ class Run:
     def suite(self, suite: Suite) -> SuiteResults:
         """Runs a suite by its kind."""
         kinds: dict[str, Callable[[Suite], SuiteResults]] = {
-            suites.PANIC: self.panic, suites.IGT: self.igt, suites.ASLEEP: self.igt,
-            suites.README: self.stranger, suites.SHELL: self.stranger}
+            suites.PANIC: self.panic, suites.BOUNCE_PANIC: self.panic, suites.IGT: self.igt,
+            suites.ASLEEP: self.igt, suites.README: self.stranger, suites.SHELL: self.stranger}
         return kinds.get(suite.name, self.programs)(suite)
 
 

@@ -25,10 +25,10 @@ class Counts:
     def begin(self, name: str) -> None:
         self._begun = name, self._now()
 
-    def end(self, steps: int, interrupts: int, memory: int) -> None:
+    def end(self, steps: int, interrupts: int, memory: int, bounced: int) -> None:
         name, then = self._begun
         self._scenarios[name] = {"steps": steps, "interrupts": interrupts, "memory": memory,
-                                 "from": then, "to": self._now()}
+                                 "bounced": bounced, "from": then, "to": self._now()}
 
     def _now(self):
         """Where the traces are, or what the fake device has counted."""
@@ -40,7 +40,7 @@ class Counts:
     def scenarios(self) -> dict:
         """By name: steps, and counts of all of them together."""
         read = self._of_fake if self._machine.fake else self._of_traces
-        return {name: {"steps": one["steps"], **read(one)}
+        return {name: {"steps": one["steps"], "bounced": one["bounced"], **read(one)}
                 for name, one in self._scenarios.items()}
 
     @staticmethod

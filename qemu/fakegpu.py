@@ -50,6 +50,8 @@ MAP_CACHED = 1
 CURSOR = 64
 # Of a texture.
 MAX_PIXELS = 1 << 24
+# Of a backing, as in QEMU's own device.
+MAX_ENTRIES = 16384
 # A command has a fence, and says on which of its context's rings.
 FLAGS = 3
 FLAG_RING = 2
@@ -641,6 +643,8 @@ class FakeGpu(vhostuser.Device):
 
     @staticmethod
     def _entries(body, count):
+        if count > MAX_ENTRIES:
+            raise ValueError(count)
         return [struct.unpack_from("<QI", body, 16 * index) for index in range(count)]
 
     def _attach(self, body):

@@ -18,7 +18,8 @@ behind it where it says so, and get a line back that begins with "ok" or says wh
                                     what each context may use
     host-marked                     are they the same ones again?
     count-begin NAME                what comes now is that scenario's, see counts.py
-    count-end STEPS INTERRUPTS KIB  and this is what the guest knows of it: memory, too
+    count-end STEPS INTERRUPTS KIB BYTES  and this is what the guest knows of it: memory, too, and
+                                    what was copied to and from bounce buffers
     key NAME                        press and release a key, by QEMU's name of it
     hold NAME, release NAME         one of the two
     pointer WIDTH HEIGHT X Y        put the pointer there, on a screen of that size
@@ -203,8 +204,8 @@ class Judge:
     def _do_count_begin(self, _read, name):
         self.counts.begin(name)
 
-    def _do_count_end(self, _read, steps, interrupts, memory):
-        self.counts.end(int(steps), int(interrupts), int(memory) << 10)
+    def _do_count_end(self, _read, steps, interrupts, memory, bounced):
+        self.counts.end(int(steps), int(interrupts), int(memory) << 10, int(bounced))
 
     def _do_resize(self, _read, head, width, height):
         viewer = self.viewer(int(head))

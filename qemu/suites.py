@@ -18,6 +18,7 @@ SLOW = ("virtgpu_random@many", "virtgpu_nomem@load-each", "virtgpu_glclients@glm
 
 # Suites that are not programs with subtests in one guest.
 PANIC, IGT, ASLEEP = "panic", "igt", "igt-suspend"
+BOUNCE_PANIC = "bounce-panic"
 # In a guest with more packages.
 DESKTOPS = "desktops"
 # What a stranger does first: the README's lines in a guest of theirs, and a shell.
@@ -110,7 +111,11 @@ def _variant(one: variants.Variant) -> Suite:
                  one.drivers, ("check", "full") if one.quick else ("full",), is_prefixed=True)
 
 
-ALL = (*SUITES, Suite(PANIC, (), 90, {"append": "panic=0 drm.panic_screen=user"}),
+PANICKING = "panic=0 drm.panic_screen=user"
+ALL = (*SUITES, Suite(PANIC, (), 90, {"append": PANICKING}),
+       Suite(BOUNCE_PANIC, (), 90,
+             {**variants.BOUNCING, "append": f"{PANICKING} {variants.BOUNCING['append']}"},
+             scopes=("full",), is_prefixed=True),
        *(Suite(name, (), 300, drivers=("c",), scopes=("check", "full")) for name in (README, SHELL)),
        *(_variant(one) for one in variants.VARIANTS),
        *_igt("check.list", ("check", "debug"), 1200), *_igt("full.list", ("full",), 4 * 3600))
@@ -133,7 +138,7 @@ def choose(scope: str, driver: str, only=None) -> list[Suite]:
 
 def options_for(program: str, driver: str) -> Options:
     """The guest that a program needs when it runs alone."""
-    suites = [suite for suite in SUITES if program in suite.programs]
+    suites = [suite for suite in ALL if program in suite.programs]
     # Several suites may run a program; the plain guest comes first.
     suites.sort(key=lambda suite: suite.is_prefixed)
     return suites[0].options(driver) if suites else Options(driver=driver)

@@ -17,6 +17,9 @@ RENDER_PROGRAMS = ("virtgpu_render",)
 # Where no viewer can look: nobody resizes windows, and nobody sees the cursor.
 WITHOUT_VIEWERS = ("virtgpu_display", "virtgpu_damage")
 
+# With as many bounce buffers as there usually are, 64 MiB.
+BOUNCING = {"device_options": "iommu_platform=on", "append": "swiotlb=force", "memory": 1024}
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -68,12 +71,15 @@ VARIANTS = (
             {"size": (853, 481)}),
     Variant("odd-1366", "windows of 1366x768: the width that EDID timings cannot express",
             {"size": (1366, 768)}),
-    Variant("bounce", "all DMA goes through bounce buffers, as in confidential guests",
-            {"device_options": "iommu_platform=on", "append": "swiotlb=force,65536"}, quick=True),
-    Variant("bounce-virgl", "a renderer behind bounce buffers",
-            # The usual pool of 64 MiB runs full with GL.
-            {"gpu": "virgl", "device_options": "iommu_platform=on",
-             "append": "swiotlb=524288,force"}, drivers=("c",), programs=WITHOUT_VIEWERS),
+    Variant("bounce", "all DMA goes through bounce buffers, as in confidential guests", BOUNCING,
+            quick=True,
+            programs=("virtgpu_bounce", *PROGRAMS, "virtgpu_prime", "virtgpu_clients")),
+    Variant("bounce-power", "bounce buffers, and the device is reset",
+            {**BOUNCING, "device_options": "iommu_platform=on,bus=alone,addr=1", "cpus": 1},
+            programs=("virtgpu_power",)),
+    Variant("bounce-virgl", "a renderer behind bounce buffers", {**BOUNCING, "gpu": "virgl"},
+            drivers=("c",),
+            programs=("virtgpu_bounce_render", "virtgpu_glclients")),
     Variant("vhost-user-gpu", "a third implementation: the device is a process of its own",
             {"device": "vhost-user-gpu-pci", "memory": 2048, "connected": 1},
             programs=WITHOUT_VIEWERS),

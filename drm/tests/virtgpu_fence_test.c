@@ -104,6 +104,25 @@ static void answer_signals_those_before(struct kunit *test)
 	end(vg, NULL, fences, 3);
 }
 
+/* What the host wrote is not there before that was done. */
+static void answer_waits_for_what_is_to_be_done(struct kunit *test)
+{
+	struct virtgpu_device *vg = virtgpu_kunit_device(test);
+	struct virtgpu_fence *fences[3];
+
+	emit_all(test, vg, fences, 3);
+	fences[1]->has_done = true;
+	virtgpu_fence_done(vg, fences[2], 0, true);
+	KUNIT_EXPECT_TRUE(test, signaled(fences[0]));
+	KUNIT_EXPECT_FALSE(test, signaled(fences[1]));
+	KUNIT_EXPECT_FALSE(test, signaled(fences[2]));
+	virtgpu_fence_done(vg, fences[1], 0, true);
+	KUNIT_EXPECT_TRUE(test, signaled(fences[1]));
+	KUNIT_EXPECT_TRUE(test, signaled(fences[2]));
+	virtgpu_fence_done(vg, fences[0], 0, true);
+	end(vg, NULL, fences, 3);
+}
+
 /* The host did not answer it, so that its end says nothing about the others. */
 static void unanswered_end_waits_for_those_before(struct kunit *test)
 {
@@ -310,6 +329,7 @@ static void guilty_context_is_lost_alone(struct kunit *test)
 static struct kunit_case virtgpu_fence_cases[] = {
 	KUNIT_CASE(fences_are_numbered_in_order),
 	KUNIT_CASE(answer_signals_those_before),
+	KUNIT_CASE(answer_waits_for_what_is_to_be_done),
 	KUNIT_CASE(unanswered_end_waits_for_those_before),
 	KUNIT_CASE(error_answer_waits_for_those_before),
 	KUNIT_CASE(rings_are_timelines_of_their_own),

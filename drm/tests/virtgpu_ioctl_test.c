@@ -39,6 +39,33 @@ static void box_does_not_wrap_around(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, fits(U32_MAX, U32_MAX, U32_MAX, U32_MAX));
 }
 
+static u64 length(const struct virtgpu_resource *of, u32 level, u32 w, u32 h, u32 d)
+{
+	const struct drm_virtgpu_3d_transfer_to_host args = {
+		.offset = 100, .level = level, .box = { .w = w, .h = h, .d = d },
+	};
+	const struct virtgpu_rows rows = virtgpu_transfer_rows(&args, of, SZ_1G);
+
+	return rows.offset == 100 && rows.count == 1 ? rows.length : 0;
+}
+
+static void transfers_are_of_so_many_bytes(struct kunit *test)
+{
+	static const struct virtgpu_resource texture = {
+		.width = 640, .height = 480, .is_3d = true, .texture.target = VIRTGPU_TARGET_2D,
+	};
+	static const struct virtgpu_resource buffer = { .width = 4096, .height = 1, .is_3d = true };
+
+	/* Its rows are as long as the texture, whose pixels may be the largest. */
+	KUNIT_EXPECT_EQ(test, length(&texture, 0, 10, 3, 1), 3 * 640 * 32);
+	KUNIT_EXPECT_EQ(test, length(&texture, 2, 10, 3, 1), 3 * 160 * 32);
+	KUNIT_EXPECT_EQ(test, length(&texture, U32_MAX, 1, 1, 1), 32);
+	/* Where the next layer begins is not known. */
+	KUNIT_EXPECT_EQ(test, length(&texture, 0, 10, 3, 2), SZ_1G);
+	KUNIT_EXPECT_EQ(test, length(&texture, 0, U32_MAX, U32_MAX, 1), SZ_1G);
+	KUNIT_EXPECT_EQ(test, length(&buffer, 0, 77, 1, 1), 77);
+}
+
 static int getparam(struct virtgpu_device *vg, u64 param)
 {
 	struct drm_virtgpu_getparam args = { .param = param };
@@ -129,6 +156,7 @@ static struct kunit_case virtgpu_ioctl_cases[] = {
 	KUNIT_CASE(box_fits_up_to_the_edges),
 	KUNIT_CASE(empty_box_does_not_fit),
 	KUNIT_CASE(box_does_not_wrap_around),
+	KUNIT_CASE(transfers_are_of_so_many_bytes),
 	KUNIT_CASE(unknown_parameters_are_rejected),
 	KUNIT_CASE(textures_need_a_renderer),
 	KUNIT_CASE(renderers_ioctls_need_a_renderer),

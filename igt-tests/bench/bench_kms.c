@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "bench/mark.h"
+#include "lib/bounce.h"
 #include "lib/harness.h"
 #include "lib/judge.h"
 #include "lib/kms.h"
@@ -60,23 +61,9 @@ struct scene {
 
 static struct scene scenes[2];
 
-static drmModeModeInfo mode_of(int width, int height)
-{
-	drmModeModeInfo mode = {
-		.hdisplay = width, .hsync_start = width + 16, .hsync_end = width + 48,
-		.htotal = width + 160,
-		.vdisplay = height, .vsync_start = height + 3, .vsync_end = height + 9,
-		.vtotal = height + 40, .vrefresh = 60,
-	};
-
-	mode.clock = mode.htotal * mode.vtotal * 60 / 1000;
-	snprintf(mode.name, sizeof(mode.name), "%dx%d", width, height);
-	return mode;
-}
-
 static void scene_open(struct scene *scene, int fd, int index, int width, int height, int count)
 {
-	drmModeModeInfo mode = mode_of(width, height);
+	drmModeModeInfo mode = kms_mode(width, height);
 	int i;
 
 	/* Else a head that still has the console is counted, too. */
@@ -232,6 +219,12 @@ static void triple_clip(void)
 	frames("clip-triple-4k", clip_step, 3);
 }
 
+static void bounced_clip(void)
+{
+	bounce_start();
+	frames("clip-bounce-4k", clip_step, 1);
+}
+
 static void corners_step(int step)
 {
 	struct rect clips[] = {
@@ -383,7 +376,7 @@ static void show_buffers(void)
 
 static void modeset_step(int step)
 {
-	drmModeModeInfo mode = step % 2 ? mode_of(1920, 1080) : mode_of(1024, 768);
+	drmModeModeInfo mode = step % 2 ? kms_mode(1920, 1080) : kms_mode(1024, 768);
 
 	kms_set_mode(&scenes->head, &mode, scenes->buffers[0]);
 }
@@ -442,6 +435,7 @@ int main(int argc, char **argv)
 		{ "flip-4k", "the same, larger", flip_4k },
 		{ "clip-double-4k", "two buffers, a small clip changed", double_clip },
 		{ "clip-triple-4k", "three buffers, a small clip changed", triple_clip },
+		{ "clip-bounce-4k", "one buffer, what is copied to bounce buffers", bounced_clip },
 		{ "corners-4k", "two small clips in opposite corners", corners },
 		{ "scattered-4k", "64 small clips", scattered },
 		{ "two-heads", "two heads in one commit, a small clip on each", two_heads },

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bounce.h"
 #include "count.h"
 #include "harness.h"
 #include "judge.h"
@@ -65,12 +66,18 @@ static long interrupts(void)
 	return sum;
 }
 
+static long bounced(void)
+{
+	return bounce_is_counted() ? bounce_bytes() : 0;
+}
+
 struct count count_begin(const char *name)
 {
 	struct count count;
 
 	usleep(REST_US);
 	count.interrupts = interrupts();
+	count.bounced = bounced();
 	judge(NULL, 0, "count-begin %s", name);
 	return count;
 }
@@ -78,5 +85,6 @@ struct count count_begin(const char *name)
 void count_end(struct count *count, int steps, long memory)
 {
 	usleep(REST_US);
-	judge(NULL, 0, "count-end %d %ld %ld", steps, interrupts() - count->interrupts, memory);
+	judge(NULL, 0, "count-end %d %ld %ld %ld", steps, interrupts() - count->interrupts, memory,
+	      bounced() - count->bounced);
 }

@@ -6,9 +6,11 @@
 /**
  * struct count - a scenario that is being counted
  * @interrupts: of the GPU, before it began
+ * @bounced: bytes that went through bounce buffers, before it began, if somebody counts them
  */
 struct count {
 	long interrupts;
+	long bounced;
 };
 
 /* From here on everything is @name's, once the guest is at rest. */

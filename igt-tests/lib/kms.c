@@ -206,6 +206,20 @@ drmModeModeInfo kms_preferred(const struct head *head)
 	return mode;
 }
 
+drmModeModeInfo kms_mode(int width, int height)
+{
+	drmModeModeInfo mode = {
+		.hdisplay = width, .hsync_start = width + 16, .hsync_end = width + 48,
+		.htotal = width + 160,
+		.vdisplay = height, .vsync_start = height + 3, .vsync_end = height + 9,
+		.vtotal = height + 40, .vrefresh = 60,
+	};
+
+	mode.clock = mode.htotal * mode.vtotal * 60 / 1000;
+	snprintf(mode.name, sizeof(mode.name), "%dx%d", width, height);
+	return mode;
+}
+
 drmModeModeInfo kms_wait_for_size(const struct head *head, uint32_t width, uint32_t height)
 {
 	double deadline = now() + 10;

@@ -102,6 +102,9 @@ drmModeConnector *kms_probe(const struct head *head);
 /* The preferred mode. */
 drmModeModeInfo kms_preferred(const struct head *head);
 
+/* A mode of 60 Hz, of any size. */
+drmModeModeInfo kms_mode(int width, int height);
+
 /* Waits until the preferred mode has a size. */
 drmModeModeInfo kms_wait_for_size(const struct head *head, uint32_t width, uint32_t height);
 

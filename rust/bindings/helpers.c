@@ -9,6 +9,8 @@
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 
+#include <xen/xen.h>
+
 MODULE_IMPORT_NS("DMA_BUF");
 
 bool helper_virtio_has_feature(const struct virtio_device *vdev, unsigned int bit)
@@ -95,9 +97,24 @@ phys_addr_t helper_sg_phys(struct scatterlist *sg)
 	return sg_phys(sg);
 }
 
-void helper_dma_sync_sgtable_for_device(struct device *dev, struct sg_table *sgt)
+bool helper_xen_domain(void)
 {
-	dma_sync_sgtable_for_device(dev, sgt, DMA_TO_DEVICE);
+	return xen_domain();
+}
+
+bool helper_dma_dev_need_sync(struct device *dev)
+{
+	return dma_dev_need_sync(dev);
+}
+
+bool helper_dma_need_sync(struct device *dev, dma_addr_t address)
+{
+	return dma_need_sync(dev, address);
+}
+
+void helper_dma_sync_single_for_device(struct device *dev, dma_addr_t address, size_t size)
+{
+	dma_sync_single_for_device(dev, address, size, DMA_TO_DEVICE);
 }
 
 bool helper_device_iommu_mapped(struct device *dev)
@@ -108,6 +125,11 @@ bool helper_device_iommu_mapped(struct device *dev)
 void helper_dma_unlimited_segments(struct device *dev)
 {
 	dma_set_max_seg_size(dev, min_t(size_t, dma_max_mapping_size(dev), UINT_MAX));
+}
+
+struct workqueue_struct *helper_alloc_workqueue(const char *name)
+{
+	return alloc_workqueue("%s", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0, name);
 }
 
 int helper_devm_add_action_or_reset(struct device *dev, void (*action)(void *data), void *data)

@@ -215,6 +215,13 @@ impl<T: Driver> Device<T> {
         unsafe { bindings::helper_dma_unlimited_segments((*self.as_raw()).dev) }
     }
 
+    /// Whether memory may have to be mapped by bounce buffers: nothing else limits the size of a
+    /// mapping. C: `dma_max_mapping_size()`.
+    pub(crate) fn has_dma_limit(&self) -> bool {
+        // SAFETY: The device and its parent are valid.
+        unsafe { kernel::bindings::dma_max_mapping_size((*self.as_raw()).dev) != usize::MAX }
+    }
+
     /// Takes buffer objects' memory away from a device that has gone and was stopped: objects that
     /// are still open keep their pages, but nothing is mapped any more, or again. C:
     /// `dma_unmap_sgtable()`.

@@ -12,6 +12,7 @@ pub mod gem;
 pub mod ioctl;
 pub mod kms;
 pub mod rect;
+pub mod workqueue;
 
 pub use device::{Device, UnregisteredDevice};
 pub use driver::{Driver, DriverInfo, Registration};

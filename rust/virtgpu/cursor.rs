@@ -17,7 +17,6 @@ use kernel::{
     prelude::*,
     sync::{aref::ARef, Arc},
     time::msecs_to_jiffies,
-    workqueue,
 };
 use virtio::{
     gpu::{self, cmd as kind, Wire},
@@ -135,7 +134,8 @@ impl Cursor {
             Due::Nothing => return None,
             Due::Later(wait) => {
                 // Pending already is as good.
-                let _ = workqueue::system_highpri()
+                let _ = dev
+                    .completions
                     .enqueue_delayed::<ARef<Device>, 6>(dev.into(), wait);
                 return None;
             }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The driver: probe, remove, registration.
-use drm::{file::DriverFile, gem::DumbBuffer, DriverInfo, File, Registration, UnregisteredDevice};
+use drm::{
+    file::DriverFile, gem::DumbBuffer, workqueue::Workqueue, DriverInfo, File, Registration,
+    UnregisteredDevice,
+};
 use kernel::{
     device::Bound,
     impl_has_delayed_work, impl_has_work, new_delayed_work, new_mutex, new_spinlock, new_work,
@@ -8,9 +11,7 @@ use kernel::{
     sync::{aref::ARef, atomic::Atomic, Arc, Mutex, SpinLock},
     workqueue::{DelayedWork, Work, WorkItem},
 };
-use virtio::{
-    device::F_ACCESS_PLATFORM, device::F_VERSION_1, driver::DeviceId, driver::IdTable, gpu,
-};
+use virtio::{device::F_VERSION_1, driver::DeviceId, driver::IdTable, gpu};
 
 use crate::{
     cursor, gem, hotplug, ioctl,
@@ -48,6 +49,8 @@ pub(crate) struct Data {
     pub(crate) windows_stale: Atomic<bool>,
     /// The device sees memory through the DMA API, not by physical address.
     pub(crate) use_dma_addr: bool,
+    /// Runs what frees memory and what a frame waits for.
+    pub(crate) completions: Workqueue,
     #[pin]
     ctrl_work: Work<Device, 1>,
     #[pin]
@@ -202,7 +205,7 @@ fn data(vdev: &virtio::Device<Bound>, count: usize) -> Result<impl PinInit<Data,
     }
     let handle = virtio::Handle::new(vdev)?;
     let has_edid = vdev.has_feature(gpu::F_EDID);
-    let use_dma_addr = vdev.has_feature(F_ACCESS_PLATFORM);
+    let use_dma_addr = vdev.uses_dma_addresses();
 
     Ok(try_pin_init!(Data {
         vdev: handle,
@@ -215,6 +218,7 @@ fn data(vdev: &virtio::Device<Bound>, count: usize) -> Result<impl PinInit<Data,
         has_edid,
         windows_stale: Atomic::new(false),
         use_dma_addr,
+        completions: Workqueue::new(c"virtgpu")?,
         ctrl_work <- new_work!("virtgpu::ctrl"),
         cursor_work <- new_work!("virtgpu::cursor"),
         hotplug_work <- new_work!("virtgpu::hotplug"),
@@ -256,7 +260,7 @@ fn quit(dev: &Device, vdev: &virtio::Device<Bound>) {
     if !dev.outputs.is_empty() {
         dev.shutdown_kms();
     }
-    queue::stop(dev, vdev);
+    queue::stop_for_good(dev, vdev);
 }
 
 virtio::virtio_device_table!(TABLE, [DeviceId::new(gpu::ID)]);
@@ -293,7 +297,7 @@ impl virtio::Driver for VirtGpuDriver {
         queue::start(&dev, vdev)?;
         let registration = bring_up(drm).inspect_err(|_| {
             quiesce(&dev);
-            queue::stop(&dev, vdev);
+            queue::stop_for_good(&dev, vdev);
         })?;
         drm::drm_info!(
             dev,

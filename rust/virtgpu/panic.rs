@@ -11,7 +11,7 @@ use crate::{
     cmd,
     drv::Device,
     output::Output,
-    queue::{on_done, Chain, Done},
+    queue::{Chain, Done},
 };
 
 /// Commands set aside for the panic screen. The device has them from one panic (there are those
@@ -33,13 +33,16 @@ impl Panic {
     }
 
     /// A command comes back.
-    pub(crate) fn put_back(&self, index: usize, chain: Chain) {
+    pub(crate) fn put_back(&self, index: usize, mut chain: Chain) {
+        // It names the head, which has it.
+        let done = chain.data_mut().take_done();
         self.commands.lock()[index] = Some(chain);
+        drop(done);
     }
 }
 
 impl Output {
-    /// Brings all of a resource to the host.
+    /// Brings all of a resource to the host. A command that cannot be sent stays for the next time.
     pub(crate) fn panic_flush(
         self: &Arc<Self>,
         dev: &Device,
@@ -50,21 +53,24 @@ impl Output {
         let Some(mut commands) = self.panic.commands.try_lock() else {
             return;
         };
-        let [Some(transfer), Some(flush)] = commands.each_mut().map(Option::take) else {
+        // Else the device still has one of them.
+        let [Some(transfer), Some(flush)] = commands.each_mut().map(Option::as_mut) else {
             return;
         };
         let all = Rect::new(0, 0, size.0 as i32, size.1 as i32);
-        let mut pair = [transfer, flush];
-        let filled = cmd::refill_transfer(&mut pair[0], resource, &all, offset)
-            .and_then(|()| cmd::refill_flush(&mut pair[1], resource, &all));
-        let mut index = 0;
-        let pair = pair.map(|chain| {
-            index += 1;
-            on_done(chain, Done::Panic(self.clone(), index - 1))
-        });
-        // What cannot be queued is lost with the machine.
-        if filled.is_ok() {
-            dev.ctrl.try_submit(pair);
+        let filled = cmd::refill_transfer(transfer, resource, &all, offset)
+            .and_then(|()| cmd::refill_flush(flush, resource, &all));
+        if filled.is_err() {
+            return;
+        }
+        for (index, chain) in [transfer, flush].into_iter().enumerate() {
+            chain.data_mut().set_done(Done::Panic(self.clone(), index));
+        }
+        dev.ctrl.try_submit(&mut *commands);
+        for chain in commands.iter_mut().flatten() {
+            // The head has it, so that this is not the last reference.
+            let done = chain.data_mut().take_done();
+            drop(done);
         }
     }
 }

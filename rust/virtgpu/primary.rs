@@ -118,14 +118,21 @@ impl DriverPlane for Primary {
     }
 
     fn panic_flush(&self, dev: &Device, state: &PlaneState<Self>) {
-        if let Some(fb) = state.framebuffer() {
-            if let Some(image) = fb::try_image(fb, &self.output) {
-                let resource = &image.resource;
-                let offset = resource.try_offset(fb.object()).unwrap_or(0);
-                let info = fb.info();
-                self.output
-                    .panic_flush(dev, resource.id, (info.width, info.height), offset);
-            }
+        let shown = state
+            .framebuffer()
+            .and_then(|fb| Some((fb, fb::try_image(fb, &self.output)?)));
+        let Some((fb, image)) = shown else {
+            return;
+        };
+        let resource = &image.resource;
+        // Elsewhere in the backing is another buffer's picture.
+        let Some(offset) = resource.try_offset(fb.object()) else {
+            return;
+        };
+        let info = fb.info();
+        if resource.try_sync(fb) {
+            self.output
+                .panic_flush(dev, resource.id, (info.width, info.height), offset);
         }
     }
 

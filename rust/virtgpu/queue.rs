@@ -7,8 +7,7 @@ use kernel::{
     new_spinlock,
     prelude::*,
     sync::{aref::ARef, Arc, SpinLock},
-    time::msecs_to_jiffies,
-    workqueue,
+    time::{delay::fsleep, msecs_to_jiffies, Delta},
 };
 use virtio::{
     device::F_INDIRECT_DESC,
@@ -84,9 +83,20 @@ impl Cmd {
             next: None,
         }
     }
+
+    /// Says what is to happen when it has ended.
+    pub(crate) fn set_done(&mut self, done: Done) {
+        self.done = Some(done);
+    }
+
+    /// Takes back what was to happen.
+    pub(crate) fn take_done(&mut self) -> Option<Done> {
+        self.done.take()
+    }
 }
 
-/// Commands that came back: a frame is made of them, without allocating any.
+/// Commands of which frames and orders to show cursors are made. Those that came back are used again,
+/// and some are made in advance.
 #[pin_data]
 pub(crate) struct Pool {
     #[pin]
@@ -102,17 +112,30 @@ const POOL_SIZE: usize = 64;
 impl Pool {
     pub(crate) fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            chains <- new_spinlock!(KVec::with_capacity(POOL_SIZE, GFP_KERNEL)?),
-        })
+            chains <- {
+                let mut chains = KVec::with_capacity(POOL_SIZE, GFP_KERNEL)?;
+                for _ in 0..POOL_SIZE {
+                    chains.push(Chain::new(&[], 0, Cmd::new(0))?, GFP_KERNEL)?;
+                }
+                new_spinlock!(chains)
+            },
+        }? Error)
     }
 
+    /// Waits for memory rather than fails: a commit must not.
     fn make<R: Wire>(&self, request: &R, response_len: usize, resp_type: u32) -> Result<Chain> {
-        let spare = self.chains.lock().pop();
-        let Some(mut chain) = spare else {
-            return Chain::new(request.as_bytes(), response_len, Cmd::new(resp_type));
-        };
-        chain.renew(request.as_bytes(), response_len, Cmd::new(resp_type))?;
-        Ok(chain)
+        loop {
+            let spare = self.chains.lock().pop();
+            if let Some(mut chain) = spare {
+                chain.renew(request.as_bytes(), response_len, Cmd::new(resp_type))?;
+                return Ok(chain);
+            }
+            match Chain::new(request.as_bytes(), response_len, Cmd::new(resp_type)) {
+                // A command may come back meanwhile.
+                Err(ENOMEM) => fsleep(Delta::from_millis(1)),
+                made => return made,
+            }
+        }
     }
 
     /// Makes a command of a request that is answered by a bare header.
@@ -160,7 +183,7 @@ pub(crate) fn command_with_response<R: Wire, A: Wire>(
 
 /// Says what is to happen at a command's end.
 pub(crate) fn on_done(mut chain: Chain, done: Done) -> Chain {
-    chain.data_mut().done = Some(done);
+    chain.data_mut().set_done(done);
     chain
 }
 
@@ -293,13 +316,18 @@ impl State {
         true
     }
 
-    /// Notes that a command is in the ring.
-    fn added(&mut self, name: &CStr, seqno: u32, kind: u32, lazy: bool) {
-        self.seqno = seqno;
+    /// The device holds one more command.
+    fn added(&mut self, lazy: bool) {
         self.stats.commands += 1;
         self.in_flight += 1;
-        self.unkicked = true;
         self.awaited += u32::from(!lazy);
+    }
+
+    /// Notes that a command is in the ring, of which the device is still to be told.
+    fn queued(&mut self, name: &CStr, seqno: u32, kind: u32, lazy: bool) {
+        self.seqno = seqno;
+        self.unkicked = true;
+        self.added(lazy);
         trace::cmd_queue(name, seqno, kind, self.in_flight);
     }
 
@@ -593,7 +621,7 @@ impl Queue {
             };
             let (error, back) = match result {
                 Ok(()) => {
-                    state.added(self.name, seqno, kind, lazy);
+                    state.queued(self.name, seqno, kind, lazy);
                     return;
                 }
                 Err(back) => back,
@@ -693,7 +721,7 @@ impl Queue {
         }
         state.older = state.in_flight;
         state.asked = seqno;
-        state.added(self.name, seqno, kind, false);
+        state.queued(self.name, seqno, kind, false);
         drop(state);
         self.kick(dev);
     }
@@ -725,7 +753,7 @@ impl Queue {
     }
 
     fn dequeue_soon(&self, dev: &Device) {
-        enqueue(dev.into(), core::ptr::eq(self, &dev.ctrl));
+        enqueue(&dev.into(), core::ptr::eq(self, &dev.ctrl));
     }
 
     /// Waits for something that happens at a command's end, also if nobody else waits for that.
@@ -753,23 +781,29 @@ impl Queue {
     }
 
     /// Hands commands to the device without waiting for anything, and kicks; for the panic screen,
-    /// when nobody is left to release a lock.
-    pub(crate) fn try_submit<const N: usize>(&self, chains: [Chain; N]) {
+    /// when nobody is left to release a lock. Those that cannot be sent stay where they are, because
+    /// to free memory may take a lock.
+    pub(crate) fn try_submit(&self, chains: &mut [Option<Chain>]) {
         let Some(mut state) = self.state.try_lock() else {
             return;
         };
-        let Some(vq) = state.vq.as_mut() else {
-            return;
-        };
-        for chain in chains {
-            if let Err((_, chain)) = vq.try_add(chain) {
-                // Freeing memory may wait.
-                core::mem::forget(chain);
+        for slot in chains {
+            let State { vq: Some(vq), .. } = &mut *state else {
                 return;
+            };
+            let Some(chain) = slot.take() else {
+                continue;
+            };
+            if let Err((_, chain)) = vq.try_add(chain) {
+                *slot = Some(chain);
+                break;
             }
+            state.added(false);
         }
-        if vq.kick_prepare() {
-            vq.notify();
+        if let Some(vq) = state.vq.as_mut() {
+            if vq.kick_prepare() {
+                vq.notify();
+            }
         }
     }
 
@@ -850,12 +884,12 @@ impl Queue {
 }
 
 /// Has the work done that takes finished commands off a ring.
-fn enqueue(dev: ARef<Device>, is_ctrl: bool) {
+fn enqueue(dev: &ARef<Device>, is_ctrl: bool) {
     // Pending already is as good.
     let _ = if is_ctrl {
-        workqueue::system_highpri().enqueue::<ARef<Device>, 1>(dev)
+        dev.completions.enqueue::<ARef<Device>, 1>(dev.clone())
     } else {
-        workqueue::system_highpri().enqueue::<ARef<Device>, 2>(dev)
+        dev.completions.enqueue::<ARef<Device>, 2>(dev.clone())
     };
 }
 
@@ -864,7 +898,7 @@ pub(crate) struct Handler(ARef<Device>);
 
 impl Interrupt for Handler {
     fn interrupt(&self, queue: usize) {
-        enqueue(self.0.clone(), queue == 0);
+        enqueue(&self.0, queue == 0);
     }
 }
 
@@ -886,7 +920,7 @@ pub(crate) fn start(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     dev.ctrl.open(ctrl);
     dev.cursor.open(cursor);
     // What came before the queues were open.
-    let _ = workqueue::system_highpri().enqueue::<ARef<Device>, 1>(dev.into());
+    enqueue(&dev.into(), true);
     Ok(())
 }
 
@@ -918,6 +952,13 @@ pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
             finish(dev, chain, Err(ENODEV));
         }
     }
+}
+
+/// The same, for good: no work that takes answers runs any more, or will.
+pub(crate) fn stop_for_good(dev: &Device, vdev: &virtio::Device<Bound>) {
+    stop(dev, vdev);
+    dev.disable_work::<1>();
+    dev.disable_work::<2>();
 }
 
 #[cfg(kunit)]
@@ -1001,17 +1042,29 @@ pub(crate) mod tests {
     fn used_command_comes_back_clean(test: &Test) -> Result {
         let pool = KBox::pin_init(Pool::new(), GFP_KERNEL)?;
         let first = lazily(quiet(pool.command(&answer(cmd::UPDATE_CURSOR))?));
+        let left = size(&pool).0;
         pool.put(first);
-        expect_eq!(test, size(&pool).0, 1);
+        expect_eq!(test, size(&pool).0, left + 1);
         let request = ResourceFlush {
             hdr: answer(cmd::RESOURCE_FLUSH),
             ..ResourceFlush::zeroed()
         };
         let chain = pool.command(&request)?;
-        expect_eq!(test, size(&pool).0, 0);
+        expect_eq!(test, size(&pool).0, left);
         expect_eq!(test, kind(&chain), cmd::RESOURCE_FLUSH);
         expect_eq!(test, chain.request(), request.as_bytes());
         expect!(test, !chain.data().quiet && !chain.data().lazy);
+        Ok(())
+    }
+
+    /// Before any came back.
+    fn pool_has_commands_in_advance(test: &Test) -> Result {
+        let pool = KBox::pin_init(Pool::new(), GFP_KERNEL)?;
+        expect_eq!(test, size(&pool).0, POOL_SIZE);
+        let chain = pool.command(&answer(cmd::RESOURCE_FLUSH))?;
+        expect_eq!(test, size(&pool).0, POOL_SIZE - 1);
+        expect_eq!(test, kind(&chain), cmd::RESOURCE_FLUSH);
+        expect_eq!(test, chain.response_room(), ROOM);
         Ok(())
     }
 
@@ -1077,6 +1130,16 @@ pub(crate) mod tests {
         Ok(())
     }
 
+    /// There may be another panic screen later, and nothing may be freed now.
+    fn unsent_command_of_a_panic_stays(test: &Test) -> Result {
+        let queue = KBox::pin_init(Queue::new(c"test"), GFP_KERNEL)?;
+        let mut chains = [Some(command(&answer(cmd::RESOURCE_FLUSH))?), None];
+        queue.try_submit(&mut chains);
+        expect!(test, chains[0].is_some());
+        expect_eq!(test, queue.status().in_flight, 0);
+        Ok(())
+    }
+
     fn silent_host_is_not_waited_for(test: &Test) -> Result {
         let queue = KBox::pin_init(Queue::new(c"test"), GFP_KERNEL)?;
         expect_eq!(test, queue.timeout(), patience());
@@ -1099,11 +1162,13 @@ pub(crate) mod tests {
             command_without_answer_is_not_judged,
             commands_have_room_for_their_answer,
             used_command_comes_back_clean,
+            pool_has_commands_in_advance,
             pool_keeps_so_many_commands,
             stopped_queue_takes_everything,
             room_is_counted_in_descriptors,
             what_a_host_may_use_is_kept_until_a_reset,
             unsent_command_ends_before_the_reset,
+            unsent_command_of_a_panic_stays,
             silent_host_is_not_waited_for,
             host_has_ten_seconds,
         ]

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Host resources: created with their backing, kept until the host has let go of it, made anew
 //! after a reset of the device.
-use drm::{kms::FramebufferInfo, Rect};
+use drm::{gem::shmem::Rows, kms::FramebufferInfo, Rect};
 use kernel::{
     new_mutex, new_spinlock,
     prelude::*,
-    rbtree::RBTree,
+    rbtree::{RBTree, RBTreeNodeReservation},
     sync::{
         aref::ARef,
         atomic::{Atomic, Relaxed},
@@ -31,11 +31,24 @@ const MAX_PARTS: usize = 8;
 
 /// Entries of a resource with several buffer objects: hosts look for a row from the start of the
 /// list, so that sharing a resource should not make it long.
-const MAX_ENTRIES: usize = 2048;
+const MAX_SHARED_ENTRIES: usize = 2048;
+
+/// QEMU and vhost-user-gpu refuse longer lists.
+const MAX_ENTRIES: usize = 16384;
 
 /// Bytes from a picture's first pixel to the first one of a rectangle.
 fn pixel_offset(pitch: u32, rect: &Rect) -> u64 {
     rect.y1 as u64 * u64::from(pitch) + rect.x1 as u64 * 4
+}
+
+/// The bytes of a rectangle's pixels, the first of which is at an offset.
+fn rows(offset: u64, pitch: u32, rect: &Rect) -> Rows {
+    Rows {
+        offset,
+        length: rect.width() as u32 * 4,
+        pitch,
+        count: rect.height() as u32,
+    }
 }
 
 /// Whether format, width and height are those that show a framebuffer.
@@ -58,6 +71,15 @@ impl Part {
         let mut entries = KVec::new();
         let mut size = 0;
         bo.for_each_segment(dev.use_dma_addr || bo.is_imported(), |segment| {
+            if entries.len() == MAX_ENTRIES {
+                drm::drm_err_ratelimited!(
+                    dev,
+                    "resource {}: its memory is in more pieces than the {} that hosts take\n",
+                    id,
+                    MAX_ENTRIES
+                );
+                return Err(ENOMEM);
+            }
             size += u64::from(segment.length);
             Ok(entries.push(
                 MemEntry {
@@ -192,7 +214,22 @@ impl Recipe {
 
 struct Table {
     last: u32,
-    recipes: RBTree<u32, Arc<Recipe>>,
+    /// None while a resource of that number is being made.
+    recipes: RBTree<u32, Option<Arc<Recipe>>>,
+}
+
+impl Table {
+    /// Finds a number that is free, and keeps it.
+    fn take_number(&mut self, node: RBTreeNodeReservation<u32, Option<Arc<Recipe>>>) -> u32 {
+        loop {
+            self.last = self.last.wrapping_add(1) & 0x7fff_ffff;
+            if self.last != 0 && self.recipes.get(&self.last).is_none() {
+                break;
+            }
+        }
+        self.recipes.insert(node.into_node(self.last, None));
+        self.last
+    }
 }
 
 /// All resources by number.
@@ -217,20 +254,15 @@ impl Resources {
         })
     }
 
-    /// Finds a number that is free, and keeps what is made for it.
+    /// Finds a number that is free, and keeps what is made for it. Completions need the table, and
+    /// memory may come free only with them: nothing is allocated while it is locked.
     fn add(&self, make: impl FnOnce(u32) -> Result<Arc<Recipe>>) -> Result<Arc<Recipe>> {
-        let mut table = self.table.lock();
-        loop {
-            table.last = table.last.wrapping_add(1) & 0x7fff_ffff;
-            if table.last != 0 && table.recipes.get(&table.last).is_none() {
-                break;
-            }
+        let node = RBTreeNodeReservation::new(GFP_KERNEL)?;
+        let id = self.table.lock().take_number(node);
+        let recipe = make(id).inspect_err(|_| self.remove(id))?;
+        if let Some(place) = self.table.lock().recipes.get_mut(&id) {
+            *place = Some(recipe.clone());
         }
-        let id = table.last;
-        let recipe = make(id)?;
-        table
-            .recipes
-            .try_create_and_insert(id, recipe.clone(), GFP_KERNEL)?;
         Ok(recipe)
     }
 
@@ -288,10 +320,16 @@ impl Resources {
     }
 
     /// The first resource behind a number.
-    fn next(&self, last: u32) -> Option<Arc<Recipe>> {
+    fn next(&self, mut last: u32) -> Option<Arc<Recipe>> {
         let table = self.table.lock();
-        let cursor = table.recipes.cursor_lower_bound(&(last + 1))?;
-        Some(cursor.current().1.clone())
+        loop {
+            let cursor = table.recipes.cursor_lower_bound(&(last + 1))?;
+            let (id, recipe) = cursor.current();
+            if let Some(recipe) = recipe {
+                return Some(recipe.clone());
+            }
+            last = *id;
+        }
     }
 }
 
@@ -496,7 +534,7 @@ impl Resource {
         {
             let mut backing = self.recipe.backing.lock();
             if backing.parts.len() == MAX_PARTS
-                || backing.entries() + part.entries.len() > MAX_ENTRIES
+                || backing.entries() + part.entries.len() > MAX_SHARED_ENTRIES
             {
                 return Err(ENOSPC);
             }
@@ -560,14 +598,14 @@ impl Resource {
     /// Copies pixels to the host, from a byte offset of the backing on; for a resource that one
     /// buffer object backs.
     pub(crate) fn transfer(&self, bo: &Object, pixels: &Rect, offset: u64) -> Result<Chain> {
-        self.sync(bo);
+        self.sync(bo, &rows(offset, self.width * 4, pixels));
         cmd::transfer(&self.dev, self.id, pixels, offset)
     }
 
-    /// Where memory is encrypted the device reads a copy; a foreign buffer is its exporter's.
-    fn sync(&self, bo: &Object) {
-        if self.dev.use_dma_addr && !bo.is_imported() {
-            bo.sync_for_device();
+    /// Where the device sees memory in bounce buffers it reads a copy.
+    fn sync(&self, bo: &Object, rows: &Rows) {
+        if self.dev.use_dma_addr {
+            bo.sync_for_device(rows);
         }
     }
 
@@ -589,11 +627,11 @@ impl Resource {
             dev.ctrl.submit(dev, detach);
             self.submit_attach(attach);
         }
-        self.sync(bo);
-        let base = backing.offset(&keeper) + u64::from(info.offset);
+        let base = backing.offset(&keeper);
         for rect in damage.rects() {
-            let offset = base + pixel_offset(info.pitch, rect);
-            let transfer = cmd::transfer(dev, self.id, rect, offset)?;
+            let offset = u64::from(info.offset) + pixel_offset(info.pitch, rect);
+            self.sync(bo, &rows(offset, info.pitch, rect));
+            let transfer = cmd::transfer(dev, self.id, rect, base + offset)?;
             dev.ctrl.submit(dev, lazily(transfer));
         }
         Ok(())
@@ -604,6 +642,16 @@ impl Resource {
     pub(crate) fn try_offset(&self, bo: &Object) -> Option<u64> {
         let keeper = bo.try_keeper()?;
         Some(self.recipe.backing.try_lock()?.offset(&keeper))
+    }
+
+    /// Shows the device all of a framebuffer, for the panic screen. False when it could not be done.
+    pub(crate) fn try_sync(&self, fb: &Framebuffer) -> bool {
+        let info = fb.info();
+        let all = Rect::new(0, 0, info.width as i32, info.height as i32);
+        !self.dev.use_dma_addr
+            || fb
+                .object()
+                .try_sync_for_device(&rows(u64::from(info.offset), info.pitch, &all))
     }
 }
 

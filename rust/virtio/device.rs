@@ -25,8 +25,6 @@ pub struct Device<Ctx: DeviceContext = Normal>(Opaque<bindings::virtio_device>, 
 
 /// The device conforms to virtio 1.
 pub const F_VERSION_1: u32 = bindings::VIRTIO_F_VERSION_1;
-/// The device sees memory through the DMA API.
-pub const F_ACCESS_PLATFORM: u32 = bindings::VIRTIO_F_ACCESS_PLATFORM;
 /// A descriptor can name a table of descriptors.
 pub const F_INDIRECT_DESC: u32 = bindings::VIRTIO_RING_F_INDIRECT_DESC;
 
@@ -47,6 +45,15 @@ impl<Ctx: DeviceContext> Device<Ctx> {
     pub fn has_feature(&self, bit: u32) -> bool {
         // SAFETY: The device is valid.
         unsafe { bindings::helper_virtio_has_feature(self.as_raw(), bit) }
+    }
+
+    /// Whether the device sees memory through the DMA API, not by physical address: it says so, or
+    /// this is a Xen guest, whose physical addresses are none of the machine's. C:
+    /// `virtio_has_dma_quirk()`, `xen_domain()`.
+    pub fn uses_dma_addresses(&self) -> bool {
+        // SAFETY: Reads what the kernel found out at boot.
+        let is_xen = unsafe { bindings::helper_xen_domain() };
+        is_xen || self.has_feature(bindings::VIRTIO_F_ACCESS_PLATFORM)
     }
 
     /// The virtio device as the driver core knows it.

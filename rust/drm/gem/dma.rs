@@ -11,7 +11,23 @@ use kernel::{
     sync::Mutex,
 };
 
+use crate::{Device, Driver};
+
 type Raw = NonNull<bindings::drm_gem_shmem_object>;
+
+/// What to tell a program whose memory, of so many bytes, could not be mapped: the DMA API says `EIO`
+/// if there is no room for bounce buffers.
+pub(crate) fn error<T: Driver>(dev: &Device<T>, size: usize, error: Error) -> Error {
+    if error != EIO || !dev.has_dma_limit() {
+        return error;
+    }
+    crate::drm_err_ratelimited!(
+        dev,
+        "no bounce buffers for {} KiB: swiotlb= sets how many there are\n",
+        size / 1024
+    );
+    ENOMEM
+}
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Mapped(Raw);
@@ -88,6 +104,14 @@ impl Mappings {
         let result = f();
         drop(state);
         result
+    }
+
+    /// The same without waiting, for the panic screen; none if something is being unmapped.
+    pub(crate) fn try_keep<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+        let state = self.state.try_lock()?;
+        let result = f();
+        drop(state);
+        Some(result)
     }
 
     /// Unmaps an object that is about to be freed, if it is mapped.

@@ -81,8 +81,13 @@ pub(crate) extern "C" fn prime_import_callback<T: Driver>(
     }
     // SAFETY: As above.
     let raw = unsafe { bindings::drm_gem_prime_import(dev, dma_buf) };
+    if let Err(error) = from_err_ptr(raw) {
+        // SAFETY: The buffer is valid.
+        let size = unsafe { (*dma_buf).size };
+        return dma::error(device, size, error).to_ptr();
+    }
     // What is our own is mapped when that is needed; what is foreign has been.
-    if own || from_err_ptr(raw).is_err() {
+    if own {
         return raw;
     }
     // SAFETY: The object is valid. All of the device are shmem objects, whose first field is the GEM

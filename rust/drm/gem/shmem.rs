@@ -4,7 +4,7 @@
 //! C header: [`include/drm/drm_gem_shmem_helper.h`](srctree/include/drm/drm_gem_shmem_helper.h)
 use core::{
     mem::ManuallyDrop,
-    ops::Deref,
+    ops::{Deref, Range},
     ptr::{self, NonNull},
 };
 
@@ -16,7 +16,10 @@ use kernel::{
     types::Opaque,
 };
 
-use crate::{gem::to_err_ptr, Device, Driver, File};
+use crate::{
+    gem::{dma, to_err_ptr},
+    Device, Driver, File,
+};
 
 /// The driver's part of a buffer object.
 pub trait DriverObject: Sync + Send + Sized + 'static {
@@ -81,6 +84,88 @@ pub struct Segment {
     pub address: u64,
     /// Bytes.
     pub length: u32,
+}
+
+/// Bytes of an object that are equally far apart. Those behind its end do not count.
+pub struct Rows {
+    /// Bytes before the first row.
+    pub offset: u64,
+    /// Bytes of each row.
+    pub length: u32,
+    /// Bytes from the start of a row to that of the next.
+    pub pitch: u32,
+    /// How many rows.
+    pub count: u32,
+}
+
+impl Rows {
+    /// Calls `f` for each run of bytes: rows without gaps are one.
+    fn for_each_run(&self, mut f: impl FnMut(Range<u64>)) {
+        let run = |index: u32, length| {
+            let start = self
+                .offset
+                .saturating_add(u64::from(index) * u64::from(self.pitch));
+            start..start.saturating_add(length)
+        };
+        let length = u64::from(self.length);
+        if self.length == self.pitch {
+            f(run(0, length * u64::from(self.count)));
+            return;
+        }
+        for index in 0..self.count {
+            f(run(index, length));
+        }
+    }
+}
+
+/// A way through the mapped pieces of an object, in order.
+///
+/// # Invariants
+///
+/// `sg` is one of at least `left` valid entries of a mapped table, unless `left` is 0.
+struct Pieces {
+    sg: *mut kernel::bindings::scatterlist,
+    left: u32,
+    /// Bytes before `sg`.
+    offset: u64,
+}
+
+impl Pieces {
+    /// # Safety
+    ///
+    /// `sgt` must be a mapped table, which stays as long as the result is used.
+    unsafe fn new(sgt: *const kernel::bindings::sg_table) -> Self {
+        // SAFETY: By the requirements of this function.
+        let (sg, left) = unsafe { ((*sgt).sgl, (*sgt).nents) };
+        // INVARIANT: A table has `nents` mapped entries.
+        Self {
+            sg,
+            left,
+            offset: 0,
+        }
+    }
+
+    /// Calls `f` with address and size of each mapped part of bytes, which are not before those of
+    /// the last call.
+    fn visit(&mut self, bytes: Range<u64>, mut f: impl FnMut(u64, usize)) {
+        let mut start = bytes.start;
+        while self.left > 0 && start < bytes.end {
+            // SAFETY: The entry is valid and mapped, by the type's invariants.
+            let behind = self.offset + u64::from(unsafe { bindings::helper_sg_dma_len(self.sg) });
+            if start < behind {
+                let stop = bytes.end.min(behind);
+                // SAFETY: As above.
+                let address = unsafe { bindings::helper_sg_dma_address(self.sg) };
+                f(address + (start - self.offset), (stop - start) as usize);
+                start = stop;
+            } else {
+                self.offset = behind;
+                // SAFETY: As above.
+                self.sg = unsafe { kernel::bindings::sg_next(self.sg) };
+                self.left -= 1;
+            }
+        }
+    }
 }
 
 impl<T: DriverObject> Object<T> {
@@ -201,12 +286,14 @@ impl<T: DriverObject> Object<T> {
     ///
     /// # Errors
     ///
-    /// `ENODEV` when the device has gone, `ENOMEM`, and those of `f`.
+    /// `ENODEV` when the device has gone; `ENOMEM`, also when there is no room for bounce buffers;
+    /// those of `f`.
     pub fn for_each_segment(&self, dma: bool, mut f: impl FnMut(Segment) -> Result) -> Result {
         let raw = self.obj.get();
         let map = || {
             // SAFETY: The object is valid.
-            from_err_ptr(unsafe { bindings::drm_gem_shmem_get_pages_sgt(raw) })?;
+            from_err_ptr(unsafe { bindings::drm_gem_shmem_get_pages_sgt(raw) })
+                .map_err(|error| dma::error(self.dev(), self.size(), error))?;
             NonNull::new(raw).ok_or(EINVAL)
         };
         // SAFETY: The table is there while this is called.
@@ -236,15 +323,44 @@ impl<T: DriverObject> Object<T> {
         self.dev().while_plugged(add).unwrap_or(Err(ENODEV))
     }
 
-    /// Makes what the CPU wrote visible to the device, where it sees a copy.
-    pub fn sync_for_device(&self) {
-        // SAFETY: The object is valid; a table stays for as long as this takes, and without one there
-        // is nothing that the device sees.
-        self.dev().mappings.keep(|| unsafe {
-            let sgt = (*self.obj.get()).sgt;
-            if !sgt.is_null() {
-                bindings::helper_dma_sync_sgtable_for_device((*(*self.as_raw()).dev).dev, sgt);
-            }
+    /// Shows the device what the CPU wrote, where it sees a copy in bounce buffers.
+    pub fn sync_for_device(&self, rows: &Rows) {
+        self.dev().mappings.keep(|| {
+            // SAFETY: No table is freed while this runs.
+            unsafe { self.sync_mapped(rows) }
+        });
+    }
+
+    /// The same, for the panic screen: nothing is waited for. False when it could not be done.
+    pub fn try_sync_for_device(&self, rows: &Rows) -> bool {
+        let synced = self.dev().mappings.try_keep(|| {
+            // SAFETY: No table is freed while this runs.
+            unsafe { self.sync_mapped(rows) }
+        });
+        synced.is_some()
+    }
+
+    /// # Safety
+    ///
+    /// The table of the object's pages, if there is one, must stay while this runs.
+    unsafe fn sync_mapped(&self, rows: &Rows) {
+        // SAFETY: The object and its device are valid.
+        let (sgt, dev) = unsafe { ((*self.obj.get()).sgt, (*(*self.as_raw()).dev).dev) };
+        // SAFETY: The device is valid.
+        if sgt.is_null() || !unsafe { bindings::helper_dma_dev_need_sync(dev) } {
+            return;
+        }
+        // SAFETY: The table stays, by the requirements of this function.
+        let mut pieces = unsafe { Pieces::new(sgt) };
+        rows.for_each_run(|run| {
+            pieces.visit(run, |address, size| {
+                // Exporters of foreign buffers may map them in their own way.
+                // SAFETY: The device is valid.
+                if unsafe { bindings::helper_dma_need_sync(dev, address) } {
+                    // SAFETY: The bytes are mapped for the device.
+                    unsafe { bindings::helper_dma_sync_single_for_device(dev, address, size) };
+                }
+            });
         });
     }
 
