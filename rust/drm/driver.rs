@@ -49,6 +49,10 @@ pub trait Driver: KmsDriver + Sized + 'static {
     const FEAT_RENDER: bool = false;
     /// Whether there are syncobjs.
     const FEAT_SYNCOBJ: bool = false;
+    /// Whether foreign buffers are mapped for the device when they are imported. A device that the CPU
+    /// copies pixels to does without, and takes buffers that it could not reach. C: `gem_prime_import`
+    /// of `DRM_GEM_SHMEM_DRIVER_OPS` maps none.
+    const MAPS_IMPORTS: bool = true;
 
     /// Makes a dumb buffer: fills in handle, pitch and size.
     ///

@@ -129,6 +129,7 @@ impl Driver for Bochs {
         desc: c"bochs-display in Rust",
     };
     const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor] = &[];
+    const MAPS_IMPORTS: bool = false;
 
     fn dumb_create(dev: &Device<Self>, file: &File<OpenFile>, args: &mut DumbBuffer<'_>) -> Result {
         args.compute_size(dev, 1)?;

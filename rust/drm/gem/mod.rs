@@ -79,6 +79,10 @@ pub(crate) extern "C" fn prime_import_callback<T: Driver>(
     if let Err(error) = T::prime_import_check(device, own) {
         return error.to_ptr();
     }
+    if !T::MAPS_IMPORTS {
+        // SAFETY: As above.
+        return unsafe { bindings::drm_gem_shmem_prime_import_no_map(dev, dma_buf) };
+    }
     // SAFETY: As above.
     let raw = unsafe { bindings::drm_gem_prime_import(dev, dma_buf) };
     if let Err(error) = from_err_ptr(raw) {

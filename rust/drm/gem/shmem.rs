@@ -287,10 +287,14 @@ impl<T: DriverObject> Object<T> {
     /// # Errors
     ///
     /// `ENODEV` when the device has gone; `ENOMEM`, also when there is no room for bounce buffers;
-    /// those of `f`.
+    /// `EINVAL` for a foreign buffer of a driver without [`MAPS_IMPORTS`](Driver::MAPS_IMPORTS); those
+    /// of `f`.
     pub fn for_each_segment(&self, dma: bool, mut f: impl FnMut(Segment) -> Result) -> Result {
         let raw = self.obj.get();
         let map = || {
+            if self.is_imported() && !T::Driver::MAPS_IMPORTS {
+                return Err(EINVAL);
+            }
             // SAFETY: The object is valid.
             from_err_ptr(unsafe { bindings::drm_gem_shmem_get_pages_sgt(raw) })
                 .map_err(|error| dma::error(self.dev(), self.size(), error))?;
