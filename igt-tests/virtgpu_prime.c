@@ -273,6 +273,22 @@ static void import_other(void)
 	skip("no other virtio GPU");
 }
 
+/*
+ * Fills a file with pages that do not touch: those in between are another file's. Of pages that touch
+ * udmabuf makes one piece, and a bounce buffer has 256 KiB; see docs/upstream/udmabuf-segments.patch.
+ */
+static void fill_apart(int memfd, uint64_t size)
+{
+	int between = memfd_create("between", MFD_CLOEXEC);
+	uint64_t offset;
+
+	check(between >= 0, "memfd: %s", strerror(errno));
+	at_end(close_fd, (void *)(intptr_t)between);
+	for (offset = 0; offset < size; offset += 4096)
+		check(pwrite(memfd, "", 1, offset) == 1 && pwrite(between, "", 1, offset) == 1,
+		      "memfd: %s", strerror(errno));
+}
+
 static void import_udmabuf(void)
 {
 	int fd = kms_open(), dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), memfd, dmabuf;
@@ -291,6 +307,7 @@ static void import_udmabuf(void)
 	create.memfd = memfd;
 	create.size = ((uint64_t)buffer.pitch * mode.vdisplay + 4095) & ~4095ull;
 	check(!ftruncate(memfd, create.size), "memfd size: %s", strerror(errno));
+	fill_apart(memfd, create.size);
 	check(!fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK), "seal: %s", strerror(errno));
 	dmabuf = ioctl(dev, UDMABUF_CREATE, &create);
 	check(dmabuf >= 0, "udmabuf: %s", strerror(errno));
