@@ -266,6 +266,8 @@ static void silent_cursor(void)
 	screen = screen_new(1);
 	set_cursor(&screen, NULL);
 	usual = move_cursor(&screen);
+	/* Until its image is there a position goes with it, and MOVE_CURSOR is not sent. */
+	judge(NULL, 0, "cursor-at 0 199 199");
 	judge(NULL, 0, "fault lose MOVE_CURSOR");
 	lost = move_cursor(&screen);
 	check(lost < 0.2 + 2 * usual, "200 moves took %.1f s instead of %.1f: they wait for the host",
