@@ -18,7 +18,7 @@
 /* The largest known has some kilobytes. */
 #define VIRTGPU_MAX_CAPSET_SIZE	SZ_1M
 
-/* Of virgl's second capset: streams may copy guest memory, directly and by way of other objects. */
+/* Bits of virgl's second capset: streams may copy guest memory, directly or by other objects. */
 static const struct {
 	u32 offset;
 	u32 bits;

@@ -155,7 +155,7 @@ static int virtgpu_context_create_locked(struct virtgpu_device *vg, struct virtg
 		return -EIO;
 	if (ctx->is_created)
 		return 0;
-	/* One that is asked for during a reset is not lost with it. */
+	/* A reset that is going on would lose a context that is made now. */
 	ret = virtgpu_queue_wait_open(&vg->ctrl);
 	if (ret)
 		return ret;
@@ -260,7 +260,7 @@ void virtgpu_context_lose(struct virtgpu_device *vg, u64 owner)
 
 	if (!ctx)
 		return;
-	/* Nothing of it is queued behind this. */
+	/* Under this lock no more of its commands are queued. */
 	mutex_lock(&vg->fences.emit);
 	was_lost = xchg(&ctx->is_lost, true);
 	mutex_unlock(&vg->fences.emit);

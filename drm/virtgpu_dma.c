@@ -213,7 +213,7 @@ static void virtgpu_dma_sync(struct virtgpu_device *vg, const struct virtgpu_bo 
 /**
  * virtgpu_dma_sync_for_device - show the device what the CPU wrote
  * @vg: the device
- * @bo: a buffer object; one that is not mapped is none of the device's
+ * @bo: a buffer object; nothing is done if it is not mapped
  * @rows: bytes of it
  *
  * Waits for nothing.
@@ -227,7 +227,7 @@ void virtgpu_dma_sync_for_device(struct virtgpu_device *vg, const struct virtgpu
 /**
  * virtgpu_dma_sync_for_cpu - show the CPU what the device wrote
  * @vg: the device
- * @bo: a buffer object; one that is not mapped is none of the device's
+ * @bo: a buffer object; nothing is done if it is not mapped
  * @rows: bytes of it
  *
  * Waits for nothing.

@@ -67,7 +67,7 @@ static struct virtgpu_fence *virtgpu_fence_late(struct virtgpu_fences *fences, b
 	return NULL;
 }
 
-/* Nobody waits for ever: of a host that does not finish its work it is found out why. */
+/* Has the device asked whether it is alive when it does not finish its work in time. */
 static void virtgpu_fence_watch(struct work_struct *work)
 {
 	struct virtgpu_device *vg = container_of(to_delayed_work(work), struct virtgpu_device,
@@ -208,7 +208,7 @@ static void virtgpu_fence_collect(struct virtgpu_fences *fences, struct virtgpu_
 	list_for_each_entry_safe(other, next, &fences->pending, node) {
 		if (other->base.context != fence->base.context)
 			continue;
-		/* Of a command that still has something to do those behind wait for it, too. */
+		/* A fence waits for those before it whose command still has a callback to run. */
 		if (!other->has_ended && (!before || other->has_done))
 			break;
 		if (other == fence)
@@ -287,7 +287,7 @@ void virtgpu_fences_give_up(struct virtgpu_device *vg)
 	while ((late = virtgpu_fence_late(fences, &has_pending))) {
 		owner = late->owner;
 		spin_unlock_bh(&fences->lock);
-		/* Who hears of a fence finds the context lost. */
+		/* The context is lost first, because programs act when they hear of the fence. */
 		virtgpu_context_lose(vg, owner);
 		spin_lock_bh(&fences->lock);
 		late = virtgpu_fence_late(fences, &has_pending);

@@ -204,7 +204,7 @@ void virtgpu_image_cleanup(struct virtgpu_output *output, struct drm_framebuffer
 	mutex_unlock(&output->images.lock);
 }
 
-/* Of a head's images that nobody uses, the one that has not been used for longest. */
+/* The image of a head that nobody uses and that has not been used for longest. */
 static struct virtgpu_image *virtgpu_images_oldest(struct virtgpu_images *images)
 {
 	struct virtgpu_image *image, *oldest = NULL;

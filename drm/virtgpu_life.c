@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Is the device alive? Whoever waits for it in vain has it asked. It is dead if it answers nothing
+ * Is the device alive? A wait that times out has the device asked. It is dead if it answers nothing
  * at all, and only then it is reset. Late answers are answers. What a device that is alive has lost
  * is repaired without a reset if there are contexts, because these would not survive it.
  */
@@ -37,10 +37,10 @@ static void virtgpu_life_answered(struct virtgpu_device *vg, struct virtgpu_cmd 
 }
 
 /**
- * virtgpu_life_ask - somebody waits in vain: ask the device whether it is alive
+ * virtgpu_life_ask - a wait has timed out: ask the device whether it is alive
  * @vg: the device
  *
- * Waits for nothing. A full ring is as good as a question.
+ * Does not sleep. If the ring is full, no question is sent: the commands in it serve as one.
  */
 void virtgpu_life_ask(struct virtgpu_device *vg)
 {

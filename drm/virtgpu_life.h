@@ -9,7 +9,7 @@
 struct virtgpu_device;
 
 /**
- * struct virtgpu_life - what is known of a device that somebody has waited for in vain
+ * struct virtgpu_life - what is known of a device whose answer did not come in time
  * @lock: protects what follows, @judge excepted
  * @is_asked: the device was asked whether it is alive, and is not judged yet
  * @is_answered: it has answered that question

@@ -156,7 +156,7 @@ static void virtgpu_redraw_work(struct work_struct *work)
 		drm_err(&vg->drm, "cannot show again what was shown: %d\n", ret);
 }
 
-/* Who resets, removes or puts to sleep the device below holds its lock: resets do not overlap. */
+/* The lock of the parent device is held by all who reset, remove or suspend it: none overlap. */
 static int virtgpu_reset_device(struct virtio_device *vdev)
 {
 	struct device *parent = vdev->dev.parent;

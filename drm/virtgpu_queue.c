@@ -651,7 +651,7 @@ static struct virtqueue *virtgpu_queue_close(struct virtgpu_queue *queue)
 	spin_lock_bh(&queue->lock);
 	vq = queue->vq;
 	queue->vq = NULL;
-	/* Who waits for the device to come back does not wait for this one. */
+	/* Waits that begin from now on wait for the restarted device, and have their full time. */
 	queue->stalled = false;
 	spin_unlock_bh(&queue->lock);
 	wake_up_all(&queue->space);
@@ -957,7 +957,7 @@ drop:
  * Waits for nothing. The answer says of each older command without a fence that is not answered by
  * then that it is lost, see virtgpu_queue_has_lost().
  *
- * Returns: whether there was room; without it @cmd ends without a word.
+ * Returns: whether there was room; without it @cmd is freed, and its callback is not called.
  */
 bool virtgpu_queue_ask(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 {
@@ -1067,7 +1067,7 @@ unsigned long virtgpu_queue_slice(unsigned long left)
 }
 
 /**
- * virtgpu_queue_goes_on - after virtgpu_queue_slice() in vain, tell the device once more
+ * virtgpu_queue_goes_on - after a virtgpu_queue_slice() without an answer, kick the device again
  * @queue: the queue
  * @left: how long there was to wait; how long there is now
  *

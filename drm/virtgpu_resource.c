@@ -538,7 +538,7 @@ static bool virtgpu_resource_give_up_locked(struct virtgpu_resource *res)
 		WRITE_ONCE(res->is_attached, false);
 		WRITE_ONCE(res->is_given_up, true);
 	} else if (is_answered || ret == -ETIMEDOUT) {
-		/* Nobody knows. Another one takes its place, and this one ends as others do. */
+		/* The host may have it or not: another one takes its place. */
 		WRITE_ONCE(res->is_refused, true);
 	}
 	return !ret;

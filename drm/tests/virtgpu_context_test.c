@@ -153,7 +153,7 @@ static void lost_context_is_not_made_again(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, xa_empty(&vg->contexts));
 }
 
-/* Asked for while the queue is stopped, as during a reset: it waits, and is as good as new. */
+/* A context that is asked for while the queue is stopped waits for the queue, and is not lost. */
 static void context_waits_for_the_device(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);

@@ -288,10 +288,10 @@ static void room_is_counted_in_descriptors(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, virtgpu_queue_has_space(&vg->ctrl, 1000));
 	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(3, 8, false, 4), 4);
 	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(0, 8, false, 8), 8);
-	/* Nobody waits for room that there never is, whatever is free now. */
+	/* A command that is larger than the ring does not wait, however much is free. */
 	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(0, 8, false, 9), 0);
 	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(8, 8, false, 9), 0);
-	/* Of indirect descriptors one is enough for anything. */
+	/* With indirect descriptors each command needs one. */
 	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(0, 8, true, 4), 1);
 	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(0, 8, true, 1000), 1);
 	/* That one was free means that there was no memory for its table. */

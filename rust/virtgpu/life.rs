@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Is the device alive? Whoever waits for it in vain has it asked. It is dead if it answers nothing
+//! Is the device alive? A wait that times out has it asked. It is dead if it answers nothing
 //! at all. Late answers are answers. A device that is alive is reset only if it has lost commands.
 use kernel::{new_spinlock, prelude::*, sync::aref::ARef, sync::SpinLock, workqueue};
 use virtio::wait::jiffies;
@@ -11,7 +11,7 @@ use crate::{
     queue::{kick_again_after, patience},
 };
 
-/// What is known of a device that somebody has waited for in vain.
+/// What is known of a device whose answer did not come in time.
 #[derive(Default)]
 struct State {
     /// It was asked whether it is alive, and is not judged yet.
@@ -98,8 +98,8 @@ fn judge_soon(dev: &Device) {
         .enqueue_delayed::<ARef<Device>, 7>(dev.into(), kick_again_after());
 }
 
-/// Somebody waits in vain: asks the device whether it is alive. Waits for nothing. A full ring is as
-/// good as a question.
+/// A wait has timed out: asks the device whether it is alive. Does not sleep. If the ring is full,
+/// no question is sent: the commands in it serve as one.
 pub(crate) fn ask(dev: &Device) {
     let answers = dev.ctrl.answers();
     let mut state = dev.life.state.lock();

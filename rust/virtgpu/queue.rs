@@ -1088,10 +1088,10 @@ pub(crate) mod tests {
 
     fn room_is_counted_in_descriptors(test: &Test) {
         expect_eq!(test, room_needed(3, 8, false, 4), Some(4));
-        // Nobody waits for room that there never is, whatever is free now.
+        // A command that is larger than the ring does not wait, however much is free.
         expect_eq!(test, room_needed(0, 8, false, 9), None);
         expect_eq!(test, room_needed(8, 8, false, 9), None);
-        // Of indirect descriptors one is enough for anything.
+        // With indirect descriptors each command needs one.
         expect_eq!(test, room_needed(0, 8, true, 1000), Some(1));
         // That one was free means that there was no memory for its table.
         expect_eq!(test, room_needed(1, 8, true, 4), Some(4));

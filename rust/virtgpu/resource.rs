@@ -440,7 +440,7 @@ impl Resource {
             }
             // It was lost with a reset, or never sent.
             Err(error) if error == ENODEV => false,
-            // Nobody knows. Another one takes its place, and this one ends as others do.
+            // The host may have it or not: another one takes its place.
             Err(_) => {
                 recipe.refused();
                 false
