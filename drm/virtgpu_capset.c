@@ -14,6 +14,7 @@
 #include "virtgpu_cmd.h"
 #include "virtgpu_dma.h"
 #include "virtgpu_drv.h"
+#include "virtgpu_life.h"
 
 /* The largest known has some kilobytes. */
 #define VIRTGPU_MAX_CAPSET_SIZE	SZ_1M
@@ -204,6 +205,7 @@ int virtgpu_ioctl_get_caps(struct drm_device *dev, void *data, struct drm_file *
 	struct drm_virtgpu_get_caps *args = data;
 	const struct virtgpu_capset *capset;
 	struct virtgpu_capset_copy *copy;
+	int ret;
 
 	if (!vg->num_capsets)
 		return -ENOSYS;
@@ -213,11 +215,14 @@ int virtgpu_ioctl_get_caps(struct drm_device *dev, void *data, struct drm_file *
 	if (!capset)
 		return -EINVAL;
 
-	mutex_lock(&vg->capset_lock);
-	copy = virtgpu_capset_get(vg, capset, args->cap_set_ver);
-	mutex_unlock(&vg->capset_lock);
-	if (IS_ERR(copy))
-		return PTR_ERR(copy);
+	do {
+		mutex_lock(&vg->capset_lock);
+		copy = virtgpu_capset_get(vg, capset, args->cap_set_ver);
+		mutex_unlock(&vg->capset_lock);
+		ret = PTR_ERR_OR_ZERO(copy);
+	} while (virtgpu_life_again(vg, &ret));
+	if (ret)
+		return ret;
 
 	if (copy_to_user(u64_to_user_ptr(args->addr), copy->data,
 			 min(args->size, capset->max_size)))

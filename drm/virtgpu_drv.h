@@ -2,6 +2,7 @@
 #ifndef VIRTGPU_DRV_H
 #define VIRTGPU_DRV_H
 
+#include <linux/completion.h>
 #include <linux/virtio.h>
 #include <linux/virtio_gpu.h>
 #include <linux/workqueue.h>
@@ -52,7 +53,8 @@ struct virtgpu_vram {
  * @contexts: of open files, by number; empty without @has_3d
  * @last_owner: the last &virtgpu_context.owner
  * @fences: what is still to be signalled
- * @life: whether it is alive
+ * @life: its state, and whether it is alive
+ * @unbound: the driver has left @vdev
  * @dma: memory that is mapped for the device
  * @has_3d: the host has renderers
  * @has_context_init: a file may choose its renderer
@@ -75,10 +77,8 @@ struct virtgpu_vram {
  * @hotplug_work: reads display information after a config interrupt
  * @windows_stale: the device was reset since the display information was read
  * @reset_work: resets a device that lost commands and restores its resources
- * @is_broken: nothing but a reset helps, whether the device answers or not
  * @redraw_work: shows once more what is shown
  * @is_stale: what the heads were told to show may not be what they show
- * @reset_at: jiffies of the last such reset
  * @panic: what the panic screen needs, allocated beforehand
  */
 struct virtgpu_device {
@@ -97,6 +97,7 @@ struct virtgpu_device {
 	atomic64_t last_owner;
 	struct virtgpu_fences fences;
 	struct virtgpu_life life;
+	struct completion unbound;
 	struct virtgpu_dma dma;
 
 	bool has_3d;
@@ -123,10 +124,8 @@ struct virtgpu_device {
 	struct work_struct hotplug_work;
 	bool windows_stale;
 	struct delayed_work reset_work;
-	bool is_broken;
 	struct work_struct redraw_work;
 	bool is_stale;
-	unsigned long reset_at;
 
 	struct virtgpu_panic panic;
 };

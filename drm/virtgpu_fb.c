@@ -11,6 +11,7 @@
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_image.h"
+#include "virtgpu_life.h"
 #include "virtgpu_output.h"
 #include "virtgpu_resource.h"
 
@@ -105,9 +106,11 @@ int virtgpu_fb_prepare(struct drm_framebuffer *fb, struct virtgpu_output *output
 	struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
 	int ret;
 
-	mutex_lock(&vfb->lock);
-	ret = virtgpu_fb_prepare_shared(vfb);
-	mutex_unlock(&vfb->lock);
+	do {
+		mutex_lock(&vfb->lock);
+		ret = virtgpu_fb_prepare_shared(vfb);
+		mutex_unlock(&vfb->lock);
+	} while (virtgpu_life_again(output->vg, &ret));
 	if (ret)
 		return ret;
 	return virtgpu_image_prepare(output, fb, virtgpu_fb_is_copied(vfb));

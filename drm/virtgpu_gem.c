@@ -15,6 +15,7 @@
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_image.h"
+#include "virtgpu_life.h"
 #include "virtgpu_prime.h"
 #include "virtgpu_resource.h"
 #include "virtgpu_vram.h"
@@ -256,6 +257,7 @@ static struct virtgpu_resource *virtgpu_bo_own_image(struct virtgpu_bo *bo, u32 
  */
 struct virtgpu_resource *virtgpu_bo_own(struct virtgpu_bo *bo, u32 format)
 {
+	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
 	struct virtgpu_resource *res;
 	int ret;
 
@@ -264,10 +266,12 @@ struct virtgpu_resource *virtgpu_bo_own(struct virtgpu_bo *bo, u32 format)
 		ret = virtgpu_bo_own_blob(bo);
 		res = ret ? ERR_PTR(ret) : virtgpu_bo_own_image(bo, format);
 		mutex_unlock(&bo->lock);
-	} while (res == ERR_PTR(-EDQUOT) &&
-		 virtgpu_images_give_up(to_virtgpu_device(bo->base.base.dev)));
+		ret = PTR_ERR_OR_ZERO(res);
+	} while ((ret == -EDQUOT && virtgpu_images_give_up(vg)) || virtgpu_life_again(vg, &ret));
 	/* The guest's or the host's memory, user space does not distinguish. */
-	return res == ERR_PTR(-EDQUOT) ? ERR_PTR(-ENOMEM) : res;
+	if (ret)
+		return ERR_PTR(ret == -EDQUOT ? -ENOMEM : ret);
+	return res;
 }
 
 /* Gives an object that has no shape that of a framebuffer over it. */

@@ -10,7 +10,8 @@
 #include "virtgpu_cmd.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_hotplug.h"
-#include "virtgpu_pm.h"
+#include "virtgpu_life.h"
+#include "virtgpu_reset.h"
 
 /* Makes an EDID of a response, NULL if it is none. */
 static const struct drm_edid *virtgpu_edid_parse(struct virtgpu_device *vg, u32 index,
@@ -104,13 +105,17 @@ void virtgpu_hotplug_restored(struct virtgpu_device *vg)
 void virtgpu_hotplug_work(struct work_struct *work)
 {
 	struct virtgpu_device *vg = container_of(work, struct virtgpu_device, hotplug_work);
-	bool changed, is_stale = xchg(&vg->windows_stale, false);
+	bool changed, is_stale;
 	u32 events;
 	int ret;
 
+	/* Its registers may be away, too. When it is back its heads are read. */
+	if (!virtgpu_life_is_up(vg))
+		return;
+	is_stale = xchg(&vg->windows_stale, false);
 	if (vg->vdev->config->get_status(vg->vdev) & VIRTIO_CONFIG_S_NEEDS_RESET) {
 		/* After the reset the windows are read. */
-		virtgpu_reset_schedule(vg, "the device asks for it");
+		virtgpu_reset_decide(vg, VIRTGPU_CAUSE_ASKED);
 		return;
 	}
 
@@ -123,6 +128,9 @@ void virtgpu_hotplug_work(struct work_struct *work)
 	virtio_cwrite_le(vg->vdev, struct virtio_gpu_config, events_clear, &events);
 
 	ret = virtgpu_display_info_read(vg, &changed);
+	/* After a reset they are read again. */
+	if (ret == -ENODEV)
+		return;
 	if (ret)
 		drm_err(&vg->drm, "cannot read what changed on the host's displays: %d\n", ret);
 	else if (changed)

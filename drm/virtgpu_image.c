@@ -16,6 +16,7 @@
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_image.h"
+#include "virtgpu_life.h"
 #include "virtgpu_output.h"
 #include "virtgpu_resource.h"
 
@@ -180,7 +181,8 @@ int virtgpu_image_prepare(struct virtgpu_output *output, struct drm_framebuffer 
 
 	do {
 		ret = virtgpu_image_make(output, fb);
-	} while (ret == -EDQUOT && virtgpu_images_give_up(output->vg));
+	} while ((ret == -EDQUOT && virtgpu_images_give_up(output->vg)) ||
+		 virtgpu_life_again(output->vg, &ret));
 	if (ret)
 		virtgpu_image_cleanup(output, fb);
 	return ret;

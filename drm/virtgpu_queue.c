@@ -15,8 +15,8 @@
 #include "virtgpu_drv.h"
 #include "virtgpu_fence.h"
 #include "virtgpu_life.h"
-#include "virtgpu_pm.h"
 #include "virtgpu_queue.h"
+#include "virtgpu_reset.h"
 #include "virtgpu_trace.h"
 
 /* Of most commands: the request, a payload, the response. */
@@ -475,7 +475,7 @@ static void virtgpu_queue_dequeue(struct virtgpu_queue *queue, bool may_sleep)
 		wake_up_all(&queue->space);
 
 	if (broken)
-		virtgpu_reset_schedule(vg, "the host broke the ring");
+		virtgpu_reset_decide(vg, VIRTGPU_CAUSE_BROKEN);
 	virtgpu_queue_finish(queue, &finished, may_sleep);
 }
 
@@ -596,20 +596,6 @@ static void virtgpu_queue_open(struct virtgpu_queue *queue, struct virtqueue *vq
 }
 
 /**
- * virtgpu_queue_wait_open - wait until the device has come back from a reset
- * @queue: the queue
- *
- * Returns: 0, -EIO when it does not come back soon, -ERESTARTSYS when the program is killed.
- */
-int virtgpu_queue_wait_open(struct virtgpu_queue *queue)
-{
-	long left = wait_event_killable_timeout(queue->space, READ_ONCE(queue->vq),
-						virtgpu_queue_timeout(queue));
-
-	return left > 0 ? 0 : left ?: -EIO;
-}
-
-/**
  * virtgpu_queues_start - find the virtqueues and let commands through
  * @vg: the device
  *
@@ -710,9 +696,9 @@ void virtgpu_queues_stop(struct virtgpu_device *vg)
 		return;
 
 	virtio_reset_device(vg->vdev);
-	virtgpu_life_forget(vg);
 	virtgpu_queue_cancel(&vg->ctrl);
 	virtgpu_queue_cancel(&vg->cursor);
+	virtgpu_life_forget(vg);
 	virtgpu_queue_reclaim(&vg->ctrl, ctrl);
 	virtgpu_queue_reclaim(&vg->cursor, cursor);
 	vg->vdev->config->del_vqs(vg->vdev);
@@ -786,7 +772,7 @@ static void virtgpu_queue_drop(struct virtgpu_queue *queue, struct virtgpu_cmd *
 	else if (!cmd->gives_back)
 		virtgpu_cmd_finish(queue->vg, cmd, VIRTGPU_CMD_UNSENT, status);
 	else if (!stopping && status != -ETIMEDOUT)
-		virtgpu_reset_schedule(queue->vg, "the host cannot be told to give memory back");
+		virtgpu_reset_decide(queue->vg, VIRTGPU_CAUSE_KEPT_BACK);
 }
 
 /*
@@ -939,7 +925,7 @@ int virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 		return 0;
 
 	if (ret == -EIO)
-		virtgpu_reset_schedule(queue->vg, "the ring is broken");
+		virtgpu_reset_decide(queue->vg, VIRTGPU_CAUSE_BROKEN);
 	else if (ret == -E2BIG)
 		drm_err_ratelimited(&queue->vg->drm,
 				    "%s queue: no room for a command of %u descriptors\n",

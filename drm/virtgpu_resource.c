@@ -16,6 +16,7 @@
 #include "virtgpu_fb.h"
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
+#include "virtgpu_life.h"
 #include "virtgpu_resource.h"
 #include "virtgpu_vram.h"
 
@@ -405,7 +406,7 @@ static struct virtgpu_resource *virtgpu_resource_new(struct virtgpu_bo *bo, u32 
  * Returns: the resource or an error pointer: -ENOMEM when the guest is out of memory, -EDQUOT when
  * the host is and may have to give up another image, see virtgpu_images_give_up(), -EINVAL when the
  * host does not know the format, -ETIMEDOUT or -EIO for a host in trouble, -ENODEV when the device
- * is gone.
+ * was reset meanwhile, see virtgpu_life_again(), or is gone.
  */
 struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, u32 format, u32 width,
 						 u32 height, bool wait)
@@ -829,16 +830,19 @@ struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
  */
 int virtgpu_resource_uuid(struct virtgpu_resource *res, uuid_t *uuid)
 {
-	int ret = 0;
+	int ret;
 
-	mutex_lock(&res->lock);
-	if (!res->has_uuid)
-		ret = virtgpu_cmd_assign_uuid(res->vg, res->id, &res->uuid);
-	if (!ret) {
-		res->has_uuid = true;
-		uuid_copy(uuid, &res->uuid);
-	}
-	mutex_unlock(&res->lock);
+	do {
+		ret = 0;
+		mutex_lock(&res->lock);
+		if (!res->has_uuid)
+			ret = virtgpu_cmd_assign_uuid(res->vg, res->id, &res->uuid);
+		if (!ret) {
+			res->has_uuid = true;
+			uuid_copy(uuid, &res->uuid);
+		}
+		mutex_unlock(&res->lock);
+	} while (virtgpu_life_again(res->vg, &ret));
 	return ret;
 }
 
