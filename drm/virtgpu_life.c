@@ -21,8 +21,8 @@
 /* How often a device that was asked is looked at. */
 #define VIRTGPU_LIFE_LOOK	HZ
 
-/* How long a driver that leaves waits for a reset: as long as the PCI core waits for a device. */
-#define VIRTGPU_LIFE_LEAVE	(60 * HZ)
+/* How long a reset may take: as long as the PCI core waits for a device. */
+#define VIRTGPU_LIFE_RESET	(60 * HZ)
 
 enum virtgpu_verdict {
 	VIRTGPU_OPEN,
@@ -48,7 +48,7 @@ static const u32 virtgpu_state_followers[] = {
 	[VIRTGPU_STARTING] = VIRTGPU_UP | BIT(VIRTGPU_GONE),
 	[VIRTGPU_RUNNING] = BIT(VIRTGPU_IN_TROUBLE) | VIRTGPU_AWAY | BIT(VIRTGPU_GONE),
 	[VIRTGPU_IN_TROUBLE] = BIT(VIRTGPU_RUNNING) | VIRTGPU_AWAY | BIT(VIRTGPU_GONE),
-	/* The PCI core does not say that a device did not come back; a suspend may find it so. */
+	/* Nobody may have said yet that it did not come back from that. */
 	[VIRTGPU_RESETTING] = VIRTGPU_UP | BIT(VIRTGPU_ASLEEP) | BIT(VIRTGPU_GONE),
 	[VIRTGPU_ASLEEP] = VIRTGPU_UP | BIT(VIRTGPU_GONE),
 	/* A device that did not come back may do so the next time. */
@@ -128,6 +128,16 @@ bool virtgpu_life_up(struct virtgpu_device *vg)
 	return is_away;
 }
 
+static void virtgpu_life_begin(struct virtgpu_device *vg)
+{
+	struct virtgpu_life *life = &vg->life;
+
+	lockdep_assert_held(&life->lock);
+	life->reset_since = jiffies;
+	virtgpu_life_set(vg, VIRTGPU_RESETTING);
+	queue_delayed_work(system_freezable_wq, &life->judge, VIRTGPU_LIFE_LOOK);
+}
+
 /**
  * virtgpu_life_begin_reset - the PCI device is about to be reset
  * @vg: the device
@@ -145,7 +155,7 @@ bool virtgpu_life_begin_reset(struct virtgpu_device *vg)
 	spin_lock_bh(&life->lock);
 	may_begin = !life->is_leaving && !virtgpu_life_is_in(life, BIT(VIRTGPU_ASLEEP));
 	if (may_begin)
-		virtgpu_life_set(vg, VIRTGPU_RESETTING);
+		virtgpu_life_begin(vg);
 	spin_unlock_bh(&life->lock);
 	return may_begin;
 }
@@ -168,7 +178,7 @@ bool virtgpu_life_begin_recovery(struct virtgpu_device *vg)
 	if (may_begin) {
 		/* New trouble leads to no reset for a while. */
 		life->reset_at = jiffies;
-		virtgpu_life_set(vg, VIRTGPU_RESETTING);
+		virtgpu_life_begin(vg);
 	}
 	spin_unlock_bh(&life->lock);
 	return may_begin;
@@ -218,33 +228,31 @@ void virtgpu_life_fail(struct virtgpu_device *vg, int error)
 		drm_err(&vg->drm, "the device did not come back: %d\n", error);
 }
 
-/* The driver leaves the device as soon as it is not being reset, or @now. */
-static bool virtgpu_life_try_leave(struct virtgpu_device *vg, bool now)
+/* The driver leaves the device as soon as it is not being reset. */
+static bool virtgpu_life_try_leave(struct virtgpu_device *vg)
 {
 	struct virtgpu_life *life = &vg->life;
+	bool may_leave;
 
 	spin_lock_bh(&life->lock);
-	if (now || !virtgpu_life_is_in(life, BIT(VIRTGPU_RESETTING))) {
+	may_leave = !virtgpu_life_is_in(life, BIT(VIRTGPU_RESETTING));
+	if (may_leave) {
 		life->is_leaving = true;
 		virtgpu_life_set(vg, VIRTGPU_GONE);
 	}
 	spin_unlock_bh(&life->lock);
-	return life->is_leaving;
+	return may_leave;
 }
 
 /**
  * virtgpu_life_leave - the driver leaves the device: it is gone for programs, and is not reset
  * @vg: the device
  *
- * Waits for a reset under way.
+ * Waits for a reset under way, which has its limit.
  */
 void virtgpu_life_leave(struct virtgpu_device *vg)
 {
-	if (!wait_event_timeout(vg->life.changed, virtgpu_life_try_leave(vg, false),
-				VIRTGPU_LIFE_LEAVE)) {
-		drm_err(&vg->drm, "the device did not come back: a reset does not end\n");
-		virtgpu_life_try_leave(vg, true);
-	}
+	wait_event(vg->life.changed, virtgpu_life_try_leave(vg));
 }
 
 /**
@@ -491,6 +499,16 @@ static void virtgpu_life_repair(struct virtgpu_device *vg)
 		virtgpu_reset_decide(vg, VIRTGPU_CAUSE_FORGETFUL);
 }
 
+/* Whether the device is being reset. The PCI core does not tell of one that does not come back. */
+static bool virtgpu_life_is_resetting(struct virtgpu_device *vg)
+{
+	if (!virtgpu_life_is_in(&vg->life, BIT(VIRTGPU_RESETTING)))
+		return false;
+	if (time_after_eq(jiffies, READ_ONCE(vg->life.reset_since) + VIRTGPU_LIFE_RESET))
+		virtgpu_life_fail(vg, -ETIMEDOUT);
+	return true;
+}
+
 static void virtgpu_life_judge(struct work_struct *work)
 {
 	struct virtgpu_device *vg = container_of(to_delayed_work(work), struct virtgpu_device,
@@ -498,6 +516,10 @@ static void virtgpu_life_judge(struct work_struct *work)
 	enum virtgpu_verdict verdict;
 	bool has_lost;
 
+	if (virtgpu_life_is_resetting(vg)) {
+		queue_delayed_work(system_freezable_wq, &vg->life.judge, VIRTGPU_LIFE_LOOK);
+		return;
+	}
 	/* Its answer may be there, and nobody has looked. */
 	virtgpu_queue_flush(&vg->ctrl);
 	verdict = virtgpu_life_verdict(vg);

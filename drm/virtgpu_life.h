@@ -42,6 +42,7 @@ enum virtgpu_state {
  * @due: why a reset is decided
  * @last: why the last one was
  * @reset_at: when the last of these began or ended, in jiffies
+ * @reset_since: when the last reset of any kind began, in jiffies
  * @judge: judges it
  */
 struct virtgpu_life {
@@ -56,6 +57,7 @@ struct virtgpu_life {
 	enum virtgpu_cause due;
 	enum virtgpu_cause last;
 	unsigned long reset_at;
+	unsigned long reset_since;
 	struct delayed_work judge;
 };
 

@@ -698,9 +698,9 @@ void virtgpu_queues_stop(struct virtgpu_device *vg)
 	virtio_reset_device(vg->vdev);
 	virtgpu_queue_cancel(&vg->ctrl);
 	virtgpu_queue_cancel(&vg->cursor);
-	virtgpu_life_forget(vg);
 	virtgpu_queue_reclaim(&vg->ctrl, ctrl);
 	virtgpu_queue_reclaim(&vg->cursor, cursor);
+	virtgpu_life_forget(vg);
 	vg->vdev->config->del_vqs(vg->vdev);
 }
 

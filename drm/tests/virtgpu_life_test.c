@@ -56,6 +56,7 @@ static void trouble_while_starting_counts(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vg->life.state, VIRTGPU_IN_TROUBLE);
 	KUNIT_EXPECT_TRUE(test, virtgpu_life_begin_recovery(vg));
 	KUNIT_EXPECT_EQ(test, vg->life.state, VIRTGPU_RESETTING);
+	virtgpu_life_disable(vg);
 }
 
 static void only_silence_is_called_off(struct kunit *test)
@@ -91,6 +92,7 @@ static void resets_are_apart(struct kunit *test)
 	virtgpu_life_decide(vg, VIRTGPU_CAUSE_BROKEN, &delay);
 	KUNIT_EXPECT_GT(test, delay, virtgpu_queue_patience() / 2);
 	KUNIT_EXPECT_LE(test, delay, virtgpu_queue_patience());
+	virtgpu_life_disable(vg);
 }
 
 /* Nothing is decided for, or asked of, a device that is away for long. */
@@ -120,6 +122,21 @@ static void failed_device_may_come_back(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, virtgpu_life_up(vg));
 	KUNIT_EXPECT_TRUE(test, virtgpu_life_begin_reset(vg));
 	KUNIT_EXPECT_TRUE(test, virtgpu_life_up(vg));
+	virtgpu_life_disable(vg);
+}
+
+/* A reset that does not end is not waited for any longer. */
+static void reset_has_a_limit(struct kunit *test)
+{
+	struct virtgpu_device *vg = device_in(test, VIRTGPU_RUNNING);
+
+	KUNIT_EXPECT_TRUE(test, virtgpu_life_begin_reset(vg));
+	KUNIT_EXPECT_TRUE(test, virtgpu_life_is_resetting(vg));
+	KUNIT_EXPECT_EQ(test, vg->life.state, VIRTGPU_RESETTING);
+	vg->life.reset_since = jiffies - VIRTGPU_LIFE_RESET;
+	KUNIT_EXPECT_TRUE(test, virtgpu_life_is_resetting(vg));
+	KUNIT_EXPECT_EQ(test, vg->life.state, VIRTGPU_GONE);
+	virtgpu_life_disable(vg);
 }
 
 static void leaving_is_for_ever(struct kunit *test)
@@ -163,6 +180,7 @@ static struct kunit_case virtgpu_life_cases[] = {
 	KUNIT_CASE(resets_are_apart),
 	KUNIT_CASE(sleeping_device_is_left_alone),
 	KUNIT_CASE(failed_device_may_come_back),
+	KUNIT_CASE(reset_has_a_limit),
 	KUNIT_CASE(leaving_is_for_ever),
 	KUNIT_CASE(only_a_reset_is_reason_to_try_again),
 	{}
