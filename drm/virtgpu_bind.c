@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What virtio core lacks: a PCI reset calls the driver without the lock of the virtio device (7.3), so
- * that it may do so beside probe and remove, and until the module has gone. Here is all that keeps
+ * What virtio core lacks: a PCI reset calls the driver without the lock of the virtio device (7.3).
+ * So it may do so beside probe and remove, and until the module has gone. Here is all that keeps
  * these apart. docs/upstream/virtio-reset-lock.patch would make it unnecessary.
  */
 #include <linux/completion.h>

@@ -364,7 +364,7 @@ void virtgpu_life_ask(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_life_forget - the device was reset: what it was asked and has done does not count any more
+ * virtgpu_life_forget - the device was reset: what was known of its troubles does not count now
  * @vg: the device
  */
 void virtgpu_life_forget(struct virtgpu_device *vg)

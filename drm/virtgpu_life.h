@@ -15,7 +15,7 @@ struct virtgpu_device;
  * enum virtgpu_state - what may be done with a device
  * @VIRTGPU_STARTING: it is being set up
  * @VIRTGPU_RUNNING: it works, as far as anybody knows
- * @VIRTGPU_IN_TROUBLE: it was asked whether it is alive and is not judged yet, or a reset is decided
+ * @VIRTGPU_IN_TROUBLE: it was asked whether it is alive and is not judged yet, or a reset is due
  * @VIRTGPU_RESETTING: it is being reset, or brought back after that
  * @VIRTGPU_ASLEEP: the machine is suspended
  * @VIRTGPU_GONE: it did not come back from one of these two, or the driver leaves it

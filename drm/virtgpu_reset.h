@@ -12,8 +12,8 @@ struct virtio_device;
  * @VIRTGPU_CAUSE_NONE: it has not
  * @VIRTGPU_CAUSE_DEAD: a question was asked command_timeout ago, and since then nothing was
  *	answered. If there are contexts, the host may render for fence_timeout without an answer
- * @VIRTGPU_CAUSE_FORGETFUL: the question was answered, but an older command was not, or could not be
- *	sent; and there is no context that a reset would cost
+ * @VIRTGPU_CAUSE_FORGETFUL: the question was answered, but an older command was not, or could not
+ *	be sent; and there is no context that a reset would cost
  * @VIRTGPU_CAUSE_BROKEN: the ring is in a state that the protocol does not have; counts at once
  * @VIRTGPU_CAUSE_ASKED: the device's status has NEEDS_RESET; counts at once
  * @VIRTGPU_CAUSE_KEPT_BACK: a command that gives memory back could not be sent, and not for lack of
