@@ -2,7 +2,6 @@
 #ifndef VIRTGPU_DRV_H
 #define VIRTGPU_DRV_H
 
-#include <linux/completion.h>
 #include <linux/virtio.h>
 #include <linux/virtio_gpu.h>
 #include <linux/workqueue.h>
@@ -54,7 +53,7 @@ struct virtgpu_vram {
  * @last_owner: the last &virtgpu_context.owner
  * @fences: what is still to be signalled
  * @life: its state, and whether it is alive
- * @unbound: the driver has left @vdev
+ * @has_parent_lock: the driver leaves, and holds the lock of the PCI device meanwhile
  * @dma: memory that is mapped for the device
  * @has_3d: the host has renderers
  * @has_context_init: a file may choose its renderer
@@ -97,7 +96,7 @@ struct virtgpu_device {
 	atomic64_t last_owner;
 	struct virtgpu_fences fences;
 	struct virtgpu_life life;
-	struct completion unbound;
+	bool has_parent_lock;
 	struct virtgpu_dma dma;
 
 	bool has_3d;
