@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What virtio core lacks: a PCI reset calls the driver without the lock of the virtio device (7.3), so
- * it may do so beside probe and remove. Here is all that keeps these apart: probe and remove take the
- * lock of the PCI device, which a PCI reset holds from its first callback to its end.
+ * What virtio core lacks: a PCI reset calls the driver without the lock of the virtio device (7.3),
+ * so it may do so beside probe and remove. Here is all that keeps these apart: both take
+ * the lock of the PCI device, which a PCI reset holds from its first callback to its end.
  * docs/upstream/virtio-reset-lock.patch would make that unnecessary.
  */
 #include <linux/delay.h>
@@ -27,8 +27,8 @@ static DEFINE_SPINLOCK(virtgpu_bind_lock);
  * virtgpu_bind_lock_parent - keep PCI resets away while the driver comes or goes
  * @vdev: the virtio device
  *
- * Who binds or unbinds the PCI device's driver holds the lock already, or waits with it for the lock
- * of the virtio device, which the caller holds: so the lock is only tried.
+ * Who binds or unbinds the PCI device's driver holds the lock already, or waits with it for the
+ * lock of the virtio device, which the caller holds. So the lock is only tried.
  *
  * Returns: whether the caller has the lock now, and has to give it back.
  */
