@@ -386,11 +386,12 @@ int helper_drm_wait_for_last_commit(struct drm_plane_state *state)
 }
 
 /* Has a worker carry out a commit, to which it gets a reference. */
-void helper_drm_commit_queue(struct drm_atomic_commit *state, work_func_t work)
+void helper_drm_commit_queue(struct drm_atomic_commit *state, work_func_t work,
+			     struct workqueue_struct *queue)
 {
 	drm_atomic_commit_get(state);
 	INIT_WORK(&state->commit_work, work);
-	queue_work(system_dfl_wq, &state->commit_work);
+	queue_work(queue, &state->commit_work);
 }
 
 void helper_drm_commit_active_planes(struct drm_device *dev, struct drm_atomic_commit *state)

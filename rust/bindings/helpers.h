@@ -87,7 +87,8 @@ bool helper_drm_commit_is_busy(struct drm_atomic_commit *state);
 bool helper_drm_commit_waits(struct drm_atomic_commit *state,
 			     bool (*has_room)(struct drm_crtc *crtc));
 int helper_drm_wait_for_last_commit(struct drm_plane_state *state);
-void helper_drm_commit_queue(struct drm_atomic_commit *state, work_func_t work);
+void helper_drm_commit_queue(struct drm_atomic_commit *state, work_func_t work,
+			     struct workqueue_struct *queue);
 void helper_drm_commit_active_planes(struct drm_device *dev, struct drm_atomic_commit *state);
 
 #endif
