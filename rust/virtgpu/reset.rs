@@ -168,7 +168,10 @@ pub(crate) fn done(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
 ///
 /// Those of [`queue::start`]; then the device is gone.
 pub(crate) fn come_back(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
-    life::came_back(dev, bring_up(dev, vdev))?;
+    life::came_back(dev, bring_up(dev, vdev)).inspect_err(|_| {
+        // The driver may have waited long enough, and leaves.
+        queue::stop(dev, vdev);
+    })?;
     if !dev.outputs.is_empty() {
         crate::hotplug::restored(dev);
     }
