@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness.h"
 #include "module.h"
@@ -36,12 +38,16 @@ static void choose_screen(void)
 
 void panic_screen(int fd)
 {
+	/* One that the program that loads the module has, too. */
+	int shared = dup(fd);
 	char command[96];
 
+	check(shared >= 0, "dup: %s", strerror(errno));
 	choose_screen();
-	snprintf(command, sizeof(command), "insmod /host/tests/panicscreen.ko fd=%d", fd);
+	snprintf(command, sizeof(command), "insmod /host/tests/panicscreen.ko fd=%d", shared);
 	at_end(remove_module, NULL);
 	shell(command);
+	close(shared);
 	not_at_end(remove_module, NULL);
 	remove_module(NULL);
 }
