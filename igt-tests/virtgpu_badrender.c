@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/sync_file.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -794,6 +795,63 @@ static void exported(void)
 	scope(use_exports);
 }
 
+/* Whether a page of the window is mapped in a way: "uncached-minus", "write-combining". */
+static bool is_mapped_as(const char *kind)
+{
+	FILE *file = popen("sed -n 's/^ *\\([0-9a-f]*\\)-.* : virtio_gpu$/\\1/p' /proc/iomem", "r");
+	unsigned long window, first, end;
+	char line[128], found[32];
+
+	check(file && fscanf(file, "%lx", &window) == 1, "no window in /proc/iomem");
+	pclose(file);
+	file = fopen("/sys/kernel/debug/x86/pat_memtype_list", "r");
+	check(file, "pat_memtype_list: %s", strerror(errno));
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "PAT: [mem 0x%lx-0x%lx] %31s", &first, &end, found) == 3 &&
+		    first <= window && window < end && !strcmp(found, kind)) {
+			fclose(file);
+			return true;
+		}
+	}
+	fclose(file);
+	return false;
+}
+
+static const char *window_kind;
+
+static void use_caching(void)
+{
+	struct drm_virtgpu_resource_create_blob blob = host_blob(8192);
+	uint32_t *words;
+
+	render_start();
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &blob);
+	words = map_blob(&blob);
+	check(words != MAP_FAILED, "mmap: %s", strerror(errno));
+	words[0] = 0x12345678;
+	judge(words, 4, "fake-blob %u 4", blob.res_handle);
+	check(is_mapped_as(window_kind), "the window is not mapped as %s", window_kind);
+	check(!munmap(words, blob.size), "munmap: %s", strerror(errno));
+	close(render_fd);
+}
+
+/* The host says how the guest's CPUs may cache its memory. */
+static void caching(void)
+{
+	static const char *const kinds[] = { "uncached-minus", "write-combining" };
+	char words[64];
+	unsigned int i;
+
+	fake_start();
+	for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		snprintf(words, sizeof(words), "render=1 blob=1 window=1 caching=%u", 2 + i);
+		window_kind = kinds[i];
+		fake_plug(words);
+		module_load();
+		scope(use_caching);
+	}
+}
+
 /* A blob as large as the window. */
 #define WINDOW	(1 << 20)
 
@@ -974,6 +1032,7 @@ int main(int argc, char **argv)
 		{ "lost-meanwhile", "a context is lost while its stream waits", lost_meanwhile },
 		{ "window", "memory of the host's, and none", window },
 		{ "refused-map", "the host does not show its memory", refused_map },
+		{ "caching", "memory of the host's that is not to be cached", caching },
 		{ "exported", "other drivers use the host's memory", exported },
 		{ "texture-between", "a texture between two pictures", texture_between },
 		{ "panic-texture", "no panic screen over a texture", panic_over_texture },
