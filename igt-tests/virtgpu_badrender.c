@@ -10,6 +10,7 @@
 #include <linux/dma-buf.h>
 #include <linux/sync_file.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 #include "lib/judge.h"
 #include "lib/kms.h"
 #include "lib/module.h"
+#include "lib/panicscreen.h"
 #include "lib/render.h"
 
 /* What an ioctl may take while the device is wrong: time-outs of 1 s (command_timeout=1), a few. */
@@ -751,6 +753,158 @@ static void window(void)
 	scope(use_window);
 }
 
+static int export_blob(const struct drm_virtgpu_resource_create_blob *blob)
+{
+	int dmabuf;
+
+	check(!drmPrimeHandleToFD(render_fd, blob->bo_handle, DRM_CLOEXEC | DRM_RDWR, &dmabuf),
+	      "export: %s", strerror(errno));
+	return dmabuf;
+}
+
+static void remove_mapper(void *unused)
+{
+	(void)unused;
+	shell("rmmod buffermap");
+}
+
+/* Has another driver map a blob: how many bytes it gets, or a negative errno. */
+static long map_elsewhere(const struct drm_virtgpu_resource_create_blob *blob)
+{
+	/* The program that loads the module has it, too. */
+	int dmabuf = export_blob(blob), shared = dup(dmabuf);
+	char command[96];
+	long answer;
+	FILE *file;
+
+	snprintf(command, sizeof(command), "insmod /host/tests/buffermap.ko fd=%d", shared);
+	shell(command);
+	at_end(remove_mapper, NULL);
+	file = fopen("/sys/module/buffermap/parameters/answer", "r");
+	check(file && fscanf(file, "%ld", &answer) == 1, "no answer");
+	fclose(file);
+	not_at_end(remove_mapper, NULL);
+	remove_mapper(NULL);
+	close(shared);
+	close(dmabuf);
+	return answer;
+}
+
+static void write_export(const struct drm_virtgpu_resource_create_blob *blob)
+{
+	static const char text[] = "written by way of a dma-buf";
+	int dmabuf = export_blob(blob);
+	char *bytes = mmap(NULL, blob->size, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
+
+	check(bytes != MAP_FAILED, "mmap of a dma-buf: %s", strerror(errno));
+	memcpy(bytes, text, sizeof(text));
+	judge(text, sizeof(text), "fake-blob %u %zu", blob->res_handle, sizeof(text));
+	check(!munmap(bytes, blob->size), "munmap: %s", strerror(errno));
+	close(dmabuf);
+}
+
+static void use_exports(void)
+{
+	struct drm_virtgpu_resource_create_blob blob = host_blob(8192), other = host_blob(8192);
+	long got;
+	int i;
+
+	render_start();
+	if (!render_getparam(VIRTGPU_PARAM_HOST_VISIBLE))
+		skip("the driver sees no memory of the host's");
+
+	/* The host maps it for whoever comes first, and once. */
+	judge(NULL, 0, "fake-count");
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &blob);
+	for (i = 0; i < 2; i++) {
+		got = map_elsewhere(&blob);
+		check(got == (long)blob.size, "%ld bytes are mapped", got);
+	}
+	write_export(&blob);
+	judge(NULL, 0, "fake-counted MAP_BLOB 1 1");
+
+	other.blob_flags = VIRTGPU_BLOB_FLAG_USE_SHAREABLE;
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &other);
+	got = map_elsewhere(&other);
+	check(got == -EIO, "what cannot be mapped is: %ld", got);
+	drmCloseBufferHandle(render_fd, other.bo_handle);
+
+	other = host_blob(8192);
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &other);
+	judge(NULL, 0, "fault refuse MAP_BLOB");
+	got = map_elsewhere(&other);
+	check(got < 0, "what the host does not map is mapped: %ld", got);
+	be_good(NULL);
+	drmCloseBufferHandle(render_fd, other.bo_handle);
+	drmCloseBufferHandle(render_fd, blob.bo_handle);
+	judge(NULL, 0, "fake-counted UNMAP_BLOB 1 1");
+	close(render_fd);
+}
+
+/* Memory of the host's in the hands of other drivers. */
+static void exported(void)
+{
+	shape("render=1 blob=1 window=1");
+	scope(use_exports);
+}
+
+/* Whether a page of the window is mapped in a way: "uncached-minus", "write-combining". */
+static bool is_mapped_as(const char *kind)
+{
+	FILE *file = popen("sed -n 's/^ *\\([0-9a-f]*\\)-.* : virtio_gpu$/\\1/p' /proc/iomem", "r");
+	unsigned long window, first, end;
+	char line[128], found[32];
+
+	check(file && fscanf(file, "%lx", &window) == 1, "no window in /proc/iomem");
+	pclose(file);
+	file = fopen("/sys/kernel/debug/x86/pat_memtype_list", "r");
+	check(file, "pat_memtype_list: %s", strerror(errno));
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "PAT: [mem 0x%lx-0x%lx] %31s", &first, &end, found) == 3 &&
+		    first <= window && window < end && !strcmp(found, kind)) {
+			fclose(file);
+			return true;
+		}
+	}
+	fclose(file);
+	return false;
+}
+
+static const char *window_kind;
+
+static void use_caching(void)
+{
+	struct drm_virtgpu_resource_create_blob blob = host_blob(8192);
+	uint32_t *words;
+
+	render_start();
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &blob);
+	words = map_blob(&blob);
+	check(words != MAP_FAILED, "mmap: %s", strerror(errno));
+	words[0] = 0x12345678;
+	judge(words, 4, "fake-blob %u 4", blob.res_handle);
+	check(is_mapped_as(window_kind), "the window is not mapped as %s", window_kind);
+	check(!munmap(words, blob.size), "munmap: %s", strerror(errno));
+	close(render_fd);
+}
+
+/* The host says how the guest's CPUs may cache its memory. */
+static void caching(void)
+{
+	static const char *const kinds[] = { "uncached-minus", "write-combining" };
+	char words[64];
+	unsigned int i;
+
+	fake_start();
+	for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		snprintf(words, sizeof(words), "render=1 blob=1 window=1 caching=%u", 2 + i);
+		window_kind = kinds[i];
+		fake_plug(words);
+		module_load();
+		scope(use_caching);
+	}
+}
+
 /* A blob as large as the window. */
 #define WINDOW	(1 << 20)
 
@@ -822,6 +976,28 @@ static void texture_between(void)
 	kms_draw(screen.buffers[screen.current], &screen.image, image_all(&screen.image));
 	kms_flip(&screen.head, screen.buffers[screen.current], &part, 1);
 	judge_picture_within(0, &screen.image, 2);
+}
+
+/* What the host draws is not in the guest's memory, so the panic screen would not be seen. */
+static void panic_over_texture(void)
+{
+	struct buffer texture = { };
+	struct screen screen;
+
+	fake_start();
+	screen = kms_screen(1);
+	render_fd = screen.head.fd;
+	judge_picture_within(0, &screen.image, RECOVERY);
+	texture.fb = texture_fb(&screen.image);
+	kms_flip(&screen.head, &texture, NULL, 0);
+	judge(NULL, 0, "fake-count");
+	panic_screen(screen.head.fd);
+	judge(NULL, 0, "fake-counted FLUSH 0 0");
+	judge(NULL, 0, "fake-counted TRANSFER 0 0");
+	kms_flip(&screen.head, screen.buffers[screen.current], NULL, 0);
+	judge_picture_within(0, &screen.image, RECOVERY);
+	panic_screen(screen.head.fd);
+	judge(NULL, 0, "panic-screen 0");
 }
 
 static void use_alignment(void)
@@ -909,7 +1085,10 @@ int main(int argc, char **argv)
 		{ "lost-meanwhile", "a context is lost while its stream waits", lost_meanwhile },
 		{ "window", "memory of the host's, and none", window },
 		{ "refused-map", "the host does not show its memory", refused_map },
+		{ "caching", "memory of the host's that is not to be cached", caching },
+		{ "exported", "other drivers use the host's memory", exported },
 		{ "texture-between", "a texture between two pictures", texture_between },
+		{ "panic-texture", "no panic screen over a texture", panic_over_texture },
 		{ "alignment", "blobs are to be aligned", alignment },
 		{ "unload", "unloaded while there are no answers", unload },
 		{ }
