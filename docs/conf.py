@@ -23,8 +23,12 @@ nitpick_ignore_regex = [("c:identifier", ".*"), ("c:.*", "(?!virtgpu_).*")]
 html_theme = "alabaster"
 html_theme_options = {
     "description": "A DRM driver for the virtio GPU, in C and in Rust",
-    "page_width": "1100px",
+    "page_width": "1240px",
+    "body_max_width": "960px",
     "sidebar_width": "260px",
+    "code_font_size": "0.8em",
 }
+# The theme reads custom.css.
+html_static_path = ["_static"]
 html_copy_source = False
 html_show_sphinx = False

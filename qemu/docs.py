@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""`make docs`: one site, out/docs/, of the guides, the kernel-doc comments in C and the Rust crates.
+"""`make docs`: one site, out/docs/, of the guides, the kernel-doc comments in C and rustdoc.
 
 A warning of kernel-doc, Sphinx or rustdoc fails it, and so does a link within the site that leads
 nowhere.
@@ -56,9 +56,13 @@ def write_guides(folder: Path) -> None:
 def write_c(found, folder: Path) -> None:
     """A page for each file of the C driver that has kernel-doc comments."""
     tools = kernelsource.tool(found, KERNEL_DOC, "tools/lib/python/*")
+
+    def kernel_doc(*argv) -> str:
+        return sandbox.run(root(), ["python3", "-B", tools / KERNEL_DOC, *argv], read=[TOP, tools])
+
+    kernel_doc("-none", "-Wall", "-Werror", TOP / "drm")
     for name, files in c_sources().items():
-        argv = ["python3", "-B", tools / KERNEL_DOC, "-Wall", "-Werror", "-rst", *files]
-        text = sandbox.run(root(), argv, read=[TOP, tools])
+        text = kernel_doc("-rst", *files)
         if ".. c:" in text:
             page = folder / f"{name}.rst"
             page.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +70,8 @@ def write_c(found, folder: Path) -> None:
             page.write_text(f"{title}\n{'=' * len(title)}\n\n{text}")
 
 
-def make_site(found) -> None:
+def make_site(found) -> list[str]:
+    """Makes the site; what is wrong with its links."""
     work = build.out(found["version"]) / "docs"
     shutil.rmtree(work, ignore_errors=True)
     shutil.rmtree(SITE, ignore_errors=True)
@@ -79,12 +84,12 @@ def make_site(found) -> None:
     with step("rustdoc"):
         if not rustdoc.make(found, SITE / "rust"):
             raise Failure("rustdoc complains, see above")
+    return rustdoc.link_to_kernel(found, SITE / "rust") + links.dead_in_site(SITE)
 
 
 def main() -> int:
     found = setup.chosen_kernel(choice.kernel())
-    make_site(found)
-    dead = links.dead_in_site(SITE)
+    dead = make_site(found)
     for line in dead:
         report.say(line)
     print(f"{SITE / 'index.html'}: " + (f"{len(dead)} dead links" if dead else "no dead links"))

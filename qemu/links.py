@@ -25,7 +25,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         for name, value in attrs:
-            if name in ("href", "src") and value:
+            if value and (name == "href" or (name == "src" and tag == "img")):
                 self.targets.append(value)
             elif name == "id" or (name == "name" and tag == "a"):
                 self.anchors.add(value)
@@ -60,6 +60,15 @@ def _anchors(path: Path):
     return _page(path).anchors if path.suffix == ".html" else None
 
 
+def _has(anchors, fragment: str) -> bool:
+    """Whether there is an anchor, or the lines of a source (12-34, as rustdoc writes it)."""
+    lines = re.fullmatch(r"(\d+)-(\d+)", fragment)
+    if lines:
+        return anchors.issuperset(lines.groups())
+    # rustdoc quotes anchors, too.
+    return fragment in anchors or unquote(fragment) in anchors
+
+
 def _is_dead(page: Path, link: str) -> bool:
     parts = urlsplit(link)
     if parts.scheme or parts.netloc:
@@ -70,7 +79,7 @@ def _is_dead(page: Path, link: str) -> bool:
     if not target.exists():
         return True
     anchors = _anchors(target) if parts.fragment else None
-    return anchors is not None and unquote(parts.fragment) not in anchors
+    return anchors is not None and not _has(anchors, parts.fragment)
 
 
 def _dead(page: Path, targets, top: Path) -> list[str]:

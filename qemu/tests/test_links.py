@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """A dead link is found, and a good one is not."""
 import links
+import rustdoc
 from links import dead_in_markdown, dead_in_site, markdown_of, slug
 
 HTML = '<a href="{}">x</a>'
@@ -15,7 +16,7 @@ def test_slugs_are_as_github_forms_them():
 def write(folder, **files):
     for name, text in files.items():
         path = folder / name.replace("__", "/").replace("_", ".")
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return folder
 
@@ -37,6 +38,26 @@ def test_site(tmp_path):
     assert dead_in_site(site) == [
         "index.html: a.html#there leads nowhere", "index.html: d/ leads nowhere",
         "index.html: none.svg leads nowhere"]
+
+
+def test_lines_of_a_source_and_quoted_anchors(tmp_path):
+    site = write(tmp_path, a_html=HTML.format("b.html#3-5") + HTML.format("b.html#3-6")
+                 + HTML.format("b.html#x%3Cy"), b_html='<a id="3"></a><a id="5"></a><a id="x%3Cy"></a>')
+    assert dead_in_site(site) == ["a.html: b.html#3-6 leads nowhere"]
+
+
+def test_links_to_the_kernel(tmp_path):
+    headers = tmp_path / "kernel/usr/src/linux-headers-7.3.4+deb13-common/include"
+    headers.mkdir(parents=True)
+    (headers / "a.h").touch()
+    link = '<a href="srctree/include/{}">x</a>'
+    site = write(tmp_path / "site", a_html=link.format("a.h") + link.format("b.h")
+                 + '<a href="vtable">y</a>')
+    found = {"version": "7.3.4+deb13-amd64", "kernel": tmp_path / "kernel"}
+    assert rustdoc.link_to_kernel(found, site) == ["a.html: the kernel has no include/b.h"]
+    assert (site / "a.html").read_text() == (
+        f'<a href="{rustdoc.SOURCE_URL}/include/a.h?h=v7.3">x</a>'
+        f'<a href="{rustdoc.SOURCE_URL}/include/b.h?h=v7.3">x</a>y')
 
 
 def test_a_page_is_read_once(tmp_path):
