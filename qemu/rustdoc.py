@@ -18,8 +18,8 @@ CRATES: dict[str, tuple[str, ...]] = {"virtio": (), "drm": (), "virtgpu": PRIVAT
 # As in the kernel's own crates, a link to srctree/FILE means a file of the kernel's source.
 SOURCE_LINK = re.compile(r'<a href="srctree/([^"]+)"')
 SOURCE_URL = "https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree"
-# Links that the kernel's macros write, to pages of the kernel's crates and to what these hide.
-MACRO_LINK = re.compile(r'<a href="(?:vtable|#tymethod\.__pin_data)"[^>]*>(.*?)</a>', re.S)
+# Links in words of the kernel's macros and of core, to pages of those crates and to what they hide.
+FOREIGN_LINK = re.compile(r'<a href="(?:vtable|Ord#[\w-]+|#tymethod\.__pin_data)"[^>]*>(.*?)</a>', re.S)
 
 
 def make(found, folder: Path) -> bool:
@@ -57,5 +57,5 @@ def link_to_kernel(found, folder: Path) -> list[str]:
                  for name in SOURCE_LINK.findall(text) if not (headers / name).exists()]
         series = kernels.series_of(found["version"])
         text = SOURCE_LINK.sub(rf'<a href="{SOURCE_URL}/\1?h=v{series}"', text)
-        path.write_text(MACRO_LINK.sub(r"\1", text), encoding="utf-8")
+        path.write_text(FOREIGN_LINK.sub(r"\1", text), encoding="utf-8")
     return lost
