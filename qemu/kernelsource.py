@@ -55,3 +55,10 @@ def unpack(found, folder: Path, *patterns: str) -> None:
                                 "--strip-components=1", "--wildcards",
                                 *(f"*/{pattern}" for pattern in patterns or ("*",))],
                 read=[source], write=[folder])
+
+
+def tool(found, *patterns: str) -> Path:
+    """A folder with files of the source that no other package has, the first one a script."""
+    name = Path(patterns[0]).name
+    return cache.entry(f"{name}-{found['version']}-{cache.key(*patterns)}",
+                       lambda folder: unpack(found, folder, *patterns))

@@ -1,25 +1,26 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """checkpatch and sparse over the C, rustfmt, clippy and rustdoc over the Rust, pylint and mypy over the
-Python, shellcheck over scripts; and is what the mutants change still there?
+Python, shellcheck over scripts; is what the mutants change still there, do the links in Markdown lead
+somewhere, does the kernel's script understand MAINTAINERS?
 
-    lint.py [unit]
+    lint.py [unit|rustfmt]
 
-With "unit" it only runs the tests of the tools' own logic.
+With "unit" it only runs the tests of the tools' own logic, with "rustfmt" it formats the Rust.
 """
-import inspect
 import os
-import shlex
 import shutil
 import subprocess
 import sys
 
 import build
-import cache
 import kernelsource
+import links
 import lintroot
+import maintainers
 import mutants
 import report
+import rustdoc
 import rustkernel
 import sandbox
 import setup
@@ -33,17 +34,9 @@ SCRIPTS = (".ci/run", "qemu/bootstrap.sh", "qemu/guest/init", "qemu/guest/initra
 IGNORED = "UNCOMMENTED_DEFINITION,ENOSYS,FILE_PATH_CHANGES"
 
 
-def make_checkpatch(found):
-    """Fetches checkpatch, which only the kernel's source package has."""
-    def make(folder):
-        kernelsource.unpack(found, folder, "scripts/checkpatch.pl", "scripts/spelling.txt",
-                            "scripts/const_structs.checkpatch")
-    return make
-
-
 def checkpatch(found) -> bool:
-    name = cache.key(inspect.getsource(make_checkpatch))
-    folder = cache.entry(f"checkpatch-{found['version']}-{name}", make_checkpatch(found))
+    folder = kernelsource.tool(found, "scripts/checkpatch.pl", "scripts/spelling.txt",
+                               "scripts/const_structs.checkpatch")
     files = sorted([*(TOP / "drm").rglob("*.[ch]"), *(TOP / "rust/bindings").glob("*.[ch]")])
     argv = ["perl", folder / "scripts/checkpatch.pl", "--no-tree", "--strict", "--terse", "--quiet",
             "--no-summary", "--max-line-length=100", f"--ignore={IGNORED}", "-f", *files]
@@ -73,11 +66,11 @@ def mutants_fit() -> bool:
     return not misfits
 
 
-def rustfmt(found) -> bool:
+def rustfmt(check: bool = True) -> bool:
+    """Formats the Rust; with `check` it only says what it would change."""
     files = sorted((TOP / "rust").rglob("*.rs"))
-    root = rustkernel.prepare(found)["root"]
-    command = sandbox.command(root, ["rustfmt", "--edition", "2021", "--check", *files],
-                              read=[TOP])
+    command = sandbox.command(rustkernel.root(), ["rustfmt", *(["--check"] if check else []), *files],
+                              read=[TOP], write=[] if check else [TOP / "rust"])
     return subprocess.run(command).returncode == 0
 
 
@@ -97,37 +90,40 @@ def clippy(found) -> bool:
     return not text
 
 
-def rustdoc(found) -> bool:
-    """The documentation of the crates that others use, by the compiler's own command line."""
-    built = build.modules_of(found, "rust")
-    folder = build.out(found["version"]) / "rustdoc"
-    folder.mkdir(exist_ok=True)
-    rust = rustkernel.prepare(found)
-    good = True
-    for crate in ("virtio", "drm"):
-        saved = (built / f"rust/{crate}/.{crate}.o.cmd").read_text().partition("\n")[0]
-        words = [word for word in shlex.split(saved.partition(" := ")[2])
-                 if not word.startswith(("--emit=", "OBJTREE=", "RUST_MODFILE="))]
-        words[words.index("--out-dir") + 1] = str(folder)
-        argv = ["env", "RUSTC_BOOTSTRAP=1", "rustdoc", "-Drustdoc::all",
-                "-Arustdoc::private_doc_tests", *words[1:]]
-        command = sandbox.command(rust["root"], ["sh", "-c", f"cd {built} && {shlex.join(argv)}"],
-                                  read=[TOP, built], write=[folder],
-                                  binds=setup.kernel_binds(rust["root"], rust["version"],
-                                                           rust["kernel"]))
-        good &= subprocess.run(command).returncode == 0
-    return good
+def rust_documents(found) -> bool:
+    return rustdoc.make(found, build.out(found["version"]) / "rustdoc")
+
+
+def maintainers_listed(found) -> bool:
+    """The kernel's own script finds each section of MAINTAINERS by one of its files."""
+    folder = kernelsource.tool(found, maintainers.SCRIPT)
+    lost = [name for name, patterns in maintainers.sections(TOP / "MAINTAINERS").items()
+            if name not in maintainers.found_for(found["root"], folder, TOP,
+                                                 maintainers.example(TOP, patterns))]
+    for name in lost:
+        report.say(f"get_maintainer.pl does not find the section {name} of MAINTAINERS")
+    return not lost
+
+
+def links_lead_somewhere() -> bool:
+    dead = links.dead_in_markdown(links.markdown_of(TOP), TOP)
+    for line in dead:
+        report.say(line)
+    return not dead
 
 
 def main() -> int:
     if sys.argv[1:] == ["unit"]:
         return 0 if lintroot.pytest() else 1
+    if sys.argv[1:] == ["rustfmt"]:
+        return 0 if rustfmt(check=False) else 1
     found = setup.prepare(os.environ.get("KVER", ""))
     verdicts = {"checkpatch": checkpatch(found), "sparse": sparse(found),
-                "rustfmt": rustfmt(found), "clippy": clippy(found),
-                "rustdoc": rustdoc(found),
+                "rustfmt": rustfmt(), "clippy": clippy(found),
+                "rustdoc": rust_documents(found),
                 "pylint": lintroot.pylint(), "mypy": lintroot.mypy(), "pytest": lintroot.pytest(),
-                "shellcheck": lintroot.shellcheck(SCRIPTS), "mutants": mutants_fit()}
+                "shellcheck": lintroot.shellcheck(SCRIPTS), "mutants": mutants_fit(),
+                "links": links_lead_somewhere(), "MAINTAINERS": maintainers_listed(found)}
     for name, good in verdicts.items():
         print(f"{name}: {'no complaints' if good else 'complaints, see above'}")
     return 0 if all(verdicts.values()) else 1

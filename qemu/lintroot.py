@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A root with the checkers of Python and scripts, the same on every host."""
+"""A root with the checkers of Python and scripts, the same on every host.
+
+Their settings are in pyproject.toml.
+"""
 import subprocess
 from pathlib import Path
 
@@ -7,7 +10,6 @@ import sandbox
 import setup
 
 TOP = setup.HERE.parent
-CONFIG = setup.HERE / "lint"
 
 
 def root() -> Path:
@@ -29,19 +31,15 @@ def sources() -> list[Path]:
 
 def pytest() -> bool:
     """The tests of the tools' own logic."""
-    return run(["env", "PYTHONDONTWRITEBYTECODE=1", "python3", "-m", "pytest", "-q", "-p",
-                "no:cacheprovider", "qemu/tests"])
+    return run(["env", "PYTHONDONTWRITEBYTECODE=1", "python3", "-m", "pytest"])
 
 
 def pylint() -> bool:
-    return run(["env", "PYTHONPATH=qemu:igt-tests", "pylint", "--jobs=2", "--score=n",
-                f"--rcfile={CONFIG / 'pylintrc'}", *sources()])
+    return run(["pylint", *sources()])
 
 
 def mypy() -> bool:
-    return run(["mypy", "--cache-dir=/tmp/mypy", "--no-error-summary",
-                f"--config-file={CONFIG / 'mypy.ini'}",
-                *[path for path in sources() if path.parts[0] == "qemu"]])
+    return run(["mypy", "--cache-dir=/tmp/mypy", "--no-error-summary"])
 
 
 def shellcheck(scripts) -> bool:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make clean` removes what building in the tree leaves, and nothing else."""
+"""`make clean` removes what building in the tree leaves, and nothing else. `make help` is complete."""
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -30,3 +31,12 @@ def test_clean(tmp_path):
     shutil.copy(TOP / "Makefile", tmp_path)
     subprocess.run(["make", "-s", "clean"], cwd=tmp_path, check=True)
     assert files(tmp_path) == set(kept)
+
+
+def test_help_has_each_target():
+    text = (TOP / "Makefile").read_text(encoding="utf-8")
+    phony = set(text.partition(".PHONY: ")[2].replace("\\\n", "").split())
+    shown = subprocess.run(["make", "-s", "help"], cwd=TOP, check=True, stdout=subprocess.PIPE,
+                           text=True).stdout
+    assert phony - {"help", "bootstrap"} == set(re.findall(r"^  make (\S+)", shown, re.M))
+    assert shown.count("\n\n") >= 5 and "  DRIVER=" in shown

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""`make docs`: one site, out/docs/, of the guides, the kernel-doc comments in C and rustdoc.
+
+A warning of kernel-doc, Sphinx or rustdoc fails it, and so does a link within the site that leads
+nowhere.
+"""
+import re
+import shutil
+from pathlib import Path
+
+import build
+import choice
+import kernelsource
+import links
+import report
+import rustdoc
+import sandbox
+import setup
+from report import Failure, step
+
+TOP = setup.HERE.parent
+SITE = TOP / "out/docs"
+# The C whose comments are not for readers of the driver.
+LEFT_OUT = ("tests", "compat")
+KERNEL_DOC = "tools/docs/kernel-doc"
+
+
+def root() -> Path:
+    return setup.stable_root("docs", "sphinx, myst-parser", setup.HERE / "docs-root.packages")
+
+
+def c_sources() -> dict[str, list[Path]]:
+    """The pages of the C driver, each a source file and its header: {name in drm/: files}."""
+    pages: dict[str, list[Path]] = {}
+    for path in sorted((TOP / "drm").rglob("*.[ch]")):
+        name = path.relative_to(TOP / "drm").with_suffix("")
+        if name.parts[0] not in LEFT_OUT:
+            pages.setdefault(str(name), []).append(path)
+    return pages
+
+
+def site_links(text: str) -> str:
+    """The text of the README with its links as the site has them: there all guides are in one folder."""
+    return re.sub(r"\]\(docs/", "](", text)
+
+
+def write_guides(folder: Path) -> None:
+    """docs/, and the README as one more guide."""
+    shutil.copytree(TOP / "docs", folder)
+    (folder / "readme.md").write_text(site_links((TOP / "README.md").read_text()))
+    for path in folder.glob("*.md"):
+        path.write_text(path.read_text().replace("](../README.md", "](readme.md"))
+
+
+def write_c(found, folder: Path) -> None:
+    """A page for each file of the C driver that has kernel-doc comments."""
+    tools = kernelsource.tool(found, KERNEL_DOC, "tools/lib/python/*")
+
+    def kernel_doc(*argv) -> str:
+        return sandbox.run(root(), ["python3", "-B", tools / KERNEL_DOC, *argv], read=[TOP, tools])
+
+    kernel_doc("-none", "-Wall", "-Werror", TOP / "drm")
+    for name, files in c_sources().items():
+        text = kernel_doc("-rst", *files)
+        if ".. c:" in text:
+            page = folder / f"{name}.rst"
+            page.parent.mkdir(parents=True, exist_ok=True)
+            title = f"drm/{name}"
+            page.write_text(f"{title}\n{'=' * len(title)}\n\n{text}")
+
+
+def make_site(found) -> list[str]:
+    """Makes the site; what is wrong with its links."""
+    work = build.out(found["version"]) / "docs"
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.rmtree(SITE, ignore_errors=True)
+    SITE.mkdir(parents=True)
+    with step("guides and kernel-doc"):
+        write_guides(work / "source")
+        write_c(found, work / "source/c")
+        sandbox.run(root(), ["sphinx-build", "-q", "-W", "--keep-going", "-d", work / "doctrees",
+                             work / "source", SITE], write=[work, SITE])
+    with step("rustdoc"):
+        if not rustdoc.make(found, SITE / "rust"):
+            raise Failure("rustdoc complains, see above")
+    return rustdoc.link_to_kernel(found, SITE / "rust") + links.dead_in_site(SITE)
+
+
+def main() -> int:
+    found = setup.chosen_kernel(choice.kernel())
+    dead = make_site(found)
+    for line in dead:
+        report.say(line)
+    print(f"{SITE / 'index.html'}: " + (f"{len(dead)} dead links" if dead else "no dead links"))
+    return 1 if dead else 0
+
+
+if __name__ == "__main__":
+    report.main(main)

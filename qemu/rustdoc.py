@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The documentation of the Rust crates and of the Rust driver, by the compiler's own command line."""
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import build
+import kernels
+import rustkernel
+import sandbox
+import setup
+
+TOP = setup.HERE.parent
+# The driver has no readers but those who change it, so its private items are shown, too.
+PRIVATE = ("--document-private-items", "-Arustdoc::private_intra_doc_links")
+CRATES: dict[str, tuple[str, ...]] = {"virtio": (), "drm": (), "virtgpu": PRIVATE}
+# As in the kernel's own crates, a link to srctree/FILE means a file of the kernel's source.
+SOURCE_LINK = re.compile(r'<a href="srctree/([^"]+)"')
+SOURCE_URL = "https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree"
+# Links in words of the kernel's macros and of core, to pages of those crates and to what they hide.
+FOREIGN_LINK = re.compile(r'<a href="(?:vtable|Ord#[\w-]+|#tymethod\.__pin_data)"[^>]*>(.*?)</a>', re.S)
+
+
+def make(found, folder: Path) -> bool:
+    """Writes the pages into a folder; was rustdoc content?"""
+    built = build.modules_of(found, "rust")
+    folder.mkdir(exist_ok=True)
+    rust = rustkernel.prepare(found)
+    good = True
+    for crate, more in CRATES.items():
+        saved = (built / f"rust/{crate}/.{crate}.o.cmd").read_text().partition("\n")[0]
+        words = [word for word in shlex.split(saved.partition(" := ")[2])
+                 if not word.startswith("--emit=")]
+        words[words.index("--out-dir") + 1] = str(folder)
+        # Before the compiler are variables, which macros read.
+        rustc = next(number for number, word in enumerate(words) if word.endswith("rustc"))
+        argv = ["env", "RUSTC_BOOTSTRAP=1", *words[:rustc], "rustdoc", "-Drustdoc::all",
+                "-Arustdoc::private_doc_tests", "-Zunstable-options", "--enable-index-page",
+                *more, *words[rustc + 1:]]
+        command = sandbox.command(rust["root"], ["sh", "-c", f"cd {built} && {shlex.join(argv)}"],
+                                  read=[TOP, built], write=[folder],
+                                  binds=setup.kernel_binds(rust["root"], rust["version"],
+                                                           rust["kernel"]))
+        good &= subprocess.run(command).returncode == 0
+    return good
+
+
+def link_to_kernel(found, folder: Path) -> list[str]:
+    """Has links to the kernel's source lead there; the links to files that the kernel lacks."""
+    base = found["version"].partition("-amd64")[0]
+    headers = found["kernel"] / f"usr/src/linux-headers-{base}-common"
+    lost = []
+    for path in sorted(folder.rglob("*.html")):
+        text = path.read_text(encoding="utf-8")
+        lost += [f"{path.relative_to(folder)}: the kernel has no {name}"
+                 for name in SOURCE_LINK.findall(text) if not (headers / name).exists()]
+        series = kernels.series_of(found["version"])
+        text = SOURCE_LINK.sub(rf'<a href="{SOURCE_URL}/\1?h=v{series}"', text)
+        path.write_text(FOREIGN_LINK.sub(r"\1", text), encoding="utf-8")
+    return lost
