@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""checkpatch and sparse over the C, rustfmt, clippy and rustdoc over the Rust, pylint and mypy over the
-Python, shellcheck over scripts; and is what the mutants change still there?
+"""Runs the checkers: checkpatch and sparse over the C, rustfmt, clippy and rustdoc over the Rust, pylint
+and mypy over the Python, shellcheck over scripts. Also checks that the mutants apply to the sources.
 
     lint.py [unit]
 
-With "unit" it only runs the tests of the tools' own logic.
+With "unit" it runs only the unit tests of the tools.
 """
 import inspect
 import os
@@ -28,13 +28,13 @@ TOP = setup.HERE.parent
 SCRIPTS = (".ci/run", "qemu/bootstrap.sh", "qemu/guest/init", "qemu/guest/initramfs-init",
            "qemu/guest/desktop", "qemu/guest/panic", "qemu/guest/runner")
 
-# Rules of checkpatch that our sources answer otherwise: locks are described in kernel-doc,
-# ENOSYS is mainline's answer of this uapi, and a file list is not ours to update per commit.
+# Rules of checkpatch that do not apply: kernel-doc describes the locks, mainline's uapi returns ENOSYS,
+# and not every new file needs an entry in a file list.
 IGNORED = "UNCOMMENTED_DEFINITION,ENOSYS,FILE_PATH_CHANGES"
 
 
 def make_checkpatch(found):
-    """Fetches checkpatch, which only the kernel's source package has."""
+    """Unpacks checkpatch from the kernel's source package; no other package has it."""
     def make(folder):
         kernelsource.unpack(found, folder, "scripts/checkpatch.pl", "scripts/spelling.txt",
                             "scripts/const_structs.checkpatch")
@@ -52,11 +52,11 @@ def checkpatch(found) -> bool:
 
 
 def sparse(found) -> bool:
-    """By cgcc: the header packages lack what Kbuild's own C=2 needs."""
+    """Runs sparse through cgcc, because the header packages lack what Kbuild's C=2 needs."""
     folder = build.out(found["version"]) / "sparse"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    # The definition is of a keyword newer than this sparse; the difference does not matter to it.
+    # This sparse does not know the keyword __typeof_unqual__; __typeof__ is equivalent for it.
     text = build.make_modules(found, folder, [
         "CC=cgcc", "CHECK=sparse -D__typeof_unqual__=__typeof__"], env={"REAL_CC": "gcc-14"})
     # This sparse cannot evaluate the constants in the kernel's MODULE_*() macros.
@@ -82,9 +82,9 @@ def rustfmt(found) -> bool:
 
 
 def clippy(found) -> bool:
-    """Over the drivers, and over the driver with its KUnit tests."""
+    """Runs clippy on the drivers, and on the driver with its KUnit tests."""
     texts = []
-    # KUnit itself is another module, which is not there.
+    # KUnit's symbols are unresolved here, because kunit.ko is not part of this build.
     tests = ["VIRTGPU_KUNIT=rust", "KBUILD_MODPOST_WARN=1"]
     for name, more in (("clippy", []), ("clippy-kunit", tests)):
         folder = build.out(found["version"]) / name
@@ -98,7 +98,7 @@ def clippy(found) -> bool:
 
 
 def rustdoc(found) -> bool:
-    """The documentation of the crates that others use, by the compiler's own command line."""
+    """Runs rustdoc on the crates that others use, with the arguments of their rustc commands."""
     built = build.modules_of(found, "rust")
     folder = build.out(found["version"]) / "rustdoc"
     folder.mkdir(exist_ok=True)

@@ -123,7 +123,7 @@ def test_bootstrap_needs_debian(tmp_path):
         (path / name).symlink_to(shutil.which(name))
     done = bootstrap(str(path))
     assert done.returncode == 1
-    assert "no apt-get" in done.stderr and "Debian 12 or 13" in done.stderr
+    assert "no apt-get" in done.stderr and "Debian 12 and 13" in done.stderr
 
 
 def test_bootstrap_needs_amd64(tmp_path):

@@ -47,7 +47,7 @@ def test_numbers_are_compared_as_numbers():
 def test_newer_series_is_announced_and_not_taken():
     kernel = kernels.resolve("", ARCHIVE + headers("7.4.1"))
     assert kernel.version == "7.3.4+deb13-amd64"
-    assert kernel.notes == ("a newer kernel 7.4 is there: try it with KVER=7.4",)
+    assert kernel.notes == ("a newer kernel 7.4 is available: try it with KVER=7.4",)
 
 
 def test_newer_series_is_not_announced_to_who_chose_another():
@@ -90,8 +90,8 @@ def test_nearest_stands_in_for_a_series_that_left(wanted, there, taken):
     kernel = kernels.resolve(wanted, headers(*there))
     assert kernel.version == f"{taken}+deb13-amd64"
     left = wanted or "7.3"
-    assert kernel.notes[0] == (f"kernel {left} has left the archive: {kernels.series_of(taken)}, "
-                               "the nearest there, is taken instead")
+    assert kernel.notes[0] == (f"kernel {left} has left the archive: the nearest available "
+                               f"series, {kernels.series_of(taken)}, is used instead")
     assert (len(kernel.notes) == 2) == (kernels.series_of(taken) not in ("7.2", "7.3"))
 
 

@@ -140,7 +140,7 @@ def after(name: str) -> str:
 def test_noticed_after_a_control_run():
     found = course(CONTROL + run("c/a", 98) + after("c/a") + "over everything", mutant("c/a"))
     assert found.finished
-    assert found.settle("it ended") == []
+    assert found.settle("the guest ended") == []
     assert found.outcomes == {"c/a": Outcome("noticed", "exit status 98: how it went", CLIP, 3)}
 
 
@@ -153,7 +153,7 @@ def test_survivors_need_no_second_control_run():
 def test_a_test_that_fails_on_the_unbroken_driver_is_no_measure():
     found = course(f"begin unbroken {CLIP} 600\nend unbroken {CLIP} 77 0 3\nover everything",
                    mutant("c/a"), mutant("c/b", "virtgpu_damage@dirtyfb"))
-    left = found.settle("it ended")
+    left = found.settle("the guest ended")
     assert found.outcomes["c/a"].verdict == "error"
     assert [each.name for each in left] == ["c/b"]
 
@@ -162,11 +162,11 @@ def test_a_later_mutant_in_a_spoiled_guest_is_run_again_first():
     broken = f"load unbroken\nbegin unbroken {CLIP} 600\nend unbroken {CLIP} 98 0 3\n"
     given = [mutant("c/a"), mutant("c/b"), mutant("c/c")]
     found = course(CONTROL + run("c/a", 98) + after("c/a") + run("c/c", 98) + broken, *given)
-    left = found.settle("it ended")
+    left = found.settle("the guest ended")
     assert [each.name for each in left] == ["c/c", "c/b"]
     # Alone in its guest, it counts.
     found = course(CONTROL + run("c/c", 98) + broken, *left)
-    assert [each.name for each in found.settle("it ended")] == ["c/b"]
+    assert [each.name for each in found.settle("the guest ended")] == ["c/b"]
     assert found.outcomes["c/c"].verdict == "noticed"
 
 
@@ -186,21 +186,21 @@ def test_a_lost_guest_counts_only_in_the_test_and_alone():
 def test_the_reason_is_the_fatal_line():
     assert mutantguest.reason("[1.3] ACPI: IRQ 4\n[31.3] BUG: unable to handle\n[31.4] #PF"
                               ) == "[31.3] BUG: unable to handle"
-    assert mutantguest.reason("it hangs") == "it hangs"
+    assert mutantguest.reason("the guest hangs") == "the guest hangs"
     assert mutantguest.reason("") == ""
 
 
 def test_a_warning_counts_and_ends_the_guest():
     found = course(CONTROL + run("c/a", 0, 1), mutant("c/a"), mutant("c/b"))
-    assert [each.name for each in found.settle("it ended")] == ["c/b"]
-    assert found.outcomes["c/a"].how.startswith("a warning of the kernel")
+    assert [each.name for each in found.settle("the guest ended")] == ["c/b"]
+    assert found.outcomes["c/a"].how.startswith("the kernel warned")
 
 
 def test_a_guest_that_does_nothing_is_not_repeated_for_ever():
     found = course("load c/a\nstuck unbroken", mutant("c/a"), mutant("c/b"))
-    assert [each.name for each in found.settle("it ended")] == ["c/b"]
+    assert [each.name for each in found.settle("the guest ended")] == ["c/b"]
     found = Course([mutant("c/a")])
-    assert found.settle("it hangs") == []
+    assert found.settle("the guest hangs") == []
     assert found.outcomes["c/a"].verdict == "error"
 
 
