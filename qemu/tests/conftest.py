@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The tests import the tools as they import each other."""
+"""Makes the tools importable by the tests, under the names that they use themselves."""
 import sys
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Failures of the mirror and the disk end in a message that says what to do."""
+"""Tests that failures of the mirror and the disk give a message that says what to do."""
 import errno
 import os
 import shutil
@@ -83,7 +83,7 @@ def test_other_failures_pass_through(tmp_path, monkeypatch):
 
 
 def programs(folder: Path, **scripts: str) -> str:
-    """A PATH with these programs before all others."""
+    """Makes a PATH in which these programs come first."""
     folder.mkdir()
     for name, text in scripts.items():
         path = folder / name.replace("_", "-")
@@ -94,7 +94,7 @@ def programs(folder: Path, **scripts: str) -> str:
 
 def test_no_apt(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Failure, match="no apt-get.*Debian 12 or 13"):
+    with pytest.raises(Failure, match="no apt-get.*Debian 12 and 13"):
         setup.mirror()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Pictures and their comparison."""
+"""Tests pictures and their comparison."""
 from PIL import Image
 
 from picture import Picture, compare
