@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Real clients, each judged by its picture; runs in the guest, in IGT's command-line protocol."""
+"""Runs real clients in the guest and compares their pictures, in IGT's command-line protocol."""
 import subprocess
 import sys
 import time
@@ -17,7 +17,7 @@ def test_modetest():
 
 def test_kmscube():
     """kmscube, drawn by software"""
-    # It ends when its standard input does.
+    # kmscube ends when its standard input ends.
     with client("kmscube", "-D", gpu()[0], stdin=subprocess.PIPE) as process:
         judge_still(process, 0, "kmscube", 16, 60)
 
