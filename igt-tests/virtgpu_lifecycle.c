@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Coming and going: unbind, unplug and unload, with files, maps and buffers still open. */
+/* Unbind, unplug and unload, with files, maps and buffers still open. */
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,12 +17,12 @@
 #include "lib/leak.h"
 #include "lib/module.h"
 
-/* What the driver may take to let go of what nobody uses, in seconds. */
+/* Seconds until the driver has freed unused resources. */
 #define PATIENCE	5.0
-/* Turns between two looks at memory; what is only set up once is set up after the first ones. */
+/* Turns between two memory samples; one-time allocations happen in the first turns. */
 #define INTERVAL	20
 
-/* A picture on screen by a new master, judged. */
+/* Shows a picture as a new master and checks it. */
 static void show_picture(uint32_t seed)
 {
 	struct head head = kms_head(kms_open(), 0);
@@ -48,7 +48,7 @@ static void reload(void)
 	show_picture(1);
 }
 
-/* Unbinds the virtio device and gives its name, to bind it again. */
+/* Returns the path of a file of the virtio driver in sysfs. */
 static void driver_path(char *path, size_t size, const char *file)
 {
 	snprintf(path, size, "/sys/bus/virtio/drivers/%s/%s", module_name(), file);
@@ -68,7 +68,7 @@ static void device_name(char *name, size_t size)
 	strtok(name, "\n");
 }
 
-/* Imports a buffer of vgem's, which stock cannot. Returns vgem, to be closed after all else. */
+/* Imports a buffer of vgem, which fails on stock. Returns vgem, which must be closed last. */
 static int hold_import(int fd)
 {
 	int vgem = drmOpenWithType("vgem", NULL, DRM_NODE_PRIMARY), dmabuf;
@@ -84,7 +84,7 @@ static int hold_import(int fd)
 	return vgem;
 }
 
-/* Everything an application may still hold when its device goes. */
+/* Everything that an application may hold when its device is removed. */
 static void with_files_open(void (*gone)(void), void (*back)(void))
 {
 	int fd = kms_open();
@@ -103,10 +103,10 @@ static void with_files_open(void (*gone)(void), void (*back)(void))
 
 	gone();
 
-	/* Memory stays; the device answers, with an error. */
+	/* Memory stays valid; ioctls return an error. */
 	memset(buffer->map, 0x55, buffer->size);
 	check(drmIoctl(fd, DRM_IOCTL_MODE_CREATE_DUMB, &create) && errno == ENODEV,
-	      "a device that is gone creates buffers");
+	      "a removed device creates buffers");
 	drmModeRmFB(fd, buffer->fb);
 	munmap(buffer->map, buffer->size);
 	buffer->map = NULL;
@@ -120,7 +120,7 @@ static void with_files_open(void (*gone)(void), void (*back)(void))
 
 #define BUFFERS_INTERVAL	8
 
-/* Buffers that were drawn to, and one after the other shown, give all their memory back. */
+/* Buffers that were drawn to and shown in turn must free all their memory. */
 static void freed(void)
 {
 	int fd = kms_open(), i;
@@ -144,7 +144,7 @@ static void freed(void)
 	leak_check();
 }
 
-/* Waits until the host has as many resources as before. */
+/* Waits until the host has @count resources. */
 static bool host_has_again(long count)
 {
 	double start = now();
@@ -154,7 +154,7 @@ static bool host_has_again(long count)
 	return host_resources() == count;
 }
 
-/* Buffers of one shape share a resource, which goes with the last of them. */
+/* Buffers of one shape share a resource, which must be destroyed with the last of them. */
 static void last_of_shape(void)
 {
 	int fd = kms_open(), i;
@@ -206,7 +206,7 @@ static void rebind(void)
 	with_files_open(unbind, bind);
 }
 
-/* QEMU does not let go of a virtio GPU at run time; the guest's PCI core does. */
+/* QEMU does not unplug a virtio GPU at run time, but the guest's PCI core does. */
 static void unplug(void)
 {
 	char link[64], path[PATH_MAX + 8], target[PATH_MAX];
@@ -242,7 +242,7 @@ static void load_again(void *unused)
 	module_load();
 }
 
-/* Flips; a driver whose device was shut down may refuse that, but must not take long over it. */
+/* Flips; after a shutdown this may fail, but must not take long. */
 static void flip_in_vain(const struct head *head, const struct buffer *buffer)
 {
 	double start = now();
@@ -272,7 +272,7 @@ static void shut_down(void)
 	flip_in_vain(&head, buffer);
 }
 
-/* A kernel that is started next finds a device that writes nowhere. */
+/* After a shutdown the device must not write to memory, because the next kernel may use it. */
 static void shutdown(void)
 {
 	if (driver_is_stock())
@@ -287,12 +287,12 @@ int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
 		{ "rebind", "unbind and bind with files open", rebind },
-		{ "hotunplug", "the PCI device taken out and found again, with files open", hotunplug },
-		{ "freed", "buffers give their memory back", freed },
-		{ "last-of-shape", "the last buffer of a shape takes the host's resource along",
+		{ "hotunplug", "remove and rescan of the PCI device with files open", hotunplug },
+		{ "freed", "buffers free their memory", freed },
+		{ "last-of-shape", "the host's resource is destroyed with the last buffer of a shape",
 		  last_of_shape },
-		{ "shutdown", "the machine goes down: the device stops", shutdown },
-		{ "reload", "the module unloaded and loaded 100 times", reload },
+		{ "shutdown", "the device is stopped when the machine shuts down", shutdown },
+		{ "reload", "the module is unloaded and loaded many times", reload },
 		{ }
 	};
 

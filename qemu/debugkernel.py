@@ -52,7 +52,7 @@ def make_kernel(found, compilers: Path):
                 grep '=[ym]' {CONFIG} | grep -vxF -e {OPTIONAL} -f {scratch}/out/.config \
                     >{scratch}/lost || true
                 if [ -s {scratch}/lost ]; then
-                    echo "options that this kernel lacks or whose dependencies are not set:" >&2
+                    echo "this kernel does not have, or not without others:" >&2
                     cat {scratch}/lost >&2
                     exit 1
                 fi
@@ -72,7 +72,7 @@ def make_kernel(found, compilers: Path):
 
 
 def _lay_out(root: Path, folder: Path, version: str) -> None:
-    """Arranges the files as a package of the distribution does."""
+    """As if it were a package of the distribution."""
     modules = folder / "usr/lib/modules"
     build = modules / version / "build"
     build.unlink(missing_ok=True)

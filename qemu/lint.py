@@ -34,7 +34,7 @@ IGNORED = "UNCOMMENTED_DEFINITION,ENOSYS,FILE_PATH_CHANGES"
 
 
 def make_checkpatch(found):
-    """Unpacks checkpatch from the kernel's source package; no other package has it."""
+    """Fetches checkpatch, which only the kernel's source package has."""
     def make(folder):
         kernelsource.unpack(found, folder, "scripts/checkpatch.pl", "scripts/spelling.txt",
                             "scripts/const_structs.checkpatch")

@@ -110,7 +110,7 @@ def unpack(tar: Path, folder: Path) -> None:
 
 
 def make_root(folder: Path, suite: str, names) -> None:
-    """Makes a root with packages of one suite."""
+    """A root with packages of one suite."""
     tar = folder / "root.tar"
     bootstrap(suite, names, tar, [f"deb {mirror()} {suite} main"])
     unpack(tar, folder)
@@ -127,7 +127,7 @@ def stable_root(name: str, holds: str, *lists: Path) -> Path:
 
 
 def make_root_with_backports(folder: Path, names: Path) -> None:
-    """Makes a root with the packages of a list; those marked /backports come from backports."""
+    """A root with the packages of a list, those marked /backports from there."""
     uri = mirror()
     wanted = packages(names)
     stable = [name for name in wanted if "/" not in name]
@@ -143,7 +143,7 @@ def make_root_with_backports(folder: Path, names: Path) -> None:
 def make_build_root(folder: Path) -> None:
     with step(f"build root ({STABLE}: compilers and QEMU)"):
         make_root_with_backports(folder, HERE / "build-root.packages")
-        # For later downloads of kernels.
+        # For downloads of kernels, later.
         (folder / "etc/apt/apt.conf.d/90virtgpu").write_text(
             "".join(f"{option};\n" for option in APT_OPTIONS) + 'APT::Sandbox::User "root";\n')
 
@@ -155,7 +155,7 @@ def build_root() -> Path:
 
 
 def make_guest_tar(extra):
-    """Returns a function that makes a tar file of the guest's packages and some extra ones."""
+    """The guest's packages, and more if somebody needs them."""
     def make(folder: Path) -> None:
         what = ", ".join(("IGT, Weston, Mesa, Xorg", *extra))
         with step(f"guest user space ({GUEST_SUITE}: {what})"):
