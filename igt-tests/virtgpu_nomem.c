@@ -386,7 +386,7 @@ static void load_without_memory(int sparse)
 			module_unload();
 		file = open(path, O_RDONLY | O_CLOEXEC);
 		nomem_left = nth;
-		/* Any error is allowed, because the module loader allocates before it calls the driver. */
+		/* Any error is allowed, because the module loader allocates, too. */
 		syscall(SYS_finit_module, file, "", 0);
 		close(file);
 		if (nomem_left) {

@@ -101,7 +101,7 @@ static void show_each(void)
 
 	for (i = 0; i < num_views; i++) {
 		which = view_next(&views[i], false);
-		must(try_flip(&views[i], which, FLIP), "flip beside another head's");
+		must(try_flip(&views[i], which, FLIP), "flip while another head flips");
 		view_committed(&views[i], which);
 	}
 	kms_wait_for_flips(drm_fd, num_views);
@@ -343,7 +343,7 @@ static void run(int commits)
 		step(i);
 	for (i = 0; i < num_views; i++)
 		pointer_judge(&pointers[i], commits);
-	printf("%d steps on %d heads in %.0f s; %d frames while another was pending, %d of them with EBUSY\n",
+	printf("%d steps on %d heads in %.0f s; %d flips overlapped, %d of them got EBUSY\n",
 	       commits, num_views, now() - start, overlapping, busy);
 }
 

@@ -425,7 +425,8 @@ static void capsets(void)
 	args.addr = 0;
 	expect(EFAULT, DRM_IOCTL_VIRTGPU_GET_CAPS, &args);
 	if (render_getparam(VIRTGPU_PARAM_CONTEXT_INIT))
-		check(render_getparam(VIRTGPU_PARAM_SUPPORTED_CAPSET_IDs) & 1 << 1, "capset 1 is not supported");
+		check(render_getparam(VIRTGPU_PARAM_SUPPORTED_CAPSET_IDs) & 1 << 1,
+		      "capset 1 is not supported");
 }
 
 /* A blob that has no memory on the host cannot be mapped, not even at the second try. */
@@ -516,7 +517,7 @@ static void shared(void)
 	prime.handle = create.bo_handle;
 	expect(0, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime);
 	render_fd = second = render_open();
-	/* The file has the object before it has a context, so the driver must attach the object later. */
+	/* The file has the object before its context, so the driver must attach it later. */
 	expect(0, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime);
 	fetch_pixels(prime.handle);
 	exec = render_stream();
@@ -601,7 +602,8 @@ static void killed_waiting(void)
 	usleep(300000);
 	since = now();
 	kill(pid, SIGKILL);
-	check(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status), "the client was not killed while it waited");
+	check(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status),
+	      "the client was not killed while it waited");
 	check(now() - since < 2, "the client took %.1f s to die", now() - since);
 
 	/* The device may be reset meanwhile, because the fence is never answered. */

@@ -435,7 +435,7 @@ int main(int argc, char **argv)
 		{ "flip-4k", "the same at 4K", flip_4k },
 		{ "clip-double-4k", "two buffers, a small clip changed", double_clip },
 		{ "clip-triple-4k", "three buffers, a small clip changed", triple_clip },
-		{ "clip-bounce-4k", "one buffer, a small clip changed, with bounce buffers", bounced_clip },
+		{ "clip-bounce-4k", "one buffer, a small clip changed, bounced", bounced_clip },
 		{ "corners-4k", "two small clips in opposite corners", corners },
 		{ "scattered-4k", "64 small clips", scattered },
 		{ "two-heads", "two heads in one commit, a small clip on each", two_heads },
