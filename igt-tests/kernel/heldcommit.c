@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Holds a commit after its driver has looked at the fences of its buffers, and before it takes them:
- * a test can add one in between, as a program does that draws at an unlucky time.
+ * Holds a commit after its driver has read the fences of its buffers, and before it swaps the state. In
+ * this time a test can attach a fence, as a program may that draws during a commit.
  */
 #include <linux/delay.h>
 #include <linux/kprobes.h>
@@ -12,7 +12,7 @@
 
 static int thread;
 module_param(thread, int, 0644);
-MODULE_PARM_DESC(thread, "Whose next commit to hold; -1 while it is held, 0 to let it go on");
+MODULE_PARM_DESC(thread, "Thread whose next commit is held; -1 while it is held, 0 to continue");
 
 static int entered(struct kprobe *probe, struct pt_regs *regs)
 {
@@ -21,7 +21,7 @@ static int entered(struct kprobe *probe, struct pt_regs *regs)
 	if (READ_ONCE(thread) != current->pid)
 		return 0;
 	WRITE_ONCE(thread, -1);
-	/* A test that died lets nothing go on. */
+	/* Continue after some time, because the test may have died. */
 	for (us = 0; us < HELDCOMMIT_MAX_US && READ_ONCE(thread) == -1;
 	     us += HELDCOMMIT_US)
 		udelay(HELDCOMMIT_US);
