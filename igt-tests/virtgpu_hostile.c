@@ -699,7 +699,7 @@ static void stopped_while_shown(const char *how)
 	screen = screen_new(1);
 	for (i = 0; i < 2; i++) {
 		screen_flip(&screen, 2 * i);
-		/* For longer than command_timeout. */
+		/* Longer than command_timeout. */
 		judge(NULL, 0, "%s 3", how);
 		screen_flip(&screen, 2 * i + 1);
 		screen_recovers(&screen);

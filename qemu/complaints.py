@@ -38,8 +38,8 @@ def _free(path: Path) -> int:
 
 
 def _full(path: Path, needed: int, knob: str) -> str:
-    return (f"disk full: {_free(path)} MB free at {path}, about {needed} MB needed. Make room, or "
-            f"give {knob}=DIR on another disk.")
+    return (f"disk full: {_free(path)} MB free at {path}, about {needed} MB needed. Free some space, or "
+            f"set {knob} to a folder on another disk.")
 
 
 def about_disk(cache: Path, needed: int) -> str:

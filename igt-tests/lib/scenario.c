@@ -45,7 +45,7 @@ __attribute__((constructor)) static void look_at_start(void)
 
 void scenario(const char *name, void (*run)(int step), int steps)
 {
-	/* Memory is read in a run of its own, because reading it takes instructions. */
+	/* Memory is read in a separate run, because reading it takes instructions. */
 	bool watched = getenv("VIRTGPU_WATCHED");
 	long most = 0, used;
 	struct count count;

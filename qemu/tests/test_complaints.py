@@ -51,8 +51,8 @@ def test_full_disk(error, tmp_path, monkeypatch):
 
     with pytest.raises(Failure) as caught:
         cache.entry("guest", make, 2600)
-    assert str(caught.value) == (f"disk full: 7 MB free at {tmp_path}, about 2600 MB needed. Make "
-                                 "room, or give VIRTGPU_CACHE=DIR on another disk.")
+    assert str(caught.value) == (f"disk full: 7 MB free at {tmp_path}, about 2600 MB needed. Free "
+                                 "some space, or set VIRTGPU_CACHE to a folder on another disk.")
     assert not [path for path in tmp_path.iterdir() if path.suffix == ".partial"]
 
 
@@ -61,8 +61,8 @@ def test_full_disk_of_temporary_files(tmp_path, monkeypatch):
     monkeypatch.setattr(complaints.tempfile, "gettempdir", lambda: "/elsewhere")
     monkeypatch.setattr(complaints, "_free", free.__getitem__)
     assert complaints.about_disk(tmp_path, 2200) == (
-        "disk full: 30 MB free at /elsewhere, about 2200 MB needed. Make room, or give TMPDIR=DIR "
-        "on another disk.")
+        "disk full: 30 MB free at /elsewhere, about 2200 MB needed. Free some space, or set TMPDIR to "
+        "a folder on another disk.")
 
 
 def test_full_disk_is_seen_before_the_work(tmp_path, monkeypatch):
