@@ -91,7 +91,7 @@ class Judge:
         try:
             handler = getattr(self, "_do_" + name.replace("-", "_"), None)
             if not handler:
-                return f"the judge does not know {name}"
+                return f"unknown request {name}"
             return handler(read, *words) or "ok"
         except (Failure, ValueError, TypeError, OSError) as error:
             return f"{line!r}: {error}".replace("\n", " ")
