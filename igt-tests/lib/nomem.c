@@ -48,7 +48,7 @@ void nomem_run(const struct nomem_op *op)
 	long before;
 
 	ret = op->run();
-	check(!ret, "%s fails without failing allocations: %s", op->name, strerror(-ret));
+	check(!ret, "%s fails although no allocation failed: %s", op->name, strerror(-ret));
 	usleep(SETTLE_US);
 	before = host_resources();
 	for (nth = 1; nth < MOST; nth++) {
