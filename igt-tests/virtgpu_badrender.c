@@ -607,7 +607,8 @@ static void lost_meanwhile(void)
 		/* The next answer breaks the ring, so the driver resets the device. */
 		judge(NULL, 0, "fault wrong-chain SUBMIT");
 		stream_of_new_file();
-		check(waitpid(waiter, &status, 0) == waiter && WIFEXITED(status), "the child still waits");
+		check(waitpid(waiter, &status, 0) == waiter && WIFEXITED(status),
+		      "the child still waits");
 		check(WEXITSTATUS(status) == EIO, "a stream of a lost context: %s",
 		      strerror(WEXITSTATUS(status)));
 		be_good(NULL);

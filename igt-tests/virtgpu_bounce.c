@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/*
  * The cost of bounce buffers, and what happens if there are too few. Needs a guest in which all DMA
  * uses them, see "bounce" in qemu/variants.py.
  */
