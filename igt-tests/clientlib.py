@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Runs clients and has them judged by their pictures, in IGT's command-line protocol."""
+"""Runs clients and lets the judge compare their pictures, in IGT's command-line protocol."""
 import contextlib
 import fnmatch
 import os
@@ -9,33 +9,33 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# How many times as long as usual programs may take.
+# Time limits of programs are this many times longer.
 PATIENCE = int(os.environ.get("VIRTGPU_PATIENCE", "1"))
-# IGT's exit status of a test that failed.
+# IGT's exit status of a failed test.
 FAIL = 98
 
 
 class Failed(Exception):
-    """A subtest that did not pass."""
+    """A subtest failed."""
 
 
 class PartsFailed(Exception):
-    """A part of a subtest did not pass, and has said why."""
+    """A part of a subtest failed, and has printed why."""
 
 
 class Skipped(Exception):
-    """A subtest that has nothing to run on."""
+    """A subtest cannot run here."""
 
 
 def end(group: int) -> None:
-    """Has all processes of a group end, also stopped ones."""
+    """Terminates all processes of a group, including stopped ones."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, signal.SIGCONT)
         os.killpg(group, signal.SIGTERM)
 
 
 def output(*argv, seconds: float, **env) -> str:
-    """What a program says, which has to succeed."""
+    """Runs a program, which must succeed, and returns its output."""
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace",
                           timeout=seconds * PATIENCE, env={**os.environ, **env})
@@ -46,7 +46,7 @@ def output(*argv, seconds: float, **env) -> str:
 
 @contextlib.contextmanager
 def client(*argv, stdin=subprocess.DEVNULL, **env):
-    """A program that runs for the block and is ended, with all its children, after it."""
+    """Runs a program during the block, then ends it together with its children."""
     log = open(f"/tmp/{os.path.basename(argv[0])}.log", "wb")
     process = subprocess.Popen(argv, stdin=stdin, stdout=log, stderr=log,
                                env={**os.environ, **env}, start_new_session=True)
@@ -64,7 +64,7 @@ def client(*argv, stdin=subprocess.DEVNULL, **env):
 
 
 def terminal(display: str):
-    """An xterm with a long listing."""
+    """Starts an xterm with a long listing."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink("/tmp/listed")
     return client("xterm", "-e", "sh", "-c", "ls -l --color /usr/bin; touch /tmp/listed; sleep 1000",
@@ -72,22 +72,22 @@ def terminal(display: str):
 
 
 def busy(process) -> int:
-    """How much the process and its children have computed, in ticks."""
+    """Returns the CPU time of the process and its children, in ticks."""
     total = 0
     for pid in os.listdir("/proc"):
         with contextlib.suppress(OSError):
             fields = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
-            # Its process group, time in user space and in the kernel.
+            # Process group, user time and system time.
             if int(fields[2]) == process.pid:
                 total += int(fields[11]) + int(fields[12])
     return total
 
 
 def settle(*processes, seconds: float = 60) -> None:
-    """Waits until programs have drawn what they have to: none computes for two seconds.
+    """Waits until programs have finished drawing: none uses the CPU for two seconds.
 
-    An X server tells the kernel of its drawing some time after it drew; stopped in between, host
-    and guest rightly differ.
+    An X server reports its drawing to the kernel with a delay; if it is stopped in between, host and
+    guest differ although nothing is wrong.
     """
     deadline = time.monotonic() + seconds * PATIENCE
     quiet = 0
@@ -102,7 +102,7 @@ def settle(*processes, seconds: float = 60) -> None:
 
 
 def complaint(program: str, *argv: str):
-    """None, or what one of the tools beside the tests says is wrong."""
+    """Runs one of the tools next to the tests; returns None, or its error message."""
     done = subprocess.run([f"{HERE}/{program}", *argv], capture_output=True, text=True)
     if done.returncode == 0:
         return None
@@ -111,23 +111,23 @@ def complaint(program: str, *argv: str):
 
 
 def ask(*words) -> None:
-    """Has the judge answer a request, see qemu/judge.py."""
+    """Sends a request to the judge, see qemu/judge.py."""
     trouble = complaint("ask", *map(str, words))
     if trouble:
         raise Failed(trouble)
 
 
 def judge(head: int, name: str, colours: int, by_host: bool = False):
-    """None, or why guest and host do not agree or the picture is too plain."""
+    """Returns None, or why guest and host differ or the picture has too few colours."""
     return complaint("scanout", str(head), name, str(colours), *(["host"] if by_host else []))
 
 
 def judge_still(process, head: int, name: str, colours: int, seconds: float,
                 by_host: bool = False) -> None:
-    """Waits until a client shows something, stops it, and has the picture judged.
+    """Waits until a client shows something, stops it, and lets the judge compare the picture.
 
-    Stopped, because guest and host can only be compared while nothing moves. by_host: a renderer
-    draws it.
+    The client is stopped because guest and host are comparable only while nothing moves. by_host: a
+    renderer on the host draws.
     """
     deadline = time.monotonic() + seconds * PATIENCE
     trouble = "nothing yet"
@@ -137,7 +137,7 @@ def judge_still(process, head: int, name: str, colours: int, seconds: float,
             text = open(process.log, errors="replace").read()
             raise Failed(f"{process.args[0]} ended with {process.returncode}:\n{text[-1500:]}")
         os.killpg(process.pid, signal.SIGSTOP)
-        # What it has committed comes to the screen with the next vertical blank.
+        # A committed frame reaches the screen at the next vertical blank.
         time.sleep(0.2)
         trouble = judge(head, name, colours, by_host)
         os.killpg(process.pid, signal.SIGCONT)
@@ -150,7 +150,7 @@ def judge_still(process, head: int, name: str, colours: int, seconds: float,
 
 
 def xorg_config(display: str, method: str) -> str:
-    """Path of a configuration that has Xorg use the GPU by the modesetting driver."""
+    """Writes a configuration for Xorg on the GPU with the modesetting driver; returns its path."""
     config = f"/tmp/xorg{display}.conf"
     with open(config, "w") as file:
         file.write(f'Section "Device"\nIdentifier "gpu"\nDriver "modesetting"\n'
@@ -160,7 +160,7 @@ def xorg_config(display: str, method: str) -> str:
 
 @contextlib.contextmanager
 def xorg(display: str, method: str):
-    """Xorg with the modesetting driver and an xterm, which have drawn what they have to."""
+    """Runs Xorg with the modesetting driver and an xterm, after both have finished drawing."""
     log = f"/tmp/xorg{display}.log"
     with client("Xorg", display, "-config", xorg_config(display, method), "-novtswitch",
                 "-noreset", "-retro", "-logfile", log) as server:
@@ -172,7 +172,7 @@ def xorg(display: str, method: str):
 
 
 def gpu():
-    """The GPU's device node and PCI address; other DRM devices (vgem) may be there, too."""
+    """Returns the GPU's device node and PCI address; there may be other DRM devices (vgem)."""
     for card in sorted(os.listdir("/sys/class/drm")):
         path = f"/sys/class/drm/{card}/device/uevent"
         if "-" in card or not card.startswith("card") or not os.path.exists(path):
@@ -188,7 +188,7 @@ def gpu():
 
 
 def connectors():
-    """Ids of the connected connectors, in order."""
+    """Returns the ids of the connected connectors, in order."""
     text = subprocess.run(["modetest", "-M", "virtio_gpu", "-c"], capture_output=True,
                           text=True).stdout
     rows = [line.split() for line in text.splitlines()]
@@ -199,19 +199,19 @@ def connectors():
 
 
 def mark(text: str) -> None:
-    """igt_runner takes the kernel's messages between such markers for those of the subtest."""
+    """Writes a marker: igt_runner attributes kernel messages between markers to the subtest."""
     with open("/dev/kmsg", "w") as kmsg:
         kmsg.write(f"<6>[IGT] {os.path.basename(sys.argv[0])}: {text}\n")
 
 
 def faults() -> int:
-    """The faults that the kernel has noted in its taint mask, as lib/harness.c."""
+    """Returns the faults in the kernel's taint mask, as lib/harness.c does."""
     harmless = 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 17 | 1 << 18
     return int(open("/proc/sys/kernel/tainted").read()) & ~harmless
 
 
 def run(name: str, function, kind: str = "Subtest") -> int:
-    """Runs a subtest, or a dynamic one; returns what the program's status should be."""
+    """Runs a subtest or a dynamic subtest; returns the exit status of IGT."""
     def both(text):
         print(text, flush=True)
         print(text, file=sys.stderr, flush=True)
@@ -239,14 +239,14 @@ def run(name: str, function, kind: str = "Subtest") -> int:
 
 
 def run_parts(parts) -> None:
-    """Runs the parts of a subtest, a dictionary of functions by name, each as a dynamic subtest."""
+    """Runs the parts of a subtest, a dictionary of functions by name, as dynamic subtests."""
     codes = [run(name, function, "Dynamic subtest") for name, function in parts.items()]
     if FAIL in codes:
         raise PartsFailed
 
 
 def main(program) -> int:
-    """Runs the functions of a program's globals() that are called test_*."""
+    """Runs the test_* functions of a program's globals()."""
     tests = {name[5:]: function for name, function in sorted(program.items())
              if name.startswith("test_")}
     if sys.argv[1:] == ["--list-subtests"]:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Real clients, each judged by its picture; runs in the guest, in IGT's command-line protocol."""
+"""Runs real clients in the guest and compares their pictures, in IGT's command-line protocol."""
 import os
 import subprocess
 import sys
@@ -19,8 +19,8 @@ def test_modetest():
 def test_kmscube():
     """kmscube, drawn by software"""
     if os.environ.get("VIRTGPU_GPU"):
-        raise Skipped("the host draws it: see virtgpu_glclients")
-    # It ends when its standard input does.
+        raise Skipped("the host renders it, virtgpu_glclients tests that")
+    # kmscube ends when its standard input ends.
     with client("kmscube", "-D", gpu()[0], stdin=subprocess.PIPE) as process:
         judge_still(process, 0, "kmscube", 16, 60)
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Desktops and what they expect of a display, each step judged by picture; runs in the guest.
+"""Runs desktops and checks what they need from a display, each step by its picture; runs in the guest.
 
-Each desktop is a subtest, each step a dynamic subtest of it. The desktops run in a session of a
-logind, because that is how they get their devices, and how they hear of a VT switch.
+Each desktop is a subtest, each of its steps a dynamic subtest. The desktops run in a logind session,
+because they get their devices and VT switches from logind.
 """
 import contextlib
 import os
@@ -23,23 +23,23 @@ BUS = f"unix:path={RUNTIME}/bus"
 SYSTEM_BUS = "/run/dbus/system_bus_socket"
 SESSION = {"XDG_SEAT": "seat0", "XDG_VTNR": str(VT), "XDG_SESSION_TYPE": "wayland",
            "XDG_SESSION_CLASS": "user"}
-# Of programs in the session.
+# The environment of programs in the session.
 CLIENTS = {"XDG_RUNTIME_DIR": RUNTIME, "DBUS_SESSION_BUS_ADDRESS": BUS,
            "WAYLAND_DISPLAY": "wayland-0", "DISPLAY": DISPLAY, "XAUTHORITY": "/dev/null",
            "QT_QPA_PLATFORM": "wayland"}
 OUTPUT = "Virtual-1"
-# Something with many colours that does not move.
+# A text with many colours that does not move.
 LISTING = "ls -l --color=always /usr/bin | head -n 60; sleep 100000"
 # Seconds that a step may take on one emulated processor.
 START, STEP = 240, 60
 
 
 class NoMode(Failed):
-    """A desktop does not know a mode."""
+    """A desktop does not offer a mode."""
 
 
 def wait_until(condition, seconds: float, trouble) -> None:
-    """Waits until condition() is true, or fails with what trouble() says."""
+    """Waits until condition() is true; fails with the message of trouble() on a time-out."""
     deadline = time.monotonic() + seconds * PATIENCE
     while not condition():
         if time.monotonic() > deadline:
@@ -48,7 +48,7 @@ def wait_until(condition, seconds: float, trouble) -> None:
 
 
 class Session:
-    """A desktop that runs; its attributes are those of a process, for judge_still()."""
+    """A running desktop; it has the attributes of a process that judge_still() needs."""
 
     def __init__(self, process, program: str):
         self._process, self._program = process, program
@@ -60,7 +60,7 @@ class Session:
         self.pid = os.getpgid(pids[0])
 
     def _pids(self) -> list[int]:
-        # The kernel keeps 15 characters of a name.
+        # The kernel stores only 15 characters of a process name.
         found = subprocess.run(["pgrep", "-x", self._program[:15]], capture_output=True, text=True)
         return [int(pid) for pid in found.stdout.split()]
 
@@ -77,16 +77,16 @@ class Session:
 
 
 def output(*argv) -> str:
-    """What a program of the session says, which has to succeed."""
+    """Runs a program in the session, which must succeed, and returns its output."""
     return clientlib.output(*argv, seconds=START, **CLIENTS)
 
 
 @contextlib.contextmanager
 def services():
-    """What a session needs of the system: a message bus and a logind, for the block."""
+    """Runs the system services that a session needs: a message bus and a logind."""
     os.makedirs(os.path.dirname(SYSTEM_BUS), exist_ok=True)
     subprocess.run(["dbus-uuidgen", "--ensure"], check=True)
-    # The last one's may be left.
+    # An earlier bus may have left its socket.
     with contextlib.suppress(FileNotFoundError):
         os.unlink(SYSTEM_BUS)
     with client("dbus-daemon", "--system", "--nofork", "--nopidfile"):
@@ -96,14 +96,14 @@ def services():
 
 
 def write_console(vt: int, text: str) -> None:
-    """Clears a VT and writes a text there, without a cursor, which would blink."""
+    """Clears a VT and writes a text, without a blinking cursor."""
     with open(f"/dev/tty{vt}", "w") as console:
         console.write(f"\033[2J\033[H\033[?25l{text}")
 
 
 @contextlib.contextmanager
 def session(program: str, command: str, **env):
-    """A desktop in a session of its own on its VT."""
+    """Runs a desktop in its own session on its VT."""
     write_console(VT, "")
     subprocess.run(["chvt", str(VT)], check=True)
     script = (f"export XDG_RUNTIME_DIR={RUNTIME} DBUS_SESSION_BUS_ADDRESS={BUS}; "
@@ -120,7 +120,7 @@ def session(program: str, command: str, **env):
 
 
 def shown_size():
-    """Width and height of the mode that is set, or None."""
+    """Returns width and height of the current mode, or None."""
     text = subprocess.run(["modetest", "-M", "virtio_gpu", "-p"], capture_output=True,
                           text=True).stdout
     sizes = re.findall(r"^\d+\t\d+\t\(\d+,\d+\)\t\((\d+)x(\d+)\)$", text, re.M)
@@ -129,10 +129,10 @@ def shown_size():
 
 
 class Desktop:
-    """The steps of one desktop; subclasses say how it is started and told of modes."""
+    """The steps of one desktop; subclasses define how to start it and how to set modes."""
     name, program, command = "", "", ""
     env: dict[str, str] = {}
-    # Colours that the picture has at least, so that it is more than a background.
+    # The picture must have at least this many colours, more than a background.
     colours = 32
     # Whether it follows the size of the host's window by itself.
     follows = False
@@ -140,10 +140,10 @@ class Desktop:
 
     def set_mode(self, width: int, height: int) -> None:
         """Sets a mode as a user would."""
-        raise Skipped("it has no program for that")
+        raise Skipped("it has no program that sets modes")
 
     def fit(self, width: int, height: int) -> None:
-        """Sets the window's size as a user would, where the desktop does not by itself."""
+        """Adapts to the window's size as a user would, for desktops that do not follow it."""
         self.set_mode(width, height)
 
     def _judge(self, step: str, seconds: int = STEP) -> None:
@@ -153,7 +153,7 @@ class Desktop:
         self._judge("start", START)
 
     def _wait_for_size(self, size: tuple[int, int], choose) -> None:
-        """Waits until a size is shown. The user chooses it again until the desktop knows the mode."""
+        """Waits until a size is shown; calls choose() until the desktop offers the mode."""
         def is_shown() -> bool:
             with contextlib.suppress(NoMode):
                 choose(*size)
@@ -171,7 +171,7 @@ class Desktop:
 
     def mode(self) -> None:
         self._wait_for_size((800, 600), self.set_mode)
-        # A mode that was set by hand stays as long as the monitor has it.
+        # A mode that the user has set stays as long as the monitor offers it.
         self.follows = False
         self._judge("mode")
 
@@ -180,7 +180,7 @@ class Desktop:
 
     def cursor(self) -> None:
         if not self.has_cursor_plane:
-            raise Skipped("it draws its cursor itself")
+            raise Skipped("it draws the cursor itself")
         width, height = shown_size()
         for x, y in ((300, 200), (500, 400)):
             ask("pointer", width, height, x, y)
@@ -204,7 +204,7 @@ class Desktop:
 
     def reset(self) -> None:
         if os.environ["VIRTGPU_DRIVER"] == "stock":
-            raise Skipped("after a reset every program waits for ever")
+            raise Skipped("after a reset every program waits forever")
         card = os.path.basename(gpu()[0])
         with open(f"/sys/class/drm/{card}/device/reset", "w") as file:
             file.write("1")
@@ -225,7 +225,7 @@ class Gnome(Desktop):
     follows = True
 
     def set_mode(self, width, height):
-        # gdctl does the same, but on an emulated processor GNOME Shell may take longer than it waits.
+        # Not by gdctl, because GNOME Shell may answer after its time-out on an emulated processor.
         state = self._call("GetCurrentState")
         serial = re.search(r"uint32 (\d+)", state)
         mode = re.search(rf"'({width}x{height}@[\d.]+)'", state)
@@ -236,7 +236,7 @@ class Gnome(Desktop):
                    "@a{sv} {}")
 
     def _call(self, method: str, *arguments: str) -> str:
-        """Calls a method of Mutter's interface for displays."""
+        """Calls a method of Mutter's display configuration interface."""
         return output("gdbus", "call", "--session", "--timeout", str(START),
                       "--dest", "org.gnome.Mutter.DisplayConfig",
                       "--object-path", "/org/gnome/Mutter/DisplayConfig",
@@ -251,7 +251,7 @@ class Kwin(Desktop):
 
     def set_mode(self, width, height):
         modes = output("kscreen-doctor", "-o")
-        # kscreen-doctor does not say that there is no such mode; it wants the rate as an integer.
+        # kscreen-doctor does not report missing modes, and takes the rate as an integer.
         rate = re.search(rf"\b{width}x{height}@([\d.]+)", modes)
         if not rate:
             raise NoMode(f"{width}x{height}: {modes[-1500:]}")
@@ -267,14 +267,14 @@ class Labwc(Desktop):
     def set_mode(self, width, height):
         output("wlr-randr", "--output", OUTPUT, "--mode", f"{width}x{height}")
 
-    # wlroots reads the modes of a monitor only when it is plugged in.
+    # wlroots reads the modes of a monitor only when it is plugged in, so use a custom mode.
     def fit(self, width, height):
         output("wlr-randr", "--output", OUTPUT, "--custom-mode", f"{width}x{height}")
 
 
 class Weston(Desktop):
     name, program = "weston", "weston"
-    # It does not know hotspots, and then the kernel shows it no cursor plane.
+    # It does not support hotspots, so the kernel hides the cursor plane from it.
     has_cursor_plane = False
     command = ("weston --backend=drm --renderer=pixman --socket=wayland-0 --idle-time=0 "
                "--shell=desktop")

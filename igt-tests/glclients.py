@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Clients that draw by a renderer on the host, judged by picture or by what they say themselves."""
+"""Runs clients that render on the host, and checks their picture or their output."""
 import contextlib
 import os
 import re
@@ -10,10 +10,10 @@ import time
 
 from clientlib import PATIENCE, Failed, Skipped, client, gpu, judge_still, main, output, xorg
 
-# Under emulation a frame may take long.
+# A frame may take long under emulation.
 SECONDS = 90
 RENDERER = "virgl"
-# Nobody else's driver, so that nothing draws in the guest.
+# Only Venus, so that no driver renders in the guest.
 VENUS = {"VK_DRIVER_FILES": "/usr/share/vulkan/icd.d/virtio_icd.json"}
 
 
@@ -28,7 +28,7 @@ def logged(process) -> str:
 
 @contextlib.contextmanager
 def weston():
-    """Weston with its GL renderer; its clients find it by the environment."""
+    """Runs Weston with its GL renderer; clients find it through the environment."""
     with open("/tmp/weston-gl.ini", "w") as config:
         config.write("[core]\nidle-time=0\n[shell]\nbackground-color=0xff204060\n"
                      "panel-position=none\nlocking=false\nstartup-animation=none\n")
@@ -43,27 +43,27 @@ def weston():
 
 
 def in_weston(*argv, name: str, says: str = "", **env) -> None:
-    """A client's window in Weston: both are drawn by the host."""
+    """Runs a client in Weston; the host renders both."""
     with weston() as server:
         with client(*argv, WAYLAND_DISPLAY="wayland-gl", **env) as process:
             time.sleep(5)
             if process.poll() is not None:
                 raise Failed(f"{argv[0]} ended with {process.returncode}:\n{logged(process)}")
             judge_still(server, 0, name, 16, SECONDS, by_host=True)
-            require(says, logged(process), f"{argv[0]} does not say {says}")
-        require(RENDERER, logged(server), "Weston does not draw by the host")
+            require(says, logged(process), f"{argv[0]} does not print {says}")
+        require(RENDERER, logged(server), "Weston does not render on the host")
 
 
 def test_kmscube():
-    """kmscube, drawn by the host"""
+    """kmscube, rendered by the host"""
     with client("kmscube", "-D", gpu()[0], stdin=subprocess.PIPE) as process:
         judge_still(process, 0, "gl-kmscube", 16, SECONDS, by_host=True)
-        require(RENDERER, logged(process), "kmscube does not draw by the host")
+        require(RENDERER, logged(process), "kmscube does not render on the host")
 
 
 @contextlib.contextmanager
 def patience(seconds: int):
-    """Lets the driver wait longer for a renderer without a GPU than other tests want it to."""
+    """Raises the driver's fence_timeout, because software rendering takes longer."""
     path = "/sys/module/virtgpu/parameters/fence_timeout"
     if not os.path.exists(path):
         yield
@@ -80,10 +80,10 @@ def patience(seconds: int):
 
 
 def test_glmark2():
-    """glmark2: every scene starts, none errs"""
+    """glmark2: all scenes start without an error"""
     with patience(60):
         text = output("glmark2-es2-drm", "-b", ":duration=0.2:nframes=2", seconds=600)
-    require(RENDERER, text, "glmark2 does not draw by the host")
+    require(RENDERER, text, "glmark2 does not render on the host")
     wrong = [line for line in text.splitlines()
              if re.search("error|failed|unsupported", line, re.IGNORECASE)]
     if wrong:

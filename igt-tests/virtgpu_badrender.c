@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A renderer that is not to be trusted: wrong, silent, late. Whoever waits for it hears of that, and
- * others can go on. The host's end is qemu/fakegpu.py.
+ * A renderer that gives wrong, late or no answers. Programs that wait for it must get an error, and
+ * other programs must go on. The device is qemu/fakegpu.py.
  */
 #include <drm/vgem_drm.h>
 #include <drm_fourcc.h>
@@ -28,11 +28,11 @@
 #include "lib/panicscreen.h"
 #include "lib/render.h"
 
-/* What an ioctl may take while the device is wrong: time-outs of 1 s (command_timeout=1), a few. */
+/* An ioctl may take a few time-outs of 1 s (command_timeout=1) while the device is faulty. */
 #define PATIENCE	8.0
-/* What the driver may take to notice (fence_timeout=3), and to bring the device back. */
+/* Seconds until the driver notices (fence_timeout=3) and has restored the device. */
 #define RECOVERY	10.0
-/* Streams that are answered late; the ring has room for 32. */
+/* The number of streams that are answered late; fewer than the 32 commands that the ring holds. */
 #define LATE		20
 
 static void be_good(void *unused)
@@ -53,14 +53,14 @@ static void start(void)
 	render_start();
 }
 
-/* How a fence ends that has to end soon: 1, or below 0 for an error. */
+/* Waits for a fence and returns its status: 1, or a negative error. */
 static int fence_status(int fence, double seconds)
 {
 	struct pollfd poller = { .fd = fence, .events = POLLIN };
 	struct sync_file_info info = { };
 
 	check(poll(&poller, 1, seconds * 1000) == 1, "the fence is never signalled");
-	check(!ioctl(fence, SYNC_IOC_FILE_INFO, &info), "no file of a fence: %s", strerror(errno));
+	check(!ioctl(fence, SYNC_IOC_FILE_INFO, &info), "not a fence fd: %s", strerror(errno));
 	close(fence);
 	return info.status;
 }
@@ -78,7 +78,7 @@ static int try_ioctl(unsigned long request, void *args, const char *name)
 
 #define attempt(request, args) try_ioctl(request, args, #request)
 
-/* How a stream of a new file ends: 1, or below 0. */
+/* Submits a stream on a new file and returns its status: 1, or a negative error. */
 static int stream_of_new_file(void)
 {
 	struct drm_virtgpu_execbuffer exec = render_stream();
@@ -94,7 +94,7 @@ static int stream_of_new_file(void)
 	return status;
 }
 
-/* A device that behaves again has to be used again, if a reset is due after that. */
+/* Waits until a correct device can be used again, which may include a reset. */
 static void recovers(void)
 {
 	double deadline = now() + RECOVERY;
@@ -107,7 +107,7 @@ static void recovers(void)
 	}
 }
 
-/* What programs do; all of it ends, in whatever way. */
+/* Uses the device as programs do; each call must end, with or without an error. */
 static void work(void)
 {
 	struct drm_virtgpu_resource_create texture = {
@@ -139,7 +139,7 @@ static void work(void)
 	render_fd = file;
 }
 
-/* The host hears of a dumb buffer when somebody needs it there, and so does the context. */
+/* The driver creates a dumb buffer's resource, and attaches it to the context, on first use. */
 static void dumb(void)
 {
 	struct drm_virtgpu_resource_info info = { };
@@ -187,20 +187,20 @@ static void lies(void)
 		status = stream_of_new_file();
 		/* Only a length that is too long leaves the answer readable. */
 		check(status == 1 ? !strcmp(names[i], "long") : status < 0,
-		      "%s: a stream's fence says %d", names[i], status);
+		      "%s: the status of a stream's fence is %d", names[i], status);
 		be_good(NULL);
-		check(stream_of_new_file() == 1, "%s has consequences", names[i]);
+		check(stream_of_new_file() == 1, "%s has an effect on later streams", names[i]);
 	}
 }
 
-/* An answer that is too short says nothing: the host may have done what it was asked for. */
+/* An answer that is too short gives no information: the host may have carried out the command. */
 static void half_answers(void)
 {
 	static const char *const commands[] = { "CREATE_BLOB", "CREATE_3D", "ATTACH", "UNREF" };
 	unsigned int i;
 
 	fake_start();
-	/* Because of earlier lies the device has resources that the driver takes for destroyed. */
+	/* After earlier lies the device may have resources that the driver believes destroyed. */
 	module_unload();
 	module_load();
 	render_start();
@@ -212,7 +212,7 @@ static void half_answers(void)
 	}
 }
 
-/* A host that refuses a stream is user space's business. */
+/* A refused stream is an error of user space, so the driver must not log it. */
 static void refused(void)
 {
 	start();
@@ -222,7 +222,7 @@ static void refused(void)
 	shell("! dmesg | grep .");
 }
 
-/* A host refuses a stream at once, while it still works on the one before. */
+/* A host may refuse a stream at once, while it still executes the one before. */
 static void error_overtakes(void)
 {
 	int fences[2];
@@ -235,14 +235,14 @@ static void error_overtakes(void)
 	judge(NULL, 0, "fault refuse SUBMIT");
 	fences[1] = render_fence_fd(0, 0);
 	check(fence_status(fences[0], RECOVERY) < 0,
-	      "a stream that was never answered is done, because a later one was refused");
-	check(fence_status(fences[1], RECOVERY) < 0, "a stream that was refused is done");
+	      "an unanswered stream is done because a later one was refused");
+	check(fence_status(fences[1], RECOVERY) < 0, "a refused stream is done");
 	recovers();
 }
 
 /*
- * Descriptors that are freed first are taken last: after several at a time the next several are in
- * the ring backwards, and come back in another order than they were sent when the ring goes.
+ * Reverses the order of free descriptors: several commands that complete together free them in reverse
+ * order. When the ring is given up, later commands then come back in another order than they were sent.
  */
 static void turn_descriptors(void)
 {
@@ -257,7 +257,7 @@ static void turn_descriptors(void)
 		render_wait_fd(fences[i]);
 }
 
-/* Streams that are never answered, on two rings, and who waits for them in three ways. */
+/* Streams on two rings are never answered; they are awaited in three ways. */
 static void unanswered(void)
 {
 	struct pollfd poller = { .events = POLLIN };
@@ -287,13 +287,13 @@ static void unanswered(void)
 		_exit(0);
 	}
 
-	check(fence_status(fences[0], RECOVERY) < 0, "a stream that was never answered is done");
-	check(fence_status(fences[1], RECOVERY) < 0, "a ring's stream, not answered, is done");
+	check(fence_status(fences[0], RECOVERY) < 0, "an unanswered stream is done");
+	check(fence_status(fences[1], RECOVERY) < 0, "an unanswered stream of a ring is done");
 	poller.fd = render_fd;
-	check(poll(&poller, 1, 1000) == 1, "no event of the ring");
+	check(poll(&poller, 1, 1000) == 1, "no event for the ring");
 	check(read(render_fd, &event, sizeof(event)) == sizeof(event) &&
-	      event.type == VIRTGPU_EVENT_FENCE_SIGNALED, "not the ring's event");
-	check(waitpid(waiter, &status, 0) == waiter && WIFEXITED(status), "who waits is not woken");
+	      event.type == VIRTGPU_EVENT_FENCE_SIGNALED, "not the event of the ring");
+	check(waitpid(waiter, &status, 0) == waiter && WIFEXITED(status), "the waiter was not woken");
 
 	/* The context is lost; new ones work. */
 	be_good(NULL);
@@ -315,7 +315,7 @@ static void usual_fence_timeout(void *unused)
 	set_fence_timeout("3");
 }
 
-/* How long rendering may take counts as it is now, also for what has begun. */
+/* A new value of fence_timeout applies to pending work, too. */
 static void patience(void)
 {
 	struct pollfd poller = { .events = POLLIN };
@@ -325,13 +325,13 @@ static void patience(void)
 	at_end(usual_fence_timeout, NULL);
 	judge(NULL, 0, "fault lose SUBMIT");
 	poller.fd = render_fence_fd(0, 0);
-	check(!poll(&poller, 1, 5000), "a fence ended before its time");
+	check(!poll(&poller, 1, 5000), "a fence timed out too early");
 	set_fence_timeout("1");
-	check(fence_status(poller.fd, 4) < 0, "a stream that was never answered is done");
+	check(fence_status(poller.fd, 4) < 0, "an unanswered stream is done");
 	recovers();
 }
 
-/* All answers at once, before it is too late. */
+/* All answers come at once, before the time-out. */
 static void late(void)
 {
 	struct pollfd poller = { .events = POLLIN };
@@ -346,21 +346,21 @@ static void late(void)
 	for (i = 0; i < LATE; i++)
 		fences[i] = render_fence_fd(i % 2 ? VIRTGPU_EXECBUF_RING_IDX : 0, i % 2);
 	poller.fd = fences[0];
-	/* Less than what a frame of the console's may take, whose answers wait, too. */
-	check(!poll(&poller, 1, 500), "a fence that nobody signals");
+	/* Shorter than command_timeout, because the answers to the console's frames wait, too. */
+	check(!poll(&poller, 1, 500), "a fence was signalled without an answer");
 	be_good(NULL);
 	for (i = 0; i < LATE; i++)
 		check(fence_status(fences[i], 2) == 1, "fence %u failed", i);
 	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
 }
 
-/* No answer to anything, from a stream on. */
+/* The device answers nothing after a stream. */
 static void silent(void)
 {
 	start();
 	judge(NULL, 0, "fault mute SUBMIT");
 	check(fence_status(render_fence_fd(0, 0), RECOVERY) < 0,
-	      "a stream that was never answered is done");
+	      "an unanswered stream is done");
 	recovers();
 }
 
@@ -370,7 +370,7 @@ static void bind_console(void *unused)
 	console_bind(true);
 }
 
-/* Nobody sends anything more, and still it must be noticed at once that nothing is answered. */
+/* The driver must notice at once that the ring is broken, although it sends nothing more. */
 static void wrong_chain(void)
 {
 	start();
@@ -379,7 +379,7 @@ static void wrong_chain(void)
 	set_fence_timeout("60");
 	at_end(usual_fence_timeout, NULL);
 	judge(NULL, 0, "fault wrong-chain SUBMIT");
-	check(fence_status(render_fence_fd(0, 0), 1) < 0, "a stream that was never answered is done");
+	check(fence_status(render_fence_fd(0, 0), 1) < 0, "an unanswered stream is done");
 	recovers();
 }
 
@@ -403,7 +403,7 @@ static void any_lie(void)
 	recovers();
 }
 
-/* Every kind of lie that qemu/liar.py has, alone. */
+/* Each kind of lie of qemu/liar.py alone. */
 static void each_lie(void)
 {
 	unsigned int kind;
@@ -419,7 +419,7 @@ static void each_lie(void)
 	}
 }
 
-/* What is wrong is not kept. */
+/* The driver must not cache wrong capsets. */
 static void capsets(void)
 {
 	static const char *const faults[] = { "refuse", "garbage", "empty", "short", "lose" };
@@ -434,12 +434,12 @@ static void capsets(void)
 	start();
 	for (i = 0; i < sizeof(faults) / sizeof(*faults); i++) {
 		judge(NULL, 0, "fault %s GET_CAPSET", faults[i]);
-		check(attempt(DRM_IOCTL_VIRTGPU_GET_CAPS, &caps), "%s: a capset that the host does "
-		      "not give", faults[i]);
+		check(attempt(DRM_IOCTL_VIRTGPU_GET_CAPS, &caps), "%s: got a capset that the host "
+		      "did not give", faults[i]);
 	}
 	be_good(NULL);
 	deadline = now() + RECOVERY;
-	/* Until the next answer the driver waits for none. */
+	/* While the device is silent, the driver does not wait for answers until the next one comes. */
 	while (attempt(DRM_IOCTL_VIRTGPU_GET_CAPS, &caps)) {
 		check(now() < deadline, "the device does not come back");
 		usleep(100000);
@@ -447,7 +447,7 @@ static void capsets(void)
 	expect(0, DRM_IOCTL_VIRTGPU_GET_CAPS, &caps);
 }
 
-/* A driver that is told nothing sensible of renderers does without; told nothing, it gives up. */
+/* With wrong answers about capsets the driver does without a renderer; without answers it fails. */
 static void probe(void)
 {
 	static const char *const faults[] = { "refuse", "garbage", "empty", "short" };
@@ -466,7 +466,7 @@ static void probe(void)
 	judge(NULL, 0, "fault lose GET_CAPSET_INFO");
 	module_insert();
 	sleep(3);
-	check(!kms_path(), "a device that does not answer was taken");
+	check(!kms_path(), "the driver accepted a device that does not answer");
 	be_good(NULL);
 	module_unload();
 	module_load();
@@ -484,14 +484,14 @@ static void unload(void)
 	fence = render_fence_fd(0, 0);
 	close(render_fd);
 	module_unload();
-	check(fence_status(fence, 1) < 0, "a stream that was never answered is done");
+	check(fence_status(fence, 1) < 0, "an unanswered stream is done");
 	be_good(NULL);
 	module_load();
 	render_start();
 	recovers();
 }
 
-/* A ring of a context that is not answered holds up no other. */
+/* A ring of a context that is not answered must not block the others. */
 static void rings(void)
 {
 	struct pollfd poller = { .events = POLLIN };
@@ -507,14 +507,14 @@ static void rings(void)
 	others[2] = render_fence_fd(VIRTGPU_EXECBUF_RING_IDX, 2);
 	for (i = 0; i < 3; i++)
 		check(fence_status(others[i], 2) == 1, "fence %d waits for another ring", i);
-	check(!poll(&poller, 1, 0), "a ring that is not answered is done");
+	check(!poll(&poller, 1, 0), "the fence of an unanswered ring is signalled");
 	be_good(NULL);
-	check(fence_status(poller.fd, 2) == 1, "the answered ring's fence failed");
+	check(fence_status(poller.fd, 2) == 1, "the fence of the answered ring failed");
 }
 
 /*
- * A fence of a ring that is polled stands for something that may never happen. It is not late, and
- * the host is told of the end of its context, which ends the fence.
+ * A fence of a polled ring may stay pending forever, so it must not time out. The destruction of its
+ * context ends it on the host.
  */
 static void polled(void)
 {
@@ -529,17 +529,17 @@ static void polled(void)
 	check(!poll(&poller, 1, 8000), "a fence of a polled ring ended");
 	check(judge_number("fake-resets") == resets, "the device was reset for a polled ring");
 	check(fence_status(render_fence_fd(VIRTGPU_EXECBUF_RING_IDX, 0), RECOVERY) == 1,
-	      "a polled ring holds up another");
+	      "a polled ring blocks another");
 	judge(NULL, 0, "fake-count");
 	close(render_fd);
-	check(fence_status(poller.fd, RECOVERY) < 0, "a stream that was never answered is done");
+	check(fence_status(poller.fd, RECOVERY) < 0, "an unanswered stream is done");
 	judge(NULL, 0, "fake-counted CTX_DESTROY 1 1");
 	be_good(NULL);
 	render_start();
 	recovers();
 }
 
-/* The work of one context does not end, while the host answers others: only that one is lost. */
+/* The host answers all contexts but one: only that one must be lost. */
 static void guilty(void)
 {
 	struct drm_virtgpu_execbuffer exec = render_stream();
@@ -557,7 +557,7 @@ static void guilty(void)
 	judge(NULL, 0, "fault mute SUBMIT/1");
 	judge(NULL, 0, "fake-count");
 	fence = render_fence_fd(VIRTGPU_EXECBUF_RING_IDX, 1);
-	check(fence_status(fence, RECOVERY) < 0, "a stream that was never answered is done");
+	check(fence_status(fence, RECOVERY) < 0, "an unanswered stream is done");
 	expect(EIO, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
 	expect(EIO, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
 	judge(NULL, 0, "fake-counted CTX_DESTROY 1 1");
@@ -568,7 +568,7 @@ static void guilty(void)
 	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
 	check(fence_status(exec.fence_fd, RECOVERY) == 1, "another context is lost, too");
 	check(judge_number("fake-resets") == resets, "the device was reset for one context");
-	/* Its number is not another's before the host has answered what it had. */
+	/* Its id must not be used again before the host has answered its commands. */
 	be_good(NULL);
 	close(file);
 	close(other);
@@ -576,7 +576,7 @@ static void guilty(void)
 	recovers();
 }
 
-/* In a process of its own: a stream that waits for a fence first. Its exit status is the errno. */
+/* Submits a stream that waits for a fence, in a child whose exit status is the errno. */
 static pid_t stream_behind(int fence, uint32_t flags)
 {
 	struct drm_virtgpu_execbuffer exec = render_stream();
@@ -597,10 +597,10 @@ static void close_fd(void *fd)
 }
 
 /**
- * struct gate - a fence that ends when the test says so
- * @vgem: vgem, whose fence it is
- * @id: its number there; vgem ends it by itself after ten seconds
- * @fd: a file of it
+ * struct gate - a fence that the test signals
+ * @vgem: file descriptor of vgem, which owns the fence
+ * @id: number of the fence in vgem; vgem signals it by itself after ten seconds
+ * @fd: sync file of the fence
  */
 struct gate {
 	int vgem;
@@ -618,11 +618,11 @@ static struct gate gate_new(void)
 
 	check(gate.vgem >= 0, "no vgem: modprobe vgem?");
 	at_end(close_fd, (void *)(intptr_t)gate.vgem);
-	check(!drmIoctl(gate.vgem, DRM_IOCTL_MODE_CREATE_DUMB, &create), "a buffer of vgem's");
+	check(!drmIoctl(gate.vgem, DRM_IOCTL_MODE_CREATE_DUMB, &create), "create a buffer in vgem");
 	attach.handle = create.handle;
-	check(!drmIoctl(gate.vgem, DRM_IOCTL_VGEM_FENCE_ATTACH, &attach), "a fence of vgem's");
+	check(!drmIoctl(gate.vgem, DRM_IOCTL_VGEM_FENCE_ATTACH, &attach), "attach a fence in vgem");
 	check(!drmPrimeHandleToFD(gate.vgem, create.handle, DRM_CLOEXEC, &dmabuf), "export");
-	check(!ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &export), "no file of a fence: %s",
+	check(!ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &export), "export a sync file: %s",
 	      strerror(errno));
 	close(dmabuf);
 	gate.id = attach.out_fence;
@@ -634,14 +634,14 @@ static void gate_open(const struct gate *gate)
 {
 	struct drm_vgem_fence_signal signal = { .fence = gate->id };
 
-	check(!drmIoctl(gate->vgem, DRM_IOCTL_VGEM_FENCE_SIGNAL, &signal), "end of a fence: %s",
+	check(!drmIoctl(gate->vgem, DRM_IOCTL_VGEM_FENCE_SIGNAL, &signal), "signal a fence: %s",
 	      strerror(errno));
 	close(gate->fd);
 }
 
 /*
- * A context is lost while a stream of its waits. What it waits for ends when the device is back, which
- * would carry the stream out.
+ * A context is lost while one of its streams waits for a fence. The fence is signaled after the device
+ * was restored, and the stream must fail although the device could execute it.
  */
 static void lost_meanwhile(void)
 {
@@ -658,14 +658,15 @@ static void lost_meanwhile(void)
 		render_wait_fd(render_fence_fd(0, 0));
 		waiter = stream_behind(gate.fd, flags[i]);
 		usleep(500000);
-		/* The device is reset, because the next answer breaks the ring. */
+		/* The next answer breaks the ring, so the driver resets the device. */
 		judge(NULL, 0, "fault wrong-chain SUBMIT");
 		stream_of_new_file();
 		recovers();
-		check(!waitpid(waiter, &status, WNOHANG), "a stream does not wait for a fence");
+		check(!waitpid(waiter, &status, WNOHANG), "the stream does not wait for its fence");
 		judge(NULL, 0, "fake-count");
 		gate_open(&gate);
-		check(waitpid(waiter, &status, 0) == waiter && WIFEXITED(status), "it waits on");
+		check(waitpid(waiter, &status, 0) == waiter && WIFEXITED(status),
+		      "the child still waits");
 		check(WEXITSTATUS(status) == EIO, "a stream of a lost context: %s",
 		      strerror(WEXITSTATUS(status)));
 		judge(NULL, 0, "fake-counted SUBMIT 0 0");
@@ -699,7 +700,7 @@ static struct drm_virtgpu_resource_create_blob host_blob(uint64_t size)
 	};
 }
 
-/* What the guest writes into a blob of the host's is there. */
+/* The host must see what the guest writes into a blob of the host. */
 static void write_blob(uint8_t first)
 {
 	struct drm_virtgpu_resource_create_blob blob = host_blob(8192);
@@ -724,7 +725,7 @@ static void use_window(void)
 
 	render_start();
 	if (!render_getparam(VIRTGPU_PARAM_HOST_VISIBLE))
-		skip("the driver sees no memory of the host's");
+		skip("the driver does not support host-visible memory");
 	write_blob(1);
 	for (i = 0; i < sizeof(faults) / sizeof(*faults); i++) {
 		struct drm_virtgpu_resource_create_blob blob = host_blob(8192);
@@ -733,7 +734,7 @@ static void use_window(void)
 		judge(NULL, 0, "fault %s MAP_BLOB", faults[i]);
 		expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &blob);
 		check(map_blob(&blob) == MAP_FAILED && errno == EINVAL,
-		      "%s: a blob that the host does not map is mapped, or %s", faults[i],
+		      "%s: a blob is mapped without the host, or: %s", faults[i],
 		      strerror(errno));
 		check(now() - since < PATIENCE, "%s took %.1f s", faults[i], now() - since);
 		be_good(NULL);
@@ -746,7 +747,7 @@ static void use_window(void)
 	close(render_fd);
 }
 
-/* Memory of the host's that it shows, and then does not. */
+/* Blobs of the host are mapped, then mapping fails in several ways. */
 static void window(void)
 {
 	shape("render=1 blob=1 window=1");
@@ -768,10 +769,10 @@ static void remove_mapper(void *unused)
 	shell("rmmod buffermap");
 }
 
-/* Has another driver map a blob: how many bytes it gets, or a negative errno. */
+/* Lets another driver map a blob. Returns the number of mapped bytes, or a negative errno. */
 static long map_elsewhere(const struct drm_virtgpu_resource_create_blob *blob)
 {
-	/* The program that loads the module has it, too. */
+	/* insmod inherits a duplicate, because it is not close-on-exec. */
 	int dmabuf = export_blob(blob), shared = dup(dmabuf);
 	char command[96];
 	long answer;
@@ -781,7 +782,7 @@ static long map_elsewhere(const struct drm_virtgpu_resource_create_blob *blob)
 	shell(command);
 	at_end(remove_mapper, NULL);
 	file = fopen("/sys/module/buffermap/parameters/answer", "r");
-	check(file && fscanf(file, "%ld", &answer) == 1, "no answer");
+	check(file && fscanf(file, "%ld", &answer) == 1, "cannot read the result of buffermap");
 	fclose(file);
 	not_at_end(remove_mapper, NULL);
 	remove_mapper(NULL);
@@ -792,7 +793,7 @@ static long map_elsewhere(const struct drm_virtgpu_resource_create_blob *blob)
 
 static void write_export(const struct drm_virtgpu_resource_create_blob *blob)
 {
-	static const char text[] = "written by way of a dma-buf";
+	static const char text[] = "written through a dma-buf";
 	int dmabuf = export_blob(blob);
 	char *bytes = mmap(NULL, blob->size, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
 
@@ -811,14 +812,14 @@ static void use_exports(void)
 
 	render_start();
 	if (!render_getparam(VIRTGPU_PARAM_HOST_VISIBLE))
-		skip("the driver sees no memory of the host's");
+		skip("the driver does not support host-visible memory");
 
-	/* The host maps it for whoever comes first, and once. */
+	/* The host maps a blob only once, at the first use. */
 	judge(NULL, 0, "fake-count");
 	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &blob);
 	for (i = 0; i < 2; i++) {
 		got = map_elsewhere(&blob);
-		check(got == (long)blob.size, "%ld bytes are mapped", got);
+		check(got == (long)blob.size, "%ld bytes were mapped", got);
 	}
 	write_export(&blob);
 	judge(NULL, 0, "fake-counted MAP_BLOB 1 1");
@@ -826,14 +827,14 @@ static void use_exports(void)
 	other.blob_flags = VIRTGPU_BLOB_FLAG_USE_SHAREABLE;
 	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &other);
 	got = map_elsewhere(&other);
-	check(got == -EIO, "what cannot be mapped is: %ld", got);
+	check(got == -EIO, "a blob without USE_MAPPABLE was mapped: %ld", got);
 	drmCloseBufferHandle(render_fd, other.bo_handle);
 
 	other = host_blob(8192);
 	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &other);
 	judge(NULL, 0, "fault refuse MAP_BLOB");
 	got = map_elsewhere(&other);
-	check(got < 0, "what the host does not map is mapped: %ld", got);
+	check(got < 0, "a blob was mapped although the host refused: %ld", got);
 	be_good(NULL);
 	drmCloseBufferHandle(render_fd, other.bo_handle);
 	drmCloseBufferHandle(render_fd, blob.bo_handle);
@@ -841,14 +842,14 @@ static void use_exports(void)
 	close(render_fd);
 }
 
-/* Memory of the host's in the hands of other drivers. */
+/* Other drivers map blobs of the host. */
 static void exported(void)
 {
 	shape("render=1 blob=1 window=1");
 	scope(use_exports);
 }
 
-/* Whether a page of the window is mapped in a way: "uncached-minus", "write-combining". */
+/* Returns whether a page of the window has a memory type: "uncached-minus", "write-combining". */
 static bool is_mapped_as(const char *kind)
 {
 	FILE *file = popen("sed -n 's/^ *\\([0-9a-f]*\\)-.* : virtio_gpu$/\\1/p' /proc/iomem", "r");
@@ -888,7 +889,7 @@ static void use_caching(void)
 	close(render_fd);
 }
 
-/* The host says how the guest's CPUs may cache its memory. */
+/* The driver must map host memory with the caching that the host requires. */
 static void caching(void)
 {
 	static const char *const kinds[] = { "uncached-minus", "write-combining" };
@@ -905,7 +906,7 @@ static void caching(void)
 	}
 }
 
-/* A blob as large as the window. */
+/* The size of the window, and of a blob that fills it. */
 #define WINDOW	(1 << 20)
 
 static void use_refused_map(void)
@@ -917,12 +918,12 @@ static void use_refused_map(void)
 	judge(NULL, 0, "fault refuse MAP_BLOB");
 	judge(NULL, 0, "fake-count");
 	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &blob);
-	check(map_blob(&blob) == MAP_FAILED, "a blob that the host does not map is mapped");
-	check(map_blob(&blob) == MAP_FAILED, "the second time it is mapped");
+	check(map_blob(&blob) == MAP_FAILED, "a blob was mapped that the host refused to map");
+	check(map_blob(&blob) == MAP_FAILED, "a refused blob was mapped at the second try");
 	judge(NULL, 0, "fake-counted MAP_BLOB 1 1");
 	be_good(NULL);
 
-	/* Its place is free for others, also as long as it lives. */
+	/* Others can use its place in the window, even while it exists. */
 	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &other);
 	bytes = map_blob(&other);
 	check(bytes != MAP_FAILED, "a refused blob keeps its place: %s", strerror(errno));
@@ -935,14 +936,14 @@ static void use_refused_map(void)
 	close(render_fd);
 }
 
-/* What the host has not mapped it is not told to unmap. */
+/* The driver must not send UNMAP_BLOB for a blob that the host refused to map. */
 static void refused_map(void)
 {
 	shape("render=1 blob=1 window=1");
 	scope(use_refused_map);
 }
 
-/* A framebuffer over a texture as large as a picture. */
+/* Creates a framebuffer over a texture with the size of a picture. */
 static uint32_t texture_fb(const struct image *image)
 {
 	struct drm_virtgpu_resource_create create = {
@@ -959,7 +960,7 @@ static uint32_t texture_fb(const struct image *image)
 	return fb;
 }
 
-/* Damage since a texture was shown does not cover what changed since the picture before it. */
+/* Damage relative to a texture does not contain the changes since the picture before the texture. */
 static void texture_between(void)
 {
 	struct rect part = { 70, 50, 200, 100 };
@@ -978,7 +979,7 @@ static void texture_between(void)
 	judge_picture_within(0, &screen.image, 2);
 }
 
-/* What the host draws is not in the guest's memory, so the panic screen would not be seen. */
+/* The pixels of a texture are not in the guest's memory, so a panic screen would not be visible. */
 static void panic_over_texture(void)
 {
 	struct buffer texture = { };
@@ -1009,7 +1010,7 @@ static void use_alignment(void)
 
 	render_start();
 	if (!render_getparam(VIRTGPU_PARAM_RESOURCE_BLOB))
-		skip("the driver has no blobs");
+		skip("the driver does not support blobs");
 	expect(EINVAL, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &blob);
 	blob.size = 0x18000;
 	expect(EINVAL, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &blob);
@@ -1017,7 +1018,7 @@ static void use_alignment(void)
 	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &blob);
 }
 
-/* The device says how blobs are to be aligned, and may say nonsense. */
+/* The device reports the alignment of blobs, and may report an invalid one. */
 static void alignment(void)
 {
 	static const unsigned int wrong[] = { 3, 0x10001, 0xffffffff };
@@ -1030,11 +1031,11 @@ static void alignment(void)
 		snprintf(words, sizeof(words), "render=1 blob=1 alignment=%u", wrong[i]);
 		fake_plug(words);
 		module_insert();
-		check(!kms_path(), "a device that aligns blobs to %u came up", wrong[i]);
+		check(!kms_path(), "the driver accepted a blob alignment of %u", wrong[i]);
 	}
 }
 
-/* Absurd numbers of capsets. */
+/* The device reports too many or too few capsets. */
 static void capset_count(void)
 {
 	static const unsigned int counts[] = { 0, 2, 64, 65, 0xffffffff };
@@ -1063,34 +1064,35 @@ static void capset_count(void)
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
-		{ "dumb", "a dumb buffer that nobody needs on the host", dumb },
+		{ "dumb", "a dumb buffer has no resource before its first use", dumb },
 		{ "lies", "answers that are errors, garbage, too short, too long", lies },
-		{ "half-answers", "answers too short to mean anything", half_answers },
-		{ "refused", "the host refuses a wrong stream, and the log has no error", refused },
-		{ "error-overtakes", "a refusal says nothing of streams before it", error_overtakes },
+		{ "half-answers", "answers that are too short to be read", half_answers },
+		{ "refused", "the host refuses an invalid stream, and no error is logged", refused },
+		{ "error-overtakes", "a refused stream does not signal earlier streams",
+		  error_overtakes },
 		{ "unanswered", "streams that are never answered", unanswered },
-		{ "patience", "fence_timeout changes meanwhile", patience },
+		{ "patience", "fence_timeout changes while streams are pending", patience },
 		{ "late", "no answers for a while, then all of them", late },
-		{ "silent", "no answers to anything any more", silent },
-		{ "wrong-chain", "an answer to what was never asked", wrong_chain },
-		{ "twice", "one answer given twice", twice },
-		{ "any-lie", "any of these in one case of five", any_lie },
-		{ "each-lie", "every kind of lie, alone", each_lie },
-		{ "capsets", "capsets that do not come", capsets },
+		{ "silent", "no answers any more", silent },
+		{ "wrong-chain", "an answer to a command that was never sent", wrong_chain },
+		{ "twice", "a command is answered twice", twice },
+		{ "any-lie", "one of these lies in one of five answers", any_lie },
+		{ "each-lie", "each kind of lie, alone", each_lie },
+		{ "capsets", "capsets that cannot be read", capsets },
 		{ "probe", "the same while the driver is loaded", probe },
-		{ "capset-count", "absurd numbers of capsets", capset_count },
-		{ "rings", "one of a context's rings is not answered", rings },
-		{ "polled", "a ring that is polled is not answered", polled },
+		{ "capset-count", "invalid numbers of capsets", capset_count },
+		{ "rings", "one ring of a context is not answered", rings },
+		{ "polled", "a polled ring is not answered", polled },
 		{ "guilty", "one of two contexts is not answered", guilty },
 		{ "lost-meanwhile", "a context is lost while its stream waits", lost_meanwhile },
-		{ "window", "memory of the host's, and none", window },
-		{ "refused-map", "the host does not show its memory", refused_map },
-		{ "caching", "memory of the host's that is not to be cached", caching },
-		{ "exported", "other drivers use the host's memory", exported },
-		{ "texture-between", "a texture between two pictures", texture_between },
-		{ "panic-texture", "no panic screen over a texture", panic_over_texture },
-		{ "alignment", "blobs are to be aligned", alignment },
-		{ "unload", "unloaded while there are no answers", unload },
+		{ "window", "host memory is mapped, or mapping fails", window },
+		{ "refused-map", "the host refuses to map its memory", refused_map },
+		{ "caching", "host memory is mapped uncached or write-combining", caching },
+		{ "exported", "other drivers map host memory", exported },
+		{ "texture-between", "a texture is shown between two pictures", texture_between },
+		{ "panic-texture", "no panic screen is drawn over a texture", panic_over_texture },
+		{ "alignment", "the device requires an alignment of blobs", alignment },
+		{ "unload", "the driver is unloaded while answers are missing", unload },
 		{ }
 	};
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What bounce buffers cost, and what happens when there are too few. Needs a guest all of whose DMA
- * goes through them, see "bounce" in qemu/variants.py.
+ * The cost of bounce buffers, and what happens if there are too few. Needs a guest in which all DMA
+ * uses them, see "bounce" in qemu/variants.py.
  */
 #include <drm_fourcc.h>
 #include <errno.h>
@@ -16,9 +16,9 @@
 
 #define CLIP		16
 #define CLIPS		8
-/* The rows of a clip are 1 KiB; commands and answers go through bounce buffers, too. */
+/* The rows of a clip are 1 KiB; commands and answers use bounce buffers, too. */
 #define MAX_BYTES	8192L
-/* Its pixels alone are more than the usual 64 MiB of bounce buffers. */
+/* Its pixels alone need more than the default of 64 MiB of bounce buffers. */
 #define HUGE_WIDTH	5120
 #define HUGE_HEIGHT	4096
 
@@ -46,7 +46,8 @@ static void small_clip(void)
 		before = bounce_bytes();
 		kms_flip(&head, buffer, &clip, 1);
 		copied = bounce_bytes() - before;
-		check(copied >= CLIP * CLIP * 4, "%ld bytes were copied, the clip has more", copied);
+		check(copied >= CLIP * CLIP * 4, "%ld bytes were copied, the clip is larger",
+		      copied);
 		check(copied <= MAX_BYTES, "%ld bytes were copied for a clip of %dx%d", copied, CLIP,
 		      CLIP);
 	}
@@ -67,8 +68,8 @@ static void no_room(void)
 
 	buffer = kms_buffer(fd, HUGE_WIDTH, HUGE_HEIGHT, DRM_FORMAT_XRGB8888);
 	ret = drmModeSetCrtc(fd, head.crtc, buffer->fb, 0, 0, &head.connector, 1, &huge);
-	check(ret == -ENOMEM || (ret && errno == ENOMEM), "a mode without room: %d (%s), not ENOMEM",
-	      ret, strerror(errno));
+	check(ret == -ENOMEM || (ret && errno == ENOMEM),
+	      "a mode without enough bounce buffers: %d (%s), not ENOMEM", ret, strerror(errno));
 	judge_picture(0, &image);
 	kms_destroy(buffer);
 
@@ -81,7 +82,7 @@ static void no_room(void)
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
-		{ "small-clip", "a small clip of a large buffer has few bytes copied", small_clip },
+		{ "small-clip", "a small clip of a large buffer copies only a few bytes", small_clip },
 		{ "no-room", "a buffer larger than all bounce buffers", no_room },
 		{ }
 	};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A renderer that sees the guest's memory in bounce buffers. Needs such a guest, see "bounce-virgl"
- * in qemu/variants.py.
+ * A renderer that accesses the guest's memory through bounce buffers. Needs such a guest, see
+ * "bounce-virgl" in qemu/variants.py.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 #include "lib/harness.h"
 #include "lib/render.h"
 
-/* Of render_texture(). */
+/* The texture of render_texture(). */
 #define SIZE		64
 #define BYTES		(SIZE * SIZE * 4)
 /* The rows that are transferred. */
@@ -82,7 +82,7 @@ static void fetch(int first, int rows)
 	expect(0, DRM_IOCTL_VIRTGPU_TRANSFER_FROM_HOST, &from);
 }
 
-/* Pixels of the rows are @fetched, those of the others @others. */
+/* Checks that the pixels of some rows are @fetched and those of the other rows @others. */
 static void check_rows(int first, int rows, uint32_t fetched, uint32_t others)
 {
 	int i;
@@ -95,7 +95,7 @@ static void check_rows(int first, int rows, uint32_t fetched, uint32_t others)
 	}
 }
 
-/* What the CPU wrote beside the rows that come back stays. */
+/* A fetch of some rows must not change what the CPU wrote to the other rows. */
 static void fetch_part(void)
 {
 	start();
@@ -108,7 +108,7 @@ static void fetch_part(void)
 	check_rows(FIRST, ROWS, 0x11000000, 0x22000000);
 }
 
-/* Rows are sent, changed and fetched, again and again, without waiting in between. */
+/* Sends, changes and fetches rows repeatedly, with two fetches at the same time. */
 static void in_a_row(void)
 {
 	int i;
@@ -129,7 +129,7 @@ static void in_a_row(void)
 static struct drm_virtgpu_resource_create query_buffer;
 static volatile struct query_result *result;
 
-/* Sends a stream, which names the query's buffer or not, and waits for its end. */
+/* Sends a stream and waits for its end. With @names_buffer it names the buffer of the query. */
 static void stream(const uint32_t *words, uint32_t size, bool names_buffer)
 {
 	struct drm_virtgpu_execbuffer exec = {
@@ -170,7 +170,7 @@ static void query_ask(bool names_buffer)
 	stream(ask, sizeof(ask), names_buffer);
 }
 
-/* The renderer writes a query's result into guest memory while it carries out the stream. */
+/* The renderer writes the result of a query into guest memory while it executes the stream. */
 static void query(void)
 {
 	uint64_t last = 0;
@@ -187,7 +187,10 @@ static void query(void)
 	}
 }
 
-/* It may also write after the stream that names the buffer; then programs fetch the buffer. */
+/*
+ * The renderer may also write the result after the end of the stream that names the buffer. Programs
+ * then fetch the buffer with TRANSFER_FROM_HOST.
+ */
 static void late_query(void)
 {
 	struct drm_virtgpu_3d_transfer_from_host from = { .box = { .w = sizeof(*result), .h = 1,
@@ -208,10 +211,10 @@ static void late_query(void)
 	}
 }
 
-/* Streams cannot have the host look at guest memory: nobody would know when to copy what. */
+/* Streams must not let the host access guest memory, because the driver could not copy it in time. */
 static void capset(void)
 {
-	/* Of virgl's second capset; in two words of it are the bits of such streams. */
+		/* virgl's second capset; the bits of such streams are in two of its words. */
 	uint32_t caps[256] = { };
 	struct drm_virtgpu_get_caps args = { .cap_set_id = VIRTGPU_DRM_CAPSET_VIRGL2,
 		.cap_set_ver = 1, .addr = (uintptr_t)caps, .size = sizeof(caps) };
@@ -219,18 +222,18 @@ static void capset(void)
 	render_start();
 	expect(0, DRM_IOCTL_VIRTGPU_GET_CAPS, &args);
 	check(caps[0], "the capset is empty");
-	check(!(caps[98] & (1u << 17 | 1u << 26)), "the bits are 0x%x", caps[98]);
-	check(!(caps[172] & 1u << 7), "the second bits are 0x%x", caps[172]);
+	check(!(caps[98] & (1u << 17 | 1u << 26)), "the first word is 0x%x", caps[98]);
+	check(!(caps[172] & 1u << 7), "the second word is 0x%x", caps[172]);
 }
 
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
 		{ "fetch-part", "some rows come back from the host", fetch_part },
-		{ "in-a-row", "two transfers at a time", in_a_row },
-		{ "query", "a stream has the host write into guest memory", query },
+		{ "in-a-row", "two transfers at the same time", in_a_row },
+		{ "query", "the host writes into guest memory during a stream", query },
 		{ "late-query", "the host writes after the stream that names the memory", late_query },
-		{ "capset", "streams do not transfer", capset },
+		{ "capset", "the capset does not offer transfers in streams", capset },
 		{ }
 	};
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Makes the kernel complain by complain.ko. Each subtest would pass if nobody looked at the kernel, so
- * qemu/selftest.py demands that each fails and shows why.
+ * Provokes kernel errors with complain.ko. Each subtest itself passes, so qemu/selftest.py checks that
+ * each is reported as a failure, with its reason.
  */
 #include <stdio.h>
 #include <stdlib.h>

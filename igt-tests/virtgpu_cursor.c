@@ -18,11 +18,11 @@
 #define TRACING		"/sys/kernel/tracing"
 #define EVENTS		TRACING "/events/virtgpu"
 
-/* How many moves have to be sent by the driver's timer. */
+/* The number of moves that the driver's timer has to send. */
 #define LATE_MOVES	3
-/* How often a commit may come back too late. */
+/* How many times a commit may return too late. */
 #define ATTEMPTS	5
-/* Of a mode with one frame a second, less a jiffy for its clock's resolution. */
+/* Half a frame of a mode with one frame per second, less a jiffy. */
 #define HALF_A_FRAME	0.49
 
 static struct head head;
@@ -40,7 +40,7 @@ static void start(void)
 	kms_set_mode(&head, &mode, screen);
 }
 
-/* Half transparent pixels hold premultiplied colours, as the plane wants them. */
+/* The colours of half-transparent pixels are premultiplied, as the plane expects. */
 static struct image cursor_image(uint32_t seed)
 {
 	struct image image = image_new(SIZE, SIZE);
@@ -72,7 +72,7 @@ static void move(int x, int y)
 	check(!drmModeMoveCursor(head.fd, head.crtc, x, y), "move cursor: %s", strerror(errno));
 }
 
-/* Starts with a cursor on the host, and returns its image. */
+/* Shows a cursor and returns its image. */
 static struct image start_with_cursor(uint32_t seed, int hot_x, int hot_y)
 {
 	struct image picture;
@@ -97,7 +97,7 @@ static void image(void)
 	set(cursor_buffer(&second), 0, 0);
 	judge_cursor(0, &second, 0, 0);
 
-	/* One after the other without a pause: the last one counts. */
+	/* Many images without a pause: the last one must be shown. */
 	for (i = 3; i < 20; i++) {
 		first = cursor_image(i);
 		set(cursor_buffer(&first), 0, 0);
@@ -135,7 +135,7 @@ static void moves(void)
 	judge(NULL, 0, "cursor-at 0 -10 -20");
 }
 
-/* More moves than anybody could see: the last one counts. */
+/* More moves than can be shown: the last one must win. */
 static void burst(void)
 {
 	struct image picture;
@@ -157,7 +157,7 @@ static void tracing_off(void *unused)
 	write_file(EVENTS "/enable", "0");
 }
 
-/* Whether the trace has two orders, of which the driver's timer gave the second half a frame later. */
+/* Returns whether the trace has two moves, the second sent by the timer half a frame later. */
 static bool second_was_late(void)
 {
 	FILE *file = fopen(TRACING "/trace", "r");
@@ -183,7 +183,7 @@ static bool second_was_late(void)
 	return orders == 2 && by_worker && last - first > HALF_A_FRAME;
 }
 
-/* A frame takes a second, so that a test does not depend on how fast guest and host are. */
+/* Sets a mode with one frame per second, so that the test does not depend on the machine's speed. */
 static void set_slow_mode(void)
 {
 	drmModeModeInfo slow = head.mode;
@@ -193,19 +193,19 @@ static void set_slow_mode(void)
 		     kms_buffer(head.fd, slow.hdisplay, slow.vdisplay, DRM_FORMAT_XRGB8888));
 }
 
-/* A move follows another one within half a frame, so that the driver does not order it at once. */
+/* Two moves within half a frame: the driver sends the second one later. */
 static void late_move(void)
 {
 	int i;
 
 	if (driver_is_stock())
-		skip("the kernel's own driver orders every move at once");
+		skip("the kernel's own driver sends every move at once");
 	start_with_cursor(10, 0, 0);
 	set_slow_mode();
 	write_file(EVENTS "/enable", "1");
 	at_end(tracing_off, NULL);
 	for (i = 1; i <= LATE_MOVES; i++) {
-		/* The first move of the two is not late. */
+		/* Long enough that the first of the two moves is sent at once. */
 		sleep(1);
 		write_file(TRACING "/trace", "");
 		move(i, 0);
@@ -236,10 +236,10 @@ static void other_sizes(void)
 	start();
 	buffer = kms_buffer(head.fd, 32, 32, DRM_FORMAT_ARGB8888);
 	check(drmModeSetCursor(head.fd, head.crtc, buffer->handle, 32, 32) && errno == EINVAL,
-	      "a 32x32 cursor, which the host would not show, is not EINVAL");
+	      "a 32x32 cursor, which the host cannot show, is not EINVAL");
 }
 
-/* Whether the cursor plane takes a framebuffer; returns 0 or a negative errno. */
+/* Shows a framebuffer on the cursor plane; returns 0 or a negative errno. */
 static int try_plane(const struct buffer *buffer, uint32_t flags)
 {
 	const struct {
@@ -260,7 +260,7 @@ static int try_plane(const struct buffer *buffer, uint32_t flags)
 	return kms_commit(&request, flags);
 }
 
-/* The host takes an image in one piece: it would not show one whose rows are apart. */
+/* The host cannot show an image with a gap between its rows. */
 static void pitch(void)
 {
 	struct image part = cursor_image(10);
@@ -272,13 +272,13 @@ static void pitch(void)
 	wide = kms_buffer(head.fd, 2 * SIZE, SIZE, DRM_FORMAT_ARGB8888);
 	window = kms_window(wide, 0, 0, SIZE, SIZE);
 	ret = try_plane(window, 0);
-	check(ret == -EINVAL, "a cursor whose rows are apart is not EINVAL but %d", ret);
+	check(ret == -EINVAL, "a cursor with gaps between its rows is not EINVAL but %d", ret);
 	ret = try_plane(cursor_buffer(&part), 0);
-	check(!ret, "a cursor whose rows are not apart: %s", strerror(-ret));
+	check(!ret, "a cursor without gaps: %s", strerror(-ret));
 	judge_cursor(0, &part, 0, 0);
 }
 
-/* The next master may not see the cursor plane, so the old master's cursor has to go with it. */
+/* The next master may not see the cursor plane, so the old master's cursor must be hidden. */
 static void master(void)
 {
 	struct image picture = start_with_cursor(11, 3, 4);
@@ -308,7 +308,7 @@ static int flip_cursor(int which, uint32_t flags)
 	return try_plane(cursors[which], flags);
 }
 
-/* Whether a commit that is not to wait comes back before the one before it is done. */
+/* Returns whether a non-blocking commit returns before the commit before it is done. */
 static bool comes_back(int (*first)(int which, uint32_t flags),
 		       int (*second)(int which, uint32_t flags), int i)
 {
@@ -316,7 +316,7 @@ static bool comes_back(int (*first)(int which, uint32_t flags),
 	bool is_back;
 	int ret;
 
-	/* Just after a vblank the next one is a second away. */
+	/* Just after a vblank, the next one is a second away. */
 	ret = first(i % 2, DRM_MODE_ATOMIC_NONBLOCK | DRM_MODE_PAGE_FLIP_EVENT);
 	check(!ret, "first commit: %s", strerror(-ret));
 	kms_wait_for_flips(head.fd, 1);
@@ -326,13 +326,13 @@ static bool comes_back(int (*first)(int which, uint32_t flags),
 	check(!ret || ret == -EBUSY, "a commit after another one: %s", strerror(-ret));
 	is_back = !poll(&poller, 1, 0);
 	kms_wait_for_flips(head.fd, 1);
-	/* Waits for what was accepted, too. */
+	/* This blocking commit also waits for the accepted one. */
 	ret = second(i % 2, 0);
-	check(!ret, "a commit that waits: %s", strerror(-ret));
+	check(!ret, "a blocking commit: %s", strerror(-ret));
 	return is_back;
 }
 
-/* On a slow machine the vblank may come before the commit has come back, but not each time. */
+/* On a slow machine the vblank may come before the commit returns, but not every time. */
 static void check_no_wait(int (*first)(int which, uint32_t flags),
 			  int (*second)(int which, uint32_t flags), const char *what)
 {
@@ -341,7 +341,7 @@ static void check_no_wait(int (*first)(int which, uint32_t flags),
 	for (i = 0; i < ATTEMPTS; i++)
 		if (comes_back(first, second, i))
 			return;
-	fail("%s that is not to wait waits for the vblank", what);
+	fail("%s waits for the vblank although it is non-blocking", what);
 }
 
 static void after_flip(void)
@@ -367,16 +367,16 @@ int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
 		{ "image", "cursor images, also in quick succession", image },
-		{ "hotspot", "the hotspot, also when only it changes", hotspot },
+		{ "hotspot", "the hotspot, also if nothing else changes", hotspot },
 		{ "move", "positions, also negative ones", moves },
-		{ "burst", "many moves, of which the last counts", burst },
-		{ "late-move", "moves that wait because they came too soon", late_move },
-		{ "after-flip", "commits that do not wait for the vblank", after_flip },
+		{ "burst", "many moves, the last one wins", burst },
+		{ "late-move", "moves that are delayed because they came too soon", late_move },
+		{ "after-flip", "non-blocking commits do not wait for the vblank", after_flip },
 		{ "off", "no cursor", off },
 		{ "head-off", "no cursor on a head that is off", head_off },
-		{ "pitch", "rows that are apart are refused", pitch },
-		{ "master", "no cursor of who is master no longer", master },
-		{ "other-sizes", "a size the host cannot show is refused", other_sizes },
+		{ "pitch", "an image with gaps between its rows is refused", pitch },
+		{ "master", "the cursor of a former master is hidden", master },
+		{ "other-sizes", "a size that the host cannot show is refused", other_sizes },
 		{ }
 	};
 

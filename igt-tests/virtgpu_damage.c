@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What is uploaded when only a part of a buffer changed. */
+/* Uploads when only a part of a buffer has changed. */
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "lib/kms.h"
 #include "../uapi/virtgpu_drm.h"
 
-/* One head, one buffer, and what it should look like. */
+/* One head, one buffer and its expected picture. */
 static struct {
 	struct head head;
 	struct buffer *buffer;
@@ -33,7 +33,7 @@ static void start(void)
 	judge_picture(0, &s.image);
 }
 
-/* A rectangle with its place as on a screen of 1024x768, on one of any size. */
+/* Scales the position of a rectangle from a screen of 1024x768 to the current one. */
 static struct rect at(uint32_t x, uint32_t y, uint32_t w, uint32_t h)
 {
 	struct rect rect = { x * s.image.width / 1024, y * s.image.height / 768, w, h };
@@ -94,7 +94,7 @@ static void edge_clips(void)
 				   { w - 1, 0, 1, h } }, 4);
 }
 
-/* Undeclared changes may stay unseen, but must not make the declared ones wrong. */
+/* Changes without damage may stay invisible, but must not affect damaged rectangles. */
 static void only_the_clip(void)
 {
 	struct rect clip, other;
@@ -141,7 +141,7 @@ static void flip_with_clips(void)
 	clip = at(30, 40, 16, 16);
 	other = kms_buffer(s.head.fd, s.image.width, s.image.height, DRM_FORMAT_XRGB8888);
 	image_pattern(&s.image, 1, clip);
-	/* The other buffer has never been on the host: the clip alone would not do. */
+	/* The host has never seen the other buffer, so an upload of the clip alone is not enough. */
 	kms_draw(other, &s.image, image_all(&s.image));
 	kms_flip(&s.head, other, &clip, 1);
 	judge_picture(0, &s.image);
@@ -167,7 +167,7 @@ static void clip_after_other_shape(void)
 	judge_picture(0, &s.image);
 }
 
-/* Whether the host shows the guest's memory as it is, whatever was declared. */
+/* Returns whether the host shows the guest's memory itself, whatever the damage. */
 static bool shows_memory(int fd)
 {
 	int value = 0;
@@ -176,7 +176,7 @@ static bool shows_memory(int fd)
 	return !drmIoctl(fd, DRM_IOCTL_VIRTGPU_GETPARAM, &args) && value;
 }
 
-/* Clips say what differs from the last frame, whichever buffer that was in. */
+/* Clips are relative to the last frame, whichever buffer it was in. */
 static void flip_only_the_clip(void)
 {
 	struct rect clip, undeclared;
@@ -187,7 +187,7 @@ static void flip_only_the_clip(void)
 	clip = at(300, 200, 32, 32);
 	undeclared = at(500, 400, 32, 32);
 	if (shows_memory(s.head.fd))
-		skip("a flip shows all of a buffer");
+		skip("a flip shows the whole buffer");
 	other = kms_buffer(s.head.fd, s.image.width, s.image.height, DRM_FORMAT_XRGB8888);
 	kms_draw(other, &s.image, image_all(&s.image));
 	kms_flip(&s.head, other, NULL, 0);
@@ -203,8 +203,8 @@ static void flip_only_the_clip(void)
 }
 
 /*
- * What a program draws after it has shown a buffer, and does not tell of, is not there: the device
- * sees only what is sent. The next frame that says nothing of damage has all of it.
+ * Changes that a program draws without damage after the flip are not shown, because the device only gets
+ * what is uploaded. The next frame without damage clips shows all of them.
  */
 static void undeclared(void)
 {
@@ -234,13 +234,13 @@ int main(int argc, char **argv)
 		{ "many-clips", "forty rectangles, then three", many_clips },
 		{ "overlapping-clips", "rectangles over each other", overlapping_clips },
 		{ "edge-clips", "rectangles along the edges and in the corners", edge_clips },
-		{ "only-the-clip", "nothing but the declared damage is uploaded", only_the_clip },
+		{ "only-the-clip", "only the damage is uploaded", only_the_clip },
 		{ "dirtyfb", "the legacy way to declare damage", dirtyfb },
-		{ "undeclared", "what is drawn and not declared", undeclared },
-		{ "flip-with-clips", "clips on a buffer the host has never seen", flip_with_clips },
-		{ "clip-after-other-shape", "a clip when the last frame was of another shape",
+		{ "undeclared", "changes without damage", undeclared },
+		{ "flip-with-clips", "clips on a buffer that the host has never seen", flip_with_clips },
+		{ "clip-after-other-shape", "a clip after a frame of another shape",
 		  clip_after_other_shape },
-		{ "flip-only-the-clip", "nothing else of the other buffer is uploaded",
+		{ "flip-only-the-clip", "only the clip of the other buffer is uploaded",
 		  flip_only_the_clip },
 		{ }
 	};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the driver tells people who look into it: tracepoints, debugfs and the panic screen. */
+/* Debugging aids of the driver: tracepoints, debugfs and the panic screen. */
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <limits.h>
@@ -24,7 +24,7 @@ static void tracing_off(void *data)
 	write_file(EVENTS "/enable", "0");
 }
 
-/* Lines of a file that have both strings in them. */
+/* Counts lines of a file that contain both strings. */
 static int count_lines(const char *path, const char *a, const char *b)
 {
 	FILE *file = fopen(path, "r");
@@ -47,8 +47,8 @@ static int count_in_debugfs(const char *name, const char *a, const char *b)
 }
 
 /*
- * Waits for the host, which makes a buffer's own resource for whoever asks for its number. Answers
- * to frames are noticed with the next command that somebody waits for.
+ * Waits for the host: asking for a buffer's resource creates it. Answers to frames are handled together
+ * with the next command that is waited for.
  */
 static void make_resource(int fd)
 {
@@ -69,7 +69,7 @@ static void tracepoints(void)
 		skip("the kernel's own driver has other tracepoints");
 	head = kms_head(kms_open(), 0);
 	mode = kms_preferred(&head);
-	/* The console, on another head, draws its cursor now and then. */
+	/* The console on another head would draw its cursor. */
 	write_file("/sys/class/graphics/fbcon/cursor_blink", "0");
 	usleep(200000);
 	make_resource(head.fd);
@@ -84,10 +84,10 @@ static void tracepoints(void)
 	check(count_lines(TRACING "/trace", "virtgpu_cmd_queue:", "cmd=RESOURCE_FLUSH(0x104)"),
 	      "no flush was traced");
 	check(count_lines(TRACING "/trace", "virtgpu_cmd_response:", "cmd=RESOURCE_FLUSH(0x104)"),
-	      "no answer to a flush was traced");
+	      "no response to a flush was traced");
 	check(count_lines(TRACING "/trace", "virtgpu_cmd_queue:", "queue=control") ==
 	      count_lines(TRACING "/trace", "virtgpu_cmd_response:", "queue=control"),
-	      "not every command has its answer");
+	      "not every command has a response");
 	check(!count_lines(TRACING "/trace", "virtgpu_cmd_response:", "status=-"),
 	      "a command failed");
 }
@@ -104,13 +104,13 @@ static void debugfs(void)
 	check(count_in_debugfs("virtgpu-queues", "cursor:", "running") == 1, "cursor queue");
 	check(count_in_debugfs("virtgpu-capabilities", "virtio 1: ", "yes") == 1, "virtio 1");
 	check(count_in_debugfs("virtgpu-capabilities", "host-visible memory: 0", "bytes") == 1,
-	      "shared memory of a device that has none");
+	      "host-visible memory of a device that has none");
 
 	before = host_resources();
 	head = kms_head(kms_open(), 0);
 	mode = kms_preferred(&head);
 	kms_show(&head, &mode, 1);
-	check(host_resources() == before, "%ld resources, and %ld with one in the console's image",
+	check(host_resources() == before, "%ld resources, then %ld with a buffer in the console's image",
 	      before, host_resources());
 	kms_set_mode(&head, &mode, kms_buffer(head.fd, mode.hdisplay + 64, mode.vdisplay,
 					      DRM_FORMAT_XRGB8888));
@@ -168,7 +168,7 @@ static void panic_not_shown(void)
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
-		{ "tracepoints", "every command is traced, and its answer", tracepoints },
+		{ "tracepoints", "commands and their responses are traced", tracepoints },
 		{ "debugfs", "queues, capabilities and resources", debugfs },
 		{ "rescuer", "answers are taken without memory for a new thread", rescuer },
 		{ "panic-screen", "the panic screen, several times", panic_shown },

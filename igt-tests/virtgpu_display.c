@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What is shown: modes, heads, formats, flips. Every picture is judged on the host. */
+/* Modes, heads, formats and flips. The judge compares every picture. */
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <stdio.h>
@@ -9,9 +9,9 @@
 #include "lib/judge.h"
 #include "lib/kms.h"
 
-/* What the protocol has of 32 bits a pixel: 8 formats. */
+/* The protocol has 8 formats with 32 bits per pixel. */
 #define FORMATS		8
-/* Every monitor offers this many sizes, if only because of the standard modes. */
+/* Every monitor has at least this many sizes, because of the standard modes. */
 #define LEAST_SIZES	5
 
 static void every_mode(void)
@@ -22,7 +22,7 @@ static void every_mode(void)
 	drmModeModeInfo modes[128];
 	int num_modes = 0;
 
-	/* Timings of one size look alike on the host. */
+	/* Modes of one size are equal on the host. */
 	for (i = 0; i < connector->count_modes && num_modes < 128; i++) {
 		for (j = 0; j < num_modes; j++)
 			if (modes[j].hdisplay == connector->modes[i].hdisplay &&
@@ -112,7 +112,7 @@ static void format_change(void)
 	struct buffer *other = kms_window(buffer, 0, 0, image.width, image.height);
 	uint32_t handles[4] = { buffer->handle }, pitches[4] = { buffer->pitch }, offsets[4] = {};
 
-	/* The same bytes, read as another format. */
+	/* The same bytes in another format. */
 	drmModeRmFB(fd, other->fb);
 	check(!drmModeAddFB2(fd, image.width, image.height, DRM_FORMAT_XBGR8888, handles, pitches,
 			     offsets, &other->fb, 0), "XBGR8888: %s", strerror(errno));
@@ -146,7 +146,7 @@ static void flips(void)
 	}
 	kms_set_mode(&head, &mode, buffers[0]);
 	for (i = 0; i < 12; i++) {
-		/* Another picture in every buffer each time round. */
+		/* Each buffer gets another picture in each round. */
 		struct image *image = &images[(i + i / 3) % 3];
 
 		kms_draw(buffers[i % 3], image, image_all(image));
@@ -172,7 +172,7 @@ static void window(void)
 	judge_picture(0, &image);
 }
 
-/* Other parts of one framebuffer, without another mode. */
+/* Shows other parts of one framebuffer without a change of the mode. */
 static void pan(void)
 {
 	static const uint32_t places[][2] = { { 0, 0 }, { 60, 30 }, { 100, 50 }, { 0, 50 }, { 0, 0 } };
@@ -200,7 +200,7 @@ static void pan(void)
 	}
 }
 
-/* One buffer of three after the other goes, and a new one takes its place; the others stay right. */
+/* Destroys and replaces three buffers in turn; the others must stay correct. */
 static void replaced(void)
 {
 	int fd = kms_open(), i;
@@ -231,7 +231,7 @@ static void replaced(void)
 	}
 }
 
-/* The connector's mode with the fewest rows. */
+/* Returns the connector's mode with the fewest rows. */
 static drmModeModeInfo lowest_mode(const struct head *head)
 {
 	drmModeConnector *connector = kms_probe(head);
@@ -245,7 +245,7 @@ static drmModeModeInfo lowest_mode(const struct head *head)
 	return mode;
 }
 
-/* Three wide heads side by side are one framebuffer. The right third of it is shown. */
+/* A framebuffer for three wide heads side by side, of which the right third is shown. */
 static void wide(void)
 {
 	struct head head = kms_head(kms_open(), 0);
@@ -284,14 +284,14 @@ int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
 		{ "every-mode", "a pattern at every size the connector offers", every_mode },
-		{ "two-heads", "a pattern of its own on each of two heads", two_heads },
+		{ "two-heads", "different patterns on two heads", two_heads },
 		{ "clone", "one buffer on two heads", clone },
 		{ "formats", "every format of the primary plane", formats },
 		{ "format-change", "one buffer shown in two formats", format_change },
 		{ "flips", "a sequence of page flips over three buffers", flips },
 		{ "window", "a framebuffer inside a larger buffer", window },
 		{ "pan", "other parts of one framebuffer", pan },
-		{ "replaced", "buffers that go, and others in their place", replaced },
+		{ "replaced", "buffers are destroyed and replaced", replaced },
 		{ "wide", "the right part of a framebuffer that is wider than 8192", wide },
 		{ "off-and-on", "a head switched off and on", off_and_on },
 		{ }

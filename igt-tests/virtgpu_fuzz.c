@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * User space that is not to be trusted: programs of random ioctls, made from those that `make fuzz`
- * kept because they reached something new. FUZZ_SECONDS= says how long, VIRTGPU_SEED= gives the same
- * programs again.
+ * Untrusted user space: programs of random ioctls, derived from a corpus of programs that reached new
+ * code in `make fuzz`. FUZZ_SECONDS= sets the duration, VIRTGPU_SEED= reproduces the programs.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -22,7 +21,7 @@
 
 #define SECONDS		40
 #define MAX_CORPUS	512
-/* The host and the driver may take some time to be done with what programs left. */
+/* Seconds that host and driver may take to clean up after the programs. */
 #define SETTLE		15.0
 
 struct input {
@@ -51,7 +50,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* In an order that does not depend on the file system. */
+/* Reads the corpus in an order that does not depend on the file system. */
 static void read_corpus(void)
 {
 	char self[512] = "", path[600];
@@ -84,13 +83,13 @@ static void settles(long before)
 	double deadline = now() + SETTLE;
 
 	while (resources() != before) {
-		check(now() < deadline, "%ld resources were there before, and %ld are now", before,
+		check(now() < deadline, "%ld resources before, %ld now", before,
 		      resources());
 		usleep(100000);
 	}
 }
 
-/* QEMU tells which contexts and resources its renderer has. */
+/* QEMU's traces list the contexts and resources of its renderer. */
 static void judge_host(const char *request)
 {
 	const char *gpu = getenv("VIRTGPU_GPU");
@@ -99,7 +98,7 @@ static void judge_host(const char *request)
 		judge(NULL, 0, "%s", request);
 }
 
-/* One program of the corpus as it is or changed, or a new one. */
+/* Runs a program of the corpus, unchanged or mutated, or a new one. */
 static void run_one(struct dice *dice, uint64_t number)
 {
 	struct input input = corpus[number < corpus_size ? number : roll(dice, corpus_size)];
@@ -138,7 +137,7 @@ static void corpus_runs(void)
 	check(run_init(), "the fuzzer did not start");
 	printf("VIRTGPU_SEED=%u, %u programs of the corpus\n", seed, corpus_size);
 
-	/* What the console needs is made by the first program that leaves it the screen. */
+	/* The console allocates what it needs when the first program releases the screen. */
 	run_program(&corpus[0].program, corpus[0].calls);
 	run_rest();
 	sleep(1);
@@ -148,7 +147,7 @@ static void corpus_runs(void)
 	ioctls = run_ioctls();
 	for (number = 0; now() - start < seconds; number++) {
 		run_one(&random, number);
-		check(run_warnings() == warnings, "the kernel warns: see its log (program %llu)",
+		check(run_warnings() == warnings, "kernel warning, see the log (program %llu)",
 		      (unsigned long long)number);
 	}
 	run_rest();
@@ -163,7 +162,7 @@ static void corpus_runs(void)
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
-		{ "corpus", "random ioctls, made from those that were kept", corpus_runs },
+		{ "corpus", "random ioctls, derived from the corpus", corpus_runs },
 		{ }
 	};
 

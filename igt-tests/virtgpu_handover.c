@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The framebuffer of the firmware on a VGA device: the driver has to take it over. Needs a guest
- * whose kernel found such a framebuffer, see "vga" in qemu/variants.py.
+ * The firmware's framebuffer on a VGA device: the driver must take it over. Needs a guest whose kernel
+ * found such a framebuffer, see "vga" in qemu/variants.py.
  */
 #include <unistd.h>
 
@@ -12,7 +12,7 @@
 static void vesafb(void)
 {
 	kms_open();
-	/* Without this the rest proves nothing. */
+	/* Make sure that there was such a framebuffer. */
 	shell("dmesg | grep -q 'fb0: VESA VGA frame buffer device'");
 	shell("dmesg | grep -q 'fb0: virtio_gpudrmfb frame buffer device'");
 	check(access("/sys/bus/platform/devices/vesa-framebuffer.0", F_OK),
@@ -24,7 +24,7 @@ static void vesafb(void)
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
-		{ "vesafb", "vesafb is gone once the driver is loaded", vesafb },
+		{ "vesafb", "vesafb is removed when the driver is loaded", vesafb },
 		{ }
 	};
 

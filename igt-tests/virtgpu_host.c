@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the host does to its windows, and the guest has to follow. */
+/* Changes of the host's windows, which the guest has to follow. */
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -25,7 +25,7 @@ static void show(struct head *head, const drmModeModeInfo *mode, uint32_t seed)
 
 static void resize(void)
 {
-	/* Also sizes no standard timing has, and odd ones. */
+	/* These include odd sizes, and sizes without a standard timing. */
 	static const uint32_t sizes[][2] = {
 		{ 800, 600 }, { 1234, 777 }, { 1001, 701 }, { 640, 480 }, { 1920, 1080 },
 	};
@@ -58,7 +58,7 @@ static void resize_second_head(void)
 	kms_wait_for_size(&second, usual.hdisplay, usual.vdisplay);
 }
 
-/* A storm of resizes: the last one counts, none may be lost. */
+/* Many resizes in quick succession: the last one must win. */
 static void resize_storm(void)
 {
 	struct head head = kms_head(kms_open(), 0);
@@ -73,7 +73,7 @@ static void resize_storm(void)
 	kms_wait_for_size(&head, usual.hdisplay, usual.vdisplay);
 }
 
-/* The second window closes under a picture and opens again. */
+/* The second window closes while it shows a picture, and opens again. */
 static void unplug(void)
 {
 	int fd = kms_open(), i;
@@ -97,7 +97,7 @@ static void close_fd(void *data)
 	close((int)(intptr_t)data);
 }
 
-/* The kernel's events for udev, which tell a desktop to look at its monitors. */
+/* Opens a socket for the kernel's uevents, which make a desktop probe its monitors. */
 static int uevents(void)
 {
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 1 };
@@ -120,7 +120,7 @@ static bool has_field(const char *message, size_t size, const char *field)
 	return false;
 }
 
-/* A desktop that does not poll hears of it. */
+/* The driver sends an event, because a desktop does not poll. */
 static void hotplug_event(void)
 {
 	struct pollfd poller = { .fd = uevents(), .events = POLLIN };
@@ -140,7 +140,7 @@ static void hotplug_event(void)
 	judge(NULL, 0, "resize 0 1024 768");
 }
 
-/* Whether device and driver have agreed on a feature. */
+/* Returns whether device and driver have negotiated a feature. */
 static bool has_feature(unsigned int bit)
 {
 	char pattern[96], bits[65] = "";
@@ -157,7 +157,7 @@ static bool has_feature(unsigned int bit)
 	return bits[bit] == '1';
 }
 
-/* The host's EDID reaches user space whole. */
+/* User space gets the complete EDID of the host. */
 static void edid(void)
 {
 	static const uint8_t header[] = { 0, 255, 255, 255, 255, 255, 255, 0 };
@@ -185,7 +185,7 @@ static void edid(void)
 	drmModeFreePropertyBlob(blob);
 }
 
-/* A monitor of 1000x500 pixels, which no window of these tests has: EDID 1.4, one detailed timing. */
+/* Makes an EDID 1.4 with one detailed timing of 1000x500, a size that no window of these tests has. */
 static void make_edid(uint8_t edid[128])
 {
 	static const uint8_t start[] = {
@@ -196,7 +196,7 @@ static void make_edid(uint8_t edid[128])
 		1, 4, 0x80, 27, 14, 120, 0x0a,
 	};
 	static const uint8_t timing[] = {
-		/* 33 MHz; 1000 pixels and 80 more; 500 rows and 10 more. */
+		/* 33 MHz; 1000 pixels, blanking 80; 500 rows, blanking 10. */
 		0xe4, 0x0c, 0xe8, 80, 0x30, 0xf4, 10, 0x10, 8, 32, 0x34, 0, 0, 0, 0, 0, 0, 0x1e,
 	};
 	uint8_t sum = 0;
@@ -204,7 +204,7 @@ static void make_edid(uint8_t edid[128])
 
 	memset(edid, 0, 128);
 	memcpy(edid, start, sizeof(start));
-	/* No standard timings, and three descriptors of the kind "unused". */
+	/* No standard timings, and three descriptors of the type "unused". */
 	memset(edid + 38, 1, 16);
 	memcpy(edid + 54, timing, sizeof(timing));
 	for (i = 72; i < 126; i += 18)
@@ -233,7 +233,7 @@ static void usual_edid(void *unused)
 	judge(NULL, 0, "resize 0 1024 768");
 }
 
-/* An administrator's EDID counts instead of the host's, and so does the mode that it prefers. */
+/* An EDID in edid_override replaces the host's, and so does its preferred mode. */
 static void edid_override(void)
 {
 	struct head head = kms_head(kms_open(), 0);
@@ -245,14 +245,14 @@ static void edid_override(void)
 	make_edid(edid);
 	override_edid(edid, sizeof(edid));
 	at_end(usual_edid, NULL);
-	/* Drivers that read EDIDs when windows change do so now. */
+	/* Makes drivers read EDIDs that do so only when a window changes. */
 	judge(NULL, 0, "resize 0 800 600");
 	kms_wait_for_size(&head, 1000, 500);
 	check(kms_connector_property(&head, "EDID", &id) && id, "the connector has no EDID");
 	blob = drmModeGetPropertyBlob(head.fd, id);
 	check(blob, "EDID: %s", strerror(errno));
 	check(blob->length == sizeof(edid) && !memcmp(blob->data, edid, sizeof(edid)),
-	      "the EDID is not the administrator's");
+	      "the EDID is not that of edid_override");
 	drmModeFreePropertyBlob(blob);
 	override_edid("reset", 5);
 	judge(NULL, 0, "resize 0 1001 701");
@@ -262,12 +262,12 @@ static void edid_override(void)
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
-		{ "resize", "the window changes size, the guest follows to the pixel", resize },
-		{ "resize-second-head", "the same on the other head", resize_second_head },
-		{ "resize-storm", "many resizes at once", resize_storm },
-		{ "hotplug-event", "user space is told of a window that changes", hotplug_event },
-		{ "edid", "the host's EDID reaches user space whole", edid },
-		{ "edid-override", "an administrator's EDID counts instead", edid_override },
+		{ "resize", "the guest's mode follows the size of the window", resize },
+		{ "resize-second-head", "the same on the second head", resize_second_head },
+		{ "resize-storm", "many resizes in quick succession", resize_storm },
+		{ "hotplug-event", "user space gets an event when a window changes", hotplug_event },
+		{ "edid", "user space gets the complete EDID of the host", edid },
+		{ "edid-override", "edid_override replaces the host's EDID", edid_override },
 		{ "unplug", "the second window closes and opens again", unplug },
 		{ }
 	};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A device that is not to be trusted: wrong, silent, late. The host's end is qemu/fakegpu.py,
- * which does as it is told here.
+ * A device that gives wrong, late or no answers. The device is qemu/fakegpu.py, which the subtests
+ * control.
  */
 #include <drm_fourcc.h>
 #include <errno.h>
@@ -19,9 +19,9 @@
 #include "lib/panicscreen.h"
 #include "../uapi/virtgpu_drm.h"
 
-/* What a commit may take while the device is wrong: time-outs of 1 s (command_timeout=1), a few of them. */
+/* A commit may take a few time-outs of 1 s (command_timeout=1) while the device is faulty. */
 #define PATIENCE	8.0
-/* What the driver may take to bring a device back. */
+/* Seconds until the driver has restored a device. */
 #define RECOVERY	10.0
 
 static void hostile(void)
@@ -40,7 +40,7 @@ static void load_again(void *unused)
 	module_restore();
 }
 
-/* A driver that is not there, a device that is good: as every other test wants it. */
+/* Unloads the driver; the end of the subtest restores driver and device. */
 static void unloaded(void)
 {
 	hostile();
@@ -48,7 +48,7 @@ static void unloaded(void)
 	module_unload();
 }
 
-/* Draws another pattern and flips; the time it took is the driver's, not the host's. */
+/* Draws another pattern and flips; only the flip is timed. */
 static void screen_flip(struct screen *screen, uint32_t seed)
 {
 	struct buffer *next = screen->buffers[screen->current ^= 1];
@@ -61,19 +61,19 @@ static void screen_flip(struct screen *screen, uint32_t seed)
 	check(now() - start < PATIENCE, "a flip took %.1f s", now() - start);
 }
 
-/* Two buffers and a mode, while the device still behaves. */
+/* Sets a mode with two buffers, before the device becomes faulty. */
 static struct screen screen_new(uint32_t seed)
 {
 	struct screen screen = kms_screen(seed);
 
-	/* Each shown once: no resource is left to be created when the device is wrong. */
+	/* Show each buffer once, so that no resource must be created on the faulty device. */
 	screen_flip(&screen, seed);
 	screen_flip(&screen, seed);
 	judge_picture(0, &screen.image);
 	return screen;
 }
 
-/* Without any help of ours the host has to come to show what was last committed. */
+/* The host must show the last commit without another one. */
 static void screen_recovers(const struct screen *screen)
 {
 	judge_picture_within(0, &screen->image, RECOVERY);
@@ -108,7 +108,7 @@ static void lies(void)
 		screen_flip(&screen, 2 + i);
 		screen_flip(&screen, 3 + i);
 
-		/* Whatever of this works or not, it has to come back. */
+		/* These calls may fail, but must return. */
 		if (!drmIoctl(screen.head.fd, DRM_IOCTL_MODE_CREATE_DUMB, &create)) {
 			handle = create.handle;
 			drmModeAddFB2(screen.head.fd, create.width, create.height,
@@ -119,8 +119,8 @@ static void lies(void)
 				/* Only a length that is too long leaves the answer readable. */
 				check(!drmModeSetCrtc(screen.head.fd, screen.head.crtc, fb, 0, 0,
 						      &screen.head.connector, 1, &mode) ==
-				      !strcmp(names[i], "long"), "%s: a buffer the host does not "
-				      "have is shown, or one that it has is not", names[i]);
+				      !strcmp(names[i], "long"), "%s: a refused buffer is shown, "
+				      "or an accepted one is not", names[i]);
 				drmModeRmFB(screen.head.fd, fb);
 			}
 			drmCloseBufferHandle(screen.head.fd, handle);
@@ -133,7 +133,7 @@ static void lies(void)
 	}
 }
 
-/* User space does not get the number of a resource that the host does not have. */
+/* User space must not get the id of a resource that the host has refused. */
 static void refused_resource(void)
 {
 	struct drm_virtgpu_resource_create create = {
@@ -152,7 +152,7 @@ static void refused_resource(void)
 	      strerror(errno));
 }
 
-/* An answer that is too short says nothing: the host may have done what it was asked for. */
+/* An answer that is too short gives no information: the host may have carried out the command. */
 static void half_answers(void)
 {
 	struct screen screen;
@@ -163,7 +163,7 @@ static void half_answers(void)
 	judge(NULL, 0, "fault short");
 	cursor = kms_buffer(screen.head.fd, 64, 64, DRM_FORMAT_ARGB8888);
 	drmModeSetCursor(screen.head.fd, screen.head.crtc, cursor->handle, 64, 64);
-	/* After two frames the driver has heard of all answers before them. */
+	/* After two frames the driver has handled all earlier answers. */
 	screen_flip(&screen, 2);
 	screen_flip(&screen, 3);
 	drmModeSetCursor(screen.head.fd, screen.head.crtc, 0, 0, 0);
@@ -189,7 +189,7 @@ static void silent(const char *fault)
 	check(now() - start < 2 * PATIENCE, "20 flips took %.1f s of a device known to be silent",
 	      now() - start);
 	judge(NULL, 0, "fault none");
-	/* Late answers alone have to bring the last frame; lost ones need one that is answered. */
+	/* Late answers must bring the last frame; after lost ones another frame is needed. */
 	if (strcmp(fault, "mute"))
 		screen_flip(&screen, 100);
 	screen_recovers(&screen);
@@ -212,7 +212,7 @@ static void lost_flushes(void)
 	silent("lose FLUSH");
 }
 
-/* Shows a new buffer as the cursor, with an image or as it comes. */
+/* Shows a new buffer as the cursor, with @image unless it is NULL. */
 static void set_cursor(const struct screen *screen, const struct image *image)
 {
 	struct buffer *cursor = kms_buffer(screen->head.fd, 64, 64, DRM_FORMAT_ARGB8888);
@@ -223,7 +223,7 @@ static void set_cursor(const struct screen *screen, const struct image *image)
 	      "set cursor: %s", strerror(errno));
 }
 
-/* How long it takes to ask for many moves. */
+/* Moves the cursor many times; returns the duration. */
 static double move_cursor(const struct screen *screen)
 {
 	double start = now();
@@ -235,7 +235,7 @@ static double move_cursor(const struct screen *screen)
 	return now() - start;
 }
 
-/* A new image is not waited for, either, nor is the host's copy of it that is still to be made. */
+/* A new cursor image must not wait for the host, nor for the creation of its resource. */
 static void silent_image(void)
 {
 	struct screen screen;
@@ -248,30 +248,30 @@ static void silent_image(void)
 	start = now();
 	for (i = 0; i < 8; i++)
 		set_cursor(&screen, NULL);
-	check(now() - start < 4, "8 new images took %.1f s: they wait for the host",
+	check(now() - start < 4, "8 new images took %.1f s, so they wait for the host",
 	      now() - start);
 	judge(NULL, 0, "fault none");
 	screen_flip(&screen, 2);
 	screen_recovers(&screen);
 }
 
-/* Nobody waits for a cursor, and still it must be noticed when none is ever answered. */
+/* Nothing waits for cursor commands, but the driver must notice if they are never answered. */
 static void silent_cursor(void)
 {
 	struct screen screen;
 	double usual, lost;
 
-	/* A reset still due to an earlier test would take the lost order back. */
+	/* Load the driver again, because a pending reset would return the lost command. */
 	unloaded();
 	module_load();
 	screen = screen_new(1);
 	set_cursor(&screen, NULL);
 	usual = move_cursor(&screen);
-	/* Until its image is there a position goes with it, and MOVE_CURSOR is not sent. */
+	/* Wait for the image, because until then moves are sent as UPDATE_CURSOR. */
 	judge(NULL, 0, "cursor-at 0 199 199");
 	judge(NULL, 0, "fault lose MOVE_CURSOR");
 	lost = move_cursor(&screen);
-	check(lost < 0.2 + 2 * usual, "200 moves took %.1f s instead of %.1f: they wait for the host",
+	check(lost < 0.2 + 2 * usual, "200 moves took %.1f s instead of %.1f, so they wait for the host",
 	      lost, usual);
 
 	shell("dmesg -C");
@@ -358,7 +358,7 @@ static void any_lie(void)
 	screen_recovers(&screen);
 }
 
-/* Every kind of lie that qemu/liar.py has, alone. */
+/* Each kind of lie of qemu/liar.py alone. */
 static void each_lie(void)
 {
 	struct screen screen;
@@ -396,7 +396,7 @@ static void show_expected(void)
 	judge_picture(0, &image);
 }
 
-/* Loads the driver on a device as it now is; whatever that says, a mode can be set. */
+/* Loads the driver on the device as it is now; it must be possible to set a mode. */
 static void load_and_show(uint32_t width, uint32_t height)
 {
 	module_load();
@@ -443,7 +443,7 @@ static void usual_command_timeout(void *unused)
 	module_set_parameter("command_timeout", "1");
 }
 
-/* A new command_timeout counts at once, and is what the log says. */
+/* A new command_timeout must apply at once, and be in the log message. */
 static void patience(void)
 {
 	struct screen screen;
@@ -463,7 +463,7 @@ static void patience(void)
 	start = now();
 	check(drmModeSetCrtc(screen.head.fd, screen.head.crtc, next->fb, 0, 0,
 			     &screen.head.connector, 1, &screen.head.mode),
-	      "a buffer that the host never answered to is shown");
+	      "a buffer is shown whose commands were never answered");
 	check(now() - start > 2.5, "the host had %.1f s, not 3", now() - start);
 	shell("dmesg | grep 'no answer from the host to .* in 3 s'");
 	judge(NULL, 0, "fault none");
@@ -487,7 +487,7 @@ static void wait_for_property(const struct head *head, const char *name, uint64_
 	     (unsigned long long)wanted);
 }
 
-/* Desktops read in properties where the host has its window, and that they should follow it. */
+/* Properties tell desktops the position of the host's window, and that they should follow it. */
 static void position(void)
 {
 	struct head head;
@@ -499,14 +499,14 @@ static void position(void)
 	judge(NULL, 0, "fake-changed");
 	wait_for_property(&head, "suggested X", 1920);
 	wait_for_property(&head, "suggested Y", 40);
-	/* Nothing but the position changes. */
+	/* Only the position changes. */
 	judge(NULL, 0, "fake-display 1024 768 0 4294967295");
 	judge(NULL, 0, "fake-changed");
 	wait_for_property(&head, "suggested Y", 4294967295);
 	wait_for_property(&head, "suggested X", 0);
 }
 
-/* The host's window changes, and the event that says so is lost with a reset. */
+/* The host's window changes, and the event is lost because the device is reset. */
 static void stale_size(void)
 {
 	struct screen screen;
@@ -517,7 +517,7 @@ static void stale_size(void)
 	judge(NULL, 0, "fault wrong-chain FLUSH");
 	screen_flip(&screen, 2);
 	judge(NULL, 0, "fault none");
-	/* Frames are not waited for: the next one finds the ring broken. */
+	/* Flips do not wait for the host, so the next one finds the ring broken. */
 	screen_flip(&screen, 3);
 	screen_recovers(&screen);
 	kms_wait_for_size(&screen.head, 800, 600);
@@ -532,7 +532,7 @@ static void config_lies(void)
 	for (i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
 		judge(NULL, 0, "fake-scanouts %u", counts[i]);
 		module_insert();
-		check(!kms_path(), "a device with %u scanouts came up", counts[i]);
+		check(!kms_path(), "the driver accepted a device with %u scanouts", counts[i]);
 		module_unload();
 	}
 
@@ -545,7 +545,7 @@ static void silent_probe(void)
 {
 	static const struct {
 		const char *command;
-		/* Heads whose windows are unknown cannot be driven; EDIDs are not needed. */
+		/* Without the sizes of windows a head cannot be used; EDIDs are optional. */
 		bool is_driven;
 	} probes[] = { { "any", false }, { "GET_DISPLAY_INFO", false }, { "GET_EDID", true } };
 	unsigned int i;
@@ -617,7 +617,7 @@ static void silent_suspend(void)
 	screen_recovers(&screen);
 }
 
-/* Waits until the kick is lost, because the device takes two that come at once for one. */
+/* Waits until the kick is lost, because the device merges two kicks at the same time. */
 static void kick_is_lost(int queue)
 {
 	double deadline = now() + RECOVERY;
@@ -628,7 +628,7 @@ static void kick_is_lost(int queue)
 	}
 }
 
-/* The next frame's kick brings the one that was lost, and the picture. */
+/* The kick of the next frame must also deliver the lost command. */
 static void lost_kick(void)
 {
 	struct screen screen;
@@ -637,7 +637,7 @@ static void lost_kick(void)
 
 	hostile();
 	screen = screen_new(1);
-	/* Without an image no cursor is ordered. */
+	/* Without an image the driver sends no cursor commands. */
 	set_cursor(&screen, NULL);
 	for (queue = 0; queue < 2; queue++) {
 		judge(NULL, 0, "fake-lose-kicks %d 1", queue);
@@ -661,7 +661,7 @@ static void wait_for_resets(long count)
 	}
 }
 
-/* Answers that come late, but before the device is given up, cost no reset. */
+/* Answers that come before the driver gives the device up must not cause a reset. */
 static void late_answers(void)
 {
 	struct screen screen;
@@ -682,14 +682,14 @@ static void late_answers(void)
 	shell("dmesg | grep -q 'no answer from the host'");
 	judge(NULL, 0, "fault none");
 	screen_recovers(&screen);
-	/* A reset would have been decided upon by now. */
+	/* By now the driver would have reset the device. */
 	sleep(2);
 	check(judge_number("fake-resets") == resets, "a device that answered late was reset");
 	screen_flip(&screen, 10);
 	screen_recovers(&screen);
 }
 
-/* A device that answers nothing at all is reset without waiting for an answer; nothing is lost. */
+/* A device that answers nothing is reset, and its state is restored. */
 static void dead(void)
 {
 	struct image pointer = image_new(64, 64);
@@ -723,7 +723,7 @@ static void stopped_while_shown(const char *how)
 	screen = screen_new(1);
 	for (i = 0; i < 2; i++) {
 		screen_flip(&screen, 2 * i);
-		/* For longer than command_timeout. */
+		/* Longer than command_timeout. */
 		judge(NULL, 0, "%s 3", how);
 		screen_flip(&screen, 2 * i + 1);
 		screen_recovers(&screen);
@@ -760,7 +760,7 @@ static void be_usual(void *params)
 	free(params);
 }
 
-/* From the next load on the driver waits for long, so a commit that misses room in the ring is late. */
+/* Sets a long command_timeout for the next load, so that a missed wake-up takes long. */
 static void be_patient(void)
 {
 	const char *params = getenv("VIRTGPU_MODULE_PARAMS");
@@ -769,7 +769,7 @@ static void be_patient(void)
 	setenv("VIRTGPU_MODULE_PARAMS", "command_timeout=60", 1);
 }
 
-/* The device never notices the first of all kicks: whoever waits for the answer kicks again. */
+/* The device ignores the very first kick; the driver must kick again while it waits. */
 static void lost_first_kick(void)
 {
 	unloaded();
@@ -780,7 +780,7 @@ static void lost_first_kick(void)
 	module_unload();
 }
 
-/* Rings with room for hardly a command. Below three descriptors there is none for a backing. */
+/* Rings that hold few commands. ATTACH_BACKING needs three descriptors. */
 static void tiny_rings(void)
 {
 	static const unsigned int sizes[] = { 1, 2, 4, 8, 16 };
@@ -793,7 +793,7 @@ static void tiny_rings(void)
 
 		snprintf(shape, sizeof(shape), "queue_size=%u", sizes[i]);
 		fake_plug(shape);
-		/* Not earlier, because the usual device has to come back with the usual parameters. */
+		/* Not before fake_plug(), because the usual device needs the usual parameters. */
 		if (!i)
 			be_patient();
 		start = now();
@@ -801,7 +801,7 @@ static void tiny_rings(void)
 		check(now() - start < 4, "%u descriptors: probing took %.1f s", sizes[i],
 		      now() - start);
 		if (sizes[i] < 3) {
-			check(!kms_path(), "a device with %u descriptors came up", sizes[i]);
+			check(!kms_path(), "the driver accepted a device with %u descriptors", sizes[i]);
 			shell("dmesg | tail -n 20 | grep -q 'descriptors'");
 			continue;
 		}
@@ -813,7 +813,7 @@ static void tiny_rings(void)
 	}
 }
 
-/* What the device can do comes in any combination. */
+/* Any combination of features must work. */
 static void features(void)
 {
 	unsigned int i;
@@ -822,7 +822,7 @@ static void features(void)
 	for (i = 0; i < 64; i += 5) {
 		char shape[64];
 
-		/* The alignment's bit only with an alignment; the window is there in any case. */
+		/* Bit 5 needs an alignment, which is always given, and so is the window. */
 		snprintf(shape, sizeof(shape), "features=%u alignment=4096 window=16", i);
 		fake_plug(shape);
 		module_load();
@@ -830,7 +830,7 @@ static void features(void)
 	}
 }
 
-/* Two pictures of the screen's size do not fit, and a program shows them in turn. */
+/* A program shows two pictures in turn, of which the host can hold only one. */
 static void use_little_memory(void)
 {
 	struct screen screen = screen_new(1);
@@ -841,7 +841,7 @@ static void use_little_memory(void)
 	uint32_t seed;
 
 	for (seed = 2; seed < 8; seed += 2) {
-		/* Only a part changes, and all of it has to be sent. */
+		/* Only a part changes, but the whole picture must be uploaded. */
 		image_pattern(&screen.image, seed, part);
 		kms_draw(other, &screen.image, image_all(&screen.image));
 		kms_flip(head, other, &part, 1);
@@ -851,7 +851,7 @@ static void use_little_memory(void)
 	}
 }
 
-/* Of a size that the host has never room for; the commit fails, and the picture comes back. */
+/* The host can never hold this buffer: the commit must fail, and the old picture must return. */
 static void use_too_much(void)
 {
 	struct screen screen = screen_new(1);
@@ -861,13 +861,13 @@ static void use_too_much(void)
 
 	kms_request_flip(&request, &screen.head, big, NULL, 0);
 	ret = kms_commit(&request, 0);
-	check(ret == -ENOMEM, "more than the host has is not ENOMEM but %d", ret);
+	check(ret == -ENOMEM, "a buffer that is too large is not ENOMEM but %d", ret);
 	screen_recovers(&screen);
 	screen_flip(&screen, 2);
 	judge_picture(0, &screen.image);
 }
 
-/* The host has room for one picture: the console's, the last program's or this one's. */
+/* The host can hold one picture: the console's, the last program's or this one's. */
 static void little_memory(void)
 {
 	int i;
@@ -877,7 +877,7 @@ static void little_memory(void)
 	module_load();
 	for (i = 0; i < 2; i++)
 		scope(use_little_memory);
-	/* What nobody can show is refused, and what is shown stays. */
+	/* A buffer that cannot be shown is refused, and the shown one stays. */
 	scope(use_too_much);
 }
 
@@ -886,12 +886,12 @@ static void show_then_pull(void)
 	struct screen screen = screen_new(1);
 
 	judge(NULL, 0, "fake-plug blob=0");
-	/* Whatever it says. */
+	/* This may fail. */
 	drmModePageFlip(screen.head.fd, screen.head.crtc, screen.buffers[0]->fb, 0, NULL);
 	drmModeMoveCursor(screen.head.fd, screen.head.crtc, 3, 4);
 }
 
-/* The device is pulled out while it is in use, and another comes. */
+/* The device is unplugged while it is in use, and another one is plugged in. */
 static void unplug(void)
 {
 	hostile();
@@ -900,7 +900,7 @@ static void unplug(void)
 	scope(show_and_flip);
 }
 
-/* The device says in its status that it needs a reset, and is reset. */
+/* The device sets DEVICE_NEEDS_RESET in its status and must be reset. */
 static void needs_reset(void)
 {
 	struct screen screen;
@@ -910,13 +910,13 @@ static void needs_reset(void)
 	shell("dmesg -C");
 	fake_reset(RECOVERY);
 	shell("dmesg | grep -q 'the device asks for it'");
-	/* All that was on the host is there again, without any help of ours. */
+	/* The host must show everything again without another commit. */
 	screen_recovers(&screen);
 	screen_flip(&screen, 2);
 	screen_recovers(&screen);
 }
 
-/* After a reset the host refuses once to make what it had; other resources have to show that. */
+/* After a reset the host refuses once to create each resource; others must take their place. */
 static void refused_again(void)
 {
 	struct image pointer = image_new(64, 64);
@@ -939,7 +939,7 @@ static void refused_again(void)
 
 static bool makers_stop;
 
-/* Has the host make an image and destroy it, whether that works or not. */
+/* Creates and destroys a resource on the host; this may fail. */
 static void make_resource(int fd)
 {
 	struct drm_mode_create_dumb create = { .width = 64, .height = 64, .bpp = 32 };
@@ -959,7 +959,7 @@ static void *make_resources(void *fd)
 	return NULL;
 }
 
-/* Nobody waits for the end of a resource, so commands without an answer fill the ring. */
+/* Nothing waits for UNREF, so unanswered ones fill the ring. */
 static void lost_ends(void)
 {
 	struct screen screen;
@@ -974,11 +974,11 @@ static void lost_ends(void)
 	screen_flip(&screen, 2);
 	screen_recovers(&screen);
 	fake_same_resources(RECOVERY);
-	/* Some may be left: those whose end was lost since the last reset. */
+	/* Resources may remain whose UNREF was lost after the last reset. */
 	check(host_resources() < 50, "the driver still has %ld resources", host_resources());
 }
 
-/* Resources come and go while the device is reset: none is forgotten, none is made twice. */
+/* Resources are created and destroyed during resets: none may be lost or created twice. */
 static void reset_while_making(void)
 {
 	pthread_t makers[4];
@@ -1012,7 +1012,7 @@ static void huge_pages(void *mode)
 	write_file("/sys/kernel/mm/transparent_hugepage/shmem_enabled", mode);
 }
 
-/* A buffer in more pieces than hosts take is refused, and the device never hears of it. */
+/* The driver must refuse a buffer with more pieces than hosts accept, without sending it. */
 static void fragmented(void)
 {
 	struct drm_virtgpu_resource_info info = { };
@@ -1026,7 +1026,7 @@ static void fragmented(void)
 	shell("insmod /host/tests/fragment.ko pages=65536");
 	at_end(remove_fragment, NULL);
 	judge(NULL, 0, "fake-count");
-	/* 20480 pages, more than the 16384 pieces of which hosts take a list. */
+	/* 20480 pages, more than the 16384 entries that hosts accept. */
 	buffer = kms_buffer(screen.head.fd, 8192, 2560, DRM_FORMAT_XRGB8888);
 	info.bo_handle = buffer->handle;
 	check(drmIoctl(screen.head.fd, DRM_IOCTL_VIRTGPU_RESOURCE_INFO, &info) && errno == ENOMEM,
@@ -1049,7 +1049,7 @@ static void older(void)
 	shell("dmesg -C; insmod /host/tests/virtiofault.ko old=1");
 	at_end(remove_fault, NULL);
 	module_insert();
-	check(!kms_path(), "a device older than virtio 1 came up");
+	check(!kms_path(), "the driver accepted a device older than virtio 1");
 	shell("dmesg | grep -q 'older than virtio 1'");
 	module_unload();
 }
@@ -1058,44 +1058,44 @@ int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
 		{ "lies", "answers that are errors, garbage, too short, too long", lies },
-		{ "refused-resource", "a resource that the host does not make", refused_resource },
-		{ "half-answers", "answers too short to mean anything", half_answers },
+		{ "refused-resource", "the host refuses to create a resource", refused_resource },
+		{ "half-answers", "answers that are too short to be read", half_answers },
 		{ "late", "no answers for a while, then all of them", late },
-		{ "late-answers", "late answers are answers", late_answers },
-		{ "dead", "no answers for ever", dead },
-		{ "lost", "answers that never come, then others that do", lost },
-		{ "lost-flushes", "only frames are never finished", lost_flushes },
-		{ "lost-ends", "resources that are never destroyed", lost_ends },
-		{ "silent-cursor", "cursors are never answered", silent_cursor },
-		{ "silent-image", "neither are new images of cursors", silent_image },
-		{ "silent-panic", "neither are panic screens", silent_panic },
-		{ "wrong-chain", "an answer to what was never asked", wrong_chain },
-		{ "twice", "one answer given twice", twice },
-		{ "any-lie", "any of these in one case of five", any_lie },
-		{ "each-lie", "every kind of lie, alone", each_lie },
-		{ "edid-lies", "an EDID of absurd size or contents", edid_lies },
-		{ "display-lies", "heads of absurd sizes", display_lies },
-		{ "patience", "command_timeout changes meanwhile", patience },
-		{ "position", "where the host has its window", position },
-		{ "stale-size", "another window after a reset", stale_size },
-		{ "config-lies", "absurd numbers of heads", config_lies },
-		{ "silent-probe", "no answers while the driver is loaded, nor later", silent_probe },
+		{ "late-answers", "late answers do not cause a reset", late_answers },
+		{ "dead", "no answers at all", dead },
+		{ "lost", "some answers never come, later ones do", lost },
+		{ "lost-flushes", "only FLUSH is never answered", lost_flushes },
+		{ "lost-ends", "only UNREF is never answered", lost_ends },
+		{ "silent-cursor", "cursor moves are never answered", silent_cursor },
+		{ "silent-image", "new cursor images are not answered", silent_image },
+		{ "silent-panic", "commands of panic screens are not answered", silent_panic },
+		{ "wrong-chain", "an answer to a command that was never sent", wrong_chain },
+		{ "twice", "a command is answered twice", twice },
+		{ "any-lie", "one of these lies in one of five answers", any_lie },
+		{ "each-lie", "each kind of lie, alone", each_lie },
+		{ "edid-lies", "EDIDs with invalid size or content", edid_lies },
+		{ "display-lies", "heads with invalid sizes", display_lies },
+		{ "patience", "command_timeout changes at run time", patience },
+		{ "position", "the position of the host's window", position },
+		{ "stale-size", "the window has another size after a reset", stale_size },
+		{ "config-lies", "invalid numbers of heads", config_lies },
+		{ "silent-probe", "no answers while the driver is loaded", silent_probe },
 		{ "silent-probe-late", "answers after the driver gave up", silent_probe_late },
-		{ "silent-unload", "unloaded while there are no answers", silent_unload },
-		{ "lost-kick", "kicks that the device does not notice", lost_kick },
-		{ "lost-first-kick", "the first of all kicks is one of these", lost_first_kick },
-		{ "paused", "guest and devices are stopped and go on", paused },
-		{ "frozen", "so is the process that they are", frozen },
+		{ "silent-unload", "the driver is unloaded while answers are missing", silent_unload },
+		{ "lost-kick", "the device ignores kicks", lost_kick },
+		{ "lost-first-kick", "the device ignores the very first kick", lost_first_kick },
+		{ "paused", "guest and devices are paused", paused },
+		{ "frozen", "QEMU's process is stopped for a while", frozen },
 		{ "tiny-rings", "rings of 1 to 16 descriptors", tiny_rings },
 		{ "features", "any combination of features", features },
-		{ "needs-reset", "the device asks for a reset", needs_reset },
-		{ "refused-again", "after a reset the host refuses what it had", refused_again },
-		{ "reset-while-making", "resources come and go during resets", reset_while_making },
-		{ "fragmented", "memory in more pieces than hosts take", fragmented },
-		{ "older", "it is older than virtio 1", older },
-		{ "little-memory", "a host with room for one picture", little_memory },
-		{ "unplug", "pulled out while it is in use", unplug },
-		{ "silent-suspend", "suspended while there are no answers", silent_suspend },
+		{ "needs-reset", "the device requests a reset", needs_reset },
+		{ "refused-again", "the host refuses resources after a reset", refused_again },
+		{ "reset-while-making", "resources are created during resets", reset_while_making },
+		{ "fragmented", "memory in more pieces than hosts accept", fragmented },
+		{ "older", "a device older than virtio 1", older },
+		{ "little-memory", "a host that can hold one picture", little_memory },
+		{ "unplug", "the device is unplugged while it is in use", unplug },
+		{ "silent-suspend", "suspend while answers are missing", silent_suspend },
 		{ }
 	};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Bad and odd arguments to the driver's ioctls, on a device without 3D. */
+/* Valid and invalid arguments of the driver's ioctls, on a device without 3D. */
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@ static int fd;
 #define expect(error, request, args) \
 	expect_at(__FILE__, __LINE__, fd, error, #request, request, args)
 
-/* A buffer object of 64x64 pixels. */
+/* Creates a buffer object of 64x64 pixels. */
 static uint32_t create(void)
 {
 	struct drm_virtgpu_resource_create args = { .target = 2, .format = 2, .width = 64,
@@ -115,7 +115,7 @@ static void resource_info(void)
 	check(args.size == 64 * 64 * 4 && args.res_handle, "size %u, resource %u", args.size,
 	      args.res_handle);
 	buffer = kms_buffer(fd, 100, 50, DRM_FORMAT_XRGB8888);
-	/* What is no blob has no kind of blob's memory, whatever was in the arguments. */
+	/* Buffers that are no blobs have blob_mem 0, whatever the argument contained. */
 	args = (struct drm_virtgpu_resource_info){ .bo_handle = buffer->handle, .blob_mem = 77 };
 	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_INFO, &args);
 	check(args.size == buffer->size && args.res_handle && !args.blob_mem,
@@ -241,7 +241,7 @@ static void framebuffer(void)
 	}
 }
 
-/* A handle means nothing to another file. */
+/* A handle is valid only for its file. */
 static void foreign_handle(void)
 {
 	struct drm_virtgpu_resource_info args = {};
@@ -252,23 +252,23 @@ static void foreign_handle(void)
 	other = open(kms_path(), O_RDWR | O_CLOEXEC);
 	check(other >= 0, "open: %s", strerror(errno));
 	check(ioctl(other, DRM_IOCTL_VIRTGPU_RESOURCE_INFO, &args) && errno == ENOENT,
-	      "another file's handle is known");
+	      "a handle is valid for another file");
 	close(other);
 }
 
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
-		{ "map", "MAP with good and bad handles", map },
-		{ "getparam", "every parameter, unknown ones, bad pointers", getparam },
-		{ "resource-create", "what a 2D resource cannot have", resource_create },
-		{ "resource-info", "of resources, dumb buffers and nothing", resource_info },
-		{ "transfer-to-host", "good and bad handles", transfer_to_host },
-		{ "transfer-out-of-range", "boxes and offsets outside", transfer_out_of_range },
-		{ "wait", "on idle buffers and on nothing", waits },
-		{ "needs-3d", "what needs a renderer is refused", needs_3d },
-		{ "dumb", "sizes and depths that cannot be", dumb },
-		{ "framebuffer", "sizes, pitches, offsets and formats that cannot be", framebuffer },
+		{ "map", "MAP with valid and invalid handles", map },
+		{ "getparam", "all parameters, unknown ones, invalid pointers", getparam },
+		{ "resource-create", "invalid properties of a 2D resource", resource_create },
+		{ "resource-info", "resources, dumb buffers and invalid handles", resource_info },
+		{ "transfer-to-host", "valid and invalid handles", transfer_to_host },
+		{ "transfer-out-of-range", "boxes and offsets out of range", transfer_out_of_range },
+		{ "wait", "WAIT for idle buffers and invalid handles", waits },
+		{ "needs-3d", "ioctls that need a renderer are refused", needs_3d },
+		{ "dumb", "invalid sizes and depths", dumb },
+		{ "framebuffer", "invalid sizes, pitches, offsets and formats", framebuffer },
 		{ "foreign-handle", "handles of another file", foreign_handle },
 		{ }
 	};

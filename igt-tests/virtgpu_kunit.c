@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The driver's KUnit tests. Each suite is a subtest, each of its cases a dynamic subtest. A case
- * that is skipped has failed. The dynamic subtest "complete" fails if a case is missing.
+ * The driver's KUnit tests. Each suite is a subtest, each of its cases a dynamic subtest. A skipped
+ * case counts as failed. The dynamic subtest "complete" fails if a case is missing.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -16,10 +16,10 @@
 #define TESTS	"/host/tests/"
 #define RESULTS	"/sys/kernel/debug/kunit"
 
-/* Of results, see Documentation/dev-tools/ktap.rst: cases are one level in. */
+/* Results have the format of Documentation/dev-tools/ktap.rst, cases are indented by one level. */
 #define CASE_INDENT	4
 
-/* What a file of results says. */
+/* The summary of a results file. */
 struct report {
 	int planned;
 	int cases;
@@ -59,12 +59,12 @@ static const char *suites_module(void)
 	return is_rust() ? "virtgpu_rs_kunit" : "virtgpu_kunit";
 }
 
-/* Loads the suites, which runs them; they stay for the next subtest. */
+/* Loads the suites, which runs them; they stay loaded for the next subtest. */
 static void run_suites(void)
 {
 	if (!strcmp(module_name(), "virtio_gpu"))
-		skip("mainline's driver has no suites of ours");
-	/* A kernel that was built with KUnit has it already. */
+		skip("our suites do not test mainline's driver");
+	/* It is built in if the kernel was built with KUnit. */
 	if (!is_loaded("kunit"))
 		insert("kunit");
 	if (!is_loaded(suites_module()))
@@ -93,7 +93,7 @@ static void report_case(const char *name, bool passed)
 	}
 }
 
-/* A result line without its indentation: "[not ]ok NUMBER NAME [# SKIP ...]". */
+/* Parses a result line without its indentation: "[not ]ok NUMBER NAME [# SKIP ...]". */
 static bool parse_result(const char *line, bool *passed, int *number, char name[128])
 {
 	const char *rest = line;
@@ -129,7 +129,7 @@ static void parse_line(struct report *report, const char *line, const char *suit
 		report->is_consistent &= !strcmp(name, suite);
 		report->suite_passed = passed;
 	} else if (indent >= CASE_INDENT) {
-		/* What KUnit says of a failure comes before its result. */
+		/* KUnit's messages about a failure precede its result. */
 		printf("%s\n", line);
 	}
 }
@@ -152,7 +152,7 @@ static void suite(const char *name)
 	}
 	fclose(file);
 
-	/* Where there are dynamic subtests only they count. */
+	/* If there are dynamic subtests, igt_runner ignores the result of the subtest itself. */
 	is_complete = report.is_consistent && report.cases && report.cases == report.planned &&
 		      report.suite_passed == !report.failed;
 	if (!is_complete)
@@ -183,17 +183,17 @@ static void unload(void);
 
 static const struct subtest suites_of_c[] = {
 	SUITES_OF_C(SUBTEST)
-	{ "unload", "every suite is one of these, and they can be unloaded", unload },
+	{ "unload", "all suites are listed here and can be unloaded", unload },
 	{ }
 };
 
 static const struct subtest suites_of_rust[] = {
 	SUITES_OF_RUST(SUBTEST)
-	{ "unload", "every suite is one of these, and they can be unloaded", unload },
+	{ "unload", "all suites are listed here and can be unloaded", unload },
 	{ }
 };
 
-/* A suite that nobody looks at could fail. */
+/* Each suite must be a subtest, because nobody would notice failures of another one. */
 static void unload(void)
 {
 	const struct subtest *suites = is_rust() ? suites_of_rust : suites_of_c, *one;
@@ -210,7 +210,7 @@ static void unload(void)
 			continue;
 		for (one = suites; one->name && strcmp(one->name, entry->d_name + length); one++)
 			;
-		check(one->name, "%s is no subtest", entry->d_name);
+		check(one->name, "%s is not a subtest", entry->d_name);
 	}
 	closedir(folder);
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A device that lies at random, by qemu/liar.py. Rounds of random operations on it: each ends in
- * time, with whatever errno; after the round the device tells the truth again, and then the picture
- * has to be right and no resource may be left over.
+ * A device that lies at random, with qemu/liar.py. Each round runs random operations; each operation
+ * must end in time, with any errno. After a round the device is correct again; then the picture must
+ * be correct, and no resource may be left over.
  *
- * VIRTGPU_SEED=N gives the same rounds again, VIRTGPU_GENOME=SEED,RATE,MASK one round.
- * VIRTGPU_LIES=N has the device tell at least so many lies in each subtest.
+ * VIRTGPU_SEED=N repeats the rounds, VIRTGPU_GENOME=SEED,RATE,MASK repeats one round. VIRTGPU_LIES=N
+ * sets the minimum number of lies in each subtest.
  */
 #include <drm_fourcc.h>
 #include <errno.h>
@@ -25,9 +25,9 @@
 #include "lib/module.h"
 #include "lib/render.h"
 
-/* What an operation may take: time-outs of 1 s (command_timeout=1), a few of them. */
+/* An operation may take a few time-outs of 1 s (command_timeout=1). */
 #define PATIENCE	10.0
-/* What the driver may take to bring a device back that tells the truth again. */
+/* Seconds until the driver has restored a device that is correct again. */
 #define RECOVERY	15.0
 #define LIES		2000
 #define OPERATIONS	200
@@ -37,9 +37,9 @@
 #define ALL_LIES	((1u << FAKE_LIES) - 1)
 
 /**
- * struct genome - what a round of lies is made of, see liar.Genome
- * @seed: chooses the lies, and the operations
- * @rate: of a thousand answers so many are lies
+ * struct genome - the parameters of a round of lies, see liar.Genome
+ * @seed: seed of the lies and the operations
+ * @rate: lies per thousand answers
  * @mask: kinds of lies
  */
 struct genome {
@@ -49,9 +49,9 @@ struct genome {
 };
 
 /**
- * struct operation - something that a program does
+ * struct operation - an operation of a program
  * @name: for messages
- * @run: does it; whether it works does not matter
+ * @run: runs it; it may fail
  */
 struct operation {
 	const char *name;
@@ -62,7 +62,7 @@ static struct screen *screen;
 static uint32_t state;
 static struct genome genome;
 
-/* A number below @limit. */
+/* Returns a number below @limit. */
 static uint32_t any(uint32_t limit)
 {
 	state = state * 1664525u + 1013904223u;
@@ -74,7 +74,7 @@ static bool one_in(uint32_t count)
 	return !any(count);
 }
 
-/* Seeds that follow each other are to have nothing in common. */
+/* Mixes the bits of the seed, so that neighbouring seeds give unrelated sequences. */
 static void start_random(uint32_t seed)
 {
 	seed ^= seed >> 16;
@@ -89,7 +89,7 @@ static struct genome next_genome(uint32_t seed)
 	struct genome next = { .seed = seed };
 
 	start_random(seed);
-	/* Lies that lead to a reset are few, or nothing else would be seen. */
+	/* Lies that lead to a reset must be rare, because resets would hide everything else. */
 	if (any(4)) {
 		next.rate = 50 + any(900);
 		next.mask = one_in(2) ? FAKE_GENTLE : 1u << any(9);
@@ -195,7 +195,7 @@ static void op_buffer(void)
 	drmCloseBufferHandle(fd, create.handle);
 }
 
-/* Images on the host: nothing of this waits for a vblank. */
+/* Resources on the host; nothing here waits for a vblank. */
 static void op_images(void)
 {
 	struct drm_virtgpu_3d_transfer_to_host transfer = { .box = { .w = 64, .h = 64, .d = 1 } };
@@ -342,7 +342,7 @@ static void op_reopen(void)
 		drmIoctl(render_fd, DRM_IOCTL_VIRTGPU_CONTEXT_INIT, &init);
 }
 
-/* What makes the most answers in the least time is there more than once. */
+/* Operations that give many answers in a short time are listed several times. */
 static const struct operation display_operations[] = {
 	{ "images", op_images }, { "images", op_images },
 	{ "images", op_images }, { "images", op_images },
@@ -357,7 +357,7 @@ static const struct operation display_operations[] = {
 	{ "a frame", op_dirty }, { "a buffer", op_buffer },
 };
 
-/* The device tells the truth: so must the screen. */
+/* With a correct device the screen must be correct, too. */
 static void recovers(void)
 {
 	double deadline = now() + RECOVERY;
@@ -388,7 +388,7 @@ static void round_of(const struct operation *operations, unsigned int count)
 	for (i = 0; i < OPERATIONS; i++)
 		run_operation(&operations[any(count)]);
 	recovers();
-	check(taint() == before, "the kernel complains, see its log");
+	check(taint() == before, "kernel warning, see the log");
 }
 
 static void close_render(void *unused)
@@ -408,7 +408,7 @@ static void rounds(const struct operation *operations, unsigned int count)
 
 	screen = &shown;
 	if (operations == render_operations) {
-		/* Not before the screen, which is to be the master. */
+		/* After kms_screen(), which must become the master. */
 		render_fd = render_open();
 		at_end(close_render, NULL);
 		if (!render_getparam(VIRTGPU_PARAM_3D_FEATURES))
@@ -426,7 +426,7 @@ static void rounds(const struct operation *operations, unsigned int count)
 	printf("%ld lies in %u rounds, %.0f/s\n", told, number, told / (now() - start));
 }
 
-/* Has another device of small pictures, which the driver finds. */
+/* Plugs in another device with a small window and loads the driver. */
 static void plug(const char *shape)
 {
 	fake_start();
@@ -467,7 +467,7 @@ static void load_again(void *unused)
 	module_restore();
 }
 
-/* The driver comes and goes while the device lies. */
+/* The driver is loaded and unloaded while the device lies. */
 static void load(void)
 {
 	const char *wanted = getenv("VIRTGPU_LIES");
@@ -495,7 +495,7 @@ static void load(void)
 		      now() - start_time);
 		judge(NULL, 0, "lie-no-more");
 		told = judge_number("lies-told") - first;
-		check(taint() == before, "the kernel complains, see its log");
+		check(taint() == before, "kernel warning, see the log");
 	}
 	printf("%ld lies\n", told);
 	module_load();
@@ -508,7 +508,7 @@ int main(int argc, char **argv)
 		{ "display", "a device without a renderer lies", display },
 		{ "zero-copy", "a device that shows the guest's memory lies", zero_copy },
 		{ "renderer", "a renderer with host-visible memory lies", renderer },
-		{ "load", "the device lies while the driver comes and goes", load },
+		{ "load", "the device lies while the driver is loaded and unloaded", load },
 		{ }
 	};
 

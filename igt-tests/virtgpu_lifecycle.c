@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Coming and going: unbind, unplug and unload, with files, maps and buffers still open. */
+/* Unbind, unplug and unload, with files, maps and buffers still open. */
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,14 +17,14 @@
 #include "lib/leak.h"
 #include "lib/module.h"
 
-/* What the driver may take to let go of what nobody uses, in seconds. */
+/* Seconds until the driver has freed unused resources. */
 #define PATIENCE	5.0
-/* Turns between two looks at memory; what is only set up once is set up after the first ones. */
+/* Turns between two memory samples; one-time allocations happen in the first turns. */
 #define INTERVAL	20
-/* How long resets may keep the driver from its device, in seconds. */
+/* Seconds for which resets may prevent binding. */
 #define RESET_PATIENCE	60.0
 
-/* A picture on screen by a new master, judged. */
+/* Shows a picture as a new master and checks it. */
 static void show_picture(uint32_t seed)
 {
 	struct head head = kms_head(kms_open(), 0);
@@ -50,7 +50,7 @@ static void reload(void)
 	show_picture(1);
 }
 
-/* Unbinds the virtio device and gives its name, to bind it again. */
+/* Returns the path of a file of the virtio driver in sysfs. */
 static void driver_path(char *path, size_t size, const char *file)
 {
 	snprintf(path, size, "/sys/bus/virtio/drivers/%s/%s", module_name(), file);
@@ -69,7 +69,7 @@ static void device_name(char *name, size_t size)
 	strtok(name, "\n");
 }
 
-/* Imports a buffer of vgem's, which stock cannot. Returns vgem, to be closed after all else. */
+/* Imports a buffer of vgem, which fails on stock. Returns vgem, which must be closed last. */
 static int hold_import(int fd)
 {
 	int vgem = drmOpenWithType("vgem", NULL, DRM_NODE_PRIMARY), dmabuf;
@@ -85,7 +85,7 @@ static int hold_import(int fd)
 	return vgem;
 }
 
-/* Everything an application may still hold when its device goes. */
+/* Everything that an application may hold when its device is removed. */
 static void with_files_open(void (*gone)(void), void (*back)(void))
 {
 	int fd = kms_open();
@@ -104,10 +104,10 @@ static void with_files_open(void (*gone)(void), void (*back)(void))
 
 	gone();
 
-	/* Memory stays; the device answers, with an error. */
+	/* Memory stays valid; ioctls return an error. */
 	memset(buffer->map, 0x55, buffer->size);
 	check(drmIoctl(fd, DRM_IOCTL_MODE_CREATE_DUMB, &create) && errno == ENODEV,
-	      "a device that is gone creates buffers");
+	      "a removed device creates buffers");
 	drmModeRmFB(fd, buffer->fb);
 	munmap(buffer->map, buffer->size);
 	buffer->map = NULL;
@@ -121,7 +121,7 @@ static void with_files_open(void (*gone)(void), void (*back)(void))
 
 #define BUFFERS_INTERVAL	8
 
-/* Buffers that were drawn to, and one after the other shown, give all their memory back. */
+/* Buffers that were drawn to and shown in turn must free all their memory. */
 static void freed(void)
 {
 	int fd = kms_open(), i;
@@ -145,7 +145,7 @@ static void freed(void)
 	leak_check();
 }
 
-/* Waits until the host has as many resources as before. */
+/* Waits until the host has @count resources. */
 static bool host_has_again(long count)
 {
 	double start = now();
@@ -155,7 +155,7 @@ static bool host_has_again(long count)
 	return host_resources() == count;
 }
 
-/* Buffers of one shape share a resource, which goes with the last of them. */
+/* Buffers of one shape share a resource, which must be destroyed with the last of them. */
 static void last_of_shape(void)
 {
 	int fd = kms_open(), i;
@@ -207,7 +207,7 @@ static void rebind(void)
 	with_files_open(unbind, bind);
 }
 
-/* QEMU does not let go of a virtio GPU at run time; the guest's PCI core does. */
+/* QEMU does not unplug a virtio GPU at run time, but the guest's PCI core does. */
 static void unplug(void)
 {
 	char path[PATH_MAX];
@@ -229,9 +229,9 @@ static void hotunplug(void)
 }
 
 /**
- * struct resetting - a process that resets the PCI device all the time
- * @stop: it is to end
- * @count: resets so far
+ * struct resetting - shared with a process that resets the PCI device repeatedly
+ * @stop: tells the process to exit
+ * @count: number of resets so far
  */
 struct resetting {
 	bool stop;
@@ -248,19 +248,20 @@ static void reset_until_stopped(const char *path)
 	while (fd >= 0 && !__atomic_load_n(&resetting->stop, __ATOMIC_RELAXED)) {
 		if (pwrite(fd, "1", 1, 0) != 1)
 			_exit(errno);
-		/* As long as a few of the driver's steps, so that each meets resets. */
+		/* Varies, so that resets hit every step of binding and unbinding. */
 		usleep(30000 * (__atomic_add_fetch(&resetting->count, 1, __ATOMIC_RELAXED) % 8));
 	}
 	_exit(fd < 0);
 }
 
-/* Its exit status: 0 or the errno of a reset that failed. */
+/* Stops the process that resets the device. Returns 0 or the errno of a failed reset. */
 static int resets_stop(void)
 {
 	int status;
 
 	__atomic_store_n(&resetting->stop, true, __ATOMIC_RELAXED);
-	check(waitpid(resetter, &status, 0) == resetter && WIFEXITED(status), "no more resets");
+	check(waitpid(resetter, &status, 0) == resetter && WIFEXITED(status),
+	      "the resetting process died");
 	resetter = 0;
 	return WEXITSTATUS(status);
 }
@@ -278,7 +279,7 @@ static void resets_start(void)
 	char path[PATH_MAX];
 
 	if (driver_is_stock())
-		skip("the kernel's own driver may be reset while it is removed");
+		skip("the kernel's own driver does not survive a reset during its removal");
 	pci_path(path, "reset");
 	check(!access(path, W_OK), "%s: %s", path, strerror(errno));
 	device_name(virtio_name, sizeof(virtio_name));
@@ -301,8 +302,9 @@ static bool is_bound(void)
 }
 
 /*
- * Binds the device. That fails if the device is reset at a time when it has no driver, because nothing
- * in the kernel has the new driver wait for the end: see docs/upstream/virtio-reset-lock.patch.
+ * Binds the device, and tries again after a failure. Binding fails during a reset that began when the
+ * device had no driver, because the kernel does not make the new driver wait for the end of the reset:
+ * see docs/upstream/virtio-reset-lock.patch.
  */
 static void bind_patiently(void)
 {
@@ -335,7 +337,7 @@ static void load_patiently(void)
 	bind_patiently();
 }
 
-/* Has the driver leave and come back while the device is reset; then all has to work. */
+/* Removes and adds the driver while the device is reset. After that the driver must work. */
 static void come_and_go(void (*leave)(void), void (*come)(void))
 {
 	unsigned int i;
@@ -345,7 +347,7 @@ static void come_and_go(void (*leave)(void), void (*come)(void))
 	for (i = 0; i < 30 || __atomic_load_n(&resetting->count, __ATOMIC_RELAXED) < 30; i++) {
 		leave();
 		come();
-		/* Now and then there is a picture to bring back. */
+		/* In some rounds the console shows a picture, which a reset must restore. */
 		if (i % 4 == 3) {
 			module_wait(true);
 			usleep(200000);
@@ -355,7 +357,7 @@ static void come_and_go(void (*leave)(void), void (*come)(void))
 	check(!error, "reset: %s", strerror(error));
 	module_wait(true);
 	show_picture(4);
-	printf("%u times gone, %u resets\n", i, resetting->count);
+	printf("%u rounds, %u resets\n", i, resetting->count);
 }
 
 static void reset_rebind(void)
@@ -381,7 +383,7 @@ static void load_again(void *unused)
 	module_load();
 }
 
-/* Flips; a driver whose device was shut down may refuse that, but must not take long over it. */
+/* Flips; after a shutdown this may fail, but must not take long. */
 static void flip_in_vain(const struct head *head, const struct buffer *buffer)
 {
 	double start = now();
@@ -411,7 +413,7 @@ static void shut_down(void)
 	flip_in_vain(&head, buffer);
 }
 
-/* A kernel that is started next finds a device that writes nowhere. */
+/* After a shutdown the device must not write to memory, because the next kernel may use it. */
 static void shutdown(void)
 {
 	if (driver_is_stock())
@@ -428,14 +430,14 @@ static void restore(void *unused)
 	module_restore();
 }
 
-/* modeset=0 leaves the device to somebody else. */
+/* With modeset=0 the driver must not bind the device. */
 static void left_alone(void)
 {
 	at_end(restore, NULL);
 	module_unload();
 	shell(driver_is_stock() ? "modprobe virtio_gpu modeset=0" :
 				  "insmod /host/$VIRTGPU_MODULE modeset=0");
-	check(!kms_path(), "a device that is to be left alone came up");
+	check(!kms_path(), "the driver bound the device despite modeset=0");
 	module_unload();
 	module_load();
 	show_picture(4);
@@ -445,15 +447,16 @@ int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
 		{ "rebind", "unbind and bind with files open", rebind },
-		{ "hotunplug", "the PCI device taken out and found again, with files open", hotunplug },
+		{ "hotunplug", "remove and rescan of the PCI device with files open", hotunplug },
 		{ "reset-rebind", "unbind and bind while the device is reset", reset_rebind },
-		{ "reset-reload", "unloaded and loaded while the device is reset", reset_reload },
-		{ "freed", "buffers give their memory back", freed },
-		{ "last-of-shape", "the last buffer of a shape takes the host's resource along",
+		{ "reset-reload", "the module is unloaded and loaded while the device is reset",
+		  reset_reload },
+		{ "freed", "buffers free their memory", freed },
+		{ "last-of-shape", "the host's resource is destroyed with the last buffer of a shape",
 		  last_of_shape },
-		{ "shutdown", "the machine goes down: the device stops", shutdown },
-		{ "left-alone", "the driver is told not to drive the device", left_alone },
-		{ "reload", "the module unloaded and loaded 100 times", reload },
+		{ "shutdown", "the device is stopped when the machine shuts down", shutdown },
+		{ "left-alone", "modeset=0 keeps the driver away from the device", left_alone },
+		{ "reload", "the module is unloaded and loaded many times", reload },
 		{ }
 	};
 

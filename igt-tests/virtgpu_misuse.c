@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * User space that is not to be trusted: what random ioctls found, one by one. The host is
- * qemu/fakegpu.py as a renderer.
+ * Untrusted user space: single cases that random ioctls have found. The device is qemu/fakegpu.py as
+ * a renderer.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -16,14 +16,14 @@
 #include "lib/module.h"
 #include "lib/render.h"
 
-/* No rings are what a context has that does not name a number: no reason to warn. */
+/* NUM_RINGS = 0 is valid, so it must not cause a warning. */
 static void no_rings(void)
 {
 	uint64_t warnings = run_warnings();
 
 	render_start();
 	render_context(0, 0);
-	check(run_warnings() == warnings, "the kernel warns: see its log");
+	check(run_warnings() == warnings, "kernel warning, see the log");
 }
 
 static void be_good(void *unused)
@@ -37,7 +37,7 @@ static void never_came(const char *command)
 	judge(NULL, 0, "fake-counted %s 0 0", command);
 }
 
-/* What the host did not make is not used, and does not come up in what follows. */
+/* A resource that the host refused must not be used in later commands. */
 static void refused(void)
 {
 	struct drm_virtgpu_resource_create create = {
@@ -50,14 +50,14 @@ static void refused(void)
 	long before;
 
 	if (!getenv("VIRTGPU_FAKE"))
-		skip("the device is QEMU's own, which makes what it is told to");
+		skip("the device is QEMU's own, which does not refuse resources");
 	render_start();
 	render_context(0, 0);
 	before = host_resources();
 	at_end(be_good, NULL);
 	judge(NULL, 0, "fault refuse CREATE_3D");
 	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE, &create);
-	/* Until the host has answered nobody knows. */
+	/* The refusal is known only after the host has answered. */
 	render_wait(create.bo_handle);
 	close(render_fence_fd(0, 0));
 	usleep(200000);
@@ -75,14 +75,14 @@ static void refused(void)
 	usleep(200000);
 	never_came("TRANSFER_3D");
 	never_came("UNREF");
-	check(host_resources() == before, "the resource is not gone");
+	check(host_resources() == before, "the driver still has the resource");
 }
 
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
 		{ "no-rings", "a context with NUM_RINGS = 0", no_rings },
-		{ "refused", "a texture that the host does not make", refused },
+		{ "refused", "a texture that the host refuses", refused },
 		{ }
 	};
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Without memory: every allocation that the driver makes or has made for an operation fails once, by
- * failalloc.ko. The operation has to say ENOMEM or to do without, and nothing may be lost or broken.
+ * Failing allocations: each allocation in the driver, or on its behalf, fails once in an operation, with
+ * failalloc.ko. The operation must return ENOMEM or succeed, and nothing may leak or break.
  */
 #include <drm_fourcc.h>
 #include <errno.h>
@@ -20,9 +20,9 @@
 #include "lib/nomem.h"
 #include "../uapi/virtgpu_drm.h"
 
-/* What the driver may take to show a picture again, in seconds. */
+/* Seconds until the driver shows a picture again. */
 #define RECOVERY	10.0
-/* What loading the driver allocates at least, and in how many of the driver's calls. */
+/* The minimum number of allocations when the driver is loaded, and of the call sites that make them. */
 #define LEAST_OF_LOAD	300
 #define LEAST_PLACES	30
 
@@ -52,7 +52,7 @@ static void start(void)
 	kms_set_mode(&s.head, &s.mode, s.frames[0]);
 }
 
-/* All is well if a new picture comes out right. */
+/* Checks that a new picture is shown correctly. */
 static void finish(void)
 {
 	struct image image = image_new(s.mode.hdisplay, s.mode.vdisplay);
@@ -278,13 +278,13 @@ static void prime(void)
 	finish();
 }
 
-/* Long enough for the driver's own threads to do what an operation leaves to them. */
+/* Waits until the driver's workers have finished an operation. */
 static void let_work(void)
 {
 	usleep(300000);
 }
 
-/* A picture shown by a new mode set comes out right, at the latest after a while. */
+/* Sets a mode with a new picture; the host must show it within some seconds. */
 static void shows_again(void)
 {
 	double deadline = now() + RECOVERY;
@@ -309,7 +309,7 @@ static void resize(void)
 	let_work();
 }
 
-/* What failed may stay unseen until the next change. */
+/* A failed update may be noticed only at the next change. */
 static void resize_back(void)
 {
 	judge(NULL, 0, "resize 0 %u %u", s.mode.hdisplay, s.mode.vdisplay);
@@ -327,7 +327,7 @@ static void put(const char *path, const char *text)
 {
 	FILE *file = fopen(path, "w");
 
-	/* That this fails is among what is tested. */
+	/* This may fail because of a failing allocation. */
 	if (!file)
 		return;
 	fputs(text, file);
@@ -342,7 +342,7 @@ static void reset_device(void)
 	let_work();
 }
 
-/* A device that did not come back does so with the next reset. */
+/* A device that was not restored must be restored by the next reset. */
 static void reset_again(void)
 {
 	write_file(reset_path, "1");
@@ -419,8 +419,8 @@ static void unload(void)
 }
 
 /*
- * A device that finds no memory is not bound; the module stays, and the next try has all of it.
- * Of allocation n one in 1 + n / @sparse fails.
+ * If binding the device fails, the module stays loaded, and the next try must succeed. Around
+ * allocation n, one in 1 + n / @sparse allocations fails.
  */
 static void load_without_memory(int sparse)
 {
@@ -438,7 +438,7 @@ static void load_without_memory(int sparse)
 		bound += kms_path() != NULL;
 		tries++;
 	}
-	printf("load: %d allocations, %d of them failed, %d times it went on without\n", nth, tries,
+	printf("load: %d allocations, %d of them failed, %d times the device was bound\n", nth, tries,
 	       bound);
 	check(nth > LEAST_OF_LOAD && tries > 20 && tries > bound, "not all allocations were seen");
 	module_wait(true);
@@ -488,11 +488,11 @@ int main(int argc, char **argv)
 		{ "files", "opening the device", files },
 		{ "buffers", "buffers, resources, framebuffers", buffers },
 		{ "pictures", "mode, damage, cursor", pictures },
-		{ "first-frame", "a frame that the host has to be told of", first_frame },
+		{ "first-frame", "the first frame of a new buffer", first_frame },
 		{ "prime", "export and import", prime },
 		{ "hotplug", "the host's window changes size", hotplug },
 		{ "reset", "the device is reset and restored", reset },
-		{ "resume", "the device sleeps and wakes up", resume },
+		{ "resume", "suspend and resume", resume },
 		{ "load", "loading the module and binding the device", load },
 		{ "load-places", "the same for each of the driver's own calls", load_places },
 		{ "load-each", "the same for each single allocation, which takes minutes", load_each },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A renderer's driver without memory: contexts, streams, fences, textures, blobs and transfers, with
- * each allocation failing once; see lib/nomem.h.
+ * Failing allocations in the rendering half: contexts, streams, fences, textures, blobs and transfers;
+ * each allocation fails once, see lib/nomem.h.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include "lib/nomem.h"
 #include "lib/render.h"
 
-/* A stream that does not fit into a command and is split into pages. */
+/* A stream that is too long for a command, so it is split into pages. */
 #define LONG_STREAM	(64 << 10)
 
 static char path[32];
@@ -43,7 +43,7 @@ static void start(void)
 	close(render_fence_fd(0, 0));
 }
 
-/* All is well if a stream of a new file is carried out. */
+/* Checks that streams are carried out, also those of a new file. */
 static void finish(void)
 {
 	int file = render_fd;
@@ -84,7 +84,7 @@ static int op_context(void)
 	return context_with(params, 3);
 }
 
-/* The first stream of a file makes its context. */
+/* The first stream of a file creates its context. */
 static int op_first_stream(void)
 {
 	struct drm_virtgpu_execbuffer exec = render_stream();
@@ -100,7 +100,7 @@ static int op_first_stream(void)
 	return ret;
 }
 
-/* A stream with an object, a fence's file in and out. */
+/* A stream with an object, a fence fd out and a fence fd in. */
 static int op_stream(void)
 {
 	struct drm_virtgpu_execbuffer exec = render_stream();

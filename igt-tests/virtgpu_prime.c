@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Buffers that come from elsewhere, shown and judged; and our own, handed out. */
+/* Import and export: foreign buffers are shown, and our own exported. */
 #include <drm/vgem_drm.h>
 #include <drm_fourcc.h>
 #include <errno.h>
@@ -26,7 +26,7 @@ static void close_fd(void *data)
 	close((int)(intptr_t)data);
 }
 
-/* Shows a buffer of a mode's size, and has it judged after drawing by CPU. */
+/* Shows a buffer with the size of a mode, twice with new content, and checks the picture. */
 static void show_foreign(struct head *head, const drmModeModeInfo *mode, struct buffer *buffer)
 {
 	struct image image = image_new(mode->hdisplay, mode->vdisplay);
@@ -42,7 +42,7 @@ static void show_foreign(struct head *head, const drmModeModeInfo *mode, struct 
 	judge_picture(0, &image);
 }
 
-/* A dumb buffer of another device, which is closed at the subtest's end. */
+/* Imports a dumb buffer of another device, which is closed at the end of the subtest. */
 static void import_dumb(int other)
 {
 	int fd = kms_open();
@@ -67,17 +67,17 @@ static void import_vgem(void)
 }
 
 /**
- * struct drawing - a buffer of vgem's, to which somebody draws when told so
+ * struct drawing - a buffer of vgem with a fence, as if another device drew to it
  * @fd: the virtio GPU, whose first head shows another buffer
  * @head: the head
- * @buffer: the buffer, imported
+ * @buffer: the imported buffer
  * @vgem: vgem
- * @attach: the fence of what is drawn
- * @thread: who shows the buffer
- * @is_back: the commit that shows the buffer has come back
- * @has_waited: it had not, though nobody ended drawing
- * @was_early: the buffer was shown before all was drawn
- * @error: what else went wrong
+ * @attach: the fence of the drawing
+ * @thread: the thread that shows the buffer
+ * @is_back: the commit that shows the buffer has returned
+ * @has_waited: the commit had not returned before the fence was signalled
+ * @was_early: the buffer was shown before the fence was signalled
+ * @error: errno of another failure
  */
 struct drawing {
 	int fd;
@@ -104,7 +104,7 @@ static struct drawing drawing_new(void)
 	mode = kms_preferred(&drawing.head);
 	kms_show(&drawing.head, &mode, 1);
 	drawing.buffer = kms_foreign(drawing.fd, drawing.vgem, mode.hdisplay, mode.vdisplay);
-	/* Shown once, the buffer needs nothing more than a flip. */
+	/* The first flip creates its resource, so later ones only flip. */
 	kms_flip(&drawing.head, drawing.buffer, NULL, 0);
 	kms_flip(&drawing.head, kms_buffer(drawing.fd, mode.hdisplay, mode.vdisplay,
 					   DRM_FORMAT_XRGB8888), NULL, 0);
@@ -144,7 +144,7 @@ static int drawing_show(const struct drawing *drawing)
 	return kms_commit(&request, DRM_MODE_ATOMIC_NONBLOCK | DRM_MODE_PAGE_FLIP_EVENT);
 }
 
-/* A commit that is not to wait does not, and shows the buffer when all has been drawn. */
+/* A non-blocking commit must return at once, and must show the buffer after the fence. */
 static void fence(void)
 {
 	struct drawing drawing = drawing_new();
@@ -156,11 +156,11 @@ static void fence(void)
 	start = now();
 	ret = drawing_show(&drawing);
 	check(!ret, "flip: %s", strerror(-ret));
-	/* vgem ends a fence by itself after ten seconds. */
-	check(now() - start < 5, "a commit that is not to wait waited for a fence");
-	check(!is_shown(&drawing, 500), "a buffer is shown while it is drawn to");
+	/* vgem signals a fence by itself after ten seconds. */
+	check(now() - start < 5, "a non-blocking commit waited for a fence");
+	check(!is_shown(&drawing, 500), "a buffer is shown before its fence");
 	ret = drawing_end(&drawing);
-	check(!ret, "end of a fence: %s", strerror(ret));
+	check(!ret, "signal: %s", strerror(ret));
 	kms_wait_for_flips(drawing.fd, 1);
 }
 
@@ -169,7 +169,7 @@ static void no_signal_matters(int signal)
 	(void)signal;
 }
 
-/* Begins to draw while a commit is held, and does not end because its thread gets a signal. */
+/* Attaches a fence while a commit is held; a signal to its thread must not end the wait. */
 static void *draw_late(void *data)
 {
 	struct drawing *drawing = data;
@@ -182,7 +182,7 @@ static void *draw_late(void *data)
 		return NULL;
 	usleep(100000);
 	pthread_kill(drawing->thread, SIGUSR1);
-	/* vgem ends a fence by itself after ten seconds. */
+	/* vgem signals a fence by itself after ten seconds. */
 	while (!drawing->is_back && now() - start < 7)
 		usleep(1000);
 	drawing->has_waited = !drawing->is_back;
@@ -191,7 +191,7 @@ static void *draw_late(void *data)
 	return NULL;
 }
 
-/* A fence that comes during a commit is waited for all the same, but not by who commits. */
+/* A fence that is attached during a commit must be waited for, but not by the committing thread. */
 static void fence_late(void)
 {
 	struct sigaction action = { .sa_handler = no_signal_matters }, old;
@@ -209,12 +209,12 @@ static void fence_late(void)
 	sigaction(SIGUSR1, &old, NULL);
 	check(!ret, "flip: %s", strerror(-ret));
 	check(!drawing.error, "fence: %s", strerror(drawing.error));
-	check(!drawing.has_waited, "a commit that is not to wait waited for a fence");
-	check(!drawing.was_early, "a buffer is shown while it is drawn to");
+	check(!drawing.has_waited, "a non-blocking commit waited for a fence");
+	check(!drawing.was_early, "a buffer is shown before its fence");
 	kms_wait_for_flips(drawing.fd, 1);
 }
 
-/* Of another device of the same driver: one of them hands out, the other takes. */
+/* Imports a buffer of another device with the same driver. */
 static void import_other(void)
 {
 	char path[32];
@@ -242,8 +242,8 @@ static void import_other(void)
 }
 
 /*
- * Fills a file with pages that do not touch: those in between are another file's. Of pages that touch
- * udmabuf makes one piece, and a bounce buffer has 256 KiB; see docs/upstream/udmabuf-segments.patch.
+ * Fills a file with non-contiguous pages, by allocating pages of another file in between. udmabuf merges
+ * contiguous pages, and a bounce buffer holds 256 KiB; see docs/upstream/udmabuf-segments.patch.
  */
 static void fill_apart(int memfd, uint64_t size)
 {
@@ -302,13 +302,13 @@ static void import_self(void)
 	      strerror(errno));
 	at_end(close_fd, (void *)(intptr_t)dmabuf);
 	check(!drmPrimeFDToHandle(fd, dmabuf, &again) && again == buffer->handle,
-	      "our own buffer came back as another handle");
+	      "our own buffer got another handle");
 	check(!drmPrimeFDToHandle(other, dmabuf, &handle), "import by another file: %s",
 	      strerror(errno));
 	drmCloseBufferHandle(other, handle);
 }
 
-/* The dma-buf outlives the file it came from. */
+/* A dma-buf must outlive the file that it was exported from. */
 static void export_outlives(void)
 {
 	int fd = kms_open(), other = open(kms_path(), O_RDWR | O_CLOEXEC), dmabuf;
@@ -329,7 +329,7 @@ static void export_outlives(void)
 	map[1000] = 0x12345678;
 	again = mmap(NULL, size, PROT_READ, MAP_SHARED, dmabuf, 0);
 	check(again != MAP_FAILED, "mmap again: %s", strerror(errno));
-	check(again[1000] == 0x12345678, "the memory does not keep what is written");
+	check(again[1000] == 0x12345678, "the memory has lost its content");
 	munmap((void *)map, size);
 	munmap((void *)again, size);
 }
@@ -339,10 +339,10 @@ int main(int argc, char **argv)
 	static const struct subtest subtests[] = {
 		{ "import-vgem", "a buffer of vgem is shown", import_vgem },
 		{ "import-other", "a buffer of another virtio GPU is shown", import_other },
-		{ "import-udmabuf", "plain memory is shown", import_udmabuf },
-		{ "fence", "a buffer to which somebody draws", fence },
-		{ "fence-late", "somebody begins to draw during the commit", fence_late },
-		{ "import-self", "our own buffer comes back as itself", import_self },
+		{ "import-udmabuf", "a buffer of udmabuf is shown", import_udmabuf },
+		{ "fence", "a buffer with a fence is shown after the fence", fence },
+		{ "fence-late", "a fence is attached during the commit", fence_late },
+		{ "import-self", "an import of our own buffer gives the same handle", import_self },
 		{ "export-outlives", "a dma-buf outlives its file", export_outlives },
 		{ }
 	};

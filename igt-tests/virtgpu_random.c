@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Random frames: what compositors may do with buffers, damage, heads, cursors and modes in any
- * order, while the host resizes windows, the console comes back and other programs use the device.
- * After every commit the host has to show what the test means to show, pixel for pixel; so has a
- * viewer, which gets only what was flushed.
+ * Random frames: buffers, damage, heads, cursors and modes in any order, as compositors may use them,
+ * while the host resizes windows, the console returns and other programs use the device. After every
+ * commit the host must show exactly the expected picture, and so must a viewer, which gets only what
+ * was flushed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@
 #define QUICK		500
 #define LONG		10000
 #define MAX_HEADS	2
-/* How long the console may take to come back, in seconds. */
+/* Seconds until the console is shown again. */
 #define CONSOLE		10.0
 
 static struct view views[MAX_HEADS];
@@ -33,7 +33,7 @@ static struct pointer pointers[MAX_HEADS];
 static int num_views, drm_fd, vgem_fd = -1;
 static bool sleeps;
 
-/* Commits that were tried and came to overlap another one, and those that got EBUSY. */
+/* The number of commits that were made while another was pending, and of those with EBUSY. */
 static int overlapping, busy;
 
 static bool on_fake(void)
@@ -48,7 +48,7 @@ static void must(int ret, const char *what)
 	check(!ret, "%s: %s", what, strerror(-ret));
 }
 
-/* Commits that are only tested change nothing. */
+/* A TEST_ONLY commit must not change anything. */
 static void only_test(struct view *view, int which)
 {
 	struct request request = kms_request(drm_fd);
@@ -78,7 +78,7 @@ static void show(struct view *view)
 		kms_wait_for_flips(drm_fd, 1);
 }
 
-/* Both heads by one commit. */
+/* Flips all heads in one commit. */
 static void show_all(void)
 {
 	struct request request = kms_request(drm_fd);
@@ -94,20 +94,20 @@ static void show_all(void)
 	kms_wait_for_flips(drm_fd, num_views);
 }
 
-/* The heads one after the other, without waiting in between. */
+/* Flips the heads one after the other, without waiting in between. */
 static void show_each(void)
 {
 	int i, which;
 
 	for (i = 0; i < num_views; i++) {
 		which = view_next(&views[i], false);
-		must(try_flip(&views[i], which, FLIP), "flip beside another head's");
+		must(try_flip(&views[i], which, FLIP), "flip while another head flips");
 		view_committed(&views[i], which);
 	}
 	kms_wait_for_flips(drm_fd, num_views);
 }
 
-/* Two frames of one head: the second one may be early, and is then repeated after the first. */
+/* Two frames of one head: the second one may get EBUSY, and is then repeated. */
 static void overlap(struct view *view)
 {
 	int which = view_next(view, true), ret;
@@ -122,7 +122,7 @@ static void overlap(struct view *view)
 		busy++;
 		kms_wait_for_flips(drm_fd, 1);
 		ret = try_flip(view, which, FLIP);
-		must(ret, "flip after one that was early");
+		must(ret, "flip after EBUSY");
 		kms_wait_for_flips(drm_fd, 1);
 	} else {
 		must(ret, "overlapping flip");
@@ -136,7 +136,7 @@ static bool is_ours(const struct slot *slot, uint32_t fb)
 	return slot->buffer && slot->buffer->fb == fb;
 }
 
-/* What the guest scans out, which is not ours, is on the host. */
+/* The host must show what the guest scans out; this must not be one of our buffers. */
 static void judge_consoles(void)
 {
 	double deadline = now() + CONSOLE;
@@ -150,7 +150,7 @@ static void judge_consoles(void)
 			for (j = 0; j < VIEW_SLOTS; j++)
 				check(!is_ours(&views[i].slots[j], fb),
 				      "head %d shows our buffer instead of the console's", i);
-			/* It may just have been drawn to. */
+			/* Try again, because the console may have drawn in between. */
 		} while (!judge_try(image.pixels, (size_t)image.width * image.height * 4,
 				    "picture %d %u %u", views[i].head.index, image.width,
 				    image.height) && now() < deadline);
@@ -166,14 +166,14 @@ static void set_modes(void)
 		view_set_mode(&views[i]);
 }
 
-/* The console has the screen for a moment, then we have it again. */
+/* Lets the console have the screen for a moment. */
 static void console(void)
 {
 	char command[128];
 	int i;
 
 	check(!drmDropMaster(drm_fd), "drop master: %s", strerror(errno));
-	/* Without its cursor, which blinks. */
+	/* The console's cursor blinks, so hide it. */
 	snprintf(command, sizeof(command),
 		 "chvt 2; printf '\\033[?25l%u\\n' >/dev/tty2; chvt 1; printf '\\033[?25l%u\\n' >/dev/tty1",
 		 any(1000), any(1000));
@@ -190,7 +190,7 @@ static void close_fd(void *data)
 	close((int)(intptr_t)data);
 }
 
-/* What another master shows on a head, until it closes its file. */
+/* Another master shows a picture on a head until it closes its file. */
 static void be_other(void)
 {
 	struct head head = views[any(num_views)].head;
@@ -215,7 +215,7 @@ static void other_master(void)
 	set_modes();
 }
 
-/* The window of a head gets another size, and the program follows, or not. */
+/* Resizes the window of a head; the program may or may not follow. */
 static void host_resizes(struct view *view)
 {
 	uint32_t width = between(64, 600), height = between(64, 400);
@@ -224,7 +224,7 @@ static void host_resizes(struct view *view)
 	if (on_fake())
 		return;
 	if (closes) {
-		/* What a program shows stays shown, though nobody sees it. */
+		/* The program continues to show its picture, although no window displays it. */
 		judge(NULL, 0, "resize %d 0 0", view->head.index);
 		kms_wait_for_head(drm_fd, view->head.index, false);
 		must(try_flip(view, view->shown, 0), "flip on a head that is not connected");
@@ -240,7 +240,7 @@ static void host_resizes(struct view *view)
 		view_reshape(view, width, height);
 }
 
-/* The device sleeps, and has forgotten everything when it wakes up. */
+/* Suspends the device, which loses its state. */
 static void sleep_a_moment(void)
 {
 	write_file("/sys/power/pm_test", "devices");
@@ -269,7 +269,7 @@ static void step(int commit)
 		if (one_in(2))
 			pointer_judge(&pointers[head], commit);
 	}
-	/* Frames that are drawn and never shown. */
+	/* Some changes are drawn and never shown. */
 	if (one_in(10))
 		return;
 	if (one_in(12))
@@ -320,7 +320,7 @@ static void run(int commits)
 	struct head head;
 	int i;
 
-	random_start("when the other program, the console and the host do what they do");
+	random_start("the timing of the other program, the console and the host");
 	drm_fd = kms_open();
 	vgem_fd = drmOpenWithType("vgem", NULL, DRM_NODE_PRIMARY);
 	check(vgem_fd >= 0, "no vgem: modprobe vgem?");
@@ -343,7 +343,7 @@ static void run(int commits)
 		step(i);
 	for (i = 0; i < num_views; i++)
 		pointer_judge(&pointers[i], commits);
-	printf("%d steps on %d heads in %.0f s; %d frames came early, %d of them got EBUSY\n",
+	printf("%d steps on %d heads in %.0f s; %d flips overlapped, %d of them got EBUSY\n",
 	       commits, num_views, now() - start, overlapping, busy);
 }
 
@@ -363,7 +363,7 @@ int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
 		{ "quick", "some hundred commits", quick },
-		{ "many", "ten thousand commits, and the device asleep in between", many },
+		{ "many", "ten thousand commits, with suspends in between", many },
 		{ }
 	};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Contexts, command streams, fences and blobs, good and bad, on a device with a renderer. */
+/* Contexts, command streams, fences and blobs, valid and invalid, on a device with a renderer. */
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 
 #define BAD_HANDLE	0xdeadbeef
 #define MANY		64
-/* Smaller than any capset of virglrenderer's. */
+/* Smaller than any capset of virglrenderer. */
 #define LEAST_CAPSET	256
 
 static void submit(void)
@@ -95,7 +95,7 @@ static void bad_submit(void)
 #undef bad
 	after = open("/dev/null", O_RDONLY);
 	close(after);
-	check(before == after, "a file is left open: %d, %d before", after, before);
+	check(before == after, "a file was left open: %d, %d before", after, before);
 	close(null);
 	render_wait_fd(render_fence_fd(0, 0));
 }
@@ -130,7 +130,7 @@ static void syncobjs(void)
 	check(!drmSyncobjTimelineWait(render_fd, &timeline, &point, 1, INT64_MAX, 0, &first),
 	      "timeline: %s", strerror(errno));
 
-	/* Waited for and taken back. */
+	/* Wait for the syncobj and reset it. */
 	in[0] = (struct drm_virtgpu_execbuffer_syncobj){
 		.handle = binary, .flags = VIRTGPU_EXECBUF_SYNCOBJ_RESET };
 	exec = render_stream();
@@ -178,7 +178,7 @@ static void context_init(void)
 
 	render_start();
 	if (!render_getparam(VIRTGPU_PARAM_CONTEXT_INIT))
-		skip("one kind of contexts only");
+		skip("the device has no context types");
 	expect(EINVAL, DRM_IOCTL_VIRTGPU_CONTEXT_INIT, &init);
 	init.num_params = 1;
 	expect(EFAULT, DRM_IOCTL_VIRTGPU_CONTEXT_INIT, &init);
@@ -187,7 +187,7 @@ static void context_init(void)
 		init.ctx_set_params = (uintptr_t)cases[i].params;
 		expect(cases[i].error, DRM_IOCTL_VIRTGPU_CONTEXT_INIT, &init);
 	}
-	/* The first stream makes a context, too. */
+	/* The first stream creates a context, too. */
 	close(render_fd);
 	render_fd = render_open();
 	close(render_fence_fd(0, 0));
@@ -202,7 +202,7 @@ static void rings(void)
 
 	render_start();
 	render_context(MANY, 0);
-	/* Of this kind of context the renderer serves the first ring only. */
+	/* For this type of context the renderer supports only the first ring. */
 	for (i = 0; i < MANY; i++)
 		fences[i] = render_fence_fd(VIRTGPU_EXECBUF_RING_IDX, 0);
 	for (i = MANY - 1; i >= 0; i--) {
@@ -225,9 +225,9 @@ static void events(void)
 	render_start();
 	render_context(1, 1);
 	poller.fd = render_fd;
-	/* The device's own timeline is not polled. */
+	/* The ring of the device itself is not polled. */
 	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
-	check(!poll(&poller, 1, 500), "an event of a ring that nobody polls");
+	check(!poll(&poller, 1, 500), "an event of a ring that is not polled");
 	exec.flags = VIRTGPU_EXECBUF_RING_IDX;
 	for (i = 0; i < 3; i++) {
 		expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
@@ -237,7 +237,7 @@ static void events(void)
 		      event[0].length == sizeof(event[0]), "event 0x%x of %u bytes",
 		      event[0].type, event[0].length);
 	}
-	/* A submission that fails leaves no event behind, and none of the file's room for them. */
+	/* A failed submission must not send an event, nor reduce the file's space for events. */
 	exec.command = 0;
 	for (i = 0; i < 1000; i++)
 		expect(EFAULT, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
@@ -246,7 +246,7 @@ static void events(void)
 	check(poll(&poller, 1, 10000) == 1, "no event");
 }
 
-/* Files close while their events and fences are on the way. */
+/* Files are closed while their events and fences are pending. */
 static void closing(void)
 {
 	struct drm_virtgpu_execbuffer exec = render_stream();
@@ -254,7 +254,7 @@ static void closing(void)
 
 	render_start();
 	if (!render_getparam(VIRTGPU_PARAM_CONTEXT_INIT))
-		skip("one kind of contexts only");
+		skip("the device has no context types");
 	judge(NULL, 0, "host-mark");
 	exec.flags = VIRTGPU_EXECBUF_RING_IDX;
 	for (i = 0; i < 200; i++) {
@@ -289,7 +289,7 @@ static void many_contexts(void)
 	judge(NULL, 0, "host-marked");
 }
 
-/* A client that dies in the middle of its work takes nobody with it. */
+/* A client that is killed while it submits must not affect others. */
 static void killed(void)
 {
 	int i, status;
@@ -325,7 +325,7 @@ static void killed(void)
 	judge(NULL, 0, "host-marked");
 }
 
-/* The texture's pages, of 64x64 pixels. */
+/* Maps the pages of a texture with 64x64 pixels. */
 static uint32_t *map_texture(uint32_t handle)
 {
 	struct drm_virtgpu_map map = { .handle = handle };
@@ -352,7 +352,7 @@ static void send_pixels(uint32_t handle)
 	munmap(pixels, 64 * 64 * 4);
 }
 
-/* What send_pixels() sent comes back. */
+/* Fetches and checks the pixels that send_pixels() sent. */
 static void fetch_pixels(uint32_t handle)
 {
 	struct drm_virtgpu_3d_transfer_from_host from = { .bo_handle = handle,
@@ -386,7 +386,7 @@ static void transfers(void)
 	to.bo_handle = from.bo_handle = BAD_HANDLE;
 	expect(ENOENT, DRM_IOCTL_VIRTGPU_TRANSFER_TO_HOST, &to);
 	expect(ENOENT, DRM_IOCTL_VIRTGPU_TRANSFER_FROM_HOST, &from);
-	/* Beyond the texture: the host's business, nothing of ours is hurt. */
+	/* Outside of the texture: the host refuses this, and it must not harm the driver. */
 	to = (struct drm_virtgpu_3d_transfer_to_host){
 		.bo_handle = create.bo_handle, .offset = UINT32_MAX,
 		.box = { .x = UINT32_MAX, .w = UINT32_MAX, .h = UINT32_MAX, .d = UINT32_MAX } };
@@ -407,12 +407,12 @@ static void capsets(void)
 	expect(0, DRM_IOCTL_VIRTGPU_GET_CAPS, &args);
 	args.addr = (uintptr_t)again;
 	expect(0, DRM_IOCTL_VIRTGPU_GET_CAPS, &args);
-	/* What nobody wrote to differs; all before it is the capset. */
+	/* Bytes that were not written differ at the end; all before them is the capset. */
 	while (size && data[size - 1] == 0x55 && again[size - 1] == 0xaa)
 		size--;
 	check(size >= LEAST_CAPSET, "a capset of %zu bytes", size);
-	check(!memcmp(data, again, size), "the second time it is another");
-	check(data[0] || memcmp(data, data + 1, size - 1), "all of the capset is 0");
+	check(!memcmp(data, again, size), "the second read gives another capset");
+	check(data[0] || memcmp(data, data + 1, size - 1), "the capset contains only zeros");
 	args.size = 0;
 	expect(EINVAL, DRM_IOCTL_VIRTGPU_GET_CAPS, &args);
 	args.size = sizeof(data);
@@ -425,10 +425,11 @@ static void capsets(void)
 	args.addr = 0;
 	expect(EFAULT, DRM_IOCTL_VIRTGPU_GET_CAPS, &args);
 	if (render_getparam(VIRTGPU_PARAM_CONTEXT_INIT))
-		check(render_getparam(VIRTGPU_PARAM_SUPPORTED_CAPSET_IDs) & 1 << 1, "no capset 1");
+		check(render_getparam(VIRTGPU_PARAM_SUPPORTED_CAPSET_IDs) & 1 << 1,
+		      "capset 1 is not supported");
 }
 
-/* A blob whose memory the host does not have cannot be mapped, however often somebody tries. */
+/* A blob that has no memory on the host cannot be mapped, not even at the second try. */
 static void create_unmappable(struct drm_virtgpu_resource_create_blob args)
 {
 	struct drm_virtgpu_map map = { };
@@ -439,7 +440,7 @@ static void create_unmappable(struct drm_virtgpu_resource_create_blob args)
 	expect(0, DRM_IOCTL_VIRTGPU_MAP, &map);
 	for (i = 0; i < 2; i++)
 		check(mmap(NULL, args.size, PROT_READ, MAP_SHARED, render_fd, map.offset) ==
-		      MAP_FAILED && errno == EINVAL, "memory that there is not is mapped");
+		      MAP_FAILED && errno == EINVAL, "memory is mapped that does not exist");
 	check(!drmCloseBufferHandle(render_fd, args.bo_handle), "close");
 }
 
@@ -456,7 +457,7 @@ static void blobs(void)
 
 	render_start();
 	if (!render_getparam(VIRTGPU_PARAM_RESOURCE_BLOB))
-		skip("the device has no blobs");
+		skip("the device does not support blobs");
 #define bad(...) do { \
 		args = good; \
 		__VA_ARGS__; \
@@ -491,17 +492,17 @@ static void blobs(void)
 	memset(bytes, 0x55, args.size);
 	munmap(bytes, args.size);
 
-	/* The renderer knows no such memory: the blob exists, but nobody can map it. */
+	/* The renderer does not know this blob id: the blob exists, but cannot be mapped. */
 	args = good;
 	args.blob_mem = VIRTGPU_BLOB_MEM_HOST3D;
 	args.blob_id = 12345;
 	create_unmappable(args);
-	/* The same when the driver first asks the host at mmap(). */
+	/* The same if the driver asks the host only at mmap(). */
 	args.blob_hints = DRM_VIRTGPU_BLOB_FLAG_HINT_DEFER_MAPPING;
 	create_unmappable(args);
 }
 
-/* An object of one file's, used by another's context. */
+/* The context of one file uses an object of another file. */
 static void shared(void)
 {
 	struct drm_virtgpu_resource_create create;
@@ -516,7 +517,7 @@ static void shared(void)
 	prime.handle = create.bo_handle;
 	expect(0, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime);
 	render_fd = second = render_open();
-	/* The file has the object before it has a context, which must come to know it. */
+	/* The file has the object before its context, so the driver must attach it later. */
 	expect(0, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime);
 	fetch_pixels(prime.handle);
 	exec = render_stream();
@@ -529,7 +530,7 @@ static void shared(void)
 	close(second);
 }
 
-/* What a file gives back its context may no longer use, though another file goes on to have it. */
+/* A closed object must be detached from the file's context, although another file still has it. */
 static void detached(void)
 {
 	struct drm_prime_handle prime = { .flags = DRM_CLOEXEC | DRM_RDWR };
@@ -543,14 +544,14 @@ static void detached(void)
 	judge(NULL, 0, "host-mark");
 	expect(0, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime);
 	check(!drmCloseBufferHandle(render_fd, prime.handle), "close: %s", strerror(errno));
-	/* The host need not hear of it before it hears of anything else. */
+	/* The host may hear of it only with the next command. */
 	render_wait_fd(render_fence_fd(0, 0));
 	judge(NULL, 0, "host-marked");
 	close(prime.fd);
 	close(second);
 }
 
-/* Two handles of one object: when one goes, the context keeps the object. */
+/* An object with two handles stays attached to the context when one of them is closed. */
 static void two_handles(void)
 {
 	struct drm_virtgpu_resource_create create;
@@ -572,7 +573,7 @@ static void two_handles(void)
 	drmModeRmFB(render_fd, fb);
 }
 
-/* A client that waits for what the host never does can be killed. */
+/* A client that waits for an answer that never comes can be killed. */
 static void killed_waiting(void)
 {
 	struct drm_virtgpu_execbuffer exec = render_stream();
@@ -601,16 +602,17 @@ static void killed_waiting(void)
 	usleep(300000);
 	since = now();
 	kill(pid, SIGKILL);
-	check(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status), "the client did not wait");
-	check(now() - since < 2, "it took %.1f s to die", now() - since);
+	check(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status),
+	      "the client was not killed while it waited");
+	check(now() - since < 2, "the client took %.1f s to die", now() - since);
 
-	/* The device may be reset meanwhile, for the host owes it a fence. */
+	/* The device may be reset meanwhile, because the fence is never answered. */
 	render_fd = render_open();
 	render_wait_fd(render_fence_fd(0, 0));
 	close(render_fd);
 }
 
-/* A host that never does what it was asked to: waiters get an error, others can go on. */
+/* The host never signals a fence: waiters must get an error, and others must go on. */
 static void forgotten(void)
 {
 	struct pollfd poller = { .events = POLLIN };
@@ -621,13 +623,13 @@ static void forgotten(void)
 	/* QEMU forgets fences of rings that a renderer does not have. */
 	poller.fd = render_fence_fd(VIRTGPU_EXECBUF_RING_IDX, 1);
 	if (poll(&poller, 1, 1000))
-		skip("this host answers");
+		skip("this host signals the fence");
 	check(poll(&poller, 1, 30000) == 1, "the fence is never signalled");
 	check(!ioctl(poller.fd, SYNC_IOC_FILE_INFO, &info) && info.status < 0,
 	      "the fence's status is %d", info.status);
 	close(poller.fd);
 
-	/* The context went with the reset; a new one works. */
+	/* The context was lost with the reset; a new one works. */
 	struct drm_virtgpu_execbuffer exec = render_stream();
 
 	expect(EIO, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
@@ -640,22 +642,22 @@ int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
 		{ "submit", "streams, objects, fences in and out", submit },
-		{ "bad-submit", "streams, objects and fences that are none", bad_submit },
-		{ "syncobjs", "binary and timeline, waited for, signalled, reset", syncobjs },
-		{ "context-init", "parameters of contexts, right and wrong", context_init },
-		{ "rings", "64 fences on a ring, and a ring that there is not", rings },
+		{ "bad-submit", "invalid streams, objects and fences", bad_submit },
+		{ "syncobjs", "binary and timeline syncobjs: wait, signal, reset", syncobjs },
+		{ "context-init", "valid and invalid parameters of contexts", context_init },
+		{ "rings", "64 fences on a ring, and an invalid ring", rings },
 		{ "events", "events of a polled ring", events },
-		{ "closing", "files that close before their events", closing },
+		{ "closing", "files are closed while events are pending", closing },
 		{ "many-contexts", "64 contexts at once", many_contexts },
 		{ "killed", "clients killed while they submit", killed },
 		{ "transfers", "pixels to the host and back", transfers },
 		{ "capsets", "reading capsets", capsets },
-		{ "blobs", "blobs of the guest, and bad ones", blobs },
-		{ "shared", "one file's object in another's context", shared },
-		{ "detached", "an object that one of two files gives back", detached },
-		{ "two-handles", "an object with two handles loses one", two_handles },
-		{ "killed-waiting", "a client killed while it waits", killed_waiting },
-		{ "forgotten", "a fence that the host forgets", forgotten },
+		{ "blobs", "blobs of the guest, and invalid ones", blobs },
+		{ "shared", "a context uses an object of another file", shared },
+		{ "detached", "one of two files closes an object", detached },
+		{ "two-handles", "one of an object's two handles is closed", two_handles },
+		{ "killed-waiting", "a client is killed while it waits", killed_waiting },
+		{ "forgotten", "a fence that the host never signals", forgotten },
 		{ }
 	};
 

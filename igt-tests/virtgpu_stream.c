@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Do command streams arrive as they were sent? The renderer writes what they say into a texture. */
+/* Checks that streams reach the renderer unchanged: they write pixels into a texture. */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,11 +10,11 @@
 
 #define SIZE		64
 #define PIXELS		(SIZE * SIZE)
-/* virglrenderer's command that writes pixels: its number, and the arguments before the pixels. */
+/* virglrenderer's command for inline pixels: its number, and the arguments before the pixels. */
 #define INLINE_WRITE	9
 #define ARGUMENTS	11
 
-/* Writes @count pixels, whole rows or a part of the first one, by one stream. */
+/* Writes @count pixels, either whole rows or a part of the first row, with one stream. */
 static void write_pixels(uint32_t resource, const uint32_t *pixels, uint32_t count)
 {
 	static uint32_t stream[1 + ARGUMENTS + PIXELS];
@@ -37,7 +37,7 @@ static void write_pixels(uint32_t resource, const uint32_t *pixels, uint32_t cou
 
 static void lengths(void)
 {
-	/* Also those that the driver has just room for in a command, and just not. */
+	/* Includes the longest stream that fits into a command, and the next longer ones. */
 	static const uint32_t counts[] = { 1, 19, 20, 21, 22, 63, SIZE, 2 * SIZE, PIXELS };
 	struct drm_virtgpu_3d_transfer_from_host from = { .box = { .w = SIZE, .h = SIZE, .d = 1 } };
 	struct drm_virtgpu_resource_create create;
@@ -60,7 +60,7 @@ static void lengths(void)
 		expect(0, DRM_IOCTL_VIRTGPU_TRANSFER_FROM_HOST, &from);
 		render_wait(create.bo_handle);
 		for (j = 0; j < PIXELS; j++)
-			check(got[j] == pixels[j], "%u pixels: at %u there is %08x, sent was %08x",
+			check(got[j] == pixels[j], "%u pixels: pixel %u is %08x, not %08x",
 			      counts[i], j, got[j], pixels[j]);
 	}
 	munmap((void *)got, sizeof(pixels));
@@ -69,7 +69,7 @@ static void lengths(void)
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
-		{ "lengths", "short and long streams arrive whole", lengths },
+		{ "lengths", "short and long streams arrive completely", lengths },
 		{ }
 	};
 

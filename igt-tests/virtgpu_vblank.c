@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* When a flip is said to have happened, and when it did. */
+/* Times and sequence numbers of flip events. */
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <poll.h>
@@ -54,7 +54,7 @@ static struct flip flip_to(const struct head *head, const struct buffer *buffer)
 	return flip;
 }
 
-/* The timer stays on the CPU that started it. */
+/* Runs on one CPU. The vblank timer stays on the CPU that started it. */
 static void run_on(int number)
 {
 	cpu_set_t cpu;
@@ -64,7 +64,7 @@ static void run_on(int number)
 	sched_setaffinity(0, sizeof(cpu), &cpu);
 }
 
-/* No flip is told a time from before it was asked for, or one that is still to come. */
+/* The time of a flip must be neither before its request nor in the future. */
 static void check_flips(void)
 {
 	int fd = kms_open(), i;
@@ -78,14 +78,14 @@ static void check_flips(void)
 		buffers[i] = kms_buffer(fd, mode.hdisplay, mode.vdisplay, DRM_FORMAT_XRGB8888);
 	kms_set_mode(&head, &mode, buffers[0]);
 	for (i = 0; i < FLIPS; i++) {
-		/* At any time of a frame, on the timer's CPU and on another. */
+		/* At different times within a frame, on the timer's CPU and on the other one. */
 		run_on(i % 2);
 		usleep(i * 700 % 17000);
 		asked = now_us();
 		flip = flip_to(&head, buffers[!(i % 2)]);
-		check(flip.us >= asked, "flip %d, asked for at %lld us, was done at %lld us", i,
+		check(flip.us >= asked, "flip %d was requested at %lld us and done at %lld us", i,
 		      (long long)asked, (long long)flip.us);
-		check(flip.us <= now_us(), "flip %d is to be done later", i);
+		check(flip.us <= now_us(), "the time of flip %d is in the future", i);
 		check(!i || (flip.us > last.us && (int)(flip.sequence - last.sequence) > 0),
 		      "flip %d: frame %u at %lld us follows frame %u at %lld us", i, flip.sequence,
 		      (long long)flip.us, last.sequence, (long long)last.us);
@@ -128,7 +128,7 @@ static void late_timer(void)
 	check(count >= FLIPS, "%u timers of %d flips were late", count, FLIPS);
 }
 
-/* The next timer is late, and has begun to be so. */
+/* Makes the next timer late, and waits until it runs. */
 static void wait_for_late_timer(void)
 {
 	unsigned int before = late_timers();
@@ -140,9 +140,8 @@ static void wait_for_late_timer(void)
 }
 
 /*
- * The timer of a head that was switched off is about to handle a vblank when the head is switched on
- * again. The commit that starts the timer holds locks that the timer waits for, so it must not wait for
- * the timer.
+ * A head is switched off and on again while its old vblank timer is about to handle a vblank. The commit
+ * that starts the timer holds locks that the timer waits for, so the commit must not wait for the timer.
  */
 static void off_and_on(void)
 {
@@ -151,7 +150,7 @@ static void off_and_on(void)
 	drmModeModeInfo mode = kms_preferred(&head);
 	struct buffer *buffers[2];
 
-	/* The one timer that is late has to be this head's. */
+	/* Switch off the other heads, so that the late timer is this head's. */
 	for (i = 1; kms_has_head(fd, i); i++) {
 		other = kms_head(fd, i);
 		kms_off(&other);
@@ -161,7 +160,7 @@ static void off_and_on(void)
 		buffers[i] = kms_buffer(fd, mode.hdisplay, mode.vdisplay, DRM_FORMAT_XRGB8888);
 	kms_set_mode(&head, &mode, buffers[0]);
 	for (i = 0; i < OFFS; i++) {
-		/* The timer runs on the CPU where the flip started it, and is late there. */
+		/* The timer runs on the CPU on which the flip started it. */
 		run_on(i % 2);
 		flip_to(&head, buffers[1]);
 		run_on(!(i % 2));
@@ -175,8 +174,8 @@ static void off_and_on(void)
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
-		{ "flip-time", "flips' times and numbers", check_flips },
-		{ "flip-time-late", "the same with a vblank timer that is late", late_timer },
+		{ "flip-time", "times and sequence numbers of flips", check_flips },
+		{ "flip-time-late", "the same with a late vblank timer", late_timer },
 		{ "off-and-on", "a head is switched on while its old timer still runs", off_and_on },
 		{ }
 	};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A host that shows the guest's pages as they are, and one that only says it could; and blobs that
- * have a name among devices. The host's end is qemu/fakegpu.py.
+ * Hosts that show the guest's pages without a copy, or only claim to; and UUIDs of blobs for other
+ * virtio devices. The device is qemu/fakegpu.py.
  */
 #include <drm_fourcc.h>
 #include <errno.h>
@@ -22,9 +22,9 @@
 #include "../uapi/virtgpu_drm.h"
 
 #define MANY	1000000
-/* What the driver may take to find out what the host cannot do. */
+/* Seconds until the driver has found out what the host does not support. */
 #define RECOVERY	10.0
-/* What the driver waits for the host's answer to a flip, less a frame of the slowest usual mode. */
+/* The driver's time limit for the answer to a flip, less a frame of the slowest usual mode. */
 #define FLIP_LIMIT	0.9
 
 static void be_good(void *unused)
@@ -65,7 +65,7 @@ static void no_copies(void)
 	}
 	judge(NULL, 0, "fake-counted TRANSFER 0 0");
 	judge(NULL, 0, "fake-counted SET_SCANOUT_BLOB 1 %d", MANY);
-	/* One flush a frame, nothing else, while the buffer stays the same. */
+	/* One flush per frame and nothing else while the buffer stays the same. */
 	change(&screen, screen.buffers[0], 20, part);
 	judge_picture(0, &screen.image);
 	judge(NULL, 0, "fake-count");
@@ -109,7 +109,7 @@ static void begin_flip(const struct screen *screen, const struct buffer *buffer)
 	check(!ret, "flip: %s", strerror(-ret));
 }
 
-/* The event of a flip gives the old buffer back, which the host reads until it answers. */
+/* The host reads the old buffer until it answers, so the flip event must not come earlier. */
 static void late_answer(void)
 {
 	drmEventContext context = { .version = 3, .page_flip_handler2 = flip_done };
@@ -126,10 +126,10 @@ static void late_answer(void)
 	asked = now();
 	begin_flip(&screen, screen.buffers[1]);
 	if (poll(&poller, 1, 300)) {
-		check(!drmHandleEvent(poller.fd, &context), "a broken event");
-		/* On a slow machine the driver may have waited as long as it does. */
+		check(!drmHandleEvent(poller.fd, &context), "invalid event");
+		/* On a slow machine the driver's time limit may have passed. */
 		check(flip_time - asked > FLIP_LIMIT,
-		      "a flip is over %.3f s after it was asked for, and the host has not answered",
+		      "a flip was done after %.3f s, without an answer of the host",
 		      flip_time - asked);
 		judge(NULL, 0, "fault none");
 	} else {
@@ -138,7 +138,7 @@ static void late_answer(void)
 	}
 	judge_picture(0, &screen.image);
 
-	/* A host that does not answer is not waited for for ever. */
+	/* The driver must not wait forever for an answer. */
 	judge(NULL, 0, "fault mute FLUSH");
 	begin_flip(&screen, screen.buffers[0]);
 	kms_wait_for_flips(poller.fd, 1);
@@ -147,7 +147,7 @@ static void late_answer(void)
 	judge_picture(0, &screen.image);
 }
 
-/* The host refuses a command: the pixels have to get there all the same, by copying. */
+/* The host refuses a command: the driver must copy pixels instead. */
 static void falls_back(const char *command)
 {
 	struct rect part = { 70, 50, 200, 100 };
@@ -169,7 +169,7 @@ static void falls_back(const char *command)
 	judge(NULL, 0, "fake-counted %s 0 0", command);
 }
 
-/* Loaded once more, the driver finds a host that can. */
+/* Loads the driver again, so that it uses zero-copy again. */
 static void reload(void *unused)
 {
 	(void)unused;
@@ -189,7 +189,7 @@ static void refused_blob(void)
 	falls_back("CREATE_BLOB");
 }
 
-/* A frame from a new buffer, with whatever memory there is. */
+/* Flips to a new buffer; allocations may fail. */
 static int new_frame(const struct head *head)
 {
 	struct buffer buffer = { };
@@ -226,23 +226,23 @@ static void frames_without_memory(void)
 		ret = new_frame(&screen.head);
 		if (nomem_left)
 			break;
-		/* The core says the second when it finds no memory for an offset to map. */
+		/* DRM core returns ENOSPC if it has no memory for a map offset. */
 		check(!ret || ret == -ENOMEM || ret == -ENOSPC, "without allocation %d: %s", nth,
 		      strerror(-ret));
 		failed += !!ret;
 	}
 	nomem_left = 0;
-	check(failed >= 10, "only %d of %d allocations are missed", failed, nth);
+	check(failed >= 10, "only %d of %d failed allocations were reported", failed, nth);
 }
 
-/* That the guest has no memory says nothing of what the host can do. */
+/* After allocation failures in the guest, the driver must still use zero-copy. */
 static void no_memory(void)
 {
 	struct screen screen;
 
 	start();
 	if (driver_is_stock())
-		skip("the kernel's own driver copies in any case");
+		skip("the kernel's own driver always copies");
 	nomem_arm();
 	scope(frames_without_memory);
 	judge(NULL, 0, "fake-count");
@@ -259,7 +259,7 @@ static void unload_asker(void *unused)
 
 #define UUID_SIZE	64
 
-/* What another virtio driver is told a buffer's name is: a UUID or an errno. */
+/* Asks for a buffer's UUID as another virtio driver does; @answer gets a UUID or an errno. */
 static void ask_uuid(int buffer, char answer[UUID_SIZE])
 {
 	char command[128];
@@ -281,7 +281,7 @@ static void check_answer(const char *answer, const char *want)
 	check(!strcmp(answer, want), "the UUID is %s, not %s", answer, want);
 }
 
-/* The fake device's: the resource's number, how often it was reset, both below 256 here, and Zs. */
+/* Checks a UUID of the fake device: resource id, number of resets (both below 256), and Zs. */
 static void check_is_of(const char *answer, uint32_t number)
 {
 	char want[UUID_SIZE];
@@ -312,7 +312,7 @@ static void close_fd(void *data)
 	close((int)(intptr_t)data);
 }
 
-/* A dma-buf, gone at the subtest's end. Not closed on exec: insmod hands it on. */
+/* Exports a dma-buf, closed at the end of the subtest; insmod inherits it. */
 static int export_buffer(int fd, uint32_t handle)
 {
 	int buffer;
@@ -345,11 +345,11 @@ static void uuid(void)
 	buffer = export_blob(fd, VIRTGPU_BLOB_FLAG_USE_CROSS_DEVICE, &number);
 	check_has_uuid(buffer, number);
 	check_uuid(export_blob(fd, 0, &number), "-19");
-	/* A blob here, too, and nobody said that it is for other devices. */
+	/* This is a blob, too, but without the flag for other devices. */
 	check_uuid(export_buffer(fd, kms_buffer(fd, 64, 64, DRM_FORMAT_XRGB8888)->handle), "-19");
 }
 
-/* On a device without blobs, every buffer has one. */
+/* On a device without blobs, each buffer has a UUID. */
 static void dumb_uuid(void)
 {
 	struct drm_virtgpu_resource_info info = { };
@@ -361,13 +361,13 @@ static void dumb_uuid(void)
 	module_load();
 	fd = kms_open();
 	info.bo_handle = kms_buffer(fd, 64, 64, DRM_FORMAT_XRGB8888)->handle;
-	/* Before anything else needs a resource of the buffer. */
+	/* Ask before anything else creates the resource of the buffer. */
 	ask_uuid(export_buffer(fd, info.bo_handle), answer);
 	check(!drmIoctl(fd, DRM_IOCTL_VIRTGPU_RESOURCE_INFO, &info), "info: %s", strerror(errno));
 	check_is_of(answer, info.res_handle);
 }
 
-/* With a reset the host forgets the names that it gave. */
+/* After a reset the host has forgotten all UUIDs. */
 static void new_uuid(void)
 {
 	struct screen screen;
@@ -376,12 +376,12 @@ static void new_uuid(void)
 
 	start();
 	if (driver_is_stock())
-		skip("the kernel's own driver resets no device");
+		skip("the kernel's own driver does not reset devices");
 	screen = kms_screen(1);
 	buffer = export_blob(screen.head.fd, VIRTGPU_BLOB_FLAG_USE_CROSS_DEVICE, &number);
 	check_has_uuid(buffer, number);
 	fake_reset(RECOVERY);
-	/* The picture comes after all resources. */
+	/* The picture is restored after all resources. */
 	judge_picture_within(0, &screen.image, RECOVERY);
 	check_has_uuid(buffer, number);
 }
@@ -389,15 +389,15 @@ static void new_uuid(void)
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
-		{ "no-copies", "frames without a pixel copied", no_copies },
-		{ "panic-screen", "nor of the panic screen", panic_shown },
-		{ "late-answer", "a flip is over when the host has answered", late_answer },
+		{ "no-copies", "frames without a copy", no_copies },
+		{ "panic-screen", "the panic screen without a copy", panic_shown },
+		{ "late-answer", "a flip is done when the host has answered", late_answer },
 		{ "refused-scanout", "the host cannot show a blob", refused_scanout },
-		{ "refused-blob", "the host cannot make a blob", refused_blob },
-		{ "no-memory", "the guest has no memory for a while", no_memory },
-		{ "uuid", "a blob's name among virtio devices", uuid },
-		{ "dumb-uuid", "a dumb buffer's", dumb_uuid },
-		{ "new-uuid", "another name after a reset", new_uuid },
+		{ "refused-blob", "the host cannot create a blob", refused_blob },
+		{ "no-memory", "allocations fail in the guest", no_memory },
+		{ "uuid", "the UUID of a blob", uuid },
+		{ "dumb-uuid", "the UUID of a dumb buffer", dumb_uuid },
+		{ "new-uuid", "a new UUID after a reset", new_uuid },
 		{ }
 	};
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Whether KVM works here: it must boot a kernel, not merely exist."""
+"""Decides whether to use KVM: it must boot a kernel, because /dev/kvm alone proves nothing."""
 import os
 import subprocess
 from pathlib import Path
@@ -10,15 +10,15 @@ import report
 import sandbox
 
 EMULATOR = ["-accel", "tcg,thread=multi", "-cpu", "max"]
-# The guest's clock goes with its instructions, one every two nanoseconds, while it has something to
-# do: how often a timer interrupts it then does not depend on how fast the machine is.
+# While the guest is busy, its clock advances by two nanoseconds per instruction. The number of timer
+# interrupts then does not depend on the speed of the machine.
 COUNTING = ["-icount", "shift=1,sleep=on", "-accel", "tcg,thread=single", "-cpu", "max"]
-# A working KVM is at this point within two seconds.
+# A working KVM boots this far within two seconds.
 PROBE_SECONDS = 15
 
 
 def kvm_boots(found) -> bool:
-    """Boots the guest's kernel without a disk until it says its name; the answer is cached."""
+    """Boots the guest's kernel without a disk until it prints its version; the answer is cached."""
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return False
     boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -44,7 +44,7 @@ def kvm_boots(found) -> bool:
 
 
 def choose(found) -> list:
-    """QEMU's accelerator options; VIRTGPU_ACCEL=kvm or tcg overrides the probe."""
+    """Returns QEMU's accelerator options; VIRTGPU_ACCEL=kvm or tcg overrides the probe."""
     wanted = choice.accel()
     if wanted == "kvm" or (not wanted and kvm_boots(found)):
         return ["-accel", "kvm", "-cpu", "host"]
@@ -52,5 +52,5 @@ def choose(found) -> list:
 
 
 def name(found) -> str:
-    """tcg or kvm: tests may take their time on one and not on the other."""
+    """Returns "tcg" or "kvm", because the expectations of tests differ between them."""
     return "kvm" if "kvm" in choose(found) else "tcg"

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Counts what the drivers cost guest and host, side by side, scenario by scenario.
+"""Measures what each driver costs the guest and the host, and compares the drivers by scenario.
 
     bench.py [--only SCENARIO] [--readme] [DRIVER...]
     bench.py --profile SCENARIO [DRIVER...]
 
 Each driver runs igt-tests/bench twice: on QEMU's own device with counter.c, which counts the
-kernel's instructions, and on fakegpu.py, which counts bytes; those with a render half once more on
-fakegpu.py as a renderer. A third guest has bounce buffers. --readme puts the table there, --profile
-tells which of the kernel's functions the instructions of a step are in.
+kernel's instructions, and on fakegpu.py, which counts bytes. The drivers that render run a third
+time, on fakegpu.py as a renderer. Another guest uses bounce buffers. --readme writes the table to
+README.md, --profile lists the kernel functions in which a step spends its instructions.
 """
 import argparse
 import json
@@ -28,39 +28,39 @@ from machine import Options
 
 TOP = setup.HERE.parent
 DRIVERS = ("stock", "c", "rust")
-# The more were before, the more pieces memory is in: first comes what counts those of a buffer.
+# show-buffer-4k counts the pieces of a buffer, so it runs first: memory gets fragmented with time.
 SCENARIOS = ("idle", "show-buffer-4k", "buffer-4k", "flip-1080p", "flip-4k", "clip-double-4k",
              "clip-triple-4k", "corners-4k", "scattered-4k", "two-heads", "dirtyfb",
              "console-scroll", "cursor", "modeset", "weston-typing", "weston-drag", "load")
-# With a renderer, by the drivers that have use for one.
+# With a renderer, for the drivers that support one.
 RENDER = ("execbuffer", "fence-wait", "transfer-small", "transfer-large", "blob")
 RENDERERS = ("stock", "c")
-# Where all memory goes through bounce buffers, the usual 64 MiB.
+# In a guest where all DMA uses bounce buffers (64 MiB, the kernel's default).
 BOUNCED = ("clip-bounce-4k",)
 BOUNCING: dict = {"device_options": "iommu_platform=on", "memory": 1024}
-# What a step costs that waits for a renderer depends on whether the guest has fallen asleep by
-# then. Before this one answers, it always has.
+# The cost of a step that waits for a renderer depends on whether the guest is idle when the answer
+# arrives. This renderer answers so late that the guest is always idle.
 RENDERER = {"render": True, "blob": True, "late": 0.002}
 # igt-tests/bench/mark.h
 SCENARIO, STEP, END = 0, 1, 2
-# Done to have the module unloaded between steps; not part of what is measured.
+# A scenario that also unloads the module between steps; the unloading is not measured.
 ALTERNATING = ("load",)
-# How many frames the steps of a scenario last that waits for something else than the driver: as
-# long as that even an idle guest wakes up for its timers.
+# The number of frames that a step lasts, for scenarios that wait for something other than the
+# driver: an idle guest also wakes up for its timers in this time.
 FRAMES = {**dict.fromkeys(("flip-1080p", "flip-4k", "clip-double-4k", "clip-triple-4k",
                            "corners-4k", "scattered-4k", "two-heads", "cursor-image",
                            "cursor-move"), 1),
           "console-scroll": 6, "weston-typing": 9, "weston-drag": 9}
-# What a row is of, per step.
+# The metrics of a row; all are per step.
 (INSTRUCTIONS, ABOVE, BYTES, COMMANDS, KICKS, ASKED, INTERRUPTS, ENTRIES, HOST,
  KERNEL, COPIES) = METRICS = (
     "instructions", "above idle", "bytes", "commands", "kicks", "kicks asked for", "interrupts",
     "entries", "host memory", "kernel memory", "bounced")
 
-# In these a step is a frame, on however many heads: one kick and one interrupt at most.
+# In these scenarios a step is one frame on all heads: at most one kick and one interrupt.
 PER_FRAME = ("flip-1080p", "flip-4k", "clip-double-4k", "clip-triple-4k", "corners-4k",
              "scattered-4k", "two-heads", "dirtyfb")
-# Scenario, what of it, of which driver, and at most how much: of another driver's or in numbers.
+# Scenario, metric, driver, the driver to compare with (None: an absolute number), upper limit.
 BARS = (
     ("clip-double-4k", BYTES, "c", "stock", 0.001),
     ("corners-4k", BYTES, "c", "stock", 0.001),
@@ -73,12 +73,12 @@ BARS = (
     ("execbuffer", INSTRUCTIONS, "c", "stock", 0.8),
     ("clip-bounce-4k", COPIES, "c", "stock", 0.001),
 )
-# The same for every row, but for the kicks that a busy device has not called off, of which there are
-# the more the faster the host is; a smaller difference than NOISE between two runs of one driver
-# says nothing.
+# These limits apply to every row, except for the kicks that a busy device has not suppressed: a
+# faster host gets more of them. Two runs of one driver differ by up to NOISE, so smaller differences
+# are ignored.
 EVERYWHERE = (("c", "stock", 1.0), ("rust", "c", 1.05))
-# Commands are what bytes are saved with, docs/frame.md says when; and each head has an image of its
-# own, where one buffer is shown on both (by the console, that is), too.
+# Rows where a driver may take more. It sends more commands to save bytes, see docs/frame.md; and
+# each head has its own image, also when both show one buffer (as the console does).
 TRADED = (("c", "scattered-4k", COMMANDS),
           *(("c", scenario, HOST) for scenario in ("console-scroll", "weston-typing",
                                                    "weston-drag")))
@@ -87,7 +87,7 @@ NOISE = {INSTRUCTIONS: 1500, ABOVE: 1500, ASKED: 0.2, INTERRUPTS: 0.2, COMMANDS:
 
 
 def instructions(marks, names) -> dict:
-    """The instructions of each scenario's median step."""
+    """Returns the instructions of the median step of each scenario."""
     found: dict[str, int] = {}
     steps: list[int] = []
     names = iter(names)
@@ -110,7 +110,7 @@ def program(scenario: str) -> str:
 
 
 def job(scenarios, watched: bool = False) -> str:
-    """Each scenario begins when the memory of the last one is free."""
+    """Returns shell commands that run the scenarios; caches are dropped before each of them."""
     return ("export VIRTGPU_WATCHED=1\n" if watched else "") + "".join(
         "sync; echo 3 >/proc/sys/vm/drop_caches; sleep 1\n"
         f"{program(name)} --run-subtest {name} || exit 1\n" for name in scenarios)
@@ -118,12 +118,12 @@ def job(scenarios, watched: bool = False) -> str:
 
 def run(found, driver: str, scenarios, name: str, then: str = "", append: str = "",
         **options) -> guest.Guest:
-    """One guest with all scenarios; what it was, when it is over."""
+    """Runs all scenarios in one guest and returns the guest after it has ended."""
     if not options.get("fake"):
         options["connected"] = 2
     folder = outfolder.claim(f"bench-{driver}-{name}")
     report.say(f"==> bench on {driver}: {name}")
-    # The distribution's kernel looks at its own memory all the time, which is no driver's doing.
+    # The distribution's kernel samples its own memory all the time, which is unrelated to drivers.
     with guest.Guest(found, Options(driver=driver, cpus=1,
                                     append=f"damon_stat.enabled=N {append}".strip(),
                                     size=(1920, 1080), heads=2, **options),
@@ -136,7 +136,7 @@ def run(found, driver: str, scenarios, name: str, then: str = "", append: str = 
 
 
 def counted_rows(found, driver: str, scenarios, name: str, **options) -> dict:
-    """What is counted of a driver's scenarios beside the kernel's instructions."""
+    """Runs scenarios and returns the counted metrics, including the kernel's instructions."""
     counted = run(found, driver, scenarios, name, counter=build.counter(found), **options)
     marks = [tuple(map(int, line.split())) for line in
              (counted.folder / "counts.log").read_text().splitlines()]
@@ -150,7 +150,7 @@ def counted_rows(found, driver: str, scenarios, name: str, **options) -> dict:
 
 
 def measure(found, driver: str, scenarios) -> dict:
-    """The rows of one driver, per step: {scenario: {metric: number}}."""
+    """Returns the rows of one driver, per step: {scenario: {metric: number}}."""
     rendered = [name for name in scenarios if name in RENDER]
     bounced = [name for name in scenarios if name in BOUNCED]
     scenarios = [name for name in scenarios if name not in RENDER + BOUNCED]
@@ -185,14 +185,14 @@ def measure(found, driver: str, scenarios) -> dict:
 
 
 def ratio(a, b):
-    """a over b where that says something."""
+    """Returns a / b, or None if it is undefined."""
     if a is None or b is None or not (a or b):
         return None
     return a / b if b else float("inf")
 
 
 def judge(results: dict) -> list:
-    """What misses a bar, in words."""
+    """Returns a message for each missed limit."""
     missed = []
     for scenario, metric, driver, bar, limit in BARS:
         of = results.get(driver, {}).get(scenario, {}).get(metric)
@@ -215,7 +215,7 @@ def judge(results: dict) -> list:
 
 
 def profile(found, driver: str, scenario: str) -> str:
-    """Of one scenario, the functions that take the most."""
+    """Returns a table of the functions with the most instructions in a scenario."""
     fake = RENDERER if scenario in RENDER else None
     one = run(found, driver, (scenario,), "profiled", fake=fake, counter=build.counter(found),
               profile=True, then="cp /proc/kallsyms /host/results/\n")

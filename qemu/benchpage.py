@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What bench.py found, for people: tables, and a page with bars."""
+"""Formats the results of bench.py: tables for terminals and Markdown, and an HTML page with bars."""
 import html
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def share(results: dict, scenario: str, metric: str, of: str, to: str) -> str:
 
 
 def rows(results: dict, metrics):
-    """Scenario and metric of each row that any driver has."""
+    """Yields the scenario and metric of each row that at least one driver has."""
     scenarios = dict.fromkeys(name for one in results.values() for name in one)
     for scenario in scenarios:
         for metric in metrics:
@@ -29,7 +29,7 @@ def rows(results: dict, metrics):
 
 
 def _markdown(lines: list, left: int) -> str:
-    """Lines of cells as a table; the first columns are text, the others numbers."""
+    """Formats lines of cells as a Markdown table; the first columns are text, the others numbers."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     text = [" | ".join(cell.ljust(width) if column < left else cell.rjust(width)
                        for column, (cell, width) in enumerate(zip(line, widths)))
@@ -40,7 +40,7 @@ def _markdown(lines: list, left: int) -> str:
 
 
 def table(results: dict, metrics) -> str:
-    """A row for each scenario and metric."""
+    """Returns a table with a row for each scenario and metric."""
     lines = [["scenario", "per step", *results, "c/stock", "rust/c"]]
     for scenario, metric in rows(results, metrics):
         lines.append([scenario, metric,
@@ -51,7 +51,7 @@ def table(results: dict, metrics) -> str:
 
 
 def short(value) -> str:
-    """Three digits."""
+    """Formats a number with three digits and a unit."""
     for limit, unit in ((1e6, "M"), (1e3, "k")):
         if value >= limit:
             return f"{value / limit:.3g} {unit}"
@@ -59,7 +59,7 @@ def short(value) -> str:
 
 
 def summary(results: dict, metrics) -> str:
-    """A row for each scenario: stock, then C; and what Rust takes of C's instructions."""
+    """Returns a row for each scenario: stock, then C; and Rust's instructions as a share of C's."""
     lines = [["scenario", *metrics, "rust/c"]]
     for scenario in dict.fromkeys(scenario for scenario, _ in rows(results, metrics)):
         stock, ours = (results.get(driver, {}).get(scenario, {}) for driver in ("stock", "c"))
@@ -71,12 +71,12 @@ def summary(results: dict, metrics) -> str:
 
 
 def write(path: Path, results: dict, missed: list, metrics) -> None:
-    """A page of its own: for every row a bar per driver."""
-    parts = ["<!doctype html><meta charset=utf-8><title>virtgpu: what it costs</title>",
+    """Writes an HTML page with a bar per driver for every row."""
+    parts = ["<!doctype html><meta charset=utf-8><title>virtgpu: costs</title>",
              "<style>body{font:14px sans-serif;max-width:60em;margin:2em auto}"
              "div.bar{height:1em;margin:1px 0;min-width:1px}"
              "div.row{display:grid;grid-template-columns:4em 1fr 8em;gap:.5em}</style>",
-             "<h1>What it costs, per step</h1>"]
+             "<h1>Costs per step</h1>"]
     parts += [f"<p>Missed: {html.escape(line)}" for line in missed]
     last = None
     for scenario, metric in rows(results, metrics):

@@ -1,17 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Makes sure the host has what the Python tools need; installs it when run as root.
+# Checks that the host has what the Python tools need; installs it when run as root.
 set -eu
 
 machine=$(uname -m)
 if [ "$machine" != x86_64 ]; then
-	echo "error: this machine is $machine; the guest needs an amd64 machine for now." >&2
+	echo "error: this machine is $machine; the guest needs an amd64 machine." >&2
 	exit 1
 fi
 if ! command -v apt-get >/dev/null 2>&1; then
-	echo "error: this machine has no apt-get. All that the guest needs comes as Debian" >&2
-	echo "packages; Debian 12 or 13 is what this is tested on. The module alone builds" >&2
-	echo "elsewhere, too: see \"In your own guest\" in README.md." >&2
+	echo "error: this machine has no apt-get. The guest is made of Debian packages;" >&2
+	echo "Debian 12 and 13 are tested. The module alone also builds on other" >&2
+	echo "distributions: see \"In your own guest\" in README.md." >&2
 	exit 1
 fi
 

@@ -23,13 +23,13 @@ from report import Failure, step
 TOP = Path(__file__).resolve().parent.parent
 MODULES = {"c": "drm/virtgpu.ko", "rust": "rust/virtgpu_rs.ko",
            "bochs": "rust/bochs_rs.ko"}
-# Builds that count what is run, for the debug kernel only: Kbuild's own switches, which apply to
-# nothing but our modules. What UBSAN adds would count as branches of the source.
+# Instrumented builds, for the debug kernel only. These are Kbuild's own variables and apply to our
+# modules only. UBSAN is off for gcov because its checks would count as branches of the source.
 COVER = {"kcov": ("KCOV_INSTRUMENT=y",), "gcov": ("GCOV_PROFILE=y", "UBSAN_SANITIZE=n")}
 
 
 def out(version: str) -> Path:
-    """Where a checkout's builds for a kernel go; kept, so that make has little to do again."""
+    """Returns the folder of this checkout's builds for a kernel; kept for incremental builds."""
     path = cache.root() / f"out-{cache.key(str(TOP))}-{version}"
     path.mkdir(parents=True, exist_ok=True)
     return path
@@ -44,20 +44,20 @@ def _make(found, argv, folder: Path, top: Path = TOP, root=None, **options) -> s
 
 
 def _make_for_kernel(found, argv, folder: Path, **options) -> str:
-    """The same for what is linked to the kernel, by the compilers that built it."""
+    """Runs make with the compilers that built the kernel, for code that is linked to the kernel."""
     root, flags = found.get("compilers") or (found["root"], (f"CC={found['gcc']}",))
     return _make(found, [*flags, *argv], folder, root=root, **options)
 
 
 def make_modules(found, folder: Path, extra=(), **options) -> str:
-    """Kbuild's own output of building the modules into a folder."""
+    """Builds the modules into a folder and returns Kbuild's output."""
     return _make_for_kernel(found, [f"KDIR=/usr/lib/modules/{found['version']}/build",
                                     f"MO={folder}", "W=1", "KRUSTFLAGS=-Dwarnings", *extra,
                                     "modules"], folder, **options)
 
 
 def modules(found, top: Path = TOP, name: str = "modules", extra=()) -> Path:
-    """The modules, against the guest's kernel; any warning is an error."""
+    """Builds the modules for the guest's kernel; any warning is an error."""
     found = candidate.compiling(found)
     folder = out(found["version"]) / name
     folder.mkdir(exist_ok=True)
@@ -74,25 +74,25 @@ def modules(found, top: Path = TOP, name: str = "modules", extra=()) -> Path:
 
 
 def modules_of(found, driver: str, cover: str = ""):
-    """The folder with a driver's module, perhaps instrumented (a key of COVER).
+    """Builds a driver's module, optionally instrumented (a key of COVER), and returns its folder.
 
-    None for a driver that is not ours to build."""
+    Returns None for a driver that is not built here."""
     if driver not in MODULES:
         return None
     name = f"modules-{cover}" if cover else "modules"
-    # A kernel that comes with its compilers has Rust, and one build makes both drivers.
+    # A kernel that comes with its compilers supports Rust, and one build makes both drivers.
     if MODULES[driver].startswith("rust/") and "compilers" not in found:
         return modules(rustkernel.prepare(found), name=f"{name}-rust", extra=COVER.get(cover, ()))
     return modules(found, name=name, extra=COVER.get(cover, ()))
 
 
 def kunit_folder(found, driver: str, cover: str = "") -> Path:
-    """Where a driver's KUnit suites are built, perhaps instrumented (a key of COVER)."""
+    """Returns the folder of a driver's KUnit suites, optionally instrumented (a key of COVER)."""
     return out(found["version"]) / "-".join(filter(None, ("kunit", driver, cover)))
 
 
 def tests(found, driver: str = "", cover: str = "") -> Path:
-    """Our own tests and guest tools, with a driver's KUnit suites, perhaps instrumented."""
+    """Builds our own tests, the guest tools and a driver's KUnit suites, optionally instrumented."""
     folder = out(found["version"]) / (f"tests-{cover}" if cover else "tests")
     folder.mkdir(exist_ok=True)
     with step("tests"), cache.locked(folder):
@@ -107,7 +107,7 @@ def tests(found, driver: str = "", cover: str = "") -> Path:
 
 
 def _test_modules(found) -> Path:
-    """Modules that the tests load; any warning is an error."""
+    """Builds the modules that the tests load; any warning is an error."""
     found = candidate.compiling(found)
     folder = out(found["version"]) / "tests-kernel"
     folder.mkdir(exist_ok=True)
@@ -118,7 +118,7 @@ def _test_modules(found) -> Path:
 
 
 def compile_all(found) -> dict:
-    """Compiles all that is built against a kernel; what failed to compile, and how."""
+    """Compiles everything that is built for a kernel and returns the errors by part."""
     failed = {}
     for name, make in {"C driver": lambda: modules(found),
                        "modules of tests": lambda: _test_modules(found),
@@ -131,7 +131,7 @@ def compile_all(found) -> dict:
 
 
 def counter(found) -> Path:
-    """QEMU's plugin that counts the guest kernel's instructions."""
+    """Builds QEMU's plugin that counts the guest kernel's instructions."""
     source = setup.HERE / "counter.c"
     folder = out(found["version"]) / "counter"
     folder.mkdir(exist_ok=True)
@@ -143,13 +143,13 @@ def counter(found) -> Path:
 
 
 def supported() -> list:
-    """The series to compile for: all that are supported, or what KVER= says."""
+    """Returns the kernel series to compile for: the one of KVER=, or all supported ones."""
     wanted = choice.kernel()
     return [wanted] if wanted else [series.name for series in kernels.SUPPORTED]
 
 
 def main() -> int:
-    """Compiles everything for every supported kernel, one line each; boots nothing."""
+    """Compiles everything for every supported kernel and prints one line each; boots nothing."""
     bad = 0
     for wanted in supported():
         start = time.monotonic()

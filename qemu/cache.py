@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The cache: what took long to make, kept outside the checkout under a key of what went in."""
+"""The cache keeps slow build products outside the checkout, under a key of their inputs."""
 import contextlib
 import fcntl
 import hashlib
@@ -13,7 +13,7 @@ from report import Failure
 
 
 def root() -> Path:
-    """The cache's folder; VIRTGPU_CACHE moves it."""
+    """Returns the folder of the cache; VIRTGPU_CACHE moves it."""
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "virtgpu"
     path = Path(os.environ.get("VIRTGPU_CACHE") or default)
     path.mkdir(parents=True, exist_ok=True)
@@ -21,7 +21,7 @@ def root() -> Path:
 
 
 def key(*parts) -> str:
-    """A short name for everything that decides what an entry holds."""
+    """Returns a short hash of everything that decides the content of an entry."""
     digest = hashlib.sha256()
     for part in parts:
         data = part.read_bytes() if isinstance(part, Path) else str(part).encode()
@@ -30,24 +30,24 @@ def key(*parts) -> str:
 
 
 def _sweep(name: str) -> None:
-    """Removes what interrupted runs left; call with the entry's lock held."""
+    """Removes what interrupted runs left behind; call with the entry's lock held."""
     for path in root().glob(f".{name}.*.partial"):
         shutil.rmtree(path, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def locked(folder: Path):
-    """Nobody else works in a folder of the cache meanwhile."""
+    """Holds an exclusive lock on a folder of the cache."""
     with open(folder.with_name(f".{folder.name}.lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def entry(name: str, make, needs: int = 500) -> Path:
-    """The folder `name`, made by make(folder) if it is not there; that needs so many MB.
+    """Returns the folder `name`; make(folder) fills it if it does not exist, and needs `needs` MB.
 
-    Only a finished folder ever gets the name: an interrupted make leaves a partial one behind,
-    which the next run removes.
+    Only a finished folder gets the name. An interrupted make leaves a partial folder behind, which
+    the next run removes.
     """
     path = root() / name
     if path.exists():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What modules for the release candidate need: the compilers that built it, which are not stable's."""
+"""Prepares builds for the release candidate, which need the compilers that built that kernel."""
 import inspect
 from pathlib import Path
 
@@ -26,12 +26,12 @@ def make_root(gcc: str):
 
 
 def root(found) -> Path:
-    """A root with the compilers; it is made anew for the next candidate, which may have newer ones."""
+    """Returns a root with the compilers; each candidate gets its own, because compilers change."""
     name = cache.key(setup.HERE / "rust-root.packages", SUITE, found["gcc"], found["package"],
                      inspect.getsource(make_root), inspect.getsource(setup.make_root))
     return cache.entry(f"candidate-root-{name}", make_root(found["gcc"]), NEEDS_MB)
 
 
 def compiling(found) -> dict:
-    """As `found`, for builds of modules: the candidate's compilers are in another root."""
+    """Returns `found` for builds of modules: the candidate's compilers are in another root."""
     return {**found, "root": root(found)} if is_candidate(found) else found

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Runs the tests in guests, holds the results against what is expected, prints one table.
+"""Runs the tests in guests, compares the results with the expectations and prints one table.
 
     check.py [check|full|debug|desktops] [--driver c|rust|stock] [--only SUITE]
 
-CONTINUE=1 goes on with an interrupted run: suites that ended with the same sources are kept.
+CONTINUE=1 continues an interrupted run: it keeps the suites that finished with the same sources.
 """
 import argparse
 import os
@@ -38,13 +38,13 @@ from suites import Suite
 TOP = setup.HERE.parent
 LISTS = TOP / "igt-tests/lists"
 
-# How many times as long as usual everything takes on the debug kernel.
+# Time limits are this many times longer on the debug kernel.
 PATIENCE = 6
-# Seconds that one subtest of ours may take, and one of IGT's: usually, and in the long scopes.
+# Time limits in seconds for one subtest of ours and of IGT: in `check`, and in the longer scopes.
 OURS_SECONDS, OURS_LONG = 400, 1200
 IGT_SECONDS, IGT_LONG = 300, 900
 
-# In kmemleak's backtraces, functions of a GPU driver.
+# Matches functions of a GPU driver in kmemleak's backtraces.
 LEAK = re.compile(r"\[(virtgpu|virtgpu_rs|virtio_gpu|bochs_rs)\]")
 
 
@@ -54,12 +54,12 @@ def read_list(name: str) -> list[str]:
 
 
 def as_list(names) -> str:
-    """Names of tests as igt_runner reads them."""
+    """Formats names of tests as igt_runner reads them."""
     return "".join(f"igt@{name}\n" for name in names)
 
 
 def leaks(folder: Path) -> str:
-    """The first object of the driver's that nobody refers to any more, as kmemleak tells."""
+    """Returns the first object that the driver leaked, as kmemleak reports it."""
     path = folder / "results/kmemleak.txt"
     text = path.read_text(errors="replace") if path.exists() else ""
     found = [part for part in text.split("unreferenced object")[1:] if LEAK.search(part)]
@@ -84,12 +84,12 @@ class Run:
         self.job_end = ""
 
     def expectations(self, driver: str) -> Expectations:
-        """What is expected of a driver in a run like this one."""
+        """Returns the expectations of a driver in a run like this one."""
         return Expectations.read(
             driver, (self.accelerator, *(("debug",) if self.scope == "debug" else ())))
 
     def _adapt(self, options: Options) -> Options:
-        """Fits a guest to the kernel and the seed of this run."""
+        """Adapts a guest's options to the kernel and the seed of this run."""
         options.seed = self.seed
         if self.scope == "debug":
             options.append += debugkernel.APPEND
@@ -113,7 +113,7 @@ class Run:
                             trouble, round(ended.seconds, 1))
 
     def programs(self, suite: Suite, names=()) -> SuiteResults:
-        """Programs of ours, or of IGT's beside ours: all their tests, or those named."""
+        """Runs our programs, or some of IGT's next to ours: all their tests, or those in `names`."""
         if suite.guest.get("gpu"):
             say(f"    {hostgl.describe(suite.guest['gpu'])}")
         long = self.scope != "check"
@@ -127,7 +127,7 @@ class Run:
         return self._guest(suite, job, suite.options(self.driver), files)
 
     def igt(self, suite: Suite) -> SuiteResults:
-        """IGT's tests of a list."""
+        """Runs the IGT tests of a list."""
         job = f"/host/runner {IGT_LONG if self.scope == 'debug' else IGT_SECONDS}\n"
         names = [name for name in read_list(suite.tests) if self.expected.is_run(name)
                  and ("suspend" in name) == (suite.name == suites.ASLEEP)]
@@ -136,7 +136,7 @@ class Run:
         return self._guest(suite, job, suite.options(self.driver), {"list.txt": as_list(names)})
 
     def panic(self, suite: Suite) -> SuiteResults:
-        """A real panic under a test pattern: the screen has to become the panic screen."""
+        """Panics the kernel while a test pattern is shown; the panic screen must appear."""
         folder = self.folder / suite.name
         job = (setup.HERE / "guest/panic").read_text()
         options = self._adapt(suite.options(self.driver))
@@ -160,7 +160,7 @@ class Run:
                             [f"{suite.name}: {complaint}"] if complaint else [], result.seconds)
 
     def stranger(self, suite: Suite) -> SuiteResults:
-        """What somebody who has just cloned the repository does."""
+        """Runs what a new user would do after cloning the repository."""
         say(f"==> {suite.name}")
         folder = self.folder / suite.name
         folder.mkdir(parents=True, exist_ok=True)
@@ -182,7 +182,7 @@ PANIC = "virtgpu_panic@panic-screen"
 
 
 def table(verdicts: dict[str, str]) -> str:
-    """A row per program."""
+    """Formats a table with a row per program."""
     kinds = (PASS, KNOWN, FAIL, SKIP)
     rows: dict[str, dict[str, int]] = {}
     for name, verdict in verdicts.items():
@@ -197,7 +197,7 @@ def table(verdicts: dict[str, str]) -> str:
 
 
 def skip_reason(log: str) -> str:
-    """What a test that skipped says of the reason."""
+    """Returns the reason that a skipped test printed."""
     lines = [line for line in log.splitlines()
              if line and not re.match(r"(Starting s|S)ubtest[: ]", line)]
     unmet = [line for line in lines if line.startswith("Test requirement: ")]
@@ -205,7 +205,7 @@ def skip_reason(log: str) -> str:
 
 
 def explain(name: str, verdict: str, result: Outcome, driver: str) -> str:
-    """One line about a test that fails the run."""
+    """Returns one line about a test that fails the run."""
     files = f"{FOLDER.relative_to(TOP)}/{'c' if driver == 'rust' else driver}"
     if verdict == BETTER:
         return f"UNEXPECTED PASS: {name}: remove it from {files}-fails.txt"
@@ -216,7 +216,7 @@ def explain(name: str, verdict: str, result: Outcome, driver: str) -> str:
 
 
 def run_all(run: Run, chosen: list[Suite], record: Record, path: Path) -> None:
-    """Runs the suites that the record does not have yet, and saves after each."""
+    """Runs the suites that the record does not have yet; saves the record after each."""
     for suite in chosen:
         if suite.name in record.suites and record.suites[suite.name].finished:
             say(f"==> {suite.name} on {run.driver}: kept from the interrupted run")
@@ -228,22 +228,22 @@ def run_all(run: Run, chosen: list[Suite], record: Record, path: Path) -> None:
 
 
 def begin(run: Run, path: Path) -> Record:
-    """The record to fill: an interrupted one of the same sources, or a new one."""
+    """Returns the record to fill: an interrupted one of the same sources, or a new one."""
     header = Header.now(run.found["version"], run.accelerator, run.scope, run.seed)
     old = Record.load(path)
     if os.environ.get("CONTINUE"):
         if not old or old.complete and all(one.finished for one in old.suites.values()):
-            raise Failure(f"no interrupted run of {run.driver} to go on with: leave CONTINUE= away")
+            raise Failure(f"no interrupted run of {run.driver} to continue: run without CONTINUE=")
         if not header.comparable(old.header):
-            raise Failure("the interrupted run was of other sources or another kernel: leave "
-                          "CONTINUE= away to begin anew")
+            raise Failure("the interrupted run was of other sources or another kernel: run without "
+                          "CONTINUE= to start again")
         run.seed = old.header.seed
         return old
     return Record(run.driver, header)
 
 
 def conclude(run: Run, record: Record, only, out: Path) -> int:
-    """Prints the table, differences and failures; writes the report. Returns an exit status."""
+    """Prints the table, differences and failures; writes the report and returns an exit status."""
     others = [] if only else compare.others(record, out)
     verdicts = {one.driver: run.expectations(one.driver).verdicts(one.words())
                 for one in (*others, record)}
@@ -263,10 +263,10 @@ def conclude(run: Run, record: Record, only, out: Path) -> int:
     page = reportpage.write(out, [*others, record], verdicts, lines)
     failed = [name for name in bad if own[name] == FAIL]
     if failed:
-        print(f"One test alone, as it ran here: make test DRIVER={run.driver} "
+        print(f"To run one test alone with the same seed: make test DRIVER={run.driver} "
               f"VIRTGPU_SEED={run.seed} NAME=igt@{failed[0]}")
     if not all(suite.finished for suite in record.suites.values()):
-        print("A guest was lost. To run only what did not end: "
+        print("A guest was lost. To run only the unfinished suites: "
               f"make {TARGETS[run.scope]} DRIVER={run.driver} CONTINUE=1")
     count = list(own.values()).count
     if count(KNOWN):
@@ -287,7 +287,7 @@ def main() -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scope", nargs="?", default="check", choices=list(TARGETS))
     parser.add_argument("--driver", default=choice.driver(), choices=choice.DRIVERS)
-    parser.add_argument("--only", action="append", help="a suite, see suites.py")
+    parser.add_argument("--only", action="append", help="run only this suite, see suites.py")
     args = parser.parse_args()
 
     chosen = suites.choose(args.scope, args.driver, args.only)
@@ -296,7 +296,7 @@ def main() -> int:
         found = debugkernel.prepare(found)
     folder = outfolder.claim(outfolder.of_run(args.scope, args.driver, choice.kernel()))
     run = Run(args.driver, found, folder, scope=args.scope)
-    # A part of a run is not what a later run compares itself with.
+    # Later runs are compared with complete runs only, so a partial run has another name.
     path = folder / ("part.json" if args.only else "results.json")
     record = begin(run, path)
     say(f"==> {args.driver} on kernel {found['version']}, {run.accelerator}; "
@@ -304,7 +304,7 @@ def main() -> int:
     try:
         run_all(run, chosen, record, path)
     except KeyboardInterrupt:
-        say(f"interrupted; {len(record.suites)} of {len(chosen)} suites are kept. To go on: "
+        say(f"interrupted; {len(record.suites)} of {len(chosen)} suites are kept. To continue: "
             f"make {TARGETS[args.scope]} DRIVER={args.driver} CONTINUE=1")
         return 130
     return conclude(run, record, args.only, outfolder.OUT)

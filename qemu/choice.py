@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a person chooses by DRIVER=, KVER=, GPU= and VIRTGPU_ACCEL=: read here, and nowhere else.
+"""Reads and checks the user's choices: DRIVER=, KVER=, GPU= and VIRTGPU_ACCEL=.
 
-A value that is not known ends the program with a message that lists the known ones, before
-anything is downloaded, built or booted. `python3 qemu/choice.py` checks all of them; the Makefile
-does so before every target that uses a guest.
+An unknown value ends the program with a message that lists the known ones, before anything is
+downloaded, built or booted. `python3 qemu/choice.py` checks all of them; the Makefile runs it
+before every target that uses a guest.
 """
 import os
 import re
@@ -13,9 +13,9 @@ import report
 from report import Failure
 
 DRIVERS = ("c", "rust", "stock")
-# Drivers that qemu/vm.py knows in addition: the sample on the Rust crates, and no driver at all.
+# More drivers that qemu/vm.py accepts: the sample on the Rust crates, and no driver.
 MORE_DRIVERS = ("bochs", "none")
-# Both of ours one after the other, for the tools that break them.
+# Both of our drivers one after the other, for the tools that run mutants.
 BOTH = "both"
 # The renderers of hostgl.DEVICES.
 GPUS = ("virgl", "venus")
@@ -32,36 +32,36 @@ def _one_of(name: str, allowed, default: str, without: str = "") -> str:
 
 
 def driver(allowed=DRIVERS, default: str = "c") -> str:
-    """Whose driver the guest runs; default where DRIVER= is not given."""
+    """Returns the driver that the guest runs; default if DRIVER= is not given."""
     return _one_of("DRIVER", allowed, default, without="" if default else "all of them")
 
 
 def drivers(allowed=DRIVERS) -> tuple[str, ...]:
-    """The drivers of a tool that compares them: all of them, or the one that DRIVER= names."""
+    """Returns the drivers of a tool that compares drivers: all, or the one that DRIVER= names."""
     chosen = driver(allowed, default="")
     return (chosen,) if chosen else tuple(allowed)
 
 
 def gpu(allowed=GPUS, default: str = "") -> str:
-    """The renderer of the guest; default where GPU= is not given."""
+    """Returns the renderer of the guest; default if GPU= is not given."""
     return _one_of("GPU", allowed, default,
                    without="" if default else "a guest without a renderer")
 
 
 def accel() -> str:
-    """Which accelerator QEMU has to use; empty for the best that works."""
+    """Returns the accelerator that QEMU must use; empty for the best that works."""
     return _one_of("VIRTGPU_ACCEL", ACCELERATORS, "", without="KVM where it boots a kernel, else TCG")
 
 
 def kernel() -> str:
-    """Which kernel the guest runs, as kernels.resolve() takes it; empty for the default."""
+    """Returns the guest's kernel in the form of kernels.resolve(); empty for the default."""
     return checked_kernel(os.environ.get("KVER") or "")
 
 
 def checked_kernel(wanted: str) -> str:
-    """The same for a value that came from elsewhere.
+    """Checks a kernel name from another source than KVER=.
 
-    A series that is newer than every supported one may be in the archive, so it is accepted here.
+    The archive may have a series that is newer than every supported one, so such a name is accepted.
     """
     if wanted in ("", kernels.CANDIDATE.name):
         return wanted

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Drivers side by side: only results of the same sources, kernel and accelerator are compared."""
+"""Compares drivers; only results of the same sources, kernel and accelerator are comparable."""
 from pathlib import Path
 
 import choice
@@ -7,16 +7,16 @@ import outfolder
 from results import Record
 from suites import ALL
 
-# Our two drivers, which have to agree.
+# Our two drivers; their results must be equal.
 OURS = ("c", "rust")
-# Suites that only one of our two drivers has, and KUnit's, which are of a driver's own functions:
-# there is nothing to compare.
+# Tests that are not compared: suites that only one of our two drivers has, and KUnit suites, which
+# test a driver's own functions.
 ALONE = ("virtgpu_kunit@",
          *(f"{suite.name}@" for suite in ALL if len(set(suite.drivers) & set(OURS)) == 1))
 
 
 def others(record: Record, out: Path) -> list[Record]:
-    """The complete results of other drivers that may be compared with these."""
+    """Returns the complete results of other drivers that are comparable with these."""
     found = []
     for driver in choice.DRIVERS:
         folder = outfolder.of_run(record.header.scope, driver, choice.kernel())
@@ -28,7 +28,7 @@ def others(record: Record, out: Path) -> list[Record]:
 
 
 def rows(records: list[Record]) -> list[tuple[str, list[str]]]:
-    """The tests in which drivers differ, and the result of each driver."""
+    """Returns the tests whose results differ between drivers, with the result of each driver."""
     words = [record.words() for record in records]
     names = sorted({name for results in words for name in results if not name.startswith(ALONE)})
     found = ((name, [results.get(name, "-") for results in words]) for name in names)
@@ -36,7 +36,7 @@ def rows(records: list[Record]) -> list[tuple[str, list[str]]]:
 
 
 def side_by_side(records: list[Record]) -> str:
-    """Counts of results by driver, and where drivers differ."""
+    """Formats the number of each result by driver, and the tests that differ."""
     records = sorted(records, key=lambda record: choice.DRIVERS.index(record.driver))
     words = [list(record.words().values()) for record in records]
     lines = [f"{'':<12}" + "".join(f"{record.driver:>8}" for record in records)]
@@ -49,8 +49,8 @@ def side_by_side(records: list[Record]) -> str:
 
 
 def differences(record: Record, found: list[Record], known: list[str], excused) -> list[str]:
-    """Where our two drivers differ, which is an error; less the tests in `known`, which failed
-    anyway, and those that `excused` accepts, whose results differ from run to run."""
+    """Returns the differences between our two drivers; each is an error. Tests in `known` are left
+    out because they failed anyway, and those that `excused` accepts because their results vary."""
     other = next((one for one in found if {one.driver, record.driver} == set(OURS)), None)
     if not other:
         return []

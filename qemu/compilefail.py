@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Misuses of the abstraction crates that must not compile, each with the error it must give."""
+"""Checks that misuses of the abstraction crates do not compile and give the expected error."""
 import re
 import shutil
 import subprocess
@@ -22,10 +22,10 @@ obj-m := {objects}
 
 
 def compile_all(found, crates: Path, folder: Path, names) -> dict:
-    """Compiles every program alone; what the compiler says of each, empty when it is content."""
+    """Compiles every program alone; returns the compiler's errors of each, empty on success."""
     where = crates / "rust"
     flags = " ".join(f"-L {where}/{crate}" for crate in ("bindings", "virtio", "drm"))
-    # Where the kernel's crates lack something, others take their place: rust/compat/Makefile.
+    # rust/compat replaces what the kernel's crates lack, see rust/compat/Makefile.
     for path in (where / "compat").glob("lib*_compat.rmeta"):
         name = path.stem.removeprefix("lib").removesuffix("_compat")
         flags += f" -L {path.parent} --extern {name}={path}"
@@ -52,12 +52,12 @@ def compile_all(found, crates: Path, folder: Path, names) -> dict:
 def expected(name: str) -> str:
     found = re.findall(r"^//! expect: (.*)$", (PROGRAMS / f"{name}.rs").read_text(), re.M)
     if len(found) != 1:
-        raise Failure(f"{name}.rs has no line that begins with //! expect:")
+        raise Failure(f"{name}.rs must have one line that begins with //! expect:")
     return found[0]
 
 
 def verdict(name: str, said: str) -> str:
-    """Empty when the program fails, or does not, as it should."""
+    """Returns an empty string if the result is the expected one, else what is wrong."""
     wanted = expected(name)
     errors = [f"{code + ': ' if code else ''}{text}" for code, text in
               re.findall(r"^error(?:\[(E\d+)\])?: (.*)$", said, re.M)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What to say when setting up fails for a reason outside this project: the mirror, the disk."""
+"""Messages for failures outside this project: the Debian mirror and full disks."""
 import errno
 import re
 import shutil
@@ -12,7 +12,7 @@ NO_SPACE = "No space left on device"
 
 
 def about_mirror(output: str, uri: str, suite: str) -> str:
-    """Why mmdebstrap or apt failed, from what it printed, and what to do about it."""
+    """Returns why mmdebstrap or apt failed, from its output, and what to do about it."""
     ask = ("It is the first Debian mirror that `apt-get indextargets` lists on this machine; "
            "/etc/apt/sources.list and /etc/apt/sources.list.d decide.")
     if re.search(r"does not have a Release file|404 +Not Found", output):
@@ -29,7 +29,7 @@ def about_mirror(output: str, uri: str, suite: str) -> str:
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether a disk was full, said by the system or by a program that failed."""
+    """Returns whether an error, or the output of a failed program, says that a disk is full."""
     return getattr(error, "errno", None) == errno.ENOSPC or NO_SPACE in str(error)
 
 
@@ -38,12 +38,12 @@ def _free(path: Path) -> int:
 
 
 def _full(path: Path, needed: int, knob: str) -> str:
-    return (f"disk full: {_free(path)} MB free at {path}, about {needed} MB needed. Make room, or "
-            f"give {knob}=DIR on another disk.")
+    return (f"disk full: {_free(path)} MB free at {path}, about {needed} MB needed. Free some space, or "
+            f"set {knob} to a folder on another disk.")
 
 
 def about_disk(cache: Path, needed: int) -> str:
-    """Which disk is full; needed is in MB, for what was being made."""
+    """Returns a message about the disk that is full; `needed` is in MB."""
     temporary = Path(tempfile.gettempdir())
     if _free(temporary) < _free(cache):
         return _full(temporary, needed, "TMPDIR")
@@ -51,6 +51,6 @@ def about_disk(cache: Path, needed: int) -> str:
 
 
 def check_room(cache: Path, needed: int) -> None:
-    """Fails at once where it would fail after minutes."""
+    """Fails early if the disk is too full, because otherwise the failure comes after minutes."""
     if _free(cache) < needed:
         raise Failure(_full(cache, needed, "VIRTGPU_CACHE"))

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A plugin for QEMU's emulator: how many instructions the guest's kernel has executed, told each
- * time a program in the guest marks the moment. A mark is a no-op with a number of ours in it,
- * see igt-tests/bench/mark.h; a line of the output is the mark's number and the count.
+ * A plugin for QEMU's emulator that counts the instructions of the guest's kernel. A program in the
+ * guest executes a mark, a no-op that contains a number (see igt-tests/bench/mark.h); for each mark
+ * the plugin writes a line with the mark's number and the count.
  *
- * With profile=FILE also where: for each step of a scenario lines of address and instructions
- * executed in the block of code there, "end" after the last.
+ * With profile=FILE it also writes a profile of each step of a scenario: lines of the address of a
+ * block of code and the instructions executed in it, then "end".
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What we use of QEMU's plugin interface; no package has its header. */
+/* The part of QEMU's plugin interface that is used here, because no package has its header. */
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 struct qemu_plugin_scoreboard;
@@ -60,7 +60,7 @@ static const uint8_t mark_opcode[] = { 0x0f, 0x1f, 0x84, 0x00 };
 /* igt-tests/bench/mark.h */
 #define MARK_STEP	1
 
-/* Blocks of code, in a hash table; a kernel has fewer. */
+/* The size of the hash table of code blocks; a kernel executes fewer. */
 #define BLOCKS	(1 << 18)
 
 struct block {
@@ -129,12 +129,12 @@ static bool is_mark(const struct qemu_plugin_insn *insn, uint32_t *number)
 	return (*number & MARK_MASK) == MARK_MAGIC;
 }
 
-/* A string instruction with a prefix that repeats it. */
+/* Returns whether this is a string instruction with a repeat prefix. */
 static bool is_repeated(const struct qemu_plugin_insn *insn)
 {
 	uint8_t bytes[3];
 	size_t size = qemu_plugin_insn_data(insn, bytes, sizeof(bytes));
-	/* A REX prefix may come between. */
+	/* A REX prefix may stand between prefix and opcode. */
 	uint8_t opcode = bytes[size == 3 && (bytes[1] & 0xf0) == 0x40 ? 2 : 1];
 
 	return size >= 2 && (bytes[0] & 0xfe) == 0xf2 &&
@@ -148,7 +148,7 @@ static void translated(struct qemu_plugin_tb *tb, void *data)
 
 	(void)data;
 	if (qemu_plugin_tb_vaddr(tb) >= KERNEL) {
-		/* Where the clock goes with instructions each repetition is a block anew. */
+		/* With -icount each repetition is a new block, so do not count repetitions. */
 		if (is_repeated(qemu_plugin_tb_get_insn(tb, 0)))
 			num_insns--;
 		if (!num_insns)
@@ -170,7 +170,7 @@ static void translated(struct qemu_plugin_tb *tb, void *data)
 	}
 }
 
-/* Called by QEMU, with out=FILE and perhaps profile=FILE. */
+/* Called by QEMU, with out=FILE and optionally profile=FILE. */
 EXPORT int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv)
 {
 	(void)info;
@@ -180,7 +180,7 @@ EXPORT int qemu_plugin_install(uint64_t id, const void *info, int argc, char **a
 	}
 	if (argc == 2 && (strncmp(argv[1], "profile=", 8) ||
 			  !(profile = fopen(argv[1] + 8, "w")))) {
-		fprintf(stderr, "counter: behind out=FILE only profile=FILE may come\n");
+		fprintf(stderr, "counter: only profile=FILE may follow out=FILE\n");
 		return -1;
 	}
 	count.score = qemu_plugin_scoreboard_new(sizeof(uint64_t));

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What scenarios of igt-tests/bench cost the host: commands, kicks, interrupts, bytes.
+"""Counts what scenarios of igt-tests/bench cost the host: commands, kicks, interrupts, bytes.
 
-A guest says when a scenario begins and ends. On QEMU's own device its traces tell what happened in
-between; ours in fakegpu.py counts what no trace tells: bytes, and how memory is described.
+A guest reports the begin and end of a scenario. With QEMU's own device the counts in between come
+from its traces. fakegpu.py counts what no trace has: bytes, and the entries of memory lists.
 """
 import re
 from collections import Counter
@@ -31,14 +31,14 @@ class Counts:
                                  "bounced": bounced, "from": then, "to": self._now()}
 
     def _now(self):
-        """Where the traces are, or what the fake device has counted."""
+        """Returns the current position in the traces, or the counters of the fake device."""
         fake = self._machine.fake
         if not fake:
             return self._machine.trace_log.stat().st_size
         return fake.totals()
 
     def scenarios(self) -> dict:
-        """By name: steps, and counts of all of them together."""
+        """Returns the number of steps and the counts over all steps, by name of scenario."""
         read = self._of_fake if self._machine.fake else self._of_traces
         return {name: {"steps": one["steps"], "bounced": one["bounced"], **read(one)}
                 for name, one in self._scenarios.items()}
@@ -46,7 +46,7 @@ class Counts:
     @staticmethod
     def _of_fake(one) -> dict:
         then, now = one["from"], one["to"]
-        # This device has every kick it is asked for, QEMU's calls off what it does not need.
+        # This device never suppresses kicks; QEMU's suppresses those that it does not need.
         return {"bytes": now["bytes"] - then["bytes"], "entries": now["entries"] - then["entries"],
                 "commands": now["commands"] - then["commands"],
                 "kicks asked for": now["kicks"] - then["kicks"],
@@ -67,7 +67,7 @@ class Counts:
 
     @staticmethod
     def _gpu(log: str) -> str:
-        """The device whose kicks commands of a GPU follow."""
+        """Returns the virtio device of the GPU: the one whose kicks precede GPU commands."""
         last = ""
         votes: Counter[str] = Counter()
         for match in _LINE.finditer(log):

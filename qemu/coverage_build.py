@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Builds a driver's module so that fuzz/kernel/coverage.ko counts which blocks of it are reached.
+"""Builds a driver's module so that fuzz/kernel/coverage.ko counts the blocks that it reaches.
 
-The tree is copied and its Kbuild files get a few lines more: neither the kernel nor the driver has to
-know of it, KCOV is not needed, and code that runs in workers and interrupts counts, too.
+The tree is copied and lines are added to its Kbuild files. Neither the kernel nor the driver changes,
+KCOV is not needed, and code that runs in workers and interrupts is counted, too.
 """
 import shutil
 from pathlib import Path
@@ -41,7 +41,7 @@ def _instrument_rust(kbuild: Path) -> None:
 
 
 def tree(found, driver: str, top: Path) -> None:
-    """Fills `top` with a source tree of the driver that counts."""
+    """Fills `top` with an instrumented source tree of the driver."""
     shutil.rmtree(top, ignore_errors=True)
     top.mkdir()
     hook = build.TOP / "igt-tests/fuzz/kernel"
@@ -52,7 +52,7 @@ def tree(found, driver: str, top: Path) -> None:
     if driver == "stock":
         source = top / STOCK
         kernelsource.unpack(found, top, f"{STOCK}/*")
-        # Its header of tracepoints is found from here.
+        # The include path of its tracepoint header is relative to this folder.
         (top / "include/trace").mkdir(parents=True)
         (top / "Kbuild").write_text(f"obj-m += coverage/ {STOCK}/\n")
         (top / "Makefile").write_text("modules:\n\t$(MAKE) -C $(KDIR) M=$(CURDIR) MO=$(MO) $@\n")
@@ -74,14 +74,14 @@ def tree(found, driver: str, top: Path) -> None:
 
 
 def blocks(found, module: Path) -> int:
-    """How many blocks of a module are counted."""
+    """Returns how many blocks of a module are instrumented."""
     text = sandbox.run(found["root"], ["objdump", "-r", module], read=[module.parent])
     return text.count("__sanitizer_cov_trace_pc")
 
 
 def modules(found, driver: str) -> tuple:
-    """The driver's module, and the one that counts."""
-    # The debug kernel comes with its compilers and has Rust.
+    """Builds the instrumented driver and the module that counts; returns their paths."""
+    # The debug kernel comes with its compilers and supports Rust.
     if driver == "rust" and "compilers" not in found:
         found = rustkernel.prepare(found)
     top = build.out(found["version"]) / f"coverage-{driver}-tree"

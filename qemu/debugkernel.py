@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A small kernel from the distribution's source, with everything in it that finds bugs."""
+"""Builds a small kernel from the distribution's source with the options that find bugs."""
 import inspect
 import shutil
 from pathlib import Path
@@ -13,19 +13,19 @@ from report import step
 HERE = Path(__file__).resolve().parent
 CONFIG = HERE / "debug.config"
 LISTS = (HERE / "rust-root.packages", HERE / "debug-root.packages")
-# How the kernel's own build calls itself.
+# The suffix that the kernel's build adds to its version.
 SUFFIX = "-virtgpu-debug"
-# For its command line: warnings are what it is for, and KASAN takes an interrupt that comes while the
-# kernel looks at the CPU for a wild access where page tables have five levels.
+# For the command line. Warnings are shown. Five-level page tables are off because with them KASAN
+# reports an interrupt during CPU detection as a wild access.
 APPEND = " loglevel=5 no5lvl"
-# Of the switches in CONFIG one that not every kernel has.
+# An option of CONFIG that not every kernel has.
 OPTIONAL = "CONFIG_PROC_SYSCTL=y"
-# For every make that builds something for this kernel. Kconfig allows KASAN beside Rust only with Clang.
+# Arguments of every make for this kernel. Kconfig allows KASAN together with Rust only with Clang.
 FLAGS = ("LLVM=-19",)
 
 
 def root() -> Path:
-    """The compilers of this kernel and its modules."""
+    """Returns the root with the compilers of this kernel and its modules."""
     return setup.stable_root("debug", "clang, rustc, gcovr", *LISTS)
 
 
@@ -86,7 +86,7 @@ def _lay_out(root: Path, folder: Path, version: str) -> None:
 
 
 def prepare(found):
-    """As `found`, with this kernel; "compilers" are the root and make's arguments for its modules."""
+    """Returns `found` for this kernel; "compilers" are the root and make's arguments for its modules."""
     compilers = root()
     version = _version(found)
     name = cache.key(CONFIG, str(compilers), *FLAGS,

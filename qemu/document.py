@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Tables in documents that programs write: between two comments that name them."""
+"""Updates generated tables in documents; each stands between two comments with its name."""
 import re
 from pathlib import Path
 

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What each test is expected to do, and the verdict on what it did.
+"""Reads the expected result of each test and gives the verdict on its result.
 
 The files in igt-tests/expectations/ have the format of drm-ci, with a reason above each group:
 
     DRIVER-fails.txt       tests that fail; one that passes is an unexpected pass and fails the run
-    DRIVER-flakes.txt      tests whose own failure counts neither way
-    DRIVER-skips.txt       tests that are not run at all
-    DRIVER-may-skip.txt    tests that skip; one that skips and is not listed fails the run
+    DRIVER-flakes.txt      tests whose result varies; neither a pass nor a failure counts
+    DRIVER-skips.txt       tests that are not run
+    DRIVER-may-skip.txt    tests that may skip; a test that skips and is not listed fails the run
 
-A line is the name of a program, of a test or of a part of one, or a regular expression for that.
+A line is the name of a program, of a test or of a part of one, or a regular expression for it.
 Every driver reads the files of "any". Both of our drivers read the files of c, because the same is
-expected of them; rust has more of its own. With a trait (DRIVER-TRAIT-fails.txt) a file counts for
-runs with this trait only: an accelerator (tcg, kvm) or "debug" for the debug kernel.
+expected of them; rust may have additional ones. A file with a trait (DRIVER-TRAIT-fails.txt) applies
+to runs with this trait only: an accelerator (tcg, kvm), or "debug" for the debug kernel.
 """
 import re
 from dataclasses import dataclass, field
@@ -22,13 +22,13 @@ from report import Failure
 FOLDER = Path(__file__).resolve().parent.parent / "igt-tests/expectations"
 KINDS = ("fails", "flakes", "skips", "may-skip")
 PASS, SKIP, KNOWN, FAIL = "pass", "skip", "known", "FAIL"
-# Verdicts that fail a run although the test itself did not fail.
+# Verdicts that fail a run although the test itself passed or skipped.
 BETTER, UNEXPECTED_SKIP = "unexpected pass", "unexpected skip"
 BAD_VERDICTS = (FAIL, BETTER, UNEXPECTED_SKIP)
 
 
 def parse(text: str, path: str) -> list[str]:
-    """The lines of an expectation file; a line with no reason above it is an error."""
+    """Returns the lines of an expectation file; a line without a reason above it is an error."""
     reason, found = "", []
     for number, line in enumerate(text.splitlines(), 1):
         line = line.strip()
@@ -44,20 +44,20 @@ def parse(text: str, path: str) -> list[str]:
 
 
 def files(driver: str, kind: str, traits=()) -> list[Path]:
-    """The files that count for a driver in a run with these traits, whether they exist or not."""
+    """Returns the files for a driver in a run with these traits; they need not exist."""
     drivers = ("any", *(("c", "rust") if driver == "rust" else (driver,)))
     return [FOLDER / f"{'-'.join((name, *trait, kind))}.txt"
             for name in drivers for trait in ((), *((one,) for one in traits))]
 
 
 def matches(entry: str, name: str) -> bool:
-    """Does an entry name this test, or the program or test that this is a part of?"""
+    """Returns whether an entry names this test, or the program or test that it belongs to."""
     return bool(re.fullmatch(f"({entry})(@.*)?", name))
 
 
 @dataclass
 class Expectations:
-    """What is expected of one driver in one kind of run."""
+    """The expectations of one driver in one kind of run."""
     fails: list[str] = field(default_factory=list)
     flakes: list[str] = field(default_factory=list)
     skips: list[str] = field(default_factory=list)
@@ -76,11 +76,11 @@ class Expectations:
         return not any(matches(entry, name) for entry in self.skips)
 
     def is_excused(self, name: str) -> bool:
-        """Is this test expected to fail, is its result expected to vary, or is it not run?"""
+        """Returns whether this test may fail, may have varying results, or is not run."""
         return any(matches(entry, name) for entry in (*self.flakes, *self.fails, *self.skips))
 
     def verdict(self, name: str, result: str) -> str:
-        """pass, skip, known (an expected failure), unexpected pass, unexpected skip or FAIL."""
+        """Returns pass, skip, known (an expected failure), unexpected pass or skip, or FAIL."""
         def listed(entries):
             return any(matches(entry, name) for entry in entries)
 
@@ -90,7 +90,7 @@ class Expectations:
             return SKIP if listed(self.may_skip) else UNEXPECTED_SKIP
         if listed(self.fails):
             return KNOWN
-        # A complaint of the kernel is no flake.
+        # A kernel warning is never accepted as a flake.
         return KNOWN if result == "fail" and listed(self.flakes) else FAIL
 
     def verdicts(self, results: dict[str, str]) -> dict[str, str]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A virtio GPU without QEMU's: right when it is asked to be, wrong in a chosen way otherwise.
+"""A virtio GPU in Python, in place of QEMU's: correct by default, faulty in a chosen way on request.
 
-It keeps resources, scanouts, cursors and contexts as a real one does, so that the judge can look at
-its screen. It is wrong in one way that a test names (set_fault()), or in any way (set_lies()).
+It implements resources, scanouts, cursors and contexts as a real device does, so the judge can check
+its screen. A test chooses one fault (set_fault()) or random lies (set_lies()).
 """
 import bisect
 import os
@@ -27,7 +27,7 @@ COMMANDS = {
     "CREATE_3D": 0x204, "TRANSFER_3D": 0x205, "TRANSFER_FROM_3D": 0x206, "SUBMIT": 0x207,
     "MAP_BLOB": 0x208, "UNMAP_BLOB": 0x209, "UPDATE_CURSOR": 0x300, "MOVE_CURSOR": 0x301,
 }
-# Commands that make something: one that is refused has made nothing.
+# Commands that create something: after a refusal it does not exist.
 CREATES = {COMMANDS[name] for name in ("CREATE", "CREATE_3D", "CREATE_BLOB", "CTX_CREATE",
                                        "ATTACH", "MAP_BLOB")}
 OF_CONTEXTS = {COMMANDS[name] for name in ("CTX_CREATE", "CTX_DESTROY", "CTX_ATTACH", "CTX_DETACH",
@@ -41,35 +41,35 @@ SCANOUTS = 16
 (FEATURE_VIRGL, FEATURE_EDID, FEATURE_UUID, FEATURE_BLOB, FEATURE_CONTEXT_INIT,
  FEATURE_BLOB_ALIGNMENT) = (1 << bit for bit in range(6))
 EVENT_DISPLAY = 1
-# Bytes of the configuration, and of what the guest may write in it.
+# Size of the configuration, and the offset of the field that the guest writes.
 CONFIG_SIZE, EVENTS_CLEAR = 20, 4
-# The region of shared memory that shows the host's blobs.
+# The shared memory region in which the guest sees blobs of the host.
 HOST_VISIBLE = 1
 BLOB_HOST3D = 2
 MAP_CACHED = 1
 CURSOR = 64
-# Of a texture.
+# The largest texture.
 MAX_PIXELS = 1 << 24
-# Of a backing, as in QEMU's own device.
+# The largest number of entries of a backing, as in QEMU's own device.
 MAX_ENTRIES = 16384
-# A command has a fence, and says on which of its context's rings.
+# Header flags that an answer repeats: FENCE and INFO_RING_IDX.
 FLAGS = 3
 FLAG_RING = 2
-# An answer that comes after the next one comes alone when there is none for so many seconds.
+# A delayed answer follows the next one, or comes after this many seconds if there is none.
 SOON = 0.005
-# Of its renderer: number, version, size.
+# The renderer's capset: id, version, size.
 CAPSET = 2, 1, 64
-# Where in a pixel's four bytes red, green and blue are, by the protocol's formats.
+# The byte offsets of red, green and blue in a pixel, by the protocol's formats.
 FORMATS = {1: (2, 1, 0), 2: (2, 1, 0), 3: (1, 2, 3), 4: (1, 2, 3), 67: (0, 1, 2), 68: (3, 2, 1),
            121: (3, 2, 1), 134: (0, 1, 2)}
 
 
 def good_edid() -> bytes:
-    """A monitor that says nothing but that it is one: header, EDID 1.4, digital, checksum."""
+    """Returns the EDID of a minimal monitor: header, EDID 1.4, digital, checksum."""
     edid = bytearray(128)
     edid[:8] = b"\0" + b"\xff" * 6 + b"\0"
     edid[18:21] = 1, 4, 0x80
-    # Four descriptors of the kind "unused", and no standard timings.
+    # Four descriptors of the type "unused", and no standard timings.
     edid[38:54] = b"\1" * 16
     for at in range(54, 126, 18):
         edid[at + 3] = 0x10
@@ -78,24 +78,24 @@ def good_edid() -> bytes:
 
 
 class Resource:
-    """An image with pixels of the device's own; a blob has only its backing."""
+    """A resource: an image with the host's copy of its pixels. A blob has only its backing."""
 
     def __init__(self, layout: int = 0, width: int = 0, height: int = 0):
         self.format, self.width, self.height = layout, width, height
         self.pixels = bytearray(width * height * 4)
-        # Of a blob of the host's, a file; and where the guest sees it.
+        # For a blob of the host: its file, size and offset in the shared memory region.
         self.file: int | None = None
         self.size = self.seen_at = 0
         self.attach([])
 
     def attach(self, entries: list) -> None:
-        """Addresses and lengths of the pieces of its backing; where each begins in it."""
+        """Sets the backing: addresses and lengths of its pieces. starts has their offsets in it."""
         self.backing = entries
         self.starts = [0, *accumulate(length for _, length in entries[:-1])] if entries else []
 
 
 class Scanout:
-    """What a head shows: a rectangle of a resource, as it was when it was last flushed."""
+    """A rectangle of a resource that a head shows, with the pixels of its last flush."""
 
     def __init__(self, number: int, rect, layout: int, stride: int, offset: int = 0):
         self.number, self.format, self.stride, self.offset = number, layout, stride, offset
@@ -103,8 +103,8 @@ class Scanout:
         self.shown = bytearray(self.width * self.height * 4)
 
     def rows(self, x: int, y: int, width: int, height: int):
-        """Of a rectangle of the resource, what is shown: where in the resource, where in shown,
-        and how many bytes, row by row."""
+        """Yields the shown part of a rectangle of the resource, row by row: offset in the resource,
+        offset in `shown`, number of bytes."""
         left, right = max(x, self.x), min(x + width, self.x + self.width)
         for row in range(max(y, self.y), min(y + height, self.y + self.height)):
             if left < right:
@@ -127,10 +127,10 @@ class FakeGpu(vhostuser.Device):
                  connected: int = 1, render: bool = False, late: float = 0,
                  queue_size: int = 64, window: int = 0, alignment: int = 0,
                  features: int | None = None, room: int = 0, caching: int = MAP_CACHED):
-        """With `render` it has a renderer that is done with everything at once; `window` are MiB of
-        host-visible memory, `caching` is how the guest is to map it, `alignment` is that of blobs;
-        `features` replaces what follows from the others; `room` are bytes that it has for images,
-        or 0."""
+        """With `render` it has a renderer that finishes everything at once. `window` is the size of
+        the host-visible memory in MiB, `caching` is how the guest must map it, `alignment` is that of
+        blobs. `features` replaces the features that follow from the others. `room` limits the bytes
+        of images; 0 means no limit."""
         self.features = FEATURE_EDID | (FEATURE_BLOB | FEATURE_UUID if blob else 0) | (
             FEATURE_VIRGL | FEATURE_CONTEXT_INIT if render else 0) | (
             FEATURE_BLOB_ALIGNMENT if alignment else 0)
@@ -139,7 +139,7 @@ class FakeGpu(vhostuser.Device):
         self.queue_size, self._alignment, self._room = queue_size, alignment, room
         self._caching = caching
         self.shared = {HOST_VISIBLE: window << 20} if window else {}
-        # Commands by number since the test asked; all of them, bytes copied, entries of backings.
+        # Commands by number since start_counting(); totals of commands, bytes and backing entries.
         self.counts: Counter[int] = Counter()
         self.sums: Counter[str] = Counter()
         self._connected = connected
@@ -147,10 +147,10 @@ class FakeGpu(vhostuser.Device):
         self.set_edid()
         self.size, self.position = size, (0, 0)
         self.resources: dict[int, Resource] = {}
-        # How often the guest has reset or first started it.
+        # How often the guest has reset the device; the first start counts, too.
         self.resets = 0
         self.scanouts: dict[int, Scanout] = {}
-        # Of each head the last command: kind, x, y, resource, hotspot.
+        # The last cursor command of each head: kind, x, y, resource, hotspot.
         self.cursors: dict[int, tuple] = {}
         self.contexts: set[int] = set()
         self.fault: str | None = None
@@ -161,18 +161,18 @@ class FakeGpu(vhostuser.Device):
         self._held: list[tuple[int, vhostuser.Chain]] = []
         self._random = random.Random(1)
         self._liar: Liar | None = None
-        # What the driver knows of the heads may be wrong.
+        # Set when the driver may have been told wrong things about the heads.
         self._told_of_heads = False
         self.told: Counter[Lies] = Counter()
         self._delayed: list[tuple[vhostuser.Chain, bytes]] = []
         super().__init__(path, late)
 
-    # What the test asks for, by the judge.
+    # Requests of the tests, which the judge passes on.
 
     def set_fault(self, name: str, which: str = "any", odds: int = 100,
                   times: int | None = None) -> None:
-        """Be wrong from now on: how, at which command (COMMAND/RING: of one ring of a context), in
-        how many of a hundred cases, and at most so many times."""
+        """Sets the fault: its name, the command it applies to (COMMAND/RING for one ring of a
+        context), the chance in percent, and the maximum number of times."""
         if name not in ("none", "mute", "lose", *self._lies()):
             raise Failure(f"the fake device has no fault {name}")
         command, _, ring = which.partition("/")
@@ -187,18 +187,18 @@ class FakeGpu(vhostuser.Device):
                 self._answer_late()
 
     def set_seed(self, seed: int) -> None:
-        """Chooses what "any-lie" does."""
+        """Sets the seed of "any-lie"."""
         with self.lock:
             self._random.seed(seed)
 
     def set_lies(self, seed: int, rate: int, mask: int) -> None:
-        """Lies at random from now on, see liar.Genome."""
+        """Starts random lies, see liar.Genome."""
         with self.lock:
             self._stop_lying()
             self._liar = Liar(Genome(seed, rate, Lies(mask)))
 
     def stop_lying(self) -> None:
-        """Is right again, and tells so: what it said of its heads may have been wrong."""
+        """Stops lying, and announces a display change if the driver was told lies about the heads."""
         with self.lock:
             self._stop_lying()
             if self._told_of_heads:
@@ -215,7 +215,7 @@ class FakeGpu(vhostuser.Device):
         self._answer_delayed()
 
     def change_display(self) -> None:
-        """Announces that something about the heads has changed."""
+        """Announces a change of the heads."""
         with self.lock:
             self._change_display()
 
@@ -224,50 +224,50 @@ class FakeGpu(vhostuser.Device):
         self.notify_config()
 
     def lose_kicks(self, queue: int, count: int) -> None:
-        """Does not notice the next kicks of a queue."""
+        """Ignores the next kicks of a queue."""
         with self.lock:
             self.deaf[queue] = count
 
     def objects(self) -> tuple[set, set]:
-        """The contexts and resources that the device has."""
+        """Returns the contexts and resources that exist on the device."""
         with self.lock:
             self.catch_up()
             return set(self.contexts), set(self.resources)
 
     def has_resources(self, wanted: set) -> bool:
-        """Whether the driver is right that the device has these resources and no others.
+        """Returns whether the device has the resources in `wanted`, the driver's list, and no others.
 
-        It is right, too, to keep what the device owes it the answer to an UNREF of. An UNREF that it
-        got back before the device has seen it is one that was answered: it cannot know that the
-        device still has what that was about."""
+        The driver may also list resources whose UNREF is not answered. And the device may still have a
+        resource whose UNREF was completed before the device processed it, because the driver cannot
+        know that."""
         with self.lock:
             found = self.objects()[1]
             return wanted - found <= self._owed() and (found <= wanted or self.rings[0].missed)
 
     def _owed(self) -> set:
-        """Resources of which UNREFs are not answered."""
+        """Returns the resources whose UNREFs are not answered."""
         requests = (chain.request for chain in self.rings[0].held.values())
         return {struct.unpack_from("<I", request, HEADER)[0] for request in requests
                 if struct.unpack_from("<I", request)[0] == COMMANDS["UNREF"]}
 
     def blob(self, number: int, size: int) -> bytes:
-        """The first bytes of a blob of the host's."""
+        """Returns the first bytes of a blob of the host."""
         with self.lock:
             self.catch_up()
             resource = self.resources.get(number)
             if not resource or resource.file is None:
-                raise Failure(f"resource {number} is no blob of the host's")
+                raise Failure(f"resource {number} is not a blob of the host")
             return os.pread(resource.file, size, 0)
 
     def last_cursor(self, head: int):
-        """The last cursor command: kind, x, y, resource."""
+        """Returns the last cursor command: kind, x, y, resource."""
         with self.lock:
             self.catch_up()
             found = self.cursors.get(head)
             return found and found[:4]
 
     def cursor_image(self, head: int):
-        """Of the cursor that is shown: width, height, hotspot, pixels."""
+        """Returns the cursor that is shown: width, height, hotspot, pixels."""
         with self.lock:
             self.catch_up()
             _, _, _, number, hot_x, hot_y = self.cursors.get(head, (None, 0, 0, 0, 0, 0))
@@ -278,13 +278,13 @@ class FakeGpu(vhostuser.Device):
             return CURSOR, CURSOR, hot_x, hot_y, bytes(pixels)
 
     def start_counting(self) -> None:
-        """Forgets the commands that came so far, those on their way included."""
+        """Resets the counts of commands; pending commands are processed first."""
         with self.lock:
             self.catch_up()
             self.counts.clear()
 
     def counted(self, name: str) -> int:
-        """How many commands of a kind came since then."""
+        """Returns how many commands of a kind came since start_counting()."""
         with self.lock:
             self.catch_up()
             return self.counts[COMMANDS[name]]
@@ -295,18 +295,18 @@ class FakeGpu(vhostuser.Device):
                                   self._alignment)
 
     def set_capsets(self, count: int) -> None:
-        """What the configuration says."""
+        """Sets the number of capsets in the configuration."""
         self.config = self.config[:12] + struct.pack("<I", count) + self.config[16:]
 
     def set_edid(self, edid: bytes = b"", size: int | None = None) -> None:
-        """An EDID, and the size the device claims it has; without a size a good one."""
+        """Sets the EDID and the size that the device reports; without a size a valid EDID."""
         if size is None:
             edid, size = good_edid(), 128
         self._edid = struct.pack("<II", size, 0) + edid.ljust(1024, b"\0")
 
     def picture(self, head: int) -> Picture:
         with self.lock:
-            # As QEMU's own screendump, which runs where the device does.
+            # QEMU's own screendump runs in the device's thread, after pending commands, too.
             self.catch_up()
             scanout = self.scanouts.get(head)
             if not scanout or scanout.number not in self.resources:
@@ -314,13 +314,13 @@ class FakeGpu(vhostuser.Device):
             return scanout.picture()
 
     def totals(self) -> Counter:
-        """Bytes copied, entries of backings, commands, kicks; memory of all images now."""
+        """Returns counts: bytes copied, backing entries, commands, kicks; and the memory of images."""
         with self.lock:
             self.catch_up()
             return self.sums + Counter(memory=self._memory(), kicks=self.kicks)
 
     def _memory(self) -> int:
-        """Bytes of all images."""
+        """Returns the size of all images in bytes."""
         return sum(len(resource.pixels) for resource in self.resources.values())
 
     # The device.
@@ -339,7 +339,7 @@ class FakeGpu(vhostuser.Device):
         self.contexts.clear()
 
     def configured(self, offset: int, data: bytes) -> None:
-        # QEMU writes all of it whatever the guest has written.
+        # QEMU always writes the whole configuration, whatever the guest has written.
         whole = bytes(offset) + data + bytes(CONFIG_SIZE)
         clear = struct.unpack_from("<I", whole, EVENTS_CLEAR)[0]
         events = struct.unpack_from("<I", self.config)[0]
@@ -358,7 +358,7 @@ class FakeGpu(vhostuser.Device):
         if wrong and self._times is not None:
             self._times -= 1
         if not wrong:
-            # A queue that is held keeps its order, but for rings of a context.
+            # While a command is held, later ones are held too, except with a fault on one ring.
             if self._held and self.fault == "mute" and self._ring is None:
                 self._held.append((kind, chain))
             else:
@@ -376,7 +376,7 @@ class FakeGpu(vhostuser.Device):
         return bool(request[4] & FLAG_RING) and request[20] == self._ring
 
     def _answer(self, kind: int, chain: vhostuser.Chain) -> None:
-        """Carries a command out and answers it, at once or when QEMU has done its part."""
+        """Carries a command out and answers it, at once or after QEMU has changed the mapping."""
         def tell(answer: bytes) -> None:
             chain.answer(answer)
 
@@ -389,7 +389,7 @@ class FakeGpu(vhostuser.Device):
             tell(self._do(kind, chain.request))
 
     def _lie(self, lies: Liar, kind: int, chain: vhostuser.Chain) -> None:
-        """Answers, perhaps with a lie."""
+        """Answers a command, possibly with a lie."""
         chosen = lies.choose(kind, chain.room >= HEADER)
         if not chosen:
             self._answer(kind, chain)
@@ -407,7 +407,7 @@ class FakeGpu(vhostuser.Device):
             self.notify_config()
 
     def _tell(self, chain: vhostuser.Chain, lie: liar.Lie) -> None:
-        """Tells a lie."""
+        """Sends a lie as the answer."""
         if lie.kind in (Lies.ORDER, Lies.LATE):
             self._delay(chain, lie.data, lie.late or SOON)
             return
@@ -428,7 +428,7 @@ class FakeGpu(vhostuser.Device):
             chain.queue.skip_used(lie.number)
 
     def _delay(self, chain: vhostuser.Chain, data: bytes, seconds: float) -> None:
-        """Answers when another command came, or that much later."""
+        """Delays an answer until the next command (SOON), or by some seconds."""
         def late():
             if chain.is_ours:
                 chain.answer(data)
@@ -483,7 +483,7 @@ class FakeGpu(vhostuser.Device):
         return lies
 
     def _do(self, kind: int, request: bytes) -> bytes:
-        """Carries a command out; the response."""
+        """Carries a command out and returns the response."""
         body = request[HEADER:]
         try:
             if kind in OF_CONTEXTS:
@@ -501,7 +501,7 @@ class FakeGpu(vhostuser.Device):
 
     @staticmethod
     def _header(code: int, request: bytes) -> bytes:
-        """A command with a fence has it in its answer."""
+        """Returns the header of a response; it repeats the fence of the command."""
         flags, fence, context, ring = struct.unpack_from("<IQII", request + bytes(HEADER), 4)
         return struct.pack("<IIQII", code, flags & FLAGS, fence if flags & 1 else 0, context, ring)
 
@@ -545,7 +545,7 @@ class FakeGpu(vhostuser.Device):
 
     def _create_3d(self, body):
         number, _, layout, _, width, height, depth = struct.unpack_from("<7I", body)
-        # What is no image has no pixels to be shown.
+        # Other textures have no pixels because they cannot be shown.
         if layout not in FORMATS or depth != 1 or width * height > MAX_PIXELS:
             layout = width = height = 0
         self._add(number, Resource(layout, width, height))
@@ -569,7 +569,7 @@ class FakeGpu(vhostuser.Device):
             resource.file = None
 
     def _change_window(self, kind: int, chain: vhostuser.Chain, tell) -> None:
-        """Shows a blob of the host's in the device's window, or no longer."""
+        """Maps a blob of the host into the shared memory region, or unmaps it."""
         def done(status: int) -> None:
             if status:
                 tell(self._header(ERROR, chain.request))
@@ -583,10 +583,10 @@ class FakeGpu(vhostuser.Device):
             number, _, offset = struct.unpack_from("<IIQ", chain.request + bytes(16), HEADER)
             resource = self.resources[number]
             if resource.file is None:
-                raise ValueError("a blob that is not the host's")
+                raise ValueError("not a blob of the host")
             if kind == COMMANDS["MAP_BLOB"]:
                 if offset + resource.size > self.shared[HOST_VISIBLE]:
-                    raise ValueError("a blob beyond the window")
+                    raise ValueError("the blob does not fit the window")
                 resource.seen_at = offset
                 self.map_shared(HOST_VISIBLE, resource.file, offset, resource.size, done)
             else:
@@ -595,7 +595,7 @@ class FakeGpu(vhostuser.Device):
             done(ERROR)
 
     def _done(self, _body):
-        """Accepts the transfer. Nothing is written to the guest's memory, see liar.py."""
+        """Accepts the transfer. It writes nothing to the guest's memory, see liar.py."""
 
     def _cursor(self, kind: int, request: bytes) -> None:
         head, x, y, _, number, hot_x, hot_y = struct.unpack_from("<7I", request, HEADER)
@@ -665,15 +665,15 @@ class FakeGpu(vhostuser.Device):
             self._upload(self.resources[number], x, y, width, height, offset, stride)
 
     def _upload(self, resource, x, y, width, height, offset, stride):
-        # Of a blob there is nothing to copy.
+        # A blob has no pixels of its own, so there is nothing to copy.
         if not resource.pixels:
             return
         stride = stride or resource.width * 4
         if x + width > resource.width or y + height > resource.height:
-            raise ValueError("a transfer beyond the resource")
+            raise ValueError("the transfer exceeds the resource")
         self.sums["bytes"] += width * height * 4
         if width == resource.width and stride == width * 4:
-            # Whole rows are one piece.
+            # Whole rows are contiguous.
             width, height = width * height, 1
         for row in range(height):
             at = ((y + row) * resource.width + x) * 4
@@ -682,7 +682,7 @@ class FakeGpu(vhostuser.Device):
 
     def _backing(self, resource: Resource, offset: int, length: int) -> bytes:
         pieces = []
-        # A list may be long: not from its start.
+        # The list may be long, so do not search it from the start.
         index = bisect.bisect_right(resource.starts, offset) - 1
         while length > 0 and 0 <= index < len(resource.backing):
             address, size = resource.backing[index]
@@ -693,7 +693,7 @@ class FakeGpu(vhostuser.Device):
                 offset, length = offset + part, length - part
             index += 1
         if length > 0:
-            raise ValueError("a transfer from beyond the backing")
+            raise ValueError("the transfer exceeds the backing")
         return b"".join(pieces)
 
     _HANDLERS = {0x100: _display_info, 0x101: _create, 0x102: _unref, 0x103: _set_scanout,

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Fuzzes the ioctls of a driver, guided by what its module reaches: see docs/testing.md.
+"""Fuzzes the ioctls of a driver, guided by the coverage of its module: see docs/testing.md.
 
     fuzz.py [--plain] [--only 2d|gl] [--replay FILE...]
 
-FUZZ_SECONDS= (default 600) is the time of all guests together, VIRTGPU_SEED= the seed.
+FUZZ_SECONDS= (default 600) is the total time of all guests, VIRTGPU_SEED= the seed.
 """
 import argparse
 import os
@@ -32,12 +32,12 @@ from seriallog import SerialLog
 CORPUS = build.TOP / "igt-tests/fuzz/corpus-ioctl"
 OUT = build.TOP / "out/fuzz"
 
-# So many programs before a finding are kept: what one of them began another may have hit.
+# This many programs before a finding are kept, because an earlier one may have caused it.
 KEPT_INPUTS = 32
-# What a guest may take beside fuzzing, to boot and to merge the corpus, and on the debug kernel.
+# Seconds that a guest may take in addition: to boot and merge the corpus; the same on the debug kernel.
 OVERHEAD, DEBUG_OVERHEAD = 300, 900
 
-# Each with a device: without a renderer, and with one that is ours and so takes any stream.
+# The guests: one without a renderer, and one with our own renderer, which accepts any stream.
 GUESTS = {
     "2d": Options(driver="none", heads=2),
     "gl": Options(driver="none", heads=1, fake={"render": True, "blob": True}),
@@ -52,7 +52,7 @@ insmod virtgpu_coverage.ko || exit 1
 modprobe -a $(modinfo -F depends {module} | tr , '\\n' | grep -v virtgpu_coverage)
 insmod {module} || exit 1
 udevadm settle --timeout=30
-# The console and its cursor are no programs of ours.
+# The console and its cursor would run code that no program of ours caused.
 echo 0 >/sys/class/graphics/fbcon/cursor_blink
 echo clear >/sys/kernel/debug/kmemleak 2>/dev/null
 echo >/dev/virtgpu-coverage
@@ -66,7 +66,7 @@ FUZZ = """
     -artifact_prefix=/host/results/ /tmp/new corpus 2>&1
 status=$?
 [ $status = 0 ] || exit $status
-# Blocks only, not how often: what is kept is small.
+# Without counters, so that only inputs that reach new blocks are kept.
 ./ioctl-fuzzer -merge=1 -use_counters=0 -rss_limit_mb=0 -timeout=300 -max_len={longest} /tmp/merged corpus /tmp/new \\
     >/tmp/merge.log 2>&1 || tail -n 5 /tmp/merge.log
 tar -C /tmp/merged -cf /host/results/corpus.tar .
@@ -82,7 +82,7 @@ if [ -e /sys/kernel/debug/kmemleak ]; then
     for _ in 1 2; do echo scan >/sys/kernel/debug/kmemleak; sleep 6; done
     cat /sys/kernel/debug/kmemleak >/host/results/kmemleak.txt
     ! grep -q -e '\\[virtgpu' -e '\\[virtio_gpu\\]' /host/results/kmemleak.txt || {
-        echo "FINDING: memory is lost"
+        echo "FINDING: memory leak"
         exit 1
     }
 fi
@@ -93,7 +93,7 @@ FIGURES = re.compile(r"FIGURES: (\d+) ioctls in (\d+) s, \d+/s, (?:(\d+) blocks)
 
 @dataclass
 class Tally:
-    """What came of fuzzing in one kind of guest."""
+    """The results of fuzzing in one kind of guest."""
     ioctls: int = 0
     seconds: int = 0
     blocks: int = 0
@@ -102,7 +102,7 @@ class Tally:
 
 
 class Screen:
-    """What the fuzzer prints: its figures, and its lines for people who watch."""
+    """Collects the output of the fuzzer; FUZZ_VERBOSE= also prints it."""
 
     def __init__(self):
         self.text = ""
@@ -113,7 +113,7 @@ class Screen:
             report.pass_on(data)
 
     def figures(self):
-        """Ioctls, seconds, blocks of the last report; None when there was none."""
+        """Returns ioctls, seconds and blocks of the last report; None if there was none."""
         found = FIGURES.findall(self.text)
         return [int(number or 0) for number in found[-1]] if found else None
 
@@ -123,7 +123,7 @@ class Screen:
 
 
 class Campaign:
-    """Fuzzing one driver in one kind of guest, again after each finding, until the time is up."""
+    """Fuzzes one driver in one kind of guest, again after each finding, until the time is up."""
 
     def __init__(self, found, driver: str, name: str, corpus: Path):
         self.found, self.driver, self.name = found, driver, name
@@ -135,7 +135,7 @@ class Campaign:
         self.tally = Tally()
         self._is_debug = "debug" in found["version"]
         self._overhead = DEBUG_OVERHEAD if self._is_debug else OVERHEAD
-        # A warning of ours is the end; mainline has some that would keep us from all else.
+        # Warnings end a guest for our drivers only: mainline's known warnings would hide all else.
         self._is_ours = driver != "stock"
 
     def run(self, seconds: int, number: int) -> Tally:
@@ -148,7 +148,7 @@ class Campaign:
         return self.tally
 
     def replay(self, files, runs: int) -> Tally:
-        """Runs programs of files, and shows what they do."""
+        """Runs programs from files and prints what they do."""
         tests, module = gather(self.found, self.driver, self.corpus)
         (tests / "replay").mkdir()
         for number, path in enumerate(files):
@@ -199,9 +199,9 @@ class Campaign:
         return result, screen
 
     def _judge(self, result, screen) -> None:
-        """Keeps what a finding needs to be looked at and replayed."""
+        """Keeps what is needed to analyse and replay a finding."""
         log = SerialLog(self.folder / "guest/serial.log")
-        # Where a warning is a panic, the warning, which comes before it.
+        # If a warning is a panic, report the warning, which comes first.
         trouble = log.bad() or result.trouble
         if not trouble and not result.status:
             return
@@ -219,7 +219,7 @@ class Campaign:
         warnings = [] if self._is_ours else warnings_of(log)
         self.tally.findings += warnings or [title(trouble)]
         say(f"FINDING ({self.driver}, {self.name}): {title(trouble)}\n{trouble}\n"
-            f"what the guest did last: {place}/input-*; again: "
+            f"the guest's last programs: {place}/input-*; to replay: "
             f"make fuzz DRIVER={self.driver} REPLAY='{place}/input-*'")
 
 
@@ -227,9 +227,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--plain", action="store_true",
-                        help="the distribution's kernel, not the one that finds bugs")
+                        help="use the distribution's kernel instead of the debug kernel")
     parser.add_argument("--only", choices=GUESTS)
-    parser.add_argument("--runs", type=int, default=20, help="how often a file is replayed")
+    parser.add_argument("--runs", type=int, default=20, help="how many times each file is replayed")
     parser.add_argument("--replay", nargs="+", type=Path, default=[])
     return parser.parse_args()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the guest of the ioctl fuzzer needs: libFuzzer with our programs, a driver that counts."""
+"""Builds the ioctl fuzzer: libFuzzer with our programs, and an instrumented driver."""
 import shutil
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def root() -> Path:
 
 
 def engine(found) -> Path:
-    """libFuzzer with our programs of ioctls."""
+    """Builds libFuzzer with our ioctl programs and returns its path."""
     folder = build.out(found["version"]) / "fuzzer"
     folder.mkdir(exist_ok=True)
     with step("the fuzzer"), cache.locked(folder):
@@ -29,7 +29,7 @@ def engine(found) -> Path:
 
 
 def gather(found, driver: str, corpus: Path) -> tuple:
-    """A folder with all that the guest needs, and the module's name."""
+    """Returns a folder with everything that the guest needs, and the path of the module."""
     folder = build.out(found["version"]) / f"fuzz-{driver}"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(build.tests(found), folder,

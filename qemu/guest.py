@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Runs a job in a guest and hands back its output, exit status and what went wrong."""
+"""Runs a job in a guest and returns its exit status and what went wrong."""
 import shutil
 import socket
 import threading
@@ -17,7 +17,7 @@ from report import Failure, say
 from seriallog import SerialLog
 
 HERE = Path(__file__).resolve().parent
-# What drivers of other devices call themselves.
+# The DRM names of drivers for other devices.
 DRM_NAMES = {"bochs": "bochs_rs"}
 
 
@@ -26,16 +26,16 @@ class Result:
     """How a job ended. status is None when the guest did not report one."""
     status: int | None
     seconds: float
-    # Why the guest was given up; empty if it ended by itself.
+    # Why the guest was stopped; empty if it ended by itself.
     trouble: str
     judged: int
     log: SerialLog
-    # What the kernel's taint mask tells of since before the driver was loaded.
+    # Taints of the kernel that were set after the driver was loaded.
     taint: str
 
 
 def _fill(folder: Path, job: str, options: Options, modules, tests, files) -> None:
-    """Puts what the guest needs into the folder it copies to its /host."""
+    """Fills the folder that the guest copies to its /host."""
     for sub in ("in", "results"):
         shutil.rmtree(folder / sub, ignore_errors=True)
         (folder / sub).mkdir(parents=True)
@@ -89,7 +89,7 @@ def _serve(peer: socket.socket, judge: Judge) -> None:
 
 
 class Guest:
-    """A guest with a job; use as a context manager."""
+    """A guest that runs a job; use as a context manager."""
 
     def __init__(self, found, options: Options, job: str, folder: Path, modules=None, tests=None,
                  files=None, sink=None):
@@ -102,7 +102,7 @@ class Guest:
             found = {**found, "guest": setup.desktops_image(found["root"])}
         self.machine = Machine(found, options, folder)
         self.judge = Judge(self.machine, folder)
-        # The device keeps all heads but the first off until somebody gives them a window.
+        # The device keeps all heads except the first off until they get a window.
         for head in range(1, options.connected):
             self.judge.viewer(head).resize(*options.size)
         self._output = self.machine.channel("out")
@@ -121,7 +121,7 @@ class Guest:
         self._requests.close()
 
     def wait(self, limit: float) -> Result:
-        """Until the guest powers off, breaks, or the time is up."""
+        """Waits until the guest powers off or crashes, or the time is up."""
         trouble = ""
         while self.machine.process.poll() is None:
             trouble = self.log.fatal()
@@ -139,7 +139,7 @@ class Guest:
                       self._taint())
 
     def _taint(self) -> str:
-        """What guest/init has read of the kernel's taint before and after the job."""
+        """Returns the taints that were added during the job, which guest/init recorded."""
         path = self.folder / "results/tainted"
         if not path.exists():
             return ""
@@ -152,20 +152,20 @@ def run(found, options: Options, job: str, folder: Path, limit: float, **rest) -
 
 
 def ended_badly(result: Result, known=frozenset()) -> str:
-    """What went wrong in a guest, except kernel messages that are known already."""
+    """Returns what went wrong in a guest, except kernel messages that are already known."""
     if result.trouble:
         return f"{result.trouble}\n(full log: {result.log.path})"
     complaint = result.log.complaints(known)
     if complaint:
         return f"{complaint}\n(full log: {result.log.path})"
-    # A taint with its message is one fault, not two.
+    # A taint together with its message is one fault.
     if result.taint and not result.log.bad():
         return f"the kernel is tainted: {result.taint} (full log: {result.log.path})"
     return ""
 
 
 def describe(result: Result) -> str:
-    """One paragraph about a run that failed; empty for one that did not."""
+    """Returns one paragraph about a failed run; empty if it did not fail."""
     if text := ended_badly(result):
         return text
     if result.status:

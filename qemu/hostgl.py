@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The host's side of a guest with a renderer: QEMU with GL, and where its pictures go.
+"""Runs QEMU with GL on the host for guests with a renderer, and reads its pictures.
 
-    egl-headless   a render node of the machine's draws, QEMU's screendump shows it
-    xvfb           no GPU: llvmpipe draws into a window of a virtual X server
-    display        the machine's own display, for people
+    egl-headless   a render node of the machine renders; QEMU's screendump has the pictures
+    xvfb           no GPU: llvmpipe renders into a window of a virtual X server
+    display        the machine's own display, for interactive use
 
-Chosen by what the machine has; VIRTGPU_GL=NAME overrides.
+The machine's devices decide; VIRTGPU_GL=NAME overrides.
 """
 import inspect
 import os
@@ -20,12 +20,12 @@ import setup
 from picture import Picture
 
 HERE = Path(__file__).resolve().parent
-# What the guest's device is, by the name of its renderer.
+# The guest's device, by the name of its renderer.
 DEVICES = {"virgl": "virtio-gpu-gl-pci",
            "venus": "virtio-gpu-gl-pci,blob=on,hostmem=512M,venus=on"}
-# The guest's; QEMU puts it, and more, into its windows' titles.
+# The guest's name; QEMU's window titles contain it.
 NAME = "virtgpu"
-# In a sandbox of its own no other server can have the number.
+# Any number works, because each X server has its own sandbox.
 X_DISPLAY = 7
 
 
@@ -56,7 +56,7 @@ class EglHeadless:
         return sandbox.command(root(), argv, **folders)
 
     def picture(self, _head: int):
-        """None: QEMU itself can tell."""
+        """Returns None, because QEMU's own screendump works."""
         return None
 
 
@@ -92,7 +92,7 @@ class Xvfb(EglHeadless):
                              *argv], **folders)
 
     def _ask(self, *argv) -> bytes:
-        """What an X client says."""
+        """Returns the output of an X client."""
         command = self._inside(argv)
         at = command.index("--")
         command[at:at] = ["--setenv", "DISPLAY", f":{X_DISPLAY}",
@@ -103,7 +103,7 @@ class Xvfb(EglHeadless):
         return done.stdout
 
     def picture(self, head: int) -> Picture:
-        """What is in the window, which nothing covers as long as there is one."""
+        """Returns the content of the head's window; no other window covers it."""
         tree = self._ask("xwininfo", "-root", "-tree").decode(errors="replace")
         window = re.search(rf'(0x\w+) "QEMU \({NAME}-{head}\)', tree)
         if not window:
@@ -115,11 +115,11 @@ KINDS = {kind.name: kind for kind in (EglHeadless, Xvfb, Display)}
 
 
 def kind(for_people: bool = False):
-    """How this machine shows what a renderer draws."""
+    """Returns the class that runs QEMU with GL on this machine."""
     wanted = os.environ.get("VIRTGPU_GL", "")
     if wanted:
         if wanted not in KINDS:
-            raise report.Failure(f"VIRTGPU_GL={wanted}: it is one of {', '.join(KINDS)}")
+            raise report.Failure(f"VIRTGPU_GL={wanted} is not known; use one of {', '.join(KINDS)}")
         return KINDS[wanted]
     if for_people and has_display():
         return Display

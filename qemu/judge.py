@@ -1,56 +1,57 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The judge: compares what the host displays with what the guest means to show.
+"""The judge: compares what the host displays with what the guest intends to show.
 
-Guest programs talk to it over a virtio-serial port, one at a time: a line with a request, pixels
-behind it where it says so, and get a line back that begins with "ok" or says what is wrong.
+Guest programs send requests over a virtio-serial port, one at a time. A request is a line, followed by
+bytes where the table says so. The reply is a line that begins with "ok", or that says what is wrong.
 
-    picture HEAD WIDTH HEIGHT       + XRGB pixels: is exactly this on the head?
-    cursor HEAD HOT_X HOT_Y         + 64x64 ARGB pixels: is exactly this the cursor?
+    picture HEAD WIDTH HEIGHT       + XRGB pixels: does the head show exactly these?
+    cursor HEAD HOT_X HOT_Y         + 64x64 ARGB pixels: is the cursor exactly this?
     cursor-off HEAD                 is there no cursor?
-    cursor-at HEAD X Y              was the cursor last put there, and does it show?
-    cursor-covers HEAD X Y          does the cursor show, and does its image have this point?
-    resize HEAD WIDTH HEIGHT        drag the head's window to this size
-    file NAME SIZE                  + bytes: keep as results/NAME
+    cursor-at HEAD X Y              is the cursor at this position, and visible?
+    cursor-covers HEAD X Y          is the cursor visible, and does its image cover this point?
+    resize HEAD WIDTH HEIGHT        resize the head's window
+    file NAME SIZE                  + bytes: store as results/NAME
     status NUMBER                   the job's exit status
-    wakeup SECONDS                  wake the guest when it has been in S3 for so long
-    panic-screen HEAD               does the head come to show the kernel's panic screen?
-    watch HEAD                      from now on a viewer watches: pictures must be flushed, too
-    host-mark                       remember the contexts and resources that the device has, and
-                                    what each context may use
-    host-marked                     are they the same ones again?
-    count-begin NAME                what comes now is that scenario's, see counts.py
-    count-end STEPS INTERRUPTS KIB BYTES  and this is what the guest knows of it: memory, too, and
-                                    what was copied to and from bounce buffers
-    key NAME                        press and release a key, by QEMU's name of it
-    hold NAME, release NAME         one of the two
-    pointer WIDTH HEIGHT X Y        put the pointer there, on a screen of that size
+    wakeup SECONDS                  wake the guest after this time in S3
+    panic-screen HEAD               does the head show the kernel's panic screen soon?
+    watch HEAD                      from now on also compare a viewer's picture, which shows only
+                                    what was flushed
+    host-mark                       remember the contexts and resources of the device, and which
+                                    resources are attached to which context
+    host-marked                     are they the same as at host-mark?
+    count-begin NAME                begin a scenario, see counts.py
+    count-end STEPS INTERRUPTS KIB BYTES  end it, with the counts of the guest: KIB of memory, BYTES
+                                    copied to and from bounce buffers
+    key NAME                        press and release a key; NAME is QEMU's
+    hold NAME, release NAME         only press, only release a key
+    pointer WIDTH HEIGHT X Y        move the pointer to X, Y on a screen of this size
     button DOWN                     press or release the left button
-    keep HEAD NAME MIN_COLOURS      keep the picture as NAME.png; is it more than a blank?
-    pause SECONDS                   stop the guest and its devices for so long, by QMP
-    freeze SECONDS                  stop QEMU's process for so long
+    keep HEAD NAME MIN_COLOURS      store the picture as NAME.png; has it this many colours?
+    pause SECONDS                   stop the guest and its devices for this time, by QMP
+    freeze SECONDS                  stop QEMU's process for this time
 
-Where the device is fakegpu.py's:
+With fakegpu.py as the device:
 
     fault NAME [COMMAND[/RING] [PERCENT [TIMES]]]
-                                    be wrong from now on, until "fault none"
+                                    be faulty from now on, until "fault none"
     lie SEED RATE MASK              lie at random from now on, see liar.Genome, until "lie-no-more"
-    lie-no-more                     be right again, and say that the displays have changed
-    fake-seed SEED                  of what "any-lie" does
-    lies-told                       "ok N": so many lies were told since the guest started
-    fake-plug [NAME=NUMBER...]      another device with these arguments in its place, or the usual
-    fake-lose-kicks QUEUE COUNT     do not notice the next kicks
-    fake-changed                    announce that the displays have changed
-    fake-resets                     "ok N": so often the device was reset or first started
-    fake-resources NUMBER...        has it these, and no others?
+    lie-no-more                     stop lying, and announce a display change
+    fake-seed SEED                  the seed of "any-lie"
+    lies-told                       "ok N": the number of lies since the guest started
+    fake-plug [NAME=NUMBER...]      replace the device by one with these arguments, or the default
+    fake-lose-kicks QUEUE COUNT     ignore the next kicks
+    fake-changed                    announce a display change
+    fake-resets                     "ok N": the number of resets, the first start included
+    fake-resources NUMBER...        has the device these resources, and no others?
     fake-blob NUMBER SIZE           + bytes: does the host's blob begin with them?
-    fake-capsets COUNT              what the configuration says
-    fake-display WIDTH HEIGHT [X Y] the first head's size, and where it is
-    fake-scanouts COUNT             what the configuration says
-    fake-edid SIZE BYTES            + bytes: the EDID, and what the device says its size is
-    fake-edid                       a good one
-    fake-lost-kicks QUEUE           have all kicks that were to be lost come?
-    fake-count                      count commands from now on
-    fake-counted COMMAND LEAST MOST how many came meanwhile?
+    fake-capsets COUNT              set the number of capsets in the configuration
+    fake-display WIDTH HEIGHT [X Y] set the first head's size and position
+    fake-scanouts COUNT             set the number of scanouts in the configuration
+    fake-edid SIZE BYTES            + bytes: set the EDID, and the size that the device reports
+    fake-edid                       set a valid EDID
+    fake-lost-kicks QUEUE           have all kicks of fake-lose-kicks been ignored?
+    fake-count                      start counting commands
+    fake-counted COMMAND LEAST MOST is the number of commands in this range?
 """
 import re
 import time
@@ -62,11 +63,11 @@ from picture import Picture, compare
 from report import Failure
 from vnc import Vnc
 
-# How long a viewer may take to show what the device already has.
+# How long a viewer may take to show what the device shows.
 VIEWER_SECONDS = 10
 CURSOR_SIZE = 64
 CURSOR_BYTES = CURSOR_SIZE * CURSOR_SIZE * 4
-# Of QEMU's absolute pointers.
+# The range of QEMU's absolute pointers.
 POINTER_RANGE = 0x7fff
 
 
@@ -87,12 +88,12 @@ class Judge:
         return self._viewers[head]
 
     def request(self, line: str, read) -> str:
-        """Answers a request; read(count) returns the bytes behind it."""
+        """Handles a request; read(count) returns the bytes that follow it."""
         name, *words = line.split()
         try:
             handler = getattr(self, "_do_" + name.replace("-", "_"), None)
             if not handler:
-                return f"the judge knows no {name}"
+                return f"unknown request {name}"
             return handler(read, *words) or "ok"
         except (Failure, ValueError, TypeError, OSError) as error:
             return f"{line!r}: {error}".replace("\n", " ")
@@ -102,7 +103,7 @@ class Judge:
         want = Picture.from_xrgb(width, height, read(width * height * 4))
         self.judged += 1
         found = compare(self._machine.screendump(head), want)
-        # What a renderer draws, and a window shows, comes when it comes.
+        # With a renderer the picture appears some time after the flush.
         deadline = time.monotonic() + (VIEWER_SECONDS if self._machine.options.gpu else 0)
         while found and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -112,7 +113,7 @@ class Judge:
         return self._viewed(head, want)
 
     def _viewed(self, head, want):
-        """The device has it; does a viewer, who only gets what was flushed?"""
+        """Checks that a viewer, which gets only what was flushed, shows the picture, too."""
         if head not in self._viewers:
             return None
         viewer = self._viewers[head]
@@ -145,12 +146,12 @@ class Judge:
         return None
 
     def _do_watch(self, _read, head):
-        # Where there are no viewers, what is seen is only what was flushed anyway.
+        # Without viewers the screendump itself shows only what was flushed.
         if self._machine.has_viewers:
             self.viewer(int(head))
 
     def _do_cursor(self, read, head, hot_x, hot_y):
-        # QEMU hands its viewers the cursor's pixels in its own order, which is the guest's.
+        # QEMU passes the cursor's pixels to viewers in its own byte order, which is the guest's.
         want = (CURSOR_SIZE, CURSOR_SIZE, int(hot_x), int(hot_y), read(CURSOR_BYTES))
         self.judged += 1
         if self._machine.fake:
@@ -168,18 +169,18 @@ class Judge:
         if got[:4] != want[:4]:
             shown, meant = (f"{one[0]}x{one[1]} with hotspot {one[2]},{one[3]}"
                             for one in (got, want))
-            return f"the host's cursor is {shown}, meant is {meant}"
+            return f"the host's cursor is {shown}, expected is {meant}"
         at = next(i for i in range(0, CURSOR_BYTES, 4) if got[4][i:i + 4] != want[4][i:i + 4])
         y, x = divmod(at // 4, CURSOR_SIZE)
         return (f"the cursor differs, first at {x},{y}: the host has BGRA "
-                f"{got[4][at:at + 4].hex()}, meant {want[4][at:at + 4].hex()}")
+                f"{got[4][at:at + 4].hex()}, expected {want[4][at:at + 4].hex()}")
 
     def _do_cursor_off(self, _read, head):
         return self._wait_for_cursor(head, lambda kind, x, y, res: kind == "update" and res == 0)
 
     def _do_cursor_at(self, _read, head, x, y):
         where = int(x), int(y)
-        # A command without a resource shows no cursor, wherever it puts it.
+        # A command without a resource shows no cursor at any position.
         return self._wait_for_cursor(head, lambda kind, x, y, res: (x, y) == where and res != 0)
 
     def _do_cursor_covers(self, _read, head, x, y):
@@ -188,7 +189,7 @@ class Judge:
                                      and int(x) - left in size and int(y) - top in size)
 
     def _wait_for_cursor(self, head, condition):
-        """None once a condition holds for the last command of a head's cursor, or what that is."""
+        """Waits until the head's last cursor command meets a condition; returns an error or None."""
         self.judged += 1
         deadline = time.monotonic() + VIEWER_SECONDS
         while time.monotonic() < deadline:
@@ -221,7 +222,7 @@ class Judge:
     def _do_resize(self, _read, head, width, height):
         viewer = self.viewer(int(head))
         if not int(width):
-            # QEMU ignores a size that it has already, and it has 0x0 until a viewer sends one.
+            # QEMU ignores a size that it already has, which is 0x0 until a viewer sends one.
             viewer.resize(viewer.width, viewer.height)
         viewer.resize(int(width), int(height))
 
@@ -244,7 +245,7 @@ class Judge:
 
     def _do_keep(self, _read, head, name, min_colours):
         if not re.fullmatch(r"[\w.-]+", name):
-            return f"{name} is no file name"
+            return f"{name} is not a file name"
         picture = self._machine.screendump(int(head))
         picture.write_png(self._folder / f"{name}.png")
         self.judged += 1
@@ -256,7 +257,7 @@ class Judge:
     def _do_file(self, read, name, size):
         data = read(int(size))
         if not re.fullmatch(r"[\w.-]+", name):
-            return f"{name} is no file name"
+            return f"{name} is not a file name"
         (self._folder / "results" / name).write_bytes(data)
         return None
 
@@ -292,7 +293,7 @@ class Judge:
 
     def _do_fake_lost_kicks(self, _read, queue):
         left = self._machine.fake.deaf[int(queue)]
-        return f"{left} kicks are still to be lost" if left else None
+        return f"{left} kicks were not ignored yet" if left else None
 
     def _do_fake_changed(self, _read):
         self._machine.fake.change_display()
@@ -303,7 +304,7 @@ class Judge:
     def _do_fake_resources(self, _read, *numbers):
         fake, wanted = self._machine.fake, {int(number) for number in numbers}
         return None if fake.has_resources(wanted) else (
-            f"the device has resources {sorted(fake.objects()[1])}, the driver {sorted(wanted)}")
+            f"the device has resources {sorted(fake.objects()[1])}, the driver lists {sorted(wanted)}")
 
     def _do_fake_blob(self, read, number, size):
         want = read(int(size))
@@ -336,7 +337,7 @@ class Judge:
         count = self._machine.fake.counted(command)
         if int(least) <= count <= int(most):
             return None
-        return f"{count} of {command} came, not {least} to {most}"
+        return f"{count} of {command} were sent, not {least} to {most}"
 
     def close(self):
         for viewer in self._viewers.values():

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which kernels are supported, and which packaged kernel a person's choice means.
+"""Defines the supported kernels, and finds the packaged kernel for a value of KVER=.
 
-No function here uses the network: qemu/setup.py asks the archive and passes the package names.
+No function here uses the network: qemu/setup.py queries the archive and passes the package names.
 """
 import re
 from dataclasses import dataclass
@@ -13,39 +13,39 @@ from report import Failure
 class Series:
     """A series of kernels that both drivers are built and tested on."""
     name: str
-    # The suite of the archive that has its packages.
+    # The archive's suite with its packages.
     suite: str
 
 
-# Newest first; the first one is the default. When a series is removed here, remove what
-# drm/compat/ holds for it, too.
+# Newest first; the first one is the default. When you remove a series, also remove what drm/compat/
+# has for it.
 SUPPORTED = (
     Series("7.3", "trixie-backports"),
     Series("7.2", "trixie-backports"),
 )
 DEFAULT = SUPPORTED[0]
 
-# The release candidate, whatever its number is at the moment.
+# The release candidate, whatever its current number.
 CANDIDATE = Series("rc", "experimental")
 
 LOOK_AGAIN = "`make update` looks again."
 
 
 def number(series: str) -> tuple[int, ...]:
-    """'7.2' -> (7, 2), so that series can be compared."""
+    """Converts '7.2' to (7, 2), because series are compared as numbers."""
     return tuple(int(part) for part in series.split("."))
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """A packaged kernel, and what a person should know about how it was chosen."""
-    # As `uname -r` tells it, e.g. 7.2.12+deb13-amd64; the packages have it in their names.
+    """A packaged kernel, and notes for the user about how it was chosen."""
+    # In the form of `uname -r`, e.g. 7.2.12+deb13-amd64; package names contain it.
     version: str
     notes: tuple[str, ...] = ()
 
 
 def series_of(version: str) -> str:
-    """'7.2.12+deb13-amd64' -> '7.2'."""
+    """Converts '7.2.12+deb13-amd64' to '7.2'."""
     match = re.match(r"\d+\.\d+", version)
     assert match, version
     return match[0]
@@ -56,9 +56,9 @@ def is_series(name: str) -> bool:
 
 
 def versions(names) -> list[str]:
-    """The kernels that the names of packages speak of, oldest first.
+    """Returns the kernels that package names contain, oldest first.
 
-    Those for clouds and real time are not among them.
+    Cloud and real-time kernels are left out.
     """
     found = {}
     for name in names:
@@ -71,7 +71,7 @@ def versions(names) -> list[str]:
 
 
 def resolve(wanted: str, names) -> Kernel:
-    """The kernel that a value of KVER= other than rc means, given a suite's names of packages."""
+    """Returns the kernel for a value of KVER= other than rc, from a suite's package names."""
     there = versions(names)
     newest = {series_of(version): version for version in there}
     if not newest:
@@ -85,16 +85,16 @@ def resolve(wanted: str, names) -> Kernel:
     last = series_of(there[-1])
     if not wanted and number(last) > number(series):
         return Kernel(newest[series],
-                      (f"a newer kernel {last} is there: try it with KVER={last}",))
+                      (f"a newer kernel {last} is available: try it with KVER={last}",))
     return Kernel(newest[series], _warn_unsupported(series))
 
 
 def resolve_candidate(names) -> Kernel:
-    """The newest kernel of experimental, which at most times is a release candidate."""
+    """Returns the newest kernel of experimental, which usually is a release candidate."""
     there = versions(names)
     if not there:
-        raise Failure(f"{CANDIDATE.suite} has no kernel for amd64 at the moment. Give no "
-                      f"KVER={CANDIDATE.name}, or try again when there is one.")
+        raise Failure(f"{CANDIDATE.suite} has no kernel for amd64 at the moment. Run without "
+                      f"KVER={CANDIDATE.name}, or try again later.")
     return Kernel(there[-1])
 
 
@@ -117,7 +117,7 @@ def _resolve_version(wanted: str, there) -> Kernel:
 
 
 def _resolve_nearest(series: str, newest) -> Kernel:
-    """A supported series has left the archive: what stands in for it."""
+    """Returns a replacement for a supported series that has left the archive."""
     if not _is_supported(series):
         raise Failure(f"the archive has no kernel {series}. It has "
                       + ", ".join(sorted(newest, key=number)) + f". {LOOK_AGAIN}")
@@ -126,12 +126,12 @@ def _resolve_nearest(series: str, newest) -> Kernel:
         not _is_supported(other), abs(order.index(other) - order.index(series)),
         order.index(other) < order.index(series)))
     return Kernel(newest[instead],
-                  (f"kernel {series} has left the archive: {instead}, the nearest there, is taken "
-                   "instead", *_warn_unsupported(instead)))
+                  (f"kernel {series} has left the archive: the nearest available series, {instead}, "
+                   "is used instead", *_warn_unsupported(instead)))
 
 
 def is_older(wanted: str) -> bool:
-    """Is a choice (KVER=) of an older series than the default one?"""
+    """Returns whether a value of KVER= is of an older series than the default."""
     if wanted in ("", CANDIDATE.name):
         return False
     return number(series_of(wanted)) < number(DEFAULT.name)

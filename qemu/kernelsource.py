@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The source package of the guest's kernel, downloaded once for all who build something of it."""
+"""Downloads the source package of the guest's kernel, once for everything built from it."""
 import inspect
 from pathlib import Path
 
@@ -13,7 +13,7 @@ SOURCE, CONFIG = "source.tar.xz", "config"
 
 
 def _upstream(found) -> str:
-    """The version of the packages without Debian's revision, e.g. 7.3.4."""
+    """Returns the packages' version without Debian's revision, e.g. 7.3.4."""
     return found["package"].rpartition("-")[0]
 
 
@@ -40,16 +40,16 @@ def _make(found):
 
 
 def package(found) -> Path:
-    """A folder with the source in SOURCE and the distribution's configuration in CONFIG.
+    """Returns a folder with the source in SOURCE and the distribution's configuration in CONFIG.
 
-    `found` is of setup.prepare(): other roots cannot download.
+    `found` is from setup.prepare(), because other roots cannot download.
     """
     return cache.entry(f"kernel-source-{_upstream(found)}-{cache.key(inspect.getsource(_make))}",
                        _make(found))
 
 
 def unpack(found, folder: Path, *patterns: str) -> None:
-    """The files of the source that the patterns of tar name, or all of them, into a folder."""
+    """Unpacks the source files that tar patterns name, or all of them, into a folder."""
     source = package(found)
     sandbox.run(found["root"], ["tar", "-xJf", source / SOURCE, "-C", folder,
                                 "--strip-components=1", "--wildcards",

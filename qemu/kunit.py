@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The KUnit tests of the drivers, as modules for the guest.
+"""Builds the KUnit tests of the drivers as modules for the guest.
 
-The distribution's kernel is built without KUnit. For such a kernel its own lib/kunit is built as a
-module, from the source package. The kernel lacks two things, which igt-tests/kernel/kunit/ has
-instead: task_struct's member for the running test, and the module loader's call of the suites.
+The distribution's kernel is built without KUnit. For it lib/kunit is built as a module, from the
+kernel's source package. That kernel lacks two things, and igt-tests/kernel/kunit/ replaces them:
+the member of task_struct for the running test, and the module loader's call of the suites.
 """
 import inspect
 import re
@@ -26,7 +26,7 @@ SUITES = {"c": "drm/virtgpu_kunit.ko", "rust": "rust/virtgpu_rs_kunit.ko"}
 
 
 def _has_kunit(found) -> bool:
-    """Whether the kernel was built with KUnit."""
+    """Returns whether the kernel was built with KUnit."""
     config = found["kernel"] / f"usr/src/linux-headers-{found['version']}/.config"
     return bool(re.search(r"^CONFIG_KUNIT=y$", config.read_text(), re.MULTILINE))
 
@@ -36,7 +36,7 @@ def _without_task_member(text: str) -> str:
 
 
 def _without_loader(text: str) -> str:
-    """KUnit's core without what reads the module loader's members of struct module."""
+    """Removes the code that reads the module loader's members of struct module from KUnit's core."""
     text, functions = re.subn(r"^static void kunit_module_init\(.*?(?=^KUNIT_DEFINE_ACTION_WRAPPER)",
                               "", text, flags=re.MULTILINE | re.DOTALL)
     text, start = re.subn(r"return register_module_notifier\(.*?\);", "return 0;", text)
@@ -51,7 +51,7 @@ def _make_library(found):
         scratch, build_folder = folder / "scratch", folder / "build"
         scratch.mkdir()
         with step(f"KUnit for kernel {found['version']}, from its source package"):
-            # The library, and the header that reads task_struct's member.
+            # The library, and the header that reads the member of task_struct.
             kernelsource.unpack(found, scratch, "lib/kunit/*.[ch]", "include/kunit/test-bug.h")
             build_folder.mkdir()
             for name in BRIDGE_FILES:
@@ -74,27 +74,27 @@ def _make_library(found):
 
 
 def _library(found) -> Path:
-    """The folder with kunit.ko for a kernel that was built without KUnit."""
+    """Returns the folder with kunit.ko for a kernel that was built without KUnit."""
     steps: tuple[Callable, ...] = (_make_library, _without_task_member, _without_loader)
     name = cache.key(*map(inspect.getsource, steps), *(BRIDGE / name for name in BRIDGE_FILES))
     return cache.entry(f"kunit-{found['version']}-{name}", _make_library(found))
 
 
 def arguments(found, driver: str, folder: Path, flags: str = "") -> list[str]:
-    """Arguments of make that have a driver's suites built into a folder, with flags for C."""
+    """Returns arguments of make that build a driver's suites into a folder, with flags for C."""
     extra = [f"VIRTGPU_KUNIT={driver}"]
     if not _has_kunit(found):
         symbols = shutil.copy(_library(found) / "Module.symvers", folder / "kunit.symvers")
         extra.append(f"KBUILD_EXTRA_SYMBOLS={symbols}")
         if driver == "c":
-            # With its time, because each object depends on it.
+            # copy2 keeps the modification time, because each object depends on the file.
             flags += f" -include {shutil.copy2(BRIDGE / 'suites.h', folder)}"
     return [*extra, f"KCFLAGS={flags}"]
 
 
 def builder(found, driver: str) -> dict:
-    """As `found`, for builds of a driver's suites."""
-    # A kernel that comes with its compilers has Rust.
+    """Returns `found` for builds of a driver's suites."""
+    # A kernel that comes with its compilers supports Rust.
     if driver == "rust" and "compilers" not in found:
         return rustkernel.prepare(found)
     return candidate.compiling(found)
@@ -103,7 +103,7 @@ def builder(found, driver: str) -> dict:
 def modules(found, driver: str, folder: Path, make: Callable, extra=()) -> list[Path]:
     """Builds the modules with a driver's suites, by make(found, folder, arguments).
 
-    They are in the order in which they are loaded. `extra` are more arguments.
+    Returns them in the order in which they must be loaded. `extra` are more arguments.
     """
     if driver not in SUITES:
         return []

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""The unsafe ledger: how much of each crate is unsafe, and whether each piece is argued for.
+"""The unsafe ledger: counts the unsafe code of each crate, and checks that it is justified.
 
     ledger.py [--readme]
 
-Clippy, too, demands the arguments (undocumented_unsafe_blocks); this counts. --readme puts the
-table there, where it has to be the present one.
+Clippy also demands the comments (undocumented_unsafe_blocks); this program counts. --readme writes
+the table to README.md, which must contain the current one.
 """
 import re
 import sys
@@ -18,10 +18,10 @@ TOP = Path(__file__).resolve().parent.parent
 README = TOP / "README.md"
 CRATES = (("virtio", "rust/virtio"), ("drm", "rust/drm"), ("driver", "rust/virtgpu"),
           ("samples", "rust/samples"), ("kunit", "rust/kunit"))
-# KUnit tests are not part of what is measured: the end of a file, or a whole file.
+# KUnit tests are not counted: the end of a file, or a whole file.
 TESTS = re.compile(r"^#\[cfg\(kunit\)\]\n(pub\(crate\) )?mod tests \{.*", re.S | re.M)
 TEST_FILE = "_tests.rs"
-# How far above its piece of code an argument may begin.
+# How many lines above the unsafe code the safety comment may begin.
 REACH = 12
 
 
@@ -37,7 +37,7 @@ class Count:
 
 
 def blank(text: str) -> str:
-    """The text with comments, strings and characters turned to spaces; lines stay."""
+    """Replaces comments, strings and characters by spaces; lines stay."""
     pattern = re.compile(r'//[^\n]*|/\*.*?\*/|b?c?"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])\'', re.S)
     return pattern.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
 
@@ -55,7 +55,7 @@ def block_end(code: str, start: int) -> int:
 
 
 def of_a_trait(lines: list, line: int) -> bool:
-    """Whether a function is a trait's, which says what it needs."""
+    """Returns whether a function implements a trait, whose declaration has the safety section."""
     indent = len(lines[line]) - len(lines[line].lstrip())
     for above in reversed(lines[:line]):
         if above.strip() and len(above) - len(above.lstrip()) < indent:
@@ -67,7 +67,7 @@ def of_a_trait(lines: list, line: int) -> bool:
 
 
 def is_argued(lines: list, line: int, what: str) -> bool:
-    """Whether a comment says SAFETY (or, of a function, # Safety) close above."""
+    """Returns whether a comment just above says SAFETY: (for a function: # Safety)."""
     wanted = "# Safety" if what == "fn" else "SAFETY:"
     return any(wanted in above for above in lines[max(0, line - REACH):line + 1])
 
@@ -111,16 +111,16 @@ def main() -> int:
                      f"| {len(count.unsafe_lines)} | {count.code_lines} |")
         unargued += count.unargued
         if name == "driver" and (count.blocks or count.impls or count.functions):
-            unargued.append(f"{folder}, which is to have no unsafe at all")
+            unargued.append(f"{folder}, which must not contain unsafe")
     text = "\n".join(table)
     print(text)
     for place in unargued:
-        print(f"no SAFETY argument: {place}")
+        print(f"no SAFETY comment: {place}")
     if "--readme" in sys.argv:
         document.put(README, "ledger", text)
     stale = document.get(README, "ledger") != text
     if stale:
-        print("README.md has another table: python3 qemu/ledger.py --readme")
+        print("README.md has an old table, run python3 qemu/ledger.py --readme")
     return 1 if unargued or stale else 0
 
 

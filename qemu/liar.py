@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Lies of a device, chosen by a seed: what is wrong with which of its answers.
+"""Generates lies of a device from a seed: which answers are wrong, and how.
 
-A lie depends on nothing but the genome, the kind of the command and how many of its kind came
-before. So a genome gives the same lies again, whatever else the guest does in between.
+A lie depends only on the genome, the type of the command and the number of earlier commands of this
+type. So a genome always gives the same lies, whatever else the guest does.
 
-A device does not write to memory that it has given back: no driver could defend itself without an
-IOMMU. A double write is therefore garbage first and the answer after it, before the chain is used.
+A device does not write to memory after it has returned it, because without an IOMMU no driver could
+defend itself. REWRITE therefore writes garbage, then the answer, and only then marks the chain as used.
 """
 import random
 import struct
@@ -18,15 +18,15 @@ OK_NODATA, OK_DISPLAY_INFO, OK_EDID, OK_MAP_INFO = 0x1100, 0x1101, 0x1104, 0x110
 ERROR = 0x1200
 ERRORS = 6
 FLAG_FENCE = 1
-# How long an answer that comes late may take, in seconds: more than command_timeout of the tests.
+# The longest delay of an answer in seconds: longer than command_timeout in the tests.
 LATEST = 1.5
-# Values at which arithmetic goes wrong.
+# Values at which arithmetic often fails.
 EDGES = (0, 1, 2, 0x7f, 0xff, 0x7fff, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xfffffffe,
          0xffffffff)
 
 
 class Lies(IntFlag):
-    """Kinds of lies; a mask of a genome has some of them."""
+    """Kinds of lies; a genome's mask selects some of them."""
     TYPE = auto()
     LENGTH = auto()
     FENCE = auto()
@@ -34,55 +34,55 @@ class Lies(IntFlag):
     RING = auto()
     PAYLOAD = auto()
     REWRITE = auto()
-    # After the next answer.
+    # The answer comes after the next one.
     ORDER = auto()
     CONFIG = auto()
     # From here on the driver may have to reset the device.
     LATE = auto()
     LOSE = auto()
     TWICE = auto()
-    # Another chain than the one that was asked for: one the device has, or any number.
+    # The used ring names another chain: one that the device holds, or any number.
     OTHER = auto()
     HEAD = auto()
-    # The index of the used ring.
+    # The index of the used ring jumps.
     INDEX = auto()
 
 
-# What the driver must survive without a reset.
+# Lies that the driver must survive without a reset.
 GENTLE = (Lies.TYPE | Lies.LENGTH | Lies.FENCE | Lies.CONTEXT | Lies.RING | Lies.PAYLOAD
           | Lies.REWRITE | Lies.ORDER | Lies.CONFIG)
-# What is left of an answer that has no bytes.
+# Lies that are possible about an answer without bytes.
 WITHOUT_ANSWER = ~(Lies.TYPE | Lies.FENCE | Lies.CONTEXT | Lies.RING | Lies.PAYLOAD | Lies.REWRITE)
 
 
 @dataclass(frozen=True)
 class Genome:
-    """What a run of lies is made of."""
+    """The parameters of a sequence of lies."""
     seed: int
-    # Of a thousand answers so many are lies.
+    # Lies per thousand answers.
     rate: int
     mask: Lies
 
 
 @dataclass(frozen=True)
 class Lie:
-    """What is to be done with one answer."""
+    """What to do with one answer."""
     kind: Lies
     data: bytes
-    # What the device claims to have written.
+    # The number of bytes that the device claims to have written.
     claimed: int | None = None
-    # Written before the answer.
+    # Bytes that are written before the answer.
     first: bytes = b""
-    # Seconds to wait.
+    # Delay in seconds.
     late: float = 0
-    # For HEAD and INDEX.
+    # The wrong number of HEAD and INDEX.
     number: int = 0
-    # The command is not to be carried out.
+    # The command must not be carried out.
     refused: bool = False
 
 
 def _number(rng: random.Random, right: int, bits: int = 32) -> int:
-    """A number that is wrong, likely a little."""
+    """Returns a wrong number, often close to the right one."""
     kind = rng.randrange(4)
     if kind == 0:
         value = right + rng.choice((-2, -1, 1, 2))
@@ -96,7 +96,7 @@ def _number(rng: random.Random, right: int, bits: int = 32) -> int:
 
 
 def fix_edid(edid: bytes) -> bytes:
-    """Makes the checksum of every block right."""
+    """Sets the correct checksum in every block."""
     fixed = bytearray(edid)
     for at in range(0, len(fixed) - 127, 128):
         fixed[at + 127] = -sum(fixed[at:at + 127]) & 0xff
@@ -104,10 +104,10 @@ def fix_edid(edid: bytes) -> bytes:
 
 
 def mutate_payload(rng: random.Random, answer: bytes) -> bytes:
-    """Changes what is behind the header."""
+    """Changes the bytes after the header."""
     data = bytearray(answer)
     if len(data) <= HEADER:
-        # Nothing but the padding of the header.
+        # There is only the padding of the header.
         data[HEADER - 3:HEADER] = rng.randbytes(3)
         return bytes(data)
     kind = rng.randrange(8)
@@ -121,11 +121,11 @@ def mutate_payload(rng: random.Random, answer: bytes) -> bytes:
             right = struct.unpack_from("<I", data, at)[0]
             struct.pack_into("<I", data, at, _number(rng, right))
     else:
-        # Not far from the start, where what counts is.
+        # Near the start, where the important fields are.
         for _ in range(rng.randint(1, 8)):
             data[HEADER + rng.randrange(min(256, len(data) - HEADER))] = rng.getrandbits(8)
     if struct.unpack_from("<I", data)[0] == OK_EDID and rng.random() < 0.7:
-        # Else the driver looks no further than the checksum, or the header.
+        # Otherwise the driver stops at the checksum or the header.
         head = HEADER + 8
         if rng.random() < 0.7:
             data[head:head + 8] = b"\0" + b"\xff" * 6 + b"\0"
@@ -135,16 +135,16 @@ def mutate_payload(rng: random.Random, answer: bytes) -> bytes:
 
 
 class Liar:
-    """Lies as a genome has it."""
+    """Tells the lies of a genome."""
 
     def __init__(self, genome: Genome):
         self.genome = genome
-        # Lies told, by kind.
+        # The number of lies told, by kind.
         self.told: Counter[Lies] = Counter()
         self._seen: Counter[int] = Counter()
 
     def choose(self, command: int, has_answer: bool) -> tuple[Lies, random.Random] | None:
-        """What to lie about, if at all, now that a command came; to be handed to lie()."""
+        """Chooses the kind of lie about a command's answer, or None; the result is for lie()."""
         number = self._seen[command]
         self._seen[command] += 1
         rng = random.Random((self.genome.seed << 48) ^ (command << 32) ^ number)
@@ -155,11 +155,11 @@ class Liar:
         return (rng.choice(kinds), rng) if kinds else None
 
     def refuses(self, kind: Lies, rng: random.Random) -> bool:
-        """Whether a lie about the type is an error: then the command is not carried out."""
+        """Returns whether a lie about the type is an error: then the command is not carried out."""
         return kind == Lies.TYPE and rng.random() < 0.4
 
     def lie(self, kind: Lies, rng: random.Random, answer: bytes, refused: bool = False) -> Lie:
-        """The lie about an answer that would be right."""
+        """Returns the lie about a correct answer."""
         self.told[kind] += 1
         lie = Lie(kind, answer, refused=refused)
         if refused:

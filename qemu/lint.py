@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""checkpatch and sparse over the C, rustfmt, clippy and rustdoc over the Rust, pylint and mypy over the
-Python, shellcheck over scripts; is what the mutants change still there, do the links in Markdown lead
-somewhere, does the kernel's script understand MAINTAINERS?
+"""Runs the checkers: checkpatch and sparse over the C, rustfmt, clippy and rustdoc over the Rust, pylint
+and mypy over the Python, shellcheck over scripts. Also checks that the mutants apply to the sources,
+that links in Markdown have targets, and that the kernel's script understands MAINTAINERS.
 
     lint.py [unit|rustfmt]
 
-With "unit" it only runs the tests of the tools' own logic, with "rustfmt" it formats the Rust.
+With "unit" it runs only the unit tests of the tools, with "rustfmt" it formats the Rust.
 """
 import os
 import shutil
@@ -29,8 +29,8 @@ TOP = setup.HERE.parent
 SCRIPTS = (".ci/run", "qemu/bootstrap.sh", "qemu/guest/init", "qemu/guest/initramfs-init",
            "qemu/guest/desktop", "qemu/guest/panic", "qemu/guest/runner")
 
-# Rules of checkpatch that our sources answer otherwise: locks are described in kernel-doc,
-# ENOSYS is mainline's answer of this uapi, and a file list is not ours to update per commit.
+# Rules of checkpatch that do not apply: kernel-doc describes the locks, mainline's uapi returns ENOSYS,
+# and not every new file needs an entry in a file list.
 IGNORED = "UNCOMMENTED_DEFINITION,ENOSYS,FILE_PATH_CHANGES"
 
 
@@ -45,11 +45,11 @@ def checkpatch(found) -> bool:
 
 
 def sparse(found) -> bool:
-    """By cgcc: the header packages lack what Kbuild's own C=2 needs."""
+    """Runs sparse through cgcc, because the header packages lack what Kbuild's C=2 needs."""
     folder = build.out(found["version"]) / "sparse"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    # The definition is of a keyword newer than this sparse; the difference does not matter to it.
+    # This sparse does not know the keyword __typeof_unqual__; __typeof__ is equivalent for it.
     text = build.make_modules(found, folder, [
         "CC=cgcc", "CHECK=sparse -D__typeof_unqual__=__typeof__"], env={"REAL_CC": "gcc-14"})
     # This sparse cannot evaluate the constants in the kernel's MODULE_*() macros.
@@ -67,7 +67,7 @@ def mutants_fit() -> bool:
 
 
 def rustfmt(check: bool = True) -> bool:
-    """Formats the Rust; with `check` it only says what it would change."""
+    """Formats the Rust. With `check` it only prints what it would change."""
     files = sorted((TOP / "rust").rglob("*.rs"))
     command = sandbox.command(rustkernel.root(), ["rustfmt", *(["--check"] if check else []), *files],
                               read=[TOP], write=[] if check else [TOP / "rust"])
@@ -75,9 +75,9 @@ def rustfmt(check: bool = True) -> bool:
 
 
 def clippy(found) -> bool:
-    """Over the drivers, and over the driver with its KUnit tests."""
+    """Runs clippy on the drivers, and on the driver with its KUnit tests."""
     texts = []
-    # KUnit itself is another module, which is not there.
+    # KUnit's symbols are unresolved here, because kunit.ko is not part of this build.
     tests = ["VIRTGPU_KUNIT=rust", "KBUILD_MODPOST_WARN=1"]
     for name, more in (("clippy", []), ("clippy-kunit", tests)):
         folder = build.out(found["version"]) / name
@@ -95,7 +95,7 @@ def rust_documents(found) -> bool:
 
 
 def maintainers_listed(found) -> bool:
-    """The kernel's own script finds each section of MAINTAINERS by one of its files."""
+    """Checks that get_maintainer.pl finds each section of MAINTAINERS by one of its files."""
     folder = kernelsource.tool(found, maintainers.SCRIPT)
     lost = [name for name, patterns in maintainers.sections(TOP / "MAINTAINERS").items()
             if name not in maintainers.found_for(found["root"], folder, TOP,

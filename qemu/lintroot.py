@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A root with the checkers of Python and scripts, the same on every host.
+"""Runs the checkers of Python and shell scripts in a root that is the same on every host.
 
 Their settings are in pyproject.toml.
 """
@@ -18,19 +18,19 @@ def root() -> Path:
 
 
 def run(argv) -> bool:
-    """Runs a checker in the checkout, which it cannot change; is it content?"""
+    """Runs a checker in the read-only checkout; returns whether it succeeds."""
     command = sandbox.command(root(), ["sh", "-c", 'cd "$0" && exec "$@"', TOP, *argv], read=[TOP])
     return subprocess.run(command).returncode == 0
 
 
 def sources() -> list[Path]:
-    """The Python of the tools and of the guest's programs."""
+    """Returns the Python files of the tools and of the guest's programs."""
     return [path.relative_to(TOP) for path in
             sorted([*(TOP / "qemu").glob("*.py"), *(TOP / "igt-tests").glob("*.py")])]
 
 
 def pytest() -> bool:
-    """The tests of the tools' own logic."""
+    """Runs the unit tests of the tools."""
     return run(["env", "PYTHONDONTWRITEBYTECODE=1", "python3", "-m", "pytest"])
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A guest: QEMU's command line, its process, its channels."""
+"""Runs QEMU for a guest: its command line, process and channels."""
 import os
 import re
 import signal
@@ -20,27 +20,27 @@ from picture import Picture
 from qmp import Qmp
 from report import Failure
 
-# What Machine.host_objects() reads.
+# The traces that Machine.host_objects() reads.
 OBJECT_TRACES = ("virtio_gpu_cmd_ctx_create", "virtio_gpu_cmd_ctx_destroy",
                  "virtio_gpu_cmd_ctx_res_*", "virtio_gpu_cmd_res_create*", "virtio_gpu_cmd_res_unref")
 
-# A device in a process of its own, which is QEMU's package's; and how long that takes to start.
+# A device in its own process, from QEMU's package; and the seconds that it may take to start.
 VHOST_USER_GPU = "vhost-user-gpu"
 BACKEND_SECONDS = 10
 
-# How long a guest may take to fall asleep.
+# Seconds that a guest may take to suspend.
 SUSPEND_SECONDS = 100
 
-# And to let go of a device.
+# Seconds that a guest may take to release a device.
 PLUG_SECONDS = 30
 
-# And to list its tasks.
+# Seconds that a guest may take to list its tasks.
 TASKS_SECONDS = 5
 
 
 @dataclass
 class Options:
-    """What a person may choose."""
+    """The options of a guest."""
     driver: str = "c"
     heads: int = 2
     connected: int = 1
@@ -49,29 +49,29 @@ class Options:
     cpus: int = 2
     window: str = "none"
     device: str = "virtio-gpu-pci"
-    # More options of the device, in QEMU's syntax: "packed=on".
+    # More properties of the device, in QEMU's syntax, e.g. "packed=on".
     device_options: str = ""
-    # A disk with the packages of desktops.packages, too.
+    # Use the disk that also has the packages of desktops.packages.
     desktops: bool = False
-    # The guest's renderer, one of hostgl.DEVICES, or none.
+    # The guest's renderer, one of hostgl.DEVICES, or empty.
     gpu: str = ""
-    # How its pictures are shown, one of hostgl.KINDS.
+    # The class that shows the renderer's pictures, one of hostgl.KINDS.
     gl: Any = None
     module_params: str = ""
     append: str = ""
-    # How many times as long as usual the guest's programs may take.
+    # Time limits in the guest are this many times longer.
     patience: int = 1
-    # Of everything random in the guest; 0 for VIRTGPU_SEED's or a new one.
+    # The seed of everything random in the guest; 0 means VIRTGPU_SEED or a new one.
     seed: int = 0
     trace: tuple = ("virtio_gpu_update_cursor",)
     extra: list = field(default_factory=list)
-    # Names of more ports between guest and host; see Machine.channel().
+    # The names of more ports between guest and host; see Machine.channel().
     channels: tuple = ()
-    # A plugin that counts instructions, which only the emulator has; its lines go to counts.log.
+    # The plugin that counts instructions (emulator only); it writes to counts.log.
     counter: Path | None = None
-    # And of which functions; its lines go to profile.log.
+    # Also count instructions by function; written to profile.log.
     profile: bool = False
-    # Instead of QEMU's device ours, made with these arguments: see fakegpu.py.
+    # Arguments of FakeGpu, which then replaces QEMU's device; see fakegpu.py.
     fake: dict | None = None
 
     def __post_init__(self):
@@ -85,14 +85,14 @@ class Options:
 
 
 class Machine:
-    """A running guest. The folder holds its sockets' neighbours: logs, pictures, results."""
+    """A running guest. The folder has its logs, pictures and results."""
 
     def __init__(self, found, options: Options, folder: Path):
         self.options = options
         self.folder = folder
         self.serial = folder / "serial.log"
         self.trace_log = folder / "trace.log"
-        # Socket paths are limited to 107 bytes, so that they get a short folder.
+        # Socket paths are limited to 107 bytes, so sockets have a folder with a short name.
         self._sockets = tempfile.TemporaryDirectory(prefix="virtgpu-")
         self.run = Path(self._sockets.name)
         self.fake = None if options.fake is None else FakeGpu(self.run / "fake", **options.fake)
@@ -117,7 +117,7 @@ class Machine:
             raise Failure(f"QEMU did not start: {error}\n{log[-2000:]}") from None
 
     def _start_backend(self, found) -> subprocess.Popen:
-        """A device in a process of its own, as QEMU's package has it."""
+        """Starts the device process of QEMU's package."""
         socket_path = self.run / "backend"
         argv = ["/usr/lib/qemu/vhost-user-gpu", "--socket-path", socket_path]
         process = subprocess.Popen(sandbox.command(found["root"], argv, write=[self.run]),
@@ -140,15 +140,15 @@ class Machine:
 
     def _arguments(self, found):
         options = self.options
-        # Of a parameter given twice the kernel takes the last.
-        # Warnings of the kernel have level 4.
+        # If a parameter is given twice, the kernel uses the last one. loglevel=5 shows warnings, which
+        # have level 4.
         append = ["console=ttyS0", "quiet", "loglevel=5", "panic=-1",
-                  # Tests write markers to the kernel's log, however many there are.
+                  # Tests write many markers to the kernel's log, so do not limit their rate.
                   "printk.devkmsg=on",
                   "sysrq_always_enabled", "modprobe.blacklist=virtio_gpu,bochs", "tsc=reliable",
                   options.append]
         arguments = [
-            # Not q35: its firmware starts the guest anew instead of resuming it from S3.
+            # Not q35, because its firmware boots the guest again instead of resuming from S3.
             "-name", hostgl.NAME, "-nodefaults", "-no-user-config", "-machine", "pc,hpet=off",
             "-m", str(options.memory), "-smp", str(options.cpus),
             "-kernel", found["kernel"] / "vmlinuz", "-initrd", found["initramfs"],
@@ -157,7 +157,7 @@ class Machine:
             "-qmp", f"unix:{self.run}/qmp,server=on,wait=off",
             "-drive", f"file={found['guest']},if=virtio,format=raw,snapshot=on",
             "-drive", f"file={found['kernel']}/modules.ext4,if=virtio,format=raw,readonly=on",
-            # Room to swap and to hibernate.
+            # A disk for swap and hibernation.
             "-drive", f"file={self._swap()},if=virtio,format=raw,cache=unsafe",
             "-virtfs", f"local,path={self.folder}/in,mount_tag=host,security_model=none,readonly=on",
             "-device", "virtio-serial-pci,id=out", "-device", "virtio-serial-pci,id=judge",
@@ -188,7 +188,7 @@ class Machine:
             return ["-object", f"memory-backend-memfd,id=ram,share=on,size={options.memory}M",
                     "-machine", "memory-backend=ram",
                     "-chardev", f"socket,id=fake,path={self.run}/fake", "-device", device]
-        # The host shares the guest's pages with its renderer.
+        # The renderer needs access to the guest's memory.
         shared = []
         if options.gpu == "venus" or self._backend:
             shared = ["-object", f"memory-backend-memfd,id=ram,share=on,size={options.memory}M",
@@ -201,7 +201,7 @@ class Machine:
             parts.append("chardev=backend")
         if options.device_options:
             parts.append(options.device_options)
-        # This device cannot reset itself. Alone on a bus it is reset with the bus.
+        # This device has no function reset. Alone on a bus, it is reset with the bus.
         is_alone = "bus=alone" in options.device_options
         bridge = ["-device", "pci-bridge,id=alone,chassis_nr=1"] if is_alone else []
         arguments = [*shared, *bridge, "-device", ",".join(parts)]
@@ -211,8 +211,8 @@ class Machine:
 
     @property
     def has_viewers(self) -> bool:
-        """Whether VNC shows the heads. A renderer's pictures, and those of a device in a process of
-        its own, which might be a renderer's, need a display that renders, too."""
+        """Whether VNC shows the heads. Pictures of a renderer need a display that renders, and the
+        device in its own process may be a renderer, too."""
         return not (self.fake or self.options.gpu or self._backend)
 
     def _fake_device(self) -> dict:
@@ -223,23 +223,23 @@ class Machine:
                 "config_size": CONFIG_SIZE}
 
     def unplug(self) -> None:
-        """Takes the fake device away; the guest's kernel has to let go of it."""
+        """Unplugs the fake device and waits until the guest's kernel has released it."""
         self.qmp.command("device_del", id="gpu")
         deadline = time.monotonic() + PLUG_SECONDS
         while True:
             try:
-                # Busy as long as the device is there.
+                # Fails as long as the device exists.
                 self.qmp.command("chardev-remove", id="fake")
                 break
             except Failure:
                 if time.monotonic() > deadline:
-                    raise Failure("the guest does not let go of the device") from None
+                    raise Failure("the guest does not release the device") from None
             time.sleep(0.05)
         if self.fake:
             self.fake.close()
 
     def plug(self, **fake) -> None:
-        """Plugs another fake device in, made with these arguments."""
+        """Plugs in a new fake device with these arguments."""
         self._plugged += 1
         path = self.run / f"fake{self._plugged}"
         self.fake = FakeGpu(path, **fake)
@@ -249,7 +249,7 @@ class Machine:
         self.qmp.command("device_add", **self._fake_device())
 
     def pause(self, seconds: float, signal_it: bool) -> None:
-        """Stops QEMU for so long: its process, or the guest and its devices by QMP."""
+        """Stops QEMU for some seconds: its process, or the guest and its devices by QMP."""
         if signal_it:
             os.kill(self._qemu(), signal.SIGSTOP)
             time.sleep(seconds)
@@ -260,7 +260,7 @@ class Machine:
             self.qmp.command("cont")
 
     def _qemu(self) -> int:
-        """The process of QEMU itself, somewhere below that of its sandbox."""
+        """Returns the process of QEMU, a descendant of the sandbox's process."""
         pids = [self.process.pid]
         while pids:
             pid = pids.pop()
@@ -271,7 +271,7 @@ class Machine:
         raise Failure(f"no process of QEMU below {name}")
 
     def screendump(self, head: int) -> Picture:
-        """What the host shows on a head."""
+        """Returns what the host shows on a head."""
         if self.fake:
             return self.fake.picture(head)
         picture = self._gl.picture(head) if self._gl else None
@@ -284,30 +284,30 @@ class Machine:
         return picture
 
     def input(self, *events) -> None:
-        """What somebody does with keyboard and pointer, in QEMU's terms, at once."""
+        """Sends input events, in QEMU's format, at once."""
         self.qmp.command("input-send-event", events=list(events))
 
     def key(self, name: str, down: bool) -> None:
-        """Presses a key, by QEMU's name of it, or lets it go."""
+        """Presses or releases a key; the name is QEMU's."""
         self.input({"type": "key", "data": {
             "down": down, "key": {"type": "qcode", "data": name}}})
 
     def press(self, *names) -> None:
-        """Presses keys one after the other, and lets them go."""
+        """Presses keys one after the other, and releases them."""
         for name in names:
             self.key(name, True)
         for name in reversed(names):
             self.key(name, False)
 
     def log_tasks(self) -> str:
-        """Has the guest's kernel log what its tasks wait for. Tells what came of it."""
+        """Makes the guest's kernel log what its tasks wait for; returns a note for the message."""
         try:
             for command in "9", "w", "t":
                 self.press("alt", "sysrq", command)
                 time.sleep(TASKS_SECONDS)
         except (Failure, OSError) as error:
-            return f"QEMU itself does not answer any more: {error}"
-        return "its log tells what each task waits for"
+            return f"QEMU does not respond: {error}"
+        return "the kernel log lists what each task waits for"
 
     def _swap(self) -> Path:
         path = self.run / "swap"
@@ -316,7 +316,7 @@ class Machine:
         return path
 
     def wake_up_after(self, seconds: float) -> None:
-        """Lets the guest sleep in S3 for so long once it does, then wakes it as a key would."""
+        """Waits until the guest is in S3, and wakes it up after some seconds as a key would."""
         def wake():
             deadline = time.monotonic() + SUSPEND_SECONDS
             try:
@@ -339,7 +339,7 @@ class Machine:
         return peer
 
     def last_cursor(self, head: int):
-        """The device's last cursor command: kind, x, y, resource."""
+        """Returns the device's last cursor command: kind, x, y, resource."""
         if self.fake:
             return self.fake.last_cursor(head)
         found = None
@@ -353,8 +353,8 @@ class Machine:
         return found
 
     def host_objects(self):
-        """The contexts and resources that the device has, and which of these each context may use,
-        as its traces tell: three sets."""
+        """Returns three sets from the device's traces: contexts, resources, and pairs of a context and
+        a resource that is attached to it."""
         contexts: set = set()
         resources: set = set()
         attached: set = set()
@@ -374,7 +374,7 @@ class Machine:
         return contexts, resources, attached
 
     def stop(self) -> None:
-        """Ends our QEMU and its device's process, and only those."""
+        """Ends this guest's QEMU and its device process."""
         for process in filter(None, (self.process, self._backend)):
             if process.poll() is None:
                 process.terminate()

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Builds mutants: a copy of the sources, of which one mutant at a time is compiled.
+"""Builds mutants: in a copy of the sources, one mutant at a time is compiled.
 
-What was built of the unbroken sources is kept beside it and put back before each mutant, with the
+The build of the unchanged sources is kept and copied back before each mutant with the modification
+times of its files, because make then compiles only what the mutant changes.
 times of its files, so that make compiles only what the mutant changes.
 """
 import hashlib
@@ -18,12 +19,12 @@ import rustkernel
 import sandbox
 from mutantpatch import Mutant
 
-# What a driver's module is compiled from. The Rust driver shares a header of the C driver's.
+# The folders that a driver is compiled from. The Rust driver uses a header of the C driver.
 PARTS = {"c": ("drm", "uapi"), "rust": ("drm", "rust", "uapi")}
-# The folder whose modules are built; the rest of the tree is only read.
+# The folder whose modules are built; the others are only read.
 BUILT = {"c": "drm", "rust": "rust"}
 
-# As the top-level one, of which nothing else concerns the modules.
+# A short version of the top-level Makefile: only the part that builds modules.
 MAKEFILE = """# SPDX-License-Identifier: GPL-2.0
 modules:
 	$(MAKE) -C $(KDIR) M=$(CURDIR) MO=$(MO) modules
@@ -31,7 +32,7 @@ modules:
 
 
 def sources(driver: str) -> dict[str, bytes]:
-    """The working tree's files that a module is made of, by path."""
+    """Returns the files of the working tree that a module is built from, by path."""
     found = {"Makefile": MAKEFILE.encode(),
              "Kbuild": f"# SPDX-License-Identifier: GPL-2.0\nobj-m += {BUILT[driver]}/\n".encode()}
     for part in PARTS[driver]:
@@ -42,7 +43,7 @@ def sources(driver: str) -> dict[str, bytes]:
 
 
 def fingerprint(mutant: Mutant) -> str:
-    """A short name for all that a mutant's result depends on: the driver, the change, the test."""
+    """Returns a hash of everything that decides a mutant's result: driver, change and test."""
     digest = hashlib.sha256(repr(mutant).encode())
     files = sources(mutant.driver)
     tests = build.TOP / "igt-tests"
@@ -58,9 +59,9 @@ def fingerprint(mutant: Mutant) -> str:
 
 
 class Workshop:
-    """Where the mutants of one driver are made; use as a context manager: it locks the folder.
+    """The folder where the mutants of a driver are built; a context manager that locks it.
 
-    For KUnit it makes the module with the suites, which contains the driver."""
+    For KUnit it builds the module with the suites, which contains the driver."""
 
     def __init__(self, found, driver: str, is_for_kunit: bool = False):
         self.driver = driver
@@ -88,11 +89,11 @@ class Workshop:
         self._lock.__exit__(*args)
 
     def key(self, mutant: Mutant) -> str:
-        """A short name for all that a mutant's module is made of."""
+        """Returns a hash of everything that a mutant's module is built from."""
         return cache.key(self._sources_key, repr(mutant.hunks))
 
     def _refresh(self) -> None:
-        """Brings the copy up to date, touching only what changed, and builds it."""
+        """Updates the copy, writes only files that changed, and builds it."""
         wanted = sources(self.driver)
         self._sources_key = cache.key(self.found["version"], repr(sorted(wanted.items())))
         for path in self.top.rglob("*"):
@@ -103,7 +104,7 @@ class Workshop:
             if not path.exists() or path.read_bytes() != data:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(data)
-        # An interrupted run may have left a mutant's objects.
+        # An interrupted run may have left objects of a mutant.
         if self.unbroken.exists():
             self._put_back()
         self.build.mkdir(exist_ok=True)
@@ -121,7 +122,7 @@ class Workshop:
         shutil.copytree(self.unbroken, self.build, symlinks=True)
 
     def _make(self) -> None:
-        # A mutant may leave something unused: that is no error here.
+        # A mutant may leave something unused, which is no error here.
         extra = kunit.arguments(self.given, self.driver, self.build) if self.given else []
         build.make_modules(self.found, self.build,
                            ["W=", "KRUSTFLAGS=--cap-lints=warn", *extra], top=self.top)
@@ -132,11 +133,11 @@ class Workshop:
         return to
 
     def control(self, to: Path) -> Path:
-        """The unbroken module."""
+        """Writes the unbroken module, stripped."""
         return self._strip(self.unbroken / self.module, to)
 
     def make(self, changed: dict[str, str], to: Path) -> Path:
-        """The module with files changed; Failure when it does not compile."""
+        """Builds a module with changed files; raises Failure if it does not compile."""
         before = {name: (self.top / name).stat() for name in changed}
         unbroken = {name: (self.top / name).read_bytes() for name in changed}
         self._put_back()
@@ -151,17 +152,17 @@ class Workshop:
                 os.utime(self.top / name, ns=(before[name].st_atime_ns, before[name].st_mtime_ns))
 
     def object_of(self, source: str) -> str:
-        """The object that a source file is compiled into."""
+        """Returns the object that a source file is compiled into."""
         if self.driver == "rust":
             return "rust/virtgpu/virtgpu.o"
         return str(Path(source).with_suffix(".o"))
 
     def code(self, folder: Path, source: str) -> bytes:
-        """The code and data of a source file's object, without what tells of its lines."""
+        """Returns the code and data of a source file's object, without line information."""
         scratch = self.folder / "stripped.o"
         self._strip(folder / self.object_of(source), scratch, "-R", ".comment", "-R", ".note*")
         return scratch.read_bytes()
 
     def is_same(self, source: str) -> bool:
-        """Whether the last mutant's code is that of the unbroken driver."""
+        """Returns whether the last mutant's code equals that of the unbroken driver."""
         return self.code(self.build, source) == self.code(self.unbroken, source)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Runs many mutants in one guest, and the unbroken driver in between.
+"""Runs many mutants in one guest, with control runs on the unbroken driver in between.
 
-A test has to pass on the unbroken driver, in the same guest, before it is run on a mutant. A failure
-counts if no mutant was noticed between the two runs, or if the test passes on the unbroken driver
-again afterwards. A guest in which it does not, that does not let go of a module, or that was lost, is
-given up, and a new one goes on with the rest. What happened there to a mutant that had others before
-it does not count: it is the first one in the next guest.
+A test must pass on the unbroken driver in the same guest before it runs on a mutant. A failure counts
+if no mutant was noticed between these two runs, or if the test passes on the unbroken driver again
+afterwards. A guest is given up if that control run fails, if a module cannot be unloaded, or if the
+guest is lost; the remaining mutants run in a new guest. The result of a mutant that ran after others
+in such a guest does not count: this mutant runs first in the next guest.
 """
 import re
 import shutil
@@ -23,23 +23,23 @@ from mutantpatch import Mutant
 
 # Exit statuses of our tests (IGT's), and of timeout(1).
 PASSED, SKIPPED, INVALID, TIMED_OUT, KILLED = 0, 77, 79, 124, 137
-# Of the shell: there is no such program.
+# Exit statuses of the shell: the program does not exist.
 NOT_RUN = (126, 127)
-# What a test says that fails because of its host.
+# Messages of a test that failed because of the host.
 HOST_FAILED = re.compile(r"the judge (does not|is gone)|no judge port")
 
-# What a test may take on the unbroken driver, in seconds.
+# Seconds that a test may take on the unbroken driver.
 CONTROL_SECONDS = 600
-# What changing the driver may take, and a test over its limit.
+# Seconds that it may take to change the driver, and that a test may exceed its limit.
 SLACK_SECONDS = 90
-# What a guest may take to boot.
+# Seconds that a guest may take to boot.
 BOOT_SECONDS = 180
 
-# The panic ends its guest.
+# This test ends its guest.
 PANIC = check.PANIC
 
-# Puts a module in the place of the current one: the driver, or KUnit's suites with the driver in them,
-# which the test loads.
+# Replaces the current module: the driver, or the KUnit suites, which contain the driver and which the
+# test loads.
 SWAP_DRIVER = r"""
 console() {
 	for c in /sys/class/vtconsole/*; do
@@ -80,7 +80,7 @@ tell() {
 	echo "mutants: $*"
 }
 
-# KUnit's own taint is no complaint.
+# KUnit taints the kernel, which is no fault.
 taint() {
 	echo $(($(cat /proc/sys/kernel/tainted) & ~(1 << 18)))
 }
@@ -103,13 +103,13 @@ run() {
 	timeout -k 5 "$3" "$folder/../${2%@*}" --run-subtest "${2#*@}" </dev/null >/tmp/said 2>&1
 	status=$?
 	seconds=$(($(cut -d. -f1 /proc/uptime) - start))
-	# Also while the module was loaded.
+	# The taint of loading the module counts, too.
 	[ "$(taint)" = "$taint" ] || warned=1
 	tell said "$(grep -v '^Subtest \|^Starting \|^IGT-Version' /tmp/said | tail -n 1)"
 	tell end "$1" "$2" "$status" "$warned" "$seconds"
 }
 
-# Whether a test passes on the unbroken driver, which is known until a mutant is noticed.
+# Runs a test on the unbroken driver; the result stays valid until a mutant is noticed.
 control() {
 	[ "$current" = unbroken ] || swap unbroken
 	run unbroken "$1" CONTROL
@@ -147,14 +147,14 @@ tell over everything
 
 
 def job(is_for_kunit: bool) -> str:
-    """What a guest does."""
+    """Returns the script of a guest."""
     return JOB.replace("SWAP", SWAP_SUITES if is_for_kunit else SWAP_DRIVER)
 
 
 @dataclass
 class Outcome:
-    """What came of a mutant: noticed, survived, unusable (no test was tried on it), or an error of
-    the harness: the test is no measure."""
+    """The result of a mutant: noticed, survived, unusable (no test ran on it), or error (of the
+    harness, so the test proves nothing)."""
     verdict: str
     how: str
     test: str = ""
@@ -162,43 +162,43 @@ class Outcome:
 
 
 def verdict(status: int, warned: bool, said: str = "") -> tuple[str, str]:
-    """What a test's end on a mutant means, its control run having passed."""
+    """Returns the verdict for the exit status of a test on a mutant, after a good control run."""
     if warned:
-        return "noticed", "a warning of the kernel"
+        return "noticed", "the kernel warned"
     if status == PASSED:
         return "survived", ""
     if status == SKIPPED:
         return "unusable", "the test was skipped"
     if status == INVALID or status in NOT_RUN:
-        return "error", "there is no such test"
+        return "error", "the test does not exist"
     if HOST_FAILED.search(said):
-        return "error", "the host's part of the test failed"
+        return "error", "the test failed on the host's side"
     if status in (TIMED_OUT, KILLED):
-        return "noticed", "the test did not end in time"
+        return "noticed", "the test timed out"
     return "noticed", f"exit status {status}"
 
 
 def control_error(status: int, warned: bool) -> str:
-    """Why a control run is no basis; empty when it is."""
+    """Returns why a control run failed; empty if it passed."""
     if warned:
-        return "the unbroken driver has the kernel warn"
+        return "the kernel warned with the unbroken driver"
     if status == PASSED:
         return ""
-    kind = {SKIPPED: "is skipped", INVALID: "is not there", TIMED_OUT: "does not end"}
+    kind = {SKIPPED: "is skipped", INVALID: "does not exist", TIMED_OUT: "times out"}
     return f"the test {kind.get(status, f'fails with status {status}')} on the unbroken driver"
 
 
 @dataclass
 class Course:
-    """What a guest has told so far of the mutants that it was given."""
+    """What a guest has reported so far about its mutants."""
     mutants: list[Mutant]
     outcomes: dict[str, Outcome] = field(default_factory=dict)
-    # What the guest is doing: NAME TEST LIMIT, or NAME alone while a module is loaded.
+    # What the guest is doing: NAME TEST LIMIT, or only NAME while a module is loaded.
     now: list[str] = field(default_factory=list)
-    # The first mutant that was loaded, and the one last.
+    # The first and the last mutant that was loaded.
     first: str = ""
     last: str = ""
-    # What is known of the last one until its guest has been found to be good.
+    # The result of the last mutant, until a control run has confirmed it.
     pending: Outcome | None = None
     said: str = ""
     since: float = field(default_factory=time.monotonic)
@@ -266,11 +266,11 @@ class Course:
             self.pending = None
 
     def late(self) -> bool:
-        """Whether the guest hangs."""
+        """Returns whether the guest hangs."""
         return time.monotonic() - self.since > self.limit
 
     def settle(self, lost: str) -> list[Mutant]:
-        """The guest has ended, or was given up for a reason: what is still to be run elsewhere."""
+        """Ends the course of a guest (`lost`: why) and returns the mutants that must run again."""
         alone = bool(self.last) and self.last == self.first
         if self.last and self.last not in self.outcomes:
             if self.pending and (alone or self.pending.verdict == "survived"):
@@ -283,21 +283,21 @@ class Course:
                     self.now[1] if in_test else "")
         left = [mutant for mutant in self.mutants if mutant.name not in self.outcomes]
         if left and not self.outcomes:
-            # Else the next guest would be the same again.
+            # Give one up, because otherwise the next guest would stop in the same way.
             self.outcomes[left[0].name] = Outcome("error", f"no test was run on it: {lost}")
             left = left[1:]
-        # The one that was in doubt comes first.
+        # The mutant whose result is unclear runs first.
         return sorted(left, key=lambda mutant: mutant.name != self.last)
 
 
 def reason(lost: str) -> str:
-    """The line that tells why a guest was lost, without those before it and what follows."""
+    """Returns the line that says why a guest was lost, without the lines around it."""
     lines = lost.splitlines() or [""]
     return next((line for line in lines if kernelmessages.FATAL.search(line)), lines[0])
 
 
 def fill(folder: Path, tests: Path, modules: Path, mutants: list[Mutant]) -> None:
-    """Our tests, the modules and the list of what is to be run."""
+    """Fills a folder with our tests, the modules and the list of mutants."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(tests, folder, ignore=shutil.ignore_patterns("*.o", "*.d", "lib"))
     inner = folder / "mutants"
@@ -311,7 +311,7 @@ def fill(folder: Path, tests: Path, modules: Path, mutants: list[Mutant]) -> Non
 
 
 def group(mutants: list[Mutant], driver: str) -> list[list[Mutant]]:
-    """Those that run in the same kind of guest together, those of one test behind each other."""
+    """Groups mutants by the kind of guest; within a group they are ordered by test."""
     groups: dict[str, list[Mutant]] = {}
     for mutant in mutants:
         key = PANIC if mutant.tests == (PANIC,) else repr(suites.options_for(mutant.guest, driver))
@@ -321,16 +321,16 @@ def group(mutants: list[Mutant], driver: str) -> list[list[Mutant]]:
 
 
 class Runner:
-    """Runs mutants whose modules are in a folder, one NAME.ko each and unbroken.ko.
+    """Runs mutants whose modules are in a folder, as NAME.ko, together with unbroken.ko.
 
-    All of them are for KUnit, or none is."""
+    Either all of them are for KUnit, or none."""
 
     def __init__(self, found, driver: str, modules: Path, tests: Path, folder: Path, tell):
         self.found, self.driver, self.modules = found, driver, modules
         self.tests, self.folder, self.tell = tests, folder, tell
 
     def run(self, mutants: list[Mutant]) -> None:
-        """All of them; tell(mutant, outcome) hears of each as it ends."""
+        """Runs all mutants; calls tell(mutant, outcome) for each when it ends."""
         for members in group(mutants, self.driver):
             if members[0].tests == (PANIC,):
                 self._panics(members)
@@ -339,7 +339,7 @@ class Runner:
                 members = self._guest(members)
 
     def _guest(self, mutants: list[Mutant]) -> list[Mutant]:
-        """One guest; returns what it leaves."""
+        """Runs mutants in one guest; returns those that must run in another one."""
         options = suites.options_for(mutants[0].guest, self.driver)
         report.say(f"==> a guest for {len(mutants)} mutants "
                    f"({', '.join(sorted({test for each in mutants for test in each.tests}))})")
@@ -354,20 +354,20 @@ class Runner:
         with guest.Guest(self.found, options, script, self.folder / "guest", modules=start,
                          tests=tests, sink=course) as vm:
             while vm.machine.process.poll() is None:
-                lost = vm.log.fatal() or ("it hangs" if course.late() else "")
+                lost = vm.log.fatal() or ("the guest hangs" if course.late() else "")
                 self._tell(mutants, course, told)
                 if lost or course.finished:
                     break
                 time.sleep(0.5)
             else:
-                # What it said last may still be on its way.
+                # The last output may arrive after the guest has ended.
                 time.sleep(1)
-        left = course.settle(reason(lost) or "it ended")
+        left = course.settle(reason(lost) or "the guest ended")
         self._tell(mutants, course, told)
         return left
 
     def _start(self, is_for_kunit: bool) -> Path:
-        """The folder with the driver that the guest boots with."""
+        """Returns the folder with the driver that the guest boots with."""
         if is_for_kunit:
             return build.modules_of(self.found, self.driver)
         folder = self.folder / "start"
@@ -382,7 +382,7 @@ class Runner:
                 self.tell(mutant, course.outcomes[mutant.name])
 
     def _panics(self, mutants: list[Mutant]) -> None:
-        """Of each a guest of its own, after one of the unbroken driver."""
+        """Runs each mutant in its own guest, after one with the unbroken driver."""
         control = self._panic("unbroken")
         for mutant in mutants:
             if control != "pass":

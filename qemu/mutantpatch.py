@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Mutants as patch files: what is broken, which test has to fail, and the change itself.
+"""Parses mutants from patch files: what is broken, which test must fail, and the change.
 
-The change is a unified diff, so that `git apply` takes it, too. Line numbers do not count here: the
-lines that a hunk shows must be in the file exactly once.
+The change is a unified diff, so `git apply` accepts it, too. Line numbers are ignored here: the lines
+of a hunk must occur in the file exactly once.
 """
 import re
 from dataclasses import dataclass
@@ -12,23 +12,23 @@ TOP = Path(__file__).resolve().parent.parent
 FOLDER = TOP / "qemu/mutants"
 TESTS = TOP / "igt-tests"
 
-# A driver's own sources, each of which has a patch, and what its patches may change besides.
+# A driver's own sources, and the folders that its patches may change.
 SOURCES = {"c": "drm/", "rust": "rust/virtgpu/"}
 PATCHED = {"c": "drm/", "rust": "rust/"}
 
-# The program whose tests load another module than the driver's.
+# The program whose tests load another module than the driver.
 KUNIT = "virtgpu_kunit@"
 
 HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@")
 
 
 class Misfit(Exception):
-    """A patch that is wrong, or that does not fit the sources any more."""
+    """A patch is malformed, or does not apply to the sources."""
 
 
 @dataclass(frozen=True)
 class Hunk:
-    """Lines of a file, and what they become."""
+    """Lines of a file, and their replacement."""
     path: str
     old: str
     new: str
@@ -36,19 +36,19 @@ class Hunk:
 
 @dataclass(frozen=True)
 class Mutant:
-    """A driver that is broken in one place."""
+    """A driver with one defect."""
     name: str
     driver: str
     what: str
     # PROGRAM@SUBTEST, tried in this order until one fails.
     tests: tuple[str, ...]
-    # The program whose kind of guest they run in.
+    # The program that decides the kind of guest.
     guest: str
     hunks: tuple[Hunk, ...]
 
     @property
     def is_for_kunit(self) -> bool:
-        """Whether the tests are KUnit's, which are in a module of their own with all of the driver."""
+        """Whether the tests are KUnit's; these are in their own module, which contains the driver."""
         return self.tests[0].startswith(KUNIT)
 
     @property
@@ -57,7 +57,7 @@ class Mutant:
 
 
 def parse_hunks(text: str) -> tuple[Hunk, ...]:
-    """The hunks of a unified diff."""
+    """Returns the hunks of a unified diff."""
     hunks: list[Hunk] = []
     path = ""
     old: list[str] = []
@@ -87,7 +87,7 @@ def parse_hunks(text: str) -> tuple[Hunk, ...]:
             if line[0] != "-":
                 new.append(line[1:])
         elif inside and line == "\n":
-            # Editors strip the blank of an empty line.
+            # Editors remove the space of an empty line.
             old.append(line)
             new.append(line)
         elif inside:
@@ -97,7 +97,7 @@ def parse_hunks(text: str) -> tuple[Hunk, ...]:
 
 
 def parse(name: str, text: str) -> Mutant:
-    """A patch file: one sentence, `Test:`, perhaps `Guest:`, and the diff."""
+    """Parses a patch file: one sentence, `Test:`, optionally `Guest:`, and the diff."""
     head, mark, diff = text.partition("\n--- a/")
     if not mark:
         raise Misfit("no diff")
@@ -109,7 +109,7 @@ def parse(name: str, text: str) -> Mutant:
         elif line.strip():
             words.append(line.strip())
     if not words:
-        raise Misfit("nothing says what is broken")
+        raise Misfit("the description is missing")
     if not re.fullmatch(r"\w+@[\w-]+", fields.get("Test", "")):
         raise Misfit("no line `Test: PROGRAM@SUBTEST`")
     hunks = parse_hunks(mark[1:] + diff)
@@ -127,19 +127,19 @@ def parse(name: str, text: str) -> Mutant:
 
 
 def apply(hunks, read) -> dict[str, str]:
-    """The changed files, by path; read(path) gives what is in one now."""
+    """Returns the changed files by path; read(path) returns the current content of one."""
     texts: dict[str, str] = {}
     for hunk in hunks:
         text = texts[hunk.path] if hunk.path in texts else read(hunk.path)
         count = text.count(hunk.old)
         if count != 1:
-            raise Misfit(f"{hunk.path} has {count} times:\n{hunk.old.rstrip()}")
+            raise Misfit(f"{hunk.path} contains this {count} times:\n{hunk.old.rstrip()}")
         texts[hunk.path] = text.replace(hunk.old, hunk.new)
     return texts
 
 
 def read_source(path: str) -> str:
-    """A file of the working tree."""
+    """Reads a file of the working tree."""
     try:
         return (TOP / path).read_text()
     except OSError as error:
@@ -147,7 +147,7 @@ def read_source(path: str) -> str:
 
 
 def has_test(test: str) -> bool:
-    """Whether one of our programs has a subtest."""
+    """Returns whether one of our programs has this subtest."""
     program, _, subtest = test.partition("@")
     name = program.removeprefix("virtgpu_")
     for path in (TESTS / f"{program}.c", TESTS / f"{name}.py"):
@@ -156,16 +156,16 @@ def has_test(test: str) -> bool:
             if f"X({subtest})" in text:
                 return True
             return f'"{subtest}"' in text or f"test_{subtest.replace('-', '_')}(" in text
-    # The panic ends the guest, so that the host judges it.
+    # The panic ends the guest, so the host runs this test.
     return test == "virtgpu_panic@panic-screen"
 
 
 def load(path: Path) -> Mutant:
-    """A patch file, checked against the working tree."""
+    """Loads a patch file and checks it against the working tree."""
     mutant = parse(f"{path.parent.name}/{path.stem}", path.read_text())
     for test in mutant.tests:
         if not has_test(test):
-            raise Misfit(f"there is no {test}")
+            raise Misfit(f"the test {test} does not exist")
     apply(mutant.hunks, read_source)
     return mutant
 
@@ -175,7 +175,7 @@ def paths() -> list[Path]:
 
 
 def load_all() -> tuple[list[Mutant], list[str]]:
-    """All mutants that fit, and what is wrong with the others."""
+    """Returns all mutants that apply, and messages about the others."""
     good, bad = [], []
     for path in paths():
         try:

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Breaks the driver on purpose, one place at a time, and demands that a test notices.
+"""Breaks the driver on purpose, one place at a time, and checks that a test notices.
 
     mutants.py [NAME...]        DRIVER=c|rust|both
 
-The mutants are the patches in qemu/mutants/. A run that was interrupted goes on where it stopped;
-what has changed since, driver or test, is run again.
+The mutants are the patches in qemu/mutants/. An interrupted run continues where it stopped; mutants
+whose driver or test has changed since then run again.
 """
 import contextlib
 import json
@@ -29,37 +29,37 @@ DRIVERS = {"c": ("c",), "rust": ("rust",), choice.BOTH: ("c", "rust")}
 
 
 def misfits() -> list[str]:
-    """Patches that do not fit the working tree any more, in words."""
+    """Returns messages about patches that do not apply to the working tree."""
     return mutantpatch.load_all()[1]
 
 
 def choose(mutants: list[Mutant], names: list[str]) -> list[Mutant]:
-    """Those of the names, which may be given without the folder; all if there are none."""
+    """Returns the named mutants, or all without names; a name may omit the folder."""
     known = {mutant.name for mutant in mutants}
     short = {name.split("/")[1] for name in known}
     unknown = [name for name in names if name not in known | short]
     if unknown:
-        raise Failure(f"there is no mutant {', '.join(unknown)}; there are:\n  "
+        raise Failure(f"no such mutant: {', '.join(unknown)}; known are:\n  "
                       + "\n  ".join(sorted(known)))
     return [mutant for mutant in mutants
             if not names or mutant.name in names or mutant.name.split("/")[1] in names]
 
 
 class Results:
-    """What came of each mutant, kept from run to run; runs of two drivers may share the file."""
+    """The result of each mutant, kept from run to run; runs of two drivers may share the file."""
 
     def __init__(self, path: Path, keys: dict[str, str]):
         self.path, self.keys = path, keys
         self.results: dict[str, dict] = {}
         path.parent.mkdir(exist_ok=True)
         with self._changed() as data:
-            # What was seen of other sources says nothing of these.
+            # Drop results of other sources.
             data["results"] = {name: result for name, result in data["results"].items()
                                if result["key"] == keys.get(name, result["key"])}
 
     @contextlib.contextmanager
     def _changed(self):
-        """The file's contents, to be changed; nobody else does meanwhile."""
+        """Yields the content of the file for changes, with the file locked."""
         with cache.locked(self.path):
             data: dict = {"todo": [], "results": {}}
             if self.path.exists():
@@ -71,7 +71,7 @@ class Results:
             self.results = data["results"]
 
     def begin(self, mutants: list[Mutant]) -> list[Mutant]:
-        """What a run of all has still to do: what an interrupted one left, or everything."""
+        """Returns what a full run must still do: the rest of an interrupted run, or everything."""
         with self._changed() as data:
             mine = {mutant.name for mutant in mutants}
             left = mine & set(data["todo"])
@@ -102,7 +102,7 @@ def score(noticed: int, total: int) -> str:
 
 
 def build_once(workshop: Workshop, mutant: Mutant, modules: Path) -> None:
-    """Compiles a mutant, unless an interrupted run has done so already."""
+    """Compiles a mutant, unless an interrupted run has already done so."""
     made, wanted = modules / f"{mutant.name}.key", workshop.key(mutant)
     if made.exists() and made.read_text() == wanted:
         return
@@ -144,10 +144,10 @@ def run_driver(found, driver: str, mutants: list[Mutant], results: Results) -> N
 
 
 def summary(mutants: list[Mutant], results: Results) -> int:
-    """The score, and what is left to do; the exit status."""
+    """Prints the score and what is left to do; returns the exit status."""
     noticed, survivors = results.of(mutants, "noticed"), results.of(mutants, "survived")
     errors = results.of(mutants, "unusable") + results.of(mutants, "error")
-    for title, members in (("survived, a hole in the tests", survivors),
+    for title, members in (("survived, no test notices it", survivors),
                            ("not tried", errors)):
         for mutant in members:
             print(f"{title}: {', '.join(mutant.files)}: {mutant.what} "
@@ -157,7 +157,7 @@ def summary(mutants: list[Mutant], results: Results) -> int:
 
 
 def drivers() -> tuple[str, ...]:
-    """The drivers whose mutants are wanted, as DRIVER= says."""
+    """Returns the drivers that DRIVER= names."""
     return DRIVERS[choice.driver(tuple(DRIVERS), default=choice.BOTH)]
 
 
@@ -173,8 +173,8 @@ def main() -> int:
     results = Results(RESULTS, {mutant.name: fingerprint(mutant) for mutant in chosen})
     todo = chosen if names else results.begin(chosen)
     if len(todo) < len(chosen):
-        say(f"    going on with {len(todo)} of {len(chosen)}; "
-            f"remove {RESULTS.relative_to(build.TOP)} to begin anew")
+        say(f"    continuing with {len(todo)} of {len(chosen)}; "
+            f"remove {RESULTS.relative_to(build.TOP)} to start again")
     found = setup.prepare(choice.kernel())
     for driver in wanted:
         members = [mutant for mutant in todo if mutant.driver == driver]

@@ -4,11 +4,11 @@
 
     mutate.py [FILE...]         DRIVER=c|rust|both COUNT=20 VIRTGPU_SEED=
 
-The changes are the classic ones, line by line: a condition negated, a statement dropped, a constant
-off by one. What does not compile, or compiles to the same code, does not count. Each change is tried
-by the tests of the patches in qemu/mutants/ that change the same file, by a few for all, and by the
-KUnit suites.
-A survivor is a hole in the tests, or changes nothing that anybody could see.
+The changes are the usual ones, in single lines: a condition negated, a statement dropped, a constant
+increased by one. A change that does not compile, or compiles to the same code, does not count. Each
+change is tested with the tests of the patches in qemu/mutants/ that change the same file, with a few
+tests for all, and with the KUnit suites. A survivor means that a test is missing, or that the change
+has no visible effect.
 """
 import difflib
 import os
@@ -33,21 +33,21 @@ from mutantpatch import SOURCES, Hunk, Mutant
 from mutants import drivers
 from report import Failure
 
-# Sources that are not in the module, or not in the one with the KUnit suites, and where a Rust source's
-# own tests begin.
+# Sources that are not in the module, or not in the one with the KUnit suites, and the line where the
+# tests of a Rust source begin.
 NOT_THE_DRIVER = {"drm_tests"}
 NOT_FOR_KUNIT = {"drm/virtgpu_drv.c", "drm/virtgpu_trace.c"}
 UNIT_TESTS = "#[cfg(kunit)]"
 
-# Tests that look at a little of everything, by which each change is tried first.
+# Tests that cover a bit of everything; each change runs them first.
 BASIC = ("virtgpu_damage@edge-clips", "virtgpu_display@two-heads", "virtgpu_cursor@image",
          "virtgpu_ioctl@resource-info", "virtgpu_debug@debugfs", "virtgpu_lifecycle@rebind")
 
-# What programs do is not in these lines: words for people, comments, names.
+# Lines that do not change behaviour: messages, comments, declarations of names.
 WORDS = re.compile(r'^\s*(//|/?\*|#)|"|drm_(err|dbg|info|warn)|seq_print|MODULE_|EXPORT_|trace_'
                    r"|^\s*(pub\(crate\) )?(use|mod|type|struct|enum|impl|fn|static_assert|lockdep_)\b"
                    r"|WARN_ON|mutex_init|spin_lock_init")
-# Declarations are no statements to drop.
+# Declarations must not be dropped as statements.
 DECLARATION = re.compile(r"^\s*(const|static|struct|unsigned|enum|u8|u16|u32|u64|s32|s64|int|long|bool"
                          r"|void|char|size_t|ktime_t|dma_addr_t|pgprot_t|uuid_t|LIST_HEAD|DEFINE_\w+"
                          r"|let|return|goto|break|continue|case|default|else|mutex_\w+|spin_\w+)\b")
@@ -57,14 +57,14 @@ Change = Callable[[re.Match], str]
 
 @dataclass(frozen=True)
 class Operator:
-    """A kind of change: what it looks for in a line, and what it puts there."""
+    """A kind of change: the pattern that it replaces in a line, and the replacement."""
     name: str
     pattern: re.Pattern
     change: Change
 
 
 def swap(name: str, pairs: dict[str, str], form: str = r" (?:{}) ") -> Operator:
-    """Each of some words becomes another."""
+    """Returns an operator that replaces each word by another."""
     words = "|".join(re.escape(word) for word in sorted(pairs, key=len, reverse=True))
     pattern = re.compile(form.format(words))
     return Operator(name, pattern,
@@ -102,7 +102,7 @@ OPERATORS = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """One line of a file, changed."""
+    """A file with one changed line."""
     path: str
     number: int
     operator: str
@@ -114,14 +114,14 @@ class Candidate:
 
 
 def starts_statement(lines: list[str], number: int) -> bool:
-    """Whether a line is not the rest of the one before."""
+    """Returns whether a line begins a statement, rather than continuing the line before."""
     before = next((line.strip() for line in reversed(lines[:number]) if line.strip()), "")
     return not before or before.endswith(("{", "}", ";", ":", "*/")) or before.startswith("//") or (
         before.startswith(("if (", "else")) and before.count("(") == before.count(")"))
 
 
 def candidates(driver: str, path: str, text: str) -> Iterator[Candidate]:
-    """Every change to a file, in its order."""
+    """Yields every change to a file, in the order of its lines."""
     lines = text.splitlines()
     inside = False
     for number, line in enumerate(lines):
@@ -141,12 +141,12 @@ def candidates(driver: str, path: str, text: str) -> Iterator[Candidate]:
 
 
 def pick(found: list[Candidate], number: int) -> list[Candidate]:
-    """All of them in a random order, which a seed decides."""
+    """Returns all candidates in a random order, which the seed decides."""
     return random.Random(number).sample(found, len(found))
 
 
 def files(driver: str, names: list[str]) -> list[str]:
-    """The sources to be changed; all of the driver's if none are named."""
+    """Returns the sources to change: the named ones, or all of the driver."""
     pattern = "*.c" if driver == "c" else "*.rs"
     known = sorted(str(path.relative_to(build.TOP))
                    for path in (build.TOP / SOURCES[driver]).glob(pattern)
@@ -155,7 +155,7 @@ def files(driver: str, names: list[str]) -> list[str]:
 
 
 def kunit_tests(driver: str) -> tuple[str, ...]:
-    """All of a driver's KUnit suites, as tests."""
+    """Returns all of a driver's KUnit suites, as tests."""
     text = (mutantpatch.TESTS / f"{mutantpatch.KUNIT.rstrip('@')}.c").read_text()
     table = re.search(rf"#define SUITES_OF_{driver.upper()}\(X\)((?:.*\\\n)*.*\n)", text)
     return tuple(f"{mutantpatch.KUNIT}{name}" for name in re.findall(r"X\((\w+)\)", table[1])
@@ -163,7 +163,7 @@ def kunit_tests(driver: str) -> tuple[str, ...]:
 
 
 def tests_of(path: str, patches: list[Mutant]) -> dict[str, tuple[str, ...]]:
-    """The tests of a file, by the program whose kind of guest they need; the quick ones first."""
+    """Returns the tests of a file, by the program that decides the guest; quick ones first."""
     found = {BASIC[0].partition("@")[0]: dict.fromkeys(BASIC)}
     for patch in patches:
         if path in patch.files and patch.tests != (PANIC,) and not patch.is_for_kunit:
@@ -176,7 +176,7 @@ def tests_of(path: str, patches: list[Mutant]) -> dict[str, tuple[str, ...]]:
 
 @dataclass
 class Trial:
-    """A change that was compiled, and what came of it."""
+    """A change that was compiled, and its result."""
     candidate: Candidate
     diff: str
     hunk: Hunk
@@ -189,13 +189,13 @@ class Trial:
 
     @property
     def is_noticed(self) -> bool:
-        # A module that cannot even be loaded fails every test.
+        # A module that cannot be loaded would fail every test.
         return self.outcome is not None and self.outcome.verdict in ("noticed", "unusable")
 
 
 def compile_some(workshop: Workshop, driver: str, found: list[Candidate], count: int,
                  modules: Path) -> list[Trial]:
-    """The first of the changes that compile to something else, up to a number."""
+    """Compiles changes until `count` of them give different code; returns these."""
     trials: dict[str, Trial] = {}
     for candidate in found:
         if len(trials) == count:
@@ -218,7 +218,7 @@ def compile_some(workshop: Workshop, driver: str, found: list[Candidate], count:
 
 
 def mutants_of(trials: list[Trial], driver: str, patches: list[Mutant]) -> list[list[Mutant]]:
-    """What is to be run, stage by stage: a stage has one kind of guest for each change."""
+    """Returns the mutants to run, by stage: a stage has one kind of guest for each change."""
     stages: list[list[Mutant]] = []
     for trial in trials:
         for stage, (guest, tests) in enumerate(tests_of(trial.candidate.path, patches).items()):
@@ -230,7 +230,7 @@ def mutants_of(trials: list[Trial], driver: str, patches: list[Mutant]) -> list[
 
 
 def try_suites(found, driver: str, trials: list[Trial], folder: Path, tell) -> None:
-    """Tries changes by the KUnit suites."""
+    """Runs the KUnit suites on changes."""
     tests = kunit_tests(driver)
     mutants = [(trial, Mutant(f"{driver}/{trial.name}", driver, trial.diff, tests,
                               tests[0].partition("@")[0], (trial.hunk,)))
@@ -249,7 +249,7 @@ def try_suites(found, driver: str, trials: list[Trial], folder: Path, tell) -> N
 
 
 def run_driver(found, driver: str, names: list[str], count: int, number: int) -> list[Trial]:
-    """Makes and runs random mutants of one driver."""
+    """Builds and runs random mutants of one driver."""
     folder = outfolder.claim(f"mutate-{driver}")
     modules = folder / "modules"
     (modules / driver).mkdir(parents=True, exist_ok=True)
@@ -277,7 +277,7 @@ def run_driver(found, driver: str, names: list[str], count: int, number: int) ->
 
 
 def summary(trials: list[Trial]) -> str:
-    """The survivors, and a line per file: noticed, of how many."""
+    """Returns the survivors, and a line per file: how many were noticed, of how many."""
     lines = []
     for trial in trials:
         if not trial.is_noticed:
@@ -298,7 +298,7 @@ def main() -> int:
     known = [path for driver in wanted for path in files(driver, [])]
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise Failure(f"no such source: {', '.join(unknown)}; there are:\n  " + "\n  ".join(known))
+        raise Failure(f"no such source: {', '.join(unknown)}; known are:\n  " + "\n  ".join(known))
     count = int(os.environ.get("COUNT") or 20)
     number = seed.choose()
     print(seed.replay(number))
@@ -308,7 +308,7 @@ def main() -> int:
     text = summary(trials)
     (outfolder.OUT / "mutate.txt").write_text(f"{seed.replay(number)}\n{text}\n")
     print(text)
-    # What survives is looked at by people: some changes nobody could see.
+    # Survivors do not fail the run, because some changes have no visible effect.
     return 0
 
 

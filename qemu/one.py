@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Runs one test, IGT's or ours, in a guest and shows all it says: one.py igt@PROGRAM@SUBTEST
+"""Runs one test, IGT's or ours, in a guest and prints its output: one.py igt@PROGRAM@SUBTEST
 
-The name may have a suite before it (igt@gl@virtgpu_render@shared): then the guest is that suite's.
-What PASSED_ON lists of the environment reaches the test.
+A suite before the name (igt@gl@virtgpu_render@shared) chooses that suite's guest. Variables of the
+environment that PASSED_ON lists are passed to the test.
 """
 import os
 import shlex
@@ -20,12 +20,12 @@ import suites
 from report import Failure
 
 IGT_ROOT = "/usr/libexec/igt-gpu-tools"
-# Variables that tests document; VIRTGPU_SEED reaches every guest.
+# Variables that tests document; VIRTGPU_SEED is passed to every guest.
 PASSED_ON = ("VIRTGPU_GENOME", "VIRTGPU_LIES", "FUZZ_SECONDS")
 
 
 def split(name: str) -> tuple[str, str, str]:
-    """Suite, program and subtest of a test's name; a suite or subtest may be empty."""
+    """Splits a test's name into suite, program and subtest; suite and subtest may be empty."""
     parts = name.removeprefix("igt@").split("@")
     suite = parts.pop(0) if parts[0] in {one.name for one in suites.ALL if one.is_prefixed} else ""
     program, subtest = (*parts, "", "")[:2]
@@ -35,7 +35,7 @@ def split(name: str) -> tuple[str, str, str]:
 
 
 def environment() -> str:
-    """Lines of shell that set the variables of PASSED_ON."""
+    """Returns shell commands that set the variables of PASSED_ON."""
     return "".join(f"export {name}={shlex.quote(os.environ[name])}\n" for name in PASSED_ON
                    if name in os.environ)
 

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Folders in out/ for logs, pictures and results: one run at a time works in each."""
+"""Folders in out/ for logs, pictures and results; each is used by one run at a time."""
 import fcntl
 from pathlib import Path
 
 OUT = Path(__file__).resolve().parent.parent / "out"
-# Open files hold the locks until the process ends.
+# The open files keep their locks until the process ends.
 _locks = []
 
 
 def of_run(scope: str, driver: str, kernel: str) -> str:
-    """The name of the folder of a driver's run; `kernel` is KVER=, empty for the usual one."""
+    """Returns the name of the folder of a run; `kernel` is KVER=, empty for the default."""
     return "-".join(filter(None, (scope, driver, kernel)))
 
 
 def claim(name: str) -> Path:
-    """out/NAME, or out/NAME-2, out/NAME-3 ... while other runs of this checkout work there."""
+    """Returns and locks out/NAME, or out/NAME-2, out/NAME-3 ... if other runs use these."""
     number = 1
     while True:
         folder = OUT / (name if number == 1 else f"{name}-{number}")

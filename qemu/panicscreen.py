@@ -1,25 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Is a picture the kernel's panic screen? It is when the screen says so in words.
+"""Recognises the kernel's panic screen by its text.
 
-The words are found without the kernel's font. In a line of text all cells have one size, equal
+The text is found without the kernel's font. In a line of text all cells have one size, equal
 characters have equal cells, different characters have different cells, a space is empty, and so
-is the row above and below. No other picture satisfies that for two whole lines.
+are the rows above and below. No other picture meets these conditions for two whole lines.
 """
 from collections import Counter
 from typing import NamedTuple, Optional
 
 from picture import Picture
 
-# What drm.panic_screen=user says.
+# The text of drm.panic_screen=user.
 LINES = ("KERNEL PANIC", "Please reboot your computer.")
-# Width and height of the kernel's fonts, the one used on usual screens first.
+# Width and height of the kernel's fonts, the usual one first.
 FONTS = ((8, 16), (16, 32), (10, 18), (12, 22), (8, 14), (8, 8), (6, 10), (6, 11), (6, 8))
 
 
 class Place(NamedTuple):
-    """Where a line of text was found, in pixels, and the size of its cells.
+    """The position of a line of text in pixels, and the size of its cells.
 
-    The place is exact but for the empty margins of the cells.
+    The position is exact except for the empty margins of the cells.
     """
     x: int
     y: int
@@ -28,7 +28,7 @@ class Place(NamedTuple):
 
 
 class Bitmap:
-    """A picture of two colours: a column is a number with a bit for each foreground pixel."""
+    """A picture with two colours: each column is a number with a bit for each foreground pixel."""
 
     def __init__(self, picture: Picture):
         data = picture.rgb
@@ -47,13 +47,13 @@ class Bitmap:
                     self.columns[x] |= 1 << y
 
     def band(self, y: int, height: int) -> list[int]:
-        """The columns of some rows. The lowest bit is the row above, the highest the row below."""
+        """Returns the columns of some rows. The lowest bit is the row above, the highest that below."""
         mask = (4 << height) - 1
         return [(column << 1) >> y & mask for column in self.columns]
 
 
 def _is_text(band: list[int], x: int, width: int, height: int, text: str) -> bool:
-    """Whether exactly this text begins at a column of a band of cells."""
+    """Returns whether exactly this text begins at a column of a band of cells."""
     outside = 1 | 2 << height
     if any(column & outside for column in band[x:x + width * len(text)]):
         return False
@@ -67,13 +67,13 @@ def _is_text(band: list[int], x: int, width: int, height: int, text: str) -> boo
 
 
 def _likely(band: list[int], x: int, width: int, text: str) -> bool:
-    """A quick look: the first character has pixels, the first space none."""
+    """Checks quickly that the first character has pixels and the first space has none."""
     space = x + text.index(" ") * width
     return any(band[x:x + width]) and not any(band[space:space + width])
 
 
 def find_text(bitmap: Bitmap, text: str) -> Optional[Place]:
-    """Where a line of text with a space in it is on the screen, in any of the fonts."""
+    """Returns the position of a line of text with a space in it, in any of the fonts."""
     for width, height in FONTS:
         last = bitmap.width - len(text) * width
         for y in range(bitmap.height - height + 1):
@@ -87,7 +87,7 @@ def find_text(bitmap: Bitmap, text: str) -> Optional[Place]:
 
 
 def is_panic_screen(picture: Picture) -> bool:
-    """Whether the picture has two colours and says what the panic screen says, line below line."""
+    """Returns whether the picture has two colours and the lines of the panic screen in order."""
     try:
         bitmap = Bitmap(picture)
     except ValueError:

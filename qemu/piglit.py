@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""A part of piglit's quick profile by a renderer, on the stock driver and on ours: what passes
-there has to pass here.
+"""Runs a part of piglit's quick profile with a renderer, on the stock driver and on ours. A test that
+passes on the stock driver must pass on ours.
 
     piglit.py [--gpu virgl|venus]
 """
@@ -18,9 +18,9 @@ import setup
 from machine import Options
 from report import Failure, say
 
-# piglit and its two gigabytes are nobody else's business.
+# Only this guest has piglit, which takes two gigabytes.
 DISK = "7G"
-# One test after the other, for with two at once the host's llvmpipe locks itself out.
+# One test at a time, because with two the host's llvmpipe deadlocks.
 JOB = """
 piglit run -1 -v --platform gbm {tests} quick_gl /var/tmp/piglit 2>&1
 piglit summary console /var/tmp/piglit >/host/results/piglit.txt
@@ -31,7 +31,7 @@ DRIVERS = ("c", "stock")
 
 
 def run(driver: str, found, gpu: str) -> dict:
-    """Results by name."""
+    """Runs piglit in a guest and returns its results by name."""
     tests = " ".join(f"-x '{line[1:]}'" if line.startswith("!") else f"-t '{line}'"
                      for line in check.read_list("piglit.list"))
     folder = outfolder.claim(f"piglit-{driver}")

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which functions of the guest's kernel executed the instructions that counter.c counted."""
+"""Attributes the instructions that counter.c counted to functions of the guest's kernel."""
 import bisect
 from collections import Counter
 
-# What is not worth a line.
+# Functions with a smaller share are not listed.
 LEAST = 0.004
 
 
 def symbols(kallsyms: str):
-    """Addresses and names of all functions, in order."""
+    """Returns the addresses and names of all functions, in order."""
     found = sorted((int(address, 16), name + (f" {module[0]}" if module else ""))
                    for address, kind, name, *module in map(str.split, kallsyms.splitlines())
                    if kind in "tTwW")
@@ -21,7 +21,7 @@ def _shares(found: Counter, total: float) -> list:
 
 
 def _steps(profile: str, addresses, names):
-    """What each step executed, by function."""
+    """Yields the instructions of each step, by function."""
     found: Counter[str] = Counter()
     for line in profile.splitlines():
         if line == "end":
@@ -34,7 +34,7 @@ def _steps(profile: str, addresses, names):
 
 
 def table(profile: str, kallsyms: str) -> str:
-    """Modules and functions by instructions of a step, those near the median on average."""
+    """Formats modules and functions by instructions per step, averaged over steps near the median."""
     steps = sorted(_steps(profile, *symbols(kallsyms)), key=lambda step: step.total())
     steps = steps[len(steps) * 3 // 8:len(steps) * 5 // 8 + 1]
     found: Counter[str] = Counter()

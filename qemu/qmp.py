@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""QEMU's machine protocol, as far as we need it.
+"""A small client of QEMU's machine protocol (QMP).
 
-It is our own because Debian 12 does not have python3-qemu-qmp, and that library needs an event loop
-where threads here only ask and wait.
+It is our own because Debian 12 has no python3-qemu-qmp, and because that library needs an event loop,
+whereas the threads here only send a command and wait.
 """
 import json
 import socket
@@ -13,7 +13,7 @@ from report import Failure
 
 
 def connect(path, seconds: float) -> socket.socket:
-    """Connects to a Unix socket that is about to appear."""
+    """Connects to a Unix socket; waits until it exists."""
     deadline = time.monotonic() + seconds
     while True:
         peer = socket.socket(socket.AF_UNIX)
@@ -28,7 +28,7 @@ def connect(path, seconds: float) -> socket.socket:
 
 
 class Qmp:
-    """A connection; commands may come from several threads."""
+    """A QMP connection; several threads may send commands."""
 
     def __init__(self, path):
         self._peer = connect(path, 20)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Does what README.md says under "In your own guest", line by line, and looks at the picture.
+"""Runs the commands of README.md's section "In your own guest", and checks the picture.
 
-The guest has the kernel's own driver loaded and its console on it. It has no compiler, so the lines
-that call make run in the build root, where `uname -r` answers as in the guest and gcc is the one
-that built the kernel; all other lines run in the guest, in a folder with what make has built.
+The guest starts with the kernel's own driver and the console on it. It has no compiler, so the lines
+that call make run in the build root, where `uname -r` prints the guest's kernel and gcc is the compiler
+of that kernel. All other lines run in the guest, in a folder with the results of make.
 """
 import re
 import shutil
@@ -21,7 +21,7 @@ from machine import Options
 
 SECTION = "In your own guest"
 TEST = "readme@own-guest"
-# What a stranger has, as far as the build needs it.
+# The parts of a clone that the build needs.
 SOURCES = ("Kbuild", "Makefile", "drm", "rust", "uapi")
 JOB = """
 cd /host/tests/checkout
@@ -39,7 +39,7 @@ grep '^virtgpu ' /proc/modules
 
 
 def lines(text: str) -> list[str]:
-    """The commands of the section's fenced block."""
+    """Returns the commands of the section's code block."""
     section = re.search(rf"^## {SECTION}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
     if not section:
         raise report.Failure(f"README.md has no section {SECTION!r}")
@@ -50,13 +50,13 @@ def lines(text: str) -> list[str]:
 
 
 def split(commands: list[str]) -> tuple[list[str], list[str]]:
-    """Those for the build root, those for the guest."""
+    """Splits the commands into those for the build root and those for the guest."""
     made = [line for line in commands if re.match(r"make\b", line)]
     return made, [line for line in commands if line not in made]
 
 
 def make_in_build_root(found, commands: list[str], checkout: Path) -> None:
-    """Runs the lines that call make, in a copy of what they build."""
+    """Runs the lines that call make, in a copy of the sources."""
     shutil.rmtree(checkout, ignore_errors=True)
     answers = checkout.with_name("answers")
     shutil.rmtree(answers, ignore_errors=True)
@@ -77,16 +77,17 @@ def make_in_build_root(found, commands: list[str], checkout: Path) -> None:
 
 
 def messages_before_ours(log: list[str]) -> set[str]:
-    """What the kernel says before our module is loaded.
+    """Returns the kernel messages before our module is loaded.
 
-    Mainline's driver of 7.3 warns in drm_mm_takedown() when it is removed with the console on it.
+    They do not count, because mainline's driver of 7.3 warns in drm_mm_takedown() when it is removed
+    while the console uses it.
     """
     ours = next((number for number, line in enumerate(log) if " virtgpu: loading " in line), len(log))
     return {kernelmessages.bare(line) for line in log[:ours]}
 
 
 def own_guest(found, folder: Path) -> dict[str, str]:
-    """{test: pass or fail}; what happened is in the folder's logs and on the terminal."""
+    """Returns {test: pass or fail}; the folder has the logs, the output goes to the terminal."""
     folder.mkdir(parents=True, exist_ok=True)
     commands = lines((build.TOP / "README.md").read_text(encoding="utf-8"))
     made, run = split(commands)

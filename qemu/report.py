@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the tools say: progress to people, failures with what to do next."""
+"""Messages of the tools: progress, and failures with advice."""
 import contextlib
 import io
 import sys
@@ -8,7 +8,7 @@ import time
 
 
 class Failure(Exception):
-    """A failure that says what happened and what to do about it."""
+    """A failure; its text says what happened and what to do about it."""
 
 
 def say(text: str) -> None:
@@ -16,14 +16,14 @@ def say(text: str) -> None:
 
 
 def pass_on(data: bytes) -> None:
-    """A guest's output, as it comes."""
+    """Writes a guest's output to standard output at once."""
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 
 
 @contextlib.contextmanager
 def step(what: str):
-    """Announces a long step, ticks while it runs, says how long it took."""
+    """Reports a long step: its name, its progress every ten seconds, and its duration."""
     start = time.monotonic()
     done = threading.Event()
 
@@ -45,7 +45,7 @@ def step(what: str):
 def main(function) -> None:
     """Runs a tool's main function and turns failures into messages and exit codes."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # What is printed comes at once, also into a pipe.
+        # Print each line at once, also into a pipe.
         sys.stdout.reconfigure(line_buffering=True)
     try:
         sys.exit(function())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The report of a run: out/report/, with JUnit XML for machines and a page for people."""
+"""Writes the report of a run to out/report/: JUnit XML, and an HTML page."""
 import html
 import shutil
 from pathlib import Path
@@ -20,7 +20,7 @@ tr:nth-child(even) { background: #f4f4f4 } pre { background: #eee; padding: .6em
 
 
 def junit(record: Record, verdicts: dict[str, str]) -> junitparser.JUnitXml:
-    """A test suite per guest, a test case per test."""
+    """Returns JUnit XML with a test suite per guest and a test case per test."""
     xml = junitparser.JUnitXml(f"virtgpu {record.driver}")
     for name, suite in record.suites.items():
         cases = junitparser.TestSuite(name)
@@ -49,7 +49,7 @@ def junit(record: Record, verdicts: dict[str, str]) -> junitparser.JUnitXml:
 
 
 def _pictures(names: list[str], suite: Path, folder: Path, driver: str) -> str:
-    """Copies a test's pictures into the report."""
+    """Copies a test's pictures into the report and returns their HTML."""
     found = ""
     for name in names:
         if (suite / name).exists():
@@ -70,7 +70,7 @@ def _row(name: str, verdict: str, result, pictures: str) -> str:
 def _tables(record: Record, verdicts: dict[str, str], runs: Path, folder: Path) -> str:
     parts = []
     for name, suite in record.suites.items():
-        # What failed comes first.
+        # Failures come first.
         tests = sorted(suite.results.items(),
                        key=lambda item: (verdicts[item[0]] not in BAD_VERDICTS, item[0]))
         rows = "".join(
@@ -97,8 +97,8 @@ def _section(record: Record, verdicts: dict[str, str], folder: Path, out: Path) 
 
 def write(out: Path, records: list[Record], verdicts: dict[str, dict[str, str]],
           lines: list[str]) -> Path:
-    """Writes the report: the last of the records is of the run that ends, `lines` are what a person
-    has to look at in it, verdicts are by driver."""
+    """Writes the report and returns its page. The last record is of the current run, `lines` are its
+    failures, `verdicts` are by driver."""
     folder = out / "report"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -107,7 +107,7 @@ def write(out: Path, records: list[Record], verdicts: dict[str, dict[str, str]],
             str(folder / f"junit-{record.driver}.xml"), pretty=True)
     comparison = ("<h2>Drivers side by side</h2><pre>"
                   f"{html.escape(compare.side_by_side(records))}</pre>" if len(records) > 1 else "")
-    failures = (f'<h2>What failed</h2><pre class="bad">{html.escape(chr(10).join(lines))}</pre>'
+    failures = (f'<h2>Failures</h2><pre class="bad">{html.escape(chr(10).join(lines))}</pre>'
                 if lines else '<p class="pass">Nothing failed.</p>')
     sections = "".join(_section(record, verdicts[record.driver], folder, out)
                        for record in reversed(records))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Results of tests: read from igt_runner's output, kept as a run goes, told apart by what made them."""
+"""Test results: parses igt_runner's output, follows a run, and stores results with their origin."""
 import json
 import os
 import re
@@ -13,11 +13,11 @@ import kernelmessages
 from report import say
 
 TOP = Path(__file__).resolve().parent.parent
-# What decides which results two runs may be expected to share.
+# The parts of the checkout that decide results.
 SOURCES = ("drm", "rust", "uapi", "igt-tests", "qemu", "Kbuild")
 LOG_LINES = 60
 GOOD, SKIPPED, LOST = "pass", "skip", "lost"
-# igt_runner's word for a test that it never started.
+# The result that igt_runner gives to a test that it never started.
 NOT_RUN = "notrun"
 
 WANTED = re.compile(r"igt@(\S+)$")
@@ -29,7 +29,7 @@ PICTURE = re.compile(r"see ([\w.-]+\.png)")
 
 @dataclass
 class Outcome:
-    """How one test ended; the log is what a person needs to see of a failure."""
+    """The result of one test; the log is what a person needs to see about a failure."""
     result: str
     seconds: float = 0
     log: str = ""
@@ -41,13 +41,13 @@ def _tail(text: str) -> str:
 
 
 def _of_runner(name: str, entry: dict) -> Outcome:
-    """One entry of igt_runner's results.json."""
+    """Converts one entry of igt_runner's results.json."""
     result = entry["result"]
     dmesg = entry.get("dmesg", "")
     out = entry.get("out", "") + entry.get("err", "")
     complaint = kernelmessages.complaints(dmesg.splitlines())
     if name.startswith("virtgpu_"):
-        # Tests of ours make the driver report errors of the device on purpose.
+        # Our tests make the driver report errors on purpose.
         result = {"dmesg-warn": "pass", "dmesg-fail": "fail"}.get(result, result)
     if complaint and result in (GOOD, SKIPPED):
         result = "dmesg-fail"
@@ -62,16 +62,16 @@ def _of_runner(name: str, entry: dict) -> Outcome:
 
 
 def parse(folder: Path) -> tuple[dict[str, Outcome], set[str]]:
-    """Results by name, and the kernel messages that belong to some test.
+    """Returns the results by name, and the kernel messages that belong to a test.
 
-    A test that was to be run and has no result is lost.
+    A test of the list without a result is lost.
     """
     results, messages = {}, set()
     data, wanted = folder / "results/results.json", folder / "results/list.txt"
     if data.exists():
         for name, entry in json.loads(data.read_text())["tests"].items():
             name = name.removeprefix("igt@")
-            # A test without a result has not ended, and counts as lost below.
+            # A test without a result did not end; it counts as lost below.
             if "result" in entry:
                 results[name] = _of_runner(name, entry)
             messages |= {kernelmessages.bare(line) for line in entry.get("dmesg", "").splitlines()}
@@ -84,7 +84,7 @@ def parse(folder: Path) -> tuple[dict[str, Outcome], set[str]]:
 
 
 class Progress:
-    """A run as it goes: a line of progress for people, and the results of a guest that breaks."""
+    """Follows a run: prints its progress, and keeps results in case the guest is lost."""
 
     def __init__(self, what: str):
         self._what, self._last, self._rest = what, 0.0, b""
@@ -111,7 +111,7 @@ class Progress:
             kind, name, word = match.groups()
             result = Outcome(WORDS.get(word, word.lower()))
             if kind.startswith("Dynamic"):
-                # The parts of a test count instead of the test itself.
+                # The dynamic subtests count instead of the test itself.
                 self.results.pop(self._test, None)
                 self.results[f"{self._test}@{name}"] = result
             elif self._test in self.results:
@@ -124,7 +124,7 @@ def _git(*argv: str) -> str:
 
 
 def sources() -> str:
-    """A key of everything in the checkout that decides results."""
+    """Returns a hash of everything in the checkout that decides results."""
     files = sorted(path for part in SOURCES for path in
                    ([TOP / part] if (TOP / part).is_file() else (TOP / part).rglob("*"))
                    if path.is_file() and "__pycache__" not in path.parts)
@@ -133,7 +133,7 @@ def sources() -> str:
 
 @dataclass
 class Header:
-    """What made some results: only results with equal headers may be compared."""
+    """The origin of results: only results with comparable headers may be compared."""
     kernel: str
     accelerator: str
     scope: str
@@ -152,14 +152,14 @@ class Header:
 
 @dataclass
 class SuiteResults:
-    """What one guest came to: its results, and what went wrong outside of any test."""
+    """The results of one guest, and what went wrong outside of tests."""
     results: dict[str, Outcome] = field(default_factory=dict)
     trouble: list[str] = field(default_factory=list)
     seconds: float = 0
 
     @property
     def finished(self) -> bool:
-        """Did every test of it end? If not, it has to be run again to go on."""
+        """Whether every test ended; if not, a continued run repeats the suite."""
         return not any(result.result == LOST for result in self.results.values())
 
 
@@ -184,7 +184,7 @@ class Record:
         return {name: result.result for name, result in self.results.items()}
 
     def save(self, path: Path) -> None:
-        """In one step, so that an interruption never leaves half a file."""
+        """Writes the file in one step, so that an interruption leaves no partial file."""
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         partial.write_text(json.dumps(asdict(self), indent=1))
@@ -192,7 +192,7 @@ class Record:
 
     @classmethod
     def load(cls, path: Path) -> "Record | None":
-        """None where there is none, or one that an older version of this tool wrote."""
+        """Returns None if there is no file, or if another version of this tool wrote it."""
         try:
             data = json.loads(path.read_text())
             suites = {name: SuiteResults({test: Outcome(**result) for test, result

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""A desktop in a guest on the chosen driver: in a window, or as a picture without a display."""
+"""Runs a desktop in a guest: in a window, or without a display as a picture."""
 import shutil
 import time
 
@@ -20,7 +20,7 @@ from seriallog import SerialLog
 def main() -> int:
     driver, gpu, kernel = choice.driver(), choice.gpu(), choice.kernel()
     if gpu and driver == "rust":
-        raise Failure("the Rust driver does not render yet: give DRIVER=c or stock, or no GPU=")
+        raise Failure("the Rust driver does not render yet: use DRIVER=c or stock, or run without GPU=")
     start = time.monotonic()
     gl = hostgl.kind(for_people=True) if gpu else None
     window = gl is hostgl.Display if gpu else hostgl.has_display()
@@ -35,17 +35,17 @@ def main() -> int:
     options = Options(driver=driver, window="gtk" if window else "none", gpu=gpu,
                       gl=gl, heads=2 if window and not gpu else 1, size=(1280, 800))
     say(f"==> starting the guest ({driver} driver); "
-        + ("close its window to end it" if window else "no display here, so for a picture"))
+        + ("close its window to stop it" if window else "no display here, so it ends with a picture"))
     result = guest.run(found, options, job, folder, 24 * 3600 if window else 300,
                        modules=modules, tests=tests, sink=lambda data: say(data.decode().rstrip()))
-    # Closing the window ends the guest in the middle of its job; a warning in its log still counts.
+    # Closing the window ends the guest during its job, which is no failure; a kernel warning is one.
     if window and result.status is None and not SerialLog(folder / "serial.log").bad():
         return 0
     guest.require(result)
     picture = outfolder.OUT / "desktop.png"
     if not window:
         shutil.copy(folder / "desktop.png", picture)
-        say(f"the desktop, as the host shows it, {time.monotonic() - start:.0f} s after the start:")
+        say(f"the desktop as the host shows it, {time.monotonic() - start:.0f} s after the start:")
         print(picture)
     return 0
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a Rust module needs of the guest's kernel: the metadata of its Rust crates.
+"""Prepares the guest's kernel for Rust modules: adds the metadata of its Rust crates.
 
-The distribution's kernel has Rust, but its header packages leave the metadata out. It is made anew
-from the kernel's source with the very compilers that built the kernel, and comes out with the same
-symbol names; modpost checks that against the kernel's Module.symvers at every build.
+The distribution's kernel has Rust, but its header packages lack the metadata. It is built from the
+kernel's source with the compilers that built the kernel, and so has the same symbol names; modpost
+checks these against the kernel's Module.symvers in every build.
 """
 import inspect
 import subprocess
@@ -62,7 +62,7 @@ def make_kernel(found, rust_root: Path):
 
 
 def prepare(found):
-    """As `found`, for builds of Rust modules: another root, and a build tree with metadata."""
+    """Returns `found` for builds of Rust modules: another root, and a build tree with metadata."""
     rust_root = candidate.root(found) if candidate.is_candidate(found) else root()
     key = cache.key(str(rust_root), inspect.getsource(make_kernel))
     name = f"rust-kernel-{found['version']}-{key}"

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Commands inside the build root, by bubblewrap: no privileges needed, nothing outlives us."""
+"""Runs commands in a root with bubblewrap: without privileges, and they end with this process."""
 import os
 import subprocess
 from pathlib import Path
 
 from report import Failure
 
-# What QEMU's windows need of the machine, where it exists.
+# The host's files that QEMU's windows need, if they exist.
 DISPLAY_PATHS = ("/tmp/.X11-unix", "/dev/dri", os.environ.get("XDG_RUNTIME_DIR", ""),
                  os.environ.get("XAUTHORITY", ""))
 DISPLAY_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR")
 
 
 def _system(root: Path):
-    """The root's folders in a file system of their own, where mount points can be made."""
+    """Yields arguments that bind the root's folders into a new file system with mount points."""
     for path in sorted(root.iterdir()):
         if path.is_symlink():
             yield from ("--symlink", os.readlink(path), f"/{path.name}")
@@ -22,9 +22,9 @@ def _system(root: Path):
 
 
 def command(root: Path, argv, *, read=(), write=(), binds=(), network=False, display=False):
-    """The argument list that runs argv in `root`.
+    """Returns the command line that runs argv in `root`.
 
-    read, write: folders that appear under their own path; binds: (path, where) read-only.
+    read, write: folders that appear under their own path; binds: (path, where), read-only.
     """
     bwrap = ["bwrap", "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--new-session",
              *_system(root), "--dev-bind", "/dev", "/dev", "--proc", "/proc",
@@ -52,7 +52,7 @@ def command(root: Path, argv, *, read=(), write=(), binds=(), network=False, dis
 
 
 def run(root: Path, argv, **options) -> str:
-    """Runs argv in `root` and returns its output; a Failure carries the end of it."""
+    """Runs argv in `root` and returns its output; a Failure contains the end of the output."""
     cwd = options.pop("cwd", None)
     env = options.pop("env", {})
     argv = command(root, argv, **options)

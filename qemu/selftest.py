@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Does a run fail when the kernel complains? Provokes each complaint in a guest and looks.
+"""Checks that a run fails on kernel errors: provokes each kind in a guest.
 
     selftest.py [--debug] [KIND...]
 
-Each kind is a subtest of virtgpu_complain, which provokes it by complain.ko and would pass if
-nobody looked at the kernel. The run has to fail, and to show the complaint.
+Each kind is a subtest of virtgpu_complain, which provokes the error with complain.ko and itself
+passes. The run must fail, and its report must show the error.
 """
 import argparse
 import re
@@ -26,12 +26,12 @@ PROGRAM = "virtgpu_complain"
 
 @dataclass(frozen=True)
 class Complaint:
-    """One kind, and what of the kernel's message has to be shown."""
+    """One kind of kernel error, and the part of the message that the report must show."""
     name: str
     shows: str
-    # The guest goes on, so it can share one with other kinds.
+    # The guest survives, so it can be shared with other kinds.
     is_survived: bool = True
-    # Only the debug kernel notices.
+    # Only the debug kernel detects it.
     needs_debug: bool = False
 
 
@@ -52,13 +52,13 @@ COMPLAINTS = (
 
 
 def groups(complaints: list[Complaint]) -> list[list[Complaint]]:
-    """Which kinds share a guest."""
+    """Groups the kinds that share a guest."""
     together = [one for one in complaints if one.is_survived]
     return ([together] if together else []) + [[one] for one in complaints if not one.is_survived]
 
 
 def shown(ended: SuiteResults) -> str:
-    """Everything that a person is shown of a run's failures."""
+    """Returns everything that the report shows about a run's failures."""
     expected = Expectations()
     logs = [result.log for name, result in ended.results.items()
             if expected.verdict(name, result.result) in BAD_VERDICTS]
@@ -66,11 +66,11 @@ def shown(ended: SuiteResults) -> str:
 
 
 def verdict(complaint: Complaint, ended: SuiteResults, is_alone: bool) -> str:
-    """Empty if the run fails for this reason; otherwise what is wrong."""
+    """Returns an empty string if the run fails for this reason, else what is wrong."""
     result = ended.results.get(f"{PROGRAM}@{complaint.name}", Outcome("not run"))
     failed = Expectations().verdict("", result.result) in BAD_VERDICTS
     if not failed and not (is_alone and ended.trouble):
-        return f"the test counts as {result.result}, nothing fails"
+        return f"the test counts as {result.result}, the run does not fail"
     text = shown(ended) if is_alone else result.log + "\n".join(ended.trouble)
     if not re.search(complaint.shows, text):
         return f"the run fails, but does not show {complaint.shows!r}"
@@ -80,7 +80,7 @@ def verdict(complaint: Complaint, ended: SuiteResults, is_alone: bool) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--debug", action="store_true", help="on the debug kernel")
+    parser.add_argument("--debug", action="store_true", help="use the debug kernel")
     parser.add_argument("kinds", nargs="*", metavar="KIND",
                         help=f"one of {', '.join(one.name for one in COMPLAINTS)}")
     args = parser.parse_args()

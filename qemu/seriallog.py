@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The guest's kernel log as it comes over the serial line, kept whole."""
+"""Reads the guest's kernel log from the serial line."""
 from pathlib import Path
 
 import kernelmessages
 
 
 class SerialLog:
-    """A log file that a running guest appends to."""
+    """A log file that a running guest writes."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -17,14 +17,14 @@ class SerialLog:
         return self.path.read_text(errors="replace").splitlines()
 
     def fatal(self) -> str:
-        """Why the guest cannot be trusted any more; empty when it can."""
+        """Returns why the guest is unreliable; empty if it is fine."""
         return kernelmessages.excerpt(self.lines(), kernelmessages.FATAL,
                                       before=kernelmessages.REASON)
 
     def bad(self, but: str = "") -> str:
-        """The first complaint of the kernel, except one with `but` in it."""
+        """Returns the first kernel error, except those with `but` in them."""
         return kernelmessages.excerpt(self.lines(), kernelmessages.BAD, but)
 
     def complaints(self, known) -> str:
-        """The first complaint of the kernel that is not among the messages `known`."""
+        """Returns the first kernel error that is not in `known`."""
         return kernelmessages.complaints(self.lines(), known)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Prepares everything a guest needs, from Debian packages: build root, guest image, kernel."""
+"""Prepares everything that a guest needs from Debian packages: build root, guest image, kernel."""
 import concurrent.futures
 import contextlib
 import inspect
@@ -27,29 +27,29 @@ STABLE = "trixie"
 BACKPORTS = f"{STABLE}-backports"
 GUEST_SUITE = "forky"
 
-# A mirror that stands still is better than none: packages stay signed, only their age is
-# not judged.
+# Expired release files are accepted, because a mirror that is no longer updated still works; packages
+# are signed anyway.
 APT_OPTIONS = ('Acquire::Check-Valid-Until "false"', 'APT::Install-Recommends "false"',
                'Acquire::Languages "none"', "Acquire::Retries 3")
 
 GUEST_DISK = "3G"
 DESKTOPS_DISK = "7G"
 
-# What making an entry of the cache takes at most, there and in the folder for temporary files.
+# Disk space in MB that an entry of the cache needs, there and in the folder for temporary files.
 BUILD_ROOT_MB = 2200
 GUEST_MB = 2600
 KERNEL_MB = 700
 
 
 def mirror() -> str:
-    """The Debian mirror this machine itself uses."""
+    """Returns the Debian mirror that this machine itself uses."""
     try:
         done = subprocess.run(
             ["apt-get", "indextargets", "--format", "$(REPO_URI) $(SUITE) $(RELEASE)",
              "Created-By: Packages"], capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise Failure("this machine has no apt-get, so it does not say which Debian mirror to "
-                      "use. Debian 12 or 13 is what this is tested on.") from None
+        raise Failure("this machine has no apt-get, so its Debian mirror is unknown. Debian 12 and "
+                      "13 are tested.") from None
     for line in done.stdout.splitlines():
         uri = line.split()[0]
         if re.search(r"/debian/?$", uri):
@@ -63,20 +63,20 @@ def packages(path: Path):
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
-# The mmdebstraps of all threads.
+# The running mmdebstraps of all threads.
 _running: set[subprocess.Popen] = set()
 
 
 def _interrupt(process: subprocess.Popen) -> None:
-    """As Ctrl-C at a terminal does, to mmdebstrap and all that it has started; it cleans up."""
+    """Sends SIGINT to mmdebstrap and its children, as Ctrl-C does; mmdebstrap then cleans up."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGINT)
 
 
 def bootstrap(suite: str, wanted, target: Path, sources, hooks=()) -> None:
-    """mmdebstrap into a tar file; as root or, in user namespaces, as anybody."""
-    # mmdebstrap sends SIGHUP to its process group when a disk is full, so it gets one of its own. It
-    # ends when we do.
+    """Runs mmdebstrap into a tar file; as root, or as another user with user namespaces."""
+    # mmdebstrap sends SIGHUP to its process group when a disk is full, so it gets its own group.
+    # setpriv ends it when this process ends.
     argv = ["setpriv", "--pdeathsig", "TERM", "mmdebstrap", "--variant=minbase", "--format=tar",
             *(f"--aptopt={option}" for option in APT_OPTIONS),
             *(f"--customize-hook={hook}" for hook in hooks),
@@ -99,7 +99,7 @@ def bootstrap(suite: str, wanted, target: Path, sources, hooks=()) -> None:
 
 
 def unpack(tar: Path, folder: Path) -> None:
-    """As the user who runs us: nobody needs the root's owners or devices."""
+    """Unpacks a tar file as the current user, because owners and devices are not needed."""
     done = subprocess.run(["tar", "-C", folder, "-xf", tar, "--no-same-owner",
                            "--exclude=./dev/*"], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -117,7 +117,7 @@ def make_root(folder: Path, suite: str, names) -> None:
 
 
 def stable_root(name: str, holds: str, *lists: Path) -> Path:
-    """The root NAME with the packages of some lists; `holds` tells a person what it is for."""
+    """Returns the root NAME with the packages of some lists; `holds` describes it in messages."""
     def make(folder: Path) -> None:
         with step(f"{name} root ({STABLE}: {holds})"):
             make_root(folder, STABLE, [one for names in lists for one in packages(names)])
@@ -194,12 +194,12 @@ def guest_image(root: Path, extra=(), size: str = GUEST_DISK) -> Path:
 
 
 def desktops_image(root: Path) -> Path:
-    """The guest's disk with desktops, of which other guests do without."""
+    """Returns the guest's disk with desktops, which only the desktops suite needs."""
     return guest_image(root, tuple(packages(HERE / "desktops.packages")), DESKTOPS_DISK)
 
 
 def apt(root: Path, folder: Path, argv, suite: str = BACKPORTS) -> str:
-    """apt in the build root, with its state in `folder`; it knows the packages of one suite."""
+    """Runs apt in the build root with its state in `folder`, for packages of one suite."""
     for sub in ("state/lists/partial", "cache/archives/partial"):
         (folder / sub).mkdir(parents=True, exist_ok=True)
     (folder / "state/status").touch()
@@ -213,13 +213,13 @@ def apt(root: Path, folder: Path, argv, suite: str = BACKPORTS) -> str:
 
 
 def archive(root: Path, suite: str) -> dict[str, str]:
-    """The kernel headers that a suite has: {package: version}.
+    """Returns the kernel headers of a suite: {package: version}.
 
-    Remembered until `make update`, so that no run but the first asks the network.
+    Cached until `make update`, so that later runs do not need the network.
     """
     memory = cache.root() / f"archive-{suite}.json"
     if not memory.exists():
-        with step(f"looking for kernels in {suite}"), \
+        with step(f"list of kernels in {suite}"), \
                 tempfile.TemporaryDirectory(dir=cache.root()) as scratch:
             apt(root, Path(scratch), ["apt-get", "-qq", "update"], suite)
             text = apt(root, Path(scratch), ["apt-cache", "dumpavail"], suite)
@@ -229,7 +229,7 @@ def archive(root: Path, suite: str) -> dict[str, str]:
 
 
 def resolve_kernel(root: Path, wanted: str) -> dict:
-    """The packaged kernel that a value of KVER= means: its version, its suite, its package's version."""
+    """Returns version, suite and package version of the kernel that a value of KVER= means."""
     candidate = wanted == kernels.CANDIDATE.name
     suite = kernels.CANDIDATE.suite if candidate else kernels.DEFAULT.suite
     there = archive(root, suite)
@@ -269,9 +269,9 @@ def make_kernel(root: Path, version: str, suite: str):
 
 
 def kernel(root: Path, chosen: dict) -> Path:
-    """The unpacked packages of what resolve_kernel() chose, and an image of its modules.
+    """Returns the unpacked packages of the kernel that resolve_kernel() chose, with a module image.
 
-    The packages of one candidate after the other have the same names, so the version counts.
+    The key contains the package's version, because successive candidates have the same package names.
     """
     key = cache.key(inspect.getsource(make_kernel), chosen["suite"], chosen["package"])
     return cache.entry(f"kernel-{chosen['version']}-{key}",
@@ -279,7 +279,7 @@ def kernel(root: Path, chosen: dict) -> Path:
 
 
 def compiler(kernel_dir: Path, version: str) -> str:
-    """The name of the compiler that built a kernel, e.g. gcc-14."""
+    """Returns the name of the compiler that built a kernel, e.g. gcc-14."""
     config = (kernel_dir / f"usr/src/linux-headers-{version}/.config").read_text()
     match = re.search(r'^CONFIG_CC_VERSION_TEXT="\S*?(gcc-\d+) ', config, re.M)
     if not match:
@@ -288,7 +288,7 @@ def compiler(kernel_dir: Path, version: str) -> str:
 
 
 def kernel_binds(root: Path, version: str, kernel_dir: Path):
-    """Where a kernel's build tree appears in the sandbox: where its own links expect it."""
+    """Returns the binds of a kernel's build tree: at the paths that its symbolic links expect."""
     base, _, _ = version.partition("-amd64")
     kbuild = f"usr/lib/linux-kbuild-{base}"
     (root / kbuild).mkdir(exist_ok=True)
@@ -331,7 +331,7 @@ def initramfs(root: Path, version: str, kernel_dir: Path) -> Path:
 
 
 def chosen_kernel(wanted: str = "") -> dict:
-    """What a build against a kernel needs: the build root, the kernel and what it is called."""
+    """Returns what a build for a kernel needs: the build root, the kernel and its names."""
     root = build_root()
     chosen = resolve_kernel(root, wanted)
     folder = kernel(root, chosen)
@@ -339,7 +339,7 @@ def chosen_kernel(wanted: str = "") -> dict:
 
 
 def prepare(wanted_kernel: str = "") -> dict:
-    """Everything, from the cache or made now; the two roots at the same time."""
+    """Returns everything that a guest needs; makes what the cache lacks, the two roots in parallel."""
     with concurrent.futures.ThreadPoolExecutor() as pool:
         name = guest_name()
         tar = None
@@ -348,7 +348,7 @@ def prepare(wanted_kernel: str = "") -> dict:
         try:
             found = chosen_kernel(wanted_kernel)
         except BaseException:
-            # Nobody waits for a guest without a kernel.
+            # Without a kernel there will be no guest, so stop making its disk.
             for process in list(_running):
                 _interrupt(process)
             raise
@@ -365,7 +365,7 @@ def prepare(wanted_kernel: str = "") -> dict:
 
 
 def update() -> None:
-    """Forgets which kernels the archive had."""
+    """Deletes the cached lists of the archive's kernels."""
     for path in cache.root().glob("archive-*.json"):
         path.unlink()
 
@@ -375,7 +375,7 @@ def main() -> int:
     if os.environ.get("VIRTGPU_UPDATE"):
         update()
     found = prepare(wanted)
-    report.say(f"ready: kernel {found['version']}, everything in {cache.root()}")
+    report.say(f"ready: kernel {found['version']}, all files are in {cache.root()}")
     return 0
 
 

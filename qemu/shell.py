@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A shell in the guest, for a person at a terminal (or for a program that writes to ours)."""
+"""Runs a shell in the guest, for a person at a terminal or for a program that writes to our input."""
 import contextlib
 import dataclasses
 import os
@@ -16,22 +16,22 @@ from machine import Options
 from report import say
 
 CHANNEL = "virtgpu.shell"
-# A shell on a terminal of its own in the guest. A port can be opened only once.
+# The shell needs its own terminal in the guest, because a port can be opened only once.
 JOB = """
 export SHELL=/bin/bash TERM={term}
 exec 0<>/dev/virtio-ports/{channel} 1>&0 2>&0
 exec script -qec 'stty rows {rows} cols {columns}; exec bash -i' /dev/null
 """
-# Ctrl-], as in telnet: what ends a guest that does not listen any more.
+# Ctrl-], as in telnet: ends a guest that does not respond.
 QUIT = b"\x1d"
 END_OF_FILE = b"\x04"
-# As of a program that Ctrl-C ended.
+# The exit status of a program that Ctrl-C ended.
 GIVEN_UP = 130
 
 
 @contextlib.contextmanager
 def raw_terminal():
-    """Passes on each key as it is, Ctrl-C included; puts the terminal back whatever happens."""
+    """Passes on each key unchanged, including Ctrl-C; always restores the terminal."""
     if not sys.stdin.isatty():
         yield
         return
@@ -44,7 +44,7 @@ def raw_terminal():
 
 
 def _show(peer, started: threading.Event) -> None:
-    """The guest's output, until its end of the channel is gone."""
+    """Prints the guest's output until the guest closes the channel."""
     with contextlib.suppress(OSError):
         while data := peer.recv(65536):
             started.set()
@@ -52,9 +52,10 @@ def _show(peer, started: threading.Event) -> None:
 
 
 def _pass_keys(peer, started: threading.Event, ended: threading.Event) -> bool:
-    """Our input to the guest, until it ends; False when the person wants to end it.
+    """Passes our input to the guest until it ends; returns False if the user pressed Ctrl-].
 
-    A pipe is read once the shell has set up its terminal: it would not see an earlier end of file.
+    A pipe is read only after the shell has set up its terminal, which would miss an earlier end of
+    file.
     """
     while not ended.is_set():
         if not started.is_set() and not sys.stdin.isatty():
@@ -79,7 +80,7 @@ def run(found, options: Options, folder: Path, limit: float, **rest) -> guest.Re
     job = JOB.format(channel=CHANNEL, term=os.environ.get("TERM", "dumb"), rows=rows,
                      columns=columns)
     say(f"==> a shell in the guest ({options.driver} driver): end it with `exit` or Ctrl-D; "
-        "Ctrl-] ends a guest that does not answer")
+        "Ctrl-] ends a guest that does not respond")
     results: list[guest.Result] = []
     started, ended = threading.Event(), threading.Event()
     with guest.Guest(found, options, job, folder, **rest) as one:

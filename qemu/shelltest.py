@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Types into `make shell` as a person at a terminal does, and looks at what it shows."""
+"""Tests `make shell`: types as a person at a terminal does, and checks the output."""
 import os
 import pty
 import re
@@ -21,7 +21,7 @@ LIMIT = 240
 
 
 class Terminal:
-    """A program at a terminal of its own."""
+    """A program with its own terminal."""
 
     def __init__(self, argv):
         self._ours, theirs = pty.openpty()
@@ -45,7 +45,7 @@ class Terminal:
         os.write(self._ours, text.encode())
 
     def expect(self, pattern: str, limit: float = 60) -> None:
-        """Until the terminal shows it, after what was expected before."""
+        """Waits until the terminal shows a pattern, after the previous one."""
         deadline = time.monotonic() + limit
         while not (match := re.search(pattern.encode(), self.shown)):
             if select.select([self._ours], [], [], 0.2)[0]:
@@ -58,20 +58,20 @@ class Terminal:
         self.shown = self.shown[match.end():]
 
     def end(self, limit: float = 60) -> int:
-        """The exit status; the terminal must be as it was."""
+        """Returns the exit status; the terminal mode must be restored."""
         deadline = time.monotonic() + limit
         while self.process.poll() is None and time.monotonic() < deadline:
             if select.select([self._ours], [], [], 0.2)[0]:
                 sys.stdout.buffer.write(os.read(self._ours, 4096))
         if self.process.poll() is None:
-            raise Failure("the shell has ended, the program has not")
+            raise Failure("the shell has ended, but the program has not")
         if termios.tcgetattr(self._theirs) != self.before:
-            raise Failure("the terminal is left in another mode")
+            raise Failure("the terminal mode was not restored")
         return self.process.returncode
 
 
 def ends_with_exit(argv) -> None:
-    """A command, Ctrl-C to a program in the guest, a driver in the kernel, an exit status."""
+    """Tests a command, Ctrl-C to a program in the guest, the device node, and the exit status."""
     with Terminal(argv) as terminal:
         terminal.expect("end it with `exit` or Ctrl-D", LIMIT)
         terminal.expect("# ", LIMIT)
@@ -89,11 +89,11 @@ def ends_with_exit(argv) -> None:
         terminal.type("exit 3\n")
         status = terminal.end()
         if status != 3:
-            raise Failure(f"`exit 3` came out as status {status}")
+            raise Failure(f"`exit 3` ended with status {status}")
 
 
 def ends_with_key(argv) -> None:
-    """Ctrl-] while the guest does not listen."""
+    """Tests Ctrl-] while the guest does not respond."""
     with Terminal(argv) as terminal:
         terminal.expect("# ", LIMIT)
         terminal.type("sleep 1000\n")
@@ -101,11 +101,11 @@ def ends_with_key(argv) -> None:
         terminal.type("\x1d")
         status = terminal.end()
         if status != 130:
-            raise Failure(f"Ctrl-] came out as status {status}")
+            raise Failure(f"Ctrl-] ended with status {status}")
 
 
 def from_pipe(argv) -> None:
-    """What is piped in is executed; the end of it ends the shell."""
+    """Tests that piped input is executed, and that its end ends the shell."""
     done = subprocess.run(argv, input="echo answer-$((6 * 7))\n", capture_output=True, text=True,
                           timeout=LIMIT, check=False)
     if done.returncode or "answer-42" not in done.stdout:
@@ -113,7 +113,7 @@ def from_pipe(argv) -> None:
 
 
 def run(folder: Path) -> dict[str, str]:
-    """{test: pass or fail}, for the driver and kernel of the environment."""
+    """Returns {test: pass or fail} for the driver and kernel of the environment."""
     argv = [sys.executable, str(build.TOP / "qemu/vm.py"), "--folder", str(folder)]
     results = {}
     for attempt in (ends_with_exit, ends_with_key, from_pipe):

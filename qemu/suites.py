@@ -8,12 +8,12 @@ import variants
 from machine import Options
 from report import Failure
 
-# Drivers with a part that renders.
+# Drivers that can render.
 RENDERING = ("c", "stock")
-# The driver in rust/samples, and the results of whose tests are not another driver's.
+# The driver in rust/samples; no other driver runs its tests.
 SAMPLE = "bochs"
 
-# Left to `make check-full`, because each takes minutes.
+# Left to `make check-full` because each takes minutes.
 SLOW = ("virtgpu_random@many", "virtgpu_nomem@load-each", "virtgpu_glclients@glmark2")
 
 # Suites that are not programs with subtests in one guest.
@@ -21,7 +21,7 @@ PANIC, IGT, ASLEEP = "panic", "igt", "igt-suspend"
 BOUNCE_PANIC = "bounce-panic"
 # In a guest with more packages.
 DESKTOPS = "desktops"
-# What a stranger does first: the README's lines in a guest of theirs, and a shell.
+# What a new user does first: the README's commands in their own guest, and a shell.
 README, SHELL = "readme", "shell"
 
 
@@ -29,23 +29,23 @@ README, SHELL = "readme", "shell"
 class Suite:
     """Programs that run one after the other in one guest."""
     name: str
-    # In this order: what disturbs the guest most comes last.
+    # In this order: programs that disturb the guest most come last.
     programs: tuple[str, ...]
-    # How long the whole may take on the usual kernel.
+    # The time limit for all programs on the usual kernel.
     seconds: int
     # Arguments of machine.Options.
     guest: dict = field(default_factory=dict)
-    # Parameters of our modules; mainline's driver has none of them.
+    # Parameters of our modules; mainline's driver does not have them.
     params: str = ""
     drivers: tuple[str, ...] = choice.DRIVERS
     scopes: tuple[str, ...] = ("check", "full", "debug")
-    # Results are called NAME@TEST, because the same programs run elsewhere, too.
+    # Names of results begin with NAME@, because other suites run the same programs.
     is_prefixed: bool = False
-    # A list in igt-tests/lists instead of all subtests of the programs.
+    # A list in igt-tests/lists, instead of all subtests of the programs.
     tests: str = ""
-    # Another driver than the one whose results these are.
+    # A driver to load instead of the one that the results belong to.
     module: str = ""
-    # Not on older kernels than the default series.
+    # Only on the default series and newer kernels.
     is_for_newest: bool = False
 
     def options(self, driver: str) -> Options:
@@ -60,7 +60,7 @@ class Suite:
 
 
 FAKE = {"memory": 1024}
-# The device has no reset of its own, so it is reset with a bus that it is alone on.
+# The device has no function reset. Alone on a bus, it is reset with the bus.
 RESETTABLE = {"device_options": "bus=alone,addr=1"}
 
 SUITES = (
@@ -70,25 +70,25 @@ SUITES = (
            "virtgpu_clients", "virtgpu_kunit", "virtgpu_fuzz", "virtgpu_nomem", "virtgpu_race",
            "virtgpu_lifecycle"),
           950, {"connected": 2, **RESETTABLE}),
-    # One CPU, because QEMU's emulated second one now and then stays in the firmware on the way out
-    # of S3 ("CPU1 failed to report alive state").
+    # One CPU, because the second emulated CPU sometimes hangs in the firmware on resume from S3 ("CPU1
+    # failed to report alive state").
     Suite("power", ("virtgpu_power",), 900, {"connected": 2, "cpus": 1, **RESETTABLE}),
     Suite("pair", ("virtgpu_prime",), 300, {"extra": ["-device", "virtio-gpu-pci,id=other"]},
           is_prefixed=True),
-    # One CPU as in "power", because the desktops are suspended, too.
+    # One CPU as in "power", because the desktops suspend the guest, too.
     Suite(DESKTOPS, ("virtgpu_desktops",), 5400, {"desktops": True, "cpus": 1, **RESETTABLE},
           scopes=(DESKTOPS,)),
-    # Against qemu/fakegpu.py, which does wrong when a test tells it to; and the same as a renderer.
+    # On qemu/fakegpu.py, which is faulty when a test asks for it; the second suite adds a renderer.
     Suite("hostile", ("virtgpu_hostile", "virtgpu_liar"), 900, {"fake": {"blob": False}, **FAKE},
           "command_timeout=1 fence_timeout=3"),
-    # Random programs come last, because of what they have the driver remember, e.g. capsets.
+    # Random programs come last because they change what the driver caches, e.g. capsets.
     Suite("hostile-gl", ("virtgpu_badrender", "virtgpu_misuse", "virtgpu_nomem_render",
                          "virtgpu_fuzz"), 750,
           {"fake": {"render": True, "blob": True}, **FAKE}, "command_timeout=1 fence_timeout=3",
           RENDERING, is_prefixed=True),
     Suite(SAMPLE, (), 400, drivers=("rust",), is_prefixed=True, tests="sample.list",
           module=SAMPLE, is_for_newest=True),
-    # On a device that shows the guest's memory as it is.
+    # On a device that shows the guest's memory without a copy.
     Suite("blob", ("virtgpu_zerocopy", "virtgpu_damage", "virtgpu_display", "virtgpu_random",
                    "virtgpu_prime"),
           600, {"fake": {"blob": True}, **FAKE}, "command_timeout=1", RENDERING,
@@ -100,8 +100,8 @@ SUITES = (
 
 
 def _igt(tests: str, scopes: tuple[str, ...], seconds: int) -> tuple[Suite, ...]:
-    """IGT's tests, those that suspend the guest with one CPU as for "power"."""
-    # IGT moves cursors millions of times, and no test asks where to.
+    """Returns the suites of IGT's tests; tests that suspend the guest use one CPU as in "power"."""
+    # No cursor traces, because IGT moves cursors millions of times and no test checks the position.
     return (Suite(IGT, (), seconds, {"trace": ()}, tests=tests, scopes=scopes),
             Suite(ASLEEP, (), seconds, {"trace": (), "cpus": 1}, tests=tests, scopes=scopes))
 
@@ -122,7 +122,7 @@ ALL = (*SUITES, Suite(PANIC, (), 90, {"append": PANICKING}),
 
 
 def choose(scope: str, driver: str, only=None) -> list[Suite]:
-    """The suites of a run, in order; `only` names some of them, from any scope."""
+    """Returns the suites of a run in order; `only` names some of them, from any scope."""
     is_older = kernels.is_older(choice.kernel())
     found = [suite for suite in ALL if driver in suite.drivers and scope in suite.scopes
              and not (is_older and suite.is_for_newest)]
@@ -137,8 +137,8 @@ def choose(scope: str, driver: str, only=None) -> list[Suite]:
 
 
 def options_for(program: str, driver: str) -> Options:
-    """The guest that a program needs when it runs alone."""
+    """Returns the options of the guest in which a program runs alone."""
     suites = [suite for suite in ALL if program in suite.programs]
-    # Several suites may run a program; the plain guest comes first.
+    # Several suites may run a program; the plain guest is preferred.
     suites.sort(key=lambda suite: suite.is_prefixed)
     return suites[0].options(driver) if suites else Options(driver=driver)

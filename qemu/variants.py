@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The devices and guests that a user may have: one table of what differs from the usual guest.
+"""A table of devices and guests that users may have, by their differences from the usual guest.
 
-Each variant runs PROGRAMS for its drivers, and RENDER_PROGRAMS as well if the device has a
+Each variant runs PROGRAMS for its drivers, and RENDER_PROGRAMS in addition if the device has a
 renderer.
 """
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ from report import Failure
 PROGRAMS = ("virtgpu_display", "virtgpu_damage", "virtgpu_random", "virtgpu_cursor",
             "virtgpu_host")
 RENDER_PROGRAMS = ("virtgpu_render",)
-# Where no viewer can look: nobody resizes windows, and nobody sees the cursor.
+# Without viewers: windows cannot be resized and the cursor is not visible.
 WITHOUT_VIEWERS = ("virtgpu_display", "virtgpu_damage")
 
-# With as many bounce buffers as there usually are, 64 MiB.
+# With the kernel's default of 64 MiB of bounce buffers.
 BOUNCING = {"device_options": "iommu_platform=on", "append": "swiotlb=force", "memory": 1024}
 
 
@@ -25,7 +25,7 @@ BOUNCING = {"device_options": "iommu_platform=on", "append": "swiotlb=force", "m
 class Variant:
     """A device or guest that differs from the usual one."""
     name: str
-    # What it covers that the usual guest does not.
+    # What it covers in addition to the usual guest.
     reason: str
     # Fields of machine.Options.
     overrides: Mapping[str, Any]
@@ -50,22 +50,22 @@ class Variant:
 
 
 def _device(name: str, reason: str, option: str, **rest: Any) -> Variant:
-    """A variant of the usual device by one of its options."""
+    """Returns a variant of the usual device with another option."""
     return Variant(name, reason, {"device_options": option}, **rest)
 
 
 VARIANTS = (
-    Variant("vga", "a VGA device whose firmware framebuffer (vesafb) the driver takes over, and "
-            "windows of an odd size",
+    Variant("vga", "a VGA device: the driver takes over the firmware's framebuffer (vesafb); windows "
+            "of an odd size",
             {"device": "virtio-vga", "append": "vga=0x317", "size": (853, 481)}, quick=True,
             programs=("virtgpu_handover", *PROGRAMS)),
     _device("packed", "packed virtqueues", "packed=on"),
     _device("in-order", "the device uses descriptors in order", "in_order=on"),
-    _device("no-event-idx", "interrupts and kicks are suppressed by flags", "event_idx=off"),
-    _device("no-indirect", "a chain takes a descriptor of the ring for each piece",
+    _device("no-event-idx", "flags suppress interrupts and kicks", "event_idx=off"),
+    _device("no-indirect", "a chain needs a descriptor of the ring for each piece",
             "indirect_desc=off"),
     _device("intx", "no MSI-X: both queues share one interrupt line", "vectors=0"),
-    _device("no-edid", "modes come from the size of the window alone", "edid=off"),
+    _device("no-edid", "modes come only from the size of the window", "edid=off"),
     Variant("small", "one CPU and 512 MiB", {"cpus": 1, "memory": 512}),
     Variant("odd-853", "windows of 853x481: no row is a multiple of 8 pixels",
             {"size": (853, 481)}),
@@ -80,11 +80,11 @@ VARIANTS = (
     Variant("bounce-power", "bounce buffers, and the device is reset",
             {**BOUNCING, "device_options": "iommu_platform=on,bus=alone,addr=1", "cpus": 1},
             programs=("virtgpu_power",)),
-    Variant("bounce-virgl", "a renderer behind bounce buffers", {**BOUNCING, "gpu": "virgl"},
+    Variant("bounce-virgl", "a renderer with bounce buffers", {**BOUNCING, "gpu": "virgl"},
             drivers=("c",),
             programs=("virtgpu_bounce_render", *WITHOUT_VIEWERS, "virtgpu_prime", "virtgpu_clients",
                       "virtgpu_glclients")),
-    Variant("vhost-user-gpu", "a third implementation: the device is a process of its own",
+    Variant("vhost-user-gpu", "a third implementation: the device is a separate process",
             {"device": "vhost-user-gpu-pci", "memory": 2048, "connected": 1},
             programs=WITHOUT_VIEWERS),
 )
@@ -93,20 +93,20 @@ _BY_NAME = {variant.name: variant for variant in VARIANTS}
 
 
 def variant_named(name: str) -> Variant:
-    """The variant of that name."""
+    """Returns the variant of a name."""
     if name not in _BY_NAME:
         raise Failure(f"no variant {name}: it is one of {', '.join(_BY_NAME)}")
     return _BY_NAME[name]
 
 
 def options_for_variant(name: str, driver: str) -> Options:
-    """The guest of a variant."""
+    """Returns the options of a variant's guest."""
     variant = variant_named(name)
     params = "" if driver == "stock" else variant.params
     return Options(driver=driver, module_params=params, **variant.guest)
 
 
 def programs_for_variant(name: str) -> tuple[str, ...]:
-    """The test programs of a variant."""
+    """Returns the test programs of a variant."""
     variant = variant_named(name)
     return (*variant.programs, *(RENDER_PROGRAMS if variant.has_renderer else ()))

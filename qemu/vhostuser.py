@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The device's end of vhost-user: guest memory, virtqueues and configuration over a socket."""
+"""The back-end of vhost-user: guest memory, virtqueues and configuration over a socket."""
 import heapq
 import itertools
 import mmap
@@ -23,7 +23,7 @@ VERSION_1, PROTOCOL_FEATURES = 1 << 32, 1 << 30
  SET_VRING_ERR, GET_PROTOCOL_FEATURES, SET_PROTOCOL_FEATURES, GET_QUEUE_NUM,
  SET_VRING_ENABLE) = range(1, 19)
 SET_BACKEND_REQ_FD, GET_CONFIG, SET_CONFIG, GET_SHMEM_CONFIG = 21, 24, 25, 44
-# What the device asks of QEMU, on a channel of its own.
+# Requests of the device to QEMU, which have their own channel.
 CONFIG_CHANGE, SHMEM_MAP, SHMEM_UNMAP = 2, 9, 10
 SHMEM_REGIONS = 256
 MAP_WRITABLE = 1
@@ -33,7 +33,7 @@ NO_INTERRUPT = 1
 
 
 class Memory:
-    """The guest's memory, as QEMU shares it."""
+    """The guest's memory, which QEMU shares."""
 
     def __init__(self):
         self._regions = []
@@ -50,7 +50,7 @@ class Memory:
             start, size, offset, view = region[kind], region[2], region[3], region[4]
             if start <= address and address + length <= start + size:
                 return view, address - start + offset
-        raise ValueError(f"the guest's address {address:#x}+{length:#x} is in no memory")
+        raise ValueError(f"no memory at the guest's address {address:#x}+{length:#x}")
 
     def read(self, address: int, length: int) -> bytes:
         view, at = self._find(address, length, 0)
@@ -61,12 +61,12 @@ class Memory:
         view[at:at + len(data)] = data
 
     def at_user(self, address: int, length: int):
-        """The rings come as addresses of QEMU's."""
+        """Translates QEMU's addresses, in which the rings are given."""
         return self._find(address, length, 1)
 
 
 class Chain:
-    """A descriptor chain: what the guest sent, and where the answer goes."""
+    """A descriptor chain: the guest's request, and the buffers for the answer."""
 
     def __init__(self, queue: "Queue", head: int):
         self.queue, self.head = queue, head
@@ -81,17 +81,17 @@ class Chain:
 
     @property
     def room(self) -> int:
-        """How many bytes an answer may have."""
+        """The maximum size of an answer in bytes."""
         return sum(length for _, length in self._room)
 
     @property
     def is_ours(self) -> bool:
-        """Whether the device may still write to it: the driver has neither got it back nor reset
-        the device."""
+        """Whether the device may still write to the chain: it was not returned to the driver, and the
+        driver has not reset the device."""
         return self.queue.runs == self._run and self.queue.held.get(self.head) is self
 
     def answer(self, data: bytes, claimed=None, head=None) -> None:
-        """Writes the answer; a liar claims another length or another chain."""
+        """Writes the answer and returns the chain; a lie has another length or another chain."""
         if not self.is_ours:
             return
         written = self.write(data)
@@ -99,7 +99,7 @@ class Chain:
                        written if claimed is None else claimed)
 
     def write(self, data: bytes) -> int:
-        """Writes an answer that is not given yet; how many bytes of it there was room for."""
+        """Writes an answer without returning the chain; returns how many bytes fit."""
         rest = data
         for address, length in self._room:
             self.queue.memory.write(address, rest[:length])
@@ -113,21 +113,21 @@ class Queue:
     def __init__(self, memory: Memory):
         self.memory = memory
         self.size = self.last = 0
-        # Where the descriptors, the ring of what is available and that of what is used are.
+        # Positions of the descriptor table, the available ring and the used ring.
         self.rings: tuple | None = None
         self.kick: int | None = None
         self.call: int | None = None
         self.enabled = False
-        # How often it was stopped; what it held before is no longer the device's.
+        # How often the queue was stopped; chains of earlier runs no longer belong to the device.
         self.runs = 0
-        # The chains that the device has, by their heads.
+        # The chains that the device holds, by their heads.
         self.held: dict[int, Chain] = {}
-        # Heads that the driver got back before the device has taken them, and how often: what is
-        # behind them may be somebody else's memory now.
+        # Heads that were returned before the device took them, with counts. Their memory may already
+        # have another use.
         self._forfeited: Counter = Counter()
-        # It did so since the device was started: there are commands that the device never saw.
+        # Set if that happened since the device was started: it never saw some commands.
         self.missed = False
-        # The driver has got back it does not matter what: the device does nothing any more.
+        # Set after the used index became wrong: the device does nothing any more.
         self.is_dead = False
 
     def stop(self) -> None:
@@ -162,14 +162,14 @@ class Queue:
             index = following
 
     def has_available(self) -> bool:
-        """Whether there are chains that the device has not taken."""
+        """Returns whether there are chains that the device has not taken."""
         if not self.enabled or not self.rings:
             return False
         view, at = self._ring(1)
         return self.last != struct.unpack_from("<H", view, at + 2)[0]
 
     def take(self):
-        """The chains the guest has made available since the last time."""
+        """Yields the chains that the guest has made available since the last call."""
         view, at = self._ring(1)
         end = struct.unpack_from("<H", view, at + 2)[0]
         while self.last != end and not self.is_dead:
@@ -182,7 +182,7 @@ class Queue:
                 yield Chain(self, head)
 
     def use(self, head: int, length: int) -> None:
-        """Gives a chain back. One that the device does not have is lost to it all the same."""
+        """Returns a chain to the driver; the device then loses a chain that it did not hold, too."""
         if self.held.pop(head, None) is None:
             self._forfeited[head] += 1
         view, at = self._ring(2)
@@ -191,7 +191,7 @@ class Queue:
         struct.pack_into("<H", view, at + 2, (index + 1) & 0xffff)
 
     def skip_used(self, count: int) -> None:
-        """Claims to have given back more chains than it has, or fewer; does nothing after that."""
+        """Adds a wrong number to the used index; the device does nothing after that."""
         view, at = self._ring(2)
         index = struct.unpack_from("<H", view, at + 2)[0]
         struct.pack_into("<H", view, at + 2, (index + count) & 0xffff)
@@ -208,23 +208,23 @@ class Queue:
 
 
 class Device:
-    """A virtio device in this process. Subclasses say what it does with its chains."""
+    """A virtio device in this process; subclasses handle its chains."""
 
     features, queues, config = 0, 1, b""
-    # Its regions of shared memory: sizes by number.
+    # The sizes of its shared memory regions, by region.
     shared: dict[int, int] = {}
 
     def __init__(self, path: Path, late: float = 0):
-        """With `late` it looks at a queue that many seconds after the kick."""
+        """With `late` the device handles a kick after that many seconds."""
         self._late = late
-        # How often the guest has told that there is something on a queue.
+        # How often the guest has kicked a queue.
         self.kicks = 0
-        # How many kicks of each queue the device will not notice.
+        # How many kicks the device will ignore, by queue.
         self.deaf: Counter = Counter()
         self._timers: list = []
         self._timer_count = itertools.count()
         self._backend: socket.socket | None = None
-        # What to do when QEMU has carried out a request, oldest first.
+        # Callbacks for QEMU's replies to requests, oldest first.
         self._acknowledged: list[Callable[[int], None]] = []
         self.memory = Memory()
         self.rings = [Queue(self.memory) for _ in range(self.queues)]
@@ -237,21 +237,21 @@ class Device:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def chain(self, index: int, chain: Chain) -> None:
-        """A chain came on queue `index`; called with the lock held."""
+        """Handles a chain of queue `index`; called with the lock held."""
         raise NotImplementedError
 
     def stopped(self) -> None:
-        """The device was stopped: it has no chain any more; called with the lock held."""
+        """Called when the device was stopped and has lost its chains; the lock is held."""
 
     def was_reset(self) -> None:
-        """The guest has reset the device, which is about to start anew; called with the lock held.
-        QEMU stops the device for a pause, too: only after a reset the rings begin at 0."""
+        """Called when the guest has reset the device, before it starts again; the lock is held. QEMU
+        also stops the device for a pause, but only after a reset the rings begin at 0."""
 
     def configured(self, offset: int, data: bytes) -> None:
-        """The guest has written to the configuration; called with the lock held."""
+        """Called when the guest has written to the configuration; the lock is held."""
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
-        """Has something done later, with the lock held."""
+        """Runs an action later, with the lock held."""
         heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._timer_count), action))
 
     def _serve(self) -> None:
@@ -271,14 +271,14 @@ class Device:
                     heapq.heappop(self._timers)[2]()
 
     def close(self) -> None:
-        """The device is gone for good."""
+        """Closes the device permanently."""
         self._listener.close()
 
     def _ask(self, request: int, payload: bytes, done: Callable[[int], None] | None = None,
              fds=()) -> None:
-        """Asks QEMU for something; with `done`, hears how that went."""
+        """Sends a request to QEMU; `done` is called with the result."""
         if self._backend is None:
-            raise ValueError("QEMU has given the device no channel")
+            raise ValueError("QEMU has not given the device a channel")
         flags = VERSION | (NEED_REPLY if done else 0)
         message = struct.pack("<III", request, flags, len(payload)) + payload
         if fds:
@@ -299,20 +299,20 @@ class Device:
         self._acknowledged.pop(0)(struct.unpack_from("<Q", answer, 12)[0])
 
     def notify_config(self) -> None:
-        """Interrupts the guest because the configuration has changed. QEMU (11.1) crashes when the
-        guest has not started the device, which nobody would hear of anyway."""
+        """Interrupts the guest because the configuration has changed. Does nothing before the guest
+        has started the device, because QEMU (11.1) would crash and the guest would not notice."""
         if all(ring.enabled and ring.rings for ring in self.rings):
             self._ask(CONFIG_CHANGE, b"")
 
     def map_shared(self, region: int, fd: int, offset: int, size: int,
                    done: Callable[[int], None]) -> None:
-        """Shows a file in a region of shared memory; `done` gets 0, or another number."""
+        """Maps a file into a shared memory region; `done` gets 0, or another number on failure."""
         self._ask(SHMEM_MAP, struct.pack("<B7x4Q", region, 0, offset, size, MAP_WRITABLE), done,
                   [fd])
 
     def unmap_shared(self, region: int, offset: int, size: int,
                      done: Callable[[int], None]) -> None:
-        """The opposite of map_shared()."""
+        """Undoes map_shared()."""
         self._ask(SHMEM_UNMAP, struct.pack("<B7x4Q", region, 0, offset, size, 0), done)
 
     def _kicked(self, index: int) -> None:
@@ -323,7 +323,7 @@ class Device:
             self.kicks += int.from_bytes(os.read(ring.kick, 8), "little")
         except BlockingIOError:
             return
-        # QEMU kicks, too, when it starts the device: that is none of the guest's.
+        # QEMU also kicks when it starts the device; such a kick is not the guest's.
         if self.deaf[index] and ring.has_available():
             self.deaf[index] -= 1
             return
@@ -331,8 +331,8 @@ class Device:
         self._run(index)
 
     def catch_up(self) -> None:
-        """Does what the guest has kicked for and this device's thread has not come to yet; to be
-        called with the lock held. What the guest did not kick for stays where it is."""
+        """Handles kicks that the device's thread has not handled yet; call with the lock held.
+        Chains without a kick stay in the queue."""
         for index in range(self.queues):
             self._kicked(index)
 
@@ -342,7 +342,7 @@ class Device:
             return
         for chain in ring.take():
             self.chain(index, chain)
-            # A handler may have had the ring stopped.
+            # The handler may have stopped the ring.
             if not ring.rings:
                 return
         if ring.wants_interrupt():

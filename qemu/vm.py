@@ -26,27 +26,28 @@ def parser() -> argparse.ArgumentParser:
     args = argparse.ArgumentParser(description=__doc__,
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("--driver", default=choice.driver(drivers),
-                      choices=drivers, help="whose driver (default c)")
+                      choices=drivers, help="the driver (default c)")
     args.add_argument("--kernel", default=choice.kernel(), type=choice.checked_kernel,
                       help=f"series or version, e.g. 7.2 (default: {kernels.DEFAULT.name})")
-    args.add_argument("--debug", action="store_true", help="the kernel that finds bugs")
+    args.add_argument("--debug", action="store_true", help="use the debug kernel")
     args.add_argument("--heads", type=int, default=2)
-    args.add_argument("--connected", type=int, default=1, help="how many of them have a window")
-    args.add_argument("--size", default="1024x768", help="of each head's window")
+    args.add_argument("--connected", type=int, default=1, help="how many heads have a window")
+    args.add_argument("--size", default="1024x768", help="size of each head's window")
     args.add_argument("--memory", type=int, default=4096, metavar="MIB")
     args.add_argument("--cpus", type=int, default=2)
     args.add_argument("--time", type=float,
-                      help="limit in seconds (default: 600, for a shell a day)")
+                      help="time limit in seconds (default: 600; a shell: one day)")
     args.add_argument("--folder", type=Path,
-                      help="for logs, pictures and what the guest leaves in /host/results")
-    args.add_argument("--append", default="", help="to the kernel command line")
-    args.add_argument("--module-params", default="", help="for our module")
+                      help="folder for logs, pictures and the guest's /host/results")
+    args.add_argument("--append", default="", help="more kernel parameters")
+    args.add_argument("--module-params", default="", help="parameters of our module")
     args.add_argument("--trace", action="append", default=[], help="a QEMU trace event")
     args.add_argument("--device", default="virtio-gpu-pci", help="QEMU's device and options")
     args.add_argument("--gpu", default=choice.gpu(), choices=["", *choice.GPUS],
-                      help="a renderer")
-    args.add_argument("--fake", action="store_true", help="our own, untrustworthy device")
-    args.add_argument("--window", default="none", help="a QEMU -display")
+                      help="renderer of the guest")
+    args.add_argument("--fake", action="store_true",
+                      help="use our own device (fakegpu.py), which can be faulty")
+    args.add_argument("--window", default="none", help="QEMU's -display option")
     args.add_argument("--script", type=Path)
     args.add_argument("command", nargs="*")
     return args
@@ -78,7 +79,7 @@ def main() -> int:
         result = guest.run(found, options, job + "\n", folder, args.time or 600, **rest)
     else:
         result = shell.run(found, options, folder, args.time or 24 * 3600, **rest)
-    # The end of a shell needs no comment, whatever its status is.
+    # A shell's own exit status needs no message.
     text = guest.describe(result) if job else guest.ended_badly(result)
     if text:
         report.say(text)

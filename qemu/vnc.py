@@ -1,9 +1,8 @@
-# SPDX-License-Identifier: GPL-2.0
-"""A small VNC client: what a person in front of one head sees and does.
+"""A small VNC client: sees and does what a person in front of one head can.
 
-It is the only way into QEMU that has it all without a screen: it resizes the window, receives
-the cursor's image, and gets only those pixels that the guest asked the host to redraw. It is our own
-because Debian packages no client library that has the alpha cursor and the extended resize.
+VNC is QEMU's only interface that works without a screen and has all of this: it resizes the window,
+receives the cursor's image, and gets only the pixels that the guest asked the host to redraw. The client
+is our own because no client library in Debian has the alpha cursor and the extended resize.
 """
 import socket
 import struct
@@ -17,7 +16,7 @@ XRGB = struct.pack(">BBBBHHHBBBxxx", 32, 24, 0, 1, 255, 255, 255, 16, 8, 0)
 
 
 class Vnc:
-    """A connected viewer; a thread keeps `screen` up to date."""
+    """A connected viewer; a thread updates `screen`."""
 
     def __init__(self, path):
         self._peer = connect(path, 20)
@@ -43,7 +42,7 @@ class Vnc:
         self._read(self._read(1)[0])
         self._peer.sendall(b"\x01")
         if self._read(4) != b"\0\0\0\0":
-            raise Failure("QEMU's VNC server refuses us")
+            raise Failure("QEMU's VNC server refuses the connection")
         self._peer.sendall(b"\x01")
         width, height = struct.unpack(">HH16x", self._read(20))
         self._read(struct.unpack(">I", self._read(4))[0])
@@ -106,12 +105,12 @@ class Vnc:
         return False
 
     def wait(self, seconds: float, condition) -> bool:
-        """Waits until condition(self) holds; it is looked at after every change."""
+        """Waits until condition(self) is true; checks it after every change."""
         with self._changed:
             return self._changed.wait_for(lambda: condition(self), seconds)
 
     def resize(self, width: int, height: int) -> None:
-        """As if the window were dragged to that size."""
+        """Resizes the head's window, as dragging it would."""
         self._peer.sendall(struct.pack(">BxHHBxIHHHHI", 251, width, height, 1,
                                        0, 0, 0, width, height, 0))
 

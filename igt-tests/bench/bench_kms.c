@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the driver costs for a frame, a cursor, a buffer: each scenario is counted by the host, its
- * steps are marked for qemu/counter.c, and the picture it ends with is judged.
+ * Costs of the driver for frames, cursors and buffers. The host counts each scenario, its steps are
+ * marked for qemu/counter.c, and its last picture is checked.
  */
 #include <drm_fourcc.h>
 #include <errno.h>
@@ -21,30 +21,30 @@
 #include "lib/scenario.h"
 
 #define STEPS		120
-/* Of what is long, or the same each time. */
+/* For steps that take long, or always cost the same. */
 #define FEW_STEPS	20
 #define RELOADS		6
 #define CURSOR_SIZE	64
 #define CLIP		16
 #define MAX_CLIPS	64
 #define MAX_BUFFERS	3
-/* Of 60 Hz. Also long enough for the host's answers, which belong to the step. */
+/* A frame at 60 Hz; also long enough for the host's answers, which belong to the step. */
 #define FRAME_US	16667
-/* The console is shown some time after it was written to, and every line by itself. */
+/* The console draws with a delay, and each line separately. */
 #define CONSOLE_FRAMES	6
 
 /**
  * struct scene - a head whose picture changes
  * @head: the head
  * @image: the picture
- * @buffers: take turns
- * @count: how many
- * @current: which is shown
- * @clips: what changed in the last frames, newest at @frame
- * @num_clips: of each
+ * @buffers: buffers that take turns
+ * @count: the number of buffers
+ * @current: index of the buffer that is shown
+ * @clips: changes of the last frames, the newest at @frame
+ * @num_clips: the number of clips of each frame
  * @frame: frames so far
- * @prop_fb: properties, looked up once, as a compositor does
- * @prop_clips: the damage
+ * @prop_fb: property id of FB_ID, looked up once, as a compositor does
+ * @prop_clips: property id of FB_DAMAGE_CLIPS
  */
 struct scene {
 	struct head head;
@@ -66,7 +66,7 @@ static void scene_open(struct scene *scene, int fd, int index, int width, int he
 	drmModeModeInfo mode = kms_mode(width, height);
 	int i;
 
-	/* Else a head that still has the console is counted, too. */
+	/* Otherwise the console's cursor on another head would be counted. */
 	write_file("/sys/class/graphics/fbcon/cursor_blink", "0");
 	memset(scene, 0, sizeof(*scene));
 	scene->head = kms_head(fd, index);
@@ -87,7 +87,7 @@ static void scene_judge(const struct scene *scene)
 	judge_picture(scene->head.index, &scene->image);
 }
 
-/* Changes clips of the picture and brings them, and what it missed, to the buffer next in turn. */
+/* Changes clips of the picture, and draws them and earlier clips into the next buffer. */
 static void scene_draw(struct scene *scene, const struct rect *clips, int num_clips)
 {
 	int i, j;
@@ -103,7 +103,7 @@ static void scene_draw(struct scene *scene, const struct rect *clips, int num_cl
 			kms_draw(scene->buffers[scene->current], &scene->image, scene->clips[i][j]);
 }
 
-/* Adds a scene's frame to a commit; the blob of its damage. */
+/* Adds a scene's frame to a commit; returns the blob with its damage. */
 static uint32_t scene_put(const struct scene *scene, drmModeAtomicReq *request)
 {
 	const struct rect *clips = scene->clips[scene->frame % scene->count];
@@ -132,7 +132,7 @@ static void flipped(int fd, unsigned int sequence, unsigned int sec, unsigned in
 	events++;
 }
 
-/* One read may return several events. */
+/* Waits for events; one read may return several. */
 static void wait_for_events(int fd, int count)
 {
 	drmEventContext context = { .version = 2, .page_flip_handler = flipped };
@@ -141,7 +141,7 @@ static void wait_for_events(int fd, int count)
 		check(!drmHandleEvent(fd, &context), "event: %s", strerror(errno));
 }
 
-/* Shows what was drawn, on several heads at once, and waits for each one's event. */
+/* Shows new frames on several heads in one commit, and waits for their events. */
 static void scenes_commit(struct scene *first, int count)
 {
 	drmModeAtomicReq *request = drmModeAtomicAlloc();
@@ -201,7 +201,7 @@ static void clip_step(int step)
 	scenes_commit(scenes, 1);
 }
 
-/* A scenario at 4K, on buffers that take turns. */
+/* Runs a scenario at 4K with buffers that take turns. */
 static void frames(const char *name, void (*step)(int step), int buffers)
 {
 	scene_open(scenes, kms_open(), 0, 3840, 2160, buffers);
@@ -302,7 +302,7 @@ static void idle_step(int step)
 	usleep(FRAME_US);
 }
 
-/* What others that wait for a frame are compared with. */
+/* The baseline of scenarios whose steps wait for a frame. */
 static void idle(void)
 {
 	scene_open(scenes, kms_open(), 0, 1920, 1080, 1);
@@ -430,20 +430,20 @@ static void load(void)
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
-		{ "idle", "nothing, for a frame", idle },
+		{ "idle", "no operation for a frame", idle },
 		{ "flip-1080p", "two buffers in turn, without damage", flip_1080p },
-		{ "flip-4k", "the same, larger", flip_4k },
+		{ "flip-4k", "the same at 4K", flip_4k },
 		{ "clip-double-4k", "two buffers, a small clip changed", double_clip },
 		{ "clip-triple-4k", "three buffers, a small clip changed", triple_clip },
-		{ "clip-bounce-4k", "one buffer, what is copied to bounce buffers", bounced_clip },
+		{ "clip-bounce-4k", "one buffer, a small clip changed, bounced", bounced_clip },
 		{ "corners-4k", "two small clips in opposite corners", corners },
 		{ "scattered-4k", "64 small clips", scattered },
 		{ "two-heads", "two heads in one commit, a small clip on each", two_heads },
-		{ "dirtyfb", "a small clip of the buffer shown", dirty },
+		{ "dirtyfb", "a small clip of the shown buffer changed", dirty },
 		{ "console-scroll", "a line of text on the console", console },
 		{ "cursor", "the cursor moves, and changes its image", cursor },
-		{ "buffer-4k", "a buffer comes, is drawn to and goes", buffers },
-		{ "show-buffer-4k", "the same, and is shown", show_buffers },
+		{ "buffer-4k", "a buffer is created, drawn to and destroyed", buffers },
+		{ "show-buffer-4k", "the same, and the buffer is shown", show_buffers },
 		{ "modeset", "two modes in turn", modeset },
 		{ "load", "loading the module", load },
 		{ }

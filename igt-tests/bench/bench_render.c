@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the driver costs for command streams, fences, transfers and blobs; see bench_kms.c. */
+/* Costs of the driver for command streams, fences, transfers and blobs; see bench_kms.c. */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,7 +12,7 @@
 #include "lib/scenario.h"
 
 #define STEPS		40
-/* Streams of a step: one alone would hardly be seen. */
+/* Streams per step, because the cost of one alone is hard to measure. */
 #define BATCH		16
 #define SMALL		16
 #define LARGE		1024
@@ -38,7 +38,7 @@ static void execbuffer_step(int step)
 
 		expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
 	}
-	/* What the host owes belongs to the step. */
+	/* The host's answers belong to the step. */
 	fence_step(step);
 }
 
@@ -122,18 +122,18 @@ static void blob(void)
 {
 	start();
 	if (!render_getparam(VIRTGPU_PARAM_RESOURCE_BLOB))
-		skip("no blobs");
+		skip("the device does not support blobs");
 	scenario("blob", blob_step, STEPS / 2);
 }
 
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
-		{ "execbuffer", "sixteen small streams", execbuffer },
+		{ "execbuffer", "16 small streams", execbuffer },
 		{ "fence-wait", "a stream, and waiting for its fence", fence },
 		{ "transfer-small", "16x16 pixels to the host", small },
 		{ "transfer-large", "1024x1024 pixels to the host", large },
-		{ "blob", "a megabyte of the guest's, mapped and touched", blob },
+		{ "blob", "1 MiB of guest memory, mapped and written", blob },
 		{ }
 	};
 

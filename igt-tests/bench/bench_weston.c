@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the driver costs a desktop: Weston with a terminal, driven by the host's keyboard and mouse.
- * The script is the same each time; see bench_kms.c.
+ * Costs of the driver for a desktop: Weston with a terminal, with keyboard and mouse input from the
+ * host. The input is always the same; see bench_kms.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,10 +18,10 @@
 #include "lib/scenario.h"
 
 #define STEPS		30
-/* A person types and moves no faster than that, and the desktop has drawn by then. */
+/* As slow as a person types and moves, and long enough for the desktop to draw. */
 #define STEP_US		150000
 #define START_S		25
-/* Of the mode: a terminal covers the middle of it wherever it is put. */
+/* The size of the mode: a terminal covers its middle at any position. */
 #define WIDTH		1024
 #define HEIGHT		768
 
@@ -40,7 +40,7 @@ static void stop(void *data)
 	waitpid(pid, NULL, 0);
 }
 
-/* Runs a program with its children in a group, until the subtest ends. */
+/* Runs a program and its children in a process group until the end of the subtest. */
 static pid_t start(const char *const argv[])
 {
 	pid_t pid = fork();
@@ -82,7 +82,7 @@ static void desktop(void)
 	sleep(START_S / 2);
 }
 
-/* What the host shows is compared with what Weston scans out, which must not change meanwhile. */
+/* Compares what Weston scans out with the host, while Weston is stopped. */
 static void judge_still(const char *name)
 {
 	char command[80];
@@ -129,8 +129,8 @@ static void drag(void)
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
-		{ "weston-typing", "a terminal is typed into", typing },
-		{ "weston-drag", "a window is dragged", drag },
+		{ "weston-typing", "typing in a terminal", typing },
+		{ "weston-drag", "dragging a window", drag },
 		{ }
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Moments that qemu/counter.c counts the kernel's instructions between. */
+/* Marks between which qemu/counter.c counts the kernel's instructions. */
 #ifndef MARK_H
 #define MARK_H
 
@@ -10,7 +10,7 @@
 /* A scenario ends. */
 #define MARK_END	2
 
-/* A no-op that the counter knows by its displacement. */
+/* A no-op that the counter recognises by its displacement. */
 #define mark(number) asm volatile(".byte 0x0f, 0x1f, 0x84, 0x00; .long 0x76670000 + %c0" \
 				  : : "i"(number) : "memory")
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * libFuzzer's end of the ioctl fuzzer. What the kernel's module reaches comes from
- * /dev/virtgpu-coverage (kernel/coverage.c), whose counters are mapped where libFuzzer looks for
- * counters of its own.
+ * The libFuzzer side of the ioctl fuzzer. The coverage of the kernel module comes from
+ * /dev/virtgpu-coverage (kernel/coverage.c), whose counters are mapped over libFuzzer's section of
+ * extra counters.
  */
 #include <fcntl.h>
 #include <stdbool.h>
@@ -18,7 +18,7 @@
 
 #define INPUTS_PORT	"/dev/virtio-ports/virtgpu.inputs"
 
-/* libFuzzer reads and clears it around each input. */
+/* libFuzzer reads and clears this around each input. */
 static uint8_t counters[VIRTGPU_COVERAGE_COUNTERS]
 	__attribute__((section("__libfuzzer_extra_counters"), aligned(4096), used));
 
@@ -65,7 +65,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* So that the host has what the guest did last when it is no more. */
+/* Sends each input to the host before it runs, because the guest may crash. */
 static void tell_host(const uint8_t *data, uint32_t size)
 {
 	uint8_t record[4 + sizeof(struct program)];
@@ -89,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		run_print(&program, calls);
 	run_program(&program, calls);
 	if (!keep_going && run_warnings() != warnings) {
-		fprintf(stderr, "FINDING: the kernel warns, see its log\n");
+		fprintf(stderr, "FINDING: kernel warning, see the log\n");
 		abort();
 	}
 	return 0;

@@ -19,7 +19,7 @@
 
 #define MAX_PROPERTIES	12
 
-/* Not so large that guest or host run out of memory. */
+/* Limits textures so that guest and host do not run out of memory. */
 static void limit_texture(struct actor *actor, const struct drm_file_slot *file,
 			  const struct call *call, void *args)
 {
@@ -48,7 +48,7 @@ static void limit_blob(struct actor *actor, const struct drm_file_slot *file,
 	(void)actor;
 	(void)file;
 	create->size = world_limit(create->size);
-	/* Mostly whole pages, mostly no command for the renderer. */
+	/* Usually whole pages, and usually no command for the renderer. */
 	if (call->word[10] % 8)
 		create->size &= ~4095ull;
 	if (call->word[11] % 8)
@@ -71,7 +71,7 @@ static void limit_dumb(struct actor *actor, const struct drm_file_slot *file,
 	}
 }
 
-/* A stream of mostly sensible length, lists of mostly sensible length. */
+/* Usually limits the length of the stream and of the lists. */
 static void limit_stream(struct actor *actor, const struct drm_file_slot *file,
 			 const struct call *call, void *args)
 {
@@ -86,8 +86,8 @@ static void limit_stream(struct actor *actor, const struct drm_file_slot *file,
 }
 
 /*
- * The kernel's syncobj code allocates lists of any length, and warns when there is no room. That is
- * the same for all drivers, so it is left out here.
+ * The kernel's syncobj code allocates lists of any length, and warns if the allocation fails. That is
+ * the same for all drivers, so long lists are left out here.
  */
 static uint32_t limit_count(uint32_t count)
 {
@@ -138,7 +138,7 @@ static void limit_point_waits(struct actor *actor, const struct drm_file_slot *f
 	wait->count_handles = limit_count(wait->count_handles);
 }
 
-/* A framebuffer over one object with the pitch that its width has. */
+/* Usually makes a valid framebuffer: one object, and the pitch of its width. */
 static void sensible_fb(struct actor *actor, const struct drm_file_slot *file,
 			const struct call *call, void *args)
 {
@@ -254,7 +254,7 @@ static void mode_of_crtc(struct actor *actor, const struct drm_file_slot *file,
 		crtc->count_connectors = crtc->mode_valid;
 }
 
-/* A mode or clips, of their size. */
+/* Usually makes a mode or clips, with the correct size. */
 static void sensible_blob(struct actor *actor, const struct drm_file_slot *file,
 			  const struct call *call, void *args)
 {
@@ -272,7 +272,7 @@ static void sensible_blob(struct actor *actor, const struct drm_file_slot *file,
 	}
 }
 
-/* The corpus names operations by their place: new ones go to the end. */
+/* The corpus refers to operations by their index, so append new ones at the end. */
 const struct ioctl_op ioctl_ops[] = {
 	VIRTGPU(MAP, map, 2, {
 			F(drm_virtgpu_map, handle, BO), F(drm_virtgpu_map, pad, ZERO) },

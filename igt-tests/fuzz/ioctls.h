@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The ioctls that the fuzzer calls, argument by argument. */
+/* The ioctls that the fuzzer calls, with their arguments. */
 #ifndef IOCTLS_H
 #define IOCTLS_H
 
@@ -11,9 +11,9 @@
 
 /**
  * struct field - an argument in an ioctl's structure
- * @at: bytes from its start
- * @size: bytes
- * @kind: what it means; KIND_END after the last
+ * @at: offset in bytes
+ * @size: size in bytes
+ * @kind: kind of value; KIND_END after the last field
  */
 struct field {
 	uint8_t at;
@@ -22,10 +22,10 @@ struct field {
 };
 
 /**
- * struct result - what an ioctl hands out
- * @at: bytes from the structure's start
- * @size: bytes, 0 for none
- * @thing: what it names, THINGS for a descriptor
+ * struct result - what an ioctl returns
+ * @at: offset in the structure in bytes
+ * @size: size in bytes, 0 for none
+ * @thing: what it identifies, THINGS for a file descriptor
  */
 struct result {
 	uint8_t at;
@@ -35,12 +35,12 @@ struct result {
 
 /**
  * struct ioctl_op - an ioctl
- * @name: of it
+ * @name: its name
  * @request: its number
  * @weight: how often it is chosen
  * @fields: its arguments
- * @result: what it hands out
- * @prepare: changes the filled structure before the call, or NULL
+ * @result: what it returns
+ * @prepare: changes the structure before the call, or NULL
  */
 struct ioctl_op {
 	const char *name;

@@ -45,7 +45,7 @@ static void op_close(struct actor *actor, const struct call *call)
 	world_close(call->file);
 }
 
-/* Maps a buffer and has its pages made. */
+/* Maps a buffer and populates its pages. */
 static void op_mmap(struct actor *actor, const struct call *call)
 {
 	struct drm_file_slot *file = world_file(call->file);
@@ -65,7 +65,7 @@ static void op_mmap(struct actor *actor, const struct call *call)
 		return;
 	}
 	__atomic_store_n(&world.maps[at].address, address, __ATOMIC_SEQ_CST);
-	/* Where there is no page this fails; a read of ours would be a SIGBUS. */
+		/* madvise() fails where there is no page; an access would cause a SIGBUS. */
 	madvise(address, size, call->word[6] & 1 ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
 }
 
@@ -81,7 +81,7 @@ static void op_munmap(struct actor *actor, const struct call *call)
 	__atomic_store_n(&world.maps[at].size, 0, __ATOMIC_SEQ_CST);
 }
 
-/* Takes events of a file. */
+/* Reads events from a file. */
 static void op_read(struct actor *actor, const struct call *call)
 {
 	struct drm_file_slot *file = world_file(call->file);
@@ -102,7 +102,7 @@ static void op_close_fd(struct actor *actor, const struct call *call)
 		close(fd);
 }
 
-/* What is done to fences and buffers of a descriptor. */
+/* Ioctls of fences and dma-bufs. */
 static void op_fd_ioctl(struct actor *actor, const struct call *call)
 {
 	int fd = world_get_fd(call->word[0]), other = world_get_fd(call->word[1]);
@@ -137,7 +137,7 @@ static void op_fd_ioctl(struct actor *actor, const struct call *call)
 	}
 }
 
-/* A dma-buf that is not of our device. */
+/* Makes a dma-buf of another device. */
 static void op_udmabuf(struct actor *actor, const struct call *call)
 {
 	struct udmabuf_create create = { .size = (1 + call->word[0] % 16) * PAGE };
@@ -157,7 +157,7 @@ static void op_udmabuf(struct actor *actor, const struct call *call)
 	close(device);
 }
 
-/* A handle of one file is used on the other. */
+/* Makes another file use a handle of this file. */
 static void op_share(struct actor *actor, const struct call *call)
 {
 	struct drm_file_slot *file = world_file(call->file), *other = world_file(call->word[0]);
@@ -200,7 +200,7 @@ static unsigned int num_ops(void)
 	return num_ioctl_ops + NUM_OTHERS;
 }
 
-/* Numbers of the operations that are no ioctls come first, because there are fewer new ones. */
+/* Operations that are no ioctls have the first numbers, because new ones are rare. */
 static unsigned int weight(unsigned int op)
 {
 	return op < NUM_OTHERS ? other_ops[op].weight : ioctl_ops[op - NUM_OTHERS].weight;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The operations that programs of the ioctl fuzzer are made of. */
+/* The operations of programs of the ioctl fuzzer. */
 #ifndef OPS_H
 #define OPS_H
 
@@ -7,14 +7,14 @@
 
 #include "program.h"
 
-/* Memory of a thread that arguments point to. */
+/* The memory of a thread for data that arguments point to. */
 #define SCRATCH_SIZE	16384
 
 /**
  * struct actor - a thread that makes calls
- * @scratch: SCRATCH_SIZE bytes, then a page that cannot be touched
- * @used: bytes of it that hold something of the present call
- * @ioctls: how many it made
+ * @scratch: SCRATCH_SIZE bytes, then an inaccessible page
+ * @used: bytes of it that the current call uses
+ * @ioctls: number of ioctls so far
  */
 struct actor {
 	uint8_t *scratch;
@@ -24,12 +24,12 @@ struct actor {
 
 void actor_init(struct actor *actor);
 
-/* Number of an operation, those that are cheap and lead into the driver more often. */
+/* Returns a random operation; cheap ones that reach the driver are more frequent. */
 uint8_t op_any(struct dice *dice);
 
 const char *op_name(uint8_t op);
 
-/* Makes a call. */
+/* Carries out a call. */
 void op_run(struct actor *actor, const struct call *call);
 
 #endif

@@ -53,7 +53,7 @@ static struct call any_call(struct dice *dice)
 	struct call call = {
 		.op = op_any(dice),
 		.thread = roll(dice, MAX_THREADS),
-		/* Mostly the first two files, the primary node's and the render node's. */
+		/* Usually one of the first two files, the primary node and the render node. */
 		.file = one_in(dice, 8) ? roll(dice, 256) : roll(dice, 2),
 		.signal = one_in(dice, 16) ? roll(dice, 256) : 0,
 	};
@@ -76,7 +76,7 @@ unsigned int program_any(struct program *program, struct dice *dice)
 	return calls;
 }
 
-/* Puts a call between others, if there is room; the new count of calls. */
+/* Inserts a call if there is space; returns the new number of calls. */
 static unsigned int insert(struct program *program, unsigned int calls, unsigned int at,
 			   struct call call)
 {

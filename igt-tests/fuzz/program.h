@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * An input of the ioctl fuzzer: a list of calls. A call names an operation by number, and each of
- * its arguments by a word that values.h turns into a value, so any bytes are a program.
+ * An input of the ioctl fuzzer: a list of calls. A call has the number of an operation, and a word for
+ * each of its arguments that values.h turns into a value. So any bytes are a valid program.
  */
 #ifndef PROGRAM_H
 #define PROGRAM_H
@@ -14,12 +14,12 @@
 #define CALL_WORDS	14
 
 /**
- * struct call - one call of a program; the layout is that of corpus files
- * @op: number of the operation, modulo their count
- * @thread: which thread makes it, modulo the program's threads
- * @file: slot of the DRM file it goes to
- * @signal: if not zero, a signal comes so many times 20 us after the call began
- * @word: of each argument
+ * struct call - one call of a program; corpus files have this layout
+ * @op: number of the operation, modulo the number of operations
+ * @thread: the thread that makes it, modulo the number of threads
+ * @file: slot of its DRM file
+ * @signal: if not zero, a signal is sent this many times 20 us after the call has begun
+ * @word: a word for each argument
  */
 struct call {
 	uint8_t op;
@@ -30,11 +30,11 @@ struct call {
 };
 
 /**
- * struct program - what is done at once; everything it opened is closed at its end
- * @threads: their number, modulo MAX_THREADS, plus 1
+ * struct program - a list of calls; everything that it opens is closed at its end
+ * @threads: number of threads, modulo MAX_THREADS, plus 1
  * @close_all: if 255, no other file of the device stays open at its end
- * @reserved: two bytes of the corpus' format
- * @calls: as many as the input is long
+ * @reserved: unused bytes of the corpus format
+ * @calls: as many as the input has
  */
 struct program {
 	uint8_t threads;
@@ -43,7 +43,7 @@ struct program {
 	struct call calls[MAX_CALLS];
 };
 
-/* A sequence of random numbers, the same for the same seed. */
+/* A generator of random numbers, reproducible by its seed. */
 struct dice {
 	uint64_t state;
 };
@@ -52,19 +52,19 @@ struct dice dice(uint64_t seed);
 uint32_t roll(struct dice *dice, uint32_t limit);
 uint64_t roll64(struct dice *dice);
 
-/* Copies an input into a program; how many calls it has. */
+/* Copies an input into a program; returns the number of its calls. */
 unsigned int program_read(struct program *program, const uint8_t *data, size_t size);
 
-/* Bytes of a program as an input. */
+/* Returns the size of a program as an input. */
 size_t program_size(unsigned int calls);
 
-/* A new program. */
+/* Makes a random program; returns the number of its calls. */
 unsigned int program_any(struct program *program, struct dice *dice);
 
-/* Changes a program in one way or several; its new count of calls. */
+/* Changes a program in one or more ways; returns the new number of calls. */
 unsigned int program_mutate(struct program *program, unsigned int calls, struct dice *dice);
 
-/* Replaces a part of a program by a part of another one; its new count of calls. */
+/* Replaces a part of a program by a part of another one; returns the new number of calls. */
 unsigned int program_cross(struct program *program, unsigned int calls,
 			   const struct program *other, unsigned int other_calls,
 			   struct dice *dice);

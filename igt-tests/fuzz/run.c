@@ -14,9 +14,9 @@
 #include "run.h"
 #include "world.h"
 
-/* Whatever waits hears of a signal so often. */
+/* The interval of signals, which interrupt waits. */
 #define SIGNAL_NS	3000000
-/* What a program may take on a busy machine: longer than any wait of the driver's. */
+/* Seconds that a program may take on a busy machine: longer than any wait of the driver. */
 #define PATIENCE	60
 
 static struct worker {
@@ -24,7 +24,7 @@ static struct worker {
 	struct actor actor;
 	timer_t timer;
 	unsigned int number;
-	/* The call that it makes, or -1. */
+	/* The index of its current call, or -1. */
 	int at;
 } workers[MAX_THREADS];
 
@@ -87,7 +87,7 @@ static void *work(void *data)
 	return NULL;
 }
 
-/* Ends the process when no program has ended for long. */
+/* Ends the process if no program has ended for PATIENCE seconds. */
 static void *watch(void *data)
 {
 	uint64_t last = 0;
@@ -168,7 +168,7 @@ uint64_t run_ioctls(void)
 	return total;
 }
 
-/* Called after every program, so the file stays open. */
+/* Reads a number from a file; keeps it open, because this is called after every program. */
 static uint64_t read_number(int *fd, const char *path)
 {
 	char text[32] = "";

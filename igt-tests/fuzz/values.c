@@ -9,7 +9,7 @@
 #include "values.h"
 
 #define PAGE		4096u
-/* Words from here on are no values of their kind. */
+/* Words from here on give values that are invalid for their kind. */
 #define ODD_WORDS	0xd000
 #define MOST_ELEMENTS	8
 
@@ -82,13 +82,13 @@ void *scratch(struct actor *actor, unsigned int size)
 	return place;
 }
 
-/* An address that user space should not have passed. */
+/* Returns an address that user space should not pass. */
 static uint64_t odd_address(const struct actor *actor, uint16_t word)
 {
 	static const uint64_t odd[] = { 0, 1, PAGE, 0x7ffffffff000, 0xffff888000000000,
 					0xffffffff81000000, -1 };
 
-	/* Half of it can be read. */
+	/* Only the first part of this is readable. */
 	if (word & 1)
 		return (uintptr_t)actor->scratch + SCRATCH_SIZE - (word >> 1 & 63);
 	return odd[(word >> 1) % (sizeof(odd) / sizeof(*odd))];
@@ -130,7 +130,7 @@ static void *context_params(struct actor *actor, const struct drm_file_slot *fil
 	memset(name, 'n', 15);
 	name[15] = roll(hash, 4) ? 0 : 'n';
 	for (i = 0; i < MOST_ELEMENTS; i++) {
-		/* Each of them once, from any of them on. */
+		/* Usually each parameter once, beginning with any of them. */
 		list[i].param = roll(hash, 12) ? (first + i) % 4 + 1 : roll(hash, 7);
 		switch (list[i].param) {
 		case VIRTGPU_CONTEXT_PARAM_CAPSET_ID:
@@ -152,7 +152,7 @@ static void *stream(struct actor *actor, struct dice *hash)
 	uint32_t *words = scratch(actor, 64 * sizeof(*words));
 	unsigned int i;
 
-	/* Zeroes are commands that do nothing; others are the renderer's trouble, not ours. */
+	/* Zeros are NOP commands; a real renderer must not get others, because it is not tested here. */
 	for (i = 0; i < 64; i++)
 		words[i] = world.is_fake ? roll64(hash) : 0;
 	return words;
@@ -178,7 +178,7 @@ static void *mode(struct actor *actor, struct dice *hash)
 	return bytes;
 }
 
-/* Memory that an argument points to, filled for what it is to hold. */
+/* Returns memory that an argument points to, filled for its kind. */
 static void *memory_of(struct actor *actor, const struct drm_file_slot *file, enum kind kind,
 		       struct dice *hash)
 {

@@ -12,7 +12,7 @@
 #include "world.h"
 
 #define MAX_MINORS	8
-/* More than fits into the offsets that a device can be mapped at, so it fails at once. */
+/* More than the map offsets of a device, so the allocation fails at once. */
 #define WORLD_ABSURD	(1ull << 40)
 
 struct world world;
@@ -70,7 +70,7 @@ static void find_parts(int fd)
 
 	drmSetClientCap(fd, DRM_CLIENT_CAP_UNIVERSAL_PLANES, 1);
 	drmSetClientCap(fd, DRM_CLIENT_CAP_ATOMIC, 1);
-	/* 6, which libdrm may be too old to name: cursor planes with hotspots. */
+	/* Capability 6 (cursor planes with hotspots), which libdrm may be too old to name. */
 	drmSetClientCap(fd, 6, 1);
 	resources = drmModeGetResources(fd);
 	for (i = 0; resources && i < (unsigned int)resources->count_crtcs; i++) {
@@ -122,7 +122,7 @@ int world_init(void)
 		drmFreeVersion(version);
 		close(fd);
 	}
-	fprintf(stderr, "there is no virtio GPU\n");
+	fprintf(stderr, "no virtio GPU\n");
 	return 0;
 }
 
@@ -155,7 +155,7 @@ void world_begin(void)
 {
 	unsigned int i;
 
-	/* One that becomes no master. */
+	/* The render node, because it never becomes master. */
 	if (world.keeper < 0)
 		world.keeper = open(world.render, O_RDWR | O_CLOEXEC);
 	for (i = 0; i < WORLD_FILES; i++)

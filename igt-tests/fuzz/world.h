@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What programs of the ioctl fuzzer work with: open files, objects, the display's parts, memory. */
+/* The state of programs of the ioctl fuzzer: open files, objects, parts of the display, memory. */
 #ifndef WORLD_H
 #define WORLD_H
 
@@ -12,16 +12,16 @@
 #define WORLD_FDS	16
 #define WORLD_MAPS	8
 #define WORLD_PARTS	32
-/* Bytes of buffers that one program may make. */
+/* The maximum size of all buffers of a program in bytes. */
 #define WORLD_MEMORY	(96 << 20)
 
 enum thing { THING_BO, THING_SYNCOBJ, THING_FB, THING_BLOB, THING_OFFSET, THINGS };
 enum part { PART_CRTC, PART_CONNECTOR, PART_PLANE, PART_PROPERTY, PARTS };
 
 /**
- * struct ring - the last few of a kind
- * @values: they
- * @count: how many there have been
+ * struct ring - the last objects of one kind
+ * @values: their identifiers
+ * @count: number of all so far
  */
 struct ring {
 	uint64_t values[WORLD_PER_KIND];
@@ -30,8 +30,8 @@ struct ring {
 
 /**
  * struct drm_file_slot - an open file of the device
- * @fd: its descriptor, or -1
- * @things: what it was told the names of
+ * @fd: its file descriptor, or -1
+ * @things: identifiers of its objects
  */
 struct drm_file_slot {
 	int fd;
@@ -39,20 +39,20 @@ struct drm_file_slot {
 };
 
 /**
- * struct world - all of it; threads write to it without locks, because a wrong name does no harm
+ * struct world - all state; threads write without locks, because a wrong identifier does no harm
  * @card: path of the primary node
  * @render: path of the render node
- * @keeper: a file that stays open, so that not every program is the last to close the device
- * @files: the program's
- * @fds: other descriptors: of fences, of buffers, of pipes
- * @num_fds: how many there have been
+ * @keeper: a file that stays open, so that not every program is the last user of the device
+ * @files: files of the program
+ * @fds: other file descriptors: fences, buffers, pipes
+ * @num_fds: number of all so far
  * @maps: mapped buffers
  * @parts: CRTCs, connectors, planes and properties, by number
- * @num_parts: how many of each
- * @mode: the first connector's preferred one, struct drm_mode_modeinfo
- * @properties: by name
- * @memory: bytes of buffers made so far
- * @is_fake: the host is our own, so that streams may be garbage
+ * @num_parts: number of each kind
+ * @mode: the first connector's preferred mode, struct drm_mode_modeinfo
+ * @properties: property ids, by name
+ * @memory: bytes of all buffers so far
+ * @is_fake: the device is fakegpu.py, so streams may be garbage
  */
 struct world {
 	char card[64];
@@ -78,32 +78,32 @@ struct world {
 
 extern struct world world;
 
-/* Finds the device and its parts; says what is wrong and returns false otherwise. */
+/* Finds the device and its parts; on failure prints a message and returns false. */
 int world_init(void);
 
-/* Opens the files that a program starts with. */
+/* Opens the files that each program starts with. */
 void world_begin(void);
 
-/* Closes all that a program opened; with @all nothing of the device stays open. */
+/* Closes everything that a program opened; with @all no file of the device stays open. */
 void world_end(int all);
 
-/* A slot's file, which other threads may be closing. */
+/* Returns the file of a slot; other threads may close it at any time. */
 struct drm_file_slot *world_file(uint8_t slot);
 
 void world_open(uint8_t slot, const char *path, int flags);
 void world_close(uint8_t slot);
 
-/* Remembers a name, and gives one of those remembered. */
+/* Stores an identifier, and returns a stored one. */
 void world_put(struct drm_file_slot *file, enum thing thing, uint64_t name);
 uint64_t world_get(const struct drm_file_slot *file, enum thing thing, uint32_t which);
 
-/* Keeps a descriptor, closing one in its place; gives one. */
+/* Stores a file descriptor and closes the one it replaces; returns a stored one. */
 void world_put_fd(int fd);
 int world_get_fd(uint32_t which);
 
 uint32_t world_part(enum part part, uint32_t which);
 
-/* Buffer sizes that are possible, but too much, become small. */
+/* Reduces buffer sizes that are possible but too large. */
 uint64_t world_limit(uint64_t size);
 
 #endif

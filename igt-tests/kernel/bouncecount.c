@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Counts what the CPU copies to bounce buffers, and from them. */
+/* Counts the bytes that the CPU copies to and from bounce buffers. */
 #include <linux/atomic.h>
 #include <linux/dma-direction.h>
 #include <linux/kprobes.h>
@@ -20,11 +20,11 @@ static const struct kernel_param_ops count_ops = {
 };
 
 module_param_cb(to_device, &count_ops, &to_device, 0444);
-MODULE_PARM_DESC(to_device, "Bytes that were copied to bounce buffers");
+MODULE_PARM_DESC(to_device, "Bytes copied to bounce buffers");
 module_param_cb(from_device, &count_ops, &from_device, 0444);
-MODULE_PARM_DESC(from_device, "Bytes that were copied from bounce buffers");
+MODULE_PARM_DESC(from_device, "Bytes copied from bounce buffers");
 
-/* Arguments: the device, the address of the bounce buffer, bytes, direction, the pool. */
+/* Arguments: device, address of the bounce buffer, size, direction, pool. */
 static int copied(struct kprobe *probe, struct pt_regs *regs)
 {
 	unsigned long size = regs_get_kernel_argument(regs, 2);
@@ -52,5 +52,5 @@ static void __exit bouncecount_exit(void)
 }
 module_exit(bouncecount_exit);
 
-MODULE_DESCRIPTION("Count of what is copied to and from bounce buffers, for tests");
+MODULE_DESCRIPTION("Counts bytes copied to and from bounce buffers, for tests");
 MODULE_LICENSE("GPL");

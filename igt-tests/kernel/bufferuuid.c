@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What another virtio driver asks of a dma-buf: its UUID. The buffer is a file of the process that
- * loads the module, the answer is a parameter to be read.
+ * Asks for the UUID of a dma-buf as another virtio driver does. The dma-buf is a file descriptor of the
+ * process that loads the module; the answer is a readable parameter.
  */
 #include <linux/dma-buf.h>
 #include <linux/module.h>

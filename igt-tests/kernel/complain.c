@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Provokes the kernel's complaints one by one, so that a test can see the harness notice each. */
+/* Provokes one kind of kernel error, so that a test can check that the harness notices it. */
 #include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/list.h>
@@ -14,7 +14,7 @@
 
 static char *kind = "";
 module_param(kind, charp, 0444);
-MODULE_PARM_DESC(kind, "which complaint: warn, taint, refcount, list, bug, oops, stall, hung, lockdep, sleep, kasan");
+MODULE_PARM_DESC(kind, "kind of error: warn, taint, refcount, list, bug, oops, stall, hung, lockdep, sleep, kasan");
 
 /* Longer than the limits that the test sets for stalls and hung tasks. */
 #define LONG_SECONDS	25
@@ -26,7 +26,7 @@ static void complain_warn(void)
 
 static void complain_taint(void)
 {
-	/* Not the taint of a warning, which an earlier one may have left. */
+	/* Another taint than that of a warning, which may already be set. */
 	add_taint(TAINT_MACHINE_CHECK, LOCKDEP_STILL_OK);
 }
 
@@ -56,7 +56,7 @@ static void complain_oops(void)
 {
 	int *nowhere = NULL;
 
-	/* The compiler must not see what this is. */
+	/* Hide the value from the compiler. */
 	OPTIMIZER_HIDE_VAR(nowhere);
 	*nowhere = 1;
 }
@@ -140,7 +140,7 @@ static int __init complain_init(void)
 			return 0;
 		}
 	}
-	pr_err("no complaint is called %s\n", kind);
+	pr_err("unknown kind %s\n", kind);
 	return -EINVAL;
 }
 
@@ -150,5 +150,5 @@ static void __exit complain_exit(void)
 
 module_init(complain_init);
 module_exit(complain_exit);
-MODULE_DESCRIPTION("Provokes complaints of the kernel");
+MODULE_DESCRIPTION("Provokes kernel errors");
 MODULE_LICENSE("GPL");

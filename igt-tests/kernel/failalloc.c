@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Has allocations fail, on a kernel that was built without fault injection. A program writes the
- * address of an int of its own to the parameter "counter"; each allocation that the driver's work
- * makes in that thread counts the int down, and the one that reaches 0 fails. For work that other
- * threads do, a number written to "anyone" is counted down by the driver's allocations of all threads.
- * With "places" only the first allocation of those counts that come from one call of the driver's.
+ * Makes allocations fail on a kernel that was built without fault injection. A program writes the
+ * address of an int to the parameter "counter". Each allocation of the driver in that thread decrements
+ * the int, and the one that makes it 0 fails. For work in other threads, a number is written to
+ * "anyone", which allocations of the driver in all threads decrement. With "places", only the first
+ * allocation from each call site in the driver counts.
  */
 #include <linux/hash.h>
 #include <linux/kprobes.h>
@@ -22,29 +22,29 @@ static char *within = "virtgpu";
 module_param(within, charp, 0444);
 MODULE_PARM_DESC(within, "The driver's module");
 
-/* Functions of the kernel (7.3) that break without memory. */
+/* Functions of the kernel (7.3) that do not survive failing allocations. */
 static const char * const except[] = {
-	/* Puts a minor's device that is an error. */
+	/* Drops a reference of a minor's device although it is an error pointer. */
 	"drm_minor_alloc",
-	/* A CRTC, or plane, that failed stays in the device's list. */
+	/* A CRTC or plane whose initialisation failed stays in the device's list. */
 	"__drm_crtc_init_with_planes", "__drm_universal_plane_init",
-	/* Notes the size of a mask that it did not get, and draws the cursor with it the next time. */
+	/* Stores the size of a mask that was not allocated, and uses the mask later. */
 	"bit_cursor",
 	/*
-	 * Without its pixmap the console draws text for ever. Without the console it fails with a count
-	 * of 1, of which the framebuffer's release warns.
+	 * Without its pixmap the console draws text forever. Without the console it fails with a count
+	 * of 1, which causes a warning when the framebuffer is released.
 	 */
 	"do_register_framebuffer",
-	/* Warns when it removes folders in /proc that it had no memory for. */
+	/* Warns on removal of /proc folders whose creation failed. */
 	"register_irq_proc", "register_handler_proc",
 };
 
 #define MAX_FRAMES	64
 
-/* What an address in a stack belongs to. */
+/* The owner of an address in a stack. */
 enum owner { OWNER_UNKNOWN, OWNER_KERNEL, OWNER_DRIVER, OWNER_EXCEPTED };
 
-/* Owners of addresses that were looked up, which takes long: the address shifted, and the owner. */
+/* A cache of owners, because look-ups take long: the shifted address, and its owner. */
 #define CACHE_BITS	12
 #define OWNER_BITS	2
 static unsigned long cache[1 << CACHE_BITS];
@@ -75,7 +75,7 @@ static enum owner owner_of(unsigned long address)
 	return owner;
 }
 
-/* A module that is loaded again is elsewhere. */
+/* Clears the cache, because a module that is loaded again has other addresses. */
 static void forget_owners(void)
 {
 	memset(cache, 0, sizeof(cache));
@@ -83,9 +83,9 @@ static void forget_owners(void)
 
 static bool places;
 module_param(places, bool, 0600);
-MODULE_PARM_DESC(places, "Count one allocation of each call in the driver that leads to some");
+MODULE_PARM_DESC(places, "Count only the first allocation from each call site in the driver");
 
-/* Calls in the driver that have led to an allocation since "anyone" was written. */
+/* Call sites in the driver from which memory was allocated since "anyone" was written. */
 #define MAX_PLACES	512
 static unsigned long seen[MAX_PLACES];
 static unsigned int num_seen;
@@ -106,7 +106,10 @@ static bool is_new(unsigned long place)
 	return !found;
 }
 
-/* Is the driver in the stack, and nothing that is excepted? */
+/*
+ * Returns whether the allocation counts: the stack contains the driver and no excepted function, and
+ * with "places" its call site is new.
+ */
 static bool is_ours(void)
 {
 	unsigned long frames[MAX_FRAMES], place = 0;
@@ -129,8 +132,8 @@ static noinline notrace void *no_memory(void)
 }
 
 /*
- * Was the thread interrupted? A probe may itself count as an NMI: one by a breakpoint does, one
- * by ftrace does not.
+ * Returns whether the thread was interrupted. The probe itself may count as an NMI: a breakpoint does,
+ * ftrace does not.
  */
 static bool is_interrupt(void)
 {
@@ -141,7 +144,7 @@ static bool is_interrupt(void)
 	return count & (NMI_MASK | HARDIRQ_MASK | SOFTIRQ_MASK);
 }
 
-/* Is it this one's turn? */
+/* Decrements the counter; returns whether this allocation must fail. */
 static bool fails(void)
 {
 	int left;
@@ -157,12 +160,12 @@ static bool fails(void)
 	return !copy_to_user_nofault(counter, &left, sizeof(left)) && !left;
 }
 
-/* What kmalloc() of a constant size calls; the flags are its second argument. */
+/* kmalloc() of a constant size calls this; the flags are its second argument. */
 #define OF_CONSTANT_SIZE	"__kmalloc_cache_noprof"
 /* The page allocator; the flags are the first argument. */
 #define OF_PAGES		"__alloc_frozen_pages_noprof"
 
-/* Who asks for that does not look at the result. */
+/* Returns whether the allocation has __GFP_NOFAIL, so that its caller does not check for NULL. */
 static bool never_fails(const struct kprobe *probe, struct pt_regs *regs)
 {
 	unsigned long flags = 0;
@@ -183,7 +186,7 @@ static int entered(struct kprobe *probe, struct pt_regs *regs)
 }
 NOKPROBE_SYMBOL(entered);
 
-/* Keeps a probe from becoming a jump, from where the stack cannot be walked. */
+/* Prevents the optimisation of the probe to a jump, from which the stack cannot be unwound. */
 static void passed(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
 {
 }
@@ -194,7 +197,7 @@ static void passed(struct kprobe *probe, struct pt_regs *regs, unsigned long fla
 	.post_handler = passed,		\
 }
 
-/* What allocates memory by returning a pointer to it, or NULL; or a number of pages, or 0. */
+/* Functions that return allocated memory or NULL, or a number of allocated pages or 0. */
 static struct kprobe probes[] = {
 	PROBE("__kmalloc_noprof"),
 	PROBE("__kmalloc_node_noprof"),
@@ -227,7 +230,7 @@ static int set_counter(const char *text, const struct kernel_param *param)
 
 static const struct kernel_param_ops counter_ops = { .set = set_counter };
 module_param_cb(counter, &counter_ops, NULL, 0200);
-MODULE_PARM_DESC(counter, "Address of the writing thread's int that is counted down");
+MODULE_PARM_DESC(counter, "Address of an int in the writing thread, which is decremented");
 
 static int set_anyone(const char *text, const struct kernel_param *param)
 {
@@ -248,7 +251,7 @@ static int get_anyone(char *text, const struct kernel_param *param)
 
 static const struct kernel_param_ops anyone_ops = { .set = set_anyone, .get = get_anyone };
 module_param_cb(anyone, &anyone_ops, NULL, 0600);
-MODULE_PARM_DESC(anyone, "Allocations of all threads that are still to come, the last of which fails");
+MODULE_PARM_DESC(anyone, "Number of allocations in any thread until one fails");
 
 static int __init failalloc_init(void)
 {

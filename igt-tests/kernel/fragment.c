@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Leaves much free memory in single pages: takes pages, and gives back those with even numbers. No
- * two of these touch, as long as the module keeps the others.
+ * Fragments free memory: allocates pages and frees those with even page numbers. No two of these are
+ * contiguous while the module keeps the others.
  */
 #include <linux/gfp.h>
 #include <linux/list.h>
@@ -10,7 +10,7 @@
 
 static unsigned int pages = 65536;
 module_param(pages, uint, 0444);
-MODULE_PARM_DESC(pages, "How many pages to take, half of which are free afterwards");
+MODULE_PARM_DESC(pages, "Number of pages to allocate; half of them are freed");
 
 static LIST_HEAD(kept);
 
@@ -28,7 +28,7 @@ static int __init fragment_init(void)
 	unsigned int i;
 
 	for (i = 0; i < pages; i++) {
-		/* As those of buffer objects. */
+		/* The flags are those of buffer objects. */
 		struct page *page = alloc_page(GFP_HIGHUSER | __GFP_RETRY_MAYFAIL);
 
 		if (!page)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Holds a thread's commit in a function: a test can do something meanwhile that would else have to
- * come at an unlucky time. By default it is held after its driver has looked at the fences of its
- * buffers, and before it takes them.
+ * Holds a commit of a thread in a function. In this time a test can do something that would otherwise
+ * have to happen at exactly this moment. By default a commit is held after its driver has read the
+ * fences of its buffers, and before it swaps the state.
  */
 #include <linux/delay.h>
 #include <linux/kprobes.h>
@@ -13,7 +13,7 @@
 
 static int thread;
 module_param(thread, int, 0644);
-MODULE_PARM_DESC(thread, "Whose next commit to hold; -1 while it is held, 0 to let it go on");
+MODULE_PARM_DESC(thread, "Thread whose next commit is held; -1 while it is held, 0 to continue");
 
 static char *function = "drm_atomic_helper_setup_commit";
 module_param(function, charp, 0444);
@@ -38,7 +38,7 @@ static void hold(void)
 		return;
 	}
 	WRITE_ONCE(thread, -1);
-	/* A test that died lets nothing go on. */
+	/* Continue after some time, because the test may have died. */
 	for (us = 0; us < HELDCOMMIT_MAX_US && READ_ONCE(thread) == -1;
 	     us += HELDCOMMIT_US)
 		udelay(HELDCOMMIT_US);

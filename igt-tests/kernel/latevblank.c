@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Has vblank timers run late, as they do on a machine whose host is busy. */
+/* Delays vblank timers, as happens on a busy host. */
 #include <linux/delay.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
 
 static unsigned int late = 8;
 module_param(late, uint, 0444);
-MODULE_PARM_DESC(late, "How late, in milliseconds");
+MODULE_PARM_DESC(late, "Delay in milliseconds");
 
 static char *function = "drm_vblank_timer_function";
 module_param(function, charp, 0444);
-MODULE_PARM_DESC(function, "The function of the timer's before which it waits");
+MODULE_PARM_DESC(function, "Function of the timer that is delayed");
 
 static int left = -1;
 module_param(left, int, 0644);
-MODULE_PARM_DESC(left, "How many timers are still to be late, -1 for all");
+MODULE_PARM_DESC(left, "Number of timers to delay, -1 for all");
 
 static unsigned int count;
 module_param(count, uint, 0444);
-MODULE_PARM_DESC(count, "How many timers were late so far");
+MODULE_PARM_DESC(count, "Number of delayed timers so far");
 
 static int entered(struct kprobe *probe, struct pt_regs *regs)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A virtio GPU on PCI says what QEMU's devices never say: that it needs a reset, or that it is
- * older than virtio 1. Only the driver hears it: the device itself is well. And the machine goes down
- * for this device alone.
+ * Simulates states of a virtio GPU on PCI that QEMU's devices do not have: it needs a reset, or it is
+ * older than virtio 1. Only the driver sees this; the device itself works. The module can also shut down
+ * the device, as a shutdown of the machine does.
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>
@@ -16,19 +16,19 @@
 
 static bool needs_reset;
 module_param(needs_reset, bool, 0444);
-MODULE_PARM_DESC(needs_reset, "The next status that is read says so");
+MODULE_PARM_DESC(needs_reset, "Set DEVICE_NEEDS_RESET in the next status that is read");
 
 static bool old;
 module_param(old, bool, 0444);
-MODULE_PARM_DESC(old, "Probed drivers find no VIRTIO_F_VERSION_1");
+MODULE_PARM_DESC(old, "Hide VIRTIO_F_VERSION_1 from probing drivers");
 
 static bool shutdown;
 module_param(shutdown, bool, 0444);
-MODULE_PARM_DESC(shutdown, "Shut the device down, as if the machine went down");
+MODULE_PARM_DESC(shutdown, "Shut the device down, as the machine's shutdown does");
 
 static unsigned int status;
 module_param(status, uint, 0444);
-MODULE_PARM_DESC(status, "The device's status after that");
+MODULE_PARM_DESC(status, "Status of the device after the shutdown");
 
 static atomic_t resets_to_ask = ATOMIC_INIT(1);
 
@@ -36,7 +36,7 @@ static int status_entered(struct kretprobe_instance *instance, struct pt_regs *r
 {
 	struct virtio_pci_modern_device *mdev = (void *)regs_get_kernel_argument(regs, 0);
 
-	/* Not zero: then the handler below is not called. */
+	/* A value other than 0 skips the handler below. */
 	return mdev->pci_dev->device != GPU_PCI_DEVICE;
 }
 NOKPROBE_SYMBOL(status_entered);
@@ -73,7 +73,7 @@ static struct device *virtio_child(void)
 
 static struct virtio_device *gpu;
 
-/* The drivers ask this before they look at the device's features, and only when probing. */
+/* The drivers call this during probe, before they read the device's features. */
 static int probing(struct kprobe *probe, struct pt_regs *regs)
 {
 	__virtio_clear_bit(gpu, VIRTIO_F_VERSION_1);
@@ -86,7 +86,7 @@ static struct kprobe probe_probe = {
 	.pre_handler = probing,
 };
 
-/* The core calls the bus under the device's lock, too. */
+/* The driver core also calls this with the device's lock held. */
 static void shut_down(struct virtio_device *vdev)
 {
 	device_lock(&vdev->dev);
@@ -134,5 +134,5 @@ static void __exit virtiofault_exit(void)
 }
 module_exit(virtiofault_exit);
 
-MODULE_DESCRIPTION("A virtio GPU that asks for a reset, is old or is shut down, for tests");
+MODULE_DESCRIPTION("Simulates a virtio GPU that needs a reset, is old or is shut down, for tests");
 MODULE_LICENSE("GPL");

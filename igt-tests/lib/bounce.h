@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the CPU copies to and from bounce buffers, counted by kernel/bouncecount.c. */
+/* Counts the bytes that the CPU copies to and from bounce buffers; needs kernel/bouncecount.c. */
 #ifndef BOUNCE_H
 #define BOUNCE_H
 
 #include <stdbool.h>
 
-/* Counts until the subtest's end. */
+/* Counts from now on until the end of the subtest. */
 void bounce_start(void);
 
-/* Whether somebody does. */
+/* Returns whether bouncecount.ko is loaded and counts. */
 bool bounce_is_counted(void);
 
-/* Bytes so far, both ways. */
+/* Returns the bytes copied so far, in both directions. */
 long bounce_bytes(void);
 
 #endif

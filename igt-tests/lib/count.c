@@ -13,10 +13,10 @@
 #include "judge.h"
 #include "kms.h"
 
-/* Long enough for the host's last answers. */
+/* Long enough for the last answers of the host. */
 #define REST_US	200000
 
-/* "virtio3", say: the child of the PCI device that the card belongs to. */
+/* Returns the name of the GPU's virtio device, e.g. "virtio3". */
 static void device_name(char name[NAME_MAX])
 {
 	const char *node = kms_path();
@@ -33,7 +33,7 @@ static void device_name(char name[NAME_MAX])
 	globfree(&found);
 }
 
-/* Those of the GPU's virtqueues, on all processors; without MSI-X of the whole device. */
+/* Returns the interrupts of the GPU's virtqueues on all CPUs; without MSI-X those of the device. */
 static long interrupts(void)
 {
 	char name[NAME_MAX], *line = NULL;

@@ -87,7 +87,7 @@ void fake_reset(double seconds)
 	at_end(remove_fault, NULL);
 	judge(NULL, 0, "fake-changed");
 	while (judge_number("fake-resets") == before) {
-		check(now() < deadline, "the driver does not notice");
+		check(now() < deadline, "the driver does not reset the device");
 		usleep(20000);
 	}
 	not_at_end(remove_fault, NULL);

@@ -1,36 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The untrustworthy device of qemu/fakegpu.py. */
+/* Controls the fake device of qemu/fakegpu.py. */
 #ifndef FAKE_H
 #define FAKE_H
 
 #include <stdint.h>
 
-/* How many kinds of lies it knows: bits of liar.Lies. */
+/* The number of kinds of lies: the bits of liar.Lies. */
 #define FAKE_LIES	15
-/* Those that a driver has to survive without a reset. */
+/* The lies that a driver must survive without a reset. */
 #define FAKE_GENTLE	0x01ff
 /*
- * Changes of the configuration: not together with what leads to a reset, because QEMU (11.1) crashes
- * when it hears of one just as the driver resets the device.
+ * Changes of the configuration. Must not be combined with lies that lead to a reset, because QEMU
+ * (11.1) crashes if the configuration changes while the driver resets the device.
  */
 #define FAKE_CONFIG	0x0100
 
-/* Skips on any other device; the device behaves, now and again at the subtest's end. */
+/* Skips on other devices. Makes the device correct, now and at the end of the subtest. */
 void fake_start(void);
 
 /*
- * Unloads the driver and replaces the device by another of this shape: "blob=1 window=64", see
- * FakeGpu in qemu/fakegpu.py. At the subtest's end the usual device and the driver are there again.
+ * Unloads the driver and replaces the device by one with these arguments ("blob=1 window=64", see
+ * FakeGpu in qemu/fakegpu.py). The end of the subtest restores the usual device and the driver.
  */
 void fake_plug(const char *shape);
 
-/* Has the device say in its status that it needs a reset, once, and waits for the reset. */
+/* Makes the device request a reset in its status once, and waits until it was reset. */
 void fake_reset(double seconds);
 
-/* Driver and device come to have the same resources within so many seconds. */
+/* Waits until driver and device have the same resources; fails after so many seconds. */
 void fake_same_resources(double seconds);
 
-/* The seed of a random subtest, which is printed: VIRTGPU_SEED, or any. The device has it, too. */
+/* Prints and returns the seed of a random subtest: VIRTGPU_SEED or a new one. Sets it on the device. */
 uint32_t fake_seed(void);
 
 #endif

@@ -70,7 +70,7 @@ void skip(const char *format, ...)
 void at_end(void (*undo)(void *), void *data)
 {
 	if (num_undos == MAX_UNDO)
-		fail("too much to undo");
+		fail("too many at_end() calls");
 	undos[num_undos].undo = undo;
 	undos[num_undos++].data = data;
 }
@@ -81,7 +81,7 @@ void not_at_end(void (*undo)(void *), void *data)
 
 	while (i >= 0 && (undos[i].undo != undo || undos[i].data != data))
 		i--;
-	check(i >= 0, "nothing to take back");
+	check(i >= 0, "not_at_end() without at_end()");
 	memmove(&undos[i], &undos[i + 1], (--num_undos - i) * sizeof(undos[0]));
 }
 
@@ -101,14 +101,14 @@ void scope(void (*part)(void))
 	undo_down_to(mark);
 }
 
-/* igt_runner takes the kernel's messages between these markers for those of the subtest. */
+/* igt_runner attributes the kernel messages between these markers to the subtest. */
 static void mark(const char *format, ...)
 {
 	char text[256];
 	va_list args;
 	FILE *kmsg;
 
-	/* Tools that a test runs use this harness, too, and are part of that test. */
+	/* Tools that a test runs use this harness, too; they are part of that test. */
 	if (strncmp(program_invocation_short_name, "virtgpu_", strlen("virtgpu_")))
 		return;
 	kmsg = fopen("/dev/kmsg", "w");
@@ -121,16 +121,16 @@ static void mark(const char *format, ...)
 	fclose(kmsg);
 }
 
-/* The faults that the kernel has noted in its taint mask. */
+/* Returns the faults in the kernel's taint mask. */
 static unsigned long long faults(void)
 {
-	/* Modules of ours: staging, firmware workaround, out of tree, unsigned, randomized; KUnit. */
+	/* No faults: staging, firmware workaround, out of tree, unsigned, randomized struct, KUnit. */
 	const unsigned long long harmless = 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 17 | 1 << 18;
 	FILE *file = fopen("/proc/sys/kernel/tainted", "r");
 	unsigned long long mask = 0;
 
 	if (!file || fscanf(file, "%llu", &mask) != 1)
-		printf("the kernel does not tell its taint\n");
+		printf("the kernel's taint cannot be read\n");
 	if (file)
 		fclose(file);
 	return mask & ~harmless;

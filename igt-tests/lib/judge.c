@@ -11,11 +11,11 @@
 #include "port.h"
 
 #define ANSWER_MS	60000
-/* Sizes of the longest request and answer in bytes, the closing zero included. */
+/* Sizes of the longest request and answer in bytes, including the final zero. */
 #define REQUEST		256
 #define ANSWER		1024
 
-/* The port while it is held, or -1. */
+/* The port while judge_hold() keeps it open, or -1. */
 static int held = -1;
 
 void judge_hold(void)
@@ -29,11 +29,11 @@ void judge_release(void)
 	held = -1;
 }
 
-/* Sends a request; the answer, without its newline, goes to @answer. Is it "ok"? */
+/* Sends a request; @answer gets the answer without its newline. Returns whether it is "ok". */
 static bool ask(const void *data, size_t data_size, const char *format, va_list args,
 		char request[REQUEST], char answer[ANSWER])
 {
-	/* Opened anew each time: an open port is not worth much after a suspend. */
+	/* Open the port for each request, because an open port does not work after a suspend. */
 	int fd = held >= 0 ? held : port_open("virtgpu.judge");
 	size_t length = 0;
 

@@ -283,7 +283,7 @@ static void add_fb(struct buffer *buffer)
 	      (char *)&buffer->fourcc, strerror(errno));
 }
 
-/* A buffer for @fd whose memory is @owner's; the owner's handle. */
+/* Creates a buffer for @fd in a dumb buffer of @owner; @handle gets the owner's handle. */
 static struct buffer *new_dumb(int fd, int owner, uint32_t width, uint32_t height, uint32_t fourcc,
 			       uint32_t *handle)
 {
@@ -352,7 +352,7 @@ void kms_destroy(struct buffer *buffer)
 	free(buffer);
 }
 
-/* Where red, green and blue go in a format's little-endian word. */
+/* Returns the shifts of red, green and blue in a format's little-endian word. */
 static void shifts(uint32_t fourcc, int *r, int *g, int *b)
 {
 	static const struct {
@@ -500,7 +500,7 @@ void kms_wait_for_flips(int fd, int count)
 
 	for (flips_seen = 0; flips_seen < count;) {
 		check(poll(&poller, 1, 10000) == 1, "no flip event in 10 s");
-		check(!drmHandleEvent(fd, &context), "a broken event");
+		check(!drmHandleEvent(fd, &context), "invalid event");
 	}
 	check(flips_seen == count && !poll(&poller, 1, 0), "more than %d events of %d flips",
 	      flips_seen, count);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What an idle guest shows in 80 turns without a leak, once its caches are shrunk: up to 120 objects of
- * one cache, because each CPU keeps some of them back, and 4 mappings.
+ * Without a leak, an idle guest with shrunk caches shows up to 120 new objects of one cache in 80 turns,
+ * because each CPU holds some of them back, and up to 4 new mappings.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,12 +13,12 @@
 #include "leak.h"
 #include "module.h"
 
-/* Less than a page a turn. An idle guest's memory goes up and down by 100 KiB. */
+/* Less than a page per turn. An idle guest's memory varies by 100 KiB. */
 #define LOST_KIB	2.0
 #define MIN_SAMPLES	5
-/* Two sheaves of 60 objects on each of two CPUs come and go, however many turns there are. */
+/* Each of two CPUs may hold two sheaves of 60 objects, whatever the number of turns. */
 #define LOST_OBJECTS	240
-/* And so do mappings, e.g. those of per-CPU memory. */
+/* Mappings vary in the same way, e.g. those of per-CPU memory. */
 #define LOST_MAPPINGS	8
 #define MAX_CACHES	512
 
@@ -57,7 +57,7 @@ static long sum_in_file(const char *path, const char *format)
 	return sum;
 }
 
-/* Without stacks of processes, which are kept for the next ones, and what has yet to be unmapped. */
+/* Counts mappings, without cached stacks of processes and areas that will be unmapped later. */
 static long count_mappings(void)
 {
 	FILE *file = open_file("/proc/vmallocinfo");
@@ -88,7 +88,7 @@ static void read_caches(struct sample *sample)
 	check(sample->num_caches, "no caches in /proc/slabinfo");
 }
 
-/* Memory that the kernel uses and cannot get back: not that of programs or of files on disks. */
+/* Returns memory that the kernel uses and cannot reclaim, without programs and file caches. */
 static long used_kib(void)
 {
 	static const struct {
@@ -103,8 +103,8 @@ static long used_kib(void)
 	size_t i;
 
 	/*
-	 * Pages that wait in a CPU's own list are free but not counted as such, and the lists
-	 * grow by megabytes with the size of what is loaded and unloaded.
+	 * Pages in per-CPU lists are free but not counted as free, and the lists grow by
+	 * megabytes with the size of what is loaded and unloaded.
 	 */
 	kib = -sum_in_file("/proc/zoneinfo", " count: %ld") * (sysconf(_SC_PAGESIZE) / 1024);
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
@@ -117,7 +117,7 @@ void leak_start(void)
 	num_samples = 0;
 }
 
-/* How many workers udev keeps for the next event depends on how fast the guest is. */
+/* Ends udev's workers, because their number depends on how fast the guest is. */
 static void end_workers(void)
 {
 	shell("udevadm settle; udevadm control --reload; "
@@ -147,7 +147,7 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* KiB lost with a turn: the median over all pairs of samples, which one outlier does not change. */
+/* Returns the KiB lost per turn: the median over all pairs of samples ignores single outliers. */
 static double lost_kib(void)
 {
 	double slopes[LEAK_SAMPLES * LEAK_SAMPLES];
@@ -173,7 +173,7 @@ void leak_check(void)
 	double kib = lost_kib();
 
 	check(num_samples >= MIN_SAMPLES && turns > 0, "too few samples");
-	printf("%.2f KiB lost a turn\n", kib);
+	printf("%.2f KiB lost per turn\n", kib);
 	check(kib < LOST_KIB, "%.1f KiB are lost with each of %d turns", kib, turns);
 	check(last->mappings - first->mappings < LOST_MAPPINGS,
 	      "%ld mappings are lost in %d turns", last->mappings - first->mappings, turns);

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the kernel loses when something is done again and again. */
+/* Detects kernel memory that is lost when an operation is repeated. */
 #ifndef LEAK_H
 #define LEAK_H
 
 #include <stdbool.h>
 
-/* Looks at the kernel's memory after so many turns; at most LEAK_SAMPLES times. */
+/* Takes a sample of the kernel's memory after @turns turns; at most LEAK_SAMPLES times. */
 void leak_sample(int turns);
 
 #define LEAK_SAMPLES	15
 
-/* Forgets all samples. */
+/* Deletes all samples. */
 void leak_start(void);
 
 /*
- * Whether more samples are needed: until there are a few, and then as long as memory seems to be lost.
- * What an idle guest needs goes up and down, but only a leak goes on to the last sample.
+ * Returns whether more samples are needed: there are too few, or memory seems to be lost. The memory of
+ * an idle guest varies, but only a leak continues until the last sample.
  */
 bool leak_is_open(void);
 

@@ -44,7 +44,7 @@ void module_wait(bool there)
 			return;
 		usleep(50000);
 	}
-	fail("the device is %s after 20 s", there ? "not there" : "still there");
+	fail("the device is %s after 20 s", there ? "missing" : "still there");
 }
 
 bool driver_is_stock(void)
@@ -120,7 +120,7 @@ void console_bind(bool bound)
 {
 	char command[256];
 
-	/* There is no such console before the first driver with a framebuffer device. */
+	/* This console does not exist before the first driver with a framebuffer device. */
 	snprintf(command, sizeof(command), "for c in /sys/class/vtconsole/*; do "
 		 "if grep -q frame $c/name; then echo %d >$c/bind && grep -qx %d $c/bind || exit 1; fi; "
 		 "done", bound, bound);
@@ -138,14 +138,14 @@ void module_unload(void)
 	module_wait(false);
 }
 
-/* Calls @line with each line of debugfs about resources. */
+/* Calls @line for each line of the resources file in debugfs. */
 static void each_resource_line(void (*line)(const char *text, void *data), void *data)
 {
 	char path[PATH_MAX], text[256];
 	FILE *file;
 
 	if (driver_is_stock())
-		skip("the kernel's own driver does not tell of its resources");
+		skip("the kernel's own driver does not list its resources");
 	snprintf(path, sizeof(path), "%s/virtgpu-resources", kms_debugfs());
 	file = fopen(path, "r");
 	check(file, "%s: %s", path, strerror(errno));

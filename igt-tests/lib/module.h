@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The driver's module coming and going, and what tests need for that. */
+/* Loading and unloading the driver's module, and related helpers. */
 #ifndef MODULE_H
 #define MODULE_H
 
 #include <limits.h>
 #include <stdbool.h>
 
-/* The module's name, as qemu/guest/init told us; fails outside such a guest. */
+/* Returns the module's name, which qemu/guest/init sets; fails outside such a guest. */
 const char *module_name(void);
 
-/* Whether the driver is the kernel's own. */
+/* Returns whether the driver is the kernel's own. */
 bool driver_is_stock(void);
 
-/* Fails unless the device is qemu/fakegpu.py, which does what a test tells it. */
+/* Fails unless the device is qemu/fakegpu.py. */
 void need_fake(void);
 
 bool module_loaded(void);
 
-/* Loads the driver; its device need not come up. */
+/* Loads the driver; does not wait for its device. */
 void module_insert(void);
 
 /* Loads the driver and waits for its device. */
@@ -26,32 +26,32 @@ void module_load(void);
 /* Sets a parameter of the loaded driver. */
 void module_set_parameter(const char *name, const char *value);
 
-/* Has the console drawn by the driver, or takes it away. */
+/* Binds the framebuffer console to the driver, or unbinds it. */
 void console_bind(bool bound);
 
-/* Takes the console away from the driver and unloads it. */
+/* Unbinds the console from the driver and unloads it. */
 void module_unload(void);
 
-/* Loads the driver anew unless its device is there. */
+/* Loads the driver again unless its device exists. */
 void module_restore(void);
 
-/* Waits until the device is there, or is gone. */
+/* Waits until the device exists, or is gone. */
 void module_wait(bool there);
 
-/* How many resources the host has of a driver of ours; skips for the kernel's own. */
+/* Returns how many host resources our driver has; skips for the kernel's own. */
 long host_resources(void);
 
-/* The numbers of these, a blank before each. */
+/* Lists the ids of these resources, each after a space. */
 #define HOST_RESOURCE_LIST	256
 void host_resource_list(char list[HOST_RESOURCE_LIST]);
 
-/* The path of a file in the folder that sysfs has for the PCI device. */
+/* Writes the path of a file in the PCI device's sysfs directory to @path. */
 void pci_path(char path[PATH_MAX], const char *file);
 
-/* Writes a text to a file of the kernel's. */
+/* Writes a text to a file in /proc, /sys or the like. */
 void write_file(const char *path, const char *text);
 
-/* Runs a command, which has to succeed. */
+/* Runs a shell command; fails the subtest if it fails. */
 void shell(const char *command);
 
 #endif

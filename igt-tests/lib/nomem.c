@@ -12,9 +12,9 @@
 #define COUNTER		PARAMETERS "/counter"
 #define ANYONE		PARAMETERS "/anyone"
 #define PLACES		PARAMETERS "/places"
-/* For the host's answers to an operation. */
+/* Time for the host's answers to an operation. */
 #define SETTLE_US	200000
-/* More than any operation has allocations. */
+/* More allocations than any operation makes. */
 #define MOST		4000
 
 volatile int nomem_left;
@@ -32,7 +32,7 @@ void nomem_arm(void)
 	write_file(COUNTER, address);
 }
 
-/* Host resources go when the host has answered. */
+/* Waits for the number of resources, because they are freed when the host has answered. */
 static void check_resources(const char *name, long wanted)
 {
 	double deadline = now() + 5;
@@ -49,7 +49,7 @@ void nomem_run(const struct nomem_op *op)
 	long before;
 
 	ret = op->run();
-	check(!ret, "%s fails with memory: %s", op->name, strerror(-ret));
+	check(!ret, "%s fails although no allocation failed: %s", op->name, strerror(-ret));
 	usleep(SETTLE_US);
 	before = host_resources();
 	for (nth = 1; nth < MOST; nth++) {
@@ -59,7 +59,7 @@ void nomem_run(const struct nomem_op *op)
 			nomem_left = 0;
 			break;
 		}
-		/* shmem says ENOSPC when it has no memory for an inode. */
+		/* shmem returns ENOSPC if it cannot allocate an inode. */
 		check(!ret || ret == -ENOMEM || ret == -ENOSPC, "%s: allocation %d failed: %s",
 		      op->name, nth, strerror(-ret));
 		errors += !!ret;
@@ -69,12 +69,12 @@ void nomem_run(const struct nomem_op *op)
 	check(!ret, "%s fails afterwards: %s", op->name, strerror(-ret));
 	printf("%s: %d allocations, %d errors\n", op->name, nth - 1, errors);
 	check(nth - 1 >= op->allocations && errors >= op->errors,
-	      "%s has %d allocations and %d errors at least: not all were seen", op->name,
+	      "%s must have at least %d allocations and %d errors", op->name,
 	      op->allocations, op->errors);
 	check_resources(op->name, before);
 }
 
-/* How many allocations are still to come before one fails. */
+/* Returns how many allocations are left before one fails. */
 static int anyone_left(void)
 {
 	FILE *file = fopen(ANYONE, "r");
@@ -116,7 +116,7 @@ void nomem_run_anywhere(const char *name, void (*op)(void), void (*restore)(void
 	}
 	check(nth < MOST, "%s never ends", name);
 	printf("%s: %d allocations, %d of them failed\n", name, nth, tries);
-	check(nth >= allocations, "%s has %d allocations at least: not all were seen", name,
+	check(nth >= allocations, "%s must have at least %d allocations", name,
 	      allocations);
 	check_resources(name, before);
 }

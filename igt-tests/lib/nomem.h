@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Operations without memory: each allocation of the driver's fails once, by failalloc.ko. */
+/* Runs operations in which each of the driver's allocations fails once, with failalloc.ko. */
 #ifndef NOMEM_H
 #define NOMEM_H
 
-/* The kernel counts this down with each allocation of this thread; the one that reaches 0 fails. */
+/* The kernel decrements this with each allocation of this thread; the one that makes it 0 fails. */
 extern volatile int nomem_left;
 
 /**
  * struct nomem_op - an operation that is repeated
- * @name: for people
- * @run: returns 0 or a negative errno, and has undone what it did
- * @allocations: it has at least so many
- * @errors: at least so many of them are reported when they fail
+ * @name: for messages
+ * @run: runs the operation and undoes it; returns 0 or a negative errno
+ * @allocations: minimum number of its allocations
+ * @errors: minimum number of its allocations whose failure is reported
  */
 struct nomem_op {
 	const char *name;
@@ -20,19 +20,19 @@ struct nomem_op {
 	int errors;
 };
 
-/* Loads failalloc.ko and counts this thread's allocations. */
+/* Loads failalloc.ko and lets it count this thread's allocations. */
 void nomem_arm(void);
 
 /*
- * Runs an operation until none of its allocations is left to fail. It has to say ENOMEM or do
- * without, and lose nothing.
+ * Runs an operation until each of its allocations has failed once. It must return ENOMEM or succeed,
+ * and must not lose resources.
  */
 void nomem_run(const struct nomem_op *op);
 
 /*
- * The same for work that any thread may do, by @op, which is told nothing of what fails. @restore
- * brings the device back to where it was, and has to succeed. Of the allocations around number n one
- * in 1 + n / @sparse fails. At least @allocations are counted.
+ * Does the same for allocations in any thread. @op starts the work and does not learn which allocation
+ * failed. @restore brings the device back to its initial state and must succeed. Around allocation n,
+ * one in 1 + n / @sparse allocations fails. At least @allocations must be counted.
  */
 void nomem_run_anywhere(const char *name, void (*op)(void), void (*restore)(void), int sparse,
 			int allocations);

@@ -28,7 +28,7 @@ static void put(const char *path, const char *text)
 	close(fd);
 }
 
-/* The virtio device a port belongs to, by its name in sysfs. */
+/* Finds the virtio device of a port, by its name in sysfs. */
 static bool find_device(const char *port, char *device, size_t size)
 {
 	char path[PATH_MAX], target[PATH_MAX], name[64];
@@ -55,7 +55,7 @@ static bool find_device(const char *port, char *device, size_t size)
 	return found;
 }
 
-/* After S3 the host's end of a port stays closed for good; a new driver instance opens it. */
+/* After S3 the host's end of a port stays closed; binding the driver again opens it. */
 static void rebind(const char *port)
 {
 	char device[64];
@@ -82,7 +82,7 @@ int port_open(const char *name)
 	for (tries = 0; tries < TRIES; tries++) {
 		fd = open(path, O_RDWR | O_CLOEXEC);
 		if (fd < 0) {
-			/* udev has yet to make the link anew. */
+			/* udev has not created the link again yet. */
 			usleep(200000);
 			continue;
 		}

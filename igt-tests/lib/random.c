@@ -30,7 +30,7 @@ void random_start(const char *except)
 	state = seed;
 }
 
-/* A counter whose bits are mixed: neighbouring seeds give unrelated sequences. */
+/* A counter with mixed bits, so that neighbouring seeds give unrelated sequences. */
 static uint32_t next(void)
 {
 	uint64_t mixed = state += 0x9e3779b97f4a7c15;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The driver's own ioctls on a device with a renderer, as short as tests want them. */
+/* The driver's own ioctls on a device with a renderer, in short calls for tests. */
 #ifndef RENDER_H
 #define RENDER_H
 
@@ -8,10 +8,10 @@
 #include "../../uapi/virtgpu_drm.h"
 #include "expect.h"
 
-/* The file that everything here is done on. */
+/* The file that all functions use. */
 extern int render_fd;
 
-/* virglrenderer's command that does nothing, without arguments. */
+/* virglrenderer's NOP command. */
 extern const uint32_t render_nop[16];
 
 #define expect(error, request, args) \
@@ -19,28 +19,28 @@ extern const uint32_t render_nop[16];
 
 int render_getparam(uint64_t param);
 
-/* The device once more. */
+/* Opens the device once more. */
 int render_open(void);
 
 /* Opens the device as @render_fd; fails if it has no renderer. */
 void render_start(void);
 
-/* A context of Mesa's kind, with rings if the device has such. */
+/* Initialises a context as Mesa does, with @rings rings; skips if the device has no such contexts. */
 void render_context(uint32_t rings, uint64_t polled);
 
-/* A texture of 64x64 pixels. */
+/* Creates a texture of 64x64 pixels. */
 struct drm_virtgpu_resource_create render_texture(void);
 
-/* The arguments that submit @render_nop. */
+/* Returns the arguments that submit @render_nop. */
 struct drm_virtgpu_execbuffer render_stream(void);
 
-/* Waits until the renderer is done with an object. */
+/* Waits until the renderer has finished with an object. */
 void render_wait(uint32_t handle);
 
-/* Waits for a fence's file. */
+/* Waits for a fence fd. */
 void render_wait_fd(int fence);
 
-/* Sends a stream and has a fence's file of it. */
+/* Submits a stream and returns a fence fd for it. */
 int render_fence_fd(uint32_t flags, uint32_t ring);
 
 #endif

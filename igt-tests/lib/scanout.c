@@ -11,7 +11,7 @@
 #include "scanout.h"
 #include "../../uapi/virtgpu_drm.h"
 
-/* Makes the file's context: mainline's driver shows it no object that the file had before. */
+/* Creates the file's context first, because mainline does not attach earlier objects to it. */
 static void make_context(int fd)
 {
 	static const uint32_t nop[16];
@@ -20,7 +20,7 @@ static void make_context(int fd)
 	check(!drmIoctl(fd, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec), "context: %s", strerror(errno));
 }
 
-/* From the renderer's image to the guest's pages. */
+/* Copies the renderer's image to the guest's pages. */
 static void fetch(int fd, const drmModeFB2 *fb)
 {
 	struct drm_virtgpu_3d_transfer_from_host transfer = {
@@ -35,7 +35,7 @@ static void fetch(int fd, const drmModeFB2 *fb)
 	check(!drmIoctl(fd, DRM_IOCTL_VIRTGPU_WAIT, &wait), "wait: %s", strerror(errno));
 }
 
-/* The framebuffer of a CRTC, whose primary plane comes first. */
+/* Returns the framebuffer of a CRTC's primary plane, which is its first plane. */
 static drmModeFB2 *framebuffer(int fd, uint32_t crtc)
 {
 	drmModePlaneRes *planes = drmModeGetPlaneResources(fd);
@@ -86,7 +86,7 @@ struct image scanout_read(int index, bool is_drawn_by_host, uint32_t *id)
 	check(path, "no virtio GPU");
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	check(fd >= 0, "%s: %s", path, strerror(errno));
-	/* Not to become master where nobody is. */
+	/* Do not become master, not even if there is none. */
 	drmDropMaster(fd);
 	if (is_drawn_by_host)
 		make_context(fd);
@@ -96,7 +96,7 @@ struct image scanout_read(int index, bool is_drawn_by_host, uint32_t *id)
 	crtc = drmModeGetCrtc(fd, res->crtcs[index]);
 	check(crtc && crtc->mode_valid, "head %d is off", index);
 	fb = framebuffer(fd, crtc->crtc_id);
-	check(fb && fb->handles[0], "head %d shows nothing we may read", index);
+	check(fb && fb->handles[0], "head %d shows no readable framebuffer", index);
 	check(fb->pixel_format == DRM_FORMAT_XRGB8888 || fb->pixel_format == DRM_FORMAT_ARGB8888,
 	      "format %.4s", (char *)&fb->pixel_format);
 	if (id)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the guest scans out, whoever drew it. */
+/* Reads what the guest scans out. */
 #ifndef SCANOUT_H
 #define SCANOUT_H
 
@@ -11,10 +11,10 @@
 /**
  * scanout_read - read the framebuffer that a head shows from guest memory
  * @index: the head's number
- * @is_drawn_by_host: a renderer on the host drew it, and copies it to the guest's memory first
+ * @is_drawn_by_host: a renderer on the host drew it; copy it to the guest's memory first
  * @fb: set to the framebuffer's id unless NULL
  *
- * Returns: the picture, freed at the subtest's end.
+ * Returns: the picture, which is freed at the end of the subtest.
  */
 struct image scanout_read(int index, bool is_drawn_by_host, uint32_t *fb);
 

@@ -9,12 +9,12 @@
 #include "judge.h"
 #include "scenario.h"
 
-/* As many as a scenario has buffers at most. */
+/* The largest number of buffers of a scenario. */
 #define UNCOUNTED	3
-/* Where bytes and memory are counted, all steps cost the same. */
+/* Fewer steps when bytes and memory are counted, because then all steps cost the same. */
 #define WATCHED_STEPS	10
 
-/* What the kernel has for itself and for buffers. */
+/* Returns the memory that the kernel uses for itself and for buffers. */
 static long kernel_memory(void)
 {
 	static const char *const kinds[] = {
@@ -45,7 +45,7 @@ __attribute__((constructor)) static void look_at_start(void)
 
 void scenario(const char *name, void (*run)(int step), int steps)
 {
-	/* Not instructions: looking at memory takes some. */
+	/* Memory is read in a separate run, because reading it takes instructions. */
 	bool watched = getenv("VIRTGPU_WATCHED");
 	long most = 0, used;
 	struct count count;
@@ -56,7 +56,7 @@ void scenario(const char *name, void (*run)(int step), int steps)
 	if (watched && steps > WATCHED_STEPS)
 		steps = WATCHED_STEPS;
 	count = count_begin(name);
-	/* To open a port the kernel waits for the host in a loop, which would count. */
+	/* Open the port first, because the kernel polls the host while it opens one. */
 	judge_hold();
 	mark(MARK_SCENARIO);
 	mark(MARK_STEP);

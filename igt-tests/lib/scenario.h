@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What is done again and again and counted. */
+/* Runs and measures scenarios. */
 #ifndef SCENARIO_H
 #define SCENARIO_H
 
-/* Runs a scenario's steps, the first ones uncounted; the host counts, and qemu/counter.c. */
+/* Runs a scenario's steps, the first ones unmeasured; the host and qemu/counter.c count. */
 void scenario(const char *name, void (*run)(int step), int steps);
 
 #endif

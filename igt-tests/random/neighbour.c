@@ -17,12 +17,12 @@
 #include "random/neighbour.h"
 
 #define BUFFERS		6
-/* Between two of its steps: it must leave some time to the test. */
+/* A pause between steps, which leaves CPU time to the test. */
 #define REST_US		10000
 
 static pid_t neighbour;
 
-/* Makes a filled buffer with a framebuffer. Returns its handle, or 0. */
+/* Makes a filled buffer with a framebuffer; returns its handle, or 0. */
 static uint32_t make(int fd, uint32_t *fb)
 {
 	uint32_t handle, pitch, handles[4] = {}, pitches[4] = {}, offsets[4] = {};

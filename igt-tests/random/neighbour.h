@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Another program on the same device, which allocates and frees buffers all the time. */
+/* Another program on the same device, which constantly allocates and frees buffers. */
 #ifndef NEIGHBOUR_H
 #define NEIGHBOUR_H
 
 /*
- * Starts it; or kills it in the middle of its work and starts another. The caller is master, so
- * that the neighbour, which opens the device, does not become it.
+ * Starts the program, or kills and restarts a running one. The caller must be master, because
+ * otherwise the program would become master when it opens the device.
  */
 void neighbour_start(void);
 

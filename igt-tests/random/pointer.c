@@ -19,13 +19,13 @@ void pointer_start(struct pointer *pointer, const struct head *head)
 	int i;
 
 	*pointer = (struct pointer){ .head = head, .image = image_new(SIZE, SIZE) };
-	/* A CRTC keeps the place of the cursor that it had last. */
+	/* A CRTC keeps the position of its last cursor. */
 	check(!drmModeMoveCursor(head->fd, head->crtc, 0, 0), "move cursor: %s", strerror(errno));
 	for (i = 0; i < 2; i++)
 		pointer->buffers[i] = kms_buffer(head->fd, SIZE, SIZE, DRM_FORMAT_ARGB8888);
 }
 
-/* Each pixel opaque, or transparent and black, because colours are premultiplied. */
+/* Draws pixels that are opaque, or transparent and black because colours are premultiplied. */
 static void draw(struct pointer *pointer)
 {
 	uint32_t i;
@@ -88,7 +88,7 @@ void pointer_judge(const struct pointer *pointer, int commit)
 {
 	int head = pointer->head->index;
 
-	/* The fake device shows no cursors. */
+	/* The fake device does not show cursors. */
 	if (getenv("VIRTGPU_FAKE"))
 		return;
 	if (!pointer->is_shown) {

@@ -6,14 +6,14 @@
 #include "lib/kms.h"
 
 /**
- * struct pointer - the cursor that a head has to show
+ * struct pointer - the expected cursor of a head
  * @head: the head
- * @buffers: images take turns in them
- * @current: which holds the image
+ * @buffers: buffers for images, which take turns
+ * @current: index of the buffer with the image
  * @image: the image
- * @is_shown: false when there has to be no cursor
- * @hot_x: of the hotspot
- * @hot_y: of the hotspot
+ * @is_shown: false if there must be no cursor
+ * @hot_x: column of the hotspot
+ * @hot_y: row of the hotspot
  * @x: column
  * @y: row
  */
@@ -30,13 +30,13 @@ struct pointer {
 /* Starts without a cursor. */
 void pointer_start(struct pointer *pointer, const struct head *head);
 
-/* Another image, hotspot or place, or none any more. */
+/* Changes the image, hotspot or position, or hides the cursor. */
 void pointer_change(struct pointer *pointer);
 
-/* Somebody else took it away. */
+/* Tells the model that another program has hidden the cursor. */
 void pointer_lost(struct pointer *pointer);
 
-/* Fails unless the host shows it so. */
+/* Fails unless the host shows the expected cursor. */
 void pointer_judge(const struct pointer *pointer, int commit);
 
 #endif

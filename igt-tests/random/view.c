@@ -9,7 +9,7 @@
 #include "lib/random.h"
 #include "random/view.h"
 
-/* Most pictures are small, because each is judged, but leave room between damaged rectangles. */
+/* Most pictures are small, because each is compared, but large enough for separate damage rectangles. */
 #define SMALL_WIDTH	340
 #define SMALL_HEIGHT	260
 #define LEAST_WIDTH	32
@@ -81,7 +81,7 @@ static uint32_t any_format(const struct view *view)
 
 static void slot_create(struct view *view, struct slot *slot)
 {
-	/* Now and then with room before what is shown. */
+	/* Sometimes the shown part does not start at the buffer's origin. */
 	uint32_t width = view->width + view->x, height = view->height + view->y;
 
 	slot->buffer = vgem_fd >= 0 && one_in(5) ?
@@ -90,7 +90,7 @@ static void slot_create(struct view *view, struct slot *slot)
 	slot->stale = image_all(&view->image);
 }
 
-/* Draws what a buffer is behind by, with the picture at @view's place in it. */
+/* Draws the changes that a buffer lacks, at the position of the shown part. */
 static void slot_draw(struct view *view, struct slot *slot)
 {
 	struct buffer part;
@@ -172,7 +172,7 @@ void view_request(struct view *view, struct request *request, int which)
 
 	slot_draw(view, slot);
 	if (!count) {
-		/* Damage that is none: a pixel that stays. */
+		/* Damage without a change, because no clips would mean everything. */
 		clips[0] = (struct rect){ view->x, view->y, 1, 1 };
 		count = 1;
 	} else if (count > VIEW_RECTS || view->declares_all) {
@@ -210,7 +210,7 @@ void view_dirty(struct view *view)
 	view->num_rects = 0;
 }
 
-/* A slot with a buffer that is not shown, or NULL. */
+/* Returns a slot with a buffer that is not shown, or NULL. */
 static struct slot *hidden(struct view *view)
 {
 	int which = any(VIEW_SLOTS);

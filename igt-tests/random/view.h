@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A model of a head: what it has to show, and what each of its buffers holds. */
+/* A model of a head: the expected picture, and the content of each buffer. */
 #ifndef VIEW_H
 #define VIEW_H
 
@@ -12,9 +12,9 @@
 #define VIEW_HEIGHT	900
 
 /**
- * struct slot - a buffer, and how far it is behind the picture
- * @buffer: NULL when there is none
- * @stale: it may differ from the picture within this rectangle
+ * struct slot - a buffer, and what it lacks of the picture
+ * @buffer: NULL if there is none
+ * @stale: the rectangle in which it may differ from the picture
  */
 struct slot {
 	struct buffer *buffer;
@@ -24,17 +24,17 @@ struct slot {
 /**
  * struct view - a head, its picture and its buffers
  * @head: the head
- * @fourccs: the formats that it can show
- * @num_fourccs: how many
- * @image: what it has to show
- * @width: of the mode, pixels
- * @height: of the mode, pixels
- * @x: of the buffers, the first column shown
- * @y: of the buffers, the first row shown
+ * @fourccs: the supported formats
+ * @num_fourccs: the number of formats
+ * @image: the expected picture
+ * @width: width of the mode in pixels
+ * @height: height of the mode in pixels
+ * @x: first column of the buffers that is shown
+ * @y: first row of the buffers that is shown
  * @slots: the buffers
- * @shown: which of them is shown
- * @rects: what changed since the last commit, in the picture
- * @num_rects: how many, VIEW_RECTS + 1 for everything
+ * @shown: index of the buffer that is shown
+ * @rects: changes of the picture since the last commit
+ * @num_rects: the number of changes, VIEW_RECTS + 1 for everything
  * @declares_all: whether the next commit has no damage clips, which means everything
  */
 struct view {
@@ -51,43 +51,43 @@ struct view {
 	bool declares_all;
 };
 
-/* Starts with a head of any shape. @vgem is a device whose buffers are imported, or -1. */
+/* Starts with a random shape. @vgem is a device whose buffers are imported, or -1. */
 void view_start(struct view *view, int fd, int index, int vgem);
 
-/* Parts of the picture change; every buffer is behind by them. */
+/* Changes parts of the picture; all buffers then lack these changes. */
 void view_change(struct view *view, int count);
 
-/* Another mode, another place in the buffers: all of them are made anew. Any size for 0, 0. */
+/* Sets another mode and position, with new buffers. A size of 0, 0 means a random one. */
 void view_reshape(struct view *view, uint32_t width, uint32_t height);
 
-/* Sets the mode again, which declares no damage. */
+/* Sets the mode again, without damage clips. */
 void view_set_mode(struct view *view);
 
 /*
- * Which buffer to show next; never the one that is shown if @must_change. All that is random about a
- * commit is drawn here, because a commit that is tried twice must not change what comes later.
+ * Returns the buffer to show next; never the current one if @must_change. All random choices for a
+ * commit are made here, so that repeating a commit does not change later ones.
  */
 int view_next(struct view *view, bool must_change);
 
-/* Brings a buffer up to date and adds it to a commit, with the damage or with none. */
+/* Updates a buffer and adds it to a commit, with or without damage clips. */
 void view_request(struct view *view, struct request *request, int which);
 
-/* That commit was accepted. */
+/* Tells the model that the commit was accepted. */
 void view_committed(struct view *view, int which);
 
-/* Declares the damage of the buffer that is shown in the legacy way. */
+/* Updates the shown buffer, with damage by DIRTYFB. */
 void view_dirty(struct view *view);
 
-/* A buffer that nobody sees gets wrong pixels. */
+/* Draws wrong pixels into a hidden buffer. */
 void view_scribble(struct view *view);
 
-/* A buffer that nobody sees is destroyed. */
+/* Destroys a hidden buffer. */
 void view_destroy_one(struct view *view);
 
-/* A buffer that nobody sees gets another framebuffer, now and then of another format. */
+/* Replaces the framebuffer of a hidden buffer, sometimes with another format. */
 void view_add_fb_again(struct view *view);
 
-/* Fails unless the host shows the picture, if all of it was committed. */
+/* Fails unless the host shows the picture; does nothing if there are uncommitted changes. */
 void view_judge(const struct view *view, int commit);
 
 #endif

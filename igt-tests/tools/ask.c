@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Passes a request on to the judge. */
+/* Sends a request to the judge. */
 #include <stdio.h>
 #include <string.h>
 

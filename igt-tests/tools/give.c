@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Gives a file or the job's exit status to the host. */
+/* Sends a file or the job's exit status to the host. */
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>

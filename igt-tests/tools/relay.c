@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Copies standard input to a port of the host's, across suspends of the guest. */
+/* Copies standard input to a port of the host, also across suspends of the guest. */
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@ int main(int argc, char **argv)
 	}
 
 	while ((size = read(STDIN_FILENO, data, sizeof(data))) > 0) {
-		/* Opened for each piece: it may go away while nothing is to be said. */
+		/* Open the port for each piece, because a suspend may close it in between. */
 		int fd = port_open(argv[1]);
 
 		if (fd < 0 || !port_write(fd, data, size))

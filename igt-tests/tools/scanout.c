@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Has the judge compare what the guest scans out on a head with what the host shows. */
+/* Asks the judge to compare what the guest scans out on a head with what the host shows. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

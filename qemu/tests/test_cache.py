@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Keys and entries of the cache."""
+"""Tests keys and entries of the cache."""
 import pytest
 
 import cache

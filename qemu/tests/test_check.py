@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What is said of results."""
+"""Tests the messages about results."""
 import check
 from expectations import BETTER, FAIL, UNEXPECTED_SKIP
 from results import Outcome

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Values of DRIVER=, KVER= and GPU= are accepted or rejected before anything else happens."""
+"""Tests that values of DRIVER=, KVER= and GPU= are checked before anything else happens."""
 import subprocess
 import sys
 from pathlib import Path

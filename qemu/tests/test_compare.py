@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Drivers side by side."""
+"""Tests the comparison of drivers."""
 import compare
 from results import Header, Record, SuiteResults, Outcome
 

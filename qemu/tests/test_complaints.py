@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Failures of the mirror and the disk end in a message that says what to do."""
+"""Tests that failures of the mirror and the disk give a message that says what to do."""
 import errno
 import os
 import shutil
@@ -51,8 +51,8 @@ def test_full_disk(error, tmp_path, monkeypatch):
 
     with pytest.raises(Failure) as caught:
         cache.entry("guest", make, 2600)
-    assert str(caught.value) == (f"disk full: 7 MB free at {tmp_path}, about 2600 MB needed. Make "
-                                 "room, or give VIRTGPU_CACHE=DIR on another disk.")
+    assert str(caught.value) == (f"disk full: 7 MB free at {tmp_path}, about 2600 MB needed. Free "
+                                 "some space, or set VIRTGPU_CACHE to a folder on another disk.")
     assert not [path for path in tmp_path.iterdir() if path.suffix == ".partial"]
 
 
@@ -61,8 +61,8 @@ def test_full_disk_of_temporary_files(tmp_path, monkeypatch):
     monkeypatch.setattr(complaints.tempfile, "gettempdir", lambda: "/elsewhere")
     monkeypatch.setattr(complaints, "_free", free.__getitem__)
     assert complaints.about_disk(tmp_path, 2200) == (
-        "disk full: 30 MB free at /elsewhere, about 2200 MB needed. Make room, or give TMPDIR=DIR "
-        "on another disk.")
+        "disk full: 30 MB free at /elsewhere, about 2200 MB needed. Free some space, or set TMPDIR to "
+        "a folder on another disk.")
 
 
 def test_full_disk_is_seen_before_the_work(tmp_path, monkeypatch):
@@ -83,7 +83,7 @@ def test_other_failures_pass_through(tmp_path, monkeypatch):
 
 
 def programs(folder: Path, **scripts: str) -> str:
-    """A PATH with these programs before all others."""
+    """Makes a PATH in which these programs come first."""
     folder.mkdir()
     for name, text in scripts.items():
         path = folder / name.replace("_", "-")
@@ -94,7 +94,7 @@ def programs(folder: Path, **scripts: str) -> str:
 
 def test_no_apt(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Failure, match="no apt-get.*Debian 12 or 13"):
+    with pytest.raises(Failure, match="no apt-get.*Debian 12 and 13"):
         setup.mirror()
 
 
@@ -123,7 +123,7 @@ def test_bootstrap_needs_debian(tmp_path):
         (path / name).symlink_to(shutil.which(name))
     done = bootstrap(str(path))
     assert done.returncode == 1
-    assert "no apt-get" in done.stderr and "Debian 12 or 13" in done.stderr
+    assert "no apt-get" in done.stderr and "Debian 12 and 13" in done.stderr
 
 
 def test_bootstrap_needs_amd64(tmp_path):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What coverage counts, and which lines may be left out with a reason."""
+"""Tests what coverage counts, and which lines may be left out with a reason."""
 import pytest
 
 import coverage
@@ -19,7 +19,7 @@ SOURCE = """int f(int n)
 
 @pytest.fixture
 def files(tmp_path):
-    """One file, of which line 4 did not run; line 7 did."""
+    """One file; line 4 did not run, line 7 did."""
     (tmp_path / "f.c").write_text(SOURCE)
     counts = {3: 2, 4: 0, 5: 2, 6: 2, 7: 1, 8: 1}
     branches = {3: [0, 2], 6: [1, 1]}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Verdicts."""
+"""Tests the verdicts of expectation files."""
 import pytest
 
 import expectations
@@ -29,7 +29,7 @@ EXPECTED = Expectations(fails=["kms_a@one", "kms_b"], flakes=["kms_c@(x|y)-.*", 
     ("kms_c@x-1", "fail", KNOWN),
     ("kms_c@x-1", "pass", PASS),
     ("kms_c@z-1", "fail", FAIL),
-    # A complaint of the kernel is no flake.
+    # A kernel warning is never accepted as a flake.
     ("kms_c@x-1", "dmesg-fail", FAIL),
     ("kms_c@x-1", "timeout", FAIL),
     ("kms_e@y-tiled", "skip", SKIP),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The untrustworthy device without a guest: its memory is a file, the driver's end is in here."""
+"""Tests the fake device without a guest: its memory is a file, this file has the driver's side."""
 import os
 import random
 import struct
@@ -20,7 +20,7 @@ MEMORY = 1 << 20
 
 
 class Driver:
-    """The driver's end of the control queue."""
+    """The driver's side of the control queue."""
 
     def __init__(self, device: FakeGpu):
         self.device, self.ring = device, device.rings[0]
@@ -39,7 +39,7 @@ class Driver:
         self.device.memory.write(at, struct.pack("<" + form, *values))
 
     def add(self, request: bytes, room: int = 64) -> int:
-        """Makes a command available; its head."""
+        """Makes a command available and returns its head."""
         head = self.count * 2 % SIZE
         buffer = BUFFERS + head * 0x1000
         self.device.memory.write(buffer, request)
@@ -52,7 +52,7 @@ class Driver:
         return head
 
     def used(self) -> list:
-        """Heads and lengths that the device has given back."""
+        """Returns heads and lengths from the used ring."""
         count = self.read(USED + 2, "H")[0]
         return [self.read(USED + 4 + 8 * (index % SIZE), "II") for index in range(count)]
 
@@ -60,7 +60,7 @@ class Driver:
         return self.device.memory.read(BUFFERS + head * 0x1000 + 0x800, 64)
 
     def do(self, command: str, *words, fence: int = 0, context: int = 0, ring: int = 0) -> bytes:
-        """Sends one command; its answer."""
+        """Sends one command and returns its answer."""
         kind = COMMANDS.get(command) or int(command)
         flags = (1 if fence else 0) | (2 if ring else 0)
         head = self.add(struct.pack("<IIQII", kind, flags, fence, context, ring)
@@ -204,7 +204,7 @@ def test_a_chain_is_answered_once(driver):
 
 
 def test_a_chain_given_back_wrongly_is_not_written(driver):
-    """The driver may have freed its memory."""
+    """The driver may have freed the memory of a chain that was returned by mistake."""
     chain, other = held(driver), held(driver)
     chain.answer(b"mine", head=other.head)
     other.answer(b"too late")

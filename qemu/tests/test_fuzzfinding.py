@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The programs that a guest of the ioctl fuzzer was about to run, and names of findings."""
+"""Tests the parsing of a fuzzer guest's inputs, and the titles of findings."""
 import struct
 
 import fuzzfinding

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A guest whose packages differ from those of the expectations is announced."""
+"""Tests that a guest whose packages differ from those of the expectations is reported."""
 import json
 
 import guestversions

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernel's messages that fail a run, and those that do not."""
+"""Tests which kernel messages fail a run."""
 import pytest
 
 import kernelmessages
 
-# As kernel 7.3 prints them.
+# In the format of kernel 7.3.
 COMPLAINTS = {
     "warning": "[    9.1] WARNING: drivers/gpu/drm/drm_vblank.c:1 at drm_vblank_off+0x1/0x2, CPU#1",
     "older warning": "[    9.1] WARNING: CPU: 0 PID: 9 at mm/slab.c:1 kfree+0x1/0x2",
@@ -60,7 +60,7 @@ def test_fatal(line):
 
 @pytest.mark.parametrize("name", ["KASAN", "atomic sleep", "circular locking", "warning"])
 def test_not_fatal(name):
-    """The run goes on, so that the test can be named in which it happened."""
+    """The run continues, because the failing test must be known."""
     assert not kernelmessages.excerpt([COMPLAINTS[name]], kernelmessages.FATAL)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which packaged kernel is taken, given what the archive has."""
+"""Tests the choice of a packaged kernel, given the packages of the archive."""
 import re
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 import kernels
 from report import Failure
 
-# As trixie-backports had them in November 2026, with neighbours that must not be taken.
+# Packages of trixie-backports in November 2026, and similar ones that must not be chosen.
 ARCHIVE = """
 linux-headers-amd64
 linux-headers-7.2.6+deb13-amd64
@@ -30,7 +30,7 @@ def headers(*versions):
 
 @pytest.fixture(autouse=True)
 def supported(monkeypatch):
-    """The table of that time, so that these tests outlive it."""
+    """The supported series of that time, so that the tests do not depend on the current ones."""
     table = (kernels.Series("7.3", "trixie-backports"), kernels.Series("7.2", "trixie-backports"))
     monkeypatch.setattr(kernels, "SUPPORTED", table)
     monkeypatch.setattr(kernels, "DEFAULT", table[0])
@@ -47,7 +47,7 @@ def test_numbers_are_compared_as_numbers():
 def test_newer_series_is_announced_and_not_taken():
     kernel = kernels.resolve("", ARCHIVE + headers("7.4.1"))
     assert kernel.version == "7.3.4+deb13-amd64"
-    assert kernel.notes == ("a newer kernel 7.4 is there: try it with KVER=7.4",)
+    assert kernel.notes == ("a newer kernel 7.4 is available: try it with KVER=7.4",)
 
 
 def test_newer_series_is_not_announced_to_who_chose_another():
@@ -78,10 +78,10 @@ def test_unknown_series_lists_what_is_there():
 @pytest.mark.parametrize("wanted, there, taken", [
     ("7.2", ["7.3.4"], "7.3.4"),
     ("", ["7.2.12"], "7.2.12"),
-    # A supported one is nearer than any other.
+    # A supported series is preferred to any other.
     ("", ["7.2.12", "7.4.1"], "7.2.12"),
     ("7.2", ["7.1.9", "7.3.4"], "7.3.4"),
-    # All supported ones have left.
+    # All supported series have left.
     ("", ["7.5.1", "7.4.3", "7.4.10"], "7.4.10"),
     ("7.2", ["7.5.1", "7.4.3"], "7.4.3"),
     ("", ["6.19.3", "8.0.1"], "8.0.1"),
@@ -90,8 +90,8 @@ def test_nearest_stands_in_for_a_series_that_left(wanted, there, taken):
     kernel = kernels.resolve(wanted, headers(*there))
     assert kernel.version == f"{taken}+deb13-amd64"
     left = wanted or "7.3"
-    assert kernel.notes[0] == (f"kernel {left} has left the archive: {kernels.series_of(taken)}, "
-                               "the nearest there, is taken instead")
+    assert kernel.notes[0] == (f"kernel {left} has left the archive: the nearest available "
+                               f"series, {kernels.series_of(taken)}, is used instead")
     assert (len(kernel.notes) == 2) == (kernels.series_of(taken) not in ("7.2", "7.3"))
 
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make clean` removes what building in the tree leaves, and nothing else. `make help` is complete."""
+"""Tests that `make clean` removes all files that builds in the tree leave, and no others, and that
+`make help` shows every target.
+"""
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
-# As `make KDIR=...` left them: C and Rust, and the modules of the tests.
+# Files that `make KDIR=...` leaves: C and Rust, and the modules of the tests.
 LEFT = """
 .module-common.o ..module-common.o.cmd Module.symvers .Module.symvers.cmd modules.order
 .modules.order.cmd drm/virtgpu.ko drm/.virtgpu.ko.cmd drm/virtgpu.mod drm/.virtgpu.mod.cmd

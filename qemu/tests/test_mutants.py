@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The logic of the mutants: patches, verdicts, what a guest tells, random changes."""
+"""Tests the logic of mutants: patches, verdicts, reports of a guest, random changes."""
 import os
 import re
 import subprocess
@@ -88,7 +88,7 @@ def test_all_patches_fit():
     assert mutants.misfits() == []
 
 
-# Files that only declare: modules, tables of nothing that a test could miss.
+# Files with declarations only, so a mutant in them could not be noticed.
 WITHOUT_LOGIC = {"drm/virtgpu_trace.c", "rust/virtgpu/virtgpu.rs"}
 
 
@@ -140,7 +140,7 @@ def after(name: str) -> str:
 def test_noticed_after_a_control_run():
     found = course(CONTROL + run("c/a", 98) + after("c/a") + "over everything", mutant("c/a"))
     assert found.finished
-    assert found.settle("it ended") == []
+    assert found.settle("the guest ended") == []
     assert found.outcomes == {"c/a": Outcome("noticed", "exit status 98: how it went", CLIP, 3)}
 
 
@@ -153,7 +153,7 @@ def test_survivors_need_no_second_control_run():
 def test_a_test_that_fails_on_the_unbroken_driver_is_no_measure():
     found = course(f"begin unbroken {CLIP} 600\nend unbroken {CLIP} 77 0 3\nover everything",
                    mutant("c/a"), mutant("c/b", "virtgpu_damage@dirtyfb"))
-    left = found.settle("it ended")
+    left = found.settle("the guest ended")
     assert found.outcomes["c/a"].verdict == "error"
     assert [each.name for each in left] == ["c/b"]
 
@@ -162,11 +162,11 @@ def test_a_later_mutant_in_a_spoiled_guest_is_run_again_first():
     broken = f"load unbroken\nbegin unbroken {CLIP} 600\nend unbroken {CLIP} 98 0 3\n"
     given = [mutant("c/a"), mutant("c/b"), mutant("c/c")]
     found = course(CONTROL + run("c/a", 98) + after("c/a") + run("c/c", 98) + broken, *given)
-    left = found.settle("it ended")
+    left = found.settle("the guest ended")
     assert [each.name for each in left] == ["c/c", "c/b"]
-    # Alone in its guest, it counts.
+    # If it was the only mutant in its guest, the result counts.
     found = course(CONTROL + run("c/c", 98) + broken, *left)
-    assert [each.name for each in found.settle("it ended")] == ["c/b"]
+    assert [each.name for each in found.settle("the guest ended")] == ["c/b"]
     assert found.outcomes["c/c"].verdict == "noticed"
 
 
@@ -186,21 +186,21 @@ def test_a_lost_guest_counts_only_in_the_test_and_alone():
 def test_the_reason_is_the_fatal_line():
     assert mutantguest.reason("[1.3] ACPI: IRQ 4\n[31.3] BUG: unable to handle\n[31.4] #PF"
                               ) == "[31.3] BUG: unable to handle"
-    assert mutantguest.reason("it hangs") == "it hangs"
+    assert mutantguest.reason("the guest hangs") == "the guest hangs"
     assert mutantguest.reason("") == ""
 
 
 def test_a_warning_counts_and_ends_the_guest():
     found = course(CONTROL + run("c/a", 0, 1), mutant("c/a"), mutant("c/b"))
-    assert [each.name for each in found.settle("it ended")] == ["c/b"]
-    assert found.outcomes["c/a"].how.startswith("a warning of the kernel")
+    assert [each.name for each in found.settle("the guest ended")] == ["c/b"]
+    assert found.outcomes["c/a"].how.startswith("the kernel warned")
 
 
 def test_a_guest_that_does_nothing_is_not_repeated_for_ever():
     found = course("load c/a\nstuck unbroken", mutant("c/a"), mutant("c/b"))
-    assert [each.name for each in found.settle("it ended")] == ["c/b"]
+    assert [each.name for each in found.settle("the guest ended")] == ["c/b"]
     found = Course([mutant("c/a")])
-    assert found.settle("it hangs") == []
+    assert found.settle("the guest hangs") == []
     assert found.outcomes["c/a"].verdict == "error"
 
 
@@ -218,7 +218,7 @@ exit 0
 
 
 def job(tmp_path, listed: str, is_for_kunit=False, **modules: str) -> list[str]:
-    """What the guest's job tells, with a program that fails where a module's file says so."""
+    """Runs the guest's job with a program that fails if the module's file says so; returns reports."""
     commands, folder = tmp_path / "bin", tmp_path / "host/tests/mutants"
     for path in (commands, folder, tmp_path / "tmp"):
         path.mkdir(parents=True)
@@ -245,9 +245,9 @@ def test_the_job_runs_the_unbroken_driver_where_it_has_to(tmp_path):
                a="fails t1", b="fails t1", c="fails t1")
     assert told == [
         "end unbroken prog@t1 0", "end a prog@t1 98", "over a",
-        # Another was noticed since the control run, which is repeated.
+        # Another mutant was noticed since the control run, so the control run is repeated.
         "end b prog@t1 98", "end unbroken prog@t1 0", "over b",
-        # None was noticed since that one.
+        # None was noticed since the last control run.
         "end unbroken prog@t2 0", "end c prog@t2 0", "end c prog@t1 98", "over c",
         "over everything"]
 
@@ -255,7 +255,7 @@ def test_the_job_runs_the_unbroken_driver_where_it_has_to(tmp_path):
 def test_the_job_gives_a_spoiled_guest_up(tmp_path):
     told = job(tmp_path, "a prog@t1\nb prog@t1\nc prog@t2\n", unbroken="fails t1", a="fails t1",
                b="fails t1")
-    # The driver that the guest booted with passes t1; the one that is put back does not.
+    # The driver that the guest booted with passes t1, but not the one that is loaded again.
     assert told == ["end unbroken prog@t1 0", "end a prog@t1 98", "over a", "end b prog@t1 98",
                     "end unbroken prog@t1 98"]
 
@@ -306,7 +306,7 @@ def test_interrupted_runs_go_on(tmp_path):
     assert again.begin(given) == given[1:]
     again.add(given[1], Outcome("survived", ""))
     assert again.of(given, "noticed") == given[:1]
-    # All done: the next run is a new one; and what changed is run in any case.
+    # All are done: the next run starts again; a mutant that changed runs in any case.
     assert again.begin(given) == given
     for each in given:
         again.add(each, Outcome("noticed", ""))

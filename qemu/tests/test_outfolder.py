@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Two runs in one checkout."""
+"""Tests that two runs in one checkout do not share a folder."""
 import outfolder
 
 

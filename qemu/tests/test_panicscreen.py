@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The panic screen is recognised by its words, whatever the font, and nothing else is."""
+"""Tests that the panic screen is recognised by its text in any font, and that other screens are not."""
 import random
 
 import pytest
@@ -12,14 +12,14 @@ PAPER, INK = b"\0\0\x40", b"\xff\xff\xff"
 
 
 def glyph(character: str, width: int, height: int) -> list:
-    """A made-up character: rows of booleans, with an empty border as real ones have."""
+    """Returns an invented character: rows of booleans, with an empty margin as in real fonts."""
     numbers = random.Random(character)
     return [[character != " " and 1 <= x < width - 1 and 2 <= y < height - 2
              and numbers.random() < 0.5 for x in range(width)] for y in range(height)]
 
 
 class Screen:
-    """A screen to write on."""
+    """A screen on which text can be written."""
 
     def __init__(self, paper: bytes = PAPER, ink: bytes = INK):
         self.ink = ink
@@ -44,7 +44,7 @@ def panic(lines=LINES, **colours) -> Screen:
 
 
 def is_near(found, place) -> bool:
-    """The empty margins of cells may be counted to either side."""
+    """Compares positions, except for the empty margins of cells."""
     return found[2:] == place[2:] and abs(found[0] - place[0]) < 3 and abs(found[1] - place[1]) < 3
 
 
@@ -84,7 +84,7 @@ def test_other_words(lines):
 
 
 def test_a_lost_pixel():
-    """An upload that leaves out some rows is no panic screen."""
+    """A panic screen with missing rows must not be accepted."""
     screen = panic()
     for x in range(40 + 8 * 10, WIDTH):
         screen.rows[82 + 32 - 27][x] = PAPER
@@ -92,7 +92,7 @@ def test_a_lost_pixel():
 
 
 def test_blank_and_two_bars():
-    """What has two colours and no words, which once was good enough."""
+    """A screen with two colours and no text must not be accepted."""
     screen = Screen()
     assert not is_panic_screen(screen.picture())
     for row in screen.rows[:HEIGHT // 5]:

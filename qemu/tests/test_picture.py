@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Pictures and their comparison."""
+"""Tests pictures and their comparison."""
 from PIL import Image
 
 from picture import Picture, compare
@@ -20,7 +20,7 @@ def test_one_pixel():
 
 def test_sizes():
     words, difference = compare(Picture(2, 1, RED * 2), Picture(1, 2, RED * 2))
-    assert words == "the host shows 2x1, the guest means 1x2" and difference is None
+    assert words == "the host shows 2x1, the guest expects 1x2" and difference is None
 
 
 def test_xrgb_is_little_endian():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The lines that a stranger types are found in the README."""
+"""Tests that the commands for users are found in the README."""
 from pathlib import Path
 
 import pytest

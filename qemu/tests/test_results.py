@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Results: from igt_runner, from a guest that breaks, saved and read again."""
+"""Tests results: from igt_runner, from a lost guest, stored and read again."""
 import json
 
 import results

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The seed."""
+"""Tests the choice of the seed."""
 import pytest
 
 import seed

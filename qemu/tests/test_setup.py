@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which kernel is taken, from what apt prints to what the cache remembers."""
+"""Tests the choice of a kernel, from apt's output to the cached list."""
 import pytest
 
 import setup
@@ -21,7 +21,7 @@ Version: 16
 
 @pytest.fixture(name="asked")
 def fixture_asked(tmp_path, monkeypatch):
-    """The suites that apt was asked about; it knows the packages above."""
+    """Records the suites that apt is asked about; apt lists the packages above."""
     asked = []
 
     def apt(_root, _folder, argv, suite):

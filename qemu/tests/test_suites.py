@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The table of suites, and where a program runs alone."""
+"""Tests the table of suites, and the guest of a program that runs alone."""
 import pytest
 
 import one

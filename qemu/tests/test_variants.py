@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The table of devices and guests."""
+"""Tests the table of devices and guests."""
 import dataclasses
 from pathlib import Path
 

@@ -12,17 +12,17 @@ static u8 *counters;
 static DECLARE_BITMAP(seen, VIRTGPU_COVERAGE_COUNTERS);
 
 /**
- * virtgpu_coverage_hit - a block of the module was reached
- * @offset: bytes from the start of its text
+ * virtgpu_coverage_hit - count that a block of the module was reached
+ * @offset: offset from the start of the module's text in bytes
  */
 void notrace virtgpu_coverage_hit(unsigned long offset)
 {
 	unsigned long index = offset / VIRTGPU_COVERAGE_STEP;
 
-	/* Of code that is run once, to load the module, there is no count. */
+	/* Init code is outside of the text section, and is not counted. */
 	if (index >= VIRTGPU_COVERAGE_COUNTERS)
 		return;
-	/* A count that two CPUs get wrong does no harm; one must not come round to 0. */
+	/* Lost increments on two CPUs do no harm, but a counter must not wrap to 0. */
 	if (counters[index] != U8_MAX)
 		counters[index]++;
 	if (!test_bit(index, seen))
@@ -84,5 +84,5 @@ static void __exit coverage_exit(void)
 
 module_init(coverage_init);
 module_exit(coverage_exit);
-MODULE_DESCRIPTION("Coverage of the virtio GPU's driver, for fuzzers");
+MODULE_DESCRIPTION("Coverage of a virtio GPU driver, for fuzzers");
 MODULE_LICENSE("GPL");

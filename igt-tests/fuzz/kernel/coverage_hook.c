@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the compiler has each block of the module call. Linked into it, so KCOV is not needed. */
+/* The function that each instrumented block calls. It is linked into the module; KCOV is not needed. */
 #include <linux/module.h>
 
 #include "coverage.h"

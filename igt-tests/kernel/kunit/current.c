@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What without.h declares. */
+/* See without.h. */
 struct kunit *kunit_current_test;

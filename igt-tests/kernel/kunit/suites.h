@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How a module's suites are run on a kernel that was built without KUnit, because its module loader
- * does not look for them.
+ * Runs a module's suites on a kernel that was built without KUnit, because its module loader does not
+ * run them.
  */
 #ifndef VIRTGPU_KUNIT_SUITES_H
 #define VIRTGPU_KUNIT_SUITES_H
@@ -9,7 +9,7 @@
 #include <kunit/test.h>
 #include <linux/module.h>
 
-/* This header is empty without KUnit. */
+/* This header is empty without CONFIG_KUNIT. */
 #define CONFIG_KUNIT_MODULE 1
 #include <kunit/device.h>
 #undef CONFIG_KUNIT_MODULE

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * KUnit's configuration, on a kernel that was built without KUnit. The headers whose structs have
- * members for KUnit come first, so that the structs are those of the kernel.
+ * The configuration of KUnit for a kernel that was built without it. Headers whose structs have members
+ * for KUnit are included first, so that the structs match the kernel's.
  */
 #include <linux/module.h>
 #include <linux/sched.h>
@@ -17,7 +17,7 @@
 
 struct kunit;
 
-/* The test that runs, in the place of task_struct's member: there is one at a time. */
+/* The current test, which replaces the member of task_struct; only one test runs at a time. */
 extern struct kunit *kunit_current_test;
 
 #include "test-bug.h"
