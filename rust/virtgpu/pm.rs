@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Suspend and hibernation. The device may lose its state meanwhile: the heads are switched off before
-//! and on again behind a bring-up as after a [reset](crate::reset).
+//! and on again behind a bring-up as after a [reset].
 use kernel::{device::Bound, prelude::*};
 
 use crate::{drv::Device, life::State, queue, reset};
