@@ -20,7 +20,7 @@
 #define ROWS		8
 #define TIMES		50
 
-/* Of virgl's protocol. */
+/* Commands and values of virgl's protocol. */
 #define COMMAND(number, object, words)	((number) | (object) << 8 | (words) << 16)
 #define CREATE_OBJECT	1
 #define END_QUERY	20
@@ -29,10 +29,10 @@
 #define TIMESTAMP	2
 #define FORMAT_R8	64
 #define BIND_CUSTOM	(1 << 17)
-/* What number the query has in its context. */
+/* The number of the query in its context. */
 #define QUERY		1
 
-/* What the renderer writes into guest memory. */
+/* The result that the renderer writes into guest memory. */
 struct query_result {
 	uint32_t state;
 #define QUERY_DONE	1

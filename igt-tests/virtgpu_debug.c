@@ -120,7 +120,10 @@ static void debugfs(void)
 	      "a head that is on");
 }
 
-/* Memory may come free only with an answer, so the works that take answers have a thread for that. */
+/*
+ * The workqueue that handles answers must have a rescuer thread, because an answer may be needed to
+ * free memory.
+ */
 static void rescuer(void)
 {
 	if (driver_is_stock())
@@ -129,7 +132,7 @@ static void rescuer(void)
 	shell("cat /proc/[0-9]*/comm 2>/dev/null | grep -qx kworker/R-virtgpu");
 }
 
-/* The panic screen replaces the picture, and leaves a device that goes on. */
+/* The panic screen replaces the picture, and the device continues to work after it. */
 static void panic_shown(void)
 {
 	struct screen screen = kms_screen(1);
@@ -147,7 +150,10 @@ static void panic_shown(void)
 	}
 }
 
-/* The panic screen is drawn from a buffer's first pixel on, which here is none of the picture's. */
+/*
+ * The panic screen is drawn from the first pixel of a buffer, which is not visible here. The driver must
+ * not draw it then.
+ */
 static void panic_not_shown(void)
 {
 	struct head head = kms_head(kms_open(), 0);
@@ -170,9 +176,10 @@ int main(int argc, char **argv)
 	static const struct subtest subtests[] = {
 		{ "tracepoints", "commands and their responses are traced", tracepoints },
 		{ "debugfs", "queues, capabilities and resources", debugfs },
-		{ "rescuer", "answers are taken without memory for a new thread", rescuer },
-		{ "panic-screen", "the panic screen, several times", panic_shown },
-		{ "panic-window", "no panic screen over a part of a buffer", panic_not_shown },
+		{ "rescuer", "answers are handled without memory for a new thread", rescuer },
+		{ "panic-screen", "the panic screen is shown several times", panic_shown },
+		{ "panic-window", "no panic screen if only a part of a buffer is shown",
+		  panic_not_shown },
 		{ }
 	};
 

@@ -283,7 +283,7 @@ static void silent_cursor(void)
 	screen_recovers(&screen);
 }
 
-/* A panic waits for nothing, and the commands of the last one are not overwritten. */
+/* A panic screen must not wait, and must not overwrite commands of the previous one. */
 static void silent_panic(void)
 {
 	struct screen screen;
@@ -296,7 +296,7 @@ static void silent_panic(void)
 	for (i = 0; i < 3; i++) {
 		start = now();
 		panic_screen(screen.head.fd);
-		check(now() - start < 5, "a panic screen takes %.1f s", now() - start);
+		check(now() - start < 5, "a panic screen took %.1f s", now() - start);
 	}
 	judge(NULL, 0, "fault none");
 	judge(NULL, 0, "panic-screen 0");

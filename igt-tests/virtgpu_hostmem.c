@@ -14,13 +14,13 @@
 #include "lib/module.h"
 #include "lib/scanout.h"
 
-/* How long the console may take to come back, in seconds. */
+/* Seconds until the console must be shown again. */
 #define CONSOLE		10
-/* More than the device's memory. */
+/* A picture that does not fit into the device's memory. */
 #define LARGE_WIDTH	2560
 #define LARGE_HEIGHT	1440
 
-/* A program shows two buffers of the screen's size in turn, which have different formats. */
+/* A program shows two buffers of the screen's size alternately. They have different formats. */
 static void large_program(void)
 {
 	struct screen screen = kms_screen(1);
@@ -32,7 +32,7 @@ static void large_program(void)
 
 	judge_picture(0, &screen.image);
 	for (i = 0; i < 3; i++) {
-		/* Only a part changes, and all of it has to be sent. */
+		/* Only a part changes, but the driver must upload the whole picture. */
 		image_pattern(&screen.image, 2 + i, part);
 		kms_draw(other, &screen.image, all);
 		kms_flip(head, other, &part, 1);
@@ -44,7 +44,7 @@ static void large_program(void)
 	}
 }
 
-/* Another one shows a small picture, in a mode of its own. */
+/* A program shows a small picture in a smaller mode. */
 static void small_program(void)
 {
 	drmModeModeInfo mode = kms_mode(320, 224);
@@ -54,7 +54,7 @@ static void small_program(void)
 	judge_picture(0, &image);
 }
 
-/* What the guest scans out, which nobody draws to just now, is on the host. */
+/* Switches to the console. The host must show what the guest scans out when nobody draws to it. */
 static void console(void)
 {
 	double deadline = now() + CONSOLE;
@@ -84,8 +84,8 @@ static void programs(void)
 }
 
 /*
- * One program shows buffers of three sizes in turn. The large ones do not fit together, so that one
- * that is hidden behind the small one has to go.
+ * One program shows buffers of three sizes in turn. The two large ones do not fit into the memory
+ * together, so while the small one is shown, the driver must free the image of a large one.
  */
 static void sizes(void)
 {
@@ -113,7 +113,7 @@ static void sizes(void)
 	}
 }
 
-/* A picture that the device never has memory for: the picture that is shown stays. */
+/* A picture does not fit into the device's memory. The current picture must stay. */
 static void too_large(void)
 {
 	drmModeModeInfo large = kms_mode(LARGE_WIDTH, LARGE_HEIGHT);
@@ -139,9 +139,9 @@ static void too_large(void)
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
-		{ "programs", "programs and the console, one after the other", programs },
-		{ "sizes", "a program with buffers of several sizes", sizes },
-		{ "too-large", "a picture larger than the device's memory", too_large },
+		{ "programs", "programs and the console are shown in turn", programs },
+		{ "sizes", "a program shows buffers of several sizes", sizes },
+		{ "too-large", "a picture does not fit into the device's memory", too_large },
 		{ }
 	};
 

@@ -149,7 +149,7 @@ static int by_mode_set(uint32_t fb)
 	return result(drmModeSetCrtc(s.fd, s.head.crtc, fb, 0, 0, &s.head.connector, 1, &s.mode));
 }
 
-/* Does not wait for the host. */
+/* Unlike a mode set, a flip returns before the host has answered. */
 static int by_flip(uint32_t fb)
 {
 	int ret = result(drmModePageFlip(s.fd, s.head.crtc, fb, DRM_MODE_PAGE_FLIP_EVENT, NULL));
@@ -398,12 +398,12 @@ static void start_to_load(void)
 {
 	snprintf(module_path, sizeof(module_path), "/host/%s.ko", module_name());
 	if (driver_is_stock())
-		skip("the kernel's own driver breaks");
+		skip("the kernel's own driver does not survive this");
 	check(!access(module_path, F_OK), "%s: %s", module_path, strerror(errno));
 	nomem_arm();
 }
 
-/* Its errors are of many kinds: the loader does much before it calls the driver. */
+/* Ignores errors: any error is allowed, because the module loader allocates, too. */
 static void load_driver(void)
 {
 	int file = open(module_path, O_RDONLY | O_CLOEXEC);
@@ -459,7 +459,7 @@ static void load_place(void)
 	times_bound += kms_path() != NULL;
 }
 
-/* Each of the driver's own calls that allocate fails once. */
+/* The first allocation from each call site in the driver fails once. */
 static void load_places(void)
 {
 	int places;
@@ -468,9 +468,9 @@ static void load_places(void)
 	unload();
 	times_bound = 0;
 	places = nomem_run_places(load_place, unload);
-	printf("load: %d of the driver's calls allocate, %d times it went on without\n", places,
+	printf("load: %d call sites in the driver allocate, %d times the device was bound\n", places,
 	       times_bound - 1);
-	check(places >= LEAST_PLACES && times_bound <= places, "not all were seen");
+	check(places >= LEAST_PLACES && times_bound <= places, "not all call sites were seen");
 	load_driver();
 	module_wait(true);
 	start();
@@ -494,7 +494,7 @@ int main(int argc, char **argv)
 		{ "reset", "the device is reset and restored", reset },
 		{ "resume", "suspend and resume", resume },
 		{ "load", "loading the module and binding the device", load },
-		{ "load-places", "the same for each of the driver's own calls", load_places },
+		{ "load-places", "the same for each call site in the driver", load_places },
 		{ "load-each", "the same for each single allocation, which takes minutes", load_each },
 		{ }
 	};

@@ -147,9 +147,9 @@ static void reset(void)
 }
 
 /**
- * struct flipping - what the processes of a round share
- * @resets: how many resets have begun
- * @stop: the program is to end with the first picture
+ * struct flipping - data that the processes of a round share
+ * @resets: number of resets that have begun
+ * @stop: tells the flipping process to exit with the first picture
  */
 struct flipping {
 	unsigned int resets;
@@ -188,7 +188,10 @@ static void join(pid_t child, const char *what, unsigned int round)
 	      "round %u: %s failed", round, what);
 }
 
-/* Resets the device a few times. Within one of these @head begins to show, within another it ends. */
+/*
+ * Resets the device a few times. A process begins to flip on @head during the first reset, and stops
+ * during the last one.
+ */
 static void flip_through_resets(struct flipping *flipping, const struct head *head,
 				struct buffer *const buffers[2], double duration,
 				unsigned int round)
@@ -220,8 +223,8 @@ static void flip_through_resets(struct flipping *flipping, const struct head *he
 }
 
 /*
- * The device is reset while a program flips: a buffer may be shown for the first time then, and what
- * the program shows last is on screen.
+ * The device is reset while a program flips. The program may show a buffer for the first time during a
+ * reset, and its last picture must be shown after it.
  */
 static void test_reset_flips(void)
 {
@@ -238,7 +241,7 @@ static void test_reset_flips(void)
 	reset();
 	duration = now() - duration;
 	for (round = 0; round < 10; round++) {
-		/* Of another shape in each round, so that the host has no image for them yet. */
+		/* The shape changes in each round, so that the host has no image for the buffers yet. */
 		uint32_t width = image.width + 16 * (1 + round);
 		struct buffer *buffers[2];
 		unsigned int i;

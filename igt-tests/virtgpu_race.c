@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What happens at an unlucky time: one thread is held at that place while another goes on. */
+/* Race conditions: one thread is held at a critical place while another thread runs. */
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,12 +16,12 @@
 #include "lib/kms.h"
 #include "lib/module.h"
 
-/* What the driver may take to show a picture again. */
+/* Seconds until the driver shows a picture again. */
 #define RECOVERY	10.0
-/* How long a thread may take to get to where it is held; it is held for five seconds at most. */
+/* Seconds until a thread is held. It is held for at most five seconds. */
 #define PATIENCE	5.0
 
-/* Whether a symbol is the function that hands a command to the queue, in C or in Rust. */
+/* Returns whether a symbol is the function that submits a command to the queue, in C or in Rust. */
 static bool is_submit(const char *symbol)
 {
 	return !strcmp(symbol, "virtgpu_queue_submit") ||
@@ -29,7 +29,7 @@ static bool is_submit(const char *symbol)
 		strstr(symbol, "5Queue6submit"));
 }
 
-/* Holds commits where a command has just been handed to the queue. */
+/* Holds commits when a command has just been submitted to the queue. */
 static void hold_after_submit(void)
 {
 	FILE *file = fopen("/proc/kallsyms", "r");
@@ -40,17 +40,17 @@ static void hold_after_submit(void)
 	while (!is_found && fgets(line, sizeof(line), file))
 		is_found = sscanf(line, "%*s %*c %255s", function) == 1 && is_submit(function);
 	fclose(file);
-	check(is_found, "no function hands commands to the queue");
+	check(is_found, "the function that submits commands is not in kallsyms");
 	snprintf(parameters, sizeof(parameters), "function=%s at_end=1", function);
 	held_start(parameters);
 }
 
 /**
  * struct resetting - a device that is reset while a commit is held
- * @path: the file that resets it
- * @was_held: whether there was a commit to wait for
- * @error: of the reset, an errno
- * @is_over: whether the reset ended while the commit was held
+ * @path: the sysfs file that resets the device
+ * @was_held: a commit was held when the reset began
+ * @error: 0 or the errno of the reset
+ * @is_over: the reset ended while the commit was held
  */
 struct resetting {
 	char path[PATH_MAX];
@@ -59,7 +59,7 @@ struct resetting {
 	bool is_over;
 };
 
-/* No check(), which belongs to the subtest's thread. */
+/* Resets the device while a commit is held. Without check(), which only the subtest's thread may use. */
 static void *reset_meanwhile(void *data)
 {
 	struct resetting *resetting = data;
@@ -78,7 +78,7 @@ static void *reset_meanwhile(void *data)
 	return NULL;
 }
 
-/* The device is reset when a commit has just told it what to show. */
+/* The device is reset when a commit has just submitted SET_SCANOUT. */
 static void reset_in_commit(void)
 {
 	struct resetting resetting = { };
@@ -89,7 +89,7 @@ static void reset_in_commit(void)
 	if (driver_is_stock())
 		skip("the kernel's own driver does not survive resets");
 	screen = kms_screen(1);
-	/* Of another shape, so that the device has to show another image. */
+	/* The buffer has another shape, so the commit must send SET_SCANOUT. */
 	other = kms_buffer(screen.head.fd, screen.image.width + 64, screen.image.height,
 			   DRM_FORMAT_XRGB8888);
 	kms_set_mode(&screen.head, &screen.head.mode, other);
@@ -102,7 +102,7 @@ static void reset_in_commit(void)
 	snprintf(resetting.path, sizeof(resetting.path), "/sys/class/drm/%s/device/reset",
 		 basename((char *)kms_path()));
 	check(!pthread_create(&thread, NULL, reset_meanwhile, &resetting), "no thread");
-	/* The pixels go to the queue, and then what is to be shown. */
+	/* The commit submits the upload first, then SET_SCANOUT. */
 	held_next(1);
 	kms_set_mode(&screen.head, &screen.head.mode, other);
 	pthread_join(thread, NULL);
@@ -115,7 +115,7 @@ static void reset_in_commit(void)
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
-		{ "reset-in-commit", "a reset when a commit has just told what to show",
+		{ "reset-in-commit", "the device is reset right after SET_SCANOUT was submitted",
 		  reset_in_commit },
 		{ }
 	};

@@ -75,7 +75,7 @@ static void no_copies(void)
 	judge(NULL, 0, "fake-counted SET_SCANOUT_BLOB 0 0");
 }
 
-/* The host shows the pages that the panic screen is drawn to, once it is told to look. */
+/* The host shows the panic screen from the guest's pages, so the driver must send only a flush. */
 static void panic_shown(void)
 {
 	struct screen screen;

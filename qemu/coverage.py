@@ -34,7 +34,7 @@ BAR = 95
 GCOVR = ("gcovr", "--gcov-executable", "llvm-cov-19 gcov", "--root", DRIVER,
          "--exclude", ".*/tests/.*")
 
-# Of check's suites, those whose guests are lost or are another kernel's.
+# Suites of check that give no counts, because their guests crash or run another kernel.
 WITHOUT_COUNTS = (suites.PANIC, suites.README, suites.SHELL)
 
 # Appended to the job of each guest. gcov keeps what unloaded modules counted. Files of debugfs have

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""`make docs`: one site, out/docs/, of the guides, the kernel-doc comments in C and rustdoc.
+"""`make docs`: builds one site, out/docs/, from the guides, the kernel-doc comments in C and rustdoc.
 
-A warning of kernel-doc, Sphinx or rustdoc fails it, and so does a link within the site that leads
-nowhere.
+It fails on a warning of kernel-doc, Sphinx or rustdoc, and on a dead link within the site.
 """
 import re
 import shutil
@@ -21,7 +20,7 @@ from report import Failure, step
 
 TOP = setup.HERE.parent
 SITE = TOP / "out/docs"
-# The C whose comments are not for readers of the driver.
+# Folders below drm/ that get no pages, because they are not part of the driver itself.
 LEFT_OUT = ("tests", "compat")
 KERNEL_DOC = "tools/docs/kernel-doc"
 
@@ -31,7 +30,7 @@ def root() -> Path:
 
 
 def c_sources() -> dict[str, list[Path]]:
-    """The pages of the C driver, each a source file and its header: {name in drm/: files}."""
+    """Returns the pages of the C driver, each a source file and its header: {name in drm/: files}."""
     pages: dict[str, list[Path]] = {}
     for path in sorted((TOP / "drm").rglob("*.[ch]")):
         name = path.relative_to(TOP / "drm").with_suffix("")
@@ -41,12 +40,12 @@ def c_sources() -> dict[str, list[Path]]:
 
 
 def site_links(text: str) -> str:
-    """The text of the README with its links as the site has them: there all guides are in one folder."""
+    """Rewrites the links of the README for the site, where all guides are in one folder."""
     return re.sub(r"\]\(docs/", "](", text)
 
 
 def write_guides(folder: Path) -> None:
-    """docs/, and the README as one more guide."""
+    """Copies docs/, and the README as one more guide."""
     shutil.copytree(TOP / "docs", folder)
     (folder / "readme.md").write_text(site_links((TOP / "README.md").read_text()))
     for path in folder.glob("*.md"):
@@ -54,7 +53,7 @@ def write_guides(folder: Path) -> None:
 
 
 def write_c(found, folder: Path) -> None:
-    """A page for each file of the C driver that has kernel-doc comments."""
+    """Writes a page for each file of the C driver that has kernel-doc comments."""
     tools = kernelsource.tool(found, KERNEL_DOC, "tools/lib/python/*")
 
     def kernel_doc(*argv) -> str:
@@ -71,7 +70,7 @@ def write_c(found, folder: Path) -> None:
 
 
 def make_site(found) -> list[str]:
-    """Makes the site; what is wrong with its links."""
+    """Builds the site. Returns a message for each dead link."""
     work = build.out(found["version"]) / "docs"
     shutil.rmtree(work, ignore_errors=True)
     shutil.rmtree(SITE, ignore_errors=True)

@@ -58,7 +58,7 @@ def unpack(found, folder: Path, *patterns: str) -> None:
 
 
 def tool(found, *patterns: str) -> Path:
-    """A folder with files of the source that no other package has, the first one a script."""
+    """Returns a folder with files that only the kernel's source package has. The first is a script."""
     name = Path(patterns[0]).name
     return cache.entry(f"{name}-{found['version']}-{cache.key(*patterns)}",
                        lambda folder: unpack(found, folder, *patterns))

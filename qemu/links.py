@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Links that lead nowhere: in the Markdown of the checkout, and in the site that `make docs` makes.
+"""Finds dead links in the Markdown of the checkout, and in the site that `make docs` builds.
 
-Only links within the checkout or the site are looked at, because a test must not depend on the network.
+It checks only links within the checkout or the site, because a test must not depend on the network.
 """
 import re
 from functools import lru_cache
@@ -9,13 +9,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-# An inline link or image of Markdown.
+# An inline link or image in Markdown.
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 HEADING = re.compile(r"^#{1,6} +(.*?)#*$", re.M)
 
 
 class Page(HTMLParser):
-    """What a page of HTML links to, and what in it can be linked to."""
+    """The links and the anchors of an HTML page."""
 
     def __init__(self, text: str):
         super().__init__()
@@ -37,12 +37,12 @@ def _page(path: Path) -> Page:
 
 
 def without_code(text: str) -> str:
-    """Markdown without its blocks of code, where nothing is a link or a heading."""
+    """Removes the code blocks of Markdown, because they contain no links and no headings."""
     return re.sub(r"^( *)(```+).*?^ *\2$", "", text, flags=re.M | re.S)
 
 
 def slug(heading: str) -> str:
-    """The anchor of a heading, as GitHub and myst-parser form it."""
+    """Returns the anchor of a heading, as GitHub and myst-parser form it."""
     words = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
     return re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
 
@@ -54,18 +54,18 @@ def _markdown_anchors(path: Path) -> frozenset[str]:
 
 
 def _anchors(path: Path):
-    """The anchors of a file, None where they cannot be known."""
+    """Returns the anchors of a file, or None if its type is unknown."""
     if path.suffix == ".md":
         return _markdown_anchors(path)
     return _page(path).anchors if path.suffix == ".html" else None
 
 
 def _has(anchors, fragment: str) -> bool:
-    """Whether there is an anchor, or the lines of a source (12-34, as rustdoc writes it)."""
+    """Returns whether an anchor exists. rustdoc writes the lines of a source file as 12-34."""
     lines = re.fullmatch(r"(\d+)-(\d+)", fragment)
     if lines:
         return anchors.issuperset(lines.groups())
-    # rustdoc quotes anchors, too.
+    # rustdoc percent-encodes some anchors in both places.
     return fragment in anchors or unquote(fragment) in anchors
 
 
@@ -88,12 +88,12 @@ def _dead(page: Path, targets, top: Path) -> list[str]:
 
 
 def markdown_of(top: Path) -> list[Path]:
-    """The Markdown of a checkout."""
+    """Returns the Markdown files of a checkout."""
     return sorted([*top.glob("*.md"), *top.glob("docs/*.md"), *top.glob("*/README.md")])
 
 
 def dead_in_markdown(files, top: Path) -> list[str]:
-    """The dead links of files of Markdown below a folder."""
+    """Returns a message for each dead link in Markdown files below a folder."""
     found: list[str] = []
     for path in files:
         text = without_code(path.read_text(encoding="utf-8"))
@@ -102,7 +102,7 @@ def dead_in_markdown(files, top: Path) -> list[str]:
 
 
 def dead_in_site(site: Path) -> list[str]:
-    """The dead links of all pages of a site."""
+    """Returns a message for each dead link in the pages of a site."""
     found: list[str] = []
     for path in sorted(site.rglob("*.html")):
         found += _dead(path, _page(path).targets, site)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The documentation of the Rust crates and of the Rust driver, by the compiler's own command line."""
+"""Builds the documentation of the Rust crates and the Rust driver, with the arguments of their rustc
+commands.
+"""
 import re
 import shlex
 import subprocess
@@ -12,18 +14,19 @@ import sandbox
 import setup
 
 TOP = setup.HERE.parent
-# The driver has no readers but those who change it, so its private items are shown, too.
+# Private items of the driver are shown, too, because only its developers read its documentation.
 PRIVATE = ("--document-private-items", "-Arustdoc::private_intra_doc_links")
 CRATES: dict[str, tuple[str, ...]] = {"virtio": (), "drm": (), "virtgpu": PRIVATE}
 # As in the kernel's own crates, a link to srctree/FILE means a file of the kernel's source.
 SOURCE_LINK = re.compile(r'<a href="srctree/([^"]+)"')
 SOURCE_URL = "https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree"
-# Links in words of the kernel's macros and of core, to pages of those crates and to what they hide.
+# Links in documentation that comes from the kernel's macros and from core. Their targets are pages of
+# those crates or hidden items, which the site does not have.
 FOREIGN_LINK = re.compile(r'<a href="(?:vtable|Ord#[\w-]+|#tymethod\.__pin_data)"[^>]*>(.*?)</a>', re.S)
 
 
 def make(found, folder: Path) -> bool:
-    """Writes the pages into a folder; was rustdoc content?"""
+    """Writes the pages into a folder. Returns whether rustdoc gave no errors."""
     built = build.modules_of(found, "rust")
     folder.mkdir(exist_ok=True)
     rust = rustkernel.prepare(found)
@@ -33,7 +36,7 @@ def make(found, folder: Path) -> bool:
         words = [word for word in shlex.split(saved.partition(" := ")[2])
                  if not word.startswith("--emit=")]
         words[words.index("--out-dir") + 1] = str(folder)
-        # Before the compiler are variables, which macros read.
+        # The environment variables before the compiler are kept, because macros read them.
         rustc = next(number for number, word in enumerate(words) if word.endswith("rustc"))
         argv = ["env", "RUSTC_BOOTSTRAP=1", *words[:rustc], "rustdoc", "-Drustdoc::all",
                 "-Arustdoc::private_doc_tests", "-Zunstable-options", "--enable-index-page",
@@ -47,7 +50,7 @@ def make(found, folder: Path) -> bool:
 
 
 def link_to_kernel(found, folder: Path) -> list[str]:
-    """Has links to the kernel's source lead there; the links to files that the kernel lacks."""
+    """Points srctree links to the kernel's source on the web. Returns a message for each lost file."""
     base = found["version"].partition("-amd64")[0]
     headers = found["kernel"] / f"usr/src/linux-headers-{base}-common"
     lost = []

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Another driver that has a dma-buf mapped for its device. The buffer is a file of the process that
- * loads the module; what came of it is a parameter to be read.
+ * A driver that maps a dma-buf for its own device. The parameter "fd" is a file descriptor of the
+ * process that loads the module. The parameter "answer" contains the result.
  */
 #include <linux/device/faux.h>
 #include <linux/dma-buf.h>
@@ -11,11 +11,11 @@
 
 static int fd = -1;
 module_param(fd, int, 0400);
-MODULE_PARM_DESC(fd, "the dma-buf");
+MODULE_PARM_DESC(fd, "File descriptor of the dma-buf");
 
 static long answer;
 module_param(answer, long, 0400);
-MODULE_PARM_DESC(answer, "how many bytes were mapped, or a negative errno");
+MODULE_PARM_DESC(answer, "Number of mapped bytes, or a negative errno");
 
 static long map(struct dma_buf_attachment *attachment)
 {

@@ -17,15 +17,15 @@ MODULE_PARM_DESC(thread, "Thread whose next commit is held; -1 while it is held,
 
 static char *function = "drm_atomic_helper_setup_commit";
 module_param(function, charp, 0444);
-MODULE_PARM_DESC(function, "Where to hold it");
+MODULE_PARM_DESC(function, "Function in which the commit is held");
 
 static bool at_end;
 module_param(at_end, bool, 0444);
-MODULE_PARM_DESC(at_end, "Hold it where the function ends, not where it begins");
+MODULE_PARM_DESC(at_end, "Hold the commit at the end of the function instead of its beginning");
 
 static int pass;
 module_param(pass, int, 0644);
-MODULE_PARM_DESC(pass, "How many of the thread's calls are not held before");
+MODULE_PARM_DESC(pass, "Number of calls by the thread that are not held before");
 
 static void hold(void)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Has the planes of a device draw the panic screen, as in a panic, and lets the kernel go on. The
- * device is a file of the process that loads the module.
+ * Makes the planes of a device draw the panic screen, as in a panic, but the kernel continues. The
+ * parameter "fd" is a file descriptor of the process that loads the module.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -15,7 +15,7 @@
 
 static int fd = -1;
 module_param(fd, int, 0400);
-MODULE_PARM_DESC(fd, "the DRM device");
+MODULE_PARM_DESC(fd, "File descriptor of the DRM device");
 
 static int __init panicscreen_init(void)
 {
@@ -42,5 +42,5 @@ static void __exit panicscreen_exit(void)
 }
 module_exit(panicscreen_exit);
 
-MODULE_DESCRIPTION("The panic screen without a panic, for tests");
+MODULE_DESCRIPTION("Draws the panic screen without a panic, for tests");
 MODULE_LICENSE("GPL");

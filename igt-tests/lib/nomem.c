@@ -143,7 +143,7 @@ int nomem_run_places(void (*op)(void), void (*undo)(void))
 		disarm(NULL);
 		undo();
 	}
-	check(nth < MOST, "it never ends");
+	check(nth < MOST, "loading never ends");
 	not_at_end(count_all, NULL);
 	count_all(NULL);
 	return nth - 2;

@@ -38,8 +38,8 @@ void nomem_run_anywhere(const char *name, void (*op)(void), void (*restore)(void
 			int allocations);
 
 /*
- * Runs @op, which loads the driver, until none is left of the driver's calls that allocate. The first
- * allocation of each fails once. Returns how many such calls there are.
+ * Runs @op, which loads the driver, and @undo repeatedly, until the first allocation from each call
+ * site in the driver has failed once. Returns the number of these call sites.
  */
 int nomem_run_places(void (*op)(void), void (*undo)(void));
 

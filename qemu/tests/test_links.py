@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A dead link is found, and a good one is not."""
+"""Tests that dead links are reported, and good links are not."""
 import links
 import rustdoc
 from links import dead_in_markdown, dead_in_site, markdown_of, slug

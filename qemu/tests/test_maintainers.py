@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""MAINTAINERS names files that exist. `make lint` asks the kernel's own script about it."""
+"""Tests that MAINTAINERS names existing files. `make lint` runs the kernel's own script on it."""
 from pathlib import Path
 
 import maintainers

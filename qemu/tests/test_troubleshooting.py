@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The messages that docs/troubleshooting.md explains are still those that are printed."""
+"""Tests that the messages in docs/troubleshooting.md occur in the sources."""
 import re
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
 SOURCES = ("Makefile", "qemu/bootstrap.sh", "qemu/*.py", "drm/**/*.c", "drm/**/*.h", "rust/**/*.rs")
-# Its messages are the kernel's.
+# The messages in this section come from the kernel.
 FOREIGN = "## When you load the module yourself"
 
 
 def joined(text: str) -> str:
-    """The text of a source with each string literal in one piece, on one line."""
+    """Joins string literals of a source that are split over several pieces or lines."""
     return re.sub(r"[\"'] *\\?\n?\s*(echo )?f?[\"']", "", text)
 
 
 def explained(text: str) -> list[str]:
-    """The messages in the first column of the tables; a cell may have several."""
+    """Returns the messages in the first column of the tables. A cell may have several."""
     own = re.sub(rf"^{FOREIGN}$.*?(?=^## )", "", text, flags=re.M | re.S)
     cells = [line.split(" | ")[0] for line in own.splitlines() if line.startswith("| `")]
     return [one.strip("` ") for cell in cells for one in re.findall(r"``.+?``|`[^`]+`", cell)]
