@@ -6,10 +6,9 @@ use kernel::prelude::*;
 use virtio::gpu::{self, cmd, resp, Header, Wire};
 
 use crate::{
-    drv::Device,
+    device::Device,
     queue::{
-        command, command_with_response, command_without_response, on_done, quiet, Chain, Done,
-        Waiter,
+        command, command_with_response, command_without_response, quiet, wake, Chain, Pool, Waiter,
     },
 };
 
@@ -32,10 +31,9 @@ fn rect(rect: &Rect) -> gpu::Rect {
 fn query<R: Wire, A: Wire>(dev: &Device, request: &R, resp_type: u32) -> Result<A> {
     let waiter = Waiter::new()?;
     let chain = command_with_response::<R, A>(request, resp_type)?;
-    dev.ctrl
-        .submit(dev, on_done(chain, Done::Wake(waiter.clone())));
-    dev.ctrl.kick(dev);
-    A::from_bytes(dev.ctrl.wait(dev, &waiter)?.response()).ok_or(EIO)
+    dev.transport.ctrl.submit(dev, wake(chain, &waiter));
+    dev.transport.ctrl.kick(dev);
+    A::from_bytes(dev.transport.ctrl.wait(dev, &waiter)?.response()).ok_or(EIO)
 }
 
 /// Asks for the size and state of every head, and waits.
@@ -47,7 +45,7 @@ pub(crate) fn get_display_info(dev: &Device) -> Result<gpu::DisplayInfo> {
 pub(crate) fn question() -> Result<Chain> {
     let request = header(cmd::GET_DISPLAY_INFO);
     let chain = command_with_response::<_, gpu::DisplayInfo>(&request, resp::OK_DISPLAY_INFO)?;
-    Ok(quiet(on_done(chain, Done::Question)))
+    Ok(quiet(chain))
 }
 
 /// Asks for a head's EDID, and waits.
@@ -120,24 +118,18 @@ fn transfer_request(resource_id: u32, pixels: &Rect, offset: u64) -> gpu::Transf
 }
 
 /// Copies pixels from the backing, where they begin at a byte offset, to the host.
-pub(crate) fn transfer(
-    dev: &Device,
-    resource_id: u32,
-    pixels: &Rect,
-    offset: u64,
-) -> Result<Chain> {
-    dev.pool
-        .command(&transfer_request(resource_id, pixels, offset))
+pub(crate) fn transfer(pool: &Pool, resource_id: u32, pixels: &Rect, offset: u64) -> Result<Chain> {
+    pool.command(&transfer_request(resource_id, pixels, offset))
 }
 
 /// Shows a part of a resource on a head; resource 0 switches the head off.
 pub(crate) fn set_scanout(
-    dev: &Device,
+    pool: &Pool,
     scanout_id: u32,
     resource_id: u32,
     part: &Rect,
 ) -> Result<Chain> {
-    dev.pool.command(&gpu::SetScanout {
+    pool.command(&gpu::SetScanout {
         hdr: header(cmd::SET_SCANOUT),
         r: rect(part),
         scanout_id,
@@ -155,8 +147,8 @@ fn flush_request(resource_id: u32, pixels: &Rect) -> gpu::ResourceFlush {
 }
 
 /// Has the host redraw pixels on every head that shows them.
-pub(crate) fn flush(dev: &Device, resource_id: u32, pixels: &Rect) -> Result<Chain> {
-    dev.pool.command(&flush_request(resource_id, pixels))
+pub(crate) fn flush(pool: &Pool, resource_id: u32, pixels: &Rect) -> Result<Chain> {
+    pool.command(&flush_request(resource_id, pixels))
 }
 
 /// A transfer and a flush to be refilled when there is no memory for new ones. They have no room for
@@ -185,8 +177,8 @@ pub(crate) fn refill_flush(chain: &mut Chain, resource_id: u32, pixels: &Rect) -
 }
 
 /// Moves a head's cursor or changes its image. Hosts return cursor commands without a response.
-pub(crate) fn cursor(dev: &Device, kind: u32, wire: &gpu::UpdateCursor) -> Result<Chain> {
-    dev.pool.command_without_response(&gpu::UpdateCursor {
+pub(crate) fn cursor(pool: &Pool, kind: u32, wire: &gpu::UpdateCursor) -> Result<Chain> {
+    pool.command_without_response(&gpu::UpdateCursor {
         hdr: header(kind),
         ..*wire
     })

@@ -14,8 +14,9 @@ use drm::{
     Rect,
 };
 use kernel::{
+    new_mutex,
     prelude::*,
-    sync::{aref::ARef, Arc},
+    sync::{aref::ARef, Arc, Mutex},
     time::msecs_to_jiffies,
 };
 use virtio::{
@@ -25,12 +26,29 @@ use virtio::{
 
 use crate::{
     cmd,
-    drv::{Device, VirtGpu},
+    device::{work, Device, VirtGpu},
     fb::{self, Framebuffer},
     format,
-    output::Output,
-    queue::{self, on_done, Chain, Done},
+    queue::{self, on_done, Chain},
 };
+
+/// What happens when a command of a cursor has ended.
+pub(crate) enum Done {
+    /// The host took an order to show it.
+    Ordered(Arc<Cursor>),
+    /// Its image was uploaded.
+    Uploaded(Arc<Cursor>),
+}
+
+impl queue::Done for Done {
+    fn happen(self, dev: &Device, chain: Chain, status: Result) -> Option<Chain> {
+        match self {
+            Self::Ordered(cursor) => cursor.ordered(dev, status),
+            Self::Uploaded(cursor) => cursor.uploaded(dev),
+        }
+        Some(chain)
+    }
+}
 
 /// Width and height of the one size that hosts show, in pixels.
 pub(crate) const SIZE: u32 = 64;
@@ -47,8 +65,8 @@ enum Due {
     Now(u32),
 }
 
-/// A head's cursor.
-pub(crate) struct Cursor {
+/// What is known of a head's cursor.
+struct State {
     /// The request that shows it as it is to be.
     wire: gpu::UpdateCursor,
     /// Images on their way to the host.
@@ -65,8 +83,8 @@ pub(crate) struct Cursor {
     position_due: bool,
 }
 
-impl Cursor {
-    pub(crate) fn new() -> Self {
+impl State {
+    fn new() -> Self {
         Self {
             wire: gpu::UpdateCursor::zeroed(),
             uploads: 0,
@@ -79,7 +97,7 @@ impl Cursor {
     }
 
     /// The device was reset and shows no cursor.
-    pub(crate) fn forget(&mut self) {
+    fn forget(&mut self) {
         self.wire = gpu::UpdateCursor::zeroed();
         self.image_due = false;
         self.position_due = false;
@@ -87,7 +105,7 @@ impl Cursor {
 
     /// The head has another mode. Two orders to move are half a frame apart, so that each frame has a
     /// new position.
-    pub(crate) fn set_mode(&mut self, mode: &DisplayMode) {
+    fn set_mode(&mut self, mode: &DisplayMode) {
         self.interval = msecs_to_jiffies(500 / mode.vrefresh().max(1)).max(1);
     }
 
@@ -129,25 +147,26 @@ impl Cursor {
     }
 
     /// The order that is to be given now, if any.
-    fn next(&mut self, dev: &Device, output: &Arc<Output>) -> Option<Chain> {
+    fn next(&mut self, dev: &Device, cursor: &Arc<Cursor>) -> Option<Chain> {
         let kind = match self.due(self.since_order()) {
             Due::Nothing => return None,
             Due::Later(wait) => {
                 // Pending already is as good.
                 let _ = dev
+                    .transport
                     .completions
-                    .enqueue_delayed::<ARef<Device>, 6>(dev.into(), wait);
+                    .enqueue_delayed::<ARef<Device>, { work::LATE_CURSOR }>(dev.into(), wait);
                 return None;
             }
             Due::Now(kind) => kind,
         };
-        match cmd::cursor(dev, kind, &self.wire) {
+        match cmd::cursor(&dev.transport.pool, kind, &self.wire) {
             Ok(chain) => {
                 self.ordered = true;
                 self.order_time = Some(jiffies());
                 self.image_due = false;
                 self.position_due = false;
-                Some(on_done(chain, Done::Cursor(output.clone())))
+                Some(on_done(chain, Done::Ordered(cursor.clone())))
             }
             Err(error) => {
                 drm::drm_err!(dev, "a cursor is lost: {:?}\n", error);
@@ -159,7 +178,7 @@ impl Cursor {
     /// Nobody waits for an order, so that nobody but the next notices that it got lost.
     fn watch(&self, dev: &Device) {
         if self.ordered && self.since_order() > queue::patience() {
-            dev.cursor.stall(dev, "a cursor");
+            dev.transport.cursor.stall(dev, "a cursor");
         }
     }
 }
@@ -167,94 +186,106 @@ impl Cursor {
 /// Gives an order. Not under the cursor's lock: one that cannot be queued ends at once.
 fn order(dev: &Device, chain: Option<Chain>) {
     if let Some(chain) = chain {
-        dev.cursor.submit(dev, chain);
-        dev.cursor.kick(dev);
+        dev.transport.cursor.submit(dev, chain);
+        dev.transport.cursor.kick(dev);
     }
 }
 
-/// Moves cursors that moved again too soon.
-pub(crate) fn move_late(dev: &Device) {
-    for output in dev.outputs.iter() {
-        let chain = output.cursor.lock().next(dev, output);
+/// A head's cursor.
+#[pin_data]
+pub(crate) struct Cursor {
+    /// The head's number.
+    head: u32,
+    #[pin]
+    state: Mutex<State>,
+}
+
+impl Cursor {
+    pub(crate) fn new(head: u32) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                head,
+                state <- new_mutex!(State::new()),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// The device was reset and shows no cursor.
+    pub(crate) fn forget(&self) {
+        self.state.lock().forget();
+    }
+
+    /// The head has another mode.
+    pub(crate) fn set_mode(&self, mode: &DisplayMode) {
+        self.state.lock().set_mode(mode);
+    }
+
+    /// Gives the order that is due, if any.
+    pub(crate) fn give_order(self: &Arc<Self>, dev: &Device) {
+        let chain = self.state.lock().next(dev, self);
         order(dev, chain);
     }
-}
 
-/// Hides the cursors of a master that goes. The planes keep their state, because that is the core's.
-/// The next master may know nothing of hotspots: then it does not see the cursor planes, and the old
-/// cursor would stay over its picture. A master that comes back shows its cursor again when it moves
-/// or sets it.
-pub(crate) fn drop_all(dev: &Device) {
-    for output in dev.outputs.iter() {
-        output.hide_cursor(dev);
-    }
-}
-
-impl Output {
     /// Has the host show no cursor.
-    pub(crate) fn hide_cursor(self: &Arc<Self>, dev: &Device) {
-        let mut cursor = self.cursor.lock();
-        if cursor.wire.resource_id != 0 {
-            cursor.wire.resource_id = 0;
-            cursor.image_due = true;
-            let chain = cursor.next(dev, self);
-            drop(cursor);
+    pub(crate) fn hide(self: &Arc<Self>, dev: &Device) {
+        let mut state = self.state.lock();
+        if state.wire.resource_id != 0 {
+            state.wire.resource_id = 0;
+            state.image_due = true;
+            let chain = state.next(dev, self);
+            drop(state);
             order(dev, chain);
         }
     }
 
     /// The host has taken an order, or never will.
-    pub(crate) fn cursor_done(self: &Arc<Self>, dev: &Device, status: Result) {
-        let mut cursor = self.cursor.lock();
-        cursor.ordered = false;
+    fn ordered(self: &Arc<Self>, dev: &Device, status: Result) {
+        let mut state = self.state.lock();
+        state.ordered = false;
         // Without a device the rest waits for the next change, or is forgotten.
         if status.is_ok() {
-            let chain = cursor.next(dev, self);
-            drop(cursor);
+            let chain = state.next(dev, self);
+            drop(state);
             order(dev, chain);
         }
     }
 
     /// The host has an image, or never will.
-    pub(crate) fn cursor_uploaded(self: &Arc<Self>, dev: &Device) {
-        let mut cursor = self.cursor.lock();
-        cursor.uploads -= 1;
-        let chain = cursor.next(dev, self);
-        drop(cursor);
+    fn uploaded(self: &Arc<Self>, dev: &Device) {
+        let mut state = self.state.lock();
+        state.uploads -= 1;
+        let chain = state.next(dev, self);
+        drop(state);
         order(dev, chain);
     }
 
-    fn show_cursor(
-        self: &Arc<Self>,
-        dev: &Device,
-        state: &PlaneState<CursorPlane>,
-        new_image: bool,
-    ) {
-        let shown = state
+    fn show(self: &Arc<Self>, dev: &Device, plane: &PlaneState<CursorPlane>, new_image: bool) {
+        let shown = plane
             .framebuffer()
             .and_then(|fb| Some((fb, fb::cursor(fb)?)));
-        let mut cursor = self.cursor.lock();
+        let mut state = self.state.lock();
         let id = shown.as_ref().map_or(0, |(_, resource)| resource.id);
         // After a reset, and once the cursor was hidden, the host shows no image.
-        let new_image = new_image || cursor.wire.resource_id != id;
-        cursor.place(self.index, state.crtc_position());
+        let new_image = new_image || state.wire.resource_id != id;
+        state.place(self.head, plane.crtc_position());
         if new_image {
-            cursor.show(
+            state.show(
                 shown
                     .as_ref()
-                    .map(|(_, resource)| (resource.id, state.hotspot())),
+                    .map(|(_, resource)| (resource.id, plane.hotspot())),
             );
         }
         let upload = shown.filter(|_| new_image);
         if upload.is_some() {
-            cursor.uploads += 1;
+            state.uploads += 1;
         }
-        cursor.watch(dev);
-        let chain = cursor.next(dev, self);
-        drop(cursor);
+        state.watch(dev);
+        let chain = state.next(dev, self);
+        drop(state);
 
         order(dev, chain);
-        // Not under the lock: making room in the ring may need `cursor_uploaded()`.
+        // Not under the lock: making room in the ring may need `uploaded()`.
         let Some((fb, resource)) = upload else {
             return;
         };
@@ -262,13 +293,13 @@ impl Output {
         let offset = u64::from(fb.info().offset);
         match resource.transfer(fb.object(), &all, offset) {
             Ok(chain) => {
-                let chain = on_done(chain, Done::CursorUpload(self.clone()));
-                dev.ctrl.submit(dev, chain);
-                dev.ctrl.kick(dev);
+                let chain = on_done(chain, Done::Uploaded(self.clone()));
+                dev.transport.ctrl.submit(dev, chain);
+                dev.transport.ctrl.kick(dev);
             }
             Err(error) => {
                 drm::drm_err!(dev, "a cursor's image is lost: {:?}\n", error);
-                self.cursor_uploaded(dev);
+                self.uploaded(dev);
             }
         }
     }
@@ -283,7 +314,7 @@ fn is_shown(info: &FramebufferInfo, src_size: (u32, u32)) -> bool {
 
 /// The driver's part of a cursor plane.
 pub(crate) struct CursorPlane {
-    pub(crate) output: Arc<Output>,
+    pub(crate) cursor: Arc<Cursor>,
 }
 
 #[vtable]
@@ -320,11 +351,11 @@ impl DriverPlane for CursorPlane {
         commit: &AtomicCommit<'_>,
     ) {
         let new_image = old.image_differs(new) || commit.needs_modeset(new);
-        self.output.show_cursor(dev, new, new_image);
+        self.cursor.show(dev, new, new_image);
     }
 
     fn atomic_disable(&self, dev: &Device, _old: &PlaneState<Self>, new: &PlaneState<Self>) {
-        self.output.show_cursor(dev, new, true);
+        self.cursor.show(dev, new, true);
     }
 
     /// Lets the cursor overtake a page flip that waits for its vblank.
@@ -333,7 +364,7 @@ impl DriverPlane for CursorPlane {
     }
 
     fn atomic_async_update(&self, dev: &Device, current: &PlaneState<Self>, new_image: bool) {
-        self.output.show_cursor(dev, current, new_image);
+        self.cursor.show(dev, current, new_image);
     }
 }
 
@@ -344,16 +375,16 @@ pub(crate) mod tests {
 
     const LONG_AGO: usize = usize::MAX;
 
-    fn cursor(image_due: bool, position_due: bool) -> Cursor {
-        Cursor {
+    fn cursor(image_due: bool, position_due: bool) -> State {
+        State {
             image_due,
             position_due,
-            ..Cursor::new()
+            ..State::new()
         }
     }
 
     fn nothing_is_ordered_without_need(test: &Test) {
-        expect_eq!(test, Cursor::new().due(LONG_AGO), Due::Nothing);
+        expect_eq!(test, State::new().due(LONG_AGO), Due::Nothing);
     }
 
     fn order_waits_for_the_upload(test: &Test) {
@@ -402,7 +433,7 @@ pub(crate) mod tests {
     }
 
     fn position_may_be_off_screen(test: &Test) {
-        let mut cursor = Cursor::new();
+        let mut cursor = State::new();
         cursor.place(5, (-3, 9000));
         expect_eq!(test, cursor.wire.pos.x as i32, -3);
         expect_eq!(test, cursor.wire.pos.y, 9000);
@@ -411,7 +442,7 @@ pub(crate) mod tests {
     }
 
     fn no_cursor_has_no_hotspot(test: &Test) {
-        let mut cursor = Cursor::new();
+        let mut cursor = State::new();
         cursor.show(Some((3, (7, 8))));
         expect_eq!(test, cursor.wire.resource_id, 3);
         expect_eq!(test, (cursor.wire.hot_x, cursor.wire.hot_y), (7, 8));

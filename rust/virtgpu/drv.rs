@@ -1,70 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The driver: probe, remove, registration.
-use drm::{
-    file::DriverFile, gem::DumbBuffer, workqueue::Workqueue, DriverInfo, File, Registration,
-    UnregisteredDevice,
-};
+use drm::{file::DriverFile, gem::DumbBuffer, DriverInfo, File, Registration, UnregisteredDevice};
 use kernel::{
     device::Bound,
     impl_has_delayed_work, impl_has_work, new_delayed_work, new_mutex, new_spinlock, new_work,
     prelude::*,
-    sync::{aref::ARef, atomic::Atomic, Arc, Mutex, SpinLock},
+    sync::{aref::ARef, Mutex, SpinLock},
     workqueue::{DelayedWork, Work, WorkItem},
 };
 use virtio::{device::F_VERSION_1, driver::DeviceId, driver::IdTable, gpu};
 
 use crate::{
-    cursor, gem, hotplug, ioctl,
+    device::{work, Device, VirtGpu, VirtGpuFile},
+    display::{redraw, Display},
+    gem, hotplug, ioctl, kms,
     life::{self, Life},
-    module_parameters,
-    output::Output,
-    pm,
-    queue::{self, Handler, Pool, Queue},
-    resource::Resources,
+    memory::Memory,
+    module_parameters, pm, queue,
+    transport::Transport,
 };
-
-/// The DRM driver.
-pub(crate) struct VirtGpu;
-
-pub(crate) type Device = drm::Device<VirtGpu>;
 
 /// The driver's part of a device.
 #[pin_data]
 pub(crate) struct Data {
-    pub(crate) vdev: virtio::Handle,
     #[pin]
-    pub(crate) transport: Mutex<Option<virtio::Transport<Handler, 2>>>,
+    pub(crate) transport: Transport,
     #[pin]
-    pub(crate) ctrl: Queue,
+    pub(crate) memory: Memory,
+    pub(crate) display: Display,
     #[pin]
-    pub(crate) cursor: Queue,
+    ctrl_work: Work<Device, { work::CONTROL }>,
     #[pin]
-    pub(crate) pool: Pool,
+    cursor_work: Work<Device, { work::CURSOR }>,
     #[pin]
-    pub(crate) resources: Resources,
-    pub(crate) outputs: KVec<Arc<Output>>,
-    /// The host hands out EDID blobs.
-    pub(crate) has_edid: bool,
-    /// The device was reset since the display information was read.
-    pub(crate) windows_stale: Atomic<bool>,
-    /// The device sees memory through the DMA API, not by physical address.
-    pub(crate) use_dma_addr: bool,
-    /// Runs what frees memory and what a frame waits for.
-    pub(crate) completions: Workqueue,
+    hotplug_work: Work<Device, { work::HOTPLUG }>,
     #[pin]
-    ctrl_work: Work<Device, 1>,
+    reset_work: DelayedWork<Device, { work::RESET }>,
     #[pin]
-    cursor_work: Work<Device, 2>,
+    redraw_work: Work<Device, { work::REDRAW }>,
     #[pin]
-    hotplug_work: Work<Device, 3>,
+    late_cursor_work: DelayedWork<Device, { work::LATE_CURSOR }>,
     #[pin]
-    reset_work: DelayedWork<Device, 4>,
-    #[pin]
-    redraw_work: Work<Device, 5>,
-    #[pin]
-    late_cursor_work: DelayedWork<Device, 6>,
-    #[pin]
-    judge_work: DelayedWork<Device, 7>,
+    judge_work: DelayedWork<Device, { work::JUDGE }>,
     #[pin]
     pub(crate) life: Life,
     /// Jiffies of the last reset.
@@ -73,19 +50,19 @@ pub(crate) struct Data {
 }
 
 impl_has_work! {
-    impl HasWork<Device, 1> for Data { self.ctrl_work }
-    impl HasWork<Device, 2> for Data { self.cursor_work }
-    impl HasWork<Device, 3> for Data { self.hotplug_work }
-    impl HasWork<Device, 5> for Data { self.redraw_work }
+    impl HasWork<Device, { work::CONTROL }> for Data { self.ctrl_work }
+    impl HasWork<Device, { work::CURSOR }> for Data { self.cursor_work }
+    impl HasWork<Device, { work::HOTPLUG }> for Data { self.hotplug_work }
+    impl HasWork<Device, { work::REDRAW }> for Data { self.redraw_work }
 }
 impl_has_delayed_work! {
-    impl HasDelayedWork<Device, 4> for Data { self.reset_work }
-    impl HasDelayedWork<Device, 6> for Data { self.late_cursor_work }
-    impl HasDelayedWork<Device, 7> for Data { self.judge_work }
+    impl HasDelayedWork<Device, { work::RESET }> for Data { self.reset_work }
+    impl HasDelayedWork<Device, { work::LATE_CURSOR }> for Data { self.late_cursor_work }
+    impl HasDelayedWork<Device, { work::JUDGE }> for Data { self.judge_work }
 }
 
 macro_rules! works {
-    ($($id:literal => $run:expr),* $(,)?) => {$(
+    ($($id:tt => $run:expr),* $(,)?) => {$(
         impl WorkItem<$id> for Data {
             type Pointer = ARef<Device>;
 
@@ -98,17 +75,14 @@ macro_rules! works {
 }
 
 works! {
-    1 => |dev| dev.ctrl.dequeue(dev),
-    2 => |dev| dev.cursor.dequeue(dev),
-    3 => hotplug::configuration_changed,
-    4 => pm::reset,
-    5 => pm::redraw,
-    6 => cursor::move_late,
-    7 => life::judge,
+    { work::CONTROL } => |dev| dev.transport.ctrl.dequeue(dev),
+    { work::CURSOR } => |dev| dev.transport.cursor.dequeue(dev),
+    { work::HOTPLUG } => hotplug::configuration_changed,
+    { work::RESET } => pm::reset,
+    { work::REDRAW } => redraw::run,
+    { work::LATE_CURSOR } => kms::move_cursors,
+    { work::JUDGE } => life::judge,
 }
-
-/// An open file.
-pub(crate) struct VirtGpuFile;
 
 impl DriverFile for VirtGpuFile {
     type Driver = VirtGpu;
@@ -159,14 +133,14 @@ impl drm::Driver for VirtGpu {
     /// An exporter gives DMA addresses. The host wants guest-physical ones unless it negotiated
     /// otherwise; behind an IOMMU those are not the same, and only our own buffers can come back.
     fn prime_import_check(dev: &Device, own: bool) -> Result {
-        if !own && !dev.use_dma_addr && dev.is_iommu_mapped() {
+        if !own && !dev.memory.use_dma_addr && dev.is_iommu_mapped() {
             return Err(ENODEV);
         }
         Ok(())
     }
 
     fn master_dropped(dev: &Device) {
-        cursor::drop_all(dev);
+        kms::hide_cursors(dev);
     }
 }
 
@@ -198,27 +172,12 @@ fn read_config(vdev: &virtio::Device<Bound>) -> Result<usize> {
     Ok(count)
 }
 
-fn data(vdev: &virtio::Device<Bound>, count: usize) -> Result<impl PinInit<Data, Error>> {
-    let mut outputs = KVec::with_capacity(count, GFP_KERNEL)?;
-    for index in 0..count {
-        outputs.push(Output::new(index as u32)?, GFP_KERNEL)?;
-    }
-    let handle = virtio::Handle::new(vdev)?;
-    let has_edid = vdev.has_feature(gpu::F_EDID);
-    let use_dma_addr = vdev.uses_dma_addresses();
-
+fn data(vdev: &virtio::Device<Bound>, count: usize) -> Result<impl PinInit<Data, Error> + use<'_>> {
+    let display = Display::new(vdev, count)?;
     Ok(try_pin_init!(Data {
-        vdev: handle,
-        transport <- new_mutex!(None),
-        ctrl <- Queue::new(c"control"),
-        cursor <- Queue::new(c"cursor"),
-        pool <- Pool::new(),
-        resources <- Resources::new(),
-        outputs,
-        has_edid,
-        windows_stale: Atomic::new(false),
-        use_dma_addr,
-        completions: Workqueue::new(c"virtgpu")?,
+        transport <- Transport::new(vdev),
+        memory <- Memory::new(vdev),
+        display,
         ctrl_work <- new_work!("virtgpu::ctrl"),
         cursor_work <- new_work!("virtgpu::cursor"),
         hotplug_work <- new_work!("virtgpu::hotplug"),
@@ -233,7 +192,7 @@ fn data(vdev: &virtio::Device<Bound>, count: usize) -> Result<impl PinInit<Data,
 
 /// Reads the heads and shows the device to user space.
 fn bring_up(drm: UnregisteredDevice<VirtGpu>) -> Result<Registration<VirtGpu>> {
-    if !drm.outputs.is_empty() {
+    if !drm.display.outputs.is_empty() {
         hotplug::read_display_info(&drm).inspect_err(|error| {
             drm::drm_err!(
                 drm,
@@ -247,17 +206,17 @@ fn bring_up(drm: UnregisteredDevice<VirtGpu>) -> Result<Registration<VirtGpu>> {
 
 /// No resets and no news of heads from here on.
 fn quiesce(dev: &Device) {
-    dev.disable_work::<3>();
-    dev.disable_delayed_work::<4>();
-    dev.disable_work::<5>();
-    dev.disable_delayed_work::<6>();
-    dev.disable_delayed_work::<7>();
+    dev.disable_work::<{ work::HOTPLUG }>();
+    dev.disable_delayed_work::<{ work::RESET }>();
+    dev.disable_work::<{ work::REDRAW }>();
+    dev.disable_delayed_work::<{ work::LATE_CURSOR }>();
+    dev.disable_delayed_work::<{ work::JUDGE }>();
 }
 
 /// Switches the heads off and has the device forget all memory of ours, for good.
 fn quit(dev: &Device, vdev: &virtio::Device<Bound>) {
     quiesce(dev);
-    if !dev.outputs.is_empty() {
+    if !dev.display.outputs.is_empty() {
         dev.shutdown_kms();
     }
     queue::stop_for_good(dev, vdev);
@@ -303,7 +262,7 @@ impl virtio::Driver for VirtGpuDriver {
             dev,
             "{} scanouts, edid {}\n",
             count,
-            if dev.has_edid { "yes" } else { "no" }
+            if dev.display.has_edid { "yes" } else { "no" }
         );
         registration.setup_clients();
         *slot.lock() = Some(registration);

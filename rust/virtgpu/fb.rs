@@ -8,17 +8,16 @@ use kernel::{
 };
 
 use crate::{
-    drv::{Device, VirtGpu},
+    device::{Device, VirtGpu},
     format, gem,
-    image::{self, Image},
-    output::Output,
+    image::{self, Image, Images},
     resource::Resource,
 };
 
 /// How a framebuffer is shown on a head.
 struct Shown {
     /// The head's number.
-    output: u32,
+    head: u32,
     image: Option<Arc<Image>>,
     /// States of the head's primary plane that show it or are about to.
     uses: u32,
@@ -55,23 +54,23 @@ impl DriverFramebuffer for Fb {
     }
 }
 
-fn find_mut<'a>(shown: &'a mut [Shown], output: &Output) -> Option<&'a mut Shown> {
-    shown.iter_mut().find(|shown| shown.output == output.index)
+fn find_mut<'a>(shown: &'a mut [Shown], images: &Images) -> Option<&'a mut Shown> {
+    shown.iter_mut().find(|shown| shown.head == images.head)
 }
 
 /// Counts a state of a head's plane that is to show a framebuffer. Returns whether the host can.
-fn begin(fb: &Framebuffer, output: &Output) -> Result<bool> {
-    let _images = output.images.lock();
+fn begin(fb: &Framebuffer, images: &Images) -> Result<bool> {
+    let _list = images.list.lock();
     let mut shown = fb.shown.lock();
-    if find_mut(&mut shown, output).is_none() {
+    if find_mut(&mut shown, images).is_none() {
         let none = Shown {
-            output: output.index,
+            head: images.head,
             image: None,
             uses: 0,
         };
         shown.push(none, GFP_KERNEL)?;
     }
-    let Some(shown) = find_mut(&mut shown, output) else {
+    let Some(shown) = find_mut(&mut shown, images) else {
         return Ok(false);
     };
     shown.uses += 1;
@@ -82,9 +81,9 @@ fn begin(fb: &Framebuffer, output: &Output) -> Result<bool> {
 }
 
 /// Changes by which image a framebuffer is shown on a head; the head's images are locked.
-fn assign(fb: &Framebuffer, output: &Output, image: Arc<Image>) {
+fn assign(fb: &Framebuffer, images: &Images, image: Arc<Image>) {
     let mut shown = fb.shown.lock();
-    if let Some(shown) = find_mut(&mut shown, output) {
+    if let Some(shown) = find_mut(&mut shown, images) {
         image.add_uses(shown.uses);
         if let Some(old) = shown.image.replace(image) {
             old.remove_uses(shown.uses);
@@ -98,26 +97,27 @@ fn assign(fb: &Framebuffer, output: &Output, image: Arc<Image>) {
 /// # Errors
 ///
 /// Those of [`Resource::create`], `ENOSPC` when all images are shown.
-pub(crate) fn prepare(dev: &Device, fb: &Framebuffer, output: &Arc<Output>) -> Result {
-    if begin(fb, output)? {
+pub(crate) fn prepare(dev: &Device, fb: &Framebuffer, images: &Arc<Images>) -> Result {
+    if begin(fb, images)? {
         return Ok(());
     }
-    gem::adopt_shape(fb.object(), &fb.info());
+    let (bo, info) = (fb.object(), fb.info());
+    gem::adopt_shape(bo, &info);
     let mut made = Err(ENOSPC);
     while made == Err(ENOSPC) {
-        made = image::prepare(output, fb, |image| assign(fb, output, image));
-        if made == Err(ENOSPC) && !image::give_up(dev) {
+        made = image::prepare(images, bo, &info, |image| assign(fb, images, image));
+        if made == Err(ENOSPC) && !image::give_up(dev.display.images()) {
             break;
         }
     }
-    made.inspect_err(|_| cleanup(fb, output))
+    made.inspect_err(|_| cleanup(fb, images))
 }
 
 /// A state of a head's plane does not show a framebuffer any more.
-pub(crate) fn cleanup(fb: &Framebuffer, output: &Output) {
-    let _images = output.images.lock();
+pub(crate) fn cleanup(fb: &Framebuffer, images: &Images) {
+    let _list = images.list.lock();
     let mut shown = fb.shown.lock();
-    if let Some(shown) = find_mut(&mut shown, output) {
+    if let Some(shown) = find_mut(&mut shown, images) {
         shown.uses -= 1;
         if let Some(image) = &shown.image {
             image.remove_uses(1);
@@ -137,19 +137,19 @@ pub(crate) fn prepare_cursor(fb: &Framebuffer) -> Result {
     Ok(())
 }
 
-fn find(shown: &[Shown], output: &Output) -> Option<Arc<Image>> {
-    let shown = shown.iter().find(|shown| shown.output == output.index)?;
+fn find(shown: &[Shown], images: &Images) -> Option<Arc<Image>> {
+    let shown = shown.iter().find(|shown| shown.head == images.head)?;
     shown.image.clone()
 }
 
 /// What a framebuffer that was prepared is shown by on a head.
-pub(crate) fn image(fb: &Framebuffer, output: &Output) -> Option<Arc<Image>> {
-    find(&fb.shown.lock(), output)
+pub(crate) fn image(fb: &Framebuffer, images: &Images) -> Option<Arc<Image>> {
+    find(&fb.shown.lock(), images)
 }
 
 /// The same, for the panic screen: nothing is waited for.
-pub(crate) fn try_image(fb: &Framebuffer, output: &Output) -> Option<Arc<Image>> {
-    find(&fb.shown.try_lock()?, output)
+pub(crate) fn try_image(fb: &Framebuffer, images: &Images) -> Option<Arc<Image>> {
+    find(&fb.shown.try_lock()?, images)
 }
 
 /// What a framebuffer that was prepared is shown by as a cursor.

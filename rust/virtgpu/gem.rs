@@ -2,26 +2,26 @@
 //! Buffer objects: shmem pages, and the host resource that comes to life over them.
 use drm::{
     gem::{
-        shmem::{self, DriverObject, Dying},
+        shmem::{DriverObject, Dying},
         DumbBuffer,
     },
     kms::FramebufferInfo,
     File,
 };
 use kernel::{
-    new_mutex, new_spinlock,
+    new_mutex,
     prelude::*,
-    sync::{aref::ARef, Arc, Mutex, SpinLock},
+    sync::{aref::ARef, Arc, Mutex},
 };
 
 use crate::{
-    drv::{Device, VirtGpu, VirtGpuFile},
-    image::{self, Image},
+    device::{Device, Object, VirtGpu, VirtGpuFile},
+    memory::{
+        callbacks::{Callbacks, Shared},
+        keeper::{Keeper, Kept},
+    },
     resource::Resource,
 };
-
-/// A buffer object.
-pub(crate) type Object = shmem::Object<Bo>;
 
 /// The shape of an object's own resource; left to the first framebuffer where it is 0.
 #[derive(Clone, Copy, Default)]
@@ -36,14 +36,6 @@ struct Own {
     resource: Option<Arc<Resource>>,
 }
 
-/// Keeps an object's pages while the host may look at them: once nobody uses the object any more,
-/// the last one who keeps it frees it.
-#[pin_data]
-pub(crate) struct Keeper {
-    #[pin]
-    object: SpinLock<Option<Dying<Bo>>>,
-}
-
 /// The driver's part of a buffer object.
 #[pin_data]
 pub(crate) struct Bo {
@@ -55,19 +47,17 @@ pub(crate) struct Bo {
     /// The images that it backs, each as long as the object lives: other framebuffers over it will
     /// find them.
     #[pin]
-    pub(crate) images: Mutex<KVec<Arc<Image>>>,
+    pub(crate) images: Mutex<KVec<Arc<<VirtGpu as Callbacks>::Shared>>>,
     #[pin]
     keeper: Mutex<Option<Arc<Keeper>>>,
 }
 
-impl Bo {
-    /// To be held by whoever tells the host of the object's pages.
-    pub(crate) fn keeper(&self) -> Option<Arc<Keeper>> {
+impl Kept for Bo {
+    fn keeper(&self) -> Option<Arc<Keeper>> {
         self.keeper.lock().clone()
     }
 
-    /// The same, without waiting for anything.
-    pub(crate) fn try_keeper(&self) -> Option<Arc<Keeper>> {
+    fn try_keeper(&self) -> Option<Arc<Keeper>> {
         self.keeper.try_lock()?.clone()
     }
 }
@@ -83,13 +73,7 @@ impl DriverObject for Bo {
             }),
             cursor <- new_mutex!(None),
             images <- new_mutex!(KVec::new()),
-            keeper <- {
-                let keeper = Arc::pin_init(
-                    pin_init!(Keeper { object <- new_spinlock!(None) }),
-                    GFP_KERNEL,
-                )?;
-                new_mutex!(Some(keeper))
-            },
+            keeper <- new_mutex!(Some(Keeper::new()?)),
         })
     }
 
@@ -106,8 +90,7 @@ impl DriverObject for Bo {
         drop(cursor);
         let own = object.own.lock().resource.take();
         drop(own);
-        let none = keeper.object.lock().replace(object);
-        drop(none);
+        keeper.take_over(object);
     }
 }
 
@@ -146,7 +129,7 @@ pub(crate) fn own_resource(bo: &Object, format: u32) -> Result<Arc<Resource>> {
         let own = own_locked(bo, &mut bo.own.lock(), format);
         match own {
             Err(error) if error == ENOSPC => {
-                if !image::give_up(bo.dev()) {
+                if !VirtGpu::make_room(bo.dev()) {
                     return Err(ENOMEM);
                 }
             }

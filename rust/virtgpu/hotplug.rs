@@ -11,7 +11,12 @@ use kernel::{
 };
 use virtio::gpu;
 
-use crate::{cmd, drv::Device, output::Window};
+use crate::{
+    cmd,
+    device::{work, Device, VirtGpu},
+    output::Window,
+    queue::{Callbacks, Trouble},
+};
 
 /// The bytes of the EDID in a response; none when their number is absurd.
 fn edid_bytes(response: &gpu::Edid) -> Option<&[u8]> {
@@ -47,14 +52,14 @@ pub(crate) fn read_display_info(dev: &Device) -> Result<bool> {
     let info = cmd::get_display_info(dev)?;
     let mut changed = false;
 
-    for (output, one) in dev.outputs.iter().zip(info.pmodes) {
+    for (output, one) in dev.display.outputs.iter().zip(info.pmodes) {
         let new = Window {
             enabled: one.enabled != 0,
             x: one.r.x,
             y: one.r.y,
             width: one.r.width,
             height: one.r.height,
-            edid: if dev.has_edid {
+            edid: if dev.display.has_edid {
                 read_edid(dev, output.index)
             } else {
                 None
@@ -70,23 +75,23 @@ pub(crate) fn read_display_info(dev: &Device) -> Result<bool> {
 /// Has the heads read again, soon.
 pub(crate) fn schedule(dev: &Device) {
     // Pending already is as good.
-    let _ = workqueue::system_long().enqueue::<ARef<Device>, 3>(dev.into());
+    let _ = workqueue::system_long().enqueue::<ARef<Device>, { work::HOTPLUG }>(dev.into());
 }
 
 /// Has the heads of a device that was reset read again, soon. Their windows may have changed
 /// meanwhile, and no event says so: a reset clears events, and a guest that slept may wake up with
 /// another device.
 pub(crate) fn restored(dev: &Device) {
-    dev.windows_stale.store(true, Relaxed);
+    dev.display.windows_stale.store(true, Relaxed);
     schedule(dev);
 }
 
 /// Whether the device was reset since the display information was read; the caller reads it now.
 fn take_stale(dev: &Device) -> bool {
-    let is_stale = dev.windows_stale.load(Relaxed);
+    let is_stale = dev.display.windows_stale.load(Relaxed);
     // Whoever sets it from here on has this work run again.
     if is_stale {
-        dev.windows_stale.store(false, Relaxed);
+        dev.display.windows_stale.store(false, Relaxed);
     }
     is_stale
 }
@@ -94,10 +99,10 @@ fn take_stale(dev: &Device) -> bool {
 /// Acts on a change of the device's configuration.
 pub(crate) fn configuration_changed(dev: &Device) {
     let is_stale = take_stale(dev);
-    let events = dev.vdev.with(|vdev| {
+    let events = dev.transport.vdev.with(|vdev| {
         if vdev.needs_reset() {
             // After the reset the windows are read.
-            crate::pm::schedule_reset(dev, "the device asks for it");
+            VirtGpu::trouble(dev, Trouble::NeedsReset);
             return None;
         }
         let events = vdev.read_config(gpu::CONFIG_EVENTS_READ);
@@ -110,7 +115,7 @@ pub(crate) fn configuration_changed(dev: &Device) {
     let Some(events) = events.flatten() else {
         return;
     };
-    if dev.outputs.is_empty() || !(is_stale || events & gpu::EVENT_DISPLAY != 0) {
+    if dev.display.outputs.is_empty() || !(is_stale || events & gpu::EVENT_DISPLAY != 0) {
         return;
     }
 

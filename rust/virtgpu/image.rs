@@ -2,31 +2,66 @@
 //! Images: what a head shows of framebuffers. A program that draws into several buffers in turn
 //! shows one picture all the same, and the host keeps one: all of them back it, and where in the
 //! backing a transfer begins tells whose pixels it takes. So while the image is the last frame
-//! ([`Output::is_last_frame`]), what a commit declares as damage is all there is to copy.
+//! ([`Output::is_last_frame`](crate::output::Output::is_last_frame)), what a commit declares as damage is all there is to copy.
 use drm::kms::FramebufferInfo;
 use kernel::{
+    new_mutex,
     prelude::*,
     sync::{
         atomic::{Atomic, Relaxed},
-        Arc,
+        Arc, Mutex,
     },
 };
 
 use virtio::wait::jiffies;
 
 use crate::{
-    drv::Device,
-    fb::Framebuffer,
+    device::Object,
     format,
-    gem::{Keeper, Object},
-    output::Output,
+    memory::{callbacks::Shared, keeper::Keeper},
     resource::Resource,
 };
+
+/// The images of a head.
+#[pin_data]
+pub(crate) struct Images {
+    /// The head's number.
+    pub(crate) head: u32,
+    #[pin]
+    pub(crate) list: Mutex<KVec<Arc<Image>>>,
+}
+
+impl Images {
+    pub(crate) fn new(head: u32) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                head,
+                list <- new_mutex!(KVec::new()),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Calls `hide`, which is to have the host show nothing on a head, to which nobody else commits,
+    /// and has it destroy the resource that it showed. Returns whether that was an image.
+    pub(crate) fn give_up_shown(&self, shown: u32, hide: impl FnOnce()) -> bool {
+        let images = self.list.lock();
+        let Some(image) = images
+            .iter()
+            .find(|image| image.resource.id == shown && image.is_on_host())
+        else {
+            return false;
+        };
+        hide();
+        image.resource.give_up()
+    }
+}
 
 /// A resource in which framebuffers of one shape take turns on a head.
 pub(crate) struct Image {
     pub(crate) resource: Arc<Resource>,
-    output: Arc<Output>,
+    /// All of the head.
+    images: Arc<Images>,
     /// Buffer objects that back it; changed under the lock of the head's images.
     users: Atomic<u32>,
     /// States of planes that show it or are about to; without any it may be given up. Changed under
@@ -37,8 +72,8 @@ pub(crate) struct Image {
 }
 
 impl Image {
-    pub(crate) fn is_on(&self, output: &Arc<Output>) -> bool {
-        Arc::ptr_eq(&self.output, output)
+    fn is_of(&self, images: &Arc<Images>) -> bool {
+        Arc::ptr_eq(&self.images, images)
     }
 
     /// Whether the host has it.
@@ -62,10 +97,11 @@ impl Image {
         (self.uses.load(Relaxed) == 0 && self.is_on_host())
             .then(|| jiffies().wrapping_sub(self.used_at.load(Relaxed)))
     }
+}
 
-    /// A buffer object that goes gives up its place.
-    pub(crate) fn leave(self: Arc<Self>, keeper: &Arc<Keeper>) {
-        let mut images = self.output.images.lock();
+impl Shared for Image {
+    fn leave(self: Arc<Self>, keeper: &Arc<Keeper>) {
+        let mut images = self.images.list.lock();
         let users = self.users.load(Relaxed) - 1;
         self.users.store(users, Relaxed);
         if users > 0 {
@@ -82,7 +118,7 @@ impl Image {
 
 /// An image backed by the buffer object, one that others are in or a new one.
 fn join(
-    output: &Arc<Output>,
+    head: &Arc<Images>,
     images: &mut KVec<Arc<Image>>,
     bo: &Object,
     format: u32,
@@ -107,7 +143,7 @@ fn join(
     let image = Arc::new(
         Image {
             resource: Resource::create(bo, format, info.pitch / 4, info.height)?,
-            output: output.clone(),
+            images: head.clone(),
             users: Atomic::new(1),
             uses: Atomic::new(0),
             used_at: Atomic::new(jiffies()),
@@ -120,21 +156,21 @@ fn join(
 
 /// Finds the place of a framebuffer's buffer object in an image of a head, or gives it one.
 fn find(
-    output: &Arc<Output>,
+    head: &Arc<Images>,
     images: &mut KVec<Arc<Image>>,
-    fb: &Framebuffer,
+    bo: &Object,
+    info: &FramebufferInfo,
 ) -> Result<Arc<Image>> {
-    let (bo, info) = (fb.object(), fb.info());
     let format = format::from_fourcc(info.fourcc).ok_or(EINVAL)?;
     let mut places = bo.images.lock();
     if let Some(image) = places
         .iter()
-        .find(|image| image.is_on(output) && image.resource.fits(format, &info))
+        .find(|image| image.is_of(head) && image.resource.fits(format, info))
     {
         return Ok(image.clone());
     }
     places.reserve(1, GFP_KERNEL)?;
-    let image = join(output, images, bo, format, &info)?;
+    let image = join(head, images, bo, format, info)?;
     places.push(image.clone(), GFP_KERNEL)?;
     Ok(image)
 }
@@ -146,12 +182,13 @@ fn find(
 ///
 /// Those of [`Resource::create`].
 pub(crate) fn prepare(
-    output: &Arc<Output>,
-    fb: &Framebuffer,
+    head: &Arc<Images>,
+    bo: &Object,
+    info: &FramebufferInfo,
     found: impl FnOnce(Arc<Image>),
 ) -> Result {
-    let mut images = output.images.lock();
-    let image = find(output, &mut images, fb)?;
+    let mut images = head.list.lock();
+    let image = find(head, &mut images, bo, info)?;
     if image.resource.is_given_up() {
         image.resource.take_back()?;
     }
@@ -166,34 +203,17 @@ fn oldest(images: &[Arc<Image>]) -> Option<(usize, &Arc<Image>)> {
         .max_by_key(|(age, _)| *age)
 }
 
-/// Has the host destroy the image that no plane has shown for longest. It is made again when it is
-/// next shown. Returns whether there was one.
-pub(crate) fn give_up(dev: &Device) -> bool {
-    let age = |output: &Arc<Output>| oldest(&output.images.lock()).map(|(age, _)| age);
-    let Some((_, output)) = dev
-        .outputs
-        .iter()
-        .filter_map(|output| Some((age(output)?, output)))
+/// Has the host destroy the image of any head that no plane has shown for longest. It is made again
+/// when it is next shown. Returns whether there was one.
+pub(crate) fn give_up<'a>(heads: impl Iterator<Item = &'a Arc<Images>>) -> bool {
+    let age = |head: &Arc<Images>| oldest(&head.list.lock()).map(|(age, _)| age);
+    let Some((_, head)) = heads
+        .filter_map(|head| Some((age(head)?, head)))
         .max_by_key(|(age, _)| *age)
     else {
         return false;
     };
-    let images = output.images.lock();
+    let images = head.list.lock();
     // Another one, if somebody was faster.
     oldest(&images).is_some_and(|(_, image)| image.resource.give_up())
-}
-
-/// Has the host show nothing on a head, to which nobody else commits, and destroy what it showed.
-/// Returns whether it showed an image.
-pub(crate) fn give_up_shown(dev: &Device, output: &Output) -> bool {
-    let images = output.images.lock();
-    let shown = output.shown();
-    let Some(image) = images
-        .iter()
-        .find(|image| image.resource.id == shown && image.is_on_host())
-    else {
-        return false;
-    };
-    output.hide(dev);
-    image.resource.give_up()
 }

@@ -11,9 +11,9 @@ use kernel::{
 use virtio::gpu::{format as wire_format, uapi};
 
 use crate::{
-    drv::{Device, VirtGpuFile},
+    device::{Device, Object, VirtGpuFile},
     format,
-    gem::{self, Object, Shape},
+    gem::{self, Shape},
 };
 
 type VFile = File<VirtGpuFile>;
@@ -120,8 +120,8 @@ pub(crate) fn transfer_to_host(
         return Err(EINVAL);
     }
     let transfer = resource.transfer(&bo, &rect, u64::from(args.offset))?;
-    dev.ctrl.submit(dev, transfer);
-    dev.ctrl.kick(dev);
+    dev.transport.ctrl.submit(dev, transfer);
+    dev.transport.ctrl.kick(dev);
     Ok(0)
 }
 

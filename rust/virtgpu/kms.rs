@@ -5,7 +5,7 @@ use kernel::prelude::*;
 
 use crate::{
     connector, cursor,
-    drv::{Device, VirtGpu},
+    device::{Device, VirtGpu},
     fb::Fb,
     output,
     primary::Primary,
@@ -14,6 +14,23 @@ use crate::{
 const MIN_SIZE: u32 = 32;
 /// Xorg shows three heads of 3840 pixels side by side from one framebuffer.
 const MAX_SIZE: u32 = 16384;
+
+/// Moves cursors that moved again too soon.
+pub(crate) fn move_cursors(dev: &Device) {
+    for output in dev.display.outputs.iter() {
+        output.cursor.give_order(dev);
+    }
+}
+
+/// Hides the cursors of a master that goes. The planes keep their state, because that is the core's.
+/// The next master may know nothing of hotspots: then it does not see the cursor planes, and the old
+/// cursor would stay over its picture. A master that comes back shows its cursor again when it moves
+/// or sets it.
+pub(crate) fn hide_cursors(dev: &Device) {
+    for output in dev.display.outputs.iter() {
+        output.cursor.hide(dev);
+    }
+}
 
 impl KmsDriver for VirtGpu {
     type Framebuffer = Fb;
@@ -31,13 +48,14 @@ impl KmsDriver for VirtGpu {
     }
 
     fn has_room(dev: &Device, crtc: u32) -> bool {
-        dev.outputs
+        dev.display
+            .outputs
             .get(crtc as usize)
             .is_some_and(|output| output.has_room())
     }
 
     fn create_objects(dev: &UnregisteredKmsDevice<'_, Self>) -> Result {
-        for output in dev.outputs.iter() {
+        for output in dev.display.outputs.iter() {
             let crtcs = 1 << output.index;
             let primary = Plane::new(
                 dev,
@@ -50,7 +68,7 @@ impl KmsDriver for VirtGpu {
                 dev,
                 crtcs,
                 cursor::CursorPlane {
-                    output: output.clone(),
+                    cursor: output.cursor.clone(),
                 },
             )?;
             let crtc = Crtc::new(

@@ -6,9 +6,9 @@ use virtio::wait::jiffies;
 
 use crate::{
     cmd,
-    drv::Device,
+    device::{work, Device},
     pm,
-    queue::{kick_again_after, patience},
+    queue::{self, kick_again_after, on_done, patience, Chain},
 };
 
 /// What is known of a device whose answer did not come in time.
@@ -51,6 +51,19 @@ impl State {
     }
 }
 
+/// The answer to the question whether a device is alive.
+pub(crate) struct Question;
+
+impl queue::Done for Question {
+    fn happen(self, dev: &Device, chain: Chain, status: Result) -> Option<Chain> {
+        // A reset says nothing.
+        if status != Err(ENODEV) {
+            dev.life.answered();
+        }
+        Some(chain)
+    }
+}
+
 /// Judges a device.
 #[pin_data]
 pub(crate) struct Life {
@@ -87,7 +100,8 @@ impl Life {
 
     /// Whether a device that was dead has answered anything since.
     pub(crate) fn has_answered(&self, dev: &Device) -> bool {
-        dev.ctrl.has_finished(dev) || dev.ctrl.answers() != self.state.lock().answers
+        dev.transport.ctrl.has_finished(dev)
+            || dev.transport.ctrl.answers() != self.state.lock().answers
     }
 }
 
@@ -95,13 +109,13 @@ impl Life {
 fn judge_soon(dev: &Device) {
     // Pending already is as good.
     let _ = workqueue::system_freezable()
-        .enqueue_delayed::<ARef<Device>, 7>(dev.into(), kick_again_after());
+        .enqueue_delayed::<ARef<Device>, { work::JUDGE }>(dev.into(), kick_again_after());
 }
 
 /// A wait has timed out: asks the device whether it is alive. Does not sleep. If the ring is full,
 /// no question is sent: the commands in it serve as one.
 pub(crate) fn ask(dev: &Device) {
-    let answers = dev.ctrl.answers();
+    let answers = dev.transport.ctrl.answers();
     let mut state = dev.life.state.lock();
     if state.is_asked {
         return;
@@ -112,30 +126,31 @@ pub(crate) fn ask(dev: &Device) {
     state.asked_at = jiffies();
     drop(state);
     if let Ok(question) = cmd::question() {
-        dev.ctrl.ask(dev, question);
+        let question = on_done(question, Question);
+        dev.transport.ctrl.ask(dev, question);
     }
     judge_soon(dev);
 }
 
 /// Judges the device, if it is time to.
 pub(crate) fn judge(dev: &Device) {
-    let verdict = if dev.ctrl.has_finished(dev) {
+    let verdict = if dev.transport.ctrl.has_finished(dev) {
         // Its answer is there, and nobody has looked.
         Verdict::Open
     } else {
-        let answers = dev.ctrl.answers();
+        let answers = dev.transport.ctrl.answers();
         let mut state = dev.life.state.lock();
         let verdict = state.verdict(answers, jiffies().wrapping_sub(state.asked_at));
         state.is_asked = state.is_asked && verdict == Verdict::Open;
         verdict
     };
     if verdict == Verdict::Open {
-        dev.ctrl.kick_again();
+        dev.transport.ctrl.kick_again();
         judge_soon(dev);
     } else if verdict == Verdict::Dead {
         pm::reset_dead(dev);
     } else {
-        let has_lost = dev.ctrl.take_lost() || dev.cursor.status().stalled;
+        let has_lost = dev.transport.ctrl.take_lost() || dev.transport.cursor.status().stalled;
         if has_lost || verdict == Verdict::Forgetful {
             pm::schedule_reset(dev, "the host forgets commands");
         }

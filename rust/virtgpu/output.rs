@@ -17,10 +17,10 @@ use virtio::wait::WaitQueue;
 use crate::{
     cmd,
     cursor::Cursor,
-    drv::{Device, VirtGpu},
-    image::Image,
+    device::{Device, VirtGpu},
+    image::Images,
     panic::Panic,
-    queue::{lazily, on_done, Chain, Done},
+    queue::{self, lazily, on_done, Chain},
 };
 
 /// Frames on their way to the host before a commit waits: one shown, one underway.
@@ -51,8 +51,7 @@ pub(crate) struct Output {
     pub(crate) window: Mutex<Window>,
     #[pin]
     scanout: Mutex<Scanout>,
-    #[pin]
-    pub(crate) images: Mutex<KVec<Arc<Image>>>,
+    pub(crate) images: Arc<Images>,
     /// The resource whose pixels are the last frame, 0 when none surely is.
     last_frame: Atomic<u32>,
     /// Flushes that the host has not answered.
@@ -61,27 +60,26 @@ pub(crate) struct Output {
     frame_done: WaitQueue,
     /// What is committed was given up for a commit that has not come yet.
     pub(crate) blanked: Atomic<bool>,
-    #[pin]
-    pub(crate) cursor: Mutex<Cursor>,
-    #[pin]
-    pub(crate) panic: Panic,
+    pub(crate) cursor: Arc<Cursor>,
+    pub(crate) panic: Arc<Panic>,
 }
 
 impl Output {
     pub(crate) fn new(index: u32) -> Result<Arc<Self>> {
+        let (images, cursor, panic) = (Images::new(index)?, Cursor::new(index)?, Panic::new()?);
         Arc::pin_init(
-            try_pin_init!(Self {
+            pin_init!(Self {
                 index,
                 window <- new_mutex!(Window::default()),
                 scanout <- new_mutex!(Scanout::default()),
-                images <- new_mutex!(KVec::new()),
+                images,
                 last_frame: Atomic::new(0),
                 frames: Atomic::new(0),
                 frame_done <- WaitQueue::new(),
                 blanked: Atomic::new(false),
-                cursor <- new_mutex!(Cursor::new()),
-                panic <- Panic::new(),
-            }? Error),
+                cursor,
+                panic,
+            }),
             GFP_KERNEL,
         )
     }
@@ -93,11 +91,11 @@ impl Output {
         if *scanout == wanted {
             return;
         }
-        match cmd::set_scanout(dev, self.index, resource, &rect) {
+        match cmd::set_scanout(&dev.transport.pool, self.index, resource, &rect) {
             Ok(chain) => {
                 *scanout = wanted;
                 drop(scanout);
-                dev.ctrl.submit(dev, lazily(chain));
+                dev.transport.ctrl.submit(dev, lazily(chain));
             }
             Err(error) => drm::drm_err!(dev, "head {}: {:?}\n", self.index, error),
         }
@@ -112,7 +110,13 @@ impl Output {
     pub(crate) fn hide(&self, dev: &Device) {
         self.lost_frame();
         self.show(dev, 0, Rect::default());
-        dev.ctrl.kick(dev);
+        dev.transport.ctrl.kick(dev);
+    }
+
+    /// Has the host show nothing on a head, to which nobody else commits, and destroy what it showed.
+    /// Returns whether it showed an image.
+    pub(crate) fn give_up_shown(&self, dev: &Device) -> bool {
+        self.images.give_up_shown(self.shown(), || self.hide(dev))
     }
 
     /// Whether a resource's pixels are the last frame.
@@ -129,7 +133,7 @@ impl Output {
     pub(crate) fn forget(&self) {
         *self.scanout.lock() = Scanout::default();
         self.lost_frame();
-        self.cursor.lock().forget();
+        self.cursor.forget();
     }
 
     /// Whether a frame can be sent without waiting for the host, as far as is known.
@@ -140,9 +144,10 @@ impl Output {
     /// Waits until the host has drawn the frame before the last, so that a guest that draws faster
     /// than its host does not fill the ring.
     pub(crate) fn frame_begin(&self, dev: &Device) {
-        dev.ctrl.reap(dev);
+        dev.transport.ctrl.reap(dev);
         if !self.has_room() {
-            dev.ctrl
+            dev.transport
+                .ctrl
                 .wait_for(dev, &self.frame_done, "a frame", || self.has_room());
         }
     }
@@ -152,14 +157,24 @@ impl Output {
     pub(crate) fn frame_end(self: &Arc<Self>, dev: &Device, resource: u32, flush: Chain) {
         self.last_frame.store(resource, Relaxed);
         self.frames.fetch_add(1, Relaxed);
-        let flush = on_done(flush, Done::Frame(self.clone()));
-        dev.ctrl.submit(dev, lazily(flush));
+        let flush = on_done(flush, Frame(self.clone()));
+        dev.transport.ctrl.submit(dev, lazily(flush));
     }
 
     /// The host has drawn a frame, or never will.
-    pub(crate) fn frame_done(&self) {
+    fn frame_done(&self) {
         self.frames.fetch_sub(1, Relaxed);
         self.frame_done.wake_all();
+    }
+}
+
+/// A frame was drawn.
+pub(crate) struct Frame(Arc<Output>);
+
+impl queue::Done for Frame {
+    fn happen(self, _dev: &Device, chain: Chain, _status: Result) -> Option<Chain> {
+        self.0.frame_done();
+        Some(chain)
     }
 }
 
@@ -172,16 +187,16 @@ impl DriverCrtc for Crtc {
     type Driver = VirtGpu;
 
     fn atomic_enable(&self, _dev: &Device, mode: &DisplayMode) {
-        self.output.cursor.lock().set_mode(mode);
+        self.output.cursor.set_mode(mode);
     }
 
     /// The first CRTC kicks for the frames of all.
     fn atomic_flush(&self, dev: &Device) {
-        dev.ctrl.kick(dev);
+        dev.transport.ctrl.kick(dev);
     }
 
     fn atomic_disable(&self, dev: &Device) {
-        self.output.hide_cursor(dev);
+        self.output.cursor.hide(dev);
         self.output.hide(dev);
     }
 }

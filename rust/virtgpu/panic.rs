@@ -9,10 +9,19 @@ use kernel::{
 
 use crate::{
     cmd,
-    drv::Device,
-    output::Output,
-    queue::{Chain, Done},
+    device::Device,
+    queue::{self, Chain},
 };
+
+/// A command of the panic screen comes back, by its number.
+pub(crate) struct Done(Arc<Panic>, usize);
+
+impl queue::Done for Done {
+    fn happen(self, _dev: &Device, chain: Chain, _status: Result) -> Option<Chain> {
+        self.0.commands.lock()[self.1] = Some(chain);
+        None
+    }
+}
 
 /// Commands set aside for the panic screen. The device has them from one panic (there are those
 /// for tests) until it has answered.
@@ -23,34 +32,25 @@ pub(crate) struct Panic {
 }
 
 impl Panic {
-    pub(crate) fn new() -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            commands <- {
-                let (transfer, flush) = cmd::blanks()?;
-                new_spinlock!([Some(transfer), Some(flush)])
-            },
-        }? Error)
+    pub(crate) fn new() -> Result<Arc<Self>> {
+        let (transfer, flush) = cmd::blanks()?;
+        Arc::pin_init(
+            pin_init!(Self {
+                commands <- new_spinlock!([Some(transfer), Some(flush)]),
+            }),
+            GFP_KERNEL,
+        )
     }
 
-    /// A command comes back.
-    pub(crate) fn put_back(&self, index: usize, mut chain: Chain) {
-        // It names the head, which has it.
-        let done = chain.data_mut().take_done();
-        self.commands.lock()[index] = Some(chain);
-        drop(done);
-    }
-}
-
-impl Output {
     /// Brings all of a resource to the host. A command that cannot be sent stays for the next time.
-    pub(crate) fn panic_flush(
+    pub(crate) fn flush(
         self: &Arc<Self>,
         dev: &Device,
         resource: u32,
         size: (u32, u32),
         offset: u64,
     ) {
-        let Some(mut commands) = self.panic.commands.try_lock() else {
+        let Some(mut commands) = self.commands.try_lock() else {
             return;
         };
         // Else the device still has one of them.
@@ -64,13 +64,12 @@ impl Output {
             return;
         }
         for (index, chain) in [transfer, flush].into_iter().enumerate() {
-            chain.data_mut().set_done(Done::Panic(self.clone(), index));
+            chain.data_mut().set_done(Done(self.clone(), index));
         }
-        dev.ctrl.try_submit(&mut *commands);
+        dev.transport.ctrl.try_submit(&mut *commands);
         for chain in commands.iter_mut().flatten() {
-            // The head has it, so that this is not the last reference.
-            let done = chain.data_mut().take_done();
-            drop(done);
+            // The caller has `self`, so that this is not the last reference.
+            chain.data_mut().clear_done();
         }
     }
 }

@@ -5,31 +5,34 @@ use kernel::{device::Bound, prelude::*, sync::aref::ARef, workqueue};
 use virtio::wait::jiffies;
 
 use crate::{
-    drv::Device,
-    life,
+    device::{work, Device},
+    display::redraw,
+    hotplug, life,
     queue::{self, patience},
 };
 
 /// The machine is about to sleep.
 pub(crate) fn freeze(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
-    if !dev.outputs.is_empty() {
+    if !dev.display.outputs.is_empty() {
         dev.suspend_kms()?;
     }
-    dev.cancel_work::<3>();
+    dev.cancel_work::<{ work::HOTPLUG }>();
     queue::stop(dev, vdev);
     Ok(())
 }
 
 /// Everything but the picture.
 fn bring_up(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
-    dev.resources.restore(dev, || queue::start(dev, vdev))?;
+    dev.memory
+        .resources
+        .restore(dev, || queue::start(dev, vdev))?;
     // Behind that, because a commit before it may have shown what the host did not have yet.
-    for output in dev.outputs.iter() {
+    for output in dev.display.outputs.iter() {
         output.forget();
     }
 
-    if !dev.outputs.is_empty() {
-        crate::hotplug::restored(dev);
+    if !dev.display.outputs.is_empty() {
+        hotplug::restored(dev);
     }
     Ok(())
 }
@@ -37,7 +40,7 @@ fn bring_up(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
 /// The machine is awake again.
 pub(crate) fn restore(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     bring_up(dev, vdev)?;
-    if dev.outputs.is_empty() {
+    if dev.display.outputs.is_empty() {
         return Ok(());
     }
     dev.resume_kms()
@@ -51,28 +54,12 @@ pub(crate) fn reset_prepare(dev: &Device, vdev: &virtio::Device<Bound>) {
 /// The device was reset.
 pub(crate) fn reset_done(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     bring_up(dev, vdev)?;
-    schedule_redraw(dev);
+    redraw::schedule(dev);
     Ok(())
 }
 
-/// Has what is committed shown again, soon. Where the host refused to make a resource again after a
-/// reset, another one shows it.
-pub(crate) fn schedule_redraw(dev: &Device) {
-    if !dev.outputs.is_empty() {
-        // Pending already is as good.
-        let _ = workqueue::system_long().enqueue::<ARef<Device>, 5>(dev.into());
-    }
-}
-
-/// Commits once more what is committed: a plane without clips is uploaded whole.
-pub(crate) fn redraw(dev: &Device) {
-    if let Err(error) = dev.recommit() {
-        drm::drm_err!(dev, "cannot show again what was shown: {:?}\n", error);
-    }
-}
-
 fn reset_device(dev: &Device) -> Result {
-    dev.vdev.with(|vdev| vdev.reset()).ok_or(ENODEV)?
+    dev.transport.vdev.with(|vdev| vdev.reset()).ok_or(ENODEV)?
 }
 
 /// Resets the device and brings it back; programs wait instead of seeing one without queues.
@@ -86,7 +73,7 @@ pub(crate) fn reset(dev: &Device) {
 
     // New trouble leads to no reset for a while. This one may take long, so set it twice.
     *dev.reset_at.lock() = Some(jiffies());
-    let result = if dev.outputs.is_empty() {
+    let result = if dev.display.outputs.is_empty() {
         reset_device(dev)
     } else {
         dev.with_modeset_locks(|| reset_device(dev))
@@ -121,7 +108,7 @@ fn reset_soon(dev: &Device, why: &str) {
     let delay = patience().saturating_sub(since);
 
     if workqueue::system_freezable()
-        .enqueue_delayed::<ARef<Device>, 4>(dev.into(), delay)
+        .enqueue_delayed::<ARef<Device>, { work::RESET }>(dev.into(), delay)
         .is_ok()
     {
         drm::drm_err!(dev, "{}: the device will be reset\n", why);

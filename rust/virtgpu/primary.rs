@@ -13,11 +13,11 @@ use kernel::{
 use crate::{
     cmd,
     damage::Damage,
-    drv::{Device, VirtGpu},
+    device::{Device, VirtGpu},
+    display::redraw,
     fb::{self, Framebuffer},
-    format, image,
+    format,
     output::Output,
-    pm,
 };
 
 /// The driver's part of a primary plane.
@@ -30,7 +30,7 @@ impl Primary {
     fn unblank(&self, dev: &Device) {
         if self.output.blanked.load(Relaxed) {
             self.output.blanked.store(false, Relaxed);
-            pm::schedule_redraw(dev);
+            redraw::schedule(dev);
         }
     }
 }
@@ -44,17 +44,17 @@ impl DriverPlane for Primary {
     const DAMAGE_CLIPS: bool = true;
 
     fn prepare_fb(&self, dev: &Device, fb: &Framebuffer) -> Result {
-        fb::prepare(dev, fb, &self.output)
+        fb::prepare(dev, fb, &self.output.images)
     }
 
     /// The head is blank for a moment.
     fn prepare_fb_instead(&self, dev: &Device, fb: &Framebuffer) -> Result {
         self.output.blanked.store(true, Relaxed);
-        if !image::give_up_shown(dev, &self.output) {
+        if !self.output.give_up_shown(dev) {
             self.output.blanked.store(false, Relaxed);
             return Err(ENOMEM);
         }
-        fb::prepare(dev, fb, &self.output).map_err(|error| {
+        fb::prepare(dev, fb, &self.output.images).map_err(|error| {
             self.unblank(dev);
             if error == ENOSPC {
                 ENOMEM
@@ -65,7 +65,7 @@ impl DriverPlane for Primary {
     }
 
     fn cleanup_fb(&self, dev: &Device, fb: &Framebuffer) {
-        fb::cleanup(fb, &self.output);
+        fb::cleanup(fb, &self.output.images);
         self.unblank(dev);
     }
 
@@ -89,7 +89,7 @@ impl DriverPlane for Primary {
             self.output.hide(dev);
             return;
         };
-        let Some(image) = fb::image(fb, &self.output) else {
+        let Some(image) = fb::image(fb, &self.output.images) else {
             return;
         };
         let id = image.resource.id;
@@ -99,10 +99,13 @@ impl DriverPlane for Primary {
         };
 
         self.output.frame_begin(dev);
-        let sent = image.resource.upload(fb, &damage).and_then(|()| {
+        let uploaded = image
+            .resource
+            .upload(fb.object(), &fb.info(), damage.rects());
+        let sent = uploaded.and_then(|()| {
             self.output.show(dev, id, new.src());
             self.output.blanked.store(false, Relaxed);
-            let flush = cmd::flush(dev, id, &bounds)?;
+            let flush = cmd::flush(&dev.transport.pool, id, &bounds)?;
             self.output.frame_end(dev, id, flush);
             Ok(())
         });
@@ -120,7 +123,7 @@ impl DriverPlane for Primary {
     fn panic_flush(&self, dev: &Device, state: &PlaneState<Self>) {
         let shown = state
             .framebuffer()
-            .and_then(|fb| Some((fb, fb::try_image(fb, &self.output)?)));
+            .and_then(|fb| Some((fb, fb::try_image(fb, &self.output.images)?)));
         let Some((fb, image)) = shown else {
             return;
         };
@@ -130,9 +133,10 @@ impl DriverPlane for Primary {
             return;
         };
         let info = fb.info();
-        if resource.try_sync(fb) {
+        if resource.try_sync(fb.object(), &info) {
             self.output
-                .panic_flush(dev, resource.id, (info.width, info.height), offset);
+                .panic
+                .flush(dev, resource.id, (info.width, info.height), offset);
         }
     }
 

@@ -18,43 +18,53 @@ use virtio::{
     Transport, Virtqueue,
 };
 
-use crate::{drv::Device, gem::Keeper, life, output::Output, resource::Recipe};
+use crate::device::{work, Device, VirtGpu};
 
 /// A command on its way to the device and back.
 pub(crate) type Chain = virtio::Chain<Cmd>;
 
-/// What is to happen when a command has ended, whatever the way.
-pub(crate) enum Done {
-    /// A frame was drawn.
-    Frame(Arc<Output>),
-    /// The host took an order to show a cursor.
-    Cursor(Arc<Output>),
-    /// A cursor's image was uploaded.
-    CursorUpload(Arc<Output>),
-    /// A resource is gone: so may be its pages.
-    Unref(u32),
-    /// The host no longer looks at a buffer object's pages: so may they go.
-    Detached(Arc<Keeper>),
-    /// The host made a resource, or refused to; somebody may wait for that.
-    Created(Arc<Recipe>, Option<Arc<Waiter>>),
-    /// The host made a resource again after a reset, or refused to.
-    Restored(Arc<Recipe>),
-    /// The host has a resource's backing, or has none; somebody may wait for that.
-    Attached(Arc<Recipe>, Option<Arc<Waiter>>),
-    /// A command of the panic screen comes back, by its number.
-    Panic(Arc<Output>, usize),
-    /// The device was asked whether it is alive.
-    Question,
-    /// Somebody waits.
-    Wake(Arc<Waiter>),
+/// What the transport needs from the parts above it. Implemented by the driver.
+pub(crate) trait Callbacks {
+    /// What they have happen when a command has ended, whatever the way.
+    type Done: Done;
+
+    /// The device is in trouble.
+    fn trouble(dev: &Device, trouble: Trouble);
+
+    /// The queues were closed, and the device is about to be reset.
+    fn closed(dev: &Device);
 }
 
-impl Done {
-    /// Whether it gives back what the device may use, so that it must not happen for a command that
-    /// never reached the device: only an answer or a reset says that the device has let go.
-    fn gives_back(&self) -> bool {
-        matches!(self, Self::Unref(_) | Self::Detached(_))
-    }
+/// What a part has happen at a command's end.
+pub(crate) trait Done: Send + Sized {
+    /// Does it, for a command that was answered, could not be sent, or was lost with a reset
+    /// (`ENODEV`). Returns the command, unless somebody else has it now.
+    ///
+    /// Runs in a work of the driver's workqueue; where the command is submitted if it could not be
+    /// sent; in the reset otherwise.
+    fn happen(self, dev: &Device, chain: Chain, status: Result) -> Option<Chain>;
+}
+
+/// What shows that a device is in trouble.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// A wait has timed out.
+    Silent,
+    /// The ring does not take commands any more.
+    RingBroken,
+    /// The device answered what was never asked.
+    AnswersBroken,
+    /// A command that gives memory back could not be sent, and not for lack of room in the ring.
+    KeepsMemory,
+    /// The device asks to be reset.
+    NeedsReset,
+}
+
+/// What is to happen when a command has ended.
+enum End {
+    /// Somebody waits.
+    Wake(Arc<Waiter>),
+    Done(<VirtGpu as Callbacks>::Done),
 }
 
 /// The driver's part of a command.
@@ -67,7 +77,9 @@ pub(crate) struct Cmd {
     quiet: bool,
     /// Nobody waits for it: that it ended may be noticed with the next frame.
     lazy: bool,
-    done: Option<Done>,
+    /// Its end gives back what the device may use.
+    gives_back: bool,
+    end: Option<End>,
     /// The next one in [`State::kept`].
     next: Option<Chain>,
 }
@@ -79,19 +91,20 @@ impl Cmd {
             resp_type,
             quiet: false,
             lazy: false,
-            done: None,
+            gives_back: false,
+            end: None,
             next: None,
         }
     }
 
     /// Says what is to happen when it has ended.
-    pub(crate) fn set_done(&mut self, done: Done) {
-        self.done = Some(done);
+    pub(crate) fn set_done(&mut self, done: impl Into<<VirtGpu as Callbacks>::Done>) {
+        self.end = Some(End::Done(done.into()));
     }
 
-    /// Takes back what was to happen.
-    pub(crate) fn take_done(&mut self) -> Option<Done> {
-        self.done.take()
+    /// Nothing is to happen.
+    pub(crate) fn clear_done(&mut self) {
+        self.end = None;
     }
 }
 
@@ -182,8 +195,14 @@ pub(crate) fn command_with_response<R: Wire, A: Wire>(
 }
 
 /// Says what is to happen at a command's end.
-pub(crate) fn on_done(mut chain: Chain, done: Done) -> Chain {
+pub(crate) fn on_done(mut chain: Chain, done: impl Into<<VirtGpu as Callbacks>::Done>) -> Chain {
     chain.data_mut().set_done(done);
+    chain
+}
+
+/// Says who waits for a command's end.
+pub(crate) fn wake(mut chain: Chain, waiter: &Arc<Waiter>) -> Chain {
+    chain.data_mut().end = Some(End::Wake(waiter.clone()));
     chain
 }
 
@@ -196,6 +215,13 @@ pub(crate) fn quiet(mut chain: Chain) -> Chain {
 /// Says that nobody waits for a command.
 pub(crate) fn lazily(mut chain: Chain) -> Chain {
     chain.data_mut().lazy = true;
+    chain
+}
+
+/// Says that a command's end gives back what the device may use, so that it must not come for one that
+/// never reached the device: only an answer or a reset says that the device has let go.
+pub(crate) fn gives_back(mut chain: Chain) -> Chain {
+    chain.data_mut().gives_back = true;
     chain
 }
 
@@ -219,7 +245,8 @@ impl Waiter {
         )
     }
 
-    fn wake(&self, status: Result, chain: Chain) {
+    /// The command that somebody waits for has ended.
+    pub(crate) fn wake(&self, status: Result, chain: Chain) {
         *self.result.lock() = Some((status, chain));
         self.queue.wake_all();
     }
@@ -438,47 +465,19 @@ fn check(dev: &Device, chain: &Chain) -> Result {
 
 /// Whether the host says that it did not carry a command out. Any other answer that is wrong, or
 /// none, leaves that open.
-fn is_refused(chain: &Chain) -> bool {
+pub(crate) fn is_refused(chain: &Chain) -> bool {
     Header::from_bytes(chain.response()).is_some_and(|header| resp::ERRORS.contains(&header.kind))
 }
 
 fn finish(dev: &Device, mut chain: Chain, status: Result) {
-    match chain.data_mut().done.take() {
-        None => (),
-        Some(Done::Frame(output)) => output.frame_done(),
-        Some(Done::Cursor(output)) => output.cursor_done(dev, status),
-        Some(Done::CursorUpload(output)) => output.cursor_uploaded(dev),
-        Some(Done::Unref(id)) => dev.resources.remove(id),
-        Some(Done::Detached(keeper)) => drop(keeper),
-        Some(Done::Created(recipe, waiter)) => {
-            if is_refused(&chain) {
-                recipe.refused();
-            }
-            if let Some(waiter) = waiter {
-                return waiter.wake(status, chain);
-            }
-        }
-        Some(Done::Restored(recipe)) => {
-            if is_refused(&chain) {
-                recipe.refused();
-                crate::pm::schedule_redraw(dev);
-            }
-        }
-        Some(Done::Attached(recipe, waiter)) => {
-            if status.is_err() {
-                recipe.detached();
-            }
-            if let Some(waiter) = waiter {
-                return waiter.wake(status, chain);
-            }
-        }
-        Some(Done::Panic(output, index)) => return output.panic.put_back(index, chain),
-        // A reset says nothing.
-        Some(Done::Question) if status == Err(ENODEV) => (),
-        Some(Done::Question) => dev.life.answered(),
-        Some(Done::Wake(waiter)) => return waiter.wake(status, chain),
+    let back = match chain.data_mut().end.take() {
+        None => Some(chain),
+        Some(End::Wake(waiter)) => return waiter.wake(status, chain),
+        Some(End::Done(done)) => done.happen(dev, chain, status),
+    };
+    if let Some(chain) = back {
+        dev.transport.pool.put(chain);
     }
-    dev.pool.put(chain);
 }
 
 impl Queue {
@@ -533,7 +532,7 @@ impl Queue {
         // again had its device reset in between.
         let is_open = state.vq.is_some();
         let lost = state.is_clean || (error == ENODEV && is_open);
-        if lost || !chain.data().done.as_ref().is_some_and(Done::gives_back) {
+        if lost || !chain.data().gives_back {
             return Err(chain);
         }
         chain.data_mut().next = state.kept.take();
@@ -584,7 +583,7 @@ impl Queue {
         state.stalled = true;
         drop(state);
         if is_open {
-            life::ask(dev);
+            VirtGpu::trouble(dev, Trouble::Silent);
         }
         if first {
             drm::drm_err!(
@@ -654,11 +653,11 @@ impl Queue {
         };
 
         if error == EIO {
-            crate::pm::schedule_reset(dev, "the ring is broken");
+            VirtGpu::trouble(dev, Trouble::RingBroken);
         }
         match self.keep(chain, error) {
             Ok(true) => {
-                crate::pm::schedule_reset(dev, "the host cannot be told to give memory back");
+                VirtGpu::trouble(dev, Trouble::KeepsMemory);
             }
             Ok(false) => (),
             Err(chain) => finish(dev, chain, Err(error)),
@@ -753,7 +752,7 @@ impl Queue {
     }
 
     fn dequeue_soon(&self, dev: &Device) {
-        enqueue(&dev.into(), core::ptr::eq(self, &dev.ctrl));
+        enqueue(&dev.into(), core::ptr::eq(self, &dev.transport.ctrl));
     }
 
     /// Waits for something that happens at a command's end, also if nobody else waits for that.
@@ -878,7 +877,7 @@ impl Queue {
         self.space.wake_all();
 
         if broken {
-            crate::pm::schedule_reset(dev, "the host broke the ring");
+            VirtGpu::trouble(dev, Trouble::AnswersBroken);
         }
     }
 }
@@ -887,9 +886,13 @@ impl Queue {
 fn enqueue(dev: &ARef<Device>, is_ctrl: bool) {
     // Pending already is as good.
     let _ = if is_ctrl {
-        dev.completions.enqueue::<ARef<Device>, 1>(dev.clone())
+        dev.transport
+            .completions
+            .enqueue::<ARef<Device>, { work::CONTROL }>(dev.clone())
     } else {
-        dev.completions.enqueue::<ARef<Device>, 2>(dev.clone())
+        dev.transport
+            .completions
+            .enqueue::<ARef<Device>, { work::CURSOR }>(dev.clone())
     };
 }
 
@@ -916,9 +919,9 @@ pub(crate) fn start(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
         transport.stop(vdev, [ctrl, cursor], |_, _| ());
         return Err(EINVAL);
     }
-    *dev.transport.lock() = Some(transport);
-    dev.ctrl.open(ctrl);
-    dev.cursor.open(cursor);
+    *dev.transport.running.lock() = Some(transport);
+    dev.transport.ctrl.open(ctrl);
+    dev.transport.cursor.open(cursor);
     // What came before the queues were open.
     enqueue(&dev.into(), true);
     Ok(())
@@ -928,18 +931,24 @@ pub(crate) fn start(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
 ///
 /// From here until [`start`] submitted commands fail with `ENODEV`. Safe on stopped queues.
 pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
-    let transport = dev.transport.lock().take();
-    let (Some(transport), Some(ctrl), Some(cursor)) =
-        (transport, dev.ctrl.close(), dev.cursor.close())
-    else {
+    let transport = dev.transport.running.lock().take();
+    let (Some(transport), Some(ctrl), Some(cursor)) = (
+        transport,
+        dev.transport.ctrl.close(),
+        dev.transport.cursor.close(),
+    ) else {
         return;
     };
-    dev.life.forget();
+    VirtGpu::closed(dev);
     // The works that handle answers end before anybody acts upon the reset.
-    dev.cancel_work::<1>();
-    dev.cancel_work::<2>();
+    dev.cancel_work::<{ work::CONTROL }>();
+    dev.cancel_work::<{ work::CURSOR }>();
     transport.stop(vdev, [ctrl, cursor], |index, chain| {
-        let queue = if index == 0 { &dev.ctrl } else { &dev.cursor };
+        let queue = if index == 0 {
+            &dev.transport.ctrl
+        } else {
+            &dev.transport.cursor
+        };
         let mut state = queue.state.lock();
         if !chain.data().lazy {
             state.awaited = state.awaited.saturating_sub(1);
@@ -947,7 +956,7 @@ pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
         drop(state);
         finish(dev, chain, Err(ENODEV));
     });
-    for queue in [&dev.ctrl, &dev.cursor] {
+    for queue in [&dev.transport.ctrl, &dev.transport.cursor] {
         for chain in queue.take_kept() {
             finish(dev, chain, Err(ENODEV));
         }
@@ -957,8 +966,8 @@ pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
 /// The same, for good: no work that takes answers runs any more, or will.
 pub(crate) fn stop_for_good(dev: &Device, vdev: &virtio::Device<Bound>) {
     stop(dev, vdev);
-    dev.disable_work::<1>();
-    dev.disable_work::<2>();
+    dev.disable_work::<{ work::CONTROL }>();
+    dev.disable_work::<{ work::CURSOR }>();
 }
 
 #[cfg(kunit)]
@@ -1099,10 +1108,7 @@ pub(crate) mod tests {
     }
 
     fn unref() -> Result<Chain> {
-        Ok(on_done(
-            command(&answer(cmd::RESOURCE_UNREF))?,
-            Done::Unref(1),
-        ))
+        Ok(gives_back(command(&answer(cmd::RESOURCE_UNREF))?))
     }
 
     /// The queue is closed, but its device is not yet reset and may still use the memory.

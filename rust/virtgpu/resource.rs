@@ -16,11 +16,12 @@ use virtio::gpu::{MemEntry, Wire};
 
 use crate::{
     cmd,
-    damage::Damage,
-    drv::Device,
-    fb::Framebuffer,
-    gem::{Keeper, Object},
-    queue::{lazily, on_done, quiet, Chain, Done, Waiter},
+    device::{Device, Object, VirtGpu},
+    memory::{
+        callbacks::Callbacks,
+        keeper::{Keeper, Kept},
+    },
+    queue::{self, gives_back, is_refused, lazily, on_done, quiet, wake, Chain, Waiter},
 };
 
 /// Bytes of a piece of a list of pages.
@@ -35,6 +36,59 @@ const MAX_SHARED_ENTRIES: usize = 2048;
 
 /// QEMU and vhost-user-gpu refuse longer lists.
 const MAX_ENTRIES: usize = 16384;
+
+/// What happens when a command of a resource has ended.
+pub(crate) enum Done {
+    /// A resource is gone: so may be its pages.
+    Unref(u32),
+    /// The host no longer looks at a buffer object's pages: so may they go.
+    Detached(Arc<Keeper>),
+    /// The host made a resource, or refused to; somebody may wait for that.
+    Created(Arc<Recipe>, Option<Arc<Waiter>>),
+    /// The host made a resource again after a reset, or refused to.
+    Restored(Arc<Recipe>),
+    /// The host has a resource's backing, or has none; somebody may wait for that.
+    Attached(Arc<Recipe>, Option<Arc<Waiter>>),
+}
+
+impl queue::Done for Done {
+    fn happen(self, dev: &Device, chain: Chain, status: Result) -> Option<Chain> {
+        let waiter = match self {
+            Self::Unref(id) => {
+                dev.memory.resources.remove(id);
+                None
+            }
+            Self::Detached(keeper) => {
+                drop(keeper);
+                None
+            }
+            Self::Created(recipe, waiter) => {
+                if is_refused(&chain) {
+                    recipe.refused();
+                }
+                waiter
+            }
+            Self::Restored(recipe) => {
+                if is_refused(&chain) {
+                    recipe.refused();
+                    VirtGpu::refused(dev);
+                }
+                None
+            }
+            Self::Attached(recipe, waiter) => {
+                if status.is_err() {
+                    recipe.detached();
+                }
+                waiter
+            }
+        };
+        let Some(waiter) = waiter else {
+            return Some(chain);
+        };
+        waiter.wake(status, chain);
+        None
+    }
+}
 
 /// Bytes from a picture's first pixel to the first one of a rectangle.
 fn pixel_offset(pitch: u32, rect: &Rect) -> u64 {
@@ -70,7 +124,7 @@ impl Part {
     fn new(dev: &Device, bo: &Object, id: u32) -> Result<Self> {
         let mut entries = KVec::new();
         let mut size = 0;
-        bo.for_each_segment(dev.use_dma_addr || bo.is_imported(), |segment| {
+        bo.for_each_segment(dev.memory.use_dma_addr || bo.is_imported(), |segment| {
             if entries.len() == MAX_ENTRIES {
                 drm::drm_err_ratelimited!(
                     dev,
@@ -188,8 +242,8 @@ impl Recipe {
 
         backing.stage = Stage::Made;
         self.attached.store(true, Relaxed);
-        dev.ctrl.submit(dev, create);
-        dev.ctrl.submit(dev, attach);
+        dev.transport.ctrl.submit(dev, create);
+        dev.transport.ctrl.submit(dev, attach);
         Ok(())
     }
 
@@ -290,7 +344,7 @@ impl Resources {
             last = recipe.id;
         }
         drop(making);
-        dev.ctrl.kick(dev);
+        dev.transport.ctrl.kick(dev);
         Ok(())
     }
 
@@ -348,7 +402,7 @@ pub(crate) struct Resource {
 impl Resource {
     fn new(bo: &Object, format: u32, width: u32, height: u32) -> Result<Arc<Self>> {
         let dev = bo.dev();
-        let recipe = dev.resources.add(|id| {
+        let recipe = dev.memory.resources.add(|id| {
             let part = Part::new(dev, bo, id)?;
             let mut parts = KVec::with_capacity(1, GFP_KERNEL)?;
             parts.push(part, GFP_KERNEL)?;
@@ -383,7 +437,7 @@ impl Resource {
                     GFP_KERNEL,
                 )?)
             })
-            .inspect_err(|_| dev.resources.remove(id))
+            .inspect_err(|_| dev.memory.resources.remove(id))
     }
 
     /// Creates a host resource over a buffer object, and waits for it.
@@ -391,7 +445,7 @@ impl Resource {
     /// # Errors
     ///
     /// `ENOMEM` when the guest is out of memory; `ENOSPC` when the host is, and may have to give up
-    /// another image, see [`image::give_up`](crate::image::give_up); `EINVAL` when the host does not
+    /// another resource, see [`Callbacks::make_room`]; `EINVAL` when the host does not
     /// know the format, `ETIMEDOUT` or `EIO` for a host in trouble, `ENODEV` when the device is gone.
     pub(crate) fn create(bo: &Object, format: u32, width: u32, height: u32) -> Result<Arc<Self>> {
         let resource = Self::new(bo, format, width, height)?;
@@ -404,8 +458,8 @@ impl Resource {
         let dev = &*self.dev;
         let (created, attached) = (Waiter::new()?, Waiter::new()?);
         self.send(Some(created.clone()), Some(attached.clone()))?;
-        let created = dev.ctrl.wait(dev, &created);
-        let attached = dev.ctrl.wait(dev, &attached);
+        let created = dev.transport.ctrl.wait(dev, &created);
+        let attached = dev.transport.ctrl.wait(dev, &attached);
         created.map_err(|error| if error == ENOMEM { ENOSPC } else { error })?;
         attached.inspect_err(|error| {
             drm::drm_err!(dev, "resource {}: no backing: {:?}\n", self.id, error);
@@ -423,15 +477,14 @@ impl Resource {
             return false;
         };
         // A reset either finds it or does not make it again.
-        let _making = dev.resources.making.lock();
+        let _making = dev.memory.resources.making.lock();
         let mut backing = recipe.backing.lock();
         if backing.stage != Stage::Made || self.is_refused() {
             return false;
         }
-        dev.ctrl
-            .submit(dev, on_done(unref, Done::Wake(waiter.clone())));
-        dev.ctrl.kick(dev);
-        match dev.ctrl.wait(dev, &waiter) {
+        dev.transport.ctrl.submit(dev, wake(unref, &waiter));
+        dev.transport.ctrl.kick(dev);
+        match dev.transport.ctrl.wait(dev, &waiter) {
             Ok(_) => {
                 backing.stage = Stage::New;
                 recipe.detached();
@@ -498,7 +551,7 @@ impl Resource {
     /// Has the host make what it does not have; says who waits for the answers.
     fn send(&self, created: Option<Arc<Waiter>>, attached: Option<Arc<Waiter>>) -> Result {
         let (dev, recipe) = (&*self.dev, &self.recipe);
-        let making = dev.resources.making.lock();
+        let making = dev.memory.resources.making.lock();
         let sent = recipe.send(
             dev,
             &mut recipe.backing.lock(),
@@ -506,7 +559,7 @@ impl Resource {
             Done::Attached(recipe.clone(), attached),
         );
         drop(making);
-        dev.ctrl.kick(dev);
+        dev.transport.ctrl.kick(dev);
         sent
     }
 
@@ -548,13 +601,13 @@ impl Resource {
                     return Err(error);
                 }
             };
-            dev.ctrl.submit(dev, detach);
+            dev.transport.ctrl.submit(dev, detach);
             self.recipe.attached.store(true, Relaxed);
-            dev.ctrl
-                .submit(dev, on_done(attach, Done::Wake(waiter.clone())));
+            dev.transport.ctrl.submit(dev, wake(attach, &waiter));
         }
-        dev.ctrl.kick(dev);
-        dev.ctrl
+        dev.transport.ctrl.kick(dev);
+        dev.transport
+            .ctrl
             .wait(dev, &waiter)
             .map(drop)
             .inspect_err(|_| self.remove(&keeper))
@@ -578,18 +631,20 @@ impl Resource {
             return;
         }
         self.recipe.detached();
-        dev.ctrl
-            .submit(dev, on_done(part.detach, Done::Detached(part.keeper)));
+        dev.transport.ctrl.submit(
+            dev,
+            gives_back(on_done(part.detach, Done::Detached(part.keeper))),
+        );
         if let Ok(attach) = backing.attach(self.id) {
             self.submit_attach(attach);
         }
         drop(backing);
-        dev.ctrl.kick(dev);
+        dev.transport.ctrl.kick(dev);
     }
 
     fn submit_attach(&self, attach: Chain) {
         self.recipe.attached.store(true, Relaxed);
-        self.dev.ctrl.submit(
+        self.dev.transport.ctrl.submit(
             &self.dev,
             on_done(attach, Done::Attached(self.recipe.clone(), None)),
         );
@@ -599,23 +654,23 @@ impl Resource {
     /// buffer object backs.
     pub(crate) fn transfer(&self, bo: &Object, pixels: &Rect, offset: u64) -> Result<Chain> {
         self.sync(bo, &rows(offset, self.width * 4, pixels));
-        cmd::transfer(&self.dev, self.id, pixels, offset)
+        cmd::transfer(&self.dev.transport.pool, self.id, pixels, offset)
     }
 
     /// Where the device sees memory in bounce buffers it reads a copy.
     fn sync(&self, bo: &Object, rows: &Rows) {
-        if self.dev.use_dma_addr {
+        if self.dev.memory.use_dma_addr {
             bo.sync_for_device(rows);
         }
     }
 
-    /// Copies what is damaged of a framebuffer to the host.
+    /// Copies rectangles of a framebuffer over a buffer object to the host.
     ///
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(crate) fn upload(&self, fb: &Framebuffer, damage: &Damage) -> Result {
-        let (dev, bo, info) = (&*self.dev, fb.object(), fb.info());
+    pub(crate) fn upload(&self, bo: &Object, info: &FramebufferInfo, rects: &[Rect]) -> Result {
+        let dev = &*self.dev;
         let keeper = bo.keeper().ok_or(ENOENT)?;
         let backing = self.recipe.backing.lock();
         if self.is_given_up() {
@@ -624,15 +679,15 @@ impl Resource {
         }
         if !self.recipe.attached.load(Relaxed) {
             let (detach, attach) = (cmd::detach_backing(self.id)?, backing.attach(self.id)?);
-            dev.ctrl.submit(dev, detach);
+            dev.transport.ctrl.submit(dev, detach);
             self.submit_attach(attach);
         }
         let base = backing.offset(&keeper);
-        for rect in damage.rects() {
+        for rect in rects {
             let offset = u64::from(info.offset) + pixel_offset(info.pitch, rect);
             self.sync(bo, &rows(offset, info.pitch, rect));
-            let transfer = cmd::transfer(dev, self.id, rect, base + offset)?;
-            dev.ctrl.submit(dev, lazily(transfer));
+            let transfer = cmd::transfer(&dev.transport.pool, self.id, rect, base + offset)?;
+            dev.transport.ctrl.submit(dev, lazily(transfer));
         }
         Ok(())
     }
@@ -645,13 +700,10 @@ impl Resource {
     }
 
     /// Shows the device all of a framebuffer, for the panic screen. False when it could not be done.
-    pub(crate) fn try_sync(&self, fb: &Framebuffer) -> bool {
-        let info = fb.info();
+    pub(crate) fn try_sync(&self, bo: &Object, info: &FramebufferInfo) -> bool {
         let all = Rect::new(0, 0, info.width as i32, info.height as i32);
-        !self.dev.use_dma_addr
-            || fb
-                .object()
-                .try_sync_for_device(&rows(u64::from(info.offset), info.pitch, &all))
+        !self.dev.memory.use_dma_addr
+            || bo.try_sync_for_device(&rows(u64::from(info.offset), info.pitch, &all))
     }
 }
 
@@ -661,11 +713,11 @@ impl Drop for Resource {
         // Pages that the host may look at stay until it answers.
         match chain.filter(|_| self.recipe.end()) {
             Some(chain) => {
-                let unref = on_done(chain, Done::Unref(self.id));
-                self.dev.ctrl.submit(&self.dev, unref);
-                self.dev.ctrl.kick(&self.dev);
+                let unref = gives_back(on_done(chain, Done::Unref(self.id)));
+                self.dev.transport.ctrl.submit(&self.dev, unref);
+                self.dev.transport.ctrl.kick(&self.dev);
             }
-            None => self.dev.resources.remove(self.id),
+            None => self.dev.memory.resources.remove(self.id),
         }
     }
 }
@@ -677,7 +729,7 @@ pub(crate) mod tests {
 
     fn framebuffer(pitch: u32) -> FramebufferInfo {
         FramebufferInfo {
-            fourcc: crate::format::XRGB8888,
+            fourcc: 0,
             pitch,
             offset: 0,
             width: 60,

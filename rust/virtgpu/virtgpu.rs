@@ -4,11 +4,14 @@
 //! There is no `unsafe` here: it all is in the crates `drm` and `virtio`.
 #![forbid(unsafe_code)]
 
+mod callbacks;
 mod cmd;
 mod connector;
 mod cursor;
 mod damage;
 mod debugfs;
+mod device;
+mod display;
 #[cfg(kunit)]
 mod drm_tests;
 mod drv;
@@ -20,12 +23,14 @@ mod image;
 mod ioctl;
 mod kms;
 mod life;
+mod memory;
 mod output;
 mod panic;
 mod pm;
 mod primary;
 mod queue;
 mod resource;
+mod transport;
 
 use drv::VirtGpuDriver;
 #[cfg(kunit)]

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The display: heads, and what is shown on them.
+use kernel::{
+    device::Bound,
+    prelude::*,
+    sync::{atomic::Atomic, Arc},
+};
+use virtio::gpu;
+
+use crate::{image::Images, output::Output};
+
+pub(crate) mod redraw;
+
+/// A device's heads.
+pub(crate) struct Display {
+    pub(crate) outputs: KVec<Arc<Output>>,
+    /// The host hands out EDID blobs.
+    pub(crate) has_edid: bool,
+    /// The device was reset since the display information was read.
+    pub(crate) windows_stale: Atomic<bool>,
+}
+
+impl Display {
+    /// The heads of a device that has so many.
+    pub(crate) fn new(vdev: &virtio::Device<Bound>, count: usize) -> Result<Self> {
+        let mut outputs = KVec::with_capacity(count, GFP_KERNEL)?;
+        for index in 0..count {
+            outputs.push(Output::new(index as u32)?, GFP_KERNEL)?;
+        }
+        Ok(Self {
+            outputs,
+            has_edid: vdev.has_feature(gpu::F_EDID),
+            windows_stale: Atomic::new(false),
+        })
+    }
+
+    /// The images of all heads.
+    pub(crate) fn images(&self) -> impl Iterator<Item = &Arc<Images>> {
+        self.outputs.iter().map(|output| &output.images)
+    }
+}

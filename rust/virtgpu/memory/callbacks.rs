@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What memory needs from the parts above it.
+use kernel::sync::Arc;
+
+use super::keeper::Keeper;
+use crate::device::Device;
+
+/// Implemented by the driver.
+pub(crate) trait Callbacks {
+    /// What buffer objects share a resource in.
+    type Shared: Shared;
+
+    /// Has the host destroy something that is made again when it is needed, because it is out of
+    /// memory. Returns whether there was something.
+    fn make_room(dev: &Device) -> bool;
+
+    /// The host has refused to make a resource again after a reset. Another one has to take its
+    /// place.
+    fn refused(dev: &Device);
+}
+
+/// What several buffer objects have a place in.
+pub(crate) trait Shared: Send + Sync + 'static {
+    /// A buffer object that goes gives up its place.
+    fn leave(self: Arc<Self>, keeper: &Arc<Keeper>);
+}
