@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The device, as all parts know it.
 //!
-//! `drv.rs` puts its data together: each part has a struct of its own. A part uses those below it. What it
-//! needs from those above it is a trait, `Callbacks`, which `callbacks.rs` implements for [`VirtGpu`].
+//! `parts.rs` puts its data together: each part has a struct of its own. A part uses those below it. What
+//! it needs from those above it is a trait, `Callbacks`, which `parts.rs` implements for [`VirtGpu`].
 use drm::gem::shmem;
 
 /// The DRM driver.

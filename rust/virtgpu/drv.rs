@@ -3,86 +3,18 @@
 use drm::{file::DriverFile, gem::DumbBuffer, DriverInfo, File, Registration, UnregisteredDevice};
 use kernel::{
     device::Bound,
-    impl_has_delayed_work, impl_has_work, new_delayed_work, new_mutex, new_spinlock, new_work,
+    new_mutex,
     prelude::*,
-    sync::{aref::ARef, Mutex, SpinLock},
-    workqueue::{DelayedWork, Work, WorkItem},
+    sync::{aref::ARef, Mutex},
 };
 use virtio::{device::F_VERSION_1, driver::DeviceId, driver::IdTable, gpu};
 
 use crate::{
     device::{work, Device, VirtGpu, VirtGpuFile},
-    display::{redraw, Display},
-    gem, hotplug, ioctl, kms,
-    life::{self, Life},
-    memory::Memory,
-    module_parameters, pm, queue,
-    transport::Transport,
+    gem, hotplug, ioctl, kms, module_parameters,
+    parts::{self, Data},
+    pm, queue,
 };
-
-/// The driver's part of a device.
-#[pin_data]
-pub(crate) struct Data {
-    #[pin]
-    pub(crate) transport: Transport,
-    #[pin]
-    pub(crate) memory: Memory,
-    pub(crate) display: Display,
-    #[pin]
-    ctrl_work: Work<Device, { work::CONTROL }>,
-    #[pin]
-    cursor_work: Work<Device, { work::CURSOR }>,
-    #[pin]
-    hotplug_work: Work<Device, { work::HOTPLUG }>,
-    #[pin]
-    reset_work: DelayedWork<Device, { work::RESET }>,
-    #[pin]
-    redraw_work: Work<Device, { work::REDRAW }>,
-    #[pin]
-    late_cursor_work: DelayedWork<Device, { work::LATE_CURSOR }>,
-    #[pin]
-    judge_work: DelayedWork<Device, { work::JUDGE }>,
-    #[pin]
-    pub(crate) life: Life,
-    /// Jiffies of the last reset.
-    #[pin]
-    pub(crate) reset_at: SpinLock<Option<usize>>,
-}
-
-impl_has_work! {
-    impl HasWork<Device, { work::CONTROL }> for Data { self.ctrl_work }
-    impl HasWork<Device, { work::CURSOR }> for Data { self.cursor_work }
-    impl HasWork<Device, { work::HOTPLUG }> for Data { self.hotplug_work }
-    impl HasWork<Device, { work::REDRAW }> for Data { self.redraw_work }
-}
-impl_has_delayed_work! {
-    impl HasDelayedWork<Device, { work::RESET }> for Data { self.reset_work }
-    impl HasDelayedWork<Device, { work::LATE_CURSOR }> for Data { self.late_cursor_work }
-    impl HasDelayedWork<Device, { work::JUDGE }> for Data { self.judge_work }
-}
-
-macro_rules! works {
-    ($($id:tt => $run:expr),* $(,)?) => {$(
-        impl WorkItem<$id> for Data {
-            type Pointer = ARef<Device>;
-
-            fn run(dev: ARef<Device>) {
-                let run: fn(&Device) = $run;
-                run(&dev)
-            }
-        }
-    )*};
-}
-
-works! {
-    { work::CONTROL } => |dev| dev.transport.ctrl.dequeue(dev),
-    { work::CURSOR } => |dev| dev.transport.cursor.dequeue(dev),
-    { work::HOTPLUG } => hotplug::configuration_changed,
-    { work::RESET } => pm::reset,
-    { work::REDRAW } => redraw::run,
-    { work::LATE_CURSOR } => kms::move_cursors,
-    { work::JUDGE } => life::judge,
-}
 
 impl DriverFile for VirtGpuFile {
     type Driver = VirtGpu;
@@ -172,24 +104,6 @@ fn read_config(vdev: &virtio::Device<Bound>) -> Result<usize> {
     Ok(count)
 }
 
-fn data(vdev: &virtio::Device<Bound>, count: usize) -> Result<impl PinInit<Data, Error> + use<'_>> {
-    let display = Display::new(vdev, count)?;
-    Ok(try_pin_init!(Data {
-        transport <- Transport::new(vdev),
-        memory <- Memory::new(vdev),
-        display,
-        ctrl_work <- new_work!("virtgpu::ctrl"),
-        cursor_work <- new_work!("virtgpu::cursor"),
-        hotplug_work <- new_work!("virtgpu::hotplug"),
-        reset_work <- new_delayed_work!("virtgpu::reset"),
-        redraw_work <- new_work!("virtgpu::redraw"),
-        late_cursor_work <- new_delayed_work!("virtgpu::late_cursor"),
-        judge_work <- new_delayed_work!("virtgpu::judge"),
-        life <- Life::new(),
-        reset_at <- new_spinlock!(None),
-    }))
-}
-
 /// Reads the heads and shows the device to user space.
 fn bring_up(drm: UnregisteredDevice<VirtGpu>) -> Result<Registration<VirtGpu>> {
     if !drm.display.outputs.is_empty() {
@@ -236,7 +150,7 @@ impl virtio::Driver for VirtGpuDriver {
 
         let count = read_config(vdev)?;
         // User space expects to find the PCI device above the DRM device.
-        let drm = UnregisteredDevice::<VirtGpu>::new(vdev.parent(), data(vdev, count)?)?;
+        let drm = UnregisteredDevice::<VirtGpu>::new(vdev.parent(), parts::data(vdev, count)?)?;
         let dev: ARef<Device> = (&*drm).into();
         dev.take_aperture()?;
         // A huge page is one entry of a backing, not 512.

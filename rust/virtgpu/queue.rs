@@ -32,7 +32,7 @@ pub(crate) trait Callbacks {
     fn trouble(dev: &Device, trouble: Trouble);
 
     /// The queues were closed, and the device is about to be reset.
-    fn closed(dev: &Device);
+    fn forget(dev: &Device);
 }
 
 /// What a part has happen at a command's end.
@@ -939,7 +939,7 @@ pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
     ) else {
         return;
     };
-    VirtGpu::closed(dev);
+    VirtGpu::forget(dev);
     // The works that handle answers end before anybody acts upon the reset.
     dev.cancel_work::<{ work::CONTROL }>();
     dev.cancel_work::<{ work::CURSOR }>();

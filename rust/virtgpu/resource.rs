@@ -71,7 +71,7 @@ impl queue::Done for Done {
             Self::Restored(recipe) => {
                 if is_refused(&chain) {
                     recipe.refused();
-                    VirtGpu::refused(dev);
+                    VirtGpu::lost(dev);
                 }
                 None
             }

@@ -4,7 +4,6 @@
 //! There is no `unsafe` here: it all is in the crates `drm` and `virtio`.
 #![forbid(unsafe_code)]
 
-mod callbacks;
 mod cmd;
 mod connector;
 mod cursor;
@@ -26,6 +25,7 @@ mod life;
 mod memory;
 mod output;
 mod panic;
+mod parts;
 mod pm;
 mod primary;
 mod queue;

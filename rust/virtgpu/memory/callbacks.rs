@@ -16,7 +16,7 @@ pub(crate) trait Callbacks {
 
     /// The host has refused to make a resource again after a reset. Another one has to take its
     /// place.
-    fn refused(dev: &Device);
+    fn lost(dev: &Device);
 }
 
 /// What several buffer objects have a place in.
