@@ -36,6 +36,7 @@ from report import Failure
 # Sources that are not in the module, or not in the one with the KUnit suites, and where a Rust source's
 # own tests begin.
 NOT_THE_DRIVER = {"drm_tests"}
+NOT_ITS_FOLDERS = {"tests", "compat"}
 NOT_FOR_KUNIT = {"drm/virtgpu_drv.c", "drm/virtgpu_trace.c"}
 UNIT_TESTS = "#[cfg(kunit)]"
 
@@ -149,8 +150,9 @@ def files(driver: str, names: list[str]) -> list[str]:
     """The sources to be changed; all of the driver's if none are named."""
     pattern = "*.c" if driver == "c" else "*.rs"
     known = sorted(str(path.relative_to(build.TOP))
-                   for path in (build.TOP / SOURCES[driver]).glob(pattern)
-                   if path.stem not in NOT_THE_DRIVER)
+                   for path in (build.TOP / SOURCES[driver]).rglob(pattern)
+                   if path.stem not in NOT_THE_DRIVER
+                   and not NOT_ITS_FOLDERS.intersection(path.parts))
     return [path for path in known if not names or path in names]
 
 

@@ -11,9 +11,13 @@ use virtio::{device::F_VERSION_1, driver::DeviceId, driver::IdTable, gpu};
 
 use crate::{
     device::{work, Device, VirtGpu, VirtGpuFile},
-    gem, hotplug, ioctl, kms, module_parameters,
+    display::{hotplug, kms},
+    memory::gem,
+    module_parameters,
     parts::{self, Data},
-    pm, queue,
+    pm,
+    render::ioctl,
+    transport::queue,
 };
 
 impl DriverFile for VirtGpuFile {

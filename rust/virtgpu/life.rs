@@ -5,10 +5,12 @@ use kernel::{new_spinlock, prelude::*, sync::aref::ARef, sync::SpinLock, workque
 use virtio::wait::jiffies;
 
 use crate::{
-    cmd,
     device::{work, Device},
     pm,
-    queue::{self, kick_again_after, on_done, patience, Chain},
+    transport::{
+        cmd,
+        queue::{self, kick_again_after, on_done, patience, Chain},
+    },
 };
 
 /// What is known of a device whose answer did not come in time.

@@ -9,18 +9,19 @@ use kernel::{
 };
 
 use crate::{
-    cursor,
     device::{work, Device, VirtGpu},
-    display::{redraw, Display},
-    hotplug,
-    image::{self, Image},
-    kms,
+    display::{
+        cursor, hotplug,
+        image::{self, Image},
+        kms, output, panic, redraw, Display,
+    },
     life::{self, Life, Question},
-    memory::{self, Memory},
-    output, panic, pm,
-    queue::{self, Chain, Trouble},
-    resource,
-    transport::Transport,
+    memory::{self, resource, Memory},
+    pm,
+    transport::{
+        queue::{self, Chain, Trouble},
+        Transport,
+    },
 };
 
 /// The driver's part of a device.

@@ -6,9 +6,9 @@ use virtio::wait::jiffies;
 
 use crate::{
     device::{work, Device},
-    display::redraw,
-    hotplug, life,
-    queue::{self, patience},
+    display::{hotplug, redraw},
+    life,
+    transport::queue::{self, patience},
 };
 
 /// The machine is about to sleep.

@@ -4,32 +4,17 @@
 //! There is no `unsafe` here: it all is in the crates `drm` and `virtio`.
 #![forbid(unsafe_code)]
 
-mod cmd;
-mod connector;
-mod cursor;
-mod damage;
 mod debugfs;
 mod device;
 mod display;
 #[cfg(kunit)]
 mod drm_tests;
 mod drv;
-mod fb;
-mod format;
-mod gem;
-mod hotplug;
-mod image;
-mod ioctl;
-mod kms;
 mod life;
 mod memory;
-mod output;
-mod panic;
 mod parts;
 mod pm;
-mod primary;
-mod queue;
-mod resource;
+mod render;
 mod transport;
 
 use drv::VirtGpuDriver;
@@ -40,18 +25,18 @@ use virtio::module_virtio_driver as module;
 
 #[cfg(kunit)]
 static SUITES: &[&kunit::Suite] = &[
-    &cmd::tests::SUITE,
-    &connector::tests::SUITE,
-    &cursor::tests::SUITE,
-    &damage::tests::SUITE,
+    &transport::cmd::tests::SUITE,
+    &display::connector::tests::SUITE,
+    &display::cursor::tests::SUITE,
+    &display::damage::tests::SUITE,
     &drm_tests::SUITE,
-    &format::tests::SUITE,
-    &hotplug::tests::SUITE,
-    &ioctl::tests::SUITE,
+    &memory::format::tests::SUITE,
+    &display::hotplug::tests::SUITE,
+    &render::ioctl::tests::SUITE,
     &life::tests::SUITE,
-    &output::tests::SUITE,
-    &queue::tests::SUITE,
-    &resource::tests::SUITE,
+    &display::output::tests::SUITE,
+    &transport::queue::tests::SUITE,
+    &memory::resource::tests::SUITE,
 ];
 
 module! {

@@ -7,8 +7,18 @@ use kernel::{
 };
 use virtio::gpu;
 
-use crate::{image::Images, output::Output};
+use crate::display::{image::Images, output::Output};
 
+pub(crate) mod connector;
+pub(crate) mod cursor;
+pub(crate) mod damage;
+pub(crate) mod fb;
+pub(crate) mod hotplug;
+pub(crate) mod image;
+pub(crate) mod kms;
+pub(crate) mod output;
+pub(crate) mod panic;
+pub(crate) mod primary;
 pub(crate) mod redraw;
 
 /// A device's heads.

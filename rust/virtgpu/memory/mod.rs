@@ -2,10 +2,13 @@
 //! Memory: buffer objects, and the host's resources that they back.
 use kernel::{device::Bound, prelude::*};
 
-use crate::resource::Resources;
+use crate::memory::resource::Resources;
 
 pub(crate) mod callbacks;
+pub(crate) mod format;
+pub(crate) mod gem;
 pub(crate) mod keeper;
+pub(crate) mod resource;
 
 /// A device's resources.
 #[pin_data]

@@ -3,7 +3,10 @@
 use drm::workqueue::Workqueue;
 use kernel::{device::Bound, new_mutex, prelude::*, sync::Mutex};
 
-use crate::queue::{Handler, Pool, Queue};
+use crate::transport::queue::{Handler, Pool, Queue};
+
+pub(crate) mod cmd;
+pub(crate) mod queue;
 
 /// A device's queues, and what they need.
 #[pin_data]

@@ -12,10 +12,12 @@ use kernel::{
 use virtio::gpu;
 
 use crate::{
-    cmd,
     device::{work, Device, VirtGpu},
-    output::Window,
-    queue::{Callbacks, Trouble},
+    display::output::Window,
+    transport::{
+        cmd,
+        queue::{Callbacks, Trouble},
+    },
 };
 
 /// The bytes of the EDID in a response; none when their number is absurd.

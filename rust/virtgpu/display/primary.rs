@@ -11,13 +11,15 @@ use kernel::{
 };
 
 use crate::{
-    cmd,
-    damage::Damage,
     device::{Device, VirtGpu},
-    display::redraw,
-    fb::{self, Framebuffer},
-    format,
-    output::Output,
+    display::{
+        damage::Damage,
+        fb::{self, Framebuffer},
+        output::Output,
+        redraw,
+    },
+    memory::format,
+    transport::cmd,
 };
 
 /// The driver's part of a primary plane.

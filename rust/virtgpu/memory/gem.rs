@@ -19,8 +19,8 @@ use crate::{
     memory::{
         callbacks::{Callbacks, Shared},
         keeper::{Keeper, Kept},
+        resource::Resource,
     },
-    resource::Resource,
 };
 
 /// The shape of an object's own resource; left to the first framebuffer where it is 0.

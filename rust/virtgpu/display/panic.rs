@@ -8,9 +8,11 @@ use kernel::{
 };
 
 use crate::{
-    cmd,
     device::Device,
-    queue::{self, Chain},
+    transport::{
+        cmd,
+        queue::{self, Chain},
+    },
 };
 
 /// A command of the panic screen comes back, by its number.

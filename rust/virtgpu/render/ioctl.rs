@@ -12,8 +12,10 @@ use virtio::gpu::{format as wire_format, uapi};
 
 use crate::{
     device::{Device, Object, VirtGpuFile},
-    format,
-    gem::{self, Shape},
+    memory::{
+        format,
+        gem::{self, Shape},
+    },
 };
 
 type VFile = File<VirtGpuFile>;

@@ -15,13 +15,15 @@ use kernel::{
 use virtio::gpu::{MemEntry, Wire};
 
 use crate::{
-    cmd,
     device::{Device, Object, VirtGpu},
     memory::{
         callbacks::Callbacks,
         keeper::{Keeper, Kept},
     },
-    queue::{self, gives_back, is_refused, lazily, on_done, quiet, wake, Chain, Waiter},
+    transport::{
+        cmd,
+        queue::{self, gives_back, is_refused, lazily, on_done, quiet, wake, Chain, Waiter},
+    },
 };
 
 /// Bytes of a piece of a list of pages.

@@ -15,12 +15,12 @@ use kernel::{
 use virtio::wait::WaitQueue;
 
 use crate::{
-    cmd,
-    cursor::Cursor,
     device::{Device, VirtGpu},
-    image::Images,
-    panic::Panic,
-    queue::{self, lazily, on_done, Chain},
+    display::{cursor::Cursor, image::Images, panic::Panic},
+    transport::{
+        cmd,
+        queue::{self, lazily, on_done, Chain},
+    },
 };
 
 /// Frames on their way to the host before a commit waits: one shown, one underway.

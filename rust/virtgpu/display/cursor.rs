@@ -25,11 +25,13 @@ use virtio::{
 };
 
 use crate::{
-    cmd,
     device::{work, Device, VirtGpu},
-    fb::{self, Framebuffer},
-    format,
-    queue::{self, on_done, Chain},
+    display::fb::{self, Framebuffer},
+    memory::format,
+    transport::{
+        cmd,
+        queue::{self, on_done, Chain},
+    },
 };
 
 /// What happens when a command of a cursor has ended.

@@ -9,9 +9,8 @@ use kernel::{
 
 use crate::{
     device::{Device, VirtGpu},
-    format, gem,
-    image::{self, Image, Images},
-    resource::Resource,
+    display::image::{self, Image, Images},
+    memory::{format, gem, resource::Resource},
 };
 
 /// How a framebuffer is shown on a head.

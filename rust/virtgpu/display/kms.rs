@@ -4,11 +4,8 @@ use drm::kms::{Connector, Crtc, Encoder, KmsDriver, ModeConfigInfo, Plane, Unreg
 use kernel::prelude::*;
 
 use crate::{
-    connector, cursor,
     device::{Device, VirtGpu},
-    fb::Fb,
-    output,
-    primary::Primary,
+    display::{connector, cursor, fb::Fb, output, primary::Primary},
 };
 
 const MIN_SIZE: u32 = 32;

@@ -2,7 +2,7 @@
 //! Images: what a head shows of framebuffers. A program that draws into several buffers in turn
 //! shows one picture all the same, and the host keeps one: all of them back it, and where in the
 //! backing a transfer begins tells whose pixels it takes. So while the image is the last frame
-//! ([`Output::is_last_frame`](crate::output::Output::is_last_frame)), what a commit declares as damage is all there is to copy.
+//! ([`Output::is_last_frame`](crate::display::output::Output::is_last_frame)), what a commit declares as damage is all there is to copy.
 use drm::kms::FramebufferInfo;
 use kernel::{
     new_mutex,
@@ -17,9 +17,7 @@ use virtio::wait::jiffies;
 
 use crate::{
     device::Object,
-    format,
-    memory::{callbacks::Shared, keeper::Keeper},
-    resource::Resource,
+    memory::{callbacks::Shared, format, keeper::Keeper, resource::Resource},
 };
 
 /// The images of a head.

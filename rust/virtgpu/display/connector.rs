@@ -3,7 +3,7 @@
 use drm::kms::{connector::ModeList, DriverConnector};
 use kernel::sync::Arc;
 
-use crate::{device::VirtGpu, output::Output};
+use crate::{device::VirtGpu, display::output::Output};
 
 const DEFAULT_SIZE: (u32, u32) = (1024, 768);
 const REFRESH: u32 = 60;

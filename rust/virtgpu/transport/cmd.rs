@@ -7,7 +7,7 @@ use virtio::gpu::{self, cmd, resp, Header, Wire};
 
 use crate::{
     device::Device,
-    queue::{
+    transport::queue::{
         command, command_with_response, command_without_response, quiet, wake, Chain, Pool, Waiter,
     },
 };
