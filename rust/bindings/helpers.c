@@ -44,6 +44,32 @@ void helper_device_unlock(struct device *dev)
 	device_unlock(dev);
 }
 
+/* Waits for resets of PCI devices, each of which holds its device's lock while it calls the driver. */
+void helper_virtio_flush_resets(void)
+{
+	struct pci_dev *pdev = NULL;
+
+	while ((pdev = pci_get_device(PCI_VENDOR_ID_REDHAT_QUMRANET, PCI_ANY_ID, pdev))) {
+		device_lock(&pdev->dev);
+		device_unlock(&pdev->dev);
+	}
+}
+
+static DEFINE_SPINLOCK(gates_lock);
+
+unsigned long helper_gates_lock(void)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&gates_lock, flags);
+	return flags;
+}
+
+void helper_gates_unlock(unsigned long flags)
+{
+	spin_unlock_irqrestore(&gates_lock, flags);
+}
+
 u8 helper_virtio_get_status(struct virtio_device *vdev)
 {
 	return vdev->config->get_status(vdev);
@@ -276,6 +302,11 @@ struct drm_crtc_state *helper_drm_atomic_new_crtc_state(const struct drm_atomic_
 							struct drm_crtc *crtc)
 {
 	return drm_atomic_get_new_crtc_state(state, crtc);
+}
+
+bool helper_warn_on(bool condition)
+{
+	return WARN_ON(condition);
 }
 
 bool helper_ratelimit(void)

@@ -6,9 +6,9 @@ use drm::{
 };
 use kernel::{
     device::Bound,
-    impl_has_delayed_work, impl_has_work, new_delayed_work, new_mutex, new_spinlock, new_work,
+    impl_has_delayed_work, impl_has_work, new_delayed_work, new_mutex, new_work,
     prelude::*,
-    sync::{aref::ARef, atomic::Atomic, Arc, Mutex, SpinLock},
+    sync::{aref::ARef, atomic::Atomic, Arc, Mutex},
     workqueue::{DelayedWork, Work, WorkItem},
 };
 use virtio::{device::F_VERSION_1, driver::DeviceId, driver::IdTable, gpu};
@@ -20,6 +20,7 @@ use crate::{
     output::Output,
     pm,
     queue::{self, Handler, Pool, Queue},
+    reset,
     resource::Resources,
 };
 
@@ -67,9 +68,6 @@ pub(crate) struct Data {
     judge_work: DelayedWork<Device, 7>,
     #[pin]
     pub(crate) life: Life,
-    /// Jiffies of the last reset.
-    #[pin]
-    pub(crate) reset_at: SpinLock<Option<usize>>,
 }
 
 impl_has_work! {
@@ -101,8 +99,8 @@ works! {
     1 => |dev| dev.ctrl.dequeue(dev),
     2 => |dev| dev.cursor.dequeue(dev),
     3 => hotplug::configuration_changed,
-    4 => pm::reset,
-    5 => pm::redraw,
+    4 => reset::run,
+    5 => reset::redraw,
     6 => cursor::move_late,
     7 => life::judge,
 }
@@ -174,6 +172,18 @@ impl drm::Driver for VirtGpu {
 pub(crate) struct VirtGpuDriver {
     dev: ARef<Device>,
     registration: Pin<KBox<Mutex<Option<Registration<VirtGpu>>>>>,
+    works: Works,
+}
+
+impl VirtGpuDriver {
+    /// Switches the heads off and has the device forget all memory of ours, for good.
+    fn quit(&self, vdev: &virtio::Device<Bound>) {
+        self.works.quiesce();
+        if !self.dev.outputs.is_empty() {
+            self.dev.shutdown_kms();
+        }
+        queue::stop(&self.dev, vdev);
+    }
 }
 
 fn read_config(vdev: &virtio::Device<Bound>) -> Result<usize> {
@@ -227,7 +237,6 @@ fn data(vdev: &virtio::Device<Bound>, count: usize) -> Result<impl PinInit<Data,
         late_cursor_work <- new_delayed_work!("virtgpu::late_cursor"),
         judge_work <- new_delayed_work!("virtgpu::judge"),
         life <- Life::new(),
-        reset_at <- new_spinlock!(None),
     }))
 }
 
@@ -242,25 +251,32 @@ fn bring_up(drm: UnregisteredDevice<VirtGpu>) -> Result<Registration<VirtGpu>> {
             );
         })?;
     }
+    // A program may use it from here on.
+    drm.life.started();
     Registration::new(drm)
 }
 
-/// No resets and no news of heads from here on.
-fn quiesce(dev: &Device) {
-    dev.disable_work::<3>();
-    dev.disable_delayed_work::<4>();
-    dev.disable_work::<5>();
-    dev.disable_delayed_work::<6>();
-    dev.disable_delayed_work::<7>();
+/// The right to have the works of a device run. Dropped, it waits for those that are pending, and
+/// none runs again: their code may be unloaded soon.
+struct Works(ARef<Device>);
+
+impl Works {
+    /// No resets and no news of heads from here on.
+    fn quiesce(&self) {
+        self.0.disable_work::<3>();
+        self.0.disable_delayed_work::<4>();
+        self.0.disable_work::<5>();
+        self.0.disable_delayed_work::<6>();
+        self.0.disable_delayed_work::<7>();
+    }
 }
 
-/// Switches the heads off and has the device forget all memory of ours, for good.
-fn quit(dev: &Device, vdev: &virtio::Device<Bound>) {
-    quiesce(dev);
-    if !dev.outputs.is_empty() {
-        dev.shutdown_kms();
+impl Drop for Works {
+    fn drop(&mut self) {
+        self.quiesce();
+        self.0.disable_work::<1>();
+        self.0.disable_work::<2>();
     }
-    queue::stop_for_good(dev, vdev);
 }
 
 virtio::virtio_device_table!(TABLE, [DeviceId::new(gpu::ID)]);
@@ -293,11 +309,13 @@ impl virtio::Driver for VirtGpuDriver {
         }
 
         let slot = KBox::pin_init(new_mutex!(None), GFP_KERNEL)?;
+        let works = Works(dev.clone());
         // Nothing fails any more that would not stop the queues.
         queue::start(&dev, vdev)?;
         let registration = bring_up(drm).inspect_err(|_| {
-            quiesce(&dev);
-            queue::stop_for_good(&dev, vdev);
+            dev.life.leave();
+            works.quiesce();
+            queue::stop(&dev, vdev);
         })?;
         drm::drm_info!(
             dev,
@@ -310,19 +328,23 @@ impl virtio::Driver for VirtGpuDriver {
         Ok(Self {
             dev,
             registration: slot,
+            works,
         })
     }
 
     fn remove(&self, vdev: &virtio::Device<Bound>) {
+        // Before anything that a reset under way would get in the way of.
+        self.dev.life.leave();
         let registration = self.registration.lock().take();
         drop(registration);
-        quit(&self.dev, vdev);
+        self.quit(vdev);
         self.dev.unmap_objects();
     }
 
     /// A kernel that kexec starts next must not find a device that still writes to memory.
     fn shutdown(&self, vdev: &virtio::Device<Bound>) {
-        quit(&self.dev, vdev);
+        self.dev.life.leave();
+        self.quit(vdev);
     }
 
     fn config_changed(&self, _vdev: &virtio::Device<Bound>) {
@@ -338,11 +360,10 @@ impl virtio::Driver for VirtGpuDriver {
     }
 
     fn reset_prepare(&self, vdev: &virtio::Device<Bound>) -> Result {
-        pm::reset_prepare(&self.dev, vdev);
-        Ok(())
+        reset::prepare(&self.dev, vdev)
     }
 
     fn reset_done(&self, vdev: &virtio::Device<Bound>) -> Result {
-        pm::reset_done(&self.dev, vdev)
+        reset::done(&self.dev, vdev)
     }
 }

@@ -105,7 +105,9 @@ pub(crate) fn prepare(dev: &Device, fb: &Framebuffer, output: &Arc<Output>) -> R
     gem::adopt_shape(fb.object(), &fb.info());
     let mut made = Err(ENOSPC);
     while made == Err(ENOSPC) {
-        made = image::prepare(output, fb, |image| assign(fb, output, image));
+        made = dev
+            .life
+            .while_up(|| image::prepare(output, fb, |image| assign(fb, output, image)));
         if made == Err(ENOSPC) && !image::give_up(dev) {
             break;
         }

@@ -143,7 +143,8 @@ fn own_locked(bo: &Object, own: &mut Own, format: u32) -> Result<Arc<Resource>> 
 /// those of [`Resource::create`].
 pub(crate) fn own_resource(bo: &Object, format: u32) -> Result<Arc<Resource>> {
     loop {
-        let own = own_locked(bo, &mut bo.own.lock(), format);
+        let life = &bo.dev().life;
+        let own = life.while_up(|| own_locked(bo, &mut bo.own.lock(), format));
         match own {
             Err(error) if error == ENOSPC => {
                 if !image::give_up(bo.dev()) {

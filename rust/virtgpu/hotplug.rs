@@ -11,7 +11,12 @@ use kernel::{
 };
 use virtio::gpu;
 
-use crate::{cmd, drv::Device, output::Window};
+use crate::{
+    cmd,
+    drv::Device,
+    output::Window,
+    reset::{self, Cause},
+};
 
 /// The bytes of the EDID in a response; none when their number is absurd.
 fn edid_bytes(response: &gpu::Edid) -> Option<&[u8]> {
@@ -93,11 +98,15 @@ fn take_stale(dev: &Device) -> bool {
 
 /// Acts on a change of the device's configuration.
 pub(crate) fn configuration_changed(dev: &Device) {
+    if !dev.life.is_up() {
+        // Its registers may be away, too. When it is back its heads are read.
+        return;
+    }
     let is_stale = take_stale(dev);
     let events = dev.vdev.with(|vdev| {
         if vdev.needs_reset() {
             // After the reset the windows are read.
-            crate::pm::schedule_reset(dev, "the device asks for it");
+            reset::decide(dev, Cause::Asked);
             return None;
         }
         let events = vdev.read_config(gpu::CONFIG_EVENTS_READ);
@@ -116,7 +125,8 @@ pub(crate) fn configuration_changed(dev: &Device) {
 
     match read_display_info(dev) {
         Ok(true) => dev.hotplug_event(),
-        Ok(false) => (),
+        // After a reset they are read again.
+        Ok(false) | Err(ENODEV) => (),
         Err(error) => {
             drm::drm_err!(
                 dev,

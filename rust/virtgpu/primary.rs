@@ -17,7 +17,7 @@ use crate::{
     fb::{self, Framebuffer},
     format, image,
     output::Output,
-    pm,
+    reset,
 };
 
 /// The driver's part of a primary plane.
@@ -30,7 +30,7 @@ impl Primary {
     fn unblank(&self, dev: &Device) {
         if self.output.blanked.load(Relaxed) {
             self.output.blanked.store(false, Relaxed);
-            pm::schedule_redraw(dev);
+            reset::schedule_redraw(dev);
         }
     }
 }

@@ -18,7 +18,14 @@ use virtio::{
     Transport, Virtqueue,
 };
 
-use crate::{drv::Device, gem::Keeper, life, output::Output, resource::Recipe};
+use crate::{
+    drv::Device,
+    gem::Keeper,
+    life,
+    output::Output,
+    reset::{self, Cause},
+    resource::Recipe,
+};
 
 /// A command on its way to the device and back.
 pub(crate) type Chain = virtio::Chain<Cmd>;
@@ -461,7 +468,7 @@ fn finish(dev: &Device, mut chain: Chain, status: Result) {
         Some(Done::Restored(recipe)) => {
             if is_refused(&chain) {
                 recipe.refused();
-                crate::pm::schedule_redraw(dev);
+                reset::schedule_redraw(dev);
             }
         }
         Some(Done::Attached(recipe, waiter)) => {
@@ -654,12 +661,10 @@ impl Queue {
         };
 
         if error == EIO {
-            crate::pm::schedule_reset(dev, "the ring is broken");
+            reset::decide(dev, Cause::Broken);
         }
         match self.keep(chain, error) {
-            Ok(true) => {
-                crate::pm::schedule_reset(dev, "the host cannot be told to give memory back");
-            }
+            Ok(true) => reset::decide(dev, Cause::KeptBack),
             Ok(false) => (),
             Err(chain) => finish(dev, chain, Err(error)),
         }
@@ -878,7 +883,7 @@ impl Queue {
         self.space.wake_all();
 
         if broken {
-            crate::pm::schedule_reset(dev, "the host broke the ring");
+            reset::decide(dev, Cause::Broken);
         }
     }
 }
@@ -934,7 +939,6 @@ pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
     else {
         return;
     };
-    dev.life.forget();
     // The works that handle answers end before anybody acts upon the reset.
     dev.cancel_work::<1>();
     dev.cancel_work::<2>();
@@ -952,13 +956,7 @@ pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
             finish(dev, chain, Err(ENODEV));
         }
     }
-}
-
-/// The same, for good: no work that takes answers runs any more, or will.
-pub(crate) fn stop_for_good(dev: &Device, vdev: &virtio::Device<Bound>) {
-    stop(dev, vdev);
-    dev.disable_work::<1>();
-    dev.disable_work::<2>();
+    dev.life.forget();
 }
 
 #[cfg(kunit)]

@@ -25,6 +25,7 @@ mod panic;
 mod pm;
 mod primary;
 mod queue;
+mod reset;
 mod resource;
 
 use drv::VirtGpuDriver;
@@ -46,6 +47,7 @@ static SUITES: &[&kunit::Suite] = &[
     &life::tests::SUITE,
     &output::tests::SUITE,
     &queue::tests::SUITE,
+    &reset::tests::SUITE,
     &resource::tests::SUITE,
 ];
 
