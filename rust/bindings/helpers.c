@@ -44,7 +44,7 @@ void helper_device_unlock(struct device *dev)
 	device_unlock(dev);
 }
 
-/* Waits for resets of PCI devices, each of which holds its device's lock while it calls the driver. */
+/* Waits for resets of PCI devices: each holds its device's lock while it calls the driver. */
 void helper_virtio_flush_resets(void)
 {
 	struct pci_dev *pdev = NULL;
