@@ -169,7 +169,8 @@ static void suite(const char *name)
 
 #define SUITES_OF_RUST(X)						\
 	X(cmd) X(connector) X(cursor) X(damage) X(drm) X(format)	\
-	X(hotplug) X(ioctl) X(life) X(output) X(queue) X(resource)
+	X(hotplug) X(ioctl) X(life) X(output) X(queue) X(reset)	\
+	X(resource)
 
 #define FUNCTION(name)	static void suite_##name(void) { suite(#name); }
 #define SUBTEST(name)	{ #name, "KUnit suite", suite_##name },
@@ -177,6 +178,7 @@ static void suite(const char *name)
 SUITES_OF_C(FUNCTION)
 FUNCTION(drm)
 FUNCTION(life)
+FUNCTION(reset)
 
 static void unload(void);
 

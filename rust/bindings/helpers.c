@@ -44,6 +44,32 @@ void helper_device_unlock(struct device *dev)
 	device_unlock(dev);
 }
 
+/* Waits for resets of PCI devices: each holds its device's lock while it calls the driver. */
+void helper_virtio_flush_resets(void)
+{
+	struct pci_dev *pdev = NULL;
+
+	while ((pdev = pci_get_device(PCI_VENDOR_ID_REDHAT_QUMRANET, PCI_ANY_ID, pdev))) {
+		device_lock(&pdev->dev);
+		device_unlock(&pdev->dev);
+	}
+}
+
+static DEFINE_SPINLOCK(gates_lock);
+
+unsigned long helper_gates_lock(void)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&gates_lock, flags);
+	return flags;
+}
+
+void helper_gates_unlock(unsigned long flags)
+{
+	spin_unlock_irqrestore(&gates_lock, flags);
+}
+
 u8 helper_virtio_get_status(struct virtio_device *vdev)
 {
 	return vdev->config->get_status(vdev);
@@ -278,6 +304,11 @@ struct drm_crtc_state *helper_drm_atomic_new_crtc_state(const struct drm_atomic_
 	return drm_atomic_get_new_crtc_state(state, crtc);
 }
 
+bool helper_warn_on(bool condition)
+{
+	return WARN_ON(condition);
+}
+
 bool helper_ratelimit(void)
 {
 	static DEFINE_RATELIMIT_STATE(state, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
@@ -386,11 +417,12 @@ int helper_drm_wait_for_last_commit(struct drm_plane_state *state)
 }
 
 /* Has a worker carry out a commit, to which it gets a reference. */
-void helper_drm_commit_queue(struct drm_atomic_commit *state, work_func_t work)
+void helper_drm_commit_queue(struct drm_atomic_commit *state, work_func_t work,
+			     struct workqueue_struct *queue)
 {
 	drm_atomic_commit_get(state);
 	INIT_WORK(&state->commit_work, work);
-	queue_work(system_dfl_wq, &state->commit_work);
+	queue_work(queue, &state->commit_work);
 }
 
 void helper_drm_commit_active_planes(struct drm_device *dev, struct drm_atomic_commit *state)

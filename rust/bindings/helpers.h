@@ -28,6 +28,9 @@ void helper_trace_virtgpu_cmd_queue(const char *queue, u32 seqno, u32 type, u32 
 void helper_trace_virtgpu_cmd_response(const char *queue, u32 seqno, u32 type, int status);
 bool helper_virtio_shm_region(struct virtio_device *vdev, u8 id, u64 *address, u64 *length);
 bool helper_device_trylock(struct device *dev);
+void helper_virtio_flush_resets(void);
+unsigned long helper_gates_lock(void);
+void helper_gates_unlock(unsigned long flags);
 void helper_device_unlock(struct device *dev);
 u8 helper_virtio_get_status(struct virtio_device *vdev);
 u32 helper_virtio_cread32(struct virtio_device *vdev, unsigned int offset);
@@ -73,6 +76,7 @@ struct drm_plane_state *helper_drm_atomic_new_plane_state(const struct drm_atomi
 							  struct drm_plane *plane);
 struct drm_crtc_state *helper_drm_atomic_new_crtc_state(const struct drm_atomic_commit *state,
 							struct drm_crtc *crtc);
+bool helper_warn_on(bool condition);
 bool helper_ratelimit(void);
 int helper_vblank_timer_try_to_cancel(struct drm_vblank_crtc *vblank);
 ktime_t helper_vblank_timer_expires(const struct drm_vblank_crtc *vblank);
@@ -87,7 +91,8 @@ bool helper_drm_commit_is_busy(struct drm_atomic_commit *state);
 bool helper_drm_commit_waits(struct drm_atomic_commit *state,
 			     bool (*has_room)(struct drm_crtc *crtc));
 int helper_drm_wait_for_last_commit(struct drm_plane_state *state);
-void helper_drm_commit_queue(struct drm_atomic_commit *state, work_func_t work);
+void helper_drm_commit_queue(struct drm_atomic_commit *state, work_func_t work,
+			     struct workqueue_struct *queue);
 void helper_drm_commit_active_planes(struct drm_device *dev, struct drm_atomic_commit *state);
 
 #endif

@@ -22,6 +22,7 @@ use crate::{
     driver::Driver,
     file::File,
     gem::{self, dma::Mappings},
+    workqueue::Workqueue,
 };
 
 /// A DRM device; the C counterpart is `struct drm_device`.
@@ -33,6 +34,8 @@ use crate::{
 pub struct Device<T: Driver> {
     dev: Opaque<bindings::drm_device>,
     pub(crate) mappings: Mappings,
+    /// Runs commits that nobody waits for. Empty once the device was unregistered.
+    pub(crate) commits: Workqueue,
     data: T::Data,
 }
 
@@ -104,6 +107,7 @@ impl<T: Driver> UnregisteredDevice<T> {
     ///
     /// `ENOMEM`, and those of `data`. C: `devm_drm_dev_alloc()`.
     pub fn new(parent: &device::Device<Bound>, data: impl PinInit<T::Data, Error>) -> Result<Self> {
+        let commits = Workqueue::new(c"drm-commits")?;
         // Without `release` until there is data to be dropped.
         let early = bindings::drm_driver {
             release: None,
@@ -134,6 +138,8 @@ impl<T: Driver> UnregisteredDevice<T> {
             return Err(error);
         }
         // SAFETY: Still nobody else has it.
+        unsafe { (&raw mut (*raw).commits).write(commits) };
+        // SAFETY: As above.
         unsafe { (*raw.cast::<bindings::drm_device>()).driver = const { &Self::VTABLE } };
 
         // SAFETY: The device is complete, and the only reference becomes the `ARef`'s.
@@ -243,9 +249,10 @@ impl<T: Driver> Device<T> {
     }
 
     extern "C" fn release(ptr: *mut bindings::drm_device) {
-        // SAFETY: The last reference is gone; both were initialized, or this would not be called.
+        // SAFETY: The last reference is gone; all were initialized, or this would not be called.
         unsafe {
             ptr::drop_in_place(&raw mut (*ptr.cast::<Self>()).data);
+            ptr::drop_in_place(&raw mut (*ptr.cast::<Self>()).commits);
             ptr::drop_in_place(&raw mut (*ptr.cast::<Self>()).mappings);
         }
     }

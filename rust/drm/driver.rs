@@ -108,7 +108,8 @@ pub fn take_aperture(dev: &device::Device<Bound>, name: &'static CStr) -> Result
     })
 }
 
-/// A device that user space can see. Dropped, it is unplugged: files stay open and get `ENODEV`.
+/// A device that user space can see. Dropped, it is unplugged: files stay open and get `ENODEV`, and no
+/// worker carries out a commit any more.
 pub struct Registration<T: Driver>(ARef<Device<T>>);
 
 impl<T: Driver> Registration<T> {
@@ -145,7 +146,9 @@ impl<T: Driver> Registration<T> {
 impl<T: Driver> Drop for Registration<T> {
     fn drop(&mut self) {
         // SAFETY: The device is registered: the type says so.
-        unsafe { bindings::drm_dev_unplug(self.0.as_raw()) }
+        unsafe { bindings::drm_dev_unplug(self.0.as_raw()) };
+        // The worker's code may be unloaded soon. Commits are queued only while the device is plugged.
+        self.0.commits.flush();
     }
 }
 

@@ -53,6 +53,12 @@ macro_rules! drm_warn {
     ($dev:expr, $($arg:tt)*) => { kernel::dev_warn!($dev.as_device(), $($arg)*) };
 }
 
+/// Warns, with a backtrace, if what never should be is, and says whether it is; C: `WARN_ON()`.
+pub fn warn_on(condition: bool) -> bool {
+    // SAFETY: Can be called anywhere.
+    unsafe { drm_bindings::helper_warn_on(condition) }
+}
+
 pub(crate) fn errno(result: kernel::error::Result) -> kernel::ffi::c_int {
     match result {
         Ok(()) => 0,

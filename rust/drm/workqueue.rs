@@ -29,6 +29,16 @@ impl Workqueue {
         // INVARIANT: It was made here.
         Ok(Self(NonNull::new(raw.cast()).ok_or(ENOMEM)?))
     }
+
+    /// Waits until the works that are queued now have run; C: `flush_workqueue()`.
+    pub fn flush(&self) {
+        // SAFETY: The workqueue is there as long as `self`.
+        unsafe { kernel::bindings::__flush_workqueue(self.0.as_ptr()) };
+    }
+
+    pub(crate) fn as_raw(&self) -> *mut kernel::bindings::workqueue_struct {
+        self.0.as_ptr()
+    }
 }
 
 impl Deref for Workqueue {

@@ -67,6 +67,13 @@ fn capabilities(dev: &Device, m: &SeqFile) -> Result {
 }
 
 fn queues(dev: &Device, m: &SeqFile) -> Result {
+    let (state, cause) = dev.life.status();
+    seq_print!(m, "state: {}\n", state.name());
+    seq_print!(
+        m,
+        "last reset: {}\n",
+        cause.map_or("none", |cause| cause.rule().text)
+    );
     for queue in [&dev.transport.ctrl, &dev.transport.cursor] {
         let status = queue.status();
         let stats = status.stats;

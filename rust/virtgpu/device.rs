@@ -16,6 +16,21 @@ pub(crate) struct VirtGpuFile;
 /// A buffer object.
 pub(crate) type Object = shmem::Object<<VirtGpu as drm::Driver>::Object>;
 
+/// Why the driver resets the device; `reset.rs` says what follows from each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Nothing was answered since a question was asked.
+    Dead,
+    /// The question was answered, but not what came before it, or something could not be sent.
+    Forgetful,
+    /// The ring is in a state that the protocol does not have.
+    Broken,
+    /// The device's status has NEEDS_RESET.
+    Asked,
+    /// A command that gives memory back could not be sent, and not for lack of room in the ring.
+    KeptBack,
+}
+
 /// The device's works, by number.
 pub(crate) mod work {
     /// Takes answers off the control queue.

@@ -17,6 +17,7 @@ use crate::{
     parts::{self, Data},
     pm,
     render::ioctl,
+    reset,
     transport::queue,
 };
 
@@ -84,6 +85,18 @@ impl drm::Driver for VirtGpu {
 pub(crate) struct VirtGpuDriver {
     dev: ARef<Device>,
     registration: Pin<KBox<Mutex<Option<Registration<VirtGpu>>>>>,
+    works: Works,
+}
+
+impl VirtGpuDriver {
+    /// Switches the heads off and has the device forget all memory of ours, for good.
+    fn quit(&self, vdev: &virtio::Device<Bound>) {
+        self.works.quiesce();
+        if !self.dev.display.outputs.is_empty() {
+            self.dev.shutdown_kms();
+        }
+        queue::stop(&self.dev, vdev);
+    }
 }
 
 fn read_config(vdev: &virtio::Device<Bound>) -> Result<usize> {
@@ -119,25 +132,32 @@ fn bring_up(drm: UnregisteredDevice<VirtGpu>) -> Result<Registration<VirtGpu>> {
             );
         })?;
     }
+    // A program may use it from here on.
+    drm.life.started();
     Registration::new(drm)
 }
 
-/// No resets and no news of heads from here on.
-fn quiesce(dev: &Device) {
-    dev.disable_work::<{ work::HOTPLUG }>();
-    dev.disable_delayed_work::<{ work::RESET }>();
-    dev.disable_work::<{ work::REDRAW }>();
-    dev.disable_delayed_work::<{ work::LATE_CURSOR }>();
-    dev.disable_delayed_work::<{ work::JUDGE }>();
+/// The right to have the works of a device run. Dropped, it waits for those that are pending, and
+/// none runs again: their code may be unloaded soon.
+struct Works(ARef<Device>);
+
+impl Works {
+    /// No resets and no news of heads from here on.
+    fn quiesce(&self) {
+        self.0.disable_work::<{ work::HOTPLUG }>();
+        self.0.disable_delayed_work::<{ work::RESET }>();
+        self.0.disable_work::<{ work::REDRAW }>();
+        self.0.disable_delayed_work::<{ work::LATE_CURSOR }>();
+        self.0.disable_delayed_work::<{ work::JUDGE }>();
+    }
 }
 
-/// Switches the heads off and has the device forget all memory of ours, for good.
-fn quit(dev: &Device, vdev: &virtio::Device<Bound>) {
-    quiesce(dev);
-    if !dev.display.outputs.is_empty() {
-        dev.shutdown_kms();
+impl Drop for Works {
+    fn drop(&mut self) {
+        self.quiesce();
+        self.0.disable_work::<{ work::CONTROL }>();
+        self.0.disable_work::<{ work::CURSOR }>();
     }
-    queue::stop_for_good(dev, vdev);
 }
 
 virtio::virtio_device_table!(TABLE, [DeviceId::new(gpu::ID)]);
@@ -170,11 +190,13 @@ impl virtio::Driver for VirtGpuDriver {
         }
 
         let slot = KBox::pin_init(new_mutex!(None), GFP_KERNEL)?;
+        let works = Works(dev.clone());
         // Nothing fails any more that would not stop the queues.
         queue::start(&dev, vdev)?;
         let registration = bring_up(drm).inspect_err(|_| {
-            quiesce(&dev);
-            queue::stop_for_good(&dev, vdev);
+            dev.life.leave();
+            works.quiesce();
+            queue::stop(&dev, vdev);
         })?;
         drm::drm_info!(
             dev,
@@ -187,19 +209,23 @@ impl virtio::Driver for VirtGpuDriver {
         Ok(Self {
             dev,
             registration: slot,
+            works,
         })
     }
 
     fn remove(&self, vdev: &virtio::Device<Bound>) {
+        // Before anything that a reset under way would get in the way of.
+        self.dev.life.leave();
         let registration = self.registration.lock().take();
         drop(registration);
-        quit(&self.dev, vdev);
+        self.quit(vdev);
         self.dev.unmap_objects();
     }
 
     /// A kernel that kexec starts next must not find a device that still writes to memory.
     fn shutdown(&self, vdev: &virtio::Device<Bound>) {
-        quit(&self.dev, vdev);
+        self.dev.life.leave();
+        self.quit(vdev);
     }
 
     fn config_changed(&self, _vdev: &virtio::Device<Bound>) {
@@ -215,11 +241,10 @@ impl virtio::Driver for VirtGpuDriver {
     }
 
     fn reset_prepare(&self, vdev: &virtio::Device<Bound>) -> Result {
-        pm::reset_prepare(&self.dev, vdev);
-        Ok(())
+        reset::prepare(&self.dev, vdev)
     }
 
     fn reset_done(&self, vdev: &virtio::Device<Bound>) -> Result {
-        pm::reset_done(&self.dev, vdev)
+        reset::done(&self.dev, vdev)
     }
 }

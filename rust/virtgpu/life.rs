@@ -1,31 +1,74 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Is the device alive? A wait that times out has it asked. It is dead if it answers nothing
-//! at all. Late answers are answers. A device that is alive is reset only if it has lost commands.
-use kernel::{new_spinlock, prelude::*, sync::aref::ARef, sync::SpinLock, workqueue};
-use virtio::wait::jiffies;
+//! The life of a device: the state that it is in, what leads from one to the other, who waits for
+//! that; and whether it is alive. A wait that times out has it asked. It is dead if it answers
+//! nothing at all. Late answers are answers. A device that is alive is reset only if it has lost
+//! commands.
+//!
+//! docs/architecture.md has a picture of the states.
+use kernel::{
+    new_spinlock,
+    prelude::*,
+    sync::{aref::ARef, SpinLock},
+    time::msecs_to_jiffies,
+    workqueue,
+};
+use virtio::wait::{jiffies, WaitQueue};
 
 use crate::{
-    device::{work, Device},
-    pm,
+    device::{work, Cause, Device, VirtGpu},
     transport::{
         cmd,
-        queue::{self, kick_again_after, on_done, patience, Chain},
+        queue::{self, kick_again_after, on_done, patience, Callbacks, Chain},
     },
 };
 
-/// What is known of a device whose answer did not come in time.
-#[derive(Default)]
-struct State {
-    /// It was asked whether it is alive, and is not judged yet.
-    is_asked: bool,
-    /// It has answered that question.
-    is_answered: bool,
-    /// How many answers there were when it was asked.
-    answers: u32,
-    /// When that was, in jiffies.
-    asked_at: usize,
-    /// Nothing but a reset helps, whether the device answers or not.
-    is_broken: bool,
+/// Where a device is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It is being probed, and nobody else knows it.
+    Starting,
+    Running,
+    /// It was asked whether it is alive and is not judged yet, or a reset was decided upon that has
+    /// not begun.
+    InTrouble,
+    /// Its queues are down until it is back from a reset.
+    Resetting,
+    /// Its queues are down until the machine is awake again.
+    Asleep,
+    /// It did not come back, unless it does so after the next reset; or the driver leaves it.
+    Gone,
+}
+
+impl State {
+    /// Whether it may follow another one.
+    fn may_follow(self, last: Self) -> bool {
+        match self {
+            Self::Starting => false,
+            Self::Running => !matches!(last, Self::Running | Self::Gone),
+            Self::InTrouble => !matches!(last, Self::InTrouble | Self::Gone),
+            Self::Resetting => !matches!(last, Self::Resetting | Self::Starting | Self::Asleep),
+            // The bus does not say that a device did not come back; a suspend may find it so.
+            Self::Asleep => !matches!(last, Self::Asleep | Self::Starting),
+            Self::Gone => last != Self::Gone,
+        }
+    }
+
+    /// Whether the device takes commands of programs.
+    fn is_up(self) -> bool {
+        matches!(self, Self::Running | Self::InTrouble)
+    }
+
+    /// For people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::InTrouble => "in trouble",
+            Self::Resetting => "resetting",
+            Self::Asleep => "asleep",
+            Self::Gone => "gone",
+        }
+    }
 }
 
 /// What a device turns out to be.
@@ -38,12 +81,104 @@ enum Verdict {
     Dead,
 }
 
-impl State {
+/// What is known of a device.
+struct Known {
+    state: State,
+    /// The driver leaves the device.
+    is_leaving: bool,
+    /// How often it came back from a reset or from sleep.
+    epoch: u32,
+    /// When the reset began that is under way, in jiffies.
+    resetting_since: usize,
+    /// A reset that is to come, and why.
+    decided: Option<Cause>,
+    /// Why a reset was decided upon last.
+    last_cause: Option<Cause>,
+    /// When the driver last reset it, in jiffies.
+    reset_at: Option<usize>,
+    /// It was asked whether it is alive, and is not judged yet.
+    is_asked: bool,
+    /// It has answered that question.
+    is_answered: bool,
+    /// How many answers there were when it was asked.
+    answers: u32,
+    /// When that was, in jiffies.
+    asked_at: usize,
+}
+
+impl Known {
+    fn new() -> Self {
+        Self {
+            state: State::Starting,
+            is_leaving: false,
+            epoch: 0,
+            resetting_since: 0,
+            decided: None,
+            last_cause: None,
+            reset_at: None,
+            is_asked: false,
+            is_answered: false,
+            answers: 0,
+            asked_at: 0,
+        }
+    }
+
+    /// The only place that changes the state.
+    fn enter(&mut self, state: State) {
+        if !drm::warn_on(!state.may_follow(self.state)) {
+            self.state = state;
+        }
+    }
+
+    fn is_in_trouble(&self) -> bool {
+        self.is_asked || self.decided.is_some()
+    }
+
+    /// Follows what is known of a device that is up.
+    fn settle(&mut self) {
+        match (self.state, self.is_in_trouble()) {
+            (State::Running, true) => self.enter(State::InTrouble),
+            (State::InTrouble, false) => self.enter(State::Running),
+            _ => (),
+        }
+    }
+
+    /// The device is up, for the first time or again.
+    fn arrive(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
+        self.enter(if self.is_in_trouble() {
+            State::InTrouble
+        } else {
+            State::Running
+        });
+    }
+
+    /// Notes that a reset is to come. Returns after how many jiffies, if that is news.
+    fn decide(&mut self, cause: Cause) -> Option<usize> {
+        if self.state == State::Gone {
+            return None;
+        }
+        let is_news = self.decided.is_none();
+        // What an answer cannot call off counts more.
+        if self
+            .decided
+            .is_none_or(|old| old.rule().is_called_off_by_answer)
+        {
+            self.decided = Some(cause);
+            self.last_cause = Some(cause);
+        }
+        self.settle();
+        let since = self
+            .reset_at
+            .map_or(usize::MAX, |at| jiffies().wrapping_sub(at));
+        is_news.then(|| patience().saturating_sub(since))
+    }
+
     /// Judges a device that now has given so many answers, so many jiffies after the question.
     fn verdict(&self, answers: u32, since: usize) -> Verdict {
         if !self.is_asked || self.is_answered {
             Verdict::Alive
-        } else if since < patience() {
+        } else if since < Cause::Dead.threshold() {
             Verdict::Open
         } else if answers != self.answers {
             Verdict::Forgetful
@@ -51,6 +186,11 @@ impl State {
             Verdict::Dead
         }
     }
+}
+
+/// Jiffies that a reset may take: as long as the PCI core waits for a device.
+fn return_time() -> usize {
+    msecs_to_jiffies(60_000)
 }
 
 /// The answer to the question whether a device is alive.
@@ -66,49 +206,204 @@ impl queue::Done for Question {
     }
 }
 
-/// Judges a device.
+/// A device's life.
 #[pin_data]
 pub(crate) struct Life {
     #[pin]
-    state: SpinLock<State>,
+    known: SpinLock<Known>,
+    /// Those who wait for another state.
+    #[pin]
+    changed: WaitQueue,
 }
 
 impl Life {
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
-            state <- new_spinlock!(State::default()),
+            known <- new_spinlock!(Known::new()),
+            changed <- WaitQueue::new(),
         })
+    }
+
+    /// The state, and why a reset was decided upon last.
+    pub(crate) fn status(&self) -> (State, Option<Cause>) {
+        let known = self.known.lock();
+        (known.state, known.last_cause)
     }
 
     /// The device has answered the question.
     pub(crate) fn answered(&self) {
-        self.state.lock().is_answered = true;
+        self.known.lock().is_answered = true;
     }
 
-    /// The device was reset: what it was asked does not count any more.
+    /// The queues are down, and the device about to be reset: its trouble is over.
     pub(crate) fn forget(&self) {
-        self.state.lock().is_asked = false;
-    }
-
-    /// Nothing but a reset helps.
-    pub(crate) fn broke(&self) {
-        self.state.lock().is_broken = true;
-    }
-
-    /// Whether nothing but the reset helps that is about to come.
-    pub(crate) fn take_broken(&self) -> bool {
-        core::mem::take(&mut self.state.lock().is_broken)
+        let mut known = self.known.lock();
+        known.is_asked = false;
+        known.decided = None;
     }
 
     /// Whether a device that was dead has answered anything since.
     pub(crate) fn has_answered(&self, dev: &Device) -> bool {
         dev.transport.ctrl.has_finished(dev)
-            || dev.transport.ctrl.answers() != self.state.lock().answers
+            || dev.transport.ctrl.answers() != self.known.lock().answers
+    }
+
+    /// The probe has brought the device up.
+    pub(crate) fn started(&self) {
+        self.known.lock().arrive();
+        self.changed.wake_all();
+    }
+
+    /// A reset is to come: see [`reset::decide`](crate::reset::decide), which is the one who calls this.
+    pub(crate) fn decide(&self, cause: Cause) -> Option<usize> {
+        self.known.lock().decide(cause)
+    }
+
+    /// The reset that is to come, and the state that it finds.
+    pub(crate) fn decided(&self) -> Option<(State, Cause)> {
+        let known = self.known.lock();
+        known.decided.map(|cause| (known.state, cause))
+    }
+
+    /// Whether a reset that was decided upon may begin.
+    pub(crate) fn is_reset_due(&self) -> bool {
+        let known = self.known.lock();
+        known.state == State::InTrouble && known.decided.is_some()
+    }
+
+    /// The reset that was to come does not.
+    pub(crate) fn call_off(&self) {
+        let mut known = self.known.lock();
+        known.decided = None;
+        known.settle();
+    }
+
+    /// Notes when the driver resets the device, because new trouble leads to no reset for a while.
+    pub(crate) fn note_reset(&self) {
+        self.known.lock().reset_at = Some(jiffies());
+    }
+
+    /// A reset begins.
+    ///
+    /// # Errors
+    ///
+    /// `EOPNOTSUPP` when the driver has nothing to do with it.
+    pub(crate) fn begin_reset(&self) -> Result {
+        let mut known = self.known.lock();
+        if known.is_leaving || matches!(known.state, State::Starting | State::Asleep) {
+            return Err(EOPNOTSUPP);
+        }
+        // Else the one before did not end, because the bus failed. Resets do not overlap.
+        if known.state != State::Resetting {
+            known.enter(State::Resetting);
+        }
+        known.resetting_since = jiffies();
+        Ok(())
+    }
+
+    /// The machine is about to sleep. No reset is under way: both hold the lock of the device below.
+    pub(crate) fn sleep(&self) {
+        let mut known = self.known.lock();
+        if !known.is_leaving {
+            known.enter(State::Asleep);
+        }
+    }
+
+    /// The driver leaves the device. Waits for a reset that is under way.
+    pub(crate) fn leave(&self) {
+        let try_leave = |now: bool| {
+            let mut known = self.known.lock();
+            if known.state == State::Resetting && !now {
+                return false;
+            }
+            known.is_leaving = true;
+            if known.state != State::Gone {
+                known.enter(State::Gone);
+            }
+            true
+        };
+        if !self
+            .changed
+            .wait_timeout(return_time(), || try_leave(false))
+        {
+            try_leave(true);
+        }
+        self.changed.wake_all();
+    }
+
+    /// Whether the device takes commands of programs.
+    pub(crate) fn is_up(&self) -> bool {
+        self.known.lock().state.is_up()
+    }
+
+    /// Waits until the device is up, and returns its epoch.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` when it has gone, `EIO` when it does not come back soon, `ERESTARTSYS` when the program
+    /// is killed.
+    fn wait_up(&self) -> Result<u32> {
+        let mut epoch = Err(EIO);
+        self.changed.wait_killable(patience(), || {
+            let known = self.known.lock();
+            epoch = match known.state {
+                State::Running | State::InTrouble => Ok(known.epoch),
+                State::Gone => Err(ENODEV),
+                _ => return false,
+            };
+            true
+        })?;
+        epoch
+    }
+
+    /// Whether the device has been, or is, down since an epoch.
+    fn was_down_since(&self, epoch: u32) -> bool {
+        let known = self.known.lock();
+        !known.state.is_up() || known.epoch != epoch
+    }
+
+    /// Runs `f` on a device that is up, and again if it fails because the device was not. A program
+    /// waits here for the end of a reset, so that the caller must hold no lock that a reset takes.
+    ///
+    /// # Errors
+    ///
+    /// Those of `f`; `ENODEV` when the device has gone, `EIO` when it does not come back soon,
+    /// `ERESTARTSYS` when the program is killed.
+    pub(crate) fn while_up<R>(&self, mut f: impl FnMut() -> Result<R>) -> Result<R> {
+        loop {
+            let epoch = self.wait_up()?;
+            match f() {
+                Err(ENODEV) if self.was_down_since(epoch) => (),
+                result => return result,
+            }
+        }
     }
 }
 
+/// Ends a reset or the machine's sleep: the device is up again, or has gone.
+///
+/// # Errors
+///
+/// Those of `result`; `ENODEV` when it was removed meanwhile.
+pub(crate) fn came_back(dev: &Device, result: Result) -> Result {
+    let life = &dev.life;
+    let mut known = life.known.lock();
+    if !matches!(known.state, State::Resetting | State::Asleep) {
+        return Err(ENODEV);
+    }
+    match result {
+        Ok(()) => known.arrive(),
+        Err(_) => known.enter(State::Gone),
+    }
+    drop(known);
+    life.changed.wake_all();
+    result.inspect_err(|error| {
+        drm::drm_err!(dev, "the device did not come back: {:?}\n", error);
+    })
+}
+
 /// Has the device judged, soon.
-fn judge_soon(dev: &Device) {
+pub(crate) fn judge_soon(dev: &Device) {
     // Pending already is as good.
     let _ = workqueue::system_freezable()
         .enqueue_delayed::<ARef<Device>, { work::JUDGE }>(dev.into(), kick_again_after());
@@ -118,15 +413,16 @@ fn judge_soon(dev: &Device) {
 /// no question is sent: the commands in it serve as one.
 pub(crate) fn ask(dev: &Device) {
     let answers = dev.transport.ctrl.answers();
-    let mut state = dev.life.state.lock();
-    if state.is_asked {
+    let mut known = dev.life.known.lock();
+    if known.is_asked {
         return;
     }
-    state.is_asked = true;
-    state.is_answered = false;
-    state.answers = answers;
-    state.asked_at = jiffies();
-    drop(state);
+    known.is_asked = true;
+    known.is_answered = false;
+    known.answers = answers;
+    known.asked_at = jiffies();
+    known.settle();
+    drop(known);
     if let Ok(question) = cmd::question() {
         let question = on_done(question, Question);
         dev.transport.ctrl.ask(dev, question);
@@ -136,39 +432,65 @@ pub(crate) fn ask(dev: &Device) {
 
 /// Judges the device, if it is time to.
 pub(crate) fn judge(dev: &Device) {
+    let known = dev.life.known.lock();
+    let since = jiffies().wrapping_sub(known.resetting_since);
+    let (is_resetting, is_asked) = (known.state == State::Resetting, known.is_asked);
+    drop(known);
+    if is_resetting && since >= return_time() {
+        let _ = came_back(dev, Err(ETIMEDOUT));
+    } else if is_resetting {
+        judge_soon(dev);
+    } else if is_asked {
+        judge_answers(dev);
+    }
+}
+
+fn judge_answers(dev: &Device) {
     let verdict = if dev.transport.ctrl.has_finished(dev) {
         // Its answer is there, and nobody has looked.
         Verdict::Open
     } else {
         let answers = dev.transport.ctrl.answers();
-        let mut state = dev.life.state.lock();
-        let verdict = state.verdict(answers, jiffies().wrapping_sub(state.asked_at));
-        state.is_asked = state.is_asked && verdict == Verdict::Open;
+        let mut known = dev.life.known.lock();
+        let verdict = known.verdict(answers, jiffies().wrapping_sub(known.asked_at));
+        known.is_asked = known.is_asked && verdict == Verdict::Open;
         verdict
     };
-    if verdict == Verdict::Open {
-        dev.transport.ctrl.kick_again();
-        judge_soon(dev);
-    } else if verdict == Verdict::Dead {
-        pm::reset_dead(dev);
-    } else {
-        let has_lost = dev.transport.ctrl.take_lost() || dev.transport.cursor.status().stalled;
-        if has_lost || verdict == Verdict::Forgetful {
-            pm::schedule_reset(dev, "the host forgets commands");
+    match verdict {
+        Verdict::Open => {
+            dev.transport.ctrl.kick_again();
+            judge_soon(dev);
+        }
+        Verdict::Dead => VirtGpu::reset(dev, Cause::Dead),
+        Verdict::Alive | Verdict::Forgetful => {
+            let has_lost = dev.transport.ctrl.take_lost() || dev.transport.cursor.status().stalled;
+            if has_lost || verdict == Verdict::Forgetful {
+                VirtGpu::reset(dev, Cause::Forgetful);
+            }
         }
     }
+    dev.life.known.lock().settle();
 }
 
 #[cfg(kunit)]
 pub(crate) mod tests {
     use super::*;
-    use kunit::{expect_eq, Test};
+    use kunit::{expect, expect_eq, Test};
 
-    fn asked() -> State {
-        State {
+    const STATES: [State; 6] = [
+        State::Starting,
+        State::Running,
+        State::InTrouble,
+        State::Resetting,
+        State::Asleep,
+        State::Gone,
+    ];
+
+    fn asked() -> Known {
+        Known {
             is_asked: true,
             answers: 5,
-            ..State::default()
+            ..Known::new()
         }
     }
 
@@ -187,9 +509,137 @@ pub(crate) mod tests {
     }
 
     fn late_answer_is_an_answer(test: &Test) {
-        let mut state = asked();
-        state.is_answered = true;
-        expect_eq!(test, state.verdict(6, 10 * patience()), Verdict::Alive);
+        let mut known = asked();
+        known.is_answered = true;
+        expect_eq!(test, known.verdict(6, 10 * patience()), Verdict::Alive);
+    }
+
+    /// A row says which states follow the one of that row.
+    fn each_state_has_its_followers(test: &Test) {
+        let rows = [
+            [false, true, true, false, false, true],
+            [false, false, true, true, true, true],
+            [false, true, false, true, true, true],
+            [false, true, true, false, true, true],
+            [false, true, true, false, false, true],
+            [false, false, false, true, true, false],
+        ];
+        for (last, row) in STATES.iter().zip(rows) {
+            for (next, may_follow) in STATES.iter().zip(row) {
+                expect_eq!(test, next.may_follow(*last), may_follow);
+            }
+        }
+    }
+
+    fn started() -> Known {
+        let mut known = Known::new();
+        known.arrive();
+        known
+    }
+
+    fn question_is_trouble_until_it_is_judged(test: &Test) {
+        let mut known = started();
+        expect_eq!(test, known.state, State::Running);
+        known.is_asked = true;
+        known.settle();
+        expect_eq!(test, known.state, State::InTrouble);
+        known.is_asked = false;
+        known.settle();
+        expect_eq!(test, known.state, State::Running);
+    }
+
+    fn decision_is_trouble_until_the_reset(test: &Test) {
+        let mut known = started();
+        expect_eq!(test, known.decide(Cause::Broken), Some(0));
+        known.settle();
+        expect_eq!(test, known.state, State::InTrouble);
+        // It is to come anyway.
+        expect_eq!(test, known.decide(Cause::Broken), None);
+        known.enter(State::Resetting);
+        known.decided = None;
+        known.arrive();
+        expect_eq!(test, known.state, State::Running);
+        expect_eq!(test, known.last_cause, Some(Cause::Broken));
+    }
+
+    /// A device that breaks at once again is left alone for a while.
+    fn resets_are_spaced(test: &Test) {
+        let mut known = started();
+        known.reset_at = Some(jiffies());
+        let delay = known.decide(Cause::Broken).unwrap_or(0);
+        expect!(test, delay > patience() / 2 && delay <= patience());
+    }
+
+    /// An answer must not call off the reset of a ring that is broken.
+    fn cause_that_no_answer_calls_off_stays(test: &Test) {
+        let mut known = started();
+        known.decide(Cause::Dead);
+        expect_eq!(test, known.decided, Some(Cause::Dead));
+        known.decide(Cause::Broken);
+        expect_eq!(test, known.decided, Some(Cause::Broken));
+        known.decide(Cause::Dead);
+        expect_eq!(test, known.decided, Some(Cause::Broken));
+    }
+
+    fn trouble_of_a_start_shows_after_it(test: &Test) {
+        let mut known = asked();
+        known.settle();
+        expect_eq!(test, known.state, State::Starting);
+        known.arrive();
+        expect_eq!(test, known.state, State::InTrouble);
+    }
+
+    /// It may come back after the next reset, and nobody waits for that.
+    fn device_that_did_not_come_back_is_gone(test: &Test) -> Result {
+        let life = KBox::pin_init(Life::new(), GFP_KERNEL)?;
+        life.started();
+        expect_eq!(test, life.begin_reset(), Ok(()));
+        life.known.lock().enter(State::Gone);
+        expect_eq!(test, life.while_up(|| Ok(())), Err(ENODEV));
+        expect_eq!(test, life.begin_reset(), Ok(()));
+        life.known.lock().arrive();
+        expect_eq!(test, life.while_up(|| Ok(())), Ok(()));
+        Ok(())
+    }
+
+    fn device_that_the_driver_leaves_is_not_reset(test: &Test) -> Result {
+        let life = KBox::pin_init(Life::new(), GFP_KERNEL)?;
+        expect_eq!(test, life.begin_reset(), Err(EOPNOTSUPP));
+        life.started();
+        expect_eq!(test, life.begin_reset(), Ok(()));
+        life.known.lock().arrive();
+        life.leave();
+        expect_eq!(test, life.begin_reset(), Err(EOPNOTSUPP));
+        expect_eq!(test, life.decide(Cause::Dead), None);
+        expect_eq!(test, life.while_up(|| Ok(())), Err(ENODEV));
+        Ok(())
+    }
+
+    fn device_that_sleeps_is_not_reset(test: &Test) -> Result {
+        let life = KBox::pin_init(Life::new(), GFP_KERNEL)?;
+        life.started();
+        life.sleep();
+        expect_eq!(test, life.status().0, State::Asleep);
+        expect_eq!(test, life.begin_reset(), Err(EOPNOTSUPP));
+        Ok(())
+    }
+
+    /// What a reset came between is tried again, once.
+    fn reset_in_between_is_no_failure(test: &Test) -> Result {
+        let life = KBox::pin_init(Life::new(), GFP_KERNEL)?;
+        life.started();
+        let mut tries = 0;
+        let result = life.while_up(|| {
+            tries += 1;
+            if tries == 1 {
+                life.begin_reset()?;
+                life.known.lock().arrive();
+            }
+            Err::<(), Error>(ENODEV)
+        });
+        expect_eq!(test, result, Err(ENODEV));
+        expect_eq!(test, tries, 2);
+        Ok(())
     }
 
     kunit::suite!(
@@ -199,6 +649,16 @@ pub(crate) mod tests {
             host_that_answers_nothing_is_dead,
             host_that_answers_others_forgets,
             late_answer_is_an_answer,
+            each_state_has_its_followers,
+            question_is_trouble_until_it_is_judged,
+            decision_is_trouble_until_the_reset,
+            resets_are_spaced,
+            cause_that_no_answer_calls_off_stays,
+            trouble_of_a_start_shows_after_it,
+            device_that_did_not_come_back_is_gone,
+            device_that_the_driver_leaves_is_not_reset,
+            device_that_sleeps_is_not_reset,
+            reset_in_between_is_no_failure,
         ]
     );
 }

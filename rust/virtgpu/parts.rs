@@ -2,24 +2,24 @@
 //! How the parts are put together: each has its data and its works, and gets the callbacks that lead up.
 use kernel::{
     device::Bound,
-    impl_has_delayed_work, impl_has_work, new_delayed_work, new_spinlock, new_work,
+    impl_has_delayed_work, impl_has_work, new_delayed_work, new_work,
     prelude::*,
-    sync::{aref::ARef, SpinLock},
+    sync::aref::ARef,
     workqueue::{DelayedWork, Work, WorkItem},
 };
 
 use crate::{
-    device::{work, Device, VirtGpu},
+    device::{work, Cause, Device, VirtGpu},
     display::{
-        cursor, hotplug,
+        cursor,
         image::{self, Image},
         kms, output, panic, redraw, Display,
     },
     life::{self, Life, Question},
     memory::{self, resource, Memory},
-    pm,
+    reset,
     transport::{
-        queue::{self, Chain, Trouble},
+        queue::{self, Chain},
         Transport,
     },
 };
@@ -48,9 +48,6 @@ pub(crate) struct Data {
     judge_work: DelayedWork<Device, { work::JUDGE }>,
     #[pin]
     pub(crate) life: Life,
-    /// Jiffies of the last reset.
-    #[pin]
-    pub(crate) reset_at: SpinLock<Option<usize>>,
 }
 
 impl_has_work! {
@@ -81,8 +78,8 @@ macro_rules! works {
 works! {
     { work::CONTROL } => |dev| dev.transport.ctrl.dequeue(dev),
     { work::CURSOR } => |dev| dev.transport.cursor.dequeue(dev),
-    { work::HOTPLUG } => hotplug::configuration_changed,
-    { work::RESET } => pm::reset,
+    { work::HOTPLUG } => reset::configuration_changed,
+    { work::RESET } => reset::run,
     { work::REDRAW } => redraw::run,
     { work::LATE_CURSOR } => kms::move_cursors,
     { work::JUDGE } => life::judge,
@@ -106,7 +103,6 @@ pub(crate) fn data(
         late_cursor_work <- new_delayed_work!("virtgpu::late_cursor"),
         judge_work <- new_delayed_work!("virtgpu::judge"),
         life <- Life::new(),
-        reset_at <- new_spinlock!(None),
     }))
 }
 
@@ -144,15 +140,12 @@ ends! {
 impl queue::Callbacks for VirtGpu {
     type Done = Done;
 
-    fn trouble(dev: &Device, trouble: Trouble) {
-        let why = match trouble {
-            Trouble::Silent => return life::ask(dev),
-            Trouble::RingBroken => "the ring is broken",
-            Trouble::AnswersBroken => "the host broke the ring",
-            Trouble::KeepsMemory => "the host cannot be told to give memory back",
-            Trouble::NeedsReset => "the device asks for it",
-        };
-        pm::schedule_reset(dev, why);
+    fn ask(dev: &Device) {
+        life::ask(dev);
+    }
+
+    fn reset(dev: &Device, cause: Cause) {
+        reset::decide(dev, cause);
     }
 
     fn forget(dev: &Device) {
@@ -165,6 +158,10 @@ impl memory::callbacks::Callbacks for VirtGpu {
 
     fn make_room(dev: &Device) -> bool {
         image::give_up(dev.display.images())
+    }
+
+    fn while_up<R>(dev: &Device, f: impl FnMut() -> Result<R>) -> Result<R> {
+        dev.life.while_up(f)
     }
 
     fn lost(dev: &Device) {

@@ -15,6 +15,7 @@ mod memory;
 mod parts;
 mod pm;
 mod render;
+mod reset;
 mod transport;
 
 use drv::VirtGpuDriver;
@@ -33,6 +34,7 @@ static SUITES: &[&kunit::Suite] = &[
     &memory::format::tests::SUITE,
     &display::hotplug::tests::SUITE,
     &render::ioctl::tests::SUITE,
+    &reset::tests::SUITE,
     &life::tests::SUITE,
     &display::output::tests::SUITE,
     &transport::queue::tests::SUITE,

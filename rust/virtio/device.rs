@@ -15,6 +15,8 @@ use kernel::{
     types::Opaque,
 };
 
+use crate::gate::Recovery;
+
 /// A device on the virtio bus; the C counterpart is `struct virtio_device`.
 ///
 /// # Invariants
@@ -110,21 +112,28 @@ impl Device<device::Bound> {
         u32::from(status) & bindings::VIRTIO_CONFIG_S_NEEDS_RESET != 0
     }
 
-    /// Has the driver's `reset_prepare` and `reset_done` called around a reset of the device.
+    /// Has the driver's `reset_prepare` and `reset_done` called around a reset of the device, if
+    /// `is_needed` says so when nobody else can reset it.
+    ///
+    /// Waits neither for a probe nor for a removal, so that both may wait for a work that calls this.
     ///
     /// # Errors
     ///
     /// Those of the callbacks; `EBUSY` while the driver still probes, or while somebody resets, removes
     /// or puts to sleep the device below. C: `virtio_device_reset_prepare()`,
     /// `virtio_device_reset_done()`.
-    pub fn reset(&self) -> Result {
+    pub fn reset(&self, is_needed: impl FnOnce() -> bool) -> Result {
         // SAFETY: A bound device has a parent, which stays as long as it does.
         let parent = unsafe { (*self.as_raw()).dev.parent }.cast();
         // SAFETY: As above.
         if !unsafe { bindings::helper_device_trylock(parent) } {
             return Err(EBUSY);
         }
-        let result = self.reset_locked();
+        let result = match Recovery::new(self) {
+            None => Err(EBUSY),
+            Some(_) if !is_needed() => Ok(()),
+            Some(_recovery) => self.reset_locked(),
+        };
         // SAFETY: It was locked above.
         unsafe { bindings::helper_device_unlock(parent) };
         result

@@ -3,7 +3,6 @@
 use core::{
     marker::PhantomData,
     mem::{offset_of, size_of},
-    pin::Pin,
 };
 
 use drm_bindings as bindings;
@@ -16,7 +15,7 @@ use kernel::{
     types::Opaque,
 };
 
-use crate::Device;
+use crate::{gate::Gate, Device};
 
 /// The C layout of an identifier.
 #[doc(hidden)]
@@ -62,7 +61,8 @@ macro_rules! virtio_device_table {
 }
 
 /// A virtio driver. A value of the type is the driver's hold on one bound device: it comes from
-/// [`probe`](Driver::probe) and is dropped after [`remove`](Driver::remove).
+/// [`probe`](Driver::probe) and is dropped when the device is unbound, after
+/// [`remove`](Driver::remove).
 pub trait Driver: Sized + Send + Sync + 'static {
     /// The devices it drives.
     const IDS: IdTable;
@@ -75,7 +75,8 @@ pub trait Driver: Sized + Send + Sync + 'static {
     ///
     /// Any: the device stays without a driver.
     fn probe(dev: &Device<Bound>) -> Result<Self>;
-    /// The device or the driver goes away.
+    /// The device or the driver goes away. [`reset_prepare`](Driver::reset_prepare) and
+    /// [`reset_done`](Driver::reset_done) may come meanwhile.
     fn remove(&self, dev: &Device<Bound>);
     /// The machine goes down.
     fn shutdown(&self, _dev: &Device<Bound>) {}
@@ -97,11 +98,13 @@ pub trait Driver: Sized + Send + Sync + 'static {
     fn restore(&self, _dev: &Device<Bound>) -> Result {
         Ok(())
     }
-    /// The device is about to be reset.
+    /// The device is about to be reset. Resets do not overlap, but may come beside anything else,
+    /// except for a probe.
     ///
     /// # Errors
     ///
-    /// Any: it is not.
+    /// `EOPNOTSUPP`: it is reset without the driver's help, and [`reset_done`](Driver::reset_done) is
+    /// not called. Any other: the same, with a message of the bus.
     fn reset_prepare(&self, _dev: &Device<Bound>) -> Result {
         Ok(())
     }
@@ -129,11 +132,11 @@ impl Default for RawDriver {
 /// Connects a [`Driver`] with the bus.
 pub struct Adapter<T: Driver>(PhantomData<T>);
 
-// SAFETY: `struct virtio_driver` is a C struct with a `struct device_driver` at that offset, and
-// `T` is what `probe_callback` stores as the device's data.
+// SAFETY: `struct virtio_driver` is a C struct with a `struct device_driver` at that offset. The
+// device's data is never set, because the driver's value is in a `Gate`.
 unsafe impl<T: Driver> DriverLayout for Adapter<T> {
     type DriverType = RawDriver;
-    type DriverData<'bound> = T;
+    type DriverData<'bound> = ();
     const DEVICE_DRIVER_OFFSET: usize = offset_of!(bindings::virtio_driver, driver);
 }
 
@@ -165,7 +168,10 @@ unsafe impl<T: Driver> RegistrationOps for Adapter<T> {
 
     unsafe fn unregister(reg: &Opaque<Self::DriverType>) {
         // SAFETY: The caller has registered it.
-        unsafe { bindings::unregister_virtio_driver(reg.get().cast()) }
+        unsafe { bindings::unregister_virtio_driver(reg.get().cast()) };
+        // The driver's code may be gone soon, and a reset that found the driver is about to call it.
+        // SAFETY: No lock of a device is held while a module is loaded or unloaded.
+        unsafe { bindings::helper_virtio_flush_resets() };
     }
 }
 
@@ -177,84 +183,55 @@ fn errno(result: Result) -> kernel::ffi::c_int {
 }
 
 impl<T: Driver> Adapter<T> {
-    /// Runs `f` with the device and what [`Driver::probe`] made of it; not while that still does.
-    ///
-    /// # Safety
-    ///
-    /// `vdev` must be bound to this driver or being bound.
-    unsafe fn with<R>(
-        vdev: *mut bindings::virtio_device,
-        f: impl FnOnce(&T, &Device<Bound>) -> R,
-    ) -> Option<R> {
-        // SAFETY: By the requirements of this function; the probe sets the pointer once.
-        if unsafe { (&raw const (*vdev).dev.driver_data).read_volatile() }.is_null() {
-            return None;
-        }
-        // SAFETY: The bus calls us with a device that is valid and bound.
-        let dev: &Device<Bound> = unsafe { Device::from_raw(vdev) };
-        // SAFETY: The device is bound, as this context says.
-        let internal: &kernel::device::Device<kernel::device::BoundInternal> =
-            unsafe { &*(&raw mut (*vdev).dev).cast() };
-        // SAFETY: `probe_callback` stored a `T`.
-        let data = unsafe { internal.drvdata_borrow::<T>() };
-        Some(f(Pin::get_ref(data), dev))
-    }
-
     extern "C" fn probe_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
+        // The memory is there before the probe begins, which nothing could undo afterwards.
         // SAFETY: The bus calls us with a device that is valid and being bound.
-        let dev: &Device<Bound> = unsafe { Device::from_raw(vdev) };
-        // SAFETY: In a probe callback the driver core's internal context is ours.
-        let internal: &kernel::device::Device<kernel::device::CoreInternal<'_>> =
-            unsafe { &*(&raw mut (*vdev).dev).cast() };
-
-        // SAFETY: The slot is either written or the error is returned.
-        let data = unsafe {
-            pin_init::init_from_closure(|slot: *mut T| {
-                slot.write(T::probe(dev)?);
-                Ok::<(), Error>(())
-            })
-        };
-        // The memory for it is there before the probe begins, which nothing could undo afterwards.
-        errno(internal.set_drvdata(data))
+        if let Err(error) = unsafe { Gate::<T>::make(vdev) } {
+            return error.to_errno();
+        }
+        // SAFETY: As above.
+        errno(T::probe(unsafe { Device::from_raw(vdev) }).map(|value| Gate::open(vdev, value)))
     }
 
     extern "C" fn remove_callback(vdev: *mut bindings::virtio_device) {
-        // SAFETY: The bus calls this after a successful probe.
-        unsafe { Self::with(vdev, |data, dev| data.remove(dev)) };
+        // SAFETY: The bus calls us with a device that is valid and bound.
+        unsafe { Gate::<T>::leave(vdev, |value, dev| value.remove(dev)) };
     }
 
     extern "C" fn shutdown_callback(vdev: *mut bindings::virtio_device) {
-        // SAFETY: The bus calls this after a successful probe.
-        unsafe { Self::with(vdev, |data, dev| data.shutdown(dev)) };
+        // SAFETY: The bus calls us with a valid device.
+        unsafe { Gate::<T>::with(vdev, |value, dev| value.shutdown(dev)) };
     }
 
+    /// In interrupt context.
     extern "C" fn config_changed_callback(vdev: *mut bindings::virtio_device) {
-        // SAFETY: The bus holds changes back until the probe has succeeded.
-        unsafe { Self::with(vdev, |data, dev| data.config_changed(dev)) };
+        // SAFETY: The bus calls us with a valid device.
+        unsafe { Gate::<T>::with(vdev, |value, dev| value.config_changed(dev)) };
     }
 
     extern "C" fn freeze_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
-        // SAFETY: The bus calls this after a successful probe.
-        let result = unsafe { Self::with(vdev, |data, dev| data.freeze(dev)) };
+        // SAFETY: The bus calls us with a valid device.
+        let result = unsafe { Gate::<T>::with(vdev, |value, dev| value.freeze(dev)) };
         errno(result.unwrap_or(Err(EBUSY)))
     }
 
     extern "C" fn restore_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
-        // SAFETY: The bus calls this after a successful probe.
-        let result = unsafe { Self::with(vdev, |data, dev| data.restore(dev)) };
+        // SAFETY: The bus calls us with a valid device.
+        let result = unsafe { Gate::<T>::with(vdev, |value, dev| value.restore(dev)) };
         errno(result.unwrap_or(Err(EBUSY)))
     }
 
     extern "C" fn reset_prepare_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
-        // SAFETY: The bus calls this for a device of ours; a driver may ask for a reset while it
-        // still probes.
-        let result = unsafe { Self::with(vdev, |data, dev| data.reset_prepare(dev)) };
-        errno(result.unwrap_or(Err(EBUSY)))
+        // SAFETY: The bus calls us with a valid device.
+        let result =
+            unsafe { Gate::<T>::prepare_reset(vdev, |value, dev| value.reset_prepare(dev)) };
+        // As virtio core says of a device without a driver.
+        errno(result.unwrap_or(Err(EOPNOTSUPP)))
     }
 
     extern "C" fn reset_done_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
-        // SAFETY: The bus calls this after a successful probe.
-        let result = unsafe { Self::with(vdev, |data, dev| data.reset_done(dev)) };
-        errno(result.unwrap_or(Err(EBUSY)))
+        // SAFETY: The bus calls us with a valid device.
+        let result = unsafe { Gate::<T>::with(vdev, |value, dev| value.reset_done(dev)) };
+        errno(result.unwrap_or(Err(EOPNOTSUPP)))
     }
 }

@@ -9,6 +9,7 @@
 
 pub mod device;
 pub mod driver;
+mod gate;
 pub mod gpu;
 pub mod queue;
 pub mod trace;

@@ -62,29 +62,52 @@ impl WaitQueue {
     ///
     /// Whoever makes the condition true has to call [`wake_all`](Self::wake_all) afterwards.
     /// Sleeps, without regard to signals. C: `wait_event_timeout()`.
-    pub fn wait_timeout(&self, timeout: usize, mut condition: impl FnMut() -> bool) -> bool {
+    pub fn wait_timeout(&self, timeout: usize, condition: impl FnMut() -> bool) -> bool {
+        self.wait_in(bindings::TASK_UNINTERRUPTIBLE, timeout, condition)
+            .unwrap_or(false)
+    }
+
+    /// As [`wait_timeout`](Self::wait_timeout), until the task is killed.
+    ///
+    /// # Errors
+    ///
+    /// `ERESTARTSYS` when it is. C: `wait_event_killable_timeout()`.
+    pub fn wait_killable(&self, timeout: usize, condition: impl FnMut() -> bool) -> Result<bool> {
+        self.wait_in(bindings::TASK_KILLABLE, timeout, condition)
+    }
+
+    /// As [`wait_timeout`](Self::wait_timeout), however long it takes; C: `wait_event()`.
+    pub fn wait(&self, condition: impl FnMut() -> bool) {
+        self.wait_timeout(isize::MAX as usize, condition);
+    }
+
+    fn wait_in(
+        &self,
+        state: u32,
+        timeout: usize,
+        mut condition: impl FnMut() -> bool,
+    ) -> Result<bool> {
         let mut left = timeout as kernel::ffi::c_long;
 
         if condition() {
-            return true;
+            return Ok(true);
         }
         let entry: Opaque<kernel::bindings::wait_queue_entry> = Opaque::uninit();
         // SAFETY: `entry` stays where it is until `finish_wait()`.
         unsafe { kernel::bindings::init_wait_entry(entry.get(), 0) };
         let done = loop {
             // SAFETY: Queue and entry are initialized.
-            unsafe {
-                kernel::bindings::prepare_to_wait_event(
-                    self.head.get(),
-                    entry.get(),
-                    bindings::TASK_UNINTERRUPTIBLE as i32,
-                )
+            let interrupted = unsafe {
+                kernel::bindings::prepare_to_wait_event(self.head.get(), entry.get(), state as i32)
             };
             if condition() {
-                break true;
+                break Ok(true);
+            }
+            if interrupted != 0 {
+                break Err(ERESTARTSYS);
             }
             if left == 0 {
-                break false;
+                break Ok(false);
             }
             // SAFETY: We are a thread that may sleep.
             left = unsafe { kernel::bindings::schedule_timeout(left) };

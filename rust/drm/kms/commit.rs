@@ -68,26 +68,53 @@ unsafe fn commit_nonblocking<T: Driver>(
         let waits = bindings::helper_drm_commit_waits(state, Some(has_room_callback::<T>));
         to_result(bindings::drm_atomic_helper_swap_state(state, true))
             .inspect_err(|_| bindings::drm_atomic_helper_unprepare_planes(dev, state))?;
-        if waits {
-            bindings::helper_drm_commit_queue(state, Some(work_callback));
-        } else {
+        if !waits {
             commit_planes(dev, state);
+        } else if !queue(Device::<T>::from_raw(dev), state) {
+            commit_all(state);
         }
     }
     Ok(())
 }
 
+/// Has a worker carry out a commit, unless the device has gone: then nobody would wait for the worker
+/// before its code is unloaded, as [`Registration`](crate::Registration) does.
+///
+/// # Safety
+///
+/// `state` must be a state of `dev` that was swapped in.
+unsafe fn queue<T: Driver>(dev: &Device<T>, state: *mut bindings::drm_atomic_commit) -> bool {
+    let queue = dev.commits.as_raw().cast();
+    dev.while_plugged(|| {
+        // SAFETY: By the requirements of this function; the workqueue is there as long as the device,
+        // to which the state has a reference.
+        unsafe { bindings::helper_drm_commit_queue(state, Some(work_callback), queue) };
+    })
+    .is_some()
+}
+
 extern "C" fn work_callback(work: *mut bindings::work_struct) {
-    // SAFETY: The work is that of a state that was swapped in, to which it has a reference; the
-    // order is that of the C function.
+    // SAFETY: The work is that of a state that was swapped in, to which it has a reference.
     unsafe {
         let state = kernel::container_of!(work, bindings::drm_atomic_commit, commit_work);
 
+        commit_all(state);
+        bindings::helper_drm_atomic_commit_put(state);
+    }
+}
+
+/// What the C function's worker does.
+///
+/// # Safety
+///
+/// `state` must be a state that was swapped in.
+unsafe fn commit_all(state: *mut bindings::drm_atomic_commit) {
+    // SAFETY: By the requirements of this function; the order is that of the C function.
+    unsafe {
         let _ = bindings::drm_atomic_helper_wait_for_fences((*state).dev, state, false);
         bindings::drm_atomic_helper_wait_for_dependencies(state);
         tail_callback(state);
         bindings::drm_atomic_helper_commit_cleanup_done(state);
-        bindings::helper_drm_atomic_commit_put(state);
     }
 }
 

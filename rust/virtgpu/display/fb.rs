@@ -10,7 +10,7 @@ use kernel::{
 use crate::{
     device::{Device, VirtGpu},
     display::image::{self, Image, Images},
-    memory::{format, gem, resource::Resource},
+    memory::{callbacks::Callbacks, format, gem, resource::Resource},
 };
 
 /// How a framebuffer is shown on a head.
@@ -104,7 +104,9 @@ pub(crate) fn prepare(dev: &Device, fb: &Framebuffer, images: &Arc<Images>) -> R
     gem::adopt_shape(bo, &info);
     let mut made = Err(ENOSPC);
     while made == Err(ENOSPC) {
-        made = image::prepare(images, bo, &info, |image| assign(fb, images, image));
+        made = VirtGpu::while_up(dev, || {
+            image::prepare(images, bo, &info, |image| assign(fb, images, image))
+        });
         if made == Err(ENOSPC) && !image::give_up(dev.display.images()) {
             break;
         }

@@ -12,12 +12,9 @@ use kernel::{
 use virtio::gpu;
 
 use crate::{
-    device::{work, Device, VirtGpu},
+    device::{work, Device},
     display::output::Window,
-    transport::{
-        cmd,
-        queue::{Callbacks, Trouble},
-    },
+    transport::cmd,
 };
 
 /// The bytes of the EDID in a response; none when their number is absurd.
@@ -98,23 +95,18 @@ fn take_stale(dev: &Device) -> bool {
     is_stale
 }
 
-/// Acts on a change of the device's configuration.
-pub(crate) fn configuration_changed(dev: &Device) {
+/// Acts on a change of the host's windows, if that is what has changed.
+pub(crate) fn run(dev: &Device) {
     let is_stale = take_stale(dev);
     let events = dev.transport.vdev.with(|vdev| {
-        if vdev.needs_reset() {
-            // After the reset the windows are read.
-            VirtGpu::trouble(dev, Trouble::NeedsReset);
-            return None;
-        }
         let events = vdev.read_config(gpu::CONFIG_EVENTS_READ);
         if events & gpu::EVENT_DISPLAY != 0 {
             // Cleared before it is read: what changes meanwhile is announced anew.
             vdev.write_config(gpu::CONFIG_EVENTS_CLEAR, gpu::EVENT_DISPLAY);
         }
-        Some(events)
+        events
     });
-    let Some(events) = events.flatten() else {
+    let Some(events) = events else {
         return;
     };
     if dev.display.outputs.is_empty() || !(is_stale || events & gpu::EVENT_DISPLAY != 0) {
@@ -123,7 +115,8 @@ pub(crate) fn configuration_changed(dev: &Device) {
 
     match read_display_info(dev) {
         Ok(true) => dev.hotplug_event(),
-        Ok(false) => (),
+        // After a reset they are read again.
+        Ok(false) | Err(ENODEV) => (),
         Err(error) => {
             drm::drm_err!(
                 dev,

@@ -44,6 +44,13 @@ impl Display {
         })
     }
 
+    /// The device was reset and shows nothing.
+    pub(crate) fn forget(&self) {
+        for output in self.outputs.iter() {
+            output.forget();
+        }
+    }
+
     /// The images of all heads.
     pub(crate) fn images(&self) -> impl Iterator<Item = &Arc<Images>> {
         self.outputs.iter().map(|output| &output.images)

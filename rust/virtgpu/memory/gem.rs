@@ -126,7 +126,7 @@ fn own_locked(bo: &Object, own: &mut Own, format: u32) -> Result<Arc<Resource>> 
 /// those of [`Resource::create`].
 pub(crate) fn own_resource(bo: &Object, format: u32) -> Result<Arc<Resource>> {
     loop {
-        let own = own_locked(bo, &mut bo.own.lock(), format);
+        let own = VirtGpu::while_up(bo.dev(), || own_locked(bo, &mut bo.own.lock(), format));
         match own {
             Err(error) if error == ENOSPC => {
                 if !VirtGpu::make_room(bo.dev()) {

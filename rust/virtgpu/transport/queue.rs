@@ -18,7 +18,7 @@ use virtio::{
     Transport, Virtqueue,
 };
 
-use crate::device::{work, Device, VirtGpu};
+use crate::device::{work, Cause, Device, VirtGpu};
 
 /// A command on its way to the device and back.
 pub(crate) type Chain = virtio::Chain<Cmd>;
@@ -28,10 +28,13 @@ pub(crate) trait Callbacks {
     /// What they have happen when a command has ended, whatever the way.
     type Done: Done;
 
-    /// The device is in trouble.
-    fn trouble(dev: &Device, trouble: Trouble);
+    /// A wait has timed out: finds out whether the device is alive. Does not sleep.
+    fn ask(dev: &Device);
 
-    /// The queues were closed, and the device is about to be reset.
+    /// Nothing but a reset helps.
+    fn reset(dev: &Device, cause: Cause);
+
+    /// The queues are down, and the device was reset: its trouble is over.
     fn forget(dev: &Device);
 }
 
@@ -43,21 +46,6 @@ pub(crate) trait Done: Send + Sized {
     /// Runs in a work of the driver's workqueue; where the command is submitted if it could not be
     /// sent; in the reset otherwise.
     fn happen(self, dev: &Device, chain: Chain, status: Result) -> Option<Chain>;
-}
-
-/// What shows that a device is in trouble.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    /// A wait has timed out.
-    Silent,
-    /// The ring does not take commands any more.
-    RingBroken,
-    /// The device answered what was never asked.
-    AnswersBroken,
-    /// A command that gives memory back could not be sent, and not for lack of room in the ring.
-    KeepsMemory,
-    /// The device asks to be reset.
-    NeedsReset,
 }
 
 /// What is to happen when a command has ended.
@@ -583,7 +571,7 @@ impl Queue {
         state.stalled = true;
         drop(state);
         if is_open {
-            VirtGpu::trouble(dev, Trouble::Silent);
+            VirtGpu::ask(dev);
         }
         if first {
             drm::drm_err!(
@@ -653,12 +641,10 @@ impl Queue {
         };
 
         if error == EIO {
-            VirtGpu::trouble(dev, Trouble::RingBroken);
+            VirtGpu::reset(dev, Cause::Broken);
         }
         match self.keep(chain, error) {
-            Ok(true) => {
-                VirtGpu::trouble(dev, Trouble::KeepsMemory);
-            }
+            Ok(true) => VirtGpu::reset(dev, Cause::KeptBack),
             Ok(false) => (),
             Err(chain) => finish(dev, chain, Err(error)),
         }
@@ -877,7 +863,7 @@ impl Queue {
         self.space.wake_all();
 
         if broken {
-            VirtGpu::trouble(dev, Trouble::AnswersBroken);
+            VirtGpu::reset(dev, Cause::Broken);
         }
     }
 }
@@ -939,7 +925,6 @@ pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
     ) else {
         return;
     };
-    VirtGpu::forget(dev);
     // The works that handle answers end before anybody acts upon the reset.
     dev.cancel_work::<{ work::CONTROL }>();
     dev.cancel_work::<{ work::CURSOR }>();
@@ -961,13 +946,7 @@ pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
             finish(dev, chain, Err(ENODEV));
         }
     }
-}
-
-/// The same, for good: no work that takes answers runs any more, or will.
-pub(crate) fn stop_for_good(dev: &Device, vdev: &virtio::Device<Bound>) {
-    stop(dev, vdev);
-    dev.disable_work::<{ work::CONTROL }>();
-    dev.disable_work::<{ work::CURSOR }>();
+    VirtGpu::forget(dev);
 }
 
 #[cfg(kunit)]
