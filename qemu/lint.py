@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """checkpatch and sparse over the C, rustfmt, clippy and rustdoc over the Rust, pylint and mypy over the
-Python, shellcheck over scripts; and is what the mutants change still there?
+Python, shellcheck over scripts; do the drivers' parts use each other in one direction only, and is what
+the mutants change still there?
 
     lint.py [unit]
 
@@ -19,6 +20,7 @@ import cache
 import kernelsource
 import lintroot
 import mutants
+import parts
 import report
 import rustkernel
 import sandbox
@@ -71,6 +73,13 @@ def mutants_fit() -> bool:
     for line in misfits:
         report.say(line)
     return not misfits
+
+
+def parts_in_order() -> bool:
+    wrong = parts.all_complaints()
+    for line in wrong:
+        report.say(line)
+    return not wrong
 
 
 def rustfmt(found) -> bool:
@@ -127,7 +136,8 @@ def main() -> int:
                 "rustfmt": rustfmt(found), "clippy": clippy(found),
                 "rustdoc": rustdoc(found),
                 "pylint": lintroot.pylint(), "mypy": lintroot.mypy(), "pytest": lintroot.pytest(),
-                "shellcheck": lintroot.shellcheck(SCRIPTS), "mutants": mutants_fit()}
+                "shellcheck": lintroot.shellcheck(SCRIPTS), "parts": parts_in_order(),
+                "mutants": mutants_fit()}
     for name, good in verdicts.items():
         print(f"{name}: {'no complaints' if good else 'complaints, see above'}")
     return 0 if all(verdicts.values()) else 1

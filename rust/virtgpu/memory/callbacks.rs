@@ -2,8 +2,7 @@
 //! What memory needs from the parts above it.
 use kernel::{error::Result, sync::Arc};
 
-use super::keeper::Keeper;
-use crate::device::Device;
+use crate::{device::Device, memory::keeper::Keeper};
 
 /// Implemented by the driver.
 pub(crate) trait Callbacks {
