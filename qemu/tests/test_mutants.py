@@ -96,7 +96,6 @@ WITHOUT_LOGIC = {
     "rust/virtgpu/memory/callbacks.rs",
     "rust/virtgpu/memory/mod.rs",
     "rust/virtgpu/render/mod.rs",
-    "rust/virtgpu/transport/mod.rs",
     "rust/virtgpu/virtgpu.rs",
 }
 

@@ -17,8 +17,7 @@ use crate::{
     parts::{self, Data},
     pm,
     render::ioctl,
-    reset,
-    transport::queue,
+    reset, transport,
 };
 
 impl DriverFile for VirtGpuFile {
@@ -95,7 +94,7 @@ impl VirtGpuDriver {
         if !self.dev.display.outputs.is_empty() {
             self.dev.shutdown_kms();
         }
-        queue::stop(&self.dev, vdev);
+        transport::stop(&self.dev, vdev);
     }
 }
 
@@ -192,11 +191,11 @@ impl virtio::Driver for VirtGpuDriver {
         let slot = KBox::pin_init(new_mutex!(None), GFP_KERNEL)?;
         let works = Works(dev.clone());
         // Nothing fails any more that would not stop the queues.
-        queue::start(&dev, vdev)?;
+        transport::start(&dev, vdev)?;
         let registration = bring_up(drm).inspect_err(|_| {
             dev.life.leave();
             works.quiesce();
-            queue::stop(&dev, vdev);
+            transport::stop(&dev, vdev);
         })?;
         drm::drm_info!(
             dev,

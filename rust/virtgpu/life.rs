@@ -18,7 +18,8 @@ use crate::{
     device::{work, Cause, Device, VirtGpu},
     transport::{
         cmd,
-        queue::{self, kick_again_after, on_done, patience, Callbacks, Chain},
+        command::{self, on_done, Callbacks, Chain},
+        ring::{kick_again_after, patience},
     },
 };
 
@@ -196,7 +197,7 @@ fn return_time() -> usize {
 /// The answer to the question whether a device is alive.
 pub(crate) struct Question;
 
-impl queue::Done for Question {
+impl command::Done for Question {
     fn happen(self, dev: &Device, chain: Chain, status: Result) -> Option<Chain> {
         // A reset says nothing.
         if status != Err(ENODEV) {

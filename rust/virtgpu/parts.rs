@@ -19,7 +19,7 @@ use crate::{
     memory::{self, resource, Memory},
     reset,
     transport::{
-        queue::{self, Chain},
+        command::{self, Chain},
         Transport,
     },
 };
@@ -119,7 +119,7 @@ macro_rules! ends {
             }
         })*
 
-        impl queue::Done for Done {
+        impl command::Done for Done {
             fn happen(self, dev: &Device, chain: Chain, status: Result) -> Option<Chain> {
                 match self {
                     $(Self::$name(done) => done.happen(dev, chain, status)),*
@@ -137,7 +137,7 @@ ends! {
     Question(Question),
 }
 
-impl queue::Callbacks for VirtGpu {
+impl command::Callbacks for VirtGpu {
     type Done = Done;
 
     fn ask(dev: &Device) {

@@ -6,8 +6,7 @@ use kernel::{device::Bound, prelude::*};
 use crate::{
     device::{work, Device},
     life::State,
-    reset,
-    transport::queue,
+    reset, transport,
 };
 
 /// The machine is about to sleep.
@@ -17,7 +16,7 @@ pub(crate) fn freeze(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     }
     dev.life.sleep();
     dev.cancel_work::<{ work::HOTPLUG }>();
-    queue::stop(dev, vdev);
+    transport::stop(dev, vdev);
     Ok(())
 }
 

@@ -7,7 +7,10 @@ use crate::{
     device::{work, Cause, Device},
     display::{hotplug, redraw},
     life::{self, State},
-    transport::queue::{self, kick_again_after, patience},
+    transport::{
+        self,
+        ring::{kick_again_after, patience},
+    },
 };
 
 /// What is to be known of a cause.
@@ -144,7 +147,7 @@ fn reset_device(dev: &Device) -> Result {
 /// Those of [`Life::begin_reset`](life::Life::begin_reset).
 pub(crate) fn prepare(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     dev.life.begin_reset()?;
-    queue::stop(dev, vdev);
+    transport::stop(dev, vdev);
     // Notices a device that does not come back.
     life::judge_soon(dev);
     Ok(())
@@ -168,7 +171,7 @@ pub(crate) fn done(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
 ///
 /// # Errors
 ///
-/// Those of [`queue::start`]; then the device is gone.
+/// Those of [`transport::start`]; then the device is gone.
 pub(crate) fn come_back(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     life::came_back(dev, bring_up(dev, vdev))?;
     if !dev.display.outputs.is_empty() {
@@ -180,7 +183,7 @@ pub(crate) fn come_back(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
 fn bring_up(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     dev.memory
         .resources
-        .restore(dev, || queue::start(dev, vdev))?;
+        .restore(dev, || transport::start(dev, vdev))?;
     // Behind that, because a commit before it may have shown what the host did not have yet.
     dev.display.forget();
     Ok(())

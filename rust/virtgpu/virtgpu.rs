@@ -37,7 +37,7 @@ static SUITES: &[&kunit::Suite] = &[
     &reset::tests::SUITE,
     &life::tests::SUITE,
     &display::output::tests::SUITE,
-    &transport::queue::tests::SUITE,
+    &transport::ring::tests::SUITE,
     &memory::resource::tests::SUITE,
 ];
 

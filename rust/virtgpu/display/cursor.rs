@@ -30,7 +30,8 @@ use crate::{
     memory::format,
     transport::{
         cmd,
-        queue::{self, on_done, Chain},
+        command::{self, on_done, Chain},
+        ring,
     },
 };
 
@@ -42,7 +43,7 @@ pub(crate) enum Done {
     Uploaded(Arc<Cursor>),
 }
 
-impl queue::Done for Done {
+impl command::Done for Done {
     fn happen(self, dev: &Device, chain: Chain, status: Result) -> Option<Chain> {
         match self {
             Self::Ordered(cursor) => cursor.ordered(dev, status),
@@ -179,7 +180,7 @@ impl State {
 
     /// Nobody waits for an order, so that nobody but the next notices that it got lost.
     fn watch(&self, dev: &Device) {
-        if self.ordered && self.since_order() > queue::patience() {
+        if self.ordered && self.since_order() > ring::patience() {
             dev.transport.cursor.stall(dev, "a cursor");
         }
     }

@@ -19,7 +19,7 @@ use crate::{
     display::{cursor::Cursor, image::Images, panic::Panic},
     transport::{
         cmd,
-        queue::{self, lazily, on_done, Chain},
+        command::{self, lazily, on_done, Chain},
     },
 };
 
@@ -171,7 +171,7 @@ impl Output {
 /// A frame was drawn.
 pub(crate) struct Frame(Arc<Output>);
 
-impl queue::Done for Frame {
+impl command::Done for Frame {
     fn happen(self, _dev: &Device, chain: Chain, _status: Result) -> Option<Chain> {
         self.0.frame_done();
         Some(chain)

@@ -11,14 +11,14 @@ use crate::{
     device::Device,
     transport::{
         cmd,
-        queue::{self, Chain},
+        command::{self, Chain},
     },
 };
 
 /// A command of the panic screen comes back, by its number.
 pub(crate) struct Done(Arc<Panic>, usize);
 
-impl queue::Done for Done {
+impl command::Done for Done {
     fn happen(self, _dev: &Device, chain: Chain, _status: Result) -> Option<Chain> {
         self.0.commands.lock()[self.1] = Some(chain);
         None

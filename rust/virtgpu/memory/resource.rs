@@ -21,8 +21,9 @@ use crate::{
         keeper::{Keeper, Kept},
     },
     transport::{
+        answer::is_refused,
         cmd,
-        queue::{self, gives_back, is_refused, lazily, on_done, quiet, wake, Chain, Waiter},
+        command::{self, gives_back, lazily, on_done, quiet, wake, Chain, Waiter},
     },
 };
 
@@ -53,7 +54,7 @@ pub(crate) enum Done {
     Attached(Arc<Recipe>, Option<Arc<Waiter>>),
 }
 
-impl queue::Done for Done {
+impl command::Done for Done {
     fn happen(self, dev: &Device, chain: Chain, status: Result) -> Option<Chain> {
         let waiter = match self {
             Self::Unref(id) => {

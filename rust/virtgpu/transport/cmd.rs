@@ -7,8 +7,11 @@ use virtio::gpu::{self, cmd, resp, Header, Wire};
 
 use crate::{
     device::Device,
-    transport::queue::{
-        command, command_with_response, command_without_response, quiet, wake, Chain, Pool, Waiter,
+    transport::{
+        command::{
+            command, command_with_response, command_without_response, quiet, wake, Chain, Waiter,
+        },
+        pool::Pool,
     },
 };
 

@@ -1,244 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The two virtqueues: commands go in, are batched, kicked, answered, timed out.
+//! A ring: commands go in, are batched, kicked, answered, timed out.
 //!
 //! Nothing here knows what a command means.
 use kernel::{
-    device::Bound,
     new_spinlock,
     prelude::*,
-    sync::{aref::ARef, Arc, SpinLock},
-    time::{delay::fsleep, msecs_to_jiffies, Delta},
+    sync::{aref::ARef, SpinLock},
+    time::msecs_to_jiffies,
 };
 use virtio::{
-    device::F_INDIRECT_DESC,
-    gpu::{resp, Header, Wire},
-    queue::Interrupt,
     trace,
     wait::{command_timeout, WaitQueue},
-    Transport, Virtqueue,
+    Virtqueue,
 };
 
-use crate::device::{work, Cause, Device, VirtGpu};
-
-/// A command on its way to the device and back.
-pub(crate) type Chain = virtio::Chain<Cmd>;
-
-/// What the transport needs from the parts above it. Implemented by the driver.
-pub(crate) trait Callbacks {
-    /// What they have happen when a command has ended, whatever the way.
-    type Done: Done;
-
-    /// A wait has timed out: finds out whether the device is alive. Does not sleep.
-    fn ask(dev: &Device);
-
-    /// Nothing but a reset helps.
-    fn reset(dev: &Device, cause: Cause);
-
-    /// The queues are down, and the device was reset: its trouble is over.
-    fn forget(dev: &Device);
-}
-
-/// What a part has happen at a command's end.
-pub(crate) trait Done: Send + Sized {
-    /// Does it, for a command that was answered, could not be sent, or was lost with a reset
-    /// (`ENODEV`). Returns the command, unless somebody else has it now.
-    ///
-    /// Runs in a work of the driver's workqueue; where the command is submitted if it could not be
-    /// sent; in the reset otherwise.
-    fn happen(self, dev: &Device, chain: Chain, status: Result) -> Option<Chain>;
-}
-
-/// What is to happen when a command has ended.
-enum End {
-    /// Somebody waits.
-    Wake(Arc<Waiter>),
-    Done(<VirtGpu as Callbacks>::Done),
-}
-
-/// The driver's part of a command.
-pub(crate) struct Cmd {
-    /// Position in the queue's history, for the tracepoints.
-    seqno: u32,
-    /// Response that means success, 0 when the device sends none.
-    resp_type: u32,
-    /// The host may refuse it, which is a debug message, not an error.
-    quiet: bool,
-    /// Nobody waits for it: that it ended may be noticed with the next frame.
-    lazy: bool,
-    /// Its end gives back what the device may use.
-    gives_back: bool,
-    end: Option<End>,
-    /// The next one in [`State::kept`].
-    next: Option<Chain>,
-}
-
-impl Cmd {
-    fn new(resp_type: u32) -> Self {
-        Self {
-            seqno: 0,
-            resp_type,
-            quiet: false,
-            lazy: false,
-            gives_back: false,
-            end: None,
-            next: None,
-        }
-    }
-
-    /// Says what is to happen when it has ended.
-    pub(crate) fn set_done(&mut self, done: impl Into<<VirtGpu as Callbacks>::Done>) {
-        self.end = Some(End::Done(done.into()));
-    }
-
-    /// Nothing is to happen.
-    pub(crate) fn clear_done(&mut self) {
-        self.end = None;
-    }
-}
-
-/// Commands of which frames and orders to show cursors are made. Those that came back are used again,
-/// and some are made in advance.
-#[pin_data]
-pub(crate) struct Pool {
-    #[pin]
-    chains: SpinLock<KVec<Chain>>,
-}
-
-/// Descriptors of most commands: the request, a payload, the response.
-const CMD_DESCRIPTORS: usize = 3;
-
-/// Commands kept: more than one commit on every head needs.
-const POOL_SIZE: usize = 64;
-
-impl Pool {
-    pub(crate) fn new() -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            chains <- {
-                let mut chains = KVec::with_capacity(POOL_SIZE, GFP_KERNEL)?;
-                for _ in 0..POOL_SIZE {
-                    chains.push(Chain::new(&[], 0, Cmd::new(0))?, GFP_KERNEL)?;
-                }
-                new_spinlock!(chains)
-            },
-        }? Error)
-    }
-
-    /// Waits for memory rather than fails: a commit must not.
-    fn make<R: Wire>(&self, request: &R, response_len: usize, resp_type: u32) -> Result<Chain> {
-        loop {
-            let spare = self.chains.lock().pop();
-            if let Some(mut chain) = spare {
-                chain.renew(request.as_bytes(), response_len, Cmd::new(resp_type))?;
-                return Ok(chain);
-            }
-            match Chain::new(request.as_bytes(), response_len, Cmd::new(resp_type)) {
-                // A command may come back meanwhile.
-                Err(ENOMEM) => fsleep(Delta::from_millis(1)),
-                made => return made,
-            }
-        }
-    }
-
-    /// Makes a command of a request that is answered by a bare header.
-    pub(crate) fn command<R: Wire>(&self, request: &R) -> Result<Chain> {
-        self.make(request, core::mem::size_of::<Header>(), resp::OK_NODATA)
-    }
-
-    /// Makes a command that the device does not answer.
-    pub(crate) fn command_without_response<R: Wire>(&self, request: &R) -> Result<Chain> {
-        self.make(request, 0, 0)
-    }
-
-    fn put(&self, chain: Chain) {
-        if !chain.is_renewable() {
-            return;
-        }
-        let mut chains = self.chains.lock();
-        let full = chains.push_within_capacity(chain);
-        drop(chains);
-        drop(full);
-    }
-}
-
-/// Makes a command of a request that is answered by a bare header.
-pub(crate) fn command<R: Wire>(request: &R) -> Result<Chain> {
-    command_with_response::<R, Header>(request, resp::OK_NODATA)
-}
-
-/// Makes a command of a request that is not answered.
-pub(crate) fn command_without_response<R: Wire>(request: &R) -> Result<Chain> {
-    Chain::new(request.as_bytes(), 0, Cmd::new(0))
-}
-
-/// Makes a command of a request that is answered by an `A`.
-pub(crate) fn command_with_response<R: Wire, A: Wire>(
-    request: &R,
-    resp_type: u32,
-) -> Result<Chain> {
-    Chain::new(
-        request.as_bytes(),
-        core::mem::size_of::<A>(),
-        Cmd::new(resp_type),
-    )
-}
-
-/// Says what is to happen at a command's end.
-pub(crate) fn on_done(mut chain: Chain, done: impl Into<<VirtGpu as Callbacks>::Done>) -> Chain {
-    chain.data_mut().set_done(done);
-    chain
-}
-
-/// Says who waits for a command's end.
-pub(crate) fn wake(mut chain: Chain, waiter: &Arc<Waiter>) -> Chain {
-    chain.data_mut().end = Some(End::Wake(waiter.clone()));
-    chain
-}
-
-/// Has a refusal of a command be a debug message, not an error.
-pub(crate) fn quiet(mut chain: Chain) -> Chain {
-    chain.data_mut().quiet = true;
-    chain
-}
-
-/// Says that nobody waits for a command.
-pub(crate) fn lazily(mut chain: Chain) -> Chain {
-    chain.data_mut().lazy = true;
-    chain
-}
-
-/// Says that a command's end gives back what the device may use, so that it must not come for one that
-/// never reached the device: only an answer or a reset says that the device has let go.
-pub(crate) fn gives_back(mut chain: Chain) -> Chain {
-    chain.data_mut().gives_back = true;
-    chain
-}
-
-/// Somebody who waits for a command.
-#[pin_data]
-pub(crate) struct Waiter {
-    #[pin]
-    result: SpinLock<Option<(Result, Chain)>>,
-    #[pin]
-    queue: WaitQueue,
-}
-
-impl Waiter {
-    pub(crate) fn new() -> Result<Arc<Self>> {
-        Arc::pin_init(
-            pin_init!(Self {
-                result <- new_spinlock!(None),
-                queue <- WaitQueue::new(),
-            }),
-            GFP_KERNEL,
-        )
-    }
-
-    /// The command that somebody waits for has ended.
-    pub(crate) fn wake(&self, status: Result, chain: Chain) {
-        *self.result.lock() = Some((status, chain));
-        self.queue.wake_all();
-    }
-}
+use crate::{
+    device::{work, Cause, Device, VirtGpu},
+    transport::{
+        answer::check,
+        command::{kind, Callbacks, Chain, Cmd, Done, End, Waiter},
+    },
+};
 
 /// How many descriptors have to be free for a command that has found no room; none when there never
 /// is any. A command takes a single one that is indirect, unless there is no memory for its table.
@@ -385,78 +167,6 @@ pub(crate) struct Queue {
     space: WaitQueue,
 }
 
-fn kind(chain: &Chain) -> u32 {
-    Header::from_bytes(chain.request()).map_or(0, |header| header.kind)
-}
-
-/// What a response means of which `expected`, if it is not 0, is the type and `room` the size.
-fn verdict(response: &[u8], expected: u32, room: usize) -> Result {
-    if expected == 0 {
-        return Ok(());
-    }
-    match Header::from_bytes(response).ok_or(EIO)?.kind {
-        kind if kind == expected => {
-            if response.len() == room {
-                Ok(())
-            } else {
-                Err(EIO)
-            }
-        }
-        resp::ERR_OUT_OF_MEMORY => Err(ENOMEM),
-        resp::ERR_INVALID_SCANOUT_ID..=resp::ERR_INVALID_PARAMETER => Err(EINVAL),
-        _ => Err(EIO),
-    }
-}
-
-/// Says what is wrong with a response, unless it is a refusal that is expected.
-fn complain(dev: &Device, chain: &Chain) {
-    let (request, response) = (kind(chain), chain.response());
-    let expected = chain.data().resp_type;
-    let Some(header) = Header::from_bytes(response) else {
-        drm::drm_err_ratelimited!(
-            dev,
-            "command 0x{:x}: response of {} bytes is no response\n",
-            request,
-            response.len()
-        );
-        return;
-    };
-
-    if header.kind == expected {
-        drm::drm_err_ratelimited!(
-            dev,
-            "command 0x{:x}: response has {} of {} bytes\n",
-            request,
-            response.len(),
-            chain.response_room()
-        );
-    } else if !chain.data().quiet {
-        drm::drm_err_ratelimited!(
-            dev,
-            "command 0x{:x}: host answered 0x{:x}, expected 0x{:x}\n",
-            request,
-            header.kind,
-            expected
-        );
-    }
-}
-
-/// Judges length and type of a response before anyone reads it: the device is not trusted.
-fn check(dev: &Device, chain: &Chain) -> Result {
-    verdict(
-        chain.response(),
-        chain.data().resp_type,
-        chain.response_room(),
-    )
-    .inspect_err(|_| complain(dev, chain))
-}
-
-/// Whether the host says that it did not carry a command out. Any other answer that is wrong, or
-/// none, leaves that open.
-pub(crate) fn is_refused(chain: &Chain) -> bool {
-    Header::from_bytes(chain.response()).is_some_and(|header| resp::ERRORS.contains(&header.kind))
-}
-
 fn finish(dev: &Device, mut chain: Chain, status: Result) {
     let back = match chain.data_mut().end.take() {
         None => Some(chain),
@@ -498,7 +208,8 @@ impl Queue {
         })
     }
 
-    fn open(&self, vq: Virtqueue<Cmd>) {
+    /// Lets commands through.
+    pub(super) fn open(&self, vq: Virtqueue<Cmd>) {
         let mut state = self.state.lock();
         state.vq = Some(vq);
         state.stalled = false;
@@ -529,7 +240,23 @@ impl Queue {
         Ok(is_open && error != ETIMEDOUT)
     }
 
-    /// The device was reset: returns the commands that were kept until now.
+    /// Ends a command that a device held which was reset.
+    pub(super) fn lost(&self, dev: &Device, chain: Chain) {
+        let mut state = self.state.lock();
+        if !chain.data().lazy {
+            state.awaited = state.awaited.saturating_sub(1);
+        }
+        drop(state);
+        finish(dev, chain, Err(ENODEV));
+    }
+
+    /// The device was reset: ends the commands that were kept until now.
+    pub(super) fn end_kept(&self, dev: &Device) {
+        for chain in self.take_kept() {
+            finish(dev, chain, Err(ENODEV));
+        }
+    }
+
     fn take_kept(&self) -> Kept {
         let mut state = self.state.lock();
         state.is_clean = true;
@@ -547,7 +274,8 @@ impl Queue {
         }
     }
 
-    fn close(&self) -> Option<Virtqueue<Cmd>> {
+    /// Lets no more commands through.
+    pub(super) fn close(&self) -> Option<Virtqueue<Cmd>> {
         let vq = self.state.lock().vq.take();
         self.space.wake_all();
         vq
@@ -869,7 +597,7 @@ impl Queue {
 }
 
 /// Has the work done that takes finished commands off a ring.
-fn enqueue(dev: &ARef<Device>, is_ctrl: bool) {
+pub(super) fn enqueue(dev: &ARef<Device>, is_ctrl: bool) {
     // Pending already is as good.
     let _ = if is_ctrl {
         dev.transport
@@ -882,189 +610,23 @@ fn enqueue(dev: &ARef<Device>, is_ctrl: bool) {
     };
 }
 
-/// Keeps the device while its queues run.
-pub(crate) struct Handler(ARef<Device>);
-
-impl Interrupt for Handler {
-    fn interrupt(&self, queue: usize) {
-        enqueue(&self.0, queue == 0);
-    }
-}
-
-/// Finds the virtqueues and lets commands through.
-pub(crate) fn start(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
-    let (transport, [ctrl, cursor]) =
-        Transport::start(vdev, [c"control", c"cursor"], Handler(dev.into()))?;
-    if !vdev.has_feature(F_INDIRECT_DESC) && ctrl.size() < CMD_DESCRIPTORS {
-        drm::drm_err!(
-            dev,
-            "the control queue has {} descriptors, a command takes {}\n",
-            ctrl.size(),
-            CMD_DESCRIPTORS
-        );
-        transport.stop(vdev, [ctrl, cursor], |_, _| ());
-        return Err(EINVAL);
-    }
-    *dev.transport.running.lock() = Some(transport);
-    dev.transport.ctrl.open(ctrl);
-    dev.transport.cursor.open(cursor);
-    // What came before the queues were open.
-    enqueue(&dev.into(), true);
-    Ok(())
-}
-
-/// Resets the device and takes every command back.
-///
-/// From here until [`start`] submitted commands fail with `ENODEV`. Safe on stopped queues.
-pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
-    let transport = dev.transport.running.lock().take();
-    let (Some(transport), Some(ctrl), Some(cursor)) = (
-        transport,
-        dev.transport.ctrl.close(),
-        dev.transport.cursor.close(),
-    ) else {
-        return;
-    };
-    // The works that handle answers end before anybody acts upon the reset.
-    dev.cancel_work::<{ work::CONTROL }>();
-    dev.cancel_work::<{ work::CURSOR }>();
-    transport.stop(vdev, [ctrl, cursor], |index, chain| {
-        let queue = if index == 0 {
-            &dev.transport.ctrl
-        } else {
-            &dev.transport.cursor
-        };
-        let mut state = queue.state.lock();
-        if !chain.data().lazy {
-            state.awaited = state.awaited.saturating_sub(1);
-        }
-        drop(state);
-        finish(dev, chain, Err(ENODEV));
-    });
-    for queue in [&dev.transport.ctrl, &dev.transport.cursor] {
-        for chain in queue.take_kept() {
-            finish(dev, chain, Err(ENODEV));
-        }
-    }
-    VirtGpu::forget(dev);
-}
-
 #[cfg(kunit)]
 pub(crate) mod tests {
     use super::*;
     use kunit::{expect, expect_eq, Test};
-    use virtio::gpu::{cmd, GetEdid, ResourceFlush};
+    use virtio::gpu::{cmd, Header, Wire};
 
-    const ROOM: usize = core::mem::size_of::<Header>();
+    use crate::transport::{
+        answer::tests::*,
+        command::{command, gives_back, tests::*},
+        pool::tests::*,
+    };
 
-    fn answer(kind: u32) -> Header {
+    fn request(kind: u32) -> Header {
         Header {
             kind,
             ..Header::zeroed()
         }
-    }
-
-    fn judge(kind: u32, len: usize) -> Result {
-        verdict(&answer(kind).as_bytes()[..len], resp::OK_NODATA, ROOM)
-    }
-
-    fn right_answer_is_taken(test: &Test) {
-        expect_eq!(test, judge(resp::OK_NODATA, ROOM), Ok(()));
-    }
-
-    fn answer_without_a_header_is_none(test: &Test) {
-        expect_eq!(test, judge(resp::OK_NODATA, 0), Err(EIO));
-        expect_eq!(test, judge(resp::OK_NODATA, ROOM - 1), Err(EIO));
-        // The device did not write the whole type, so that it means nothing.
-        expect_eq!(test, judge(resp::ERR_OUT_OF_MEMORY, ROOM - 1), Err(EIO));
-    }
-
-    fn short_answer_is_rejected(test: &Test) {
-        let header = answer(resp::OK_EDID);
-        let short = verdict(header.as_bytes(), resp::OK_EDID, ROOM + 1);
-        expect_eq!(test, short, Err(EIO));
-    }
-
-    fn errors_become_errnos(test: &Test) {
-        for (kind, error) in [
-            (0x1200, EIO),
-            (0x1201, ENOMEM),
-            (0x1202, EINVAL),
-            (0x1203, EINVAL),
-            (0x1204, EINVAL),
-            (0x1205, EINVAL),
-            // What the protocol does not have, another success, a request.
-            (0x1206, EIO),
-            (resp::OK_EDID, EIO),
-            (cmd::RESOURCE_FLUSH, EIO),
-            (0, EIO),
-            (u32::MAX, EIO),
-        ] {
-            expect_eq!(test, judge(kind, ROOM), Err(error));
-        }
-    }
-
-    fn command_without_answer_is_not_judged(test: &Test) {
-        expect_eq!(test, verdict(&[], 0, 0), Ok(()));
-    }
-
-    fn commands_have_room_for_their_answer(test: &Test) -> Result {
-        let request = answer(cmd::GET_EDID);
-        let chain = command_with_response::<_, GetEdid>(&request, resp::OK_EDID)?;
-        expect_eq!(test, chain.response_room(), core::mem::size_of::<GetEdid>());
-        expect_eq!(test, chain.data().resp_type, resp::OK_EDID);
-        expect_eq!(test, chain.descriptors(), 2);
-        let chain = command_without_response(&request)?;
-        expect_eq!(test, chain.data().resp_type, 0);
-        expect_eq!(test, chain.descriptors(), 1);
-        Ok(())
-    }
-
-    /// How many commands a pool keeps, and how many it could.
-    fn size(pool: &Pool) -> (usize, usize) {
-        let chains = pool.chains.lock();
-        (chains.len(), chains.capacity())
-    }
-
-    /// Nothing of the command before is in the next one that has its memory.
-    fn used_command_comes_back_clean(test: &Test) -> Result {
-        let pool = KBox::pin_init(Pool::new(), GFP_KERNEL)?;
-        let first = lazily(quiet(pool.command(&answer(cmd::UPDATE_CURSOR))?));
-        let left = size(&pool).0;
-        pool.put(first);
-        expect_eq!(test, size(&pool).0, left + 1);
-        let request = ResourceFlush {
-            hdr: answer(cmd::RESOURCE_FLUSH),
-            ..ResourceFlush::zeroed()
-        };
-        let chain = pool.command(&request)?;
-        expect_eq!(test, size(&pool).0, left);
-        expect_eq!(test, kind(&chain), cmd::RESOURCE_FLUSH);
-        expect_eq!(test, chain.request(), request.as_bytes());
-        expect!(test, !chain.data().quiet && !chain.data().lazy);
-        Ok(())
-    }
-
-    /// Before any came back.
-    fn pool_has_commands_in_advance(test: &Test) -> Result {
-        let pool = KBox::pin_init(Pool::new(), GFP_KERNEL)?;
-        expect_eq!(test, size(&pool).0, POOL_SIZE);
-        let chain = pool.command(&answer(cmd::RESOURCE_FLUSH))?;
-        expect_eq!(test, size(&pool).0, POOL_SIZE - 1);
-        expect_eq!(test, kind(&chain), cmd::RESOURCE_FLUSH);
-        expect_eq!(test, chain.response_room(), ROOM);
-        Ok(())
-    }
-
-    fn pool_keeps_so_many_commands(test: &Test) -> Result {
-        let pool = KBox::pin_init(Pool::new(), GFP_KERNEL)?;
-        for _ in 0..POOL_SIZE + 8 {
-            pool.put(command(&answer(cmd::RESOURCE_FLUSH))?);
-        }
-        let (len, capacity) = size(&pool);
-        expect!(test, len >= POOL_SIZE);
-        expect_eq!(test, len, capacity);
-        Ok(())
     }
 
     fn stopped_queue_takes_everything(test: &Test) -> Result {
@@ -1087,7 +649,7 @@ pub(crate) mod tests {
     }
 
     fn unref() -> Result<Chain> {
-        Ok(gives_back(command(&answer(cmd::RESOURCE_UNREF))?))
+        Ok(gives_back(command(&request(cmd::RESOURCE_UNREF))?))
     }
 
     /// The queue is closed, but its device is not yet reset and may still use the memory.
@@ -1109,7 +671,7 @@ pub(crate) mod tests {
     fn unsent_command_ends_before_the_reset(test: &Test) -> Result {
         let queue = KBox::pin_init(Queue::new(c"test"), GFP_KERNEL)?;
         queue.state.lock().is_clean = false;
-        let chain = command(&answer(cmd::RESOURCE_FLUSH))?;
+        let chain = command(&request(cmd::RESOURCE_FLUSH))?;
         expect!(test, queue.keep(chain, ENODEV).is_err());
         expect_eq!(test, queue.take_kept().count(), 0);
         Ok(())
@@ -1118,7 +680,7 @@ pub(crate) mod tests {
     /// There may be another panic screen later, and nothing may be freed now.
     fn unsent_command_of_a_panic_stays(test: &Test) -> Result {
         let queue = KBox::pin_init(Queue::new(c"test"), GFP_KERNEL)?;
-        let mut chains = [Some(command(&answer(cmd::RESOURCE_FLUSH))?), None];
+        let mut chains = [Some(command(&request(cmd::RESOURCE_FLUSH))?), None];
         queue.try_submit(&mut chains);
         expect!(test, chains[0].is_some());
         expect_eq!(test, queue.status().in_flight, 0);
