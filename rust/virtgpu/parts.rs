@@ -16,7 +16,7 @@ use crate::{
         kms, output, panic, redraw, Display,
     },
     life::{self, Life, Question},
-    memory::{self, resource, Memory},
+    memory::{self, record, Memory},
     reset,
     transport::{
         command::{self, Chain},
@@ -130,7 +130,7 @@ macro_rules! ends {
 }
 
 ends! {
-    Resource(resource::Done),
+    Resource(record::Done),
     Frame(output::Frame),
     Cursor(cursor::Done),
     Panic(panic::Done),

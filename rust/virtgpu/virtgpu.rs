@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The virtio GPU driver, in the same rooms as the C one in `drm/`.
+//! The virtio GPU driver, in the same parts as the C one in `drm/`: transport, memory, display and render.
+//! `parts.rs` puts them together.
 //!
 //! There is no `unsafe` here: it all is in the crates `drm` and `virtio`.
 #![forbid(unsafe_code)]
@@ -26,19 +27,19 @@ use virtio::module_virtio_driver as module;
 
 #[cfg(kunit)]
 static SUITES: &[&kunit::Suite] = &[
-    &transport::cmd::tests::SUITE,
     &display::connector::tests::SUITE,
     &display::cursor::tests::SUITE,
     &display::damage::tests::SUITE,
-    &drm_tests::SUITE,
-    &memory::format::tests::SUITE,
     &display::hotplug::tests::SUITE,
+    &display::output::tests::SUITE,
+    &drm_tests::SUITE,
+    &life::tests::SUITE,
+    &memory::format::tests::SUITE,
+    &memory::resource::tests::SUITE,
     &render::ioctl::tests::SUITE,
     &reset::tests::SUITE,
-    &life::tests::SUITE,
-    &display::output::tests::SUITE,
+    &transport::cmd::tests::SUITE,
     &transport::ring::tests::SUITE,
-    &memory::resource::tests::SUITE,
 ];
 
 module! {

@@ -2,13 +2,16 @@
 //! Memory: buffer objects, and the host's resources that they back.
 use kernel::{device::Bound, prelude::*};
 
-use crate::memory::resource::Resources;
+use crate::memory::table::Resources;
 
+pub(crate) mod backing;
 pub(crate) mod callbacks;
 pub(crate) mod format;
 pub(crate) mod gem;
 pub(crate) mod keeper;
+pub(crate) mod record;
 pub(crate) mod resource;
+pub(crate) mod table;
 
 /// A device's resources.
 #[pin_data]
