@@ -39,7 +39,7 @@ impl DriverFramebuffer for Fb {
     type Driver = VirtGpu;
 
     fn check(_dev: &Device, info: &FramebufferInfo) -> Result {
-        if info.pitch % 4 != 0 {
+        if info.pitch % format::PIXEL_SIZE != 0 {
             return Err(EINVAL);
         }
         format::from_fourcc(info.fourcc).map(drop).ok_or(EINVAL)

@@ -140,7 +140,7 @@ fn join(
     images.reserve(1, GFP_KERNEL)?;
     let image = Arc::new(
         Image {
-            resource: Resource::create(bo, format, info.pitch / 4, info.height)?,
+            resource: Resource::create(bo, format, format::row(info), info.height)?,
             images: head.clone(),
             users: Atomic::new(1),
             uses: Atomic::new(0),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! DRM names formats by the bits of a little-endian word, virtio by the bytes in memory.
-use drm::kms::fourcc;
+use drm::kms::{fourcc, FramebufferInfo};
 use virtio::gpu::format;
 
 pub(crate) const XRGB8888: u32 = fourcc(b"XR24");
@@ -17,6 +17,14 @@ const FORMATS: [(u32, u32); 8] = [
     (fourcc(b"RX24"), format::X8B8G8R8),
     (fourcc(b"RA24"), format::A8B8G8R8),
 ];
+
+/// Bytes of a pixel: all formats of the table have as many.
+pub(crate) const PIXEL_SIZE: u32 = 4;
+
+/// Pixels from the start of a framebuffer's row to that of the next.
+pub(crate) fn row(info: &FramebufferInfo) -> u32 {
+    info.pitch / PIXEL_SIZE
+}
 
 /// The formats a primary plane can show.
 pub(crate) const FOURCCS: [u32; FORMATS.len()] = {

@@ -18,6 +18,7 @@ use crate::{
     device::{Device, Object, VirtGpu, VirtGpuFile},
     memory::{
         callbacks::{Callbacks, Shared},
+        format,
         keeper::{Keeper, Kept},
         resource::Resource,
     },
@@ -142,7 +143,7 @@ pub(crate) fn own_resource(bo: &Object, format: u32) -> Result<Arc<Resource>> {
 pub(crate) fn adopt_shape(bo: &Object, info: &FramebufferInfo) {
     let mut own = bo.own.lock();
     if own.shape.width == 0 && info.offset == 0 {
-        own.shape.width = info.pitch / 4;
+        own.shape.width = format::row(info);
         own.shape.height = info.height;
     }
 }
@@ -161,7 +162,7 @@ pub(crate) fn cursor(bo: &Object, format: u32, info: &FramebufferInfo) -> Result
     {
         return Ok(resource.clone());
     }
-    let resource = Resource::create_unawaited(bo, format, info.pitch / 4, info.height)?;
+    let resource = Resource::create_unawaited(bo, format, format::row(info), info.height)?;
     let last = cursor.replace(resource.clone());
     drop(cursor);
     drop(last);

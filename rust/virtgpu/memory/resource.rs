@@ -15,6 +15,7 @@ use crate::{
     device::{Device, Object},
     memory::{
         backing::{Backing, Part, Stage, MAX_PARTS, MAX_SHARED_ENTRIES},
+        format,
         keeper::{Keeper, Kept},
         record::{Done, Record},
     },
@@ -26,14 +27,14 @@ use crate::{
 
 /// Bytes from a picture's first pixel to the first one of a rectangle.
 fn pixel_offset(pitch: u32, rect: &Rect) -> u64 {
-    rect.y1 as u64 * u64::from(pitch) + rect.x1 as u64 * 4
+    rect.y1 as u64 * u64::from(pitch) + rect.x1 as u64 * u64::from(format::PIXEL_SIZE)
 }
 
 /// The bytes of a rectangle's pixels, the first of which is at an offset.
 fn rows(offset: u64, pitch: u32, rect: &Rect) -> Rows {
     Rows {
         offset,
-        length: rect.width() as u32 * 4,
+        length: rect.width() as u32 * format::PIXEL_SIZE,
         pitch,
         count: rect.height() as u32,
     }
@@ -41,7 +42,7 @@ fn rows(offset: u64, pitch: u32, rect: &Rect) -> Rows {
 
 /// Whether format, width and height are those that show a framebuffer.
 fn has_shape(shape: (u32, u32, u32), format: u32, info: &FramebufferInfo) -> bool {
-    shape == (format, info.pitch / 4, info.height)
+    shape == (format, format::row(info), info.height)
 }
 
 /// An image on the host, backed by buffer objects of ours.
@@ -310,7 +311,7 @@ impl Resource {
     /// Copies pixels to the host, from a byte offset of the backing on; for a resource that one
     /// buffer object backs.
     pub(crate) fn transfer(&self, bo: &Object, pixels: &Rect, offset: u64) -> Result<Chain> {
-        self.sync(bo, &rows(offset, self.width * 4, pixels));
+        self.sync(bo, &rows(offset, self.width * format::PIXEL_SIZE, pixels));
         cmd::transfer(&self.dev.transport.pool, self.id, pixels, offset)
     }
 
