@@ -6,14 +6,6 @@ pub use kernel::*;
 #[doc(hidden)]
 pub use kernel as older;
 
-pub mod device {
-    //! Contexts of devices.
-    pub use kernel::device::*;
-
-    /// Lets a callback borrow a driver's data. In 7.2 only the context of a probe does.
-    pub type BoundInternal = CoreInternal<'static>;
-}
-
 /// Makes a list of devices by which the module is also found: the form without data of its own.
 #[macro_export]
 macro_rules! module_device_table {
@@ -87,6 +79,12 @@ pub mod prelude {
     // SAFETY: `Error` of 7.2 is a `NonZeroI32` that holds a negative errno, and nothing else.
     pub const ENOSYS: Error = unsafe {
         core::mem::transmute(NonZeroI32::new(-(kernel::bindings::ENOSYS as i32)).unwrap())
+    };
+
+    /// Operation not supported on transport endpoint.
+    // SAFETY: As above.
+    pub const EOPNOTSUPP: Error = unsafe {
+        core::mem::transmute(NonZeroI32::new(-(kernel::bindings::EOPNOTSUPP as i32)).unwrap())
     };
 }
 
