@@ -137,8 +137,8 @@ def arrows_of(driver: str) -> set[Arrow]:
 
 def all_complaints() -> list[str]:
     """What is wrong with the parts of all drivers."""
-    return [f"{DRIVERS[driver][0]}: {text}"
-            for driver in DRIVERS for text in complaints(arrows_of(driver))]
+    return [f"{folder}: {text}" for folder, find in DRIVERS.values()
+            for text in complaints(find(TOP / folder))]
 
 
 def main() -> int:

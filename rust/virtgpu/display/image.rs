@@ -40,8 +40,8 @@ impl Images {
         )
     }
 
-    /// Calls `hide`, which is to have the host show nothing on a head, to which nobody else commits,
-    /// and has it destroy the resource that it showed. Returns whether that was an image.
+    /// Has the host destroy the image that a head shows, by the resource's number, after `hide` had it
+    /// show nothing. Nobody else may commit to the head. Returns whether it showed an image.
     pub(crate) fn give_up_shown(&self, shown: u32, hide: impl FnOnce()) -> bool {
         let images = self.list.lock();
         let Some(image) = images

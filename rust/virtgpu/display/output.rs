@@ -113,8 +113,8 @@ impl Output {
         dev.transport.ctrl.kick(dev);
     }
 
-    /// Has the host show nothing on a head, to which nobody else commits, and destroy what it showed.
-    /// Returns whether it showed an image.
+    /// Has the host show nothing and destroy the image that it showed. Nobody else may commit to the
+    /// head. Returns whether it showed an image.
     pub(crate) fn give_up_shown(&self, dev: &Device) -> bool {
         self.images.give_up_shown(self.shown(), || self.hide(dev))
     }

@@ -6,11 +6,11 @@ use crate::{device::Device, memory::keeper::Keeper};
 
 /// Implemented by the driver.
 pub(crate) trait Callbacks {
-    /// What buffer objects share a resource in.
+    /// What several buffer objects back together.
     type Shared: Shared;
 
-    /// Has the host destroy something that is made again when it is needed, because it is out of
-    /// memory. Returns whether there was something.
+    /// The host is out of memory: has it destroy something that can be made again. Returns whether
+    /// there was anything. Called without locks of buffer objects and resources.
     fn make_room(dev: &Device) -> bool;
 
     /// Runs `f` on a device that is up, and again if it fails because the device was not. A program
@@ -21,13 +21,13 @@ pub(crate) trait Callbacks {
     /// Those of `f`; `ENODEV` when the device has gone, `ERESTARTSYS` when the program is killed.
     fn while_up<R>(dev: &Device, f: impl FnMut() -> Result<R>) -> Result<R>;
 
-    /// The host has refused to make a resource again after a reset. Another one has to take its
-    /// place.
+    /// After a reset the host refuses to make a resource again. Another one has to take its place.
+    /// May not wait for the host.
     fn lost(dev: &Device);
 }
 
-/// What several buffer objects have a place in.
+/// Something that several buffer objects back together.
 pub(crate) trait Shared: Send + Sync + 'static {
-    /// A buffer object that goes gives up its place.
+    /// A buffer object goes, and backs it no longer.
     fn leave(self: Arc<Self>, keeper: &Arc<Keeper>);
 }

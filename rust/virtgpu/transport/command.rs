@@ -17,7 +17,7 @@ pub(crate) type Chain = virtio::Chain<Cmd>;
 
 /// What the transport needs from the parts above it. Implemented by the driver.
 pub(crate) trait Callbacks {
-    /// What they have happen when a command has ended, whatever the way.
+    /// What they do when a command has ended, in whatever way.
     type Done: Done;
 
     /// A wait has timed out: finds out whether the device is alive. Does not sleep.
@@ -30,13 +30,13 @@ pub(crate) trait Callbacks {
     fn forget(dev: &Device);
 }
 
-/// What a part has happen at a command's end.
+/// What a part does when a command has ended.
 pub(crate) trait Done: Send + Sized {
-    /// Does it, for a command that was answered, could not be sent, or was lost with a reset
-    /// (`ENODEV`). Returns the command, unless somebody else has it now.
+    /// The command was answered, could not be sent, or was lost with a reset (`ENODEV`). Returns the
+    /// command, unless it is still needed.
     ///
-    /// Runs in a work of the driver's workqueue; where the command is submitted if it could not be
-    /// sent; in the reset otherwise.
+    /// Called from a work of the driver's workqueue after an answer, from `submit()` if the command
+    /// could not be sent, and from the reset that it was lost with.
     fn happen(self, dev: &Device, chain: Chain, status: Result) -> Option<Chain>;
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct Cmd {
     pub(super) quiet: bool,
     /// Nobody waits for it: that it ended may be noticed with the next frame.
     pub(super) lazy: bool,
-    /// Its end gives back what the device may use.
+    /// Its end gives memory back that the device may use.
     pub(super) gives_back: bool,
     pub(super) end: Option<End>,
     /// The next one in the list of those that are kept.
@@ -134,8 +134,8 @@ pub(crate) fn lazily(mut chain: Chain) -> Chain {
     chain
 }
 
-/// Says that a command's end gives back what the device may use, so that it must not come for one that
-/// never reached the device: only an answer or a reset says that the device has let go.
+/// Marks a command whose end gives memory back. It ends only with an answer or a reset, also if it
+/// could not be sent, because the device may use the memory until then.
 pub(crate) fn gives_back(mut chain: Chain) -> Chain {
     chain.data_mut().gives_back = true;
     chain
