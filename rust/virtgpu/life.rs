@@ -154,6 +154,12 @@ impl Known {
         });
     }
 
+    /// The device's trouble is over.
+    fn forget(&mut self) {
+        self.is_asked = false;
+        self.decided = None;
+    }
+
     /// Notes that a reset is to come. Returns after how many jiffies, if that is news.
     fn decide(&mut self, cause: Cause) -> Option<usize> {
         if self.state == State::Gone {
@@ -236,11 +242,9 @@ impl Life {
         self.known.lock().is_answered = true;
     }
 
-    /// The queues are down, and the device about to be reset: its trouble is over.
+    /// The queues are down, and the device was reset.
     pub(crate) fn forget(&self) {
-        let mut known = self.known.lock();
-        known.is_asked = false;
-        known.decided = None;
+        self.known.lock().forget();
     }
 
     /// Whether a device that was dead has answered anything since.
@@ -394,7 +398,10 @@ pub(crate) fn came_back(dev: &Device, result: Result) -> Result {
     }
     match result {
         Ok(()) => known.arrive(),
-        Err(_) => known.enter(State::Gone),
+        Err(_) => {
+            known.forget();
+            known.enter(State::Gone);
+        }
     }
     drop(known);
     life.changed.wake_all();

@@ -173,7 +173,10 @@ pub(crate) fn done(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
 ///
 /// Those of [`transport::start`]; then the device is gone.
 pub(crate) fn come_back(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
-    life::came_back(dev, bring_up(dev, vdev))?;
+    life::came_back(dev, bring_up(dev, vdev)).inspect_err(|_| {
+        // The driver may have waited long enough, and leaves.
+        transport::stop(dev, vdev);
+    })?;
     if !dev.display.outputs.is_empty() {
         hotplug::restored(dev);
     }
