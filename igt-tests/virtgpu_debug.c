@@ -118,11 +118,21 @@ static void debugfs(void)
 	      "a head that is on");
 }
 
+/* Memory may come free only with an answer, so the works that take answers have a thread for that. */
+static void rescuer(void)
+{
+	if (driver_is_stock())
+		skip("the kernel's own driver has no workqueue");
+	kms_open();
+	shell("cat /proc/[0-9]*/comm 2>/dev/null | grep -qx kworker/R-virtgpu");
+}
+
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
 		{ "tracepoints", "every command is traced, and its answer", tracepoints },
 		{ "debugfs", "queues, capabilities and resources", debugfs },
+		{ "rescuer", "answers are taken without memory for a new thread", rescuer },
 		{ }
 	};
 
