@@ -35,8 +35,9 @@ pub(crate) trait Done: Send + Sized {
     /// The command was answered, could not be sent, or was lost with a reset (`ENODEV`). Returns the
     /// command, unless it is still needed.
     ///
-    /// Called from a work of the driver's workqueue after an answer, from `submit()` if the command
-    /// could not be sent, and from the reset that it was lost with.
+    /// Called from a work of the driver's workqueue after an answer, or from the next commit if nobody
+    /// waits for it; from `submit()` if the command could not be sent; from the reset that it was lost
+    /// with. So it takes none of the locks that are held while a command waits for room in the ring.
     fn happen(self, dev: &Device, chain: Chain, status: Result) -> Option<Chain>;
 }
 
