@@ -86,6 +86,15 @@ impl Entry {
         })
     }
 
+    /// Whether virtio core has done all it does in a probe, too: it marks a device as ready that is not
+    /// after the driver's part, and a reset at that time would wait for ever for the mark to go.
+    fn is_probed(&self) -> bool {
+        // SAFETY: The gate is closed while the device is there.
+        let dev = unsafe { (&raw const (*self.vdev).dev).cast_mut() };
+        // SAFETY: As above.
+        self.stage.get() == Stage::Open && unsafe { kernel::bindings::device_is_bound(dev) }
+    }
+
     fn set(&self, stage: Stage, _lock: &Lock) {
         self.stage.set(stage);
         self.changed.wake_all();
@@ -223,7 +232,7 @@ impl<'a> Recovery<'a> {
     /// Begins one, unless the driver still probes the device, or removes it.
     pub(crate) fn new(dev: &'a Device<Bound>) -> Option<Self> {
         let lock = Lock::new();
-        let entry = find(&lock, dev).filter(|entry| entry.stage.get() == Stage::Open)?;
+        let entry = find(&lock, dev).filter(|entry| entry.is_probed())?;
         entry.recovers.set(true);
         Some(Self(dev))
     }
@@ -392,15 +401,17 @@ impl<T: Driver> Gate<T> {
             matches!(entry.stage.get(), Stage::Leaving | Stage::Left) && !entry.recovers.get()
         };
 
-        entry.changed.wait(|| {
+        let may_go_on = || {
             let lock = Lock::new();
             let stage = entry.stage.get();
-            if stage == Stage::Open || (stage == Stage::Leaving && entry.recovers.get()) {
+            if entry.is_probed() || (stage == Stage::Leaving && entry.recovers.get()) {
                 inside.run(&lock);
                 return true;
             }
-            stage != Stage::Probing && !is_leaving(entry)
-        });
+            stage == Stage::Closed || (stage == Stage::Left && entry.recovers.get())
+        };
+        // The end of a probe wakes nobody.
+        while !entry.changed.wait_timeout(1, may_go_on) {}
         // SAFETY: The device is valid, and stays bound while `inside` runs.
         let result = f(inside.value()?, unsafe { Device::from_raw(vdev) });
         let lock = Lock::new();
