@@ -7,14 +7,10 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
-#include <drm/drm_framebuffer.h>
 #include <drm/drm_rect.h>
 
 #include "virtgpu_cmd.h"
-#include "virtgpu_context.h"
 #include "virtgpu_drv.h"
-#include "virtgpu_format.h"
-#include "virtgpu_resource.h"
 
 static void virtgpu_rect_to_wire(struct virtio_gpu_rect *wire, const struct drm_rect *rect)
 {
@@ -107,36 +103,38 @@ int virtgpu_cmd_get_edid(struct virtgpu_device *vg, u32 scanout,
 /**
  * virtgpu_cmd_resource_create_2d - create a host resource
  * @vg: the device
- * @res: its id, format and size
+ * @id: its number
+ * @format: its pixel format, in the protocol's numbers
+ * @width: pixels
+ * @height: pixels
  *
  * Returns: the command, to be submitted.
  */
-struct virtgpu_cmd *virtgpu_cmd_resource_create_2d(struct virtgpu_device *vg,
-						   const struct virtgpu_resource *res)
+struct virtgpu_cmd *virtgpu_cmd_resource_create_2d(struct virtgpu_device *vg, u32 id, u32 format,
+						   u32 width, u32 height)
 {
 	struct virtio_gpu_resource_create_2d *req;
 	struct virtgpu_cmd *cmd;
 
 	cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_RESOURCE_CREATE_2D, sizeof(*req));
 	req = (void *)cmd->req;
-	req->resource_id = cpu_to_le32(res->id);
-	req->format = cpu_to_le32(res->format);
-	req->width = cpu_to_le32(res->width);
-	req->height = cpu_to_le32(res->height);
+	req->resource_id = cpu_to_le32(id);
+	req->format = cpu_to_le32(format);
+	req->width = cpu_to_le32(width);
+	req->height = cpu_to_le32(height);
 	return cmd;
 }
 
 /**
  * virtgpu_cmd_attach_backing - give a host resource the guest's pages
  * @vg: the device
- * @res: the resource
+ * @id: the resource
  * @entries: kvmalloc()ed list of pages; the command owns it from here
  * @count: number of entries
  *
  * Returns: the command, to be submitted.
  */
-struct virtgpu_cmd *virtgpu_cmd_attach_backing(struct virtgpu_device *vg,
-					       const struct virtgpu_resource *res,
+struct virtgpu_cmd *virtgpu_cmd_attach_backing(struct virtgpu_device *vg, u32 id,
 					       struct virtio_gpu_mem_entry *entries, u32 count)
 {
 	struct virtio_gpu_resource_attach_backing *req;
@@ -144,7 +142,7 @@ struct virtgpu_cmd *virtgpu_cmd_attach_backing(struct virtgpu_device *vg,
 
 	cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, sizeof(*req));
 	req = (void *)cmd->req;
-	req->resource_id = cpu_to_le32(res->id);
+	req->resource_id = cpu_to_le32(id);
 	req->nr_entries = cpu_to_le32(count);
 	cmd->payload = entries;
 	cmd->payload_size = array_size(count, sizeof(*entries));
@@ -177,39 +175,21 @@ void virtgpu_cmd_detach_backing(struct virtgpu_device *vg, u32 id, virtgpu_cmd_d
 }
 
 /**
- * virtgpu_cmd_resource_destroy - destroy a host resource whose backing the caller keeps
- * @res: the resource
+ * virtgpu_cmd_resource_unref - destroy a host resource; detaches its backing, too
+ * @vg: the device
+ * @id: the resource
  *
- * Returns: the command, to be submitted and waited for.
+ * Returns: the command, to be submitted.
  */
-struct virtgpu_cmd *virtgpu_cmd_resource_destroy(const struct virtgpu_resource *res)
+struct virtgpu_cmd *virtgpu_cmd_resource_unref(struct virtgpu_device *vg, u32 id)
 {
 	struct virtio_gpu_resource_unref *req;
 	struct virtgpu_cmd *cmd;
 
-	cmd = virtgpu_cmd_alloc(res->vg, VIRTIO_GPU_CMD_RESOURCE_UNREF, sizeof(*req));
+	cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_RESOURCE_UNREF, sizeof(*req));
 	req = (void *)cmd->req;
-	req->resource_id = cpu_to_le32(res->id);
+	req->resource_id = cpu_to_le32(id);
 	return cmd;
-}
-
-/**
- * virtgpu_cmd_resource_unref - destroy a host resource; detaches its backing, too
- * @res: the resource
- * @done: called with it when the host no longer looks at the backing
- */
-void virtgpu_cmd_resource_unref(struct virtgpu_resource *res, virtgpu_cmd_done done)
-{
-	struct virtgpu_cmd *cmd = virtgpu_cmd_resource_destroy(res);
-	struct virtgpu_device *vg = res->vg;
-
-	/* The host may never have made what user space asked for. */
-	cmd->is_quiet = virtgpu_resource_is_shared(res);
-	cmd->gives_back = true;
-	cmd->done = done;
-	cmd->data = res;
-	virtgpu_queue_submit(&vg->ctrl, cmd);
-	virtgpu_queue_kick(&vg->ctrl);
 }
 
 /**
@@ -395,23 +375,26 @@ static struct virtgpu_cmd *virtgpu_cmd_alloc_ctx(struct virtgpu_device *vg, u32 
 /**
  * virtgpu_cmd_ctx_create - make a context
  * @vg: the device
- * @ctx: its number, kind and name
- * @done: called with it when the host has it, or does not
+ * @id: its number
+ * @capset: its kind, 0 for the host's default
+ * @name: its name, shorter than the request's member
+ * @done: called when the host has it, or does not
+ * @data: for @done
  */
-void virtgpu_cmd_ctx_create(struct virtgpu_device *vg, struct virtgpu_context *ctx,
-			    virtgpu_cmd_done done)
+void virtgpu_cmd_ctx_create(struct virtgpu_device *vg, u32 id, u32 capset, const char *name,
+			    virtgpu_cmd_done done, void *data)
 {
 	struct virtio_gpu_ctx_create *req;
 	struct virtgpu_cmd *cmd;
-	u32 len = strlen(ctx->name);
+	u32 len = strlen(name);
 
-	cmd = virtgpu_cmd_alloc_ctx(vg, VIRTIO_GPU_CMD_CTX_CREATE, sizeof(*req), ctx->id);
+	cmd = virtgpu_cmd_alloc_ctx(vg, VIRTIO_GPU_CMD_CTX_CREATE, sizeof(*req), id);
 	req = (void *)cmd->req;
 	req->nlen = cpu_to_le32(len);
-	req->context_init = cpu_to_le32(ctx->capset);
-	memcpy(req->debug_name, ctx->name, len);
+	req->context_init = cpu_to_le32(capset);
+	memcpy(req->debug_name, name, len);
 	cmd->done = done;
-	cmd->data = ctx;
+	cmd->data = data;
 	virtgpu_queue_submit(&vg->ctrl, cmd);
 }
 
@@ -456,29 +439,23 @@ void virtgpu_cmd_ctx_resource(struct virtgpu_device *vg, u32 type, u32 ctx_id, u
 /**
  * virtgpu_cmd_resource_create_3d - create a host resource that the renderer draws to or reads
  * @vg: the device
- * @res: the resource
+ * @create: the request, header excepted
  *
  * Returns: the command, to be submitted.
  */
-struct virtgpu_cmd *virtgpu_cmd_resource_create_3d(struct virtgpu_device *vg,
-						   const struct virtgpu_resource *res)
+struct virtgpu_cmd *
+virtgpu_cmd_resource_create_3d(struct virtgpu_device *vg,
+			       const struct virtio_gpu_resource_create_3d *create)
 {
 	struct virtio_gpu_resource_create_3d *req;
+	struct virtio_gpu_ctrl_hdr hdr;
 	struct virtgpu_cmd *cmd;
 
 	cmd = virtgpu_cmd_alloc_ctx(vg, VIRTIO_GPU_CMD_RESOURCE_CREATE_3D, sizeof(*req), 0);
 	req = (void *)cmd->req;
-	req->resource_id = cpu_to_le32(res->id);
-	req->target = cpu_to_le32(res->texture.target);
-	req->format = cpu_to_le32(res->format);
-	req->bind = cpu_to_le32(res->texture.bind);
-	req->width = cpu_to_le32(res->width);
-	req->height = cpu_to_le32(res->height);
-	req->depth = cpu_to_le32(res->texture.depth);
-	req->array_size = cpu_to_le32(res->texture.array_size);
-	req->last_level = cpu_to_le32(res->texture.last_level);
-	req->nr_samples = cpu_to_le32(res->texture.nr_samples);
-	req->flags = cpu_to_le32(res->texture.flags);
+	hdr = req->hdr;
+	*req = *create;
+	req->hdr = hdr;
 	return cmd;
 }
 
@@ -549,29 +526,28 @@ struct virtgpu_cmd *virtgpu_cmd_submit_3d(struct virtgpu_device *vg, u32 ctx_id,
 /**
  * virtgpu_cmd_resource_create_blob - create a host resource that is plain memory
  * @vg: the device
- * @res: the resource
+ * @ctx_id: the context that knows the host's memory, or 0
+ * @create: the request, header and number of entries excepted
  * @entries: kvmalloc()ed list of pages, or NULL; the command owns it from here
  * @count: number of entries
  *
  * Returns: the command, to be submitted.
  */
-struct virtgpu_cmd *virtgpu_cmd_resource_create_blob(struct virtgpu_device *vg,
-						     const struct virtgpu_resource *res,
-						     struct virtio_gpu_mem_entry *entries,
-						     u32 count)
+struct virtgpu_cmd *
+virtgpu_cmd_resource_create_blob(struct virtgpu_device *vg, u32 ctx_id,
+				 const struct virtio_gpu_resource_create_blob *create,
+				 struct virtio_gpu_mem_entry *entries, u32 count)
 {
 	struct virtio_gpu_resource_create_blob *req;
+	struct virtio_gpu_ctrl_hdr hdr;
 	struct virtgpu_cmd *cmd;
 
-	cmd = virtgpu_cmd_alloc_ctx(vg, VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, sizeof(*req),
-				    res->blob.ctx_id);
+	cmd = virtgpu_cmd_alloc_ctx(vg, VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, sizeof(*req), ctx_id);
 	req = (void *)cmd->req;
-	req->resource_id = cpu_to_le32(res->id);
-	req->blob_mem = cpu_to_le32(res->blob.mem);
-	req->blob_flags = cpu_to_le32(res->blob.flags);
+	hdr = req->hdr;
+	*req = *create;
+	req->hdr = hdr;
 	req->nr_entries = cpu_to_le32(count);
-	req->blob_id = cpu_to_le64(res->blob.id);
-	req->size = cpu_to_le64(res->blob.size);
 	cmd->payload = entries;
 	cmd->payload_size = array_size(count, sizeof(*entries));
 	return cmd;
@@ -580,29 +556,24 @@ struct virtgpu_cmd *virtgpu_cmd_resource_create_blob(struct virtgpu_device *vg,
 /**
  * virtgpu_cmd_set_scanout_blob - show a part of a blob on a head
  * @vg: the device
- * @scanout: the head
- * @id: the blob
- * @fb: how pixels lie in it
- * @rect: pixels of @fb
+ * @scanout: the request, header and rectangle excepted
+ * @rect: pixels of the picture that the request describes
  * @done: called with what came of it
  */
-void virtgpu_cmd_set_scanout_blob(struct virtgpu_device *vg, u32 scanout, u32 id,
-				  const struct drm_framebuffer *fb, const struct drm_rect *rect,
-				  virtgpu_cmd_done done)
+void virtgpu_cmd_set_scanout_blob(struct virtgpu_device *vg,
+				  const struct virtio_gpu_set_scanout_blob *scanout,
+				  const struct drm_rect *rect, virtgpu_cmd_done done)
 {
 	struct virtio_gpu_set_scanout_blob *req;
+	struct virtio_gpu_ctrl_hdr hdr;
 	struct virtgpu_cmd *cmd;
 
 	cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_SET_SCANOUT_BLOB, sizeof(*req));
 	req = (void *)cmd->req;
+	hdr = req->hdr;
+	*req = *scanout;
+	req->hdr = hdr;
 	virtgpu_rect_to_wire(&req->r, rect);
-	req->scanout_id = cpu_to_le32(scanout);
-	req->resource_id = cpu_to_le32(id);
-	req->width = cpu_to_le32(fb->width);
-	req->height = cpu_to_le32(fb->height);
-	req->format = cpu_to_le32(virtgpu_format_from_fourcc(fb->format->format));
-	req->strides[0] = cpu_to_le32(fb->pitches[0]);
-	req->offsets[0] = cpu_to_le32(fb->offsets[0]);
 	/* A host that cannot is no error: the pixels are copied then. */
 	cmd->is_quiet = true;
 	cmd->done = done;

@@ -7,11 +7,8 @@
 
 #include "virtgpu_queue.h"
 
-struct drm_framebuffer;
 struct drm_rect;
-struct virtgpu_context;
 struct virtgpu_device;
-struct virtgpu_resource;
 
 int virtgpu_cmd_get_display_info(struct virtgpu_device *vg,
 				 struct virtio_gpu_resp_display_info *info);
@@ -19,15 +16,13 @@ void virtgpu_cmd_question(struct virtgpu_device *vg, virtgpu_cmd_done done);
 int virtgpu_cmd_get_edid(struct virtgpu_device *vg, u32 scanout,
 			 struct virtio_gpu_resp_edid *edid);
 
-struct virtgpu_cmd *virtgpu_cmd_resource_create_2d(struct virtgpu_device *vg,
-						   const struct virtgpu_resource *res);
-struct virtgpu_cmd *virtgpu_cmd_attach_backing(struct virtgpu_device *vg,
-					       const struct virtgpu_resource *res,
+struct virtgpu_cmd *virtgpu_cmd_resource_create_2d(struct virtgpu_device *vg, u32 id, u32 format,
+						   u32 width, u32 height);
+struct virtgpu_cmd *virtgpu_cmd_attach_backing(struct virtgpu_device *vg, u32 id,
 					       struct virtio_gpu_mem_entry *entries, u32 count);
 void virtgpu_cmd_detach_backing(struct virtgpu_device *vg, u32 id, virtgpu_cmd_done done,
 				void *data);
-struct virtgpu_cmd *virtgpu_cmd_resource_destroy(const struct virtgpu_resource *res);
-void virtgpu_cmd_resource_unref(struct virtgpu_resource *res, virtgpu_cmd_done done);
+struct virtgpu_cmd *virtgpu_cmd_resource_unref(struct virtgpu_device *vg, u32 id);
 
 struct virtgpu_cmd *virtgpu_cmd_transfer(struct virtgpu_device *vg, u32 id,
 					 const struct drm_rect *rect, u64 offset);
@@ -41,24 +36,25 @@ struct virtgpu_cmd *virtgpu_cmd_cursor(struct virtgpu_device *vg, u32 type,
 int virtgpu_cmd_get_capset_info(struct virtgpu_device *vg, u32 index,
 				struct virtio_gpu_resp_capset_info *info);
 int virtgpu_cmd_get_capset(struct virtgpu_device *vg, u32 id, u32 version, void *data, u32 size);
-void virtgpu_cmd_ctx_create(struct virtgpu_device *vg, struct virtgpu_context *ctx,
-			    virtgpu_cmd_done done);
+void virtgpu_cmd_ctx_create(struct virtgpu_device *vg, u32 id, u32 capset, const char *name,
+			    virtgpu_cmd_done done, void *data);
 void virtgpu_cmd_ctx_destroy(struct virtgpu_device *vg, u32 id, virtgpu_cmd_done done, void *data);
 void virtgpu_cmd_ctx_resource(struct virtgpu_device *vg, u32 type, u32 ctx_id, u32 id);
-struct virtgpu_cmd *virtgpu_cmd_resource_create_3d(struct virtgpu_device *vg,
-						   const struct virtgpu_resource *res);
+struct virtgpu_cmd *
+virtgpu_cmd_resource_create_3d(struct virtgpu_device *vg,
+			       const struct virtio_gpu_resource_create_3d *create);
 struct virtgpu_cmd *virtgpu_cmd_transfer_3d(struct virtgpu_device *vg, u32 type, u32 ctx_id,
 					    const struct virtio_gpu_transfer_host_3d *transfer);
 struct virtgpu_cmd *virtgpu_cmd_submit_3d(struct virtgpu_device *vg, u32 ctx_id,
 					  const void __user *stream, u32 size);
 
-struct virtgpu_cmd *virtgpu_cmd_resource_create_blob(struct virtgpu_device *vg,
-						     const struct virtgpu_resource *res,
-						     struct virtio_gpu_mem_entry *entries,
-						     u32 count);
-void virtgpu_cmd_set_scanout_blob(struct virtgpu_device *vg, u32 scanout, u32 id,
-				  const struct drm_framebuffer *fb, const struct drm_rect *rect,
-				  virtgpu_cmd_done done);
+struct virtgpu_cmd *
+virtgpu_cmd_resource_create_blob(struct virtgpu_device *vg, u32 ctx_id,
+				 const struct virtio_gpu_resource_create_blob *create,
+				 struct virtio_gpu_mem_entry *entries, u32 count);
+void virtgpu_cmd_set_scanout_blob(struct virtgpu_device *vg,
+				  const struct virtio_gpu_set_scanout_blob *scanout,
+				  const struct drm_rect *rect, virtgpu_cmd_done done);
 bool virtgpu_cmd_had_no_effect(const struct virtgpu_cmd *cmd, int ret);
 struct virtgpu_cmd *virtgpu_cmd_map_blob(struct virtgpu_device *vg, u32 id, u64 offset);
 void virtgpu_cmd_unmap_blob(struct virtgpu_device *vg, u32 id);

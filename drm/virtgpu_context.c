@@ -163,7 +163,8 @@ static int virtgpu_context_create_locked(struct virtgpu_device *vg, struct virtg
 	if (!ctx->is_named)
 		get_task_comm(ctx->name, current);
 	virtgpu_context_get(ctx);
-	virtgpu_cmd_ctx_create(vg, ctx, virtgpu_context_created);
+	virtgpu_cmd_ctx_create(vg, ctx->id, ctx->capset, ctx->name, virtgpu_context_created,
+			       ctx);
 	ctx->is_created = true;
 	/* What the file had before it had a context. */
 	xa_for_each(&ctx->objects, id, count)

@@ -12,6 +12,7 @@
 
 #include "virtgpu_cmd.h"
 #include "virtgpu_drv.h"
+#include "virtgpu_format.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_output.h"
 #include "virtgpu_plane.h"
@@ -36,6 +37,24 @@ static void virtgpu_output_shown(struct virtgpu_device *vg, struct virtgpu_cmd *
 	queue_work(vg->wq, &vg->redraw_work);
 }
 
+/* Of a blob the host knows no shape but the framebuffer's. */
+static void virtgpu_output_show_blob(struct virtgpu_output *output,
+				     const struct drm_framebuffer *fb, u32 id,
+				     const struct drm_rect *rect)
+{
+	struct virtio_gpu_set_scanout_blob scanout = {
+		.scanout_id = cpu_to_le32(output->index),
+		.resource_id = cpu_to_le32(id),
+		.width = cpu_to_le32(fb->width),
+		.height = cpu_to_le32(fb->height),
+		.format = cpu_to_le32(virtgpu_format_from_fourcc(fb->format->format)),
+		.strides[0] = cpu_to_le32(fb->pitches[0]),
+		.offsets[0] = cpu_to_le32(fb->offsets[0]),
+	};
+
+	virtgpu_cmd_set_scanout_blob(output->vg, &scanout, rect, virtgpu_output_shown);
+}
+
 /**
  * virtgpu_output_show - have the host show a part of a framebuffer, unless it does so already
  * @output: the head
@@ -48,7 +67,6 @@ static void virtgpu_output_shown(struct virtgpu_device *vg, struct virtgpu_cmd *
 void virtgpu_output_show(struct virtgpu_output *output, const struct drm_framebuffer *fb,
 			 const struct virtgpu_resource *res, const struct drm_rect *rect)
 {
-	/* Of a blob the host knows no shape but the framebuffer's. */
 	u32 fb_id = res->blob.size ? fb->base.id : 0;
 
 	if (output->scanout_id == res->id && output->scanout_fb == fb_id &&
@@ -60,8 +78,7 @@ void virtgpu_output_show(struct virtgpu_output *output, const struct drm_framebu
 	output->scanout_fb = fb_id;
 	output->scanout_rect = *rect;
 	if (fb_id)
-		virtgpu_cmd_set_scanout_blob(output->vg, output->index, res->id, fb, rect,
-					     virtgpu_output_shown);
+		virtgpu_output_show_blob(output, fb, res->id, rect);
 	else
 		virtgpu_cmd_set_scanout(output->vg, output->index, res->id, rect);
 }

@@ -189,6 +189,48 @@ struct virtgpu_sent {
 	struct virtgpu_cmd *attach;
 };
 
+static struct virtgpu_cmd *virtgpu_resource_create_cmd_2d(const struct virtgpu_resource *res)
+{
+	return virtgpu_cmd_resource_create_2d(res->vg, res->id, res->format, res->width,
+					      res->height);
+}
+
+static struct virtgpu_cmd *virtgpu_resource_create_cmd_3d(const struct virtgpu_resource *res)
+{
+	const struct virtgpu_texture *texture = &res->texture;
+	const struct virtio_gpu_resource_create_3d create = {
+		.resource_id = cpu_to_le32(res->id),
+		.target = cpu_to_le32(texture->target),
+		.format = cpu_to_le32(res->format),
+		.bind = cpu_to_le32(texture->bind),
+		.width = cpu_to_le32(res->width),
+		.height = cpu_to_le32(res->height),
+		.depth = cpu_to_le32(texture->depth),
+		.array_size = cpu_to_le32(texture->array_size),
+		.last_level = cpu_to_le32(texture->last_level),
+		.nr_samples = cpu_to_le32(texture->nr_samples),
+		.flags = cpu_to_le32(texture->flags),
+	};
+
+	return virtgpu_cmd_resource_create_3d(res->vg, &create);
+}
+
+static struct virtgpu_cmd *virtgpu_resource_create_cmd_blob(const struct virtgpu_resource *res,
+							    struct virtio_gpu_mem_entry *entries,
+							    u32 count)
+{
+	const struct virtgpu_blob *blob = &res->blob;
+	const struct virtio_gpu_resource_create_blob create = {
+		.resource_id = cpu_to_le32(res->id),
+		.blob_mem = cpu_to_le32(blob->mem),
+		.blob_flags = cpu_to_le32(blob->flags),
+		.blob_id = cpu_to_le64(blob->id),
+		.size = cpu_to_le64(blob->size),
+	};
+
+	return virtgpu_cmd_resource_create_blob(res->vg, blob->ctx_id, &create, entries, count);
+}
+
 /* A blob comes with its backing, if it has one in the guest. */
 static int virtgpu_resource_send_blob(struct virtgpu_resource *res, virtgpu_cmd_done refused,
 				      struct virtgpu_sent *sent)
@@ -204,7 +246,7 @@ static int virtgpu_resource_send_blob(struct virtgpu_resource *res, virtgpu_cmd_
 			return PTR_ERR(entries);
 	}
 	res->on_host = true;
-	cmd = virtgpu_cmd_resource_create_blob(vg, res, entries, count);
+	cmd = virtgpu_resource_create_cmd_blob(res, entries, count);
 	virtgpu_resource_on_error(res, cmd, refused);
 	if (sent) {
 		virtgpu_cmd_get(cmd);
@@ -222,7 +264,7 @@ static bool virtgpu_resource_is_backed_late(const struct virtgpu_resource *res)
 
 static void virtgpu_resource_send_unbacked(struct virtgpu_resource *res, virtgpu_cmd_done refused)
 {
-	struct virtgpu_cmd *create = virtgpu_cmd_resource_create_3d(res->vg, res);
+	struct virtgpu_cmd *create = virtgpu_resource_create_cmd_3d(res);
 
 	lockdep_assert_held(&res->lock);
 	res->on_host = true;
@@ -252,9 +294,9 @@ static int virtgpu_resource_send_image(struct virtgpu_resource *res, virtgpu_cmd
 
 	res->on_host = true;
 	res->is_attached = true;
-	create = res->is_3d ? virtgpu_cmd_resource_create_3d(vg, res) :
-			      virtgpu_cmd_resource_create_2d(vg, res);
-	attach = virtgpu_cmd_attach_backing(vg, res, entries, count);
+	create = res->is_3d ? virtgpu_resource_create_cmd_3d(res) :
+			      virtgpu_resource_create_cmd_2d(res);
+	attach = virtgpu_cmd_attach_backing(vg, res->id, entries, count);
 	/* The answer to CREATE comes after ATTACH was sent, and says what there is to say. */
 	attach->is_quiet = true;
 	virtgpu_resource_on_error(res, create, refused);
@@ -352,12 +394,27 @@ static void virtgpu_resource_unref_done(struct virtgpu_device *vg, struct virtgp
 	virtgpu_resource_free(cmd->data);
 }
 
+/* Has the host destroy a resource, and frees it when the host no longer looks at the backing. */
+static void virtgpu_resource_unref(struct virtgpu_resource *res)
+{
+	struct virtgpu_device *vg = res->vg;
+	struct virtgpu_cmd *cmd = virtgpu_cmd_resource_unref(vg, res->id);
+
+	/* The host may never have made what user space asked for. */
+	cmd->is_quiet = virtgpu_resource_is_shared(res);
+	cmd->gives_back = true;
+	cmd->done = virtgpu_resource_unref_done;
+	cmd->data = res;
+	virtgpu_queue_submit(&vg->ctrl, cmd);
+	virtgpu_queue_kick(&vg->ctrl);
+}
+
 static void virtgpu_resource_release(struct kref *refs)
 {
 	struct virtgpu_resource *res = container_of(refs, struct virtgpu_resource, refs);
 
 	if (READ_ONCE(res->on_host))
-		virtgpu_cmd_resource_unref(res, virtgpu_resource_unref_done);
+		virtgpu_resource_unref(res);
 	else
 		virtgpu_resource_free(res);
 }
@@ -526,7 +583,7 @@ static bool virtgpu_resource_give_up_locked(struct virtgpu_resource *res)
 	lockdep_assert_held(&res->lock);
 	if (!READ_ONCE(res->on_host) || virtgpu_resource_is_refused(res))
 		return false;
-	cmd = virtgpu_cmd_resource_destroy(res);
+	cmd = virtgpu_cmd_resource_unref(vg, res->id);
 	virtgpu_cmd_get(cmd);
 	virtgpu_queue_submit(&vg->ctrl, cmd);
 	virtgpu_queue_kick(&vg->ctrl);
@@ -602,7 +659,7 @@ static struct virtgpu_cmd *virtgpu_resource_attach(struct virtgpu_resource *res)
 	if (IS_ERR(entries))
 		return ERR_CAST(entries);
 
-	cmd = virtgpu_cmd_attach_backing(res->vg, res, entries, count);
+	cmd = virtgpu_cmd_attach_backing(res->vg, res->id, entries, count);
 	virtgpu_resource_on_error(res, cmd, virtgpu_resource_attached);
 	return cmd;
 }

@@ -194,6 +194,53 @@ static void full_resource_takes_no_more(struct kunit *test)
 	drm_gem_object_put(&bo->base.base);
 }
 
+static void texture_keeps_what_user_space_said(struct kunit *test)
+{
+	struct virtgpu_device *vg = virtgpu_kunit_device(test);
+	const struct virtgpu_resource res = {
+		.vg = vg, .id = 1, .format = 2, .width = 3, .height = 4, .is_3d = true,
+		.texture = { .target = 5, .bind = 6, .depth = 7, .array_size = 8, .last_level = 9,
+			     .nr_samples = 10, .flags = 11 },
+	};
+	struct virtgpu_cmd *cmd = virtgpu_resource_create_cmd_3d(&res);
+	const struct virtio_gpu_resource_create_3d *req = (void *)cmd->req;
+
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(req->resource_id), 1);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(req->format), 2);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(req->width), 3);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(req->height), 4);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(req->target), 5);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(req->bind), 6);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(req->depth), 7);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(req->array_size), 8);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(req->last_level), 9);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(req->nr_samples), 10);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(req->flags), 11);
+	virtgpu_cmd_put(vg, cmd);
+}
+
+static void blob_keeps_what_user_space_said(struct kunit *test)
+{
+	struct virtgpu_device *vg = virtgpu_kunit_device(test);
+	const struct virtgpu_resource res = {
+		.vg = vg, .id = 1,
+		.blob = { .mem = VIRTGPU_BLOB_MEM_HOST3D, .flags = VIRTGPU_BLOB_FLAG_USE_MAPPABLE,
+			  .id = 0x100000002ULL, .ctx_id = 3, .size = 0x200000000ULL },
+	};
+	struct virtgpu_cmd *cmd = virtgpu_resource_create_cmd_blob(&res, NULL, 0);
+	const struct virtio_gpu_resource_create_blob *req = (void *)cmd->req;
+
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(req->hdr.ctx_id), 3);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(req->resource_id), 1);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(req->blob_mem), VIRTIO_GPU_BLOB_MEM_HOST3D);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(req->blob_flags), VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(req->nr_entries), 0);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(req->blob_id), 0x100000002ULL);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(req->size), 0x200000000ULL);
+	KUNIT_EXPECT_EQ(test, cmd->payload_size, 0);
+	virtgpu_cmd_put(vg, cmd);
+}
+
 static struct kunit_case virtgpu_resource_cases[] = {
 	KUNIT_CASE(objects_lie_one_behind_the_other),
 	KUNIT_CASE(pixels_lie_row_behind_row),
@@ -204,6 +251,8 @@ static struct kunit_case virtgpu_resource_cases[] = {
 	KUNIT_CASE(numbers_start_at_one),
 	KUNIT_CASE(free_number_is_not_the_next),
 	KUNIT_CASE(full_resource_takes_no_more),
+	KUNIT_CASE(texture_keeps_what_user_space_said),
+	KUNIT_CASE(blob_keeps_what_user_space_said),
 	{}
 };
 
