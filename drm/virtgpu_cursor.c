@@ -259,7 +259,7 @@ static void virtgpu_cursor_show(struct virtgpu_output *output, const struct drm_
 	bool upload;
 
 	if (res && new_image && virtgpu_resource_is_guests(res))
-		virtgpu_fb_sync(fb, &virtgpu_cursor_all);
+		virtgpu_bo_sync(fb, &virtgpu_cursor_all);
 	mutex_lock(&cursor->lock);
 	/* After a reset, and once the cursor was hidden, the host shows no image. */
 	new_image |= wire->resource_id != id;

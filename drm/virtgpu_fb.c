@@ -5,7 +5,6 @@
 #include <drm/drm_damage_helper.h>
 #include <drm/drm_gem_framebuffer_helper.h>
 
-#include "virtgpu_dma.h"
 #include "virtgpu_drv.h"
 #include "virtgpu_fb.h"
 #include "virtgpu_format.h"
@@ -184,21 +183,4 @@ struct virtgpu_resource *virtgpu_fb_cursor(struct drm_framebuffer *fb)
 	virtgpu_resource_get(res);
 	mutex_unlock(&vfb->lock);
 	return res;
-}
-
-/**
- * virtgpu_fb_sync - show the device what was drawn into a framebuffer
- * @fb: the framebuffer
- * @rect: its pixels
- */
-void virtgpu_fb_sync(const struct drm_framebuffer *fb, const struct drm_rect *rect)
-{
-	const struct virtgpu_rows rows = {
-		.offset = fb->offsets[0] + mul_u32_u32(rect->y1, fb->pitches[0]) + rect->x1 * 4,
-		.length = drm_rect_width(rect) * 4,
-		.pitch = fb->pitches[0],
-		.count = drm_rect_height(rect),
-	};
-
-	virtgpu_dma_sync_for_device(to_virtgpu_device(fb->dev), to_virtgpu_bo(fb->obj[0]), &rows);
 }

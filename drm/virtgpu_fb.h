@@ -7,7 +7,6 @@
 
 #include <drm/drm_framebuffer.h>
 
-struct drm_rect;
 struct virtgpu_image;
 struct virtgpu_output;
 struct virtgpu_resource;
@@ -41,6 +40,5 @@ int virtgpu_fb_prepare_cursor(struct drm_framebuffer *fb);
 struct virtgpu_image *virtgpu_fb_image(const struct drm_framebuffer *fb,
 				       const struct virtgpu_output *output);
 struct virtgpu_resource *virtgpu_fb_cursor(struct drm_framebuffer *fb);
-void virtgpu_fb_sync(const struct drm_framebuffer *fb, const struct drm_rect *rect);
 
 #endif

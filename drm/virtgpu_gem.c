@@ -7,6 +7,7 @@
 #include <drm/drm_file.h>
 #include <drm/drm_framebuffer.h>
 #include <drm/drm_print.h>
+#include <drm/drm_rect.h>
 #include <drm/virtgpu_drm.h>
 
 #include "virtgpu_context.h"
@@ -363,6 +364,23 @@ struct virtgpu_resource *virtgpu_bo_cursor(struct virtgpu_bo *bo, const struct d
 	if (last)
 		virtgpu_resource_put(last);
 	return res;
+}
+
+/**
+ * virtgpu_bo_sync - show the device what was drawn into a buffer object
+ * @fb: a framebuffer over it
+ * @rect: its pixels
+ */
+void virtgpu_bo_sync(const struct drm_framebuffer *fb, const struct drm_rect *rect)
+{
+	const struct virtgpu_rows rows = {
+		.offset = fb->offsets[0] + mul_u32_u32(rect->y1, fb->pitches[0]) + rect->x1 * 4,
+		.length = drm_rect_width(rect) * 4,
+		.pitch = fb->pitches[0],
+		.count = drm_rect_height(rect),
+	};
+
+	virtgpu_dma_sync_for_device(to_virtgpu_device(fb->dev), to_virtgpu_bo(fb->obj[0]), &rows);
 }
 
 /**

@@ -13,6 +13,7 @@
 
 struct drm_framebuffer;
 struct drm_mode_create_dumb;
+struct drm_rect;
 struct virtgpu_blob;
 struct virtgpu_device;
 struct virtgpu_resource;
@@ -74,6 +75,7 @@ struct virtgpu_resource *virtgpu_bo_shared(struct virtgpu_bo *bo,
 bool virtgpu_bo_is_renderers(struct virtgpu_bo *bo);
 struct virtgpu_resource *virtgpu_bo_cursor(struct virtgpu_bo *bo,
 					   const struct drm_framebuffer *fb);
+void virtgpu_bo_sync(const struct drm_framebuffer *fb, const struct drm_rect *rect);
 void virtgpu_zero_copy_stop(struct virtgpu_device *vg);
 int virtgpu_dumb_create(struct drm_file *file, struct drm_device *dev,
 			struct drm_mode_create_dumb *args);

@@ -103,7 +103,7 @@ void virtgpu_panic_flush(struct drm_plane *plane)
 		set_bit(bit + i, &vg->panic.busy);
 	}
 
-	virtgpu_fb_sync(fb, &all);
+	virtgpu_bo_sync(fb, &all);
 	i = first + virtgpu_queue_try_submit(&vg->ctrl, cmds + first, ARRAY_SIZE(cmds) - first);
 	for (; i < ARRAY_SIZE(cmds); i++)
 		clear_bit(bit + i, &vg->panic.busy);

@@ -13,6 +13,7 @@
 #include "virtgpu_drv.h"
 #include "virtgpu_fb.h"
 #include "virtgpu_format.h"
+#include "virtgpu_gem.h"
 #include "virtgpu_image.h"
 #include "virtgpu_panic.h"
 #include "virtgpu_plane.h"
@@ -105,11 +106,11 @@ static const struct virtgpu_resource *virtgpu_primary_upload(struct virtgpu_outp
 		output->image = NULL;
 		if (virtgpu_resource_is_guests(to_virtgpu_fb(fb)->shared))
 			for (i = 0; i < damage->count; i++)
-				virtgpu_fb_sync(fb, &damage->rects[i]);
+				virtgpu_bo_sync(fb, &damage->rects[i]);
 		return to_virtgpu_fb(fb)->shared;
 	}
 
-	ret = virtgpu_resource_upload(image->res, fb, damage);
+	ret = virtgpu_resource_upload(image->res, fb, damage->rects, damage->count);
 	if (ret) {
 		drm_err(fb->dev, "head %u: a frame is lost: %d\n", output->index, ret);
 		output->image = NULL;

@@ -8,12 +8,11 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_framebuffer.h>
 #include <drm/drm_print.h>
+#include <drm/drm_rect.h>
 
 #include "virtgpu_cmd.h"
-#include "virtgpu_damage.h"
 #include "virtgpu_dma.h"
 #include "virtgpu_drv.h"
-#include "virtgpu_fb.h"
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_resource.h"
@@ -806,15 +805,16 @@ static u64 virtgpu_pixel_offset(u32 pitch, const struct drm_rect *rect)
 }
 
 /**
- * virtgpu_resource_upload - copy what is damaged of a framebuffer to the host
+ * virtgpu_resource_upload - copy rectangles of a framebuffer to the host
  * @res: the resource, backed by the framebuffer's buffer object among others
  * @fb: the framebuffer
- * @damage: its pixels
+ * @rects: its pixels
+ * @count: how many rectangles
  *
  * Returns: 0 or a negative errno.
  */
 int virtgpu_resource_upload(struct virtgpu_resource *res, const struct drm_framebuffer *fb,
-			    const struct virtgpu_damage *damage)
+			    const struct drm_rect *rects, unsigned int count)
 {
 	struct virtgpu_bo *bo = to_virtgpu_bo(fb->obj[0]);
 	struct virtgpu_device *vg = res->vg;
@@ -838,12 +838,12 @@ int virtgpu_resource_upload(struct virtgpu_resource *res, const struct drm_frame
 	}
 
 	base = virtgpu_resource_offset(res, bo) + fb->offsets[0];
-	for (i = 0; i < damage->count; i++) {
-		const struct drm_rect *rect = &damage->rects[i];
+	for (i = 0; i < count; i++) {
+		const struct drm_rect *rect = &rects[i];
 		u64 offset = base + virtgpu_pixel_offset(fb->pitches[0], rect);
 		struct virtgpu_cmd *cmd = virtgpu_cmd_transfer(vg, res->id, rect, offset);
 
-		virtgpu_fb_sync(fb, rect);
+		virtgpu_bo_sync(fb, rect);
 		cmd->is_lazy = true;
 		virtgpu_queue_submit(&vg->ctrl, cmd);
 	}

@@ -13,7 +13,6 @@ struct drm_framebuffer;
 struct drm_rect;
 struct virtgpu_bo;
 struct virtgpu_cmd;
-struct virtgpu_damage;
 struct virtgpu_device;
 
 /* Buffer objects behind one resource; the whole list is sent again with each new one. */
@@ -156,7 +155,7 @@ u64 virtgpu_resource_offset(const struct virtgpu_resource *res, const struct vir
 struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
 					      const struct drm_rect *rect, u64 offset);
 int virtgpu_resource_upload(struct virtgpu_resource *res, const struct drm_framebuffer *fb,
-			    const struct virtgpu_damage *damage);
+			    const struct drm_rect *rects, unsigned int count);
 int virtgpu_resource_uuid(struct virtgpu_resource *res, uuid_t *uuid);
 void virtgpu_resources_restore(struct virtgpu_device *vg);
 
