@@ -38,7 +38,7 @@ static void virtgpu_arrivals_done(struct virtgpu_device *vg, struct virtgpu_cmd 
 
 		/* A command that was lost fails, and its host may have written anything. */
 		if (cmd->end == VIRTGPU_CMD_ANSWERED)
-			virtgpu_dma_sync_for_cpu(vg, bo, &bo->arriving);
+			virtgpu_dma_sync_for_cpu(vg, &bo->base, &bo->arriving);
 		/* Pairs with the acquire in virtgpu_arrival_is_over(). */
 		store_release_wake_up(&bo->is_arriving, false);
 		virtgpu_bo_put(bo);
@@ -108,7 +108,7 @@ int virtgpu_arrivals_add(struct virtgpu_device *vg, struct virtgpu_cmd *cmd, str
 	ret = virtgpu_arrival_wait(bo);
 	if (ret)
 		return ret;
-	virtgpu_dma_sync_for_device(vg, bo, rows);
+	virtgpu_dma_sync_for_device(vg, &bo->base, rows);
 	bo->arriving = *rows;
 	bo->is_arriving = true;
 	virtgpu_bo_get(bo);

@@ -15,12 +15,12 @@
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
+#include <drm/drm_gem_shmem_helper.h>
 #include <drm/drm_managed.h>
 #include <drm/drm_print.h>
 
 #include "virtgpu_dma.h"
 #include "virtgpu_drv.h"
-#include "virtgpu_gem.h"
 
 /**
  * virtgpu_dma_init - nothing is mapped yet
@@ -30,53 +30,65 @@
  */
 int virtgpu_dma_init(struct virtgpu_device *vg)
 {
-	INIT_LIST_HEAD(&vg->dma.bos);
+	INIT_LIST_HEAD(&vg->dma.mappings);
 	return drmm_mutex_init(&vg->drm, &vg->dma.lock);
 }
 
-/* An object without a table keeps its pages, or its exporter's buffer. */
-static void virtgpu_dma_unmap(struct virtgpu_bo *bo)
+/**
+ * virtgpu_mapping_init - an object is not mapped yet
+ * @mapping: the object's entry
+ * @shmem: the object
+ */
+void virtgpu_mapping_init(struct virtgpu_mapping *mapping, struct drm_gem_shmem_object *shmem)
 {
-	struct drm_gem_object *gem = &bo->base.base;
+	INIT_LIST_HEAD(&mapping->node);
+	mapping->shmem = shmem;
+}
 
-	list_del_init(&bo->mapped);
+/* An object without a table keeps its pages, or its exporter's buffer. */
+static void virtgpu_dma_unmap(struct virtgpu_mapping *mapping)
+{
+	struct drm_gem_shmem_object *shmem = mapping->shmem;
+	struct drm_gem_object *gem = &shmem->base;
+
+	list_del_init(&mapping->node);
 	dma_resv_lock(gem->resv, NULL);
 	if (drm_gem_is_imported(gem)) {
-		dma_buf_unmap_attachment(gem->import_attach, bo->base.sgt, DMA_BIDIRECTIONAL);
+		dma_buf_unmap_attachment(gem->import_attach, shmem->sgt, DMA_BIDIRECTIONAL);
 	} else {
-		dma_unmap_sgtable(gem->dev->dev, bo->base.sgt, DMA_BIDIRECTIONAL, 0);
-		sg_free_table(bo->base.sgt);
-		kfree(bo->base.sgt);
+		dma_unmap_sgtable(gem->dev->dev, shmem->sgt, DMA_BIDIRECTIONAL, 0);
+		sg_free_table(shmem->sgt);
+		kfree(shmem->sgt);
 	}
-	bo->base.sgt = NULL;
+	shmem->sgt = NULL;
 	dma_resv_unlock(gem->resv);
 }
 
 /**
  * virtgpu_dma_add - an object has been mapped
  * @vg: the device
- * @bo: the object, which may have been mapped before
+ * @mapping: the object's entry; it may have been mapped before
  *
  * Mapped and added in one section of drm_dev_enter(), or virtgpu_dma_stop() might miss it.
  */
-void virtgpu_dma_add(struct virtgpu_device *vg, struct virtgpu_bo *bo)
+void virtgpu_dma_add(struct virtgpu_device *vg, struct virtgpu_mapping *mapping)
 {
 	mutex_lock(&vg->dma.lock);
-	if (list_empty(&bo->mapped))
-		list_add(&bo->mapped, &vg->dma.bos);
+	if (list_empty(&mapping->node))
+		list_add(&mapping->node, &vg->dma.mappings);
 	mutex_unlock(&vg->dma.lock);
 }
 
 /**
  * virtgpu_dma_remove - unmap an object that is about to be freed
  * @vg: the device
- * @bo: the object, mapped or not
+ * @mapping: the object's entry; it may not be mapped
  */
-void virtgpu_dma_remove(struct virtgpu_device *vg, struct virtgpu_bo *bo)
+void virtgpu_dma_remove(struct virtgpu_device *vg, struct virtgpu_mapping *mapping)
 {
 	mutex_lock(&vg->dma.lock);
-	if (!list_empty(&bo->mapped))
-		virtgpu_dma_unmap(bo);
+	if (!list_empty(&mapping->node))
+		virtgpu_dma_unmap(mapping);
 	mutex_unlock(&vg->dma.lock);
 }
 
@@ -86,11 +98,11 @@ void virtgpu_dma_remove(struct virtgpu_device *vg, struct virtgpu_bo *bo)
  */
 void virtgpu_dma_stop(struct virtgpu_device *vg)
 {
-	struct virtgpu_bo *bo, *next;
+	struct virtgpu_mapping *mapping, *next;
 
 	mutex_lock(&vg->dma.lock);
-	list_for_each_entry_safe(bo, next, &vg->dma.bos, mapped)
-		virtgpu_dma_unmap(bo);
+	list_for_each_entry_safe(mapping, next, &vg->dma.mappings, node)
+		virtgpu_dma_unmap(mapping);
 	mutex_unlock(&vg->dma.lock);
 }
 
@@ -185,7 +197,7 @@ static void virtgpu_dma_sync_bytes(struct device *dev, struct virtgpu_dma_walk *
 	}
 }
 
-static void virtgpu_dma_sync(struct virtgpu_device *vg, const struct virtgpu_bo *bo,
+static void virtgpu_dma_sync(struct virtgpu_device *vg, const struct drm_gem_shmem_object *shmem,
 			     const struct virtgpu_rows *rows, enum dma_data_direction dir)
 {
 	/* Rows without gaps are one long row. */
@@ -198,7 +210,7 @@ static void virtgpu_dma_sync(struct virtgpu_device *vg, const struct virtgpu_bo 
 
 	if (!virtgpu_dma_needs_sync(vg) || !drm_dev_enter(&vg->drm, &idx))
 		return;
-	sgt = READ_ONCE(bo->base.sgt);
+	sgt = READ_ONCE(shmem->sgt);
 	if (sgt) {
 		struct virtgpu_dma_walk walk = { .sg = sgt->sgl, .left = sgt->nents };
 
@@ -213,27 +225,28 @@ static void virtgpu_dma_sync(struct virtgpu_device *vg, const struct virtgpu_bo 
 /**
  * virtgpu_dma_sync_for_device - show the device what the CPU wrote
  * @vg: the device
- * @bo: a buffer object; nothing is done if it is not mapped
+ * @shmem: an object; nothing is done if it is not mapped
  * @rows: bytes of it
  *
  * Waits for nothing.
  */
-void virtgpu_dma_sync_for_device(struct virtgpu_device *vg, const struct virtgpu_bo *bo,
+void virtgpu_dma_sync_for_device(struct virtgpu_device *vg,
+				 const struct drm_gem_shmem_object *shmem,
 				 const struct virtgpu_rows *rows)
 {
-	virtgpu_dma_sync(vg, bo, rows, DMA_TO_DEVICE);
+	virtgpu_dma_sync(vg, shmem, rows, DMA_TO_DEVICE);
 }
 
 /**
  * virtgpu_dma_sync_for_cpu - show the CPU what the device wrote
  * @vg: the device
- * @bo: a buffer object; nothing is done if it is not mapped
+ * @shmem: an object; nothing is done if it is not mapped
  * @rows: bytes of it
  *
  * Waits for nothing.
  */
-void virtgpu_dma_sync_for_cpu(struct virtgpu_device *vg, const struct virtgpu_bo *bo,
+void virtgpu_dma_sync_for_cpu(struct virtgpu_device *vg, const struct drm_gem_shmem_object *shmem,
 			      const struct virtgpu_rows *rows)
 {
-	virtgpu_dma_sync(vg, bo, rows, DMA_FROM_DEVICE);
+	virtgpu_dma_sync(vg, shmem, rows, DMA_FROM_DEVICE);
 }

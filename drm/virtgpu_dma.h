@@ -6,17 +6,27 @@
 #include <linux/mutex.h>
 #include <linux/types.h>
 
-struct virtgpu_bo;
+struct drm_gem_shmem_object;
 struct virtgpu_device;
 
 /**
  * struct virtgpu_dma - memory that the device may look at
- * @lock: protects @bos
- * @bos: buffer objects whose pages are mapped for the device
+ * @lock: protects @mappings
+ * @mappings: of objects whose pages are mapped for the device
  */
 struct virtgpu_dma {
 	struct mutex lock;
-	struct list_head bos;
+	struct list_head mappings;
+};
+
+/**
+ * struct virtgpu_mapping - an object that may be mapped for the device
+ * @node: entry of &virtgpu_dma.mappings while there is a table of its pages
+ * @shmem: the object
+ */
+struct virtgpu_mapping {
+	struct list_head node;
+	struct drm_gem_shmem_object *shmem;
 };
 
 /**
@@ -37,14 +47,16 @@ struct virtgpu_rows {
 
 int virtgpu_dma_init(struct virtgpu_device *vg);
 void virtgpu_dma_stop(struct virtgpu_device *vg);
-void virtgpu_dma_add(struct virtgpu_device *vg, struct virtgpu_bo *bo);
-void virtgpu_dma_remove(struct virtgpu_device *vg, struct virtgpu_bo *bo);
+void virtgpu_mapping_init(struct virtgpu_mapping *mapping, struct drm_gem_shmem_object *shmem);
+void virtgpu_dma_add(struct virtgpu_device *vg, struct virtgpu_mapping *mapping);
+void virtgpu_dma_remove(struct virtgpu_device *vg, struct virtgpu_mapping *mapping);
 int virtgpu_dma_error(struct virtgpu_device *vg, size_t size, int error);
 bool virtgpu_dma_bounces(const struct virtgpu_device *vg);
 bool virtgpu_dma_needs_sync(const struct virtgpu_device *vg);
-void virtgpu_dma_sync_for_device(struct virtgpu_device *vg, const struct virtgpu_bo *bo,
+void virtgpu_dma_sync_for_device(struct virtgpu_device *vg,
+				 const struct drm_gem_shmem_object *shmem,
 				 const struct virtgpu_rows *rows);
-void virtgpu_dma_sync_for_cpu(struct virtgpu_device *vg, const struct virtgpu_bo *bo,
+void virtgpu_dma_sync_for_cpu(struct virtgpu_device *vg, const struct drm_gem_shmem_object *shmem,
 			      const struct virtgpu_rows *rows);
 
 #endif

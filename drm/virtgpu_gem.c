@@ -29,7 +29,7 @@ static void virtgpu_bo_release(struct kref *refs)
 		virtgpu_vram_free(bo);
 		return;
 	}
-	virtgpu_dma_remove(to_virtgpu_device(bo->base.base.dev), bo);
+	virtgpu_dma_remove(to_virtgpu_device(bo->base.base.dev), &bo->mapping);
 	drm_gem_shmem_free(&bo->base);
 }
 
@@ -43,7 +43,7 @@ void virtgpu_bo_init(struct virtgpu_bo *bo, const struct drm_gem_object_funcs *f
 	kref_init(&bo->refs);
 	mutex_init(&bo->lock);
 	INIT_LIST_HEAD(&bo->places);
-	INIT_LIST_HEAD(&bo->mapped);
+	virtgpu_mapping_init(&bo->mapping, &bo->base);
 	bo->base.base.funcs = funcs;
 }
 
@@ -380,7 +380,8 @@ void virtgpu_bo_sync(const struct drm_framebuffer *fb, const struct drm_rect *re
 		.count = drm_rect_height(rect),
 	};
 
-	virtgpu_dma_sync_for_device(to_virtgpu_device(fb->dev), to_virtgpu_bo(fb->obj[0]), &rows);
+	virtgpu_dma_sync_for_device(to_virtgpu_device(fb->dev), to_drm_gem_shmem_obj(fb->obj[0]),
+				    &rows);
 }
 
 /**

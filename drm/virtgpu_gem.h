@@ -25,7 +25,7 @@ struct virtgpu_texture;
  * @refs: the object itself, and every resource of the host's over its memory
  * @lock: protects @own, @cursor and @places
  * @places: in images, see virtgpu_image_prepare()
- * @mapped: entry of &virtgpu_dma.bos while there is a table of its pages
+ * @mapping: its entry of &virtgpu_dma.mappings
  * @own: the host resource that lives as long as the object, made when first needed
  * @cursor: the host resource that it was last shown by as a cursor
  * @format: @own's pixel format, in the protocol's numbers; 0 when left to the first framebuffer
@@ -44,7 +44,7 @@ struct virtgpu_bo {
 	struct kref refs;
 	struct mutex lock;
 	struct list_head places;
-	struct list_head mapped;
+	struct virtgpu_mapping mapping;
 	struct virtgpu_resource *own;
 	struct virtgpu_resource *cursor;
 	u32 format;

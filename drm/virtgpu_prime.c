@@ -141,7 +141,7 @@ struct drm_gem_object *virtgpu_prime_import(struct drm_device *dev, struct dma_b
 	if (IS_ERR(gem))
 		gem = ERR_PTR(virtgpu_dma_error(vg, dma_buf->size, PTR_ERR(gem)));
 	else
-		virtgpu_dma_add(vg, to_virtgpu_bo(gem));
+		virtgpu_dma_add(vg, &to_virtgpu_bo(gem)->mapping);
 	drm_dev_exit(idx);
 	return gem;
 }

@@ -74,7 +74,7 @@ static struct virtio_gpu_mem_entry *virtgpu_resource_map(struct virtgpu_resource
 		if (IS_ERR(sgts[i]))
 			return ERR_PTR(virtgpu_dma_error(vg, res->backing[i].bo->base.base.size,
 							 PTR_ERR(sgts[i])));
-		virtgpu_dma_add(vg, res->backing[i].bo);
+		virtgpu_dma_add(vg, &res->backing[i].bo->mapping);
 		total += virtgpu_bo_entries(vg, res->backing[i].bo, sgts[i], NULL);
 	}
 	if (res->num_backing > 1 && total > VIRTGPU_RESOURCE_MAX_ENTRIES)
@@ -871,7 +871,7 @@ struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
 		.count = drm_rect_height(rect),
 	};
 
-	virtgpu_dma_sync_for_device(vg, virtgpu_resource_bo(res), &rows);
+	virtgpu_dma_sync_for_device(vg, &virtgpu_resource_bo(res)->base, &rows);
 	return virtgpu_cmd_transfer(vg, res->id, rect, offset);
 }
 

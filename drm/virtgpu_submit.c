@@ -481,7 +481,7 @@ static int virtgpu_transfer_sync(struct virtgpu_device *vg, struct virtgpu_cmd *
 	}
 	ret = virtgpu_arrival_wait(bo);
 	if (!ret)
-		virtgpu_dma_sync_for_device(vg, bo, rows);
+		virtgpu_dma_sync_for_device(vg, &bo->base, rows);
 	return ret;
 }
 
