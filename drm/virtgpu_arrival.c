@@ -13,10 +13,8 @@
 #include <drm/drm_gem.h>
 
 #include "virtgpu_arrival.h"
-#include "virtgpu_dma.h"
-#include "virtgpu_drv.h"
 #include "virtgpu_gem.h"
-#include "virtgpu_queue.h"
+#include "virtgpu_transport.h"
 
 /**
  * struct virtgpu_arrivals - the buffer objects that a command's host writes into

@@ -7,8 +7,8 @@
 #include "virtgpu_blob.h"
 #include "virtgpu_cmd.h"
 #include "virtgpu_context.h"
-#include "virtgpu_drv.h"
 #include "virtgpu_gem.h"
+#include "virtgpu_render.h"
 #include "virtgpu_resource.h"
 #include "virtgpu_submit.h"
 #include "virtgpu_vram.h"
@@ -104,6 +104,6 @@ int virtgpu_ioctl_resource_create_blob(struct drm_device *dev, void *data, struc
 	args->res_handle = bo->own->id;
 	ret = drm_gem_handle_create(file, &bo->base.base, &args->bo_handle);
 	drm_gem_object_put(&bo->base.base);
-	virtgpu_queue_kick(&vg->ctrl);
+	virtgpu_queue_kick(&vg->transport->ctrl);
 	return ret;
 }

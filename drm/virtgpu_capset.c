@@ -10,10 +10,8 @@
 #include <drm/drm_print.h>
 #include <drm/virtgpu_drm.h>
 
-#include "virtgpu_capset.h"
 #include "virtgpu_cmd.h"
-#include "virtgpu_dma.h"
-#include "virtgpu_drv.h"
+#include "virtgpu_render.h"
 
 /* The largest known has some kilobytes. */
 #define VIRTGPU_MAX_CAPSET_SIZE	SZ_1M
@@ -41,7 +39,7 @@ static void virtgpu_capsets_free(struct drm_device *dev, void *data)
 	struct virtgpu_device *vg = data;
 	struct virtgpu_capset_copy *copy, *next;
 
-	list_for_each_entry_safe(copy, next, &vg->capset_copies, node)
+	list_for_each_entry_safe(copy, next, &vg->render->capset_copies, node)
 		kvfree(copy);
 }
 
@@ -49,7 +47,7 @@ static void virtgpu_capsets_free(struct drm_device *dev, void *data)
 static void virtgpu_capset_add(struct virtgpu_device *vg,
 			       const struct virtio_gpu_resp_capset_info *info)
 {
-	struct virtgpu_capset *capset = &vg->capsets[vg->num_capsets];
+	struct virtgpu_capset *capset = &vg->render->capsets[vg->render->num_capsets];
 
 	capset->id = le32_to_cpu(info->capset_id);
 	capset->max_version = le32_to_cpu(info->capset_max_version);
@@ -59,7 +57,7 @@ static void virtgpu_capset_add(struct virtgpu_device *vg,
 			capset->max_size);
 		return;
 	}
-	vg->num_capsets++;
+	vg->render->num_capsets++;
 }
 
 /**
@@ -76,8 +74,8 @@ int virtgpu_capsets_read(struct virtgpu_device *vg)
 	u32 count, i;
 	int ret;
 
-	mutex_init(&vg->capset_lock);
-	INIT_LIST_HEAD(&vg->capset_copies);
+	mutex_init(&vg->render->capset_lock);
+	INIT_LIST_HEAD(&vg->render->capset_copies);
 	ret = drmm_add_action_or_reset(&vg->drm, virtgpu_capsets_free, vg);
 	if (ret)
 		return ret;
@@ -110,9 +108,9 @@ u64 virtgpu_capset_mask(const struct virtgpu_device *vg)
 	u64 mask = 0;
 	u32 i;
 
-	for (i = 0; i < vg->num_capsets; i++)
-		if (vg->capsets[i].id <= VIRTGPU_MAX_CAPSET_ID)
-			mask |= BIT_ULL(vg->capsets[i].id);
+	for (i = 0; i < vg->render->num_capsets; i++)
+		if (vg->render->capsets[i].id <= VIRTGPU_MAX_CAPSET_ID)
+			mask |= BIT_ULL(vg->render->capsets[i].id);
 	return mask;
 }
 
@@ -131,11 +129,12 @@ bool virtgpu_capset_known(const struct virtgpu_device *vg, u64 id)
 static const struct virtgpu_capset *virtgpu_capset_find(const struct virtgpu_device *vg, u32 id,
 							u32 version)
 {
+	const struct virtgpu_render *render = vg->render;
 	u32 i;
 
-	for (i = 0; i < vg->num_capsets; i++)
-		if (vg->capsets[i].id == id && vg->capsets[i].max_version >= version)
-			return &vg->capsets[i];
+	for (i = 0; i < render->num_capsets; i++)
+		if (render->capsets[i].id == id && render->capsets[i].max_version >= version)
+			return &render->capsets[i];
 	return NULL;
 }
 
@@ -168,8 +167,8 @@ static struct virtgpu_capset_copy *virtgpu_capset_get(struct virtgpu_device *vg,
 	struct virtgpu_capset_copy *copy;
 	int ret;
 
-	lockdep_assert_held(&vg->capset_lock);
-	list_for_each_entry(copy, &vg->capset_copies, node)
+	lockdep_assert_held(&vg->render->capset_lock);
+	list_for_each_entry(copy, &vg->render->capset_copies, node)
 		if (copy->id == capset->id && copy->version == version)
 			return copy;
 
@@ -185,7 +184,7 @@ static struct virtgpu_capset_copy *virtgpu_capset_get(struct virtgpu_device *vg,
 	}
 	if (virtgpu_dma_bounces(vg))
 		virtgpu_capset_hide_transfers(copy, capset->max_size);
-	list_add(&copy->node, &vg->capset_copies);
+	list_add(&copy->node, &vg->render->capset_copies);
 	return copy;
 }
 
@@ -205,7 +204,7 @@ int virtgpu_ioctl_get_caps(struct drm_device *dev, void *data, struct drm_file *
 	const struct virtgpu_capset *capset;
 	struct virtgpu_capset_copy *copy;
 
-	if (!vg->num_capsets)
+	if (!vg->render->num_capsets)
 		return -ENOSYS;
 	if (!args->size)
 		return -EINVAL;
@@ -213,9 +212,9 @@ int virtgpu_ioctl_get_caps(struct drm_device *dev, void *data, struct drm_file *
 	if (!capset)
 		return -EINVAL;
 
-	mutex_lock(&vg->capset_lock);
+	mutex_lock(&vg->render->capset_lock);
 	copy = virtgpu_capset_get(vg, capset, args->cap_set_ver);
-	mutex_unlock(&vg->capset_lock);
+	mutex_unlock(&vg->render->capset_lock);
 	if (IS_ERR(copy))
 		return PTR_ERR(copy);
 

@@ -10,7 +10,6 @@
 #include <drm/drm_rect.h>
 
 #include "virtgpu_cmd.h"
-#include "virtgpu_drv.h"
 
 static void virtgpu_rect_to_wire(struct virtio_gpu_rect *wire, const struct drm_rect *rect)
 {
@@ -33,9 +32,9 @@ static int virtgpu_cmd_query(struct virtgpu_device *vg, struct virtgpu_cmd *cmd,
 	}
 
 	virtgpu_cmd_get(cmd);
-	virtgpu_queue_submit(&vg->ctrl, cmd);
-	virtgpu_queue_kick(&vg->ctrl);
-	ret = virtgpu_queue_wait(&vg->ctrl, cmd);
+	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
+	virtgpu_queue_kick(&vg->transport->ctrl);
+	ret = virtgpu_queue_wait(&vg->transport->ctrl, cmd);
 	if (!ret)
 		memcpy(resp, cmd->resp, size);
 	virtgpu_cmd_put(vg, cmd);
@@ -77,7 +76,7 @@ void virtgpu_cmd_question(struct virtgpu_device *vg, virtgpu_cmd_done done)
 	}
 	cmd->is_quiet = true;
 	cmd->done = done;
-	virtgpu_queue_ask(&vg->ctrl, cmd);
+	virtgpu_queue_ask(&vg->transport->ctrl, cmd);
 }
 
 /**
@@ -171,7 +170,7 @@ void virtgpu_cmd_detach_backing(struct virtgpu_device *vg, u32 id, virtgpu_cmd_d
 	cmd->gives_back = done;
 	cmd->done = done;
 	cmd->data = data;
-	virtgpu_queue_submit(&vg->ctrl, cmd);
+	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
 }
 
 /**
@@ -247,7 +246,7 @@ void virtgpu_cmd_set_scanout(struct virtgpu_device *vg, u32 scanout, u32 id,
 	req->scanout_id = cpu_to_le32(scanout);
 	req->resource_id = cpu_to_le32(id);
 	cmd->is_lazy = true;
-	virtgpu_queue_submit(&vg->ctrl, cmd);
+	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
 }
 
 /**
@@ -395,7 +394,7 @@ void virtgpu_cmd_ctx_create(struct virtgpu_device *vg, u32 id, u32 capset, const
 	memcpy(req->debug_name, name, len);
 	cmd->done = done;
 	cmd->data = data;
-	virtgpu_queue_submit(&vg->ctrl, cmd);
+	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
 }
 
 /**
@@ -414,8 +413,8 @@ void virtgpu_cmd_ctx_destroy(struct virtgpu_device *vg, u32 id, virtgpu_cmd_done
 	cmd->gives_back = true;
 	cmd->done = done;
 	cmd->data = data;
-	virtgpu_queue_submit(&vg->ctrl, cmd);
-	virtgpu_queue_kick(&vg->ctrl);
+	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
+	virtgpu_queue_kick(&vg->transport->ctrl);
 }
 
 /**
@@ -433,7 +432,7 @@ void virtgpu_cmd_ctx_resource(struct virtgpu_device *vg, u32 type, u32 ctx_id, u
 	cmd = virtgpu_cmd_alloc_ctx(vg, type, sizeof(*req), ctx_id);
 	req = (void *)cmd->req;
 	req->resource_id = cpu_to_le32(id);
-	virtgpu_queue_submit(&vg->ctrl, cmd);
+	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
 }
 
 /**
@@ -577,7 +576,7 @@ void virtgpu_cmd_set_scanout_blob(struct virtgpu_device *vg,
 	/* A host that cannot is no error: the pixels are copied then. */
 	cmd->is_quiet = true;
 	cmd->done = done;
-	virtgpu_queue_submit(&vg->ctrl, cmd);
+	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
 }
 
 /**
@@ -637,7 +636,7 @@ void virtgpu_cmd_unmap_blob(struct virtgpu_device *vg, u32 id)
 	cmd = virtgpu_cmd_alloc_ctx(vg, VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, sizeof(*req), 0);
 	req = (void *)cmd->req;
 	req->resource_id = cpu_to_le32(id);
-	virtgpu_queue_submit(&vg->ctrl, cmd);
+	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
 }
 
 /**

@@ -5,7 +5,7 @@
 #include <linux/uuid.h>
 #include <linux/virtio_gpu.h>
 
-#include "virtgpu_queue.h"
+#include "virtgpu_transport.h"
 
 struct drm_rect;
 struct virtgpu_device;

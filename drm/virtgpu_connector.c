@@ -11,8 +11,7 @@
 #include <drm/drm_print.h>
 #include <drm/drm_probe_helper.h>
 
-#include "virtgpu_drv.h"
-#include "virtgpu_output.h"
+#include "virtgpu_display.h"
 
 #define VIRTGPU_DEFAULT_WIDTH	1024
 #define VIRTGPU_DEFAULT_HEIGHT	768
@@ -173,7 +172,7 @@ static void virtgpu_connector_attach_properties(struct virtgpu_output *output)
 	struct drm_mode_object *object = &output->connector.base;
 	struct drm_mode_config *config = &output->vg->drm.mode_config;
 
-	drm_object_attach_property(object, output->vg->hotplug_mode_update, 1);
+	drm_object_attach_property(object, output->vg->display->hotplug_mode_update, 1);
 	drm_object_attach_property(object, config->suggested_x_property, 0);
 	drm_object_attach_property(object, config->suggested_y_property, 0);
 }

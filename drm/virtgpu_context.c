@@ -9,11 +9,10 @@
 #include <drm/drm_print.h>
 #include <drm/virtgpu_drm.h>
 
-#include "virtgpu_capset.h"
 #include "virtgpu_cmd.h"
 #include "virtgpu_context.h"
-#include "virtgpu_drv.h"
 #include "virtgpu_gem.h"
+#include "virtgpu_render.h"
 #include "virtgpu_resource.h"
 
 /* Each of them once. */
@@ -21,7 +20,7 @@
 
 static void virtgpu_context_free(struct virtgpu_device *vg, struct virtgpu_context *ctx)
 {
-	xa_erase(&vg->contexts, ctx->id);
+	xa_erase(&vg->render->contexts, ctx->id);
 	xa_destroy(&ctx->objects);
 	mutex_destroy(&ctx->lock);
 	kfree(ctx);
@@ -108,11 +107,11 @@ int virtgpu_context_open(struct drm_device *dev, struct drm_file *file)
 	kref_init(&ctx->refs);
 	xa_init(&ctx->objects);
 	ctx->vg = vg;
-	ctx->owner = atomic64_inc_return(&vg->last_owner);
+	ctx->owner = atomic64_inc_return(&vg->render->last_owner);
 	for (i = 0; i < VIRTGPU_MAX_RINGS; i++)
 		ctx->progress[i] = jiffies;
 	INIT_WORK(&ctx->destroy, virtgpu_context_destroy_work);
-	ret = xa_alloc(&vg->contexts, &ctx->id, ctx, xa_limit_31b, GFP_KERNEL);
+	ret = xa_alloc(&vg->render->contexts, &ctx->id, ctx, xa_limit_31b, GFP_KERNEL);
 	if (ret) {
 		kfree(ctx);
 		return ret;
@@ -156,7 +155,7 @@ static int virtgpu_context_create_locked(struct virtgpu_device *vg, struct virtg
 	if (ctx->is_created)
 		return 0;
 	/* A reset that is going on would lose a context that is made now. */
-	ret = virtgpu_queue_wait_open(&vg->ctrl);
+	ret = virtgpu_queue_wait_open(&vg->transport->ctrl);
 	if (ret)
 		return ret;
 
@@ -205,11 +204,11 @@ void virtgpu_contexts_lost(struct virtgpu_device *vg)
 	struct virtgpu_context *ctx;
 	unsigned long id;
 
-	xa_lock(&vg->contexts);
-	xa_for_each(&vg->contexts, id, ctx)
+	xa_lock(&vg->render->contexts);
+	xa_for_each(&vg->render->contexts, id, ctx)
 		if (ctx->is_created)
 			WRITE_ONCE(ctx->is_lost, true);
-	xa_unlock(&vg->contexts);
+	xa_unlock(&vg->render->contexts);
 }
 
 /**
@@ -224,10 +223,10 @@ bool virtgpu_contexts_live(struct virtgpu_device *vg)
 	bool is_live = false;
 	unsigned long id;
 
-	xa_lock(&vg->contexts);
-	xa_for_each(&vg->contexts, id, ctx)
+	xa_lock(&vg->render->contexts);
+	xa_for_each(&vg->render->contexts, id, ctx)
 		is_live |= ctx->is_created && !READ_ONCE(ctx->is_lost);
-	xa_unlock(&vg->contexts);
+	xa_unlock(&vg->render->contexts);
 	return is_live;
 }
 
@@ -236,11 +235,11 @@ static struct virtgpu_context *virtgpu_context_find(struct virtgpu_device *vg, u
 	struct virtgpu_context *ctx;
 	unsigned long id;
 
-	xa_lock(&vg->contexts);
-	xa_for_each(&vg->contexts, id, ctx)
+	xa_lock(&vg->render->contexts);
+	xa_for_each(&vg->render->contexts, id, ctx)
 		if (ctx->owner == owner && kref_get_unless_zero(&ctx->refs))
 			break;
-	xa_unlock(&vg->contexts);
+	xa_unlock(&vg->render->contexts);
 	return ctx;
 }
 
@@ -262,9 +261,9 @@ void virtgpu_context_lose(struct virtgpu_device *vg, u64 owner)
 	if (!ctx)
 		return;
 	/* Under this lock no more of its commands are queued. */
-	mutex_lock(&vg->fences.emit);
+	mutex_lock(&vg->render->fences.emit);
 	was_lost = xchg(&ctx->is_lost, true);
-	mutex_unlock(&vg->fences.emit);
+	mutex_unlock(&vg->render->fences.emit);
 	if (was_lost) {
 		virtgpu_context_put(ctx);
 		return;
@@ -316,7 +315,7 @@ static void virtgpu_context_remove(struct virtgpu_context *ctx, const struct vir
 }
 
 /**
- * virtgpu_gem_open - &drm_gem_object_funcs.open: a file got a handle
+ * virtgpu_context_opened - &virtgpu_memory_ops.opened: a file got a handle
  * @gem: the object
  * @file: the file
  *
@@ -324,7 +323,7 @@ static void virtgpu_context_remove(struct virtgpu_context *ctx, const struct vir
  *
  * Returns: 0 or a negative errno.
  */
-int virtgpu_gem_open(struct drm_gem_object *gem, struct drm_file *file)
+int virtgpu_context_opened(struct drm_gem_object *gem, struct drm_file *file)
 {
 	struct virtgpu_resource *res = READ_ONCE(to_virtgpu_bo(gem)->own);
 	struct virtgpu_context *ctx = file->driver_priv;
@@ -337,16 +336,16 @@ int virtgpu_gem_open(struct drm_gem_object *gem, struct drm_file *file)
 	mutex_lock(&ctx->lock);
 	ret = virtgpu_context_add(ctx, res);
 	mutex_unlock(&ctx->lock);
-	virtgpu_queue_kick(&ctx->vg->ctrl);
+	virtgpu_queue_kick(&ctx->vg->transport->ctrl);
 	return ret;
 }
 
 /**
- * virtgpu_gem_close - &drm_gem_object_funcs.close: a file's handle goes
+ * virtgpu_context_closed - &virtgpu_memory_ops.closed: a file's handle goes
  * @gem: the object
  * @file: the file
  */
-void virtgpu_gem_close(struct drm_gem_object *gem, struct drm_file *file)
+void virtgpu_context_closed(struct drm_gem_object *gem, struct drm_file *file)
 {
 	struct virtgpu_context *ctx = file->driver_priv;
 	struct virtgpu_resource *res = READ_ONCE(to_virtgpu_bo(gem)->own);
@@ -410,7 +409,7 @@ struct virtgpu_resource *virtgpu_context_name(struct drm_file *file, u32 handle,
 	mutex_unlock(&ctx->lock);
 	if (is_new && !ret)
 		ret = virtgpu_context_check_handle(ctx, file, handle, gem, res);
-	virtgpu_queue_kick(&ctx->vg->ctrl);
+	virtgpu_queue_kick(&ctx->vg->transport->ctrl);
 	return ret ? ERR_PTR(ret) : res;
 }
 
@@ -507,6 +506,6 @@ int virtgpu_ioctl_context_init(struct drm_device *dev, void *data, struct drm_fi
 		virtgpu_context_unset(ctx);
 	mutex_unlock(&ctx->lock);
 	if (!ret)
-		virtgpu_queue_kick(&vg->ctrl);
+		virtgpu_queue_kick(&vg->transport->ctrl);
 	return ret;
 }

@@ -69,8 +69,8 @@ void virtgpu_contexts_lost(struct virtgpu_device *vg);
 bool virtgpu_contexts_live(struct virtgpu_device *vg);
 void virtgpu_context_lose(struct virtgpu_device *vg, u64 owner);
 
-int virtgpu_gem_open(struct drm_gem_object *gem, struct drm_file *file);
-void virtgpu_gem_close(struct drm_gem_object *gem, struct drm_file *file);
+int virtgpu_context_opened(struct drm_gem_object *gem, struct drm_file *file);
+void virtgpu_context_closed(struct drm_gem_object *gem, struct drm_file *file);
 struct virtgpu_resource *virtgpu_context_name(struct drm_file *file, u32 handle,
 					      struct drm_gem_object *gem);
 

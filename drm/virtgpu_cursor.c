@@ -19,7 +19,7 @@
 
 #include "virtgpu_cmd.h"
 #include "virtgpu_cursor.h"
-#include "virtgpu_drv.h"
+#include "virtgpu_display.h"
 #include "virtgpu_fb.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_plane.h"
@@ -90,7 +90,8 @@ static struct virtgpu_cmd *virtgpu_cursor_next(struct virtgpu_output *output)
 	if (cursor->uploads || cursor->ordered || !(cursor->image_due || cursor->position_due))
 		return NULL;
 	if (!cursor->image_due && time_before(jiffies, due)) {
-		queue_delayed_work(output->vg->wq, &output->vg->cursor_work, due - jiffies);
+		queue_delayed_work(output->vg->wq, &output->vg->display->cursor_work,
+				   due - jiffies);
 		return NULL;
 	}
 
@@ -108,7 +109,7 @@ static struct virtgpu_cmd *virtgpu_cursor_next(struct virtgpu_output *output)
 /* Not under the cursor's lock: an order that cannot be queued ends at once. */
 static void virtgpu_cursor_order(struct virtgpu_output *output, struct virtgpu_cmd *cmd)
 {
-	struct virtgpu_queue *queue = &output->vg->cursor;
+	struct virtgpu_queue *queue = &output->vg->transport->cursor;
 
 	if (!cmd)
 		return;
@@ -132,12 +133,13 @@ static void virtgpu_cursor_done(struct virtgpu_device *vg, struct virtgpu_cmd *c
 
 static void virtgpu_cursor_work(struct work_struct *work)
 {
-	struct virtgpu_device *vg = container_of(to_delayed_work(work), struct virtgpu_device,
-						 cursor_work);
+	struct virtgpu_display *display = container_of(to_delayed_work(work),
+						       struct virtgpu_display, cursor_work);
+	struct virtgpu_device *vg = display->vg;
 	u32 i;
 
 	for (i = 0; i < vg->num_scanouts; i++) {
-		struct virtgpu_output *output = &vg->outputs[i];
+		struct virtgpu_output *output = &vg->display->outputs[i];
 		struct virtgpu_cmd *cmd;
 
 		mutex_lock(&output->cursor.lock);
@@ -153,7 +155,7 @@ static void virtgpu_cursor_work(struct work_struct *work)
  */
 void virtgpu_cursors_init(struct virtgpu_device *vg)
 {
-	INIT_DELAYED_WORK(&vg->cursor_work, virtgpu_cursor_work);
+	INIT_DELAYED_WORK(&vg->display->cursor_work, virtgpu_cursor_work);
 }
 
 /**
@@ -162,7 +164,7 @@ void virtgpu_cursors_init(struct virtgpu_device *vg)
  */
 void virtgpu_cursors_disable(struct virtgpu_device *vg)
 {
-	disable_delayed_work_sync(&vg->cursor_work);
+	disable_delayed_work_sync(&vg->display->cursor_work);
 }
 
 /* Nobody waits for an order, so that nobody but the next notices that it got lost. */
@@ -174,7 +176,7 @@ static void virtgpu_cursor_watch(struct virtgpu_output *output)
 	if (!output->cursor.ordered ||
 	    time_before(jiffies, output->cursor.order_time + virtgpu_queue_patience()))
 		return;
-	virtgpu_queue_stall(&vg->cursor, "a cursor", virtgpu_queue_patience());
+	virtgpu_queue_stall(&vg->transport->cursor, "a cursor", virtgpu_queue_patience());
 }
 
 /**
@@ -211,7 +213,7 @@ void virtgpu_cursors_drop(struct drm_device *drm, struct drm_file *file)
 	u32 i;
 
 	for (i = 0; i < vg->num_scanouts; i++)
-		virtgpu_cursor_hide(&vg->outputs[i]);
+		virtgpu_cursor_hide(&vg->display->outputs[i]);
 }
 
 static void virtgpu_cursor_uploaded(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
@@ -243,8 +245,8 @@ static void virtgpu_cursor_upload(struct virtgpu_output *output, struct virtgpu_
 	cmd = virtgpu_resource_transfer(res, &virtgpu_cursor_all, fb->offsets[0]);
 	cmd->done = virtgpu_cursor_uploaded;
 	cmd->data = output;
-	virtgpu_queue_submit(&vg->ctrl, cmd);
-	virtgpu_queue_kick(&vg->ctrl);
+	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
+	virtgpu_queue_kick(&vg->transport->ctrl);
 }
 
 static void virtgpu_cursor_show(struct virtgpu_output *output, const struct drm_plane_state *state,

@@ -10,7 +10,7 @@
 #include <drm/drm_gem.h>
 
 #include "virtgpu_debugfs.h"
-#include "virtgpu_drv.h"
+#include "virtgpu_display.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_resource.h"
 
@@ -36,10 +36,13 @@ static int virtgpu_debugfs_capabilities(struct seq_file *m, void *data)
 	seq_printf(m, "host-visible memory: %llu bytes\n", memory.len);
 	seq_printf(m, "scanouts: %u\n", vg->num_scanouts);
 
-	for (i = 0; i < vg->num_scanouts; i++)
+	for (i = 0; i < vg->num_scanouts; i++) {
+		const struct virtgpu_output *output = &vg->display->outputs[i];
+
 		seq_printf(m, "scanout %u: %s %ux%u resource %u\n", i,
-			   str_on_off(vg->outputs[i].enabled), vg->outputs[i].width,
-			   vg->outputs[i].height, vg->outputs[i].scanout_id);
+			   str_on_off(output->enabled), output->width, output->height,
+			   output->scanout_id);
+	}
 
 	drm_dev_exit(idx);
 	return 0;
@@ -74,8 +77,8 @@ static int virtgpu_debugfs_queues(struct seq_file *m, void *data)
 	struct drm_debugfs_entry *entry = m->private;
 	struct virtgpu_device *vg = to_virtgpu_device(entry->dev);
 
-	virtgpu_debugfs_queue(m, &vg->ctrl);
-	virtgpu_debugfs_queue(m, &vg->cursor);
+	virtgpu_debugfs_queue(m, &vg->transport->ctrl);
+	virtgpu_debugfs_queue(m, &vg->transport->cursor);
 	return 0;
 }
 
@@ -96,15 +99,15 @@ static int virtgpu_debugfs_resources(struct seq_file *m, void *data)
 	struct virtgpu_resource *res;
 	unsigned long id, count = 0;
 
-	xa_lock(&vg->resources);
-	xa_for_each(&vg->resources, id, res) {
+	xa_lock(&vg->memory->resources);
+	xa_for_each(&vg->memory->resources, id, res) {
 		if (virtgpu_resource_is_refused(res) || virtgpu_resource_is_given_up(res))
 			continue;
 		seq_printf(m, "resource %lu: %ux%u format %u backing %llu bytes\n", id, res->width,
 			   res->height, res->format, virtgpu_debugfs_backing(res));
 		count++;
 	}
-	xa_unlock(&vg->resources);
+	xa_unlock(&vg->memory->resources);
 	seq_printf(m, "total: %lu\n", count);
 	return 0;
 }

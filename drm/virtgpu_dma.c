@@ -19,8 +19,7 @@
 #include <drm/drm_managed.h>
 #include <drm/drm_print.h>
 
-#include "virtgpu_dma.h"
-#include "virtgpu_drv.h"
+#include "virtgpu_transport.h"
 
 /**
  * virtgpu_dma_init - nothing is mapped yet
@@ -30,8 +29,8 @@
  */
 int virtgpu_dma_init(struct virtgpu_device *vg)
 {
-	INIT_LIST_HEAD(&vg->dma.mappings);
-	return drmm_mutex_init(&vg->drm, &vg->dma.lock);
+	INIT_LIST_HEAD(&vg->transport->dma.mappings);
+	return drmm_mutex_init(&vg->drm, &vg->transport->dma.lock);
 }
 
 /**
@@ -73,10 +72,10 @@ static void virtgpu_dma_unmap(struct virtgpu_mapping *mapping)
  */
 void virtgpu_dma_add(struct virtgpu_device *vg, struct virtgpu_mapping *mapping)
 {
-	mutex_lock(&vg->dma.lock);
+	mutex_lock(&vg->transport->dma.lock);
 	if (list_empty(&mapping->node))
-		list_add(&mapping->node, &vg->dma.mappings);
-	mutex_unlock(&vg->dma.lock);
+		list_add(&mapping->node, &vg->transport->dma.mappings);
+	mutex_unlock(&vg->transport->dma.lock);
 }
 
 /**
@@ -86,10 +85,10 @@ void virtgpu_dma_add(struct virtgpu_device *vg, struct virtgpu_mapping *mapping)
  */
 void virtgpu_dma_remove(struct virtgpu_device *vg, struct virtgpu_mapping *mapping)
 {
-	mutex_lock(&vg->dma.lock);
+	mutex_lock(&vg->transport->dma.lock);
 	if (!list_empty(&mapping->node))
 		virtgpu_dma_unmap(mapping);
-	mutex_unlock(&vg->dma.lock);
+	mutex_unlock(&vg->transport->dma.lock);
 }
 
 /**
@@ -100,10 +99,10 @@ void virtgpu_dma_stop(struct virtgpu_device *vg)
 {
 	struct virtgpu_mapping *mapping, *next;
 
-	mutex_lock(&vg->dma.lock);
-	list_for_each_entry_safe(mapping, next, &vg->dma.mappings, node)
+	mutex_lock(&vg->transport->dma.lock);
+	list_for_each_entry_safe(mapping, next, &vg->transport->dma.mappings, node)
 		virtgpu_dma_unmap(mapping);
-	mutex_unlock(&vg->dma.lock);
+	mutex_unlock(&vg->transport->dma.lock);
 }
 
 /* Nothing but bounce buffers limits the size of a mapping. */

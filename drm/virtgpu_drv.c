@@ -20,19 +20,16 @@
 #include <drm/drm_module.h>
 #include <drm/drm_print.h>
 
-#include "virtgpu_capset.h"
 #include "virtgpu_context.h"
 #include "virtgpu_debugfs.h"
-#include "virtgpu_dma.h"
-#include "virtgpu_drv.h"
+#include "virtgpu_display.h"
 #include "virtgpu_gem.h"
-#include "virtgpu_hotplug.h"
 #include "virtgpu_ioctl.h"
-#include "virtgpu_kms.h"
 #include "virtgpu_life.h"
+#include "virtgpu_parts.h"
 #include "virtgpu_pm.h"
 #include "virtgpu_prime.h"
-#include "virtgpu_vram.h"
+#include "virtgpu_render.h"
 
 static int modeset = -1;
 module_param(modeset, int, 0400);
@@ -61,21 +58,12 @@ static const struct drm_driver virtgpu_drm_driver = {
 	.debugfs_init = virtgpu_debugfs_init,
 
 	.name = VIRTGPU_DRIVER_NAME,
-	.desc = VIRTGPU_DRIVER_DESC,
-	.major = VIRTGPU_DRIVER_MAJOR,
-	.minor = VIRTGPU_DRIVER_MINOR,
-	.patchlevel = VIRTGPU_DRIVER_PATCH,
+	.desc = "virtio GPU",
+	/* User space looks at the version, too. */
+	.major = 0,
+	.minor = 1,
+	.patchlevel = 0,
 };
-
-static void virtgpu_numbers_fini(struct drm_device *dev, void *data)
-{
-	xa_destroy(data);
-}
-
-static void virtgpu_wq_fini(struct drm_device *dev, void *wq)
-{
-	destroy_workqueue(wq);
-}
 
 /* A device that is also the boot's VGA takes over from the firmware's framebuffer. */
 static int virtgpu_take_aperture(struct drm_device *drm)
@@ -107,54 +95,6 @@ static void virtgpu_use_huge_pages(struct drm_device *drm)
 #endif
 }
 
-/* Sets up what needs no answer from the device. */
-static int virtgpu_setup(struct virtgpu_device *vg)
-{
-	struct drm_device *drm = &vg->drm;
-	int ret;
-
-	xa_init_flags(&vg->resources, XA_FLAGS_ALLOC1);
-	ret = drmm_add_action_or_reset(drm, virtgpu_numbers_fini, &vg->resources);
-	if (ret)
-		return ret;
-	ret = drmm_mutex_init(drm, &vg->making);
-	if (ret)
-		return ret;
-	xa_init_flags(&vg->contexts, XA_FLAGS_ALLOC1);
-	ret = drmm_add_action_or_reset(drm, virtgpu_numbers_fini, &vg->contexts);
-	if (ret)
-		return ret;
-	virtgpu_fences_init(vg);
-
-	/* Completions free memory, hence the rescuer; a frame may wait for them. */
-	vg->wq = alloc_workqueue("virtgpu", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
-	if (!vg->wq)
-		return -ENOMEM;
-	ret = drmm_add_action_or_reset(drm, virtgpu_wq_fini, vg->wq);
-	if (ret)
-		return ret;
-
-	ret = virtgpu_dma_init(vg);
-	if (ret)
-		return ret;
-
-	ret = virtgpu_cmd_pool_init(vg);
-	if (ret)
-		return ret;
-
-	virtgpu_use_huge_pages(drm);
-
-	/* A fence needs no thread to be woken first; after a cursor there is something to do. */
-	virtgpu_queue_init(vg, &vg->ctrl, "control", true);
-	virtgpu_queue_init(vg, &vg->cursor, "cursor", false);
-	virtgpu_cursors_init(vg);
-	INIT_WORK(&vg->hotplug_work, virtgpu_hotplug_work);
-	virtgpu_reset_init(vg);
-	virtgpu_life_init(vg);
-	dma_set_max_seg_size(drm->dev, min_t(size_t, dma_max_mapping_size(drm->dev), UINT_MAX));
-	return 0;
-}
-
 static int virtgpu_read_config(struct virtgpu_device *vg)
 {
 	struct drm_device *drm = &vg->drm;
@@ -170,11 +110,6 @@ static int virtgpu_read_config(struct virtgpu_device *vg)
 	vg->has_context_init = vg->has_3d &&
 			       virtio_has_feature(vg->vdev, VIRTIO_GPU_F_CONTEXT_INIT);
 	vg->has_blob = virtio_has_feature(vg->vdev, VIRTIO_GPU_F_RESOURCE_BLOB);
-	/*
-	 * A renderer knows no shape of a blob that is no texture of its own. And in bounce buffers
-	 * the host would see a copy of what is to be shown without one.
-	 */
-	vg->zero_copy = vg->has_blob && !vg->has_3d && !virtgpu_dma_bounces(vg);
 	vg->has_uuid = virtio_has_feature(vg->vdev, VIRTIO_GPU_F_RESOURCE_UUID);
 	if (vg->has_blob && virtio_has_feature(vg->vdev, VIRTIO_GPU_F_BLOB_ALIGNMENT))
 		virtio_cread_le(vg->vdev, struct virtio_gpu_config, blob_alignment,
@@ -198,6 +133,14 @@ static int virtgpu_read_config(struct virtgpu_device *vg)
 
 	vg->has_edid = virtio_has_feature(vg->vdev, VIRTIO_GPU_F_EDID);
 	return 0;
+}
+
+/* Nothing of the driver's own begins from here on. */
+static void virtgpu_no_more_work(struct virtgpu_device *vg)
+{
+	virtgpu_fences_stop(vg);
+	virtgpu_recovery_fini(vg);
+	virtgpu_display_fini(vg);
 }
 
 static void virtgpu_drm_put(void *drm)
@@ -232,23 +175,16 @@ static int virtgpu_probe(struct virtio_device *vdev)
 	if (ret)
 		return ret;
 
-	ret = virtgpu_setup(vg);
-	if (ret)
-		return ret;
-
 	ret = virtgpu_read_config(vg);
 	if (ret)
 		return ret;
 
-	ret = virtgpu_vram_init(vg);
+	virtgpu_use_huge_pages(&vg->drm);
+	dma_set_max_seg_size(vg->drm.dev,
+			     min_t(size_t, dma_max_mapping_size(vg->drm.dev), UINT_MAX));
+	ret = virtgpu_parts_init(vg);
 	if (ret)
 		return ret;
-
-	if (vg->num_scanouts) {
-		ret = virtgpu_kms_init(vg);
-		if (ret)
-			return ret;
-	}
 
 	ret = virtgpu_queues_start(vg);
 	if (ret)
@@ -286,11 +222,7 @@ static int virtgpu_probe(struct virtio_device *vdev)
 	return 0;
 
 err_stop:
-	disable_work_sync(&vg->hotplug_work);
-	virtgpu_fences_stop(vg);
-	virtgpu_life_disable(vg);
-	virtgpu_cursors_disable(vg);
-	virtgpu_reset_disable(vg);
+	virtgpu_no_more_work(vg);
 	virtgpu_queues_stop(vg);
 	return ret;
 }
@@ -298,11 +230,7 @@ err_stop:
 /* Switches the heads off and has the device forget all memory of ours, for good. */
 static void virtgpu_quit(struct virtgpu_device *vg)
 {
-	disable_work_sync(&vg->hotplug_work);
-	virtgpu_fences_stop(vg);
-	virtgpu_life_disable(vg);
-	virtgpu_cursors_disable(vg);
-	virtgpu_reset_disable(vg);
+	virtgpu_no_more_work(vg);
 	if (vg->num_scanouts) {
 		drm_atomic_helper_shutdown(&vg->drm);
 		/* Commits that are only to be cleaned up. */
@@ -331,7 +259,7 @@ static void virtgpu_config_changed(struct virtio_device *vdev)
 {
 	struct virtgpu_device *vg = vdev->priv;
 
-	queue_work(vg->wq, &vg->hotplug_work);
+	queue_work(vg->wq, &vg->recovery->config_work);
 }
 
 static const struct virtio_device_id virtgpu_ids[] = {

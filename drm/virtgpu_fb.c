@@ -5,12 +5,11 @@
 #include <drm/drm_damage_helper.h>
 #include <drm/drm_gem_framebuffer_helper.h>
 
-#include "virtgpu_drv.h"
+#include "virtgpu_display.h"
 #include "virtgpu_fb.h"
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_image.h"
-#include "virtgpu_output.h"
 #include "virtgpu_resource.h"
 
 static void virtgpu_fb_destroy(struct drm_framebuffer *fb)
@@ -88,7 +87,7 @@ static bool virtgpu_fb_is_guests(const struct virtgpu_fb *vfb)
 static bool virtgpu_fb_is_copied(const struct virtgpu_fb *vfb)
 {
 	return !vfb->shared || (virtgpu_fb_is_guests(vfb) &&
-				!READ_ONCE(to_virtgpu_device(vfb->base.dev)->zero_copy));
+				!READ_ONCE(to_virtgpu_device(vfb->base.dev)->memory->zero_copy));
 }
 
 /**

@@ -10,9 +10,7 @@
 #include <drm/drm_file.h>
 
 #include "virtgpu_context.h"
-#include "virtgpu_drv.h"
-#include "virtgpu_fence.h"
-#include "virtgpu_life.h"
+#include "virtgpu_render.h"
 
 static unsigned int fence_timeout = 60;
 module_param(fence_timeout, uint, 0644);
@@ -70,9 +68,10 @@ static struct virtgpu_fence *virtgpu_fence_late(struct virtgpu_fences *fences, b
 /* Has the device asked whether it is alive when it does not finish its work in time. */
 static void virtgpu_fence_watch(struct work_struct *work)
 {
-	struct virtgpu_device *vg = container_of(to_delayed_work(work), struct virtgpu_device,
-						 fences.watch);
-	struct virtgpu_fences *fences = &vg->fences;
+	struct virtgpu_render *render = container_of(to_delayed_work(work), struct virtgpu_render,
+						     fences.watch);
+	struct virtgpu_fences *fences = &render->fences;
+	struct virtgpu_device *vg = render->vg;
 	bool has_pending, is_late;
 
 	spin_lock_bh(&fences->lock);
@@ -80,9 +79,9 @@ static void virtgpu_fence_watch(struct work_struct *work)
 	spin_unlock_bh(&fences->lock);
 
 	if (is_late)
-		virtgpu_life_ask(vg);
+		vg->trouble->ask(vg);
 	if (has_pending) {
-		virtgpu_queue_kick_again(&vg->ctrl);
+		virtgpu_queue_kick_again(&vg->transport->ctrl);
 		queue_delayed_work(system_freezable_wq, &fences->watch, VIRTGPU_FENCE_WATCH);
 	}
 }
@@ -93,7 +92,7 @@ static void virtgpu_fence_watch(struct work_struct *work)
  */
 void virtgpu_fences_init(struct virtgpu_device *vg)
 {
-	struct virtgpu_fences *fences = &vg->fences;
+	struct virtgpu_fences *fences = &vg->render->fences;
 
 	mutex_init(&fences->emit);
 	spin_lock_init(&fences->lock);
@@ -109,7 +108,7 @@ void virtgpu_fences_init(struct virtgpu_device *vg)
  */
 void virtgpu_fences_stop(struct virtgpu_device *vg)
 {
-	disable_delayed_work_sync(&vg->fences.watch);
+	disable_delayed_work_sync(&vg->render->fences.watch);
 }
 
 /**
@@ -152,7 +151,7 @@ void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
 			struct virtgpu_cmd *cmd, struct virtgpu_context *ctx, int ring)
 {
 	struct virtio_gpu_ctrl_hdr *hdr = (void *)cmd->req;
-	struct virtgpu_fences *fences = &vg->fences;
+	struct virtgpu_fences *fences = &vg->render->fences;
 	u32 flags = VIRTIO_GPU_FLAG_FENCE;
 	u64 context = fences->context;
 
@@ -234,7 +233,7 @@ static void virtgpu_fences_signal(struct virtgpu_device *vg, struct list_head *d
 /* Ends the fences of a context; of one that belongs to none, that one. */
 static void virtgpu_fences_end(struct virtgpu_device *vg, struct virtgpu_fence *late)
 {
-	struct virtgpu_fences *fences = &vg->fences;
+	struct virtgpu_fences *fences = &vg->render->fences;
 	struct virtgpu_fence *fence;
 	u64 owner = late->owner;
 
@@ -277,7 +276,7 @@ again:
  */
 void virtgpu_fences_give_up(struct virtgpu_device *vg)
 {
-	struct virtgpu_fences *fences = &vg->fences;
+	struct virtgpu_fences *fences = &vg->render->fences;
 	struct virtgpu_fence *late;
 	bool has_pending;
 	LIST_HEAD(done);
@@ -307,7 +306,7 @@ void virtgpu_fences_give_up(struct virtgpu_device *vg)
  */
 void virtgpu_fences_cancel(struct virtgpu_device *vg, const struct virtgpu_context *ctx)
 {
-	struct virtgpu_fences *fences = &vg->fences;
+	struct virtgpu_fences *fences = &vg->render->fences;
 	struct virtgpu_fence *fence, *next;
 	LIST_HEAD(done);
 
@@ -334,7 +333,7 @@ void virtgpu_fences_cancel(struct virtgpu_device *vg, const struct virtgpu_conte
 void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, int status,
 			bool answered)
 {
-	struct virtgpu_fences *fences = &vg->fences;
+	struct virtgpu_fences *fences = &vg->render->fences;
 	struct virtgpu_context *ctx = fence->ctx;
 	LIST_HEAD(done);
 

@@ -10,15 +10,11 @@
 #include <drm/drm_rect.h>
 #include <drm/virtgpu_drm.h>
 
-#include "virtgpu_context.h"
-#include "virtgpu_dma.h"
-#include "virtgpu_drv.h"
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
-#include "virtgpu_image.h"
+#include "virtgpu_memory.h"
 #include "virtgpu_prime.h"
 #include "virtgpu_resource.h"
-#include "virtgpu_vram.h"
 
 static void virtgpu_bo_release(struct kref *refs)
 {
@@ -65,11 +61,33 @@ void virtgpu_bo_put(struct virtgpu_bo *bo)
 	kref_put(&bo->refs, virtgpu_bo_release);
 }
 
+/**
+ * virtgpu_gem_open - &drm_gem_object_funcs.open: a file got a handle
+ * @gem: the object
+ * @file: the file
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_gem_open(struct drm_gem_object *gem, struct drm_file *file)
+{
+	return to_virtgpu_device(gem->dev)->memory->ops->opened(gem, file);
+}
+
+/**
+ * virtgpu_gem_close - &drm_gem_object_funcs.close: a file's handle goes
+ * @gem: the object
+ * @file: the file
+ */
+void virtgpu_gem_close(struct drm_gem_object *gem, struct drm_file *file)
+{
+	to_virtgpu_device(gem->dev)->memory->ops->closed(gem, file);
+}
+
 static void virtgpu_gem_free(struct drm_gem_object *gem)
 {
 	struct virtgpu_bo *bo = to_virtgpu_bo(gem);
 
-	virtgpu_images_leave(bo);
+	to_virtgpu_device(gem->dev)->memory->ops->gone(bo);
 	if (bo->cursor)
 		virtgpu_resource_put(bo->cursor);
 	if (bo->own)
@@ -196,7 +214,7 @@ struct virtgpu_bo *virtgpu_bo_create_blob(struct drm_device *dev, const struct v
  */
 void virtgpu_zero_copy_stop(struct virtgpu_device *vg)
 {
-	if (xchg(&vg->zero_copy, false))
+	if (xchg(&vg->memory->zero_copy, false))
 		drm_info(&vg->drm, "the host cannot show the guest's memory: pixels are copied\n");
 }
 
@@ -215,7 +233,7 @@ static int virtgpu_bo_own_blob(struct virtgpu_bo *bo)
 
 	lockdep_assert_held(&bo->lock);
 	/* A format that somebody chose makes it an image. */
-	if (bo->own || bo->format || !READ_ONCE(vg->zero_copy))
+	if (bo->own || bo->format || !READ_ONCE(vg->memory->zero_copy))
 		return 0;
 	if (vg->blob_alignment && !IS_ALIGNED(blob.size, vg->blob_alignment))
 		return 0;
@@ -226,7 +244,7 @@ static int virtgpu_bo_own_blob(struct virtgpu_bo *bo)
 		return 0;
 	}
 	/* While zero copy is on, the failure was the guest's (no memory, a signal). */
-	return READ_ONCE(vg->zero_copy) ? PTR_ERR(res) : 0;
+	return READ_ONCE(vg->memory->zero_copy) ? PTR_ERR(res) : 0;
 }
 
 /* Makes the own resource an image if there is none; its shape is then fixed. */
@@ -257,6 +275,7 @@ static struct virtgpu_resource *virtgpu_bo_own_image(struct virtgpu_bo *bo, u32 
  */
 struct virtgpu_resource *virtgpu_bo_own(struct virtgpu_bo *bo, u32 format)
 {
+	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
 	struct virtgpu_resource *res;
 	int ret;
 
@@ -266,7 +285,7 @@ struct virtgpu_resource *virtgpu_bo_own(struct virtgpu_bo *bo, u32 format)
 		res = ret ? ERR_PTR(ret) : virtgpu_bo_own_image(bo, format);
 		mutex_unlock(&bo->lock);
 	} while (res == ERR_PTR(-EDQUOT) &&
-		 virtgpu_images_give_up(to_virtgpu_device(bo->base.base.dev)));
+		 vg->memory->ops->make_room(vg));
 	/* The guest's or the host's memory, user space does not distinguish. */
 	return res == ERR_PTR(-EDQUOT) ? ERR_PTR(-ENOMEM) : res;
 }
@@ -402,7 +421,7 @@ int virtgpu_dumb_create(struct drm_file *file, struct drm_device *dev,
 	if (args->bpp != 32)
 		return -EINVAL;
 
-	ret = drm_mode_size_dumb(dev, args, 4, vg->zero_copy ? vg->blob_alignment : 0);
+	ret = drm_mode_size_dumb(dev, args, 4, vg->memory->zero_copy ? vg->blob_alignment : 0);
 	if (ret)
 		return ret;
 

@@ -11,6 +11,7 @@
 
 #include "virtgpu_dma.h"
 
+struct drm_file;
 struct drm_framebuffer;
 struct drm_mode_create_dumb;
 struct drm_rect;
@@ -63,6 +64,8 @@ struct virtgpu_bo {
 void virtgpu_bo_init(struct virtgpu_bo *bo, const struct drm_gem_object_funcs *funcs);
 void virtgpu_bo_get(struct virtgpu_bo *bo);
 void virtgpu_bo_put(struct virtgpu_bo *bo);
+int virtgpu_gem_open(struct drm_gem_object *gem, struct drm_file *file);
+void virtgpu_gem_close(struct drm_gem_object *gem, struct drm_file *file);
 struct drm_gem_object *virtgpu_gem_create_object(struct drm_device *dev, size_t size);
 struct virtgpu_bo *virtgpu_bo_create(struct drm_device *dev, size_t size, u32 format, u32 width,
 				     u32 height);

@@ -8,9 +8,7 @@
 #include <drm/drm_probe_helper.h>
 
 #include "virtgpu_cmd.h"
-#include "virtgpu_drv.h"
-#include "virtgpu_hotplug.h"
-#include "virtgpu_pm.h"
+#include "virtgpu_display.h"
 
 /* Makes an EDID of a response, NULL if it is none. */
 static const struct drm_edid *virtgpu_edid_parse(struct virtgpu_device *vg, u32 index,
@@ -76,7 +74,8 @@ int virtgpu_display_info_read(struct virtgpu_device *vg, bool *changed)
 
 	mutex_lock(&vg->drm.mode_config.mutex);
 	for (i = 0; i < vg->num_scanouts; i++)
-		if (virtgpu_output_update(&vg->outputs[i], &resp->info.pmodes[i], edids[i]))
+		if (virtgpu_output_update(&vg->display->outputs[i], &resp->info.pmodes[i],
+					  edids[i]))
 			*changed = true;
 	mutex_unlock(&vg->drm.mode_config.mutex);
 out:
@@ -85,7 +84,7 @@ out:
 }
 
 /**
- * virtgpu_hotplug_restored - read the heads of a device that was reset, soon
+ * virtgpu_hotplug_restored - the device was reset: virtgpu_hotplug() is to read its heads
  * @vg: the device
  *
  * Their windows may have changed meanwhile, and no event says so: a reset clears events, and a
@@ -93,26 +92,18 @@ out:
  */
 void virtgpu_hotplug_restored(struct virtgpu_device *vg)
 {
-	WRITE_ONCE(vg->windows_stale, true);
-	queue_work(vg->wq, &vg->hotplug_work);
+	WRITE_ONCE(vg->display->windows_stale, true);
 }
 
 /**
- * virtgpu_hotplug_work - act on a change of the device's configuration
- * @work: &virtgpu_device.hotplug_work
+ * virtgpu_hotplug - the device's configuration has changed: act on what it says of the windows
+ * @vg: the device
  */
-void virtgpu_hotplug_work(struct work_struct *work)
+void virtgpu_hotplug(struct virtgpu_device *vg)
 {
-	struct virtgpu_device *vg = container_of(work, struct virtgpu_device, hotplug_work);
-	bool changed, is_stale = xchg(&vg->windows_stale, false);
+	bool changed, is_stale = xchg(&vg->display->windows_stale, false);
 	u32 events;
 	int ret;
-
-	if (vg->vdev->config->get_status(vg->vdev) & VIRTIO_CONFIG_S_NEEDS_RESET) {
-		/* After the reset the windows are read. */
-		virtgpu_reset_schedule(vg, "the device asks for it");
-		return;
-	}
 
 	virtio_cread_le(vg->vdev, struct virtio_gpu_config, events_read, &events);
 	if (!vg->num_scanouts || !(is_stale || events & VIRTIO_GPU_EVENT_DISPLAY))

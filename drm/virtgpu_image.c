@@ -11,12 +11,11 @@
 
 #include <drm/drm_framebuffer.h>
 
-#include "virtgpu_drv.h"
+#include "virtgpu_display.h"
 #include "virtgpu_fb.h"
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_image.h"
-#include "virtgpu_output.h"
 #include "virtgpu_resource.h"
 
 /**
@@ -234,12 +233,12 @@ bool virtgpu_images_give_up(struct virtgpu_device *vg)
 	u32 i;
 
 	for (i = 0; i < vg->num_scanouts; i++) {
-		struct virtgpu_images *images = &vg->outputs[i].images;
+		struct virtgpu_images *images = &vg->display->outputs[i].images;
 
 		mutex_lock(&images->lock);
 		image = virtgpu_images_oldest(images);
 		if (image && (!head || time_before(image->used_at, used_at))) {
-			head = &vg->outputs[i];
+			head = &vg->display->outputs[i];
 			used_at = image->used_at;
 		}
 		mutex_unlock(&images->lock);

@@ -10,13 +10,12 @@
 #include <drm/virtgpu_drm.h>
 
 #include "virtgpu_blob.h"
-#include "virtgpu_capset.h"
 #include "virtgpu_cmd.h"
 #include "virtgpu_context.h"
-#include "virtgpu_drv.h"
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_ioctl.h"
+#include "virtgpu_render.h"
 #include "virtgpu_resource.h"
 #include "virtgpu_submit.h"
 
@@ -114,7 +113,7 @@ static int virtgpu_resource_create_texture(struct drm_device *dev, struct drm_fi
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
 	ret = virtgpu_resource_handle(file, bo, bo->own, args);
-	virtgpu_queue_kick(&to_virtgpu_device(dev)->ctrl);
+	virtgpu_queue_kick(&to_virtgpu_device(dev)->transport->ctrl);
 	return ret;
 }
 
@@ -286,8 +285,9 @@ static int virtgpu_ioctl_transfer_to_host(struct drm_device *dev, void *data,
 	}
 
 	drm_rect_init(&rect, args->box.x, args->box.y, args->box.w, args->box.h);
-	virtgpu_queue_submit(&vg->ctrl, virtgpu_resource_transfer(res, &rect, args->offset));
-	virtgpu_queue_kick(&vg->ctrl);
+	virtgpu_queue_submit(&vg->transport->ctrl,
+			     virtgpu_resource_transfer(res, &rect, args->offset));
+	virtgpu_queue_kick(&vg->transport->ctrl);
 out:
 	drm_gem_object_put(gem);
 	return ret;

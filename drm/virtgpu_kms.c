@@ -2,14 +2,14 @@
 /* Mode setting for the device as a whole: its limits and its heads. */
 #include <drm/drm_atomic_helper.h>
 #include <drm/drm_connector.h>
+#include <drm/drm_managed.h>
 #include <drm/drm_mode_config.h>
 #include <drm/drm_property.h>
 #include <drm/drm_vblank.h>
 
 #include "virtgpu_commit.h"
-#include "virtgpu_drv.h"
+#include "virtgpu_display.h"
 #include "virtgpu_fb.h"
-#include "virtgpu_kms.h"
 
 #define VIRTGPU_MIN_SIZE	32
 /* Xorg shows three heads of 3840 pixels side by side from one framebuffer. */
@@ -48,21 +48,17 @@ static bool virtgpu_kms_has_states(struct drm_device *drm)
 static int virtgpu_kms_create_properties(struct virtgpu_device *vg)
 {
 	struct drm_device *drm = &vg->drm;
+	struct drm_property *follows;
 
-	vg->hotplug_mode_update = drm_property_create_range(drm, DRM_MODE_PROP_IMMUTABLE,
-							    "hotplug_mode_update", 0, 1);
-	if (!vg->hotplug_mode_update)
+	follows = drm_property_create_range(drm, DRM_MODE_PROP_IMMUTABLE, "hotplug_mode_update", 0,
+					    1);
+	if (!follows)
 		return -ENOMEM;
+	vg->display->hotplug_mode_update = follows;
 	return drm_mode_create_suggested_offset_properties(drm);
 }
 
-/**
- * virtgpu_kms_init - set up mode setting
- * @vg: the device, with at least one scanout
- *
- * Returns: 0 or a negative errno.
- */
-int virtgpu_kms_init(struct virtgpu_device *vg)
+static int virtgpu_kms_init(struct virtgpu_device *vg)
 {
 	struct drm_mode_config *config = &vg->drm.mode_config;
 	int ret;
@@ -100,4 +96,35 @@ int virtgpu_kms_init(struct virtgpu_device *vg)
 
 	drm_mode_config_reset(&vg->drm);
 	return virtgpu_kms_has_states(&vg->drm) ? 0 : -ENOMEM;
+}
+
+/**
+ * virtgpu_display_init - set up the heads, without asking the host
+ * @vg: the device, its features known
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_display_init(struct virtgpu_device *vg)
+{
+	struct virtgpu_display *display;
+
+	display = drmm_kzalloc(&vg->drm, sizeof(*display), GFP_KERNEL);
+	if (!display)
+		return -ENOMEM;
+	display->vg = vg;
+	vg->display = display;
+
+	virtgpu_cursors_init(vg);
+	INIT_WORK(&display->redraw_work, virtgpu_redraw_work);
+	return vg->num_scanouts ? virtgpu_kms_init(vg) : 0;
+}
+
+/**
+ * virtgpu_display_fini - nothing is shown that no program asks for, from here on
+ * @vg: the device
+ */
+void virtgpu_display_fini(struct virtgpu_device *vg)
+{
+	virtgpu_cursors_disable(vg);
+	disable_work_sync(&vg->display->redraw_work);
 }

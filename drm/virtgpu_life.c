@@ -8,11 +8,9 @@
 
 #include "virtgpu_cmd.h"
 #include "virtgpu_context.h"
-#include "virtgpu_drv.h"
-#include "virtgpu_fence.h"
 #include "virtgpu_life.h"
 #include "virtgpu_pm.h"
-#include "virtgpu_queue.h"
+#include "virtgpu_render.h"
 
 /* How often a device that was asked is looked at. */
 #define VIRTGPU_LIFE_LOOK	HZ
@@ -26,7 +24,7 @@ enum virtgpu_verdict {
 
 static void virtgpu_life_answered(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	struct virtgpu_life *life = &vg->life;
+	struct virtgpu_life *life = &vg->recovery->life;
 
 	if (cmd->end != VIRTGPU_CMD_ANSWERED)
 		return;
@@ -44,7 +42,7 @@ static void virtgpu_life_answered(struct virtgpu_device *vg, struct virtgpu_cmd 
  */
 void virtgpu_life_ask(struct virtgpu_device *vg)
 {
-	struct virtgpu_life *life = &vg->life;
+	struct virtgpu_life *life = &vg->recovery->life;
 	bool is_first;
 
 	spin_lock(&life->lock);
@@ -52,7 +50,7 @@ void virtgpu_life_ask(struct virtgpu_device *vg)
 	if (is_first) {
 		life->is_asked = true;
 		life->is_answered = false;
-		life->answers = READ_ONCE(vg->ctrl.answers);
+		life->answers = READ_ONCE(vg->transport->ctrl.answers);
 		life->asked_at = jiffies;
 	}
 	spin_unlock(&life->lock);
@@ -69,9 +67,9 @@ void virtgpu_life_ask(struct virtgpu_device *vg)
  */
 void virtgpu_life_forget(struct virtgpu_device *vg)
 {
-	spin_lock(&vg->life.lock);
-	vg->life.is_asked = false;
-	spin_unlock(&vg->life.lock);
+	spin_lock(&vg->recovery->life.lock);
+	vg->recovery->life.is_asked = false;
+	spin_unlock(&vg->recovery->life.lock);
 }
 
 /**
@@ -82,20 +80,21 @@ void virtgpu_life_forget(struct virtgpu_device *vg)
  */
 bool virtgpu_life_has_answered(struct virtgpu_device *vg)
 {
-	virtgpu_queue_flush(&vg->ctrl);
-	return READ_ONCE(vg->ctrl.answers) != vg->life.answers;
+	virtgpu_queue_flush(&vg->transport->ctrl);
+	return READ_ONCE(vg->transport->ctrl.answers) != vg->recovery->life.answers;
 }
 
 /* A host that renders may answer nothing else meanwhile. */
 static bool virtgpu_life_may_render(struct virtgpu_device *vg)
 {
 	return virtgpu_contexts_live(vg) &&
-	       time_before(jiffies, READ_ONCE(vg->ctrl.heard) + virtgpu_fence_patience());
+	       time_before(jiffies, READ_ONCE(vg->transport->ctrl.heard) +
+				    virtgpu_fence_patience());
 }
 
 static enum virtgpu_verdict virtgpu_life_verdict(struct virtgpu_device *vg)
 {
-	struct virtgpu_life *life = &vg->life;
+	struct virtgpu_life *life = &vg->recovery->life;
 	enum virtgpu_verdict verdict;
 
 	spin_lock(&life->lock);
@@ -103,7 +102,7 @@ static enum virtgpu_verdict virtgpu_life_verdict(struct virtgpu_device *vg)
 		verdict = VIRTGPU_ALIVE;
 	else if (time_before(jiffies, life->asked_at + virtgpu_queue_patience()))
 		verdict = VIRTGPU_OPEN;
-	else if (READ_ONCE(vg->ctrl.answers) != life->answers)
+	else if (READ_ONCE(vg->transport->ctrl.answers) != life->answers)
 		verdict = VIRTGPU_FORGETFUL;
 	else if (virtgpu_life_may_render(vg))
 		verdict = VIRTGPU_OPEN;
@@ -126,18 +125,19 @@ static void virtgpu_life_repair(struct virtgpu_device *vg)
 
 static void virtgpu_life_judge(struct work_struct *work)
 {
-	struct virtgpu_device *vg = container_of(to_delayed_work(work), struct virtgpu_device,
-						 life.judge);
+	struct virtgpu_recovery *recovery = container_of(to_delayed_work(work),
+							 struct virtgpu_recovery, life.judge);
+	struct virtgpu_device *vg = recovery->vg;
 	enum virtgpu_verdict verdict;
 	bool has_lost;
 
 	/* Its answer may be there, and nobody has looked. */
-	virtgpu_queue_flush(&vg->ctrl);
+	virtgpu_queue_flush(&vg->transport->ctrl);
 	verdict = virtgpu_life_verdict(vg);
 	switch (verdict) {
 	case VIRTGPU_OPEN:
-		virtgpu_queue_kick_again(&vg->ctrl);
-		queue_delayed_work(system_freezable_wq, &vg->life.judge, VIRTGPU_LIFE_LOOK);
+		virtgpu_queue_kick_again(&vg->transport->ctrl);
+		queue_delayed_work(system_freezable_wq, &recovery->life.judge, VIRTGPU_LIFE_LOOK);
 		return;
 	case VIRTGPU_DEAD:
 		virtgpu_reset_dead(vg);
@@ -147,9 +147,9 @@ static void virtgpu_life_judge(struct work_struct *work)
 	}
 
 	virtgpu_fences_give_up(vg);
-	has_lost = virtgpu_queue_has_lost(&vg->ctrl);
+	has_lost = virtgpu_queue_has_lost(&vg->transport->ctrl);
 	/* Its orders have an answer of their own, see virtgpu_cursor_watch(). */
-	has_lost |= READ_ONCE(vg->cursor.stalled);
+	has_lost |= READ_ONCE(vg->transport->cursor.stalled);
 	if (has_lost || verdict == VIRTGPU_FORGETFUL)
 		virtgpu_life_repair(vg);
 }
@@ -160,8 +160,8 @@ static void virtgpu_life_judge(struct work_struct *work)
  */
 void virtgpu_life_init(struct virtgpu_device *vg)
 {
-	spin_lock_init(&vg->life.lock);
-	INIT_DELAYED_WORK(&vg->life.judge, virtgpu_life_judge);
+	spin_lock_init(&vg->recovery->life.lock);
+	INIT_DELAYED_WORK(&vg->recovery->life.judge, virtgpu_life_judge);
 }
 
 /**
@@ -170,5 +170,5 @@ void virtgpu_life_init(struct virtgpu_device *vg)
  */
 void virtgpu_life_disable(struct virtgpu_device *vg)
 {
-	disable_delayed_work_sync(&vg->life.judge);
+	disable_delayed_work_sync(&vg->recovery->life.judge);
 }

@@ -26,6 +26,24 @@ struct virtgpu_life {
 	struct delayed_work judge;
 };
 
+/**
+ * struct virtgpu_recovery - whether a device is alive, and how it is brought back
+ * @vg: the device
+ * @life: whether it is alive
+ * @reset_work: resets a device that lost commands and restores its resources
+ * @is_broken: nothing but a reset helps, whether the device answers or not
+ * @reset_at: jiffies of the last such reset
+ * @config_work: acts on a change of the device's configuration
+ */
+struct virtgpu_recovery {
+	struct virtgpu_device *vg;
+	struct virtgpu_life life;
+	struct delayed_work reset_work;
+	bool is_broken;
+	unsigned long reset_at;
+	struct work_struct config_work;
+};
+
 void virtgpu_life_init(struct virtgpu_device *vg);
 void virtgpu_life_disable(struct virtgpu_device *vg);
 void virtgpu_life_ask(struct virtgpu_device *vg);

@@ -11,10 +11,9 @@
 #include <drm/drm_vblank_helper.h>
 
 #include "virtgpu_cmd.h"
-#include "virtgpu_drv.h"
+#include "virtgpu_display.h"
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
-#include "virtgpu_output.h"
 #include "virtgpu_plane.h"
 #include "virtgpu_resource.h"
 
@@ -34,7 +33,7 @@ static void virtgpu_output_shown(struct virtgpu_device *vg, struct virtgpu_cmd *
 	if (!cmd->status || cmd->end != VIRTGPU_CMD_ANSWERED || vg->has_3d)
 		return;
 	virtgpu_zero_copy_stop(vg);
-	queue_work(vg->wq, &vg->redraw_work);
+	virtgpu_display_redraw(vg);
 }
 
 /* Of a blob the host knows no shape but the framebuffer's. */
@@ -99,7 +98,7 @@ void virtgpu_output_hide(struct virtgpu_output *output)
 	output->scanout_fb = 0;
 	output->scanout_rect = nothing;
 	virtgpu_cmd_set_scanout(output->vg, output->index, 0, &nothing);
-	virtgpu_queue_kick(&output->vg->ctrl);
+	virtgpu_queue_kick(&output->vg->transport->ctrl);
 }
 
 /**
@@ -148,7 +147,7 @@ bool virtgpu_output_has_room(struct virtgpu_output *output)
  */
 void virtgpu_output_frame_begin(struct virtgpu_output *output)
 {
-	struct virtgpu_queue *ctrl = &output->vg->ctrl;
+	struct virtgpu_queue *ctrl = &output->vg->transport->ctrl;
 	unsigned long left = virtgpu_queue_timeout(ctrl);
 
 	virtgpu_queue_reap(ctrl);
@@ -203,7 +202,7 @@ void virtgpu_output_frame_end(struct virtgpu_output *output, struct virtgpu_cmd 
 	flush->is_lazy = !is_awaited;
 	output->is_awaited = is_awaited;
 	atomic_inc(&output->frames);
-	virtgpu_queue_submit(&output->vg->ctrl, flush);
+	virtgpu_queue_submit(&output->vg->transport->ctrl, flush);
 }
 
 /**
@@ -295,7 +294,7 @@ static void virtgpu_crtc_atomic_flush(struct drm_crtc *crtc, struct drm_atomic_c
 	struct drm_crtc_state *new = drm_atomic_get_new_crtc_state(state, crtc);
 	struct virtgpu_output *output = crtc_to_virtgpu_output(crtc);
 
-	virtgpu_queue_kick(&output->vg->ctrl);
+	virtgpu_queue_kick(&output->vg->transport->ctrl);
 	if (!virtgpu_output_keep_event(output, new))
 		drm_crtc_vblank_atomic_flush(crtc, state);
 }
@@ -328,7 +327,7 @@ static const struct drm_crtc_funcs virtgpu_crtc_funcs = {
  */
 int virtgpu_output_init(struct virtgpu_device *vg, u32 index)
 {
-	struct virtgpu_output *output = &vg->outputs[index];
+	struct virtgpu_output *output = &vg->display->outputs[index];
 	struct drm_plane *primary, *cursor;
 	int ret;
 

@@ -8,7 +8,7 @@
 #include <drm/virtgpu_drm.h>
 
 #include "virtgpu_cmd.h"
-#include "virtgpu_drv.h"
+#include "virtgpu_display.h"
 #include "virtgpu_fb.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_image.h"
@@ -57,7 +57,7 @@ int virtgpu_panic_get_scanout_buffer(struct drm_plane *plane, struct drm_scanout
 
 static void virtgpu_panic_returned(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	clear_bit((unsigned long)cmd->data, &vg->panic.busy);
+	clear_bit((unsigned long)cmd->data, &vg->display->panic.busy);
 }
 
 /* The second reference keeps it off the pool. */
@@ -78,8 +78,8 @@ void virtgpu_panic_flush(struct drm_plane *plane)
 	struct drm_framebuffer *fb = plane->state->fb;
 	struct virtgpu_output *output = crtc_to_virtgpu_output(plane->state->crtc);
 	const struct virtgpu_image *image = virtgpu_fb_image(fb, output);
-	struct virtgpu_cmd *transfer = &vg->panic.transfer[output->index];
-	struct virtgpu_cmd *flush = &vg->panic.flush[output->index];
+	struct virtgpu_cmd *transfer = &vg->display->panic.transfer[output->index];
+	struct virtgpu_cmd *flush = &vg->display->panic.flush[output->index];
 	struct virtgpu_cmd *cmds[] = { transfer, flush };
 	struct drm_rect all = { .x2 = fb->width, .y2 = fb->height };
 	const struct virtgpu_resource *res = image ? image->res : to_virtgpu_fb(fb)->shared;
@@ -87,7 +87,7 @@ void virtgpu_panic_flush(struct drm_plane *plane)
 	unsigned int first = image ? 0 : 1, i;
 	unsigned long bit = output->index * ARRAY_SIZE(cmds);
 
-	if (test_bit(bit, &vg->panic.busy) || test_bit(bit + 1, &vg->panic.busy))
+	if (test_bit(bit, &vg->display->panic.busy) || test_bit(bit + 1, &vg->display->panic.busy))
 		return;
 
 	virtgpu_panic_cmd_init(transfer, VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D,
@@ -100,11 +100,12 @@ void virtgpu_panic_flush(struct drm_plane *plane)
 	for (i = first; i < ARRAY_SIZE(cmds); i++) {
 		cmds[i]->done = virtgpu_panic_returned;
 		cmds[i]->data = (void *)(bit + i);
-		set_bit(bit + i, &vg->panic.busy);
+		set_bit(bit + i, &vg->display->panic.busy);
 	}
 
 	virtgpu_bo_sync(fb, &all);
-	i = first + virtgpu_queue_try_submit(&vg->ctrl, cmds + first, ARRAY_SIZE(cmds) - first);
+	i = first + virtgpu_queue_try_submit(&vg->transport->ctrl, cmds + first,
+					     ARRAY_SIZE(cmds) - first);
 	for (; i < ARRAY_SIZE(cmds); i++)
-		clear_bit(bit + i, &vg->panic.busy);
+		clear_bit(bit + i, &vg->display->panic.busy);
 }

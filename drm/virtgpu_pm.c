@@ -4,19 +4,19 @@
  * take the queues down, bring them up, create the resources anew, show what was shown.
  */
 #include <linux/virtio.h>
+#include <linux/virtio_config.h>
 
-#include <drm/drm_atomic.h>
-#include <drm/drm_atomic_helper.h>
 #include <drm/drm_drv.h>
+#include <drm/drm_managed.h>
 #include <drm/drm_modeset_helper.h>
 #include <drm/drm_modeset_lock.h>
 #include <drm/drm_print.h>
 
 #include "virtgpu_context.h"
-#include "virtgpu_drv.h"
-#include "virtgpu_hotplug.h"
+#include "virtgpu_display.h"
 #include "virtgpu_life.h"
 #include "virtgpu_pm.h"
+#include "virtgpu_render.h"
 #include "virtgpu_resource.h"
 
 /**
@@ -36,7 +36,7 @@ int virtgpu_freeze(struct virtio_device *vdev)
 			return ret;
 	}
 
-	cancel_work_sync(&vg->hotplug_work);
+	cancel_work_sync(&vg->recovery->config_work);
 	virtgpu_contexts_lost(vg);
 	virtgpu_queues_stop(vg);
 	return 0;
@@ -45,17 +45,15 @@ int virtgpu_freeze(struct virtio_device *vdev)
 static int virtgpu_bring_up_resources(struct virtgpu_device *vg)
 {
 	int ret;
-	u32 i;
 
-	lockdep_assert_held(&vg->making);
+	lockdep_assert_held(&vg->memory->making);
 	ret = virtgpu_queues_start(vg);
 	if (ret)
 		return ret;
 
 	virtgpu_resources_restore(vg);
 	/* Behind that, because a commit before it may have shown what the host did not have yet. */
-	for (i = 0; i < vg->num_scanouts; i++)
-		virtgpu_output_forget(&vg->outputs[i]);
+	virtgpu_display_forget(vg);
 	return 0;
 }
 
@@ -65,17 +63,19 @@ static int virtgpu_bring_up(struct virtgpu_device *vg)
 	int ret;
 
 	/* And those that were made meanwhile. Who found one before that has sent all it sends. */
-	mutex_lock(&vg->fences.emit);
+	mutex_lock(&vg->render->fences.emit);
 	virtgpu_contexts_lost(vg);
-	mutex_unlock(&vg->fences.emit);
-	mutex_lock(&vg->making);
+	mutex_unlock(&vg->render->fences.emit);
+	mutex_lock(&vg->memory->making);
 	ret = virtgpu_bring_up_resources(vg);
-	mutex_unlock(&vg->making);
+	mutex_unlock(&vg->memory->making);
 	if (ret)
 		return ret;
 
-	if (vg->num_scanouts)
+	if (vg->num_scanouts) {
 		virtgpu_hotplug_restored(vg);
+		queue_work(vg->wq, &vg->recovery->config_work);
+	}
 	return 0;
 }
 
@@ -126,34 +126,8 @@ int virtgpu_reset_done(struct virtio_device *vdev)
 	ret = virtgpu_bring_up(vg);
 	if (ret || !vg->num_scanouts)
 		return ret;
-	queue_work(vg->wq, &vg->redraw_work);
+	virtgpu_display_redraw(vg);
 	return 0;
-}
-
-/* Commits once more what is committed: a plane without clips is uploaded whole. */
-static void virtgpu_redraw_work(struct work_struct *work)
-{
-	struct virtgpu_device *vg = container_of(work, struct virtgpu_device, redraw_work);
-	struct drm_device *drm = &vg->drm;
-	struct drm_modeset_acquire_ctx ctx;
-	struct drm_atomic_commit *state;
-	int ret;
-	u32 i;
-
-	DRM_MODESET_LOCK_ALL_BEGIN(drm, ctx, 0, ret);
-	if (xchg(&vg->is_stale, false))
-		for (i = 0; i < vg->num_scanouts; i++)
-			virtgpu_output_mend(&vg->outputs[i]);
-	state = drm_atomic_helper_duplicate_state(drm, &ctx);
-	if (IS_ERR(state)) {
-		ret = PTR_ERR(state);
-	} else {
-		ret = drm_atomic_helper_commit_duplicated_state(state, &ctx);
-		drm_atomic_commit_put(state);
-	}
-	DRM_MODESET_LOCK_ALL_END(drm, ctx, ret);
-	if (ret)
-		drm_err(&vg->drm, "cannot show again what was shown: %d\n", ret);
 }
 
 /* The lock of the parent device is held by all who reset, remove or suspend it: none overlap. */
@@ -171,11 +145,12 @@ static int virtgpu_reset_device(struct virtio_device *vdev)
 
 static void virtgpu_reset_work(struct work_struct *work)
 {
-	struct virtgpu_device *vg = container_of(to_delayed_work(work), struct virtgpu_device,
-						 reset_work);
+	struct virtgpu_recovery *recovery = container_of(to_delayed_work(work),
+							 struct virtgpu_recovery, reset_work);
+	struct virtgpu_device *vg = recovery->vg;
 	struct drm_device *drm = &vg->drm;
 	struct drm_modeset_acquire_ctx ctx;
-	bool is_broken = xchg(&vg->is_broken, false);
+	bool is_broken = xchg(&vg->recovery->is_broken, false);
 	int ret;
 
 	/* It may have been dead only when the reset was decided upon, which may be long ago. */
@@ -186,7 +161,7 @@ static void virtgpu_reset_work(struct work_struct *work)
 	}
 
 	/* New trouble leads to no reset for a while. This one may take long, so set it twice. */
-	WRITE_ONCE(vg->reset_at, jiffies);
+	WRITE_ONCE(vg->recovery->reset_at, jiffies);
 	if (vg->num_scanouts) {
 		/* Programs wait instead of seeing a device that has no queues. */
 		DRM_MODESET_LOCK_ALL_BEGIN(drm, ctx, 0, ret);
@@ -198,33 +173,59 @@ static void virtgpu_reset_work(struct work_struct *work)
 	if (ret == -EBUSY) {
 		/* What somebody else does with it may be a reset, but need not be one. */
 		if (is_broken)
-			WRITE_ONCE(vg->is_broken, true);
-		queue_delayed_work(system_freezable_wq, &vg->reset_work, HZ);
+			WRITE_ONCE(vg->recovery->is_broken, true);
+		queue_delayed_work(system_freezable_wq, &vg->recovery->reset_work, HZ);
 	} else if (ret) {
 		drm_err(drm, "the device did not come back: %d\n", ret);
 	}
-	WRITE_ONCE(vg->reset_at, jiffies);
+	WRITE_ONCE(vg->recovery->reset_at, jiffies);
+}
+
+/* Acts on a change of the device's configuration. */
+static void virtgpu_config_work(struct work_struct *work)
+{
+	struct virtgpu_recovery *recovery = container_of(work, struct virtgpu_recovery,
+							 config_work);
+	struct virtgpu_device *vg = recovery->vg;
+
+	/* After the reset the windows are read. */
+	if (vg->vdev->config->get_status(vg->vdev) & VIRTIO_CONFIG_S_NEEDS_RESET)
+		virtgpu_reset_schedule(vg, "the device asks for it");
+	else
+		virtgpu_hotplug(vg);
 }
 
 /**
- * virtgpu_reset_init - get ready to reset the device
+ * virtgpu_recovery_init - get ready to judge the device and to reset it
  * @vg: the device
+ *
+ * Returns: 0 or -ENOMEM.
  */
-void virtgpu_reset_init(struct virtgpu_device *vg)
+int virtgpu_recovery_init(struct virtgpu_device *vg)
 {
-	vg->reset_at = jiffies - virtgpu_queue_patience();
-	INIT_DELAYED_WORK(&vg->reset_work, virtgpu_reset_work);
-	INIT_WORK(&vg->redraw_work, virtgpu_redraw_work);
+	struct virtgpu_recovery *recovery;
+
+	recovery = drmm_kzalloc(&vg->drm, sizeof(*recovery), GFP_KERNEL);
+	if (!recovery)
+		return -ENOMEM;
+	recovery->vg = vg;
+	recovery->reset_at = jiffies - virtgpu_queue_patience();
+	INIT_DELAYED_WORK(&recovery->reset_work, virtgpu_reset_work);
+	INIT_WORK(&recovery->config_work, virtgpu_config_work);
+	vg->recovery = recovery;
+	virtgpu_life_init(vg);
+	return 0;
 }
 
 /**
- * virtgpu_reset_disable - no resets from here on
+ * virtgpu_recovery_fini - no resets from here on, and no news of windows
  * @vg: the device
  */
-void virtgpu_reset_disable(struct virtgpu_device *vg)
+void virtgpu_recovery_fini(struct virtgpu_device *vg)
 {
-	disable_delayed_work_sync(&vg->reset_work);
-	disable_work_sync(&vg->redraw_work);
+	disable_work_sync(&vg->recovery->config_work);
+	virtgpu_life_disable(vg);
+	disable_delayed_work_sync(&vg->recovery->reset_work);
 }
 
 /**
@@ -234,19 +235,16 @@ void virtgpu_reset_disable(struct virtgpu_device *vg)
 void virtgpu_mend(struct virtgpu_device *vg)
 {
 	drm_err_ratelimited(&vg->drm, "the host forgets commands: the heads are drawn anew\n");
-	virtgpu_queue_send_kept(&vg->ctrl);
-	if (!vg->num_scanouts)
-		return;
-	WRITE_ONCE(vg->is_stale, true);
-	queue_work(vg->wq, &vg->redraw_work);
+	virtgpu_queue_send_kept(&vg->transport->ctrl);
+	virtgpu_display_mend(vg);
 }
 
 static void virtgpu_reset_soon(struct virtgpu_device *vg, const char *why)
 {
-	unsigned long next = READ_ONCE(vg->reset_at) + virtgpu_queue_patience();
+	unsigned long next = READ_ONCE(vg->recovery->reset_at) + virtgpu_queue_patience();
 	unsigned long delay = time_before(jiffies, next) ? next - jiffies : 0;
 
-	if (queue_delayed_work(system_freezable_wq, &vg->reset_work, delay))
+	if (queue_delayed_work(system_freezable_wq, &vg->recovery->reset_work, delay))
 		drm_err(&vg->drm, "%s: the device will be reset\n", why);
 }
 
@@ -259,7 +257,7 @@ static void virtgpu_reset_soon(struct virtgpu_device *vg, const char *why)
  */
 void virtgpu_reset_schedule(struct virtgpu_device *vg, const char *why)
 {
-	WRITE_ONCE(vg->is_broken, true);
+	WRITE_ONCE(vg->recovery->is_broken, true);
 	virtgpu_reset_soon(vg, why);
 }
 

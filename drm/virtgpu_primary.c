@@ -10,12 +10,11 @@
 
 #include "virtgpu_cmd.h"
 #include "virtgpu_damage.h"
-#include "virtgpu_drv.h"
+#include "virtgpu_display.h"
 #include "virtgpu_fb.h"
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
 #include "virtgpu_image.h"
-#include "virtgpu_panic.h"
 #include "virtgpu_plane.h"
 #include "virtgpu_resource.h"
 
@@ -45,7 +44,7 @@ static int virtgpu_primary_prepare_instead(struct drm_plane *plane, struct drm_p
 static void virtgpu_primary_unblank(struct virtgpu_output *output)
 {
 	if (xchg(&output->is_blanked, false))
-		queue_work(output->vg->wq, &output->vg->redraw_work);
+		virtgpu_display_redraw(output->vg);
 }
 
 static int virtgpu_primary_prepare_fb(struct drm_plane *plane, struct drm_plane_state *state)

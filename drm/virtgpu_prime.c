@@ -10,12 +10,10 @@
 #include <drm/drm_prime.h>
 #include <drm/virtgpu_drm.h>
 
-#include "virtgpu_dma.h"
-#include "virtgpu_drv.h"
 #include "virtgpu_gem.h"
+#include "virtgpu_memory.h"
 #include "virtgpu_prime.h"
 #include "virtgpu_resource.h"
-#include "virtgpu_vram.h"
 
 MODULE_IMPORT_NS("DMA_BUF");
 

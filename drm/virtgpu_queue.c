@@ -12,12 +12,8 @@
 #include <drm/drm_managed.h>
 #include <drm/drm_print.h>
 
-#include "virtgpu_drv.h"
-#include "virtgpu_fence.h"
-#include "virtgpu_life.h"
-#include "virtgpu_pm.h"
-#include "virtgpu_queue.h"
 #include "virtgpu_trace.h"
+#include "virtgpu_transport.h"
 
 /* Of most commands: the request, a payload, the response. */
 #define VIRTGPU_CMD_DESCRIPTORS	3
@@ -57,7 +53,7 @@ static void virtgpu_cmd_prepare(struct virtgpu_cmd *cmd)
  */
 int virtgpu_cmd_pool_init(struct virtgpu_device *vg)
 {
-	struct virtgpu_cmd_pool *pool = &vg->cmds;
+	struct virtgpu_cmd_pool *pool = &vg->transport->cmds;
 	unsigned int i;
 	int ret;
 
@@ -120,7 +116,7 @@ void virtgpu_cmd_init(struct virtgpu_cmd *cmd, u32 type, u32 size)
  */
 struct virtgpu_cmd *virtgpu_cmd_alloc(struct virtgpu_device *vg, u32 type, u32 size)
 {
-	struct virtgpu_cmd_pool *pool = &vg->cmds;
+	struct virtgpu_cmd_pool *pool = &vg->transport->cmds;
 	struct llist_node *idle;
 	struct virtgpu_cmd *cmd;
 
@@ -186,7 +182,7 @@ static void virtgpu_cmd_release(struct kref *refs)
 void virtgpu_cmd_put(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
 	if (kref_put(&cmd->refs, virtgpu_cmd_release))
-		llist_add(&cmd->idle, &vg->cmds.idle);
+		llist_add(&cmd->idle, &vg->transport->cmds.idle);
 }
 
 /**
@@ -331,7 +327,8 @@ static void virtgpu_cmd_finish(struct virtgpu_device *vg, struct virtgpu_cmd *cm
 	if (cmd->done)
 		cmd->done(vg, cmd);
 	if (cmd->fence)
-		virtgpu_fence_done(vg, cmd->fence, status, end == VIRTGPU_CMD_ANSWERED);
+		vg->transport->ops->fence_ended(vg, cmd->fence, status,
+					    end == VIRTGPU_CMD_ANSWERED);
 	/* A waiter holds a reference, so the command stays valid. */
 	if (kref_read(&cmd->refs) > 1)
 		complete_all(&cmd->completion);
@@ -475,7 +472,7 @@ static void virtgpu_queue_dequeue(struct virtgpu_queue *queue, bool may_sleep)
 		wake_up_all(&queue->space);
 
 	if (broken)
-		virtgpu_reset_schedule(vg, "the host broke the ring");
+		vg->trouble->reset(vg, "the host broke the ring");
 	virtgpu_queue_finish(queue, &finished, may_sleep);
 }
 
@@ -575,14 +572,14 @@ static void virtgpu_ctrl_interrupt(struct virtqueue *vq)
 {
 	struct virtgpu_device *vg = vq->vdev->priv;
 
-	virtgpu_queue_look(&vg->ctrl);
+	virtgpu_queue_look(&vg->transport->ctrl);
 }
 
 static void virtgpu_cursor_interrupt(struct virtqueue *vq)
 {
 	struct virtgpu_device *vg = vq->vdev->priv;
 
-	virtgpu_queue_look(&vg->cursor);
+	virtgpu_queue_look(&vg->transport->cursor);
 }
 
 static void virtgpu_queue_open(struct virtgpu_queue *queue, struct virtqueue *vq)
@@ -638,8 +635,8 @@ int virtgpu_queues_start(struct virtgpu_device *vg)
 		return -EINVAL;
 	}
 
-	virtgpu_queue_open(&vg->ctrl, vqs[0]);
-	virtgpu_queue_open(&vg->cursor, vqs[1]);
+	virtgpu_queue_open(&vg->transport->ctrl, vqs[0]);
+	virtgpu_queue_open(&vg->transport->cursor, vqs[1]);
 	virtio_device_ready(vg->vdev);
 	return 0;
 }
@@ -703,18 +700,18 @@ static void virtgpu_queue_reclaim(struct virtgpu_queue *queue, struct virtqueue 
  */
 void virtgpu_queues_stop(struct virtgpu_device *vg)
 {
-	struct virtqueue *ctrl = virtgpu_queue_close(&vg->ctrl);
-	struct virtqueue *cursor = virtgpu_queue_close(&vg->cursor);
+	struct virtqueue *ctrl = virtgpu_queue_close(&vg->transport->ctrl);
+	struct virtqueue *cursor = virtgpu_queue_close(&vg->transport->cursor);
 
 	if (!ctrl)
 		return;
 
 	virtio_reset_device(vg->vdev);
-	virtgpu_life_forget(vg);
-	virtgpu_queue_cancel(&vg->ctrl);
-	virtgpu_queue_cancel(&vg->cursor);
-	virtgpu_queue_reclaim(&vg->ctrl, ctrl);
-	virtgpu_queue_reclaim(&vg->cursor, cursor);
+	vg->trouble->forget(vg);
+	virtgpu_queue_cancel(&vg->transport->ctrl);
+	virtgpu_queue_cancel(&vg->transport->cursor);
+	virtgpu_queue_reclaim(&vg->transport->ctrl, ctrl);
+	virtgpu_queue_reclaim(&vg->transport->cursor, cursor);
 	vg->vdev->config->del_vqs(vg->vdev);
 }
 
@@ -759,7 +756,7 @@ void virtgpu_queue_stall(struct virtgpu_queue *queue, const char *what, unsigned
 	spin_unlock_bh(&queue->lock);
 
 	if (is_open)
-		virtgpu_life_ask(queue->vg);
+		queue->vg->trouble->ask(queue->vg);
 	if (first)
 		drm_err(&queue->vg->drm, "%s queue: no answer from the host to %s in %lu s\n",
 			queue->name, what, patience / HZ);
@@ -786,7 +783,8 @@ static void virtgpu_queue_drop(struct virtgpu_queue *queue, struct virtgpu_cmd *
 	else if (!cmd->gives_back)
 		virtgpu_cmd_finish(queue->vg, cmd, VIRTGPU_CMD_UNSENT, status);
 	else if (!stopping && status != -ETIMEDOUT)
-		virtgpu_reset_schedule(queue->vg, "the host cannot be told to give memory back");
+		queue->vg->trouble->reset(queue->vg,
+					  "the host cannot be told to give memory back");
 }
 
 /*
@@ -939,7 +937,7 @@ int virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 		return 0;
 
 	if (ret == -EIO)
-		virtgpu_reset_schedule(queue->vg, "the ring is broken");
+		queue->vg->trouble->reset(queue->vg, "the ring is broken");
 	else if (ret == -E2BIG)
 		drm_err_ratelimited(&queue->vg->drm,
 				    "%s queue: no room for a command of %u descriptors\n",

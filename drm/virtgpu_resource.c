@@ -11,12 +11,10 @@
 #include <drm/drm_rect.h>
 
 #include "virtgpu_cmd.h"
-#include "virtgpu_dma.h"
-#include "virtgpu_drv.h"
 #include "virtgpu_format.h"
 #include "virtgpu_gem.h"
+#include "virtgpu_memory.h"
 #include "virtgpu_resource.h"
-#include "virtgpu_vram.h"
 
 /*
  * Entries of a resource with several buffer objects: hosts look for a row from the start of the
@@ -120,13 +118,13 @@ static struct virtio_gpu_mem_entry *virtgpu_resource_entries(struct virtgpu_reso
 static struct virtgpu_resource *virtgpu_resource_lock(struct virtgpu_device *vg,
 						      const struct virtgpu_cmd *cmd)
 {
-	xa_lock(&vg->resources);
-	return xa_load(&vg->resources, (unsigned long)cmd->data);
+	xa_lock(&vg->memory->resources);
+	return xa_load(&vg->memory->resources, (unsigned long)cmd->data);
 }
 
 static void virtgpu_resource_unlock(struct virtgpu_device *vg)
 {
-	xa_unlock(&vg->resources);
+	xa_unlock(&vg->memory->resources);
 }
 
 /*
@@ -150,8 +148,8 @@ static void virtgpu_resource_refused(struct virtgpu_device *vg, struct virtgpu_c
 static void virtgpu_resource_lost(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
 	virtgpu_resource_refused(vg, cmd);
-	if (vg->num_scanouts && virtgpu_cmd_is_refused(cmd))
-		queue_work(vg->wq, &vg->redraw_work);
+	if (virtgpu_cmd_is_refused(cmd))
+		vg->memory->ops->lost(vg);
 }
 
 static void virtgpu_resource_attached(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
@@ -251,7 +249,7 @@ static int virtgpu_resource_send_blob(struct virtgpu_resource *res, virtgpu_cmd_
 		virtgpu_cmd_get(cmd);
 		sent->create = cmd;
 	}
-	virtgpu_queue_submit(&vg->ctrl, cmd);
+	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
 	return 0;
 }
 
@@ -269,7 +267,7 @@ static void virtgpu_resource_send_unbacked(struct virtgpu_resource *res, virtgpu
 	res->on_host = true;
 	res->is_attached = false;
 	virtgpu_resource_on_error(res, create, refused);
-	virtgpu_queue_submit(&res->vg->ctrl, create);
+	virtgpu_queue_submit(&res->vg->transport->ctrl, create);
 }
 
 /* Sends CREATE and ATTACH in one batch. */
@@ -306,8 +304,8 @@ static int virtgpu_resource_send_image(struct virtgpu_resource *res, virtgpu_cmd
 		sent->create = create;
 		sent->attach = attach;
 	}
-	virtgpu_queue_submit(&vg->ctrl, create);
-	virtgpu_queue_submit(&vg->ctrl, attach);
+	virtgpu_queue_submit(&vg->transport->ctrl, create);
+	virtgpu_queue_submit(&vg->transport->ctrl, attach);
 	return 0;
 }
 
@@ -320,7 +318,7 @@ static int virtgpu_resource_send(struct virtgpu_resource *res, virtgpu_cmd_done 
 {
 	int ret;
 
-	lockdep_assert_held(&res->vg->making);
+	lockdep_assert_held(&res->vg->memory->making);
 	mutex_lock(&res->lock);
 	ret = res->blob.size ? virtgpu_resource_send_blob(res, refused, sent) :
 			       virtgpu_resource_send_image(res, refused, sent);
@@ -343,7 +341,7 @@ static int virtgpu_resource_wait(struct virtgpu_resource *res, const struct virt
 	struct virtgpu_device *vg = res->vg;
 	int ret, attach_ret = 0;
 
-	ret = virtgpu_queue_wait(&vg->ctrl, sent->create);
+	ret = virtgpu_queue_wait(&vg->transport->ctrl, sent->create);
 	/* A blob that is waited for is to be shown as it is, which this host cannot do. */
 	if (res->blob.size && ret && ret != -ETIMEDOUT &&
 	    sent->create->end == VIRTGPU_CMD_ANSWERED)
@@ -353,7 +351,7 @@ static int virtgpu_resource_wait(struct virtgpu_resource *res, const struct virt
 	virtgpu_cmd_put(vg, sent->create);
 
 	if (sent->attach) {
-		attach_ret = virtgpu_queue_wait(&vg->ctrl, sent->attach);
+		attach_ret = virtgpu_queue_wait(&vg->transport->ctrl, sent->attach);
 		virtgpu_cmd_put(vg, sent->attach);
 	}
 	return ret ?: attach_ret;
@@ -366,13 +364,13 @@ static int virtgpu_resource_make(struct virtgpu_resource *res, bool wait)
 	struct virtgpu_sent sent = {};
 	int ret;
 
-	mutex_lock(&vg->making);
+	mutex_lock(&vg->memory->making);
 	ret = virtgpu_resource_send(res, virtgpu_resource_refused, wait ? &sent : NULL);
-	mutex_unlock(&vg->making);
+	mutex_unlock(&vg->memory->making);
 	if (ret || !wait)
 		return ret;
 
-	virtgpu_queue_kick(&vg->ctrl);
+	virtgpu_queue_kick(&vg->transport->ctrl);
 	return virtgpu_resource_wait(res, &sent);
 }
 
@@ -380,7 +378,7 @@ static void virtgpu_resource_free(struct virtgpu_resource *res)
 {
 	unsigned int i;
 
-	xa_erase(&res->vg->resources, res->id);
+	xa_erase(&res->vg->memory->resources, res->id);
 	for (i = 0; i < res->num_backing; i++)
 		virtgpu_bo_put(res->backing[i].bo);
 	mutex_destroy(&res->lock);
@@ -404,8 +402,8 @@ static void virtgpu_resource_unref(struct virtgpu_resource *res)
 	cmd->gives_back = true;
 	cmd->done = virtgpu_resource_unref_done;
 	cmd->data = res;
-	virtgpu_queue_submit(&vg->ctrl, cmd);
-	virtgpu_queue_kick(&vg->ctrl);
+	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
+	virtgpu_queue_kick(&vg->transport->ctrl);
 }
 
 static void virtgpu_resource_release(struct kref *refs)
@@ -439,8 +437,8 @@ static struct virtgpu_resource *virtgpu_resource_new(struct virtgpu_bo *bo, u32 
 	res->height = height;
 
 	/* A host that lost an UNREF refuses the number, so it is not used again soon. */
-	ret = xa_alloc_cyclic(&vg->resources, &res->id, res, xa_limit_31b, &vg->next_resource,
-			      GFP_KERNEL);
+	ret = xa_alloc_cyclic(&vg->memory->resources, &res->id, res, xa_limit_31b,
+			      &vg->memory->next_resource, GFP_KERNEL);
 	if (ret < 0) {
 		kfree(res);
 		return ERR_PTR(ret);
@@ -459,9 +457,9 @@ static struct virtgpu_resource *virtgpu_resource_new(struct virtgpu_bo *bo, u32 
  *	done with it, too
  *
  * Returns: the resource or an error pointer: -ENOMEM when the guest is out of memory, -EDQUOT when
- * the host is and may have to give up another image, see virtgpu_images_give_up(), -EINVAL when the
- * host does not know the format, -ETIMEDOUT or -EIO for a host in trouble, -ENODEV when the device
- * is gone.
+ * the host is, and may have to destroy something else, see &virtgpu_memory_ops.make_room, -EINVAL
+ * when the host does not know the format, -ETIMEDOUT or -EIO for a host in trouble, -ENODEV when
+ * the device is gone.
  */
 struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, u32 format, u32 width,
 						 u32 height, bool wait)
@@ -584,9 +582,9 @@ static bool virtgpu_resource_give_up_locked(struct virtgpu_resource *res)
 		return false;
 	cmd = virtgpu_cmd_resource_unref(vg, res->id);
 	virtgpu_cmd_get(cmd);
-	virtgpu_queue_submit(&vg->ctrl, cmd);
-	virtgpu_queue_kick(&vg->ctrl);
-	ret = virtgpu_queue_wait(&vg->ctrl, cmd);
+	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
+	virtgpu_queue_kick(&vg->transport->ctrl);
+	ret = virtgpu_queue_wait(&vg->transport->ctrl, cmd);
 	is_answered = ret != -ETIMEDOUT && cmd->end == VIRTGPU_CMD_ANSWERED;
 	virtgpu_cmd_put(vg, cmd);
 	if (!ret) {
@@ -614,11 +612,11 @@ bool virtgpu_resource_give_up(struct virtgpu_resource *res)
 	bool is_done;
 
 	/* A reset either finds it or does not make it again. */
-	mutex_lock(&vg->making);
+	mutex_lock(&vg->memory->making);
 	mutex_lock(&res->lock);
 	is_done = virtgpu_resource_give_up_locked(res);
 	mutex_unlock(&res->lock);
-	mutex_unlock(&vg->making);
+	mutex_unlock(&vg->memory->making);
 	return is_done;
 }
 
@@ -682,7 +680,7 @@ int virtgpu_resource_back(struct virtgpu_resource *res)
 		ret = PTR_ERR_OR_ZERO(attach);
 		if (!ret) {
 			res->is_attached = true;
-			virtgpu_queue_submit(&res->vg->ctrl, attach);
+			virtgpu_queue_submit(&res->vg->transport->ctrl, attach);
 		}
 	}
 	mutex_unlock(&res->lock);
@@ -696,7 +694,7 @@ static void virtgpu_resource_change_backing(struct virtgpu_resource *res,
 	lockdep_assert_held(&res->lock);
 	virtgpu_cmd_detach_backing(res->vg, res->id, NULL, NULL);
 	res->is_attached = true;
-	virtgpu_queue_submit(&res->vg->ctrl, attach);
+	virtgpu_queue_submit(&res->vg->transport->ctrl, attach);
 }
 
 /**
@@ -729,8 +727,8 @@ int virtgpu_resource_add(struct virtgpu_resource *res, struct virtgpu_bo *bo)
 	virtgpu_resource_change_backing(res, attach);
 	mutex_unlock(&res->lock);
 
-	virtgpu_queue_kick(&vg->ctrl);
-	ret = virtgpu_queue_wait(&vg->ctrl, attach);
+	virtgpu_queue_kick(&vg->transport->ctrl);
+	ret = virtgpu_queue_wait(&vg->transport->ctrl, attach);
 	virtgpu_cmd_put(vg, attach);
 	if (ret)
 		virtgpu_resource_remove(res, bo);
@@ -775,10 +773,10 @@ void virtgpu_resource_remove(struct virtgpu_resource *res, struct virtgpu_bo *bo
 	attach = virtgpu_resource_attach(res);
 	if (!IS_ERR(attach)) {
 		res->is_attached = true;
-		virtgpu_queue_submit(&vg->ctrl, attach);
+		virtgpu_queue_submit(&vg->transport->ctrl, attach);
 	}
 	mutex_unlock(&res->lock);
-	virtgpu_queue_kick(&vg->ctrl);
+	virtgpu_queue_kick(&vg->transport->ctrl);
 }
 
 /**
@@ -845,7 +843,7 @@ int virtgpu_resource_upload(struct virtgpu_resource *res, const struct drm_frame
 
 		virtgpu_bo_sync(fb, rect);
 		cmd->is_lazy = true;
-		virtgpu_queue_submit(&vg->ctrl, cmd);
+		virtgpu_queue_submit(&vg->transport->ctrl, cmd);
 	}
 	mutex_unlock(&res->lock);
 	return 0;
@@ -915,7 +913,7 @@ static bool virtgpu_resource_is_to_be_restored(const struct virtgpu_resource *re
 
 /**
  * virtgpu_resources_restore - create every resource anew on a device that was reset
- * @vg: the device, with &virtgpu_device.making locked since before its queues were started
+ * @vg: the device, with &virtgpu_memory.making locked since before its queues were started
  *
  * The images come back without their pixels: what is shown has to be transferred again. What a
  * renderer had drawn is gone.
@@ -926,11 +924,11 @@ void virtgpu_resources_restore(struct virtgpu_device *vg)
 	unsigned long id;
 	int ret;
 
-	xa_lock(&vg->resources);
-	xa_for_each(&vg->resources, id, res) {
+	xa_lock(&vg->memory->resources);
+	xa_for_each(&vg->memory->resources, id, res) {
 		if (!kref_get_unless_zero(&res->refs))
 			continue;
-		xa_unlock(&vg->resources);
+		xa_unlock(&vg->memory->resources);
 		virtgpu_resource_forget_uuid(res);
 		ret = 0;
 		if (virtgpu_resource_is_to_be_restored(res))
@@ -938,8 +936,8 @@ void virtgpu_resources_restore(struct virtgpu_device *vg)
 		if (ret)
 			drm_err(&vg->drm, "resource %u is lost: %d\n", res->id, ret);
 		virtgpu_resource_put(res);
-		xa_lock(&vg->resources);
+		xa_lock(&vg->memory->resources);
 	}
-	xa_unlock(&vg->resources);
-	virtgpu_queue_kick(&vg->ctrl);
+	xa_unlock(&vg->memory->resources);
+	virtgpu_queue_kick(&vg->transport->ctrl);
 }

@@ -17,10 +17,8 @@
 #include "virtgpu_arrival.h"
 #include "virtgpu_cmd.h"
 #include "virtgpu_context.h"
-#include "virtgpu_dma.h"
-#include "virtgpu_drv.h"
-#include "virtgpu_fence.h"
 #include "virtgpu_gem.h"
+#include "virtgpu_render.h"
 #include "virtgpu_resource.h"
 #include "virtgpu_submit.h"
 
@@ -269,7 +267,7 @@ static int virtgpu_submit_send(struct virtgpu_submit *submit)
 		if (!submit->sync_file)
 			return -ENOMEM;
 	}
-	ret = virtgpu_queue_submit(&vg->ctrl, submit->cmd);
+	ret = virtgpu_queue_submit(&vg->transport->ctrl, submit->cmd);
 	submit->cmd = NULL;
 	return virtgpu_submit_error(ret);
 }
@@ -283,11 +281,11 @@ static int virtgpu_submit_emit(struct virtgpu_submit *submit)
 
 	if (!fence) {
 		submit->cmd->is_lazy = true;
-		if (READ_ONCE(vg->ctrl.in_flight) >= VIRTGPU_UNNOTICED)
-			virtgpu_queue_reap(&vg->ctrl);
+		if (READ_ONCE(vg->transport->ctrl.in_flight) >= VIRTGPU_UNNOTICED)
+			virtgpu_queue_reap(&vg->transport->ctrl);
 	}
 
-	mutex_lock(&vg->fences.emit);
+	mutex_lock(&vg->render->fences.emit);
 	/* It may have been lost while others' fences were waited for. */
 	if (READ_ONCE(ctx->is_lost))
 		goto unlock;
@@ -295,7 +293,7 @@ static int virtgpu_submit_emit(struct virtgpu_submit *submit)
 		virtgpu_fence_emit(vg, fence, submit->cmd, ctx, submit->ring);
 	ret = virtgpu_submit_send(submit);
 unlock:
-	mutex_unlock(&vg->fences.emit);
+	mutex_unlock(&vg->render->fences.emit);
 	return ret;
 }
 
@@ -441,7 +439,7 @@ int virtgpu_ioctl_execbuffer(struct drm_device *dev, void *data, struct drm_file
 	struct drm_virtgpu_execbuffer *args = data;
 	struct virtgpu_submit submit = {
 		.vg = vg, .file = file, .args = args, .fence_fd = -1,
-		.fence_context = vg->fences.context, .ring = VIRTGPU_NO_RING,
+		.fence_context = vg->render->fences.context, .ring = VIRTGPU_NO_RING,
 	};
 	int ret;
 
@@ -461,7 +459,7 @@ int virtgpu_ioctl_execbuffer(struct drm_device *dev, void *data, struct drm_file
 	ret = ret ?: virtgpu_submit_prepare(&submit, ctx);
 	ret = ret ?: virtgpu_submit_locked(&submit);
 	if (!ret) {
-		virtgpu_queue_kick(&vg->ctrl);
+		virtgpu_queue_kick(&vg->transport->ctrl);
 		virtgpu_submit_publish(&submit);
 	}
 	virtgpu_submit_cleanup(&submit);
@@ -497,12 +495,12 @@ int virtgpu_submit_plain(const struct virtgpu_context *ctx, struct virtgpu_cmd *
 	struct virtgpu_device *vg = ctx->vg;
 	int ret = -EIO;
 
-	mutex_lock(&vg->fences.emit);
+	mutex_lock(&vg->render->fences.emit);
 	if (READ_ONCE(ctx->is_lost))
 		virtgpu_cmd_cancel(vg, cmd);
 	else
-		ret = virtgpu_submit_error(virtgpu_queue_submit(&vg->ctrl, cmd));
-	mutex_unlock(&vg->fences.emit);
+		ret = virtgpu_submit_error(virtgpu_queue_submit(&vg->transport->ctrl, cmd));
+	mutex_unlock(&vg->render->fences.emit);
 	return ret;
 }
 
@@ -537,16 +535,16 @@ int virtgpu_submit_transfer(struct virtgpu_context *ctx, struct virtgpu_cmd *cmd
 	if (ret)
 		goto err_unlock;
 
-	mutex_lock(&vg->fences.emit);
+	mutex_lock(&vg->render->fences.emit);
 	if (READ_ONCE(ctx->is_lost)) {
-		mutex_unlock(&vg->fences.emit);
+		mutex_unlock(&vg->render->fences.emit);
 		ret = -EIO;
 		goto err_unlock;
 	}
 	virtgpu_fence_emit(vg, fence, cmd, ctx, VIRTGPU_NO_RING);
-	ret = virtgpu_submit_error(virtgpu_queue_submit(&vg->ctrl, cmd));
-	mutex_unlock(&vg->fences.emit);
-	virtgpu_queue_kick(&vg->ctrl);
+	ret = virtgpu_submit_error(virtgpu_queue_submit(&vg->transport->ctrl, cmd));
+	mutex_unlock(&vg->render->fences.emit);
+	virtgpu_queue_kick(&vg->transport->ctrl);
 
 	if (!ret)
 		dma_resv_add_fence(gem->resv, &fence->base, DMA_RESV_USAGE_WRITE);

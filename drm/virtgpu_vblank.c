@@ -13,7 +13,7 @@
 
 #include <drm/drm_vblank.h>
 
-#include "virtgpu_output.h"
+#include "virtgpu_display.h"
 
 /**
  * virtgpu_vblank_enable - have the timer run

@@ -14,12 +14,10 @@
 #include <drm/virtgpu_drm.h>
 
 #include "virtgpu_cmd.h"
-#include "virtgpu_context.h"
-#include "virtgpu_drv.h"
 #include "virtgpu_gem.h"
+#include "virtgpu_memory.h"
 #include "virtgpu_prime.h"
 #include "virtgpu_resource.h"
-#include "virtgpu_vram.h"
 
 static void virtgpu_vram_fini(struct drm_device *dev, void *data)
 {
@@ -35,7 +33,7 @@ static void virtgpu_vram_fini(struct drm_device *dev, void *data)
 int virtgpu_vram_init(struct virtgpu_device *vg)
 {
 	struct virtio_shm_region window;
-	struct virtgpu_vram *vram = &vg->vram;
+	struct virtgpu_vram *vram = &vg->memory->vram;
 
 	mutex_init(&vram->lock);
 	if (!vg->has_blob ||
@@ -62,7 +60,7 @@ int virtgpu_vram_init(struct virtgpu_device *vg)
 
 static void virtgpu_vram_give_back(struct virtgpu_bo *bo)
 {
-	struct virtgpu_vram *vram = &to_virtgpu_device(bo->base.base.dev)->vram;
+	struct virtgpu_vram *vram = &to_virtgpu_device(bo->base.base.dev)->memory->vram;
 
 	if (!drm_mm_node_allocated(&bo->window))
 		return;
@@ -84,9 +82,9 @@ static int virtgpu_vram_tell(struct virtgpu_bo *bo)
 		return PTR_ERR(cmd);
 	}
 	virtgpu_cmd_get(cmd);
-	virtgpu_queue_submit(&vg->ctrl, cmd);
-	virtgpu_queue_kick(&vg->ctrl);
-	ret = virtgpu_queue_wait(&vg->ctrl, cmd);
+	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
+	virtgpu_queue_kick(&vg->transport->ctrl);
+	ret = virtgpu_queue_wait(&vg->transport->ctrl, cmd);
 	resp = cmd->resp;
 	if (!ret)
 		bo->map_info = le32_to_cpu((__force __le32)resp->map_info);
@@ -101,7 +99,7 @@ static int virtgpu_vram_tell(struct virtgpu_bo *bo)
 static int virtgpu_vram_map(struct virtgpu_bo *bo)
 {
 	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
-	struct virtgpu_vram *vram = &vg->vram;
+	struct virtgpu_vram *vram = &vg->memory->vram;
 	int ret;
 
 	lockdep_assert_held(&bo->lock);
@@ -160,8 +158,8 @@ static int virtgpu_vram_mmap(struct drm_gem_object *gem, struct vm_area_struct *
 	vma->vm_page_prot = virtgpu_vram_prot(bo, vma_get_page_prot(vma));
 	vma->vm_ops = &virtgpu_vram_vm_ops;
 	return io_remap_pfn_range(vma, vma->vm_start,
-				  ((vg->vram.start + bo->window.start) >> PAGE_SHIFT) + first,
-				  size, vma->vm_page_prot);
+				  PHYS_PFN(vg->memory->vram.start + bo->window.start) + first, size,
+				  vma->vm_page_prot);
 }
 
 /**
@@ -198,8 +196,8 @@ struct sg_table *virtgpu_vram_map_dma(struct virtgpu_bo *bo, struct device *dev,
 	ret = sg_alloc_table(sgt, 1, GFP_KERNEL);
 	if (ret)
 		goto err_free;
-	addr = dma_map_resource(dev, vg->vram.start + bo->window.start, bo->window.size, dir,
-				DMA_ATTR_SKIP_CPU_SYNC);
+	addr = dma_map_resource(dev, vg->memory->vram.start + bo->window.start, bo->window.size,
+				dir, DMA_ATTR_SKIP_CPU_SYNC);
 	ret = dma_mapping_error(dev, addr);
 	if (ret) {
 		sg_free_table(sgt);

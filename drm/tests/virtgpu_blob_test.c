@@ -14,9 +14,8 @@ static const struct drm_virtgpu_resource_create_blob of_host = {
 
 static struct virtgpu_device *make_device(struct kunit *test)
 {
-	struct virtgpu_device *vg = kunit_kzalloc(test, sizeof(*vg), GFP_KERNEL);
+	struct virtgpu_device *vg = virtgpu_kunit_device(test);
 
-	KUNIT_ASSERT_NOT_NULL(test, vg);
 	vg->has_blob = true;
 	vg->has_3d = true;
 	return vg;

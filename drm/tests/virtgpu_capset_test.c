@@ -18,10 +18,10 @@ static void capset_is_kept(struct kunit *test)
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
 
 	add(vg, 4, 2, 160);
-	KUNIT_ASSERT_EQ(test, vg->num_capsets, 1);
-	KUNIT_EXPECT_EQ(test, vg->capsets[0].id, 4);
-	KUNIT_EXPECT_EQ(test, vg->capsets[0].max_version, 2);
-	KUNIT_EXPECT_EQ(test, vg->capsets[0].max_size, 160);
+	KUNIT_ASSERT_EQ(test, vg->render->num_capsets, 1);
+	KUNIT_EXPECT_EQ(test, vg->render->capsets[0].id, 4);
+	KUNIT_EXPECT_EQ(test, vg->render->capsets[0].max_version, 2);
+	KUNIT_EXPECT_EQ(test, vg->render->capsets[0].max_size, 160);
 }
 
 static void capset_without_id_is_left_out(struct kunit *test)
@@ -30,8 +30,8 @@ static void capset_without_id_is_left_out(struct kunit *test)
 
 	add(vg, 0, 1, 160);
 	add(vg, 1, 1, 160);
-	KUNIT_ASSERT_EQ(test, vg->num_capsets, 1);
-	KUNIT_EXPECT_EQ(test, vg->capsets[0].id, 1);
+	KUNIT_ASSERT_EQ(test, vg->render->num_capsets, 1);
+	KUNIT_EXPECT_EQ(test, vg->render->capsets[0].id, 1);
 }
 
 static void large_capset_is_left_out(struct kunit *test)
@@ -41,8 +41,8 @@ static void large_capset_is_left_out(struct kunit *test)
 	add(vg, 1, 1, VIRTGPU_MAX_CAPSET_SIZE);
 	add(vg, 2, 1, VIRTGPU_MAX_CAPSET_SIZE + 1);
 	add(vg, 3, 1, U32_MAX);
-	KUNIT_ASSERT_EQ(test, vg->num_capsets, 1);
-	KUNIT_EXPECT_EQ(test, vg->capsets[0].id, 1);
+	KUNIT_ASSERT_EQ(test, vg->render->num_capsets, 1);
+	KUNIT_EXPECT_EQ(test, vg->render->capsets[0].id, 1);
 }
 
 static void mask_has_a_bit_for_each(struct kunit *test)
@@ -97,8 +97,8 @@ static void get_caps_has_mainlines_errors(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
 
-	mutex_init(&vg->capset_lock);
-	INIT_LIST_HEAD(&vg->capset_copies);
+	mutex_init(&vg->render->capset_lock);
+	INIT_LIST_HEAD(&vg->render->capset_copies);
 	KUNIT_EXPECT_EQ(test, get_caps(vg, 1, 0, 160), -ENOSYS);
 	add(vg, 1, 2, 160);
 	KUNIT_EXPECT_EQ(test, get_caps(vg, 1, 0, 0), -EINVAL);
@@ -106,7 +106,7 @@ static void get_caps_has_mainlines_errors(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, get_caps(vg, 1, 3, 160), -EINVAL);
 	/* The queue is stopped; nothing is kept of the failure. */
 	KUNIT_EXPECT_EQ(test, get_caps(vg, 1, 2, 160), -ENODEV);
-	KUNIT_EXPECT_TRUE(test, list_empty(&vg->capset_copies));
+	KUNIT_EXPECT_TRUE(test, list_empty(&vg->render->capset_copies));
 }
 
 static struct kunit_case virtgpu_capset_cases[] = {

@@ -4,7 +4,7 @@
 
 static struct virtgpu_output *head(struct kunit *test)
 {
-	return &virtgpu_kunit_device(test)->outputs[0];
+	return &virtgpu_kunit_device(test)->display->outputs[0];
 }
 
 /* An EDID with bytes of the caller's choice at both ends. */
@@ -354,7 +354,7 @@ static void size_is_to_be_followed(struct kunit *test)
 	struct virtgpu_output *output = head(test);
 
 	KUNIT_EXPECT_EQ(test, property_value(test, &output->connector,
-					     output->vg->hotplug_mode_update), 1);
+					     output->vg->display->hotplug_mode_update), 1);
 }
 
 static void same_head_is_no_change(struct kunit *test)

@@ -4,11 +4,10 @@
 
 static struct virtgpu_device *make_device(struct kunit *test)
 {
-	struct virtgpu_device *vg = kunit_kzalloc(test, sizeof(*vg), GFP_KERNEL);
+	struct virtgpu_device *vg = virtgpu_kunit_device(test);
 
-	KUNIT_ASSERT_NOT_NULL(test, vg);
-	vg->num_capsets = 1;
-	vg->capsets[0].id = 4;
+	vg->render->num_capsets = 1;
+	vg->render->capsets[0].id = 4;
 	return vg;
 }
 
@@ -150,7 +149,7 @@ static void lost_context_is_not_made_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, virtgpu_context_create(vg, file), -EIO);
 	virtgpu_context_postclose(&vg->drm, file);
 	flush_workqueue(vg->wq);
-	KUNIT_EXPECT_TRUE(test, xa_empty(&vg->contexts));
+	KUNIT_EXPECT_TRUE(test, xa_empty(&vg->render->contexts));
 }
 
 /* A context that is asked for while the queue is stopped waits for the queue, and is not lost. */
@@ -162,7 +161,7 @@ static void context_waits_for_the_device(struct kunit *test)
 
 	vg->has_3d = true;
 	/* But not for long. */
-	vg->ctrl.stalled = true;
+	vg->transport->ctrl.stalled = true;
 	file = open_file(test, vg);
 	ctx = file->driver_priv;
 	KUNIT_EXPECT_EQ(test, virtgpu_context_create(vg, file), -EIO);

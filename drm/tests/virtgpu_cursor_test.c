@@ -52,7 +52,7 @@ static u32 order_type(struct virtgpu_output *output)
 /* A head whose cursor may move now. */
 static struct virtgpu_output *head(struct kunit *test)
 {
-	struct virtgpu_output *output = &virtgpu_kunit_device(test)->outputs[0];
+	struct virtgpu_output *output = &virtgpu_kunit_device(test)->display->outputs[0];
 
 	output->cursor.interval = 2;
 	output->cursor.order_time = jiffies - 3;
@@ -110,7 +110,7 @@ static void moves_are_spaced(struct kunit *test)
 	output->cursor.order_time = jiffies + HZ;
 	KUNIT_EXPECT_EQ(test, order_type(output), 0);
 	KUNIT_EXPECT_TRUE(test, output->cursor.position_due);
-	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&output->vg->cursor_work));
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&output->vg->display->cursor_work));
 	virtgpu_cursors_disable(output->vg);
 }
 
@@ -197,15 +197,15 @@ static void image_is_shown_until_it_is_another(struct kunit *test)
 static void cursor_is_hidden_once(struct kunit *test)
 {
 	struct virtgpu_output *output = head(test);
-	u64 before = output->vg->cursor.stats.dropped;
+	u64 before = output->vg->transport->cursor.stats.dropped;
 
 	virtgpu_cursor_hide(output);
-	KUNIT_EXPECT_EQ(test, output->vg->cursor.stats.dropped, before);
+	KUNIT_EXPECT_EQ(test, output->vg->transport->cursor.stats.dropped, before);
 	output->cursor.wire.resource_id = cpu_to_le32(3);
 	virtgpu_cursor_hide(output);
 	virtgpu_cursor_hide(output);
 	KUNIT_EXPECT_EQ(test, output->cursor.wire.resource_id, 0);
-	KUNIT_EXPECT_EQ(test, output->vg->cursor.stats.dropped, before + 1);
+	KUNIT_EXPECT_EQ(test, output->vg->transport->cursor.stats.dropped, before + 1);
 }
 
 static struct kunit_case virtgpu_cursor_cases[] = {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "../virtgpu_fence.c"
+#include "../virtgpu_life.h"
 #include "virtgpu_kunit.h"
-
-#include "../virtgpu_queue.h"
 
 /* A fence that was emitted with a command, and is still referenced when it is signalled. */
 static struct virtgpu_fence *emit(struct kunit *test, struct virtgpu_device *vg,
@@ -14,9 +13,9 @@ static struct virtgpu_fence *emit(struct kunit *test, struct virtgpu_device *vg,
 
 	KUNIT_ASSERT_NOT_NULL(test, fence);
 	KUNIT_ASSERT_NOT_NULL(test, cmd);
-	mutex_lock(&vg->fences.emit);
+	mutex_lock(&vg->render->fences.emit);
 	virtgpu_fence_emit(vg, fence, cmd, ctx, ring);
-	mutex_unlock(&vg->fences.emit);
+	mutex_unlock(&vg->render->fences.emit);
 
 	KUNIT_EXPECT_PTR_EQ(test, cmd->fence, fence);
 	hdr = (void *)cmd->req;
@@ -82,7 +81,7 @@ static void fences_are_numbered_in_order(struct kunit *test)
 	KUNIT_EXPECT_GT(test, fences[2]->base.seqno, fences[1]->base.seqno);
 	for (i = 0; i < 3; i++)
 		virtgpu_fence_done(vg, fences[i], 0, true);
-	KUNIT_EXPECT_TRUE(test, list_empty(&vg->fences.pending));
+	KUNIT_EXPECT_TRUE(test, list_empty(&vg->render->fences.pending));
 	end(vg, NULL, fences, 3);
 }
 
@@ -232,9 +231,9 @@ static bool has_late(struct virtgpu_device *vg)
 {
 	bool has_pending, has_late;
 
-	spin_lock_bh(&vg->fences.lock);
-	has_late = virtgpu_fence_late(&vg->fences, &has_pending);
-	spin_unlock_bh(&vg->fences.lock);
+	spin_lock_bh(&vg->render->fences.lock);
+	has_late = virtgpu_fence_late(&vg->render->fences, &has_pending);
+	spin_unlock_bh(&vg->render->fences.lock);
 	return has_late;
 }
 
@@ -245,11 +244,11 @@ static void late_fence_does_not_slow_the_watch(struct kunit *test)
 	struct virtgpu_fence *fence = emit(test, vg, NULL, VIRTGPU_NO_RING);
 
 	grow_old(fence, virtgpu_fence_patience());
-	cancel_delayed_work_sync(&vg->fences.watch);
-	virtgpu_fence_watch(&vg->fences.watch.work);
-	KUNIT_EXPECT_TRUE(test, vg->life.is_asked);
-	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&vg->fences.watch));
-	KUNIT_EXPECT_TRUE(test, time_before_eq(vg->fences.watch.timer.expires,
+	cancel_delayed_work_sync(&vg->render->fences.watch);
+	virtgpu_fence_watch(&vg->render->fences.watch.work);
+	KUNIT_EXPECT_TRUE(test, vg->recovery->life.is_asked);
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&vg->render->fences.watch));
+	KUNIT_EXPECT_TRUE(test, time_before_eq(vg->render->fences.watch.timer.expires,
 					       jiffies + VIRTGPU_FENCE_WATCH));
 
 	virtgpu_life_disable(vg);

@@ -3,15 +3,12 @@
 #include <kunit/device.h>
 #include <kunit/test.h>
 #include <linux/module.h>
-#include <linux/workqueue.h>
 
 #include <drm/drm_drv.h>
-#include <drm/drm_managed.h>
 
-#include "../virtgpu_cursor.h"
-#include "../virtgpu_drv.h"
+#include "../virtgpu_device.h"
 #include "../virtgpu_gem.h"
-#include "../virtgpu_kms.h"
+#include "../virtgpu_parts.h"
 #include "virtgpu_kunit.h"
 
 static const struct drm_driver virtgpu_kunit_driver = {
@@ -19,16 +16,6 @@ static const struct drm_driver virtgpu_kunit_driver = {
 	.gem_create_object = virtgpu_gem_create_object,
 	.name = "virtgpu_kunit",
 };
-
-static void virtgpu_kunit_xa_fini(struct drm_device *dev, void *data)
-{
-	xa_destroy(data);
-}
-
-static void virtgpu_kunit_wq_fini(struct drm_device *dev, void *wq)
-{
-	destroy_workqueue(wq);
-}
 
 struct virtgpu_device *virtgpu_kunit_device(struct kunit *test)
 {
@@ -39,25 +26,8 @@ struct virtgpu_device *virtgpu_kunit_device(struct kunit *test)
 	vg = devm_drm_dev_alloc(dev, &virtgpu_kunit_driver, struct virtgpu_device, drm);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vg);
 
-	vg->wq = alloc_workqueue("virtgpu_kunit", WQ_UNBOUND, 0);
-	KUNIT_ASSERT_NOT_NULL(test, vg->wq);
-	KUNIT_ASSERT_EQ(test, drmm_add_action_or_reset(&vg->drm, virtgpu_kunit_wq_fini, vg->wq), 0);
-	xa_init_flags(&vg->resources, XA_FLAGS_ALLOC1);
-	KUNIT_ASSERT_EQ(test, drmm_add_action_or_reset(&vg->drm, virtgpu_kunit_xa_fini,
-						       &vg->resources), 0);
-	KUNIT_ASSERT_EQ(test, drmm_mutex_init(&vg->drm, &vg->making), 0);
-	xa_init_flags(&vg->contexts, XA_FLAGS_ALLOC1);
-	KUNIT_ASSERT_EQ(test, drmm_add_action_or_reset(&vg->drm, virtgpu_kunit_xa_fini,
-						       &vg->contexts), 0);
-	KUNIT_ASSERT_EQ(test, virtgpu_dma_init(vg), 0);
-	KUNIT_ASSERT_EQ(test, virtgpu_cmd_pool_init(vg), 0);
-	virtgpu_fences_init(vg);
-	virtgpu_life_init(vg);
-	virtgpu_queue_init(vg, &vg->ctrl, "control", true);
-	virtgpu_queue_init(vg, &vg->cursor, "cursor", false);
-	virtgpu_cursors_init(vg);
 	vg->num_scanouts = 1;
-	KUNIT_ASSERT_EQ(test, virtgpu_kms_init(vg), 0);
+	KUNIT_ASSERT_EQ(test, virtgpu_parts_init(vg), 0);
 	return vg;
 }
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "../virtgpu_output.c"
-#include "../virtgpu_pm.h"
 #include "virtgpu_kunit.h"
 
 static struct virtgpu_output *head(struct kunit *test)
 {
-	return &virtgpu_kunit_device(test)->outputs[0];
+	return &virtgpu_kunit_device(test)->display->outputs[0];
 }
 
 /* 1000 x 1000 pixels with their blanking, at @clock kHz: as many frames a second. */
@@ -85,7 +84,7 @@ static void lost_frame_makes_room(struct kunit *test)
 /* Commands that the stopped queue has dropped. */
 static u64 commands(const struct virtgpu_output *output)
 {
-	return output->vg->ctrl.stats.dropped;
+	return output->vg->transport->ctrl.stats.dropped;
 }
 
 static void same_scanout_is_set_once(struct kunit *test)
@@ -162,16 +161,15 @@ static void lost_scanout_keeps_zero_copy(struct kunit *test)
 	struct virtgpu_device *vg = output->vg;
 	struct virtgpu_cmd cmd = { .status = -ETIMEDOUT };
 
-	virtgpu_reset_init(vg);
-	virtgpu_reset_disable(vg);
-	vg->zero_copy = true;
+	virtgpu_display_fini(vg);
+	vg->memory->zero_copy = true;
 	virtgpu_output_shown(vg, &cmd);
 	cmd.status = -EIO;
 	virtgpu_output_shown(vg, &cmd);
-	KUNIT_EXPECT_TRUE(test, vg->zero_copy);
+	KUNIT_EXPECT_TRUE(test, vg->memory->zero_copy);
 	cmd.end = VIRTGPU_CMD_ANSWERED;
 	virtgpu_output_shown(vg, &cmd);
-	KUNIT_EXPECT_FALSE(test, vg->zero_copy);
+	KUNIT_EXPECT_FALSE(test, vg->memory->zero_copy);
 }
 
 static struct kunit_case virtgpu_output_cases[] = {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "../virtgpu_pm.h"
 #include "../virtgpu_queue.c"
 #include "virtgpu_kunit.h"
 
@@ -181,7 +182,7 @@ static void pool_makes_commands_beyond_its_reserve(struct kunit *test)
 		cmds[i] = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_RESOURCE_FLUSH, 48);
 		KUNIT_EXPECT_NOT_NULL(test, cmds[i]);
 	}
-	KUNIT_EXPECT_TRUE(test, llist_empty(&vg->cmds.idle));
+	KUNIT_EXPECT_TRUE(test, llist_empty(&vg->transport->cmds.idle));
 	for (i = 0; i < ARRAY_SIZE(cmds); i++)
 		virtgpu_cmd_put(vg, cmds[i]);
 }
@@ -209,12 +210,12 @@ static void stopped_queue_ends_commands(struct kunit *test)
 
 	cmd = noted(vg, &status);
 	virtgpu_cmd_get(cmd);
-	virtgpu_queue_submit(&vg->ctrl, cmd);
+	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
 	KUNIT_EXPECT_EQ(test, status, -ENODEV);
-	KUNIT_EXPECT_EQ(test, vg->ctrl.stats.dropped, 1);
-	KUNIT_EXPECT_EQ(test, vg->ctrl.in_flight, 0);
+	KUNIT_EXPECT_EQ(test, vg->transport->ctrl.stats.dropped, 1);
+	KUNIT_EXPECT_EQ(test, vg->transport->ctrl.in_flight, 0);
 	/* A waiter does not wait for the host. */
-	KUNIT_EXPECT_EQ(test, virtgpu_queue_wait(&vg->ctrl, cmd), -ENODEV);
+	KUNIT_EXPECT_EQ(test, virtgpu_queue_wait(&vg->transport->ctrl, cmd), -ENODEV);
 	virtgpu_cmd_put(vg, cmd);
 }
 
@@ -226,19 +227,18 @@ static void what_a_host_may_use_is_kept_until_a_reset(struct kunit *test)
 	int status;
 
 	/* There is no device to reset. */
-	virtgpu_reset_init(vg);
-	virtgpu_reset_disable(vg);
-	vg->ctrl.is_clean = false;
+	virtgpu_recovery_fini(vg);
+	vg->transport->ctrl.is_clean = false;
 	cmd = noted(vg, &status);
 	cmd->gives_back = true;
 	virtgpu_cmd_get(cmd);
-	virtgpu_queue_submit(&vg->ctrl, cmd);
+	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
 	KUNIT_EXPECT_EQ(test, status, 1);
 
-	virtgpu_queue_reclaim(&vg->ctrl, NULL);
+	virtgpu_queue_reclaim(&vg->transport->ctrl, NULL);
 	KUNIT_EXPECT_EQ(test, status, -ENODEV);
 	KUNIT_EXPECT_EQ(test, cmd->end, VIRTGPU_CMD_LOST);
-	KUNIT_EXPECT_TRUE(test, list_empty(&vg->ctrl.kept));
+	KUNIT_EXPECT_TRUE(test, list_empty(&vg->transport->ctrl.kept));
 	virtgpu_cmd_put(vg, cmd);
 }
 
@@ -249,10 +249,10 @@ static void unsent_command_ends_before_the_reset(struct kunit *test)
 	struct virtgpu_cmd *cmd;
 	int status;
 
-	vg->ctrl.is_clean = false;
+	vg->transport->ctrl.is_clean = false;
 	cmd = noted(vg, &status);
 	virtgpu_cmd_get(cmd);
-	virtgpu_queue_submit(&vg->ctrl, cmd);
+	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
 	KUNIT_EXPECT_EQ(test, status, -ENODEV);
 	KUNIT_EXPECT_EQ(test, cmd->end, VIRTGPU_CMD_UNSENT);
 	virtgpu_cmd_put(vg, cmd);
@@ -263,12 +263,12 @@ static void stopped_queue_may_be_wanted(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
 
-	vg->ctrl.silent = true;
-	virtgpu_queue_want(&vg->ctrl);
-	KUNIT_EXPECT_TRUE(test, vg->ctrl.silent);
-	KUNIT_EXPECT_EQ(test, vg->ctrl.awaited, 1);
-	virtgpu_queue_unwant(&vg->ctrl);
-	KUNIT_EXPECT_EQ(test, vg->ctrl.awaited, 0);
+	vg->transport->ctrl.silent = true;
+	virtgpu_queue_want(&vg->transport->ctrl);
+	KUNIT_EXPECT_TRUE(test, vg->transport->ctrl.silent);
+	KUNIT_EXPECT_EQ(test, vg->transport->ctrl.awaited, 1);
+	virtgpu_queue_unwant(&vg->transport->ctrl);
+	KUNIT_EXPECT_EQ(test, vg->transport->ctrl.awaited, 0);
 }
 
 static void cancelled_command_ends(struct kunit *test)
@@ -285,7 +285,7 @@ static void room_is_counted_in_descriptors(struct kunit *test)
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
 
 	/* A stopped queue takes everything, and ends it. */
-	KUNIT_EXPECT_TRUE(test, virtgpu_queue_has_space(&vg->ctrl, 1000));
+	KUNIT_EXPECT_TRUE(test, virtgpu_queue_has_space(&vg->transport->ctrl, 1000));
 	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(3, 8, false, 4), 4);
 	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(0, 8, false, 8), 8);
 	/* A command that is larger than the ring does not wait, however much is free. */
@@ -303,10 +303,12 @@ static void silent_host_is_not_waited_for(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
 
-	KUNIT_EXPECT_EQ(test, virtgpu_queue_timeout(&vg->ctrl), virtgpu_queue_patience());
-	virtgpu_queue_stall(&vg->ctrl, "a test", HZ);
-	KUNIT_EXPECT_EQ(test, virtgpu_queue_timeout(&vg->ctrl), 1);
-	KUNIT_EXPECT_EQ(test, virtgpu_queue_timeout(&vg->cursor), virtgpu_queue_patience());
+	KUNIT_EXPECT_EQ(test, virtgpu_queue_timeout(&vg->transport->ctrl),
+			virtgpu_queue_patience());
+	virtgpu_queue_stall(&vg->transport->ctrl, "a test", HZ);
+	KUNIT_EXPECT_EQ(test, virtgpu_queue_timeout(&vg->transport->ctrl), 1);
+	KUNIT_EXPECT_EQ(test, virtgpu_queue_timeout(&vg->transport->cursor),
+			virtgpu_queue_patience());
 }
 
 static void command_timeout_is_at_least_a_second(struct kunit *test)

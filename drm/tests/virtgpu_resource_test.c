@@ -145,10 +145,10 @@ static void numbers_start_at_one(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, b);
 	KUNIT_EXPECT_EQ(test, a->id, 1);
 	KUNIT_EXPECT_EQ(test, b->id, 2);
-	KUNIT_EXPECT_PTR_EQ(test, xa_load(&vg->resources, 2), b);
+	KUNIT_EXPECT_PTR_EQ(test, xa_load(&vg->memory->resources, 2), b);
 	/* The host never had it, so that it goes at once. */
 	virtgpu_resource_put(b);
-	KUNIT_EXPECT_NULL(test, xa_load(&vg->resources, 2));
+	KUNIT_EXPECT_NULL(test, xa_load(&vg->memory->resources, 2));
 	virtgpu_resource_put(a);
 	KUNIT_EXPECT_EQ(test, kref_read(&bo->refs), 1);
 	drm_gem_object_put(&bo->base.base);
@@ -168,7 +168,7 @@ static void free_number_is_not_the_next(struct kunit *test)
 	virtgpu_resource_put(res);
 
 	/* Behind the last one comes the first. */
-	vg->next_resource = INT_MAX;
+	vg->memory->next_resource = INT_MAX;
 	res = virtgpu_resource_new(bo, 1, 16, 16);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, res);
 	KUNIT_EXPECT_EQ(test, res->id, INT_MAX);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "../virtgpu_vblank.c"
-#include "../virtgpu_drv.h"
 #include "virtgpu_kunit.h"
 
 static struct virtgpu_output *head(struct kunit *test)
 {
-	return &virtgpu_kunit_device(test)->outputs[0];
+	return &virtgpu_kunit_device(test)->display->outputs[0];
 }
 
 /* The vblank that is told, in frames after the one the timer is set to, which is @due from now. */
