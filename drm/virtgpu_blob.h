@@ -2,9 +2,16 @@
 #ifndef VIRTGPU_BLOB_H
 #define VIRTGPU_BLOB_H
 
-struct drm_device;
-struct drm_file;
+#include <linux/types.h>
 
-int virtgpu_ioctl_resource_create_blob(struct drm_device *dev, void *data, struct drm_file *file);
+struct drm_virtgpu_resource_create_blob;
+struct virtgpu_blob;
+struct virtgpu_bo;
+struct virtgpu_device;
+
+int virtgpu_blob_check(struct virtgpu_device *vg,
+		       const struct drm_virtgpu_resource_create_blob *args);
+struct virtgpu_bo *virtgpu_blob_create(struct virtgpu_device *vg, const struct virtgpu_blob *blob,
+				       bool deferred);
 
 #endif

@@ -28,6 +28,9 @@
 
 #define VIRTGPU_WAIT_TIMEOUT (15 * HZ)
 
+/* What tells the host how to find the memory of a blob, not pixels. */
+#define VIRTGPU_MAX_BLOB_CMD SZ_64K
+
 static int virtgpu_ioctl_map(struct drm_device *dev, void *data, struct drm_file *file)
 {
 	struct drm_virtgpu_map *args = data;
@@ -136,6 +139,64 @@ static int virtgpu_ioctl_resource_create(struct drm_device *dev, void *data, str
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
 	return virtgpu_resource_handle(file, bo, virtgpu_bo_own(bo, args->format), args);
+}
+
+/* A context's own words to its renderer, before the host looks for the memory. */
+static int virtgpu_blob_tell(struct virtgpu_device *vg, const struct virtgpu_context *ctx,
+			     const struct drm_virtgpu_resource_create_blob *args)
+{
+	struct virtgpu_cmd *cmd;
+
+	if (!args->cmd_size)
+		return 0;
+	if (args->cmd_size > VIRTGPU_MAX_BLOB_CMD)
+		return -ENOMEM;
+	cmd = virtgpu_cmd_submit_3d(vg, ctx->id, u64_to_user_ptr(args->cmd), args->cmd_size);
+	if (IS_ERR(cmd))
+		return PTR_ERR(cmd);
+	return virtgpu_submit_plain(ctx, cmd);
+}
+
+/*
+ * Makes a blob. -EINVAL for what the device does not have and for sizes it does not align, -ENOSPC
+ * when there is no room to map it, -EIO for a context that went with a reset.
+ */
+static int virtgpu_ioctl_resource_create_blob(struct drm_device *dev, void *data,
+					      struct drm_file *file)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(dev);
+	struct drm_virtgpu_resource_create_blob *args = data;
+	struct virtgpu_context *ctx = file->driver_priv;
+	struct virtgpu_blob blob = {
+		.mem = args->blob_mem, .flags = args->blob_flags, .id = args->blob_id,
+	};
+	struct virtgpu_bo *bo;
+	bool deferred;
+	int ret;
+
+	ret = virtgpu_blob_check(vg, args);
+	if (ret)
+		return ret;
+	if (ctx) {
+		ret = virtgpu_context_create(vg, file);
+		ret = ret ?: virtgpu_blob_tell(vg, ctx, args);
+		if (ret)
+			return ret;
+	}
+	if (blob.mem != VIRTGPU_BLOB_MEM_GUEST)
+		blob.ctx_id = ctx->id;
+
+	blob.size = PAGE_ALIGN(args->size);
+	deferred = args->blob_hints & DRM_VIRTGPU_BLOB_FLAG_HINT_DEFER_MAPPING;
+	bo = virtgpu_blob_create(vg, &blob, deferred);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
+
+	args->res_handle = bo->own->id;
+	ret = drm_gem_handle_create(file, &bo->base.base, &args->bo_handle);
+	drm_gem_object_put(&bo->base.base);
+	virtgpu_queue_kick(&vg->transport->ctrl);
+	return ret;
 }
 
 static int virtgpu_ioctl_resource_info(struct drm_device *dev, void *data, struct drm_file *file)

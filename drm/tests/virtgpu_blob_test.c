@@ -115,17 +115,6 @@ static void sizes_are_aligned_as_the_device_wants(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, virtgpu_blob_check(vg, &args), -EINVAL);
 }
 
-static void long_commands_are_rejected(struct kunit *test)
-{
-	struct virtgpu_device *vg = make_device(test);
-	struct drm_virtgpu_resource_create_blob args = of_host;
-	struct virtgpu_context ctx = {};
-
-	KUNIT_EXPECT_EQ(test, virtgpu_blob_tell(vg, &ctx, &args), 0);
-	args.cmd_size = VIRTGPU_MAX_BLOB_CMD + 4;
-	KUNIT_EXPECT_EQ(test, virtgpu_blob_tell(vg, &ctx, &args), -ENOMEM);
-}
-
 static struct kunit_case virtgpu_blob_cases[] = {
 	KUNIT_CASE(blobs_need_the_feature),
 	KUNIT_CASE(memory_of_the_host_needs_a_renderer),
@@ -134,7 +123,6 @@ static struct kunit_case virtgpu_blob_cases[] = {
 	KUNIT_CASE(blob_of_the_guest_has_no_id),
 	KUNIT_CASE(absurd_sizes_are_rejected),
 	KUNIT_CASE(sizes_are_aligned_as_the_device_wants),
-	KUNIT_CASE(long_commands_are_rejected),
 	{}
 };
 

@@ -152,6 +152,17 @@ static void ioctls_are_where_they_are_called(struct kunit *test)
 	}
 }
 
+static void long_blob_commands_are_rejected(struct kunit *test)
+{
+	struct virtgpu_device *vg = virtgpu_kunit_device(test);
+	struct drm_virtgpu_resource_create_blob args = {};
+	struct virtgpu_context ctx = {};
+
+	KUNIT_EXPECT_EQ(test, virtgpu_blob_tell(vg, &ctx, &args), 0);
+	args.cmd_size = VIRTGPU_MAX_BLOB_CMD + 4;
+	KUNIT_EXPECT_EQ(test, virtgpu_blob_tell(vg, &ctx, &args), -ENOMEM);
+}
+
 static struct kunit_case virtgpu_ioctl_cases[] = {
 	KUNIT_CASE(box_fits_up_to_the_edges),
 	KUNIT_CASE(empty_box_does_not_fit),
@@ -161,6 +172,7 @@ static struct kunit_case virtgpu_ioctl_cases[] = {
 	KUNIT_CASE(textures_need_a_renderer),
 	KUNIT_CASE(renderers_ioctls_need_a_renderer),
 	KUNIT_CASE(ioctls_are_where_they_are_called),
+	KUNIT_CASE(long_blob_commands_are_rejected),
 	{}
 };
 
