@@ -48,7 +48,7 @@ struct drm_framebuffer *virtgpu_fb_create(struct drm_device *dev, struct drm_fil
 	struct virtgpu_fb *vfb;
 	int ret;
 
-	if (!virtgpu_format_from_fourcc(info->format) || mode_cmd->pitches[0] % 4)
+	if (!virtgpu_format_from_fourcc(info->format) || mode_cmd->pitches[0] % info->cpp[0])
 		return ERR_PTR(-EINVAL);
 
 	vfb = kzalloc_obj(*vfb);

@@ -4,10 +4,11 @@
 #include <linux/virtio_gpu.h>
 
 #include <drm/drm_fourcc.h>
+#include <drm/drm_framebuffer.h>
 
 #include "virtgpu_format.h"
 
-/* The first is what consoles and compositors prefer. */
+/* The first is what consoles and compositors prefer. How large a pixel is the core knows. */
 static const struct {
 	u32 fourcc;
 	u32 format;
@@ -64,4 +65,31 @@ bool virtgpu_format_known(u32 format)
 		if (virtgpu_formats[i].format == format)
 			return true;
 	return false;
+}
+
+/**
+ * virtgpu_format_pixel_size - how large a pixel of a 2D resource is
+ * @format: the protocol's number
+ *
+ * Returns: bytes, 0 for a format that such a resource cannot have.
+ */
+u32 virtgpu_format_pixel_size(u32 format)
+{
+	int i;
+
+	for (i = 0; i < VIRTGPU_FORMAT_COUNT; i++)
+		if (virtgpu_formats[i].format == format)
+			return drm_format_info(virtgpu_formats[i].fourcc)->cpp[0];
+	return 0;
+}
+
+/**
+ * virtgpu_format_row - how long a framebuffer's rows are
+ * @fb: the framebuffer
+ *
+ * Returns: pixels from the start of a row to that of the next.
+ */
+u32 virtgpu_format_row(const struct drm_framebuffer *fb)
+{
+	return fb->pitches[0] / fb->format->cpp[0];
 }

@@ -296,7 +296,7 @@ static void virtgpu_bo_adopt_shape(struct virtgpu_bo *bo, const struct drm_frame
 	lockdep_assert_held(&bo->lock);
 	if (bo->width || fb->offsets[0])
 		return;
-	bo->width = fb->pitches[0] / 4;
+	bo->width = virtgpu_format_row(fb);
 	bo->height = fb->height;
 }
 
@@ -371,7 +371,7 @@ struct virtgpu_resource *virtgpu_bo_cursor(struct virtgpu_bo *bo, const struct d
 	res = virtgpu_bo_find_cursor(bo, fb);
 	if (!res) {
 		res = virtgpu_resource_create(bo, virtgpu_format_from_fourcc(fb->format->format),
-					      fb->pitches[0] / 4, fb->height, false);
+					      virtgpu_format_row(fb), fb->height, false);
 		if (!IS_ERR(res)) {
 			last = bo->cursor;
 			bo->cursor = res;
@@ -392,9 +392,11 @@ struct virtgpu_resource *virtgpu_bo_cursor(struct virtgpu_bo *bo, const struct d
  */
 void virtgpu_bo_sync(const struct drm_framebuffer *fb, const struct drm_rect *rect)
 {
+	const u32 bytes = fb->format->cpp[0];
 	const struct virtgpu_rows rows = {
-		.offset = fb->offsets[0] + mul_u32_u32(rect->y1, fb->pitches[0]) + rect->x1 * 4,
-		.length = drm_rect_width(rect) * 4,
+		.offset = fb->offsets[0] + mul_u32_u32(rect->y1, fb->pitches[0]) +
+			  rect->x1 * bytes,
+		.length = drm_rect_width(rect) * bytes,
 		.pitch = fb->pitches[0],
 		.count = drm_rect_height(rect),
 	};
@@ -409,7 +411,7 @@ void virtgpu_bo_sync(const struct drm_framebuffer *fb, const struct drm_rect *re
  * @dev: the DRM device
  * @args: size in, handle and pitch out
  *
- * Returns: 0 or a negative errno, -EINVAL for anything but 32 bits a pixel.
+ * Returns: 0 or a negative errno, -EINVAL for anything but 32 bits a pixel, as all formats have.
  */
 int virtgpu_dumb_create(struct drm_file *file, struct drm_device *dev,
 			struct drm_mode_create_dumb *args)
@@ -421,7 +423,8 @@ int virtgpu_dumb_create(struct drm_file *file, struct drm_device *dev,
 	if (args->bpp != 32)
 		return -EINVAL;
 
-	ret = drm_mode_size_dumb(dev, args, 4, vg->memory->zero_copy ? vg->blob_alignment : 0);
+	ret = drm_mode_size_dumb(dev, args, args->bpp / 8,
+				 vg->memory->zero_copy ? vg->blob_alignment : 0);
 	if (ret)
 		return ret;
 

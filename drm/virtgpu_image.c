@@ -48,8 +48,8 @@ static struct virtgpu_image *virtgpu_image_create(struct virtgpu_images *images,
 	if (!image)
 		return ERR_PTR(-ENOMEM);
 
-	res = virtgpu_resource_create(to_virtgpu_bo(fb->obj[0]), format, fb->pitches[0] / 4,
-				      fb->height, true);
+	res = virtgpu_resource_create(to_virtgpu_bo(fb->obj[0]), format,
+				      virtgpu_format_row(fb), fb->height, true);
 	if (IS_ERR(res)) {
 		kfree(image);
 		return ERR_CAST(res);

@@ -451,7 +451,7 @@ static struct virtgpu_resource *virtgpu_resource_new(struct virtgpu_bo *bo, u32 
  * virtgpu_resource_create - create a host resource over a buffer object
  * @bo: the buffer object
  * @format: pixel format, in the protocol's numbers
- * @width: pixels of a row, the backing's pitch being four times that
+ * @width: pixels of a row of the backing
  * @height: rows
  * @wait: for the host's answer; else the caller kicks, and a host that refuses it refuses what is
  *	done with it, too
@@ -547,7 +547,7 @@ struct virtgpu_resource *virtgpu_resource_create_blob(struct virtgpu_bo *bo,
 bool virtgpu_resource_fits(const struct virtgpu_resource *res, const struct drm_framebuffer *fb)
 {
 	return res->format == virtgpu_format_from_fourcc(fb->format->format) &&
-	       res->width == fb->pitches[0] / 4 && res->height == fb->height &&
+	       res->width == virtgpu_format_row(fb) && res->height == fb->height &&
 	       !virtgpu_resource_is_refused(res);
 }
 
@@ -797,9 +797,9 @@ u64 virtgpu_resource_offset(const struct virtgpu_resource *res, const struct vir
 }
 
 /* Bytes from a picture's first pixel to the first one of a rectangle. */
-static u64 virtgpu_pixel_offset(u32 pitch, const struct drm_rect *rect)
+static u64 virtgpu_pixel_offset(u32 pitch, u32 bytes, const struct drm_rect *rect)
 {
-	return (u64)rect->y1 * pitch + rect->x1 * 4;
+	return (u64)rect->y1 * pitch + rect->x1 * bytes;
 }
 
 /**
@@ -838,7 +838,8 @@ int virtgpu_resource_upload(struct virtgpu_resource *res, const struct drm_frame
 	base = virtgpu_resource_offset(res, bo) + fb->offsets[0];
 	for (i = 0; i < count; i++) {
 		const struct drm_rect *rect = &rects[i];
-		u64 offset = base + virtgpu_pixel_offset(fb->pitches[0], rect);
+		u64 offset = base + virtgpu_pixel_offset(fb->pitches[0], fb->format->cpp[0],
+							 rect);
 		struct virtgpu_cmd *cmd = virtgpu_cmd_transfer(vg, res->id, rect, offset);
 
 		virtgpu_bo_sync(fb, rect);
@@ -860,12 +861,13 @@ int virtgpu_resource_upload(struct virtgpu_resource *res, const struct drm_frame
 struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
 					      const struct drm_rect *rect, u64 offset)
 {
+	const u64 bytes = virtgpu_format_pixel_size(res->format);
 	struct virtgpu_device *vg = res->vg;
 	/* Where the host looks for them. */
 	const struct virtgpu_rows rows = {
 		.offset = offset,
-		.length = drm_rect_width(rect) * 4ull,
-		.pitch = res->width * 4,
+		.length = drm_rect_width(rect) * bytes,
+		.pitch = res->width * bytes,
 		.count = drm_rect_height(rect),
 	};
 

@@ -91,11 +91,27 @@ static void other_formats_are_unknown(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, virtgpu_format_known(numbers[i]));
 }
 
+/* The protocol has the same number of bytes in a pixel as the core. */
+static void pixels_have_four_bytes(struct kunit *test)
+{
+	u32 fourccs[VIRTGPU_FORMAT_COUNT];
+	int i;
+
+	virtgpu_format_list(fourccs);
+	for (i = 0; i < VIRTGPU_FORMAT_COUNT; i++) {
+		u32 format = virtgpu_format_from_fourcc(fourccs[i]);
+
+		KUNIT_EXPECT_EQ(test, virtgpu_format_pixel_size(format), 4);
+	}
+	KUNIT_EXPECT_EQ(test, virtgpu_format_pixel_size(0), 0);
+}
+
 static struct kunit_case virtgpu_format_cases[] = {
 	KUNIT_CASE(bytes_are_the_word_reversed),
 	KUNIT_CASE(consoles_find_their_format_first),
 	KUNIT_CASE(listed_formats_are_known),
 	KUNIT_CASE(other_formats_are_unknown),
+	KUNIT_CASE(pixels_have_four_bytes),
 	{}
 };
 

@@ -34,11 +34,11 @@ static void pixels_lie_row_behind_row(struct kunit *test)
 	const struct drm_rect below = DRM_RECT_INIT(7, 5, 1, 1);
 	const struct drm_rect far = DRM_RECT_INIT(0, 40000, 1, 1);
 
-	KUNIT_EXPECT_EQ(test, virtgpu_pixel_offset(131072, &first), 0);
-	KUNIT_EXPECT_EQ(test, virtgpu_pixel_offset(131072, &second), 4);
-	KUNIT_EXPECT_EQ(test, virtgpu_pixel_offset(131072, &below), 5 * 131072 + 28);
+	KUNIT_EXPECT_EQ(test, virtgpu_pixel_offset(131072, 4, &first), 0);
+	KUNIT_EXPECT_EQ(test, virtgpu_pixel_offset(131072, 4, &second), 4);
+	KUNIT_EXPECT_EQ(test, virtgpu_pixel_offset(131072, 4, &below), 5 * 131072 + 28);
 	/* Does not fit into 32 bits. */
-	KUNIT_EXPECT_EQ(test, virtgpu_pixel_offset(131072, &far), 40000ULL * 131072);
+	KUNIT_EXPECT_EQ(test, virtgpu_pixel_offset(131072, 4, &far), 40000ULL * 131072);
 }
 
 /* A table whose addresses for the device differ from the physical ones, two of three joined. */
