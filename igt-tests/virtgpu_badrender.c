@@ -5,6 +5,7 @@
  */
 #include <drm_fourcc.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sync_file.h>
 #include <poll.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@
 #include "lib/judge.h"
 #include "lib/kms.h"
 #include "lib/module.h"
+#include "lib/panicscreen.h"
 #include "lib/render.h"
 
 /* What an ioctl may take while the device is wrong: time-outs of 1 s (command_timeout=1), a few. */
@@ -697,6 +699,86 @@ static void window(void)
 	scope(use_window);
 }
 
+static int export_blob(const struct drm_virtgpu_resource_create_blob *blob)
+{
+	int dmabuf;
+
+	check(!drmPrimeHandleToFD(render_fd, blob->bo_handle, DRM_CLOEXEC | DRM_RDWR, &dmabuf),
+	      "export: %s", strerror(errno));
+	return dmabuf;
+}
+
+/* Has another driver map a blob; what it is told: 0 or an errno. */
+static int import_blob(int vgem, const struct drm_virtgpu_resource_create_blob *blob)
+{
+	int dmabuf = export_blob(blob), error;
+	uint32_t handle;
+
+	error = drmPrimeFDToHandle(vgem, dmabuf, &handle) ? errno : 0;
+	if (!error)
+		check(!drmCloseBufferHandle(vgem, handle), "close: %s", strerror(errno));
+	close(dmabuf);
+	return error;
+}
+
+static void write_export(const struct drm_virtgpu_resource_create_blob *blob)
+{
+	static const char text[] = "written by way of a dma-buf";
+	int dmabuf = export_blob(blob);
+	char *bytes = mmap(NULL, blob->size, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
+
+	check(bytes != MAP_FAILED, "mmap of a dma-buf: %s", strerror(errno));
+	memcpy(bytes, text, sizeof(text));
+	judge(text, sizeof(text), "fake-blob %u %zu", blob->res_handle, sizeof(text));
+	check(!munmap(bytes, blob->size), "munmap: %s", strerror(errno));
+	close(dmabuf);
+}
+
+static void use_exports(void)
+{
+	struct drm_virtgpu_resource_create_blob blob = host_blob(8192), other = host_blob(8192);
+	int vgem = drmOpenWithType("vgem", NULL, DRM_NODE_PRIMARY), error, i;
+
+	check(vgem >= 0, "no vgem: modprobe vgem?");
+	render_start();
+	if (!render_getparam(VIRTGPU_PARAM_HOST_VISIBLE))
+		skip("the driver sees no memory of the host's");
+
+	/* The host maps it for whoever comes first, and once. */
+	judge(NULL, 0, "fake-count");
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &blob);
+	for (i = 0; i < 2; i++) {
+		error = import_blob(vgem, &blob);
+		check(!error, "import: %s", strerror(error));
+	}
+	write_export(&blob);
+	judge(NULL, 0, "fake-counted MAP_BLOB 1 1");
+
+	other.blob_flags = VIRTGPU_BLOB_FLAG_USE_SHAREABLE;
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &other);
+	error = import_blob(vgem, &other);
+	check(error == EIO, "an import of what cannot be mapped: %s", strerror(error));
+	drmCloseBufferHandle(render_fd, other.bo_handle);
+
+	other = host_blob(8192);
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &other);
+	judge(NULL, 0, "fault refuse MAP_BLOB");
+	check(import_blob(vgem, &other), "what the host does not map is imported");
+	be_good(NULL);
+	drmCloseBufferHandle(render_fd, other.bo_handle);
+	drmCloseBufferHandle(render_fd, blob.bo_handle);
+	judge(NULL, 0, "fake-counted UNMAP_BLOB 1 1");
+	close(vgem);
+	close(render_fd);
+}
+
+/* Memory of the host's in the hands of other drivers. */
+static void exported(void)
+{
+	shape("render=1 blob=1 window=1");
+	scope(use_exports);
+}
+
 /* A blob as large as the window. */
 #define WINDOW	(1 << 20)
 
@@ -768,6 +850,28 @@ static void texture_between(void)
 	kms_draw(screen.buffers[screen.current], &screen.image, image_all(&screen.image));
 	kms_flip(&screen.head, screen.buffers[screen.current], &part, 1);
 	judge_picture_within(0, &screen.image, 2);
+}
+
+/* What the host draws is not in the guest's memory, so the panic screen would not be seen. */
+static void panic_over_texture(void)
+{
+	struct buffer texture = { };
+	struct screen screen;
+
+	fake_start();
+	screen = kms_screen(1);
+	render_fd = screen.head.fd;
+	judge_picture_within(0, &screen.image, RECOVERY);
+	texture.fb = texture_fb(&screen.image);
+	kms_flip(&screen.head, &texture, NULL, 0);
+	judge(NULL, 0, "fake-count");
+	panic_screen(screen.head.fd);
+	judge(NULL, 0, "fake-counted FLUSH 0 0");
+	judge(NULL, 0, "fake-counted TRANSFER 0 0");
+	kms_flip(&screen.head, screen.buffers[screen.current], NULL, 0);
+	judge_picture_within(0, &screen.image, RECOVERY);
+	panic_screen(screen.head.fd);
+	judge(NULL, 0, "panic-screen 0");
 }
 
 static void use_alignment(void)
@@ -855,7 +959,9 @@ int main(int argc, char **argv)
 		{ "lost-meanwhile", "a context is lost while its stream waits", lost_meanwhile },
 		{ "window", "memory of the host's, and none", window },
 		{ "refused-map", "the host does not show its memory", refused_map },
+		{ "exported", "other drivers use the host's memory", exported },
 		{ "texture-between", "a texture between two pictures", texture_between },
+		{ "panic-texture", "no panic screen over a texture", panic_over_texture },
 		{ "alignment", "blobs are to be aligned", alignment },
 		{ "unload", "unloaded while there are no answers", unload },
 		{ }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the driver tells people who look into it: tracepoints and debugfs. */
+/* What the driver tells people who look into it: tracepoints, debugfs and the panic screen. */
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <limits.h>
@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include "lib/harness.h"
+#include "lib/judge.h"
 #include "lib/kms.h"
 #include "lib/module.h"
+#include "lib/panicscreen.h"
 #include "../uapi/virtgpu_drm.h"
 
 #define TRACING		"/sys/kernel/tracing"
@@ -118,11 +120,49 @@ static void debugfs(void)
 	      "a head that is on");
 }
 
+/* The panic screen replaces the picture, and leaves a device that goes on. */
+static void panic_shown(void)
+{
+	struct screen screen = kms_screen(1);
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		struct buffer *next = screen.buffers[screen.current ^= 1];
+
+		image_pattern(&screen.image, 2 + i, image_all(&screen.image));
+		kms_draw(next, &screen.image, image_all(&screen.image));
+		kms_flip(&screen.head, next, NULL, 0);
+		judge_picture(0, &screen.image);
+		panic_screen(screen.head.fd);
+		judge(NULL, 0, "panic-screen 0");
+	}
+}
+
+/* The panic screen is drawn from a buffer's first pixel on, which here is none of the picture's. */
+static void panic_not_shown(void)
+{
+	struct head head = kms_head(kms_open(), 0);
+	drmModeModeInfo mode = kms_preferred(&head);
+	struct image image = image_new(mode.hdisplay, mode.vdisplay);
+	struct buffer *window;
+
+	window = kms_window(kms_buffer(head.fd, mode.hdisplay + 64, mode.vdisplay + 64,
+				       DRM_FORMAT_XRGB8888), 16, 16, mode.hdisplay, mode.vdisplay);
+	image_pattern(&image, 1, image_all(&image));
+	kms_draw(window, &image, image_all(&image));
+	kms_set_mode(&head, &mode, window);
+	judge_picture(0, &image);
+	panic_screen(head.fd);
+	judge_picture(0, &image);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
 		{ "tracepoints", "every command is traced, and its answer", tracepoints },
 		{ "debugfs", "queues, capabilities and resources", debugfs },
+		{ "panic-screen", "the panic screen, several times", panic_shown },
+		{ "panic-window", "no panic screen over a part of a buffer", panic_not_shown },
 		{ }
 	};
 

@@ -16,6 +16,7 @@
 #include "lib/judge.h"
 #include "lib/kms.h"
 #include "lib/module.h"
+#include "lib/panicscreen.h"
 #include "../uapi/virtgpu_drm.h"
 
 /* What a commit may take while the device is wrong: time-outs of 1 s (command_timeout=1), a few of them. */
@@ -280,6 +281,29 @@ static void silent_cursor(void)
 	judge(NULL, 0, "fault none");
 	screen_flip(&screen, 2);
 	screen_recovers(&screen);
+}
+
+/* A panic waits for nothing, and the commands of the last one are not overwritten. */
+static void silent_panic(void)
+{
+	struct screen screen;
+	double start;
+	int i;
+
+	hostile();
+	screen = screen_new(1);
+	judge(NULL, 0, "fault mute");
+	for (i = 0; i < 3; i++) {
+		start = now();
+		panic_screen(screen.head.fd);
+		check(now() - start < 5, "a panic screen takes %.1f s", now() - start);
+	}
+	judge(NULL, 0, "fault none");
+	judge(NULL, 0, "panic-screen 0");
+	screen_flip(&screen, 2);
+	screen_recovers(&screen);
+	panic_screen(screen.head.fd);
+	judge(NULL, 0, "panic-screen 0");
 }
 
 static void broken_ring(const char *fault)
@@ -1044,6 +1068,7 @@ int main(int argc, char **argv)
 		{ "lost-ends", "resources that are never destroyed", lost_ends },
 		{ "silent-cursor", "cursors are never answered", silent_cursor },
 		{ "silent-image", "neither are new images of cursors", silent_image },
+		{ "silent-panic", "neither are panic screens", silent_panic },
 		{ "wrong-chain", "an answer to what was never asked", wrong_chain },
 		{ "twice", "one answer given twice", twice },
 		{ "any-lie", "any of these in one case of five", any_lie },

@@ -283,6 +283,25 @@ static void shutdown(void)
 	show_picture(3);
 }
 
+static void restore(void *unused)
+{
+	(void)unused;
+	module_restore();
+}
+
+/* modeset=0 leaves the device to somebody else. */
+static void left_alone(void)
+{
+	at_end(restore, NULL);
+	module_unload();
+	shell(driver_is_stock() ? "modprobe virtio_gpu modeset=0" :
+				  "insmod /host/$VIRTGPU_MODULE modeset=0");
+	check(!kms_path(), "a device that is to be left alone came up");
+	module_unload();
+	module_load();
+	show_picture(4);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
@@ -292,6 +311,7 @@ int main(int argc, char **argv)
 		{ "last-of-shape", "the last buffer of a shape takes the host's resource along",
 		  last_of_shape },
 		{ "shutdown", "the machine goes down: the device stops", shutdown },
+		{ "left-alone", "the driver is told not to drive the device", left_alone },
 		{ "reload", "the module unloaded and loaded 100 times", reload },
 		{ }
 	};

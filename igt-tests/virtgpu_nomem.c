@@ -22,8 +22,9 @@
 
 /* What the driver may take to show a picture again, in seconds. */
 #define RECOVERY	10.0
-/* What loading the driver allocates at least. */
+/* What loading the driver allocates at least, and in how many of the driver's calls. */
 #define LEAST_OF_LOAD	300
+#define LEAST_PLACES	30
 
 static struct {
 	int fd;
@@ -143,7 +144,22 @@ static int op_cursor(void)
 	return result(drmModeSetCursor2(s.fd, s.head.crtc, 0, 0, 0, 0, 0));
 }
 
-static int op_new_frame(void)
+static int by_mode_set(uint32_t fb)
+{
+	return result(drmModeSetCrtc(s.fd, s.head.crtc, fb, 0, 0, &s.head.connector, 1, &s.mode));
+}
+
+/* Does not wait for the host. */
+static int by_flip(uint32_t fb)
+{
+	int ret = result(drmModePageFlip(s.fd, s.head.crtc, fb, DRM_MODE_PAGE_FLIP_EVENT, NULL));
+
+	if (!ret)
+		kms_wait_for_flips(s.fd, 1);
+	return ret;
+}
+
+static int new_frame(int (*show)(uint32_t fb))
 {
 	struct drm_mode_create_dumb create = {
 		.width = s.mode.hdisplay, .height = s.mode.vdisplay, .bpp = 32,
@@ -160,16 +176,25 @@ static int op_new_frame(void)
 	drmCloseBufferHandle(s.fd, create.handle);
 	if (ret)
 		return ret;
-	ret = result(drmModeSetCrtc(s.fd, s.head.crtc, fb, 0, 0, &s.head.connector, 1, &s.mode));
+	ret = show(fb);
 	if (!ret)
-		ret = result(drmModeSetCrtc(s.fd, s.head.crtc, s.frames[0]->fb, 0, 0,
-					    &s.head.connector, 1, &s.mode));
+		ret = show(s.frames[0]->fb);
 	rest = nomem_left;
 	nomem_left = 0;
 	kms_set_mode(&s.head, &s.mode, s.frames[0]);
 	drmModeRmFB(s.fd, fb);
 	nomem_left = rest;
 	return ret;
+}
+
+static int op_new_frame(void)
+{
+	return new_frame(by_mode_set);
+}
+
+static int op_flip(void)
+{
+	return new_frame(by_flip);
 }
 
 static int op_probe(void)
@@ -232,6 +257,7 @@ static void first_frame(void)
 {
 	start();
 	nomem_run(&(struct nomem_op){ "first frame", op_new_frame, 8, 6 });
+	nomem_run(&(struct nomem_op){ "flip", op_flip, 8, 6 });
 	finish();
 }
 
@@ -367,28 +393,45 @@ static void resume(void)
 	finish();
 }
 
+static char module_path[64];
+
+static void start_to_load(void)
+{
+	snprintf(module_path, sizeof(module_path), "/host/%s.ko", module_name());
+	if (driver_is_stock())
+		skip("the kernel's own driver breaks");
+	check(!access(module_path, F_OK), "%s: %s", module_path, strerror(errno));
+	nomem_arm();
+}
+
+/* Its errors are of many kinds: the loader does much before it calls the driver. */
+static void load_driver(void)
+{
+	int file = open(module_path, O_RDONLY | O_CLOEXEC);
+
+	syscall(SYS_finit_module, file, "", 0);
+	close(file);
+}
+
+static void unload(void)
+{
+	if (module_loaded())
+		module_unload();
+}
+
 /*
  * A device that finds no memory is not bound; the module stays, and the next try has all of it.
  * Of allocation n one in 1 + n / @sparse fails.
  */
 static void load_without_memory(int sparse)
 {
-	char path[64];
-	int nth, file, bound = 0, tries = 0;
+	int nth, bound = 0, tries = 0;
 
-	snprintf(path, sizeof(path), "/host/%s.ko", module_name());
-	if (driver_is_stock())
-		skip("the kernel's own driver breaks");
-	check(!access(path, F_OK), "%s: %s", path, strerror(errno));
-	nomem_arm();
+	start_to_load();
 	for (nth = 1; ; nth += 1 + nth / sparse) {
-		if (module_loaded())
-			module_unload();
-		file = open(path, O_RDONLY | O_CLOEXEC);
+		unload();
 		nomem_left = nth;
-		/* Its errors are of many kinds: the loader does much before it calls the driver. */
-		syscall(SYS_finit_module, file, "", 0);
-		close(file);
+		load_driver();
 		if (nomem_left) {
 			nomem_left = 0;
 			break;
@@ -406,7 +449,33 @@ static void load_without_memory(int sparse)
 
 static void load(void)
 {
-	load_without_memory(24);
+	load_without_memory(12);
+}
+
+static int times_bound;
+
+static void load_place(void)
+{
+	load_driver();
+	times_bound += kms_path() != NULL;
+}
+
+/* Each of the driver's own calls that allocate fails once. */
+static void load_places(void)
+{
+	int places;
+
+	start_to_load();
+	unload();
+	times_bound = 0;
+	places = nomem_run_places(load_place, unload);
+	printf("load: %d of the driver's calls allocate, %d times it went on without\n", places,
+	       times_bound - 1);
+	check(places >= LEAST_PLACES && times_bound <= places, "not all were seen");
+	load_driver();
+	module_wait(true);
+	start();
+	finish();
 }
 
 static void load_each(void)
@@ -426,6 +495,7 @@ int main(int argc, char **argv)
 		{ "reset", "the device is reset and restored", reset },
 		{ "resume", "the device sleeps and wakes up", resume },
 		{ "load", "loading the module and binding the device", load },
+		{ "load-places", "the same for each of the driver's own calls", load_places },
 		{ "load-each", "the same for each single allocation, which takes minutes", load_each },
 		{ }
 	};

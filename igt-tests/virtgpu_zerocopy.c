@@ -18,6 +18,7 @@
 #include "lib/kms.h"
 #include "lib/module.h"
 #include "lib/nomem.h"
+#include "lib/panicscreen.h"
 #include "../uapi/virtgpu_drm.h"
 
 #define MANY	1000000
@@ -72,6 +73,21 @@ static void no_copies(void)
 	judge_picture(0, &screen.image);
 	judge(NULL, 0, "fake-counted FLUSH 1 1");
 	judge(NULL, 0, "fake-counted SET_SCANOUT_BLOB 0 0");
+}
+
+/* The host shows the pages that the panic screen is drawn to, once it is told to look. */
+static void panic_shown(void)
+{
+	struct screen screen;
+
+	start();
+	screen = kms_screen(1);
+	judge_picture(0, &screen.image);
+	judge(NULL, 0, "fake-count");
+	panic_screen(screen.head.fd);
+	judge(NULL, 0, "panic-screen 0");
+	judge(NULL, 0, "fake-counted TRANSFER 0 0");
+	judge(NULL, 0, "fake-counted FLUSH 1 1");
 }
 
 static double flip_time;
@@ -374,6 +390,7 @@ int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
 		{ "no-copies", "frames without a pixel copied", no_copies },
+		{ "panic-screen", "nor of the panic screen", panic_shown },
 		{ "late-answer", "a flip is over when the host has answered", late_answer },
 		{ "refused-scanout", "the host cannot show a blob", refused_scanout },
 		{ "refused-blob", "the host cannot make a blob", refused_blob },

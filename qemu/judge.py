@@ -13,6 +13,7 @@ behind it where it says so, and get a line back that begins with "ok" or says wh
     file NAME SIZE                  + bytes: keep as results/NAME
     status NUMBER                   the job's exit status
     wakeup SECONDS                  wake the guest when it has been in S3 for so long
+    panic-screen HEAD               does the head come to show the kernel's panic screen?
     watch HEAD                      from now on a viewer watches: pictures must be flushed, too
     host-mark                       remember the contexts and resources that the device has, and
                                     what each context may use
@@ -55,6 +56,7 @@ import re
 import time
 from pathlib import Path
 
+import panicscreen
 from counts import Counts
 from picture import Picture, compare
 from report import Failure
@@ -132,6 +134,15 @@ class Judge:
             difference.write_png(self._folder / name)
             words += f"; see {name}"
         return words
+
+    def _do_panic_screen(self, _read, head):
+        self.judged += 1
+        deadline = time.monotonic() + VIEWER_SECONDS
+        while not panicscreen.is_panic_screen(picture := self._machine.screendump(int(head))):
+            if time.monotonic() > deadline:
+                return self._failed(int(head), "no panic screen", picture)
+            time.sleep(0.1)
+        return None
 
     def _do_watch(self, _read, head):
         # Where there are no viewers, what is seen is only what was flushed anyway.

@@ -31,7 +31,8 @@ struct virtgpu_device *virtgpu_kunit_device(struct kunit *test)
 	return vg;
 }
 
-kunit_test_suites(&virtgpu_blob_suite,
+kunit_test_suites(&virtgpu_arrival_suite,
+		  &virtgpu_blob_suite,
 		  &virtgpu_capset_suite,
 		  &virtgpu_cmd_suite,
 		  &virtgpu_connector_suite,
@@ -45,6 +46,7 @@ kunit_test_suites(&virtgpu_blob_suite,
 		  &virtgpu_output_suite,
 		  &virtgpu_queue_suite,
 		  &virtgpu_resource_suite,
+		  &virtgpu_submit_suite,
 		  &virtgpu_vblank_suite);
 
 MODULE_DESCRIPTION("KUnit tests of the virtio GPU driver");

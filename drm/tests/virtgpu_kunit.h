@@ -7,6 +7,7 @@
 
 struct virtgpu_device;
 
+extern struct kunit_suite virtgpu_arrival_suite;
 extern struct kunit_suite virtgpu_blob_suite;
 extern struct kunit_suite virtgpu_capset_suite;
 extern struct kunit_suite virtgpu_cmd_suite;
@@ -21,6 +22,7 @@ extern struct kunit_suite virtgpu_ioctl_suite;
 extern struct kunit_suite virtgpu_output_suite;
 extern struct kunit_suite virtgpu_queue_suite;
 extern struct kunit_suite virtgpu_resource_suite;
+extern struct kunit_suite virtgpu_submit_suite;
 extern struct kunit_suite virtgpu_vblank_suite;
 
 /*

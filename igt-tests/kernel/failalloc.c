@@ -4,11 +4,13 @@
  * address of an int of its own to the parameter "counter"; each allocation that the driver's work
  * makes in that thread counts the int down, and the one that reaches 0 fails. For work that other
  * threads do, a number written to "anyone" is counted down by the driver's allocations of all threads.
+ * With "places" only the first allocation of those counts that come from one call of the driver's.
  */
 #include <linux/hash.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/sched.h>
+#include <linux/spinlock.h>
 #include <linux/stacktrace.h>
 #include <linux/uaccess.h>
 
@@ -79,21 +81,46 @@ static void forget_owners(void)
 	memset(cache, 0, sizeof(cache));
 }
 
+static bool places;
+module_param(places, bool, 0600);
+MODULE_PARM_DESC(places, "Count one allocation of each call in the driver that leads to some");
+
+/* Calls in the driver that have led to an allocation since "anyone" was written. */
+#define MAX_PLACES	512
+static unsigned long seen[MAX_PLACES];
+static unsigned int num_seen;
+static DEFINE_RAW_SPINLOCK(seen_lock);
+
+static bool is_new(unsigned long place)
+{
+	unsigned int i;
+	bool found;
+
+	raw_spin_lock(&seen_lock);
+	for (i = 0; i < num_seen && seen[i] != place; i++)
+		;
+	found = i < num_seen;
+	if (!found && num_seen < MAX_PLACES)
+		seen[num_seen++] = place;
+	raw_spin_unlock(&seen_lock);
+	return !found;
+}
+
 /* Is the driver in the stack, and nothing that is excepted? */
 static bool is_ours(void)
 {
-	unsigned long frames[MAX_FRAMES];
+	unsigned long frames[MAX_FRAMES], place = 0;
 	unsigned int i, count = stack_trace_save(frames, ARRAY_SIZE(frames), 0);
-	bool found = false;
 
 	for (i = 0; i < count; i++) {
 		enum owner owner = owner_of(frames[i]);
 
 		if (owner == OWNER_EXCEPTED)
 			return false;
-		found |= owner == OWNER_DRIVER;
+		if (owner == OWNER_DRIVER && !place)
+			place = frames[i];
 	}
-	return found;
+	return place && (!places || is_new(place));
 }
 
 static noinline notrace void *no_memory(void)
@@ -209,6 +236,7 @@ static int set_anyone(const char *text, const struct kernel_param *param)
 	if (ret)
 		return ret;
 	forget_owners();
+	num_seen = 0;
 	atomic_set(&anyone, count);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #define PARAMETERS	"/sys/module/failalloc/parameters"
 #define COUNTER		PARAMETERS "/counter"
 #define ANYONE		PARAMETERS "/anyone"
+#define PLACES		PARAMETERS "/places"
 /* For the host's answers to an operation. */
 #define SETTLE_US	200000
 /* More than any operation has allocations. */
@@ -118,4 +119,32 @@ void nomem_run_anywhere(const char *name, void (*op)(void), void (*restore)(void
 	check(nth >= allocations, "%s has %d allocations at least: not all were seen", name,
 	      allocations);
 	check_resources(name, before);
+}
+
+static void count_all(void *unused)
+{
+	(void)unused;
+	disarm(NULL);
+	write_file(PLACES, "0");
+}
+
+int nomem_run_places(void (*op)(void), void (*undo)(void))
+{
+	char number[16];
+	int nth, left = 0;
+
+	at_end(count_all, NULL);
+	write_file(PLACES, "1");
+	for (nth = 1; nth < MOST && left <= 0; nth++) {
+		snprintf(number, sizeof(number), "%d", nth);
+		write_file(ANYONE, number);
+		op();
+		left = anyone_left();
+		disarm(NULL);
+		undo();
+	}
+	check(nth < MOST, "it never ends");
+	not_at_end(count_all, NULL);
+	count_all(NULL);
+	return nth - 2;
 }

@@ -37,4 +37,10 @@ void nomem_run(const struct nomem_op *op);
 void nomem_run_anywhere(const char *name, void (*op)(void), void (*restore)(void), int sparse,
 			int allocations);
 
+/*
+ * Runs @op, which loads the driver, until none is left of the driver's calls that allocate. The first
+ * allocation of each fails once. Returns how many such calls there are.
+ */
+int nomem_run_places(void (*op)(void), void (*undo)(void));
+
 #endif
