@@ -3,9 +3,10 @@
  * What the host writes into buffer objects. Where the host sees a copy of the memory, in bounce
  * buffers, that is brought to the CPU before the command's fence is signalled.
  *
- * The host may leave some of the bytes as they are, and what comes back is all of them. So they are
- * what the CPU wrote last when the command is sent, and of one object no two commands bring
- * something back at the same time: the first would undo what the CPU does after its fence.
+ * The host may leave some of the bytes as they are, and what comes back is all of them. So the
+ * bounce buffers have to hold what the CPU wrote last when the command is sent, and of one object
+ * no two commands bring something back at the same time: the first would undo what the CPU does
+ * after its fence.
  */
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
@@ -91,7 +92,7 @@ int virtgpu_arrival_wait(struct virtgpu_bo *bo)
  * @bo: the object, its reservation locked until the command is submitted
  * @rows: what the host may write of it
  *
- * Does nothing if the host sees the memory itself.
+ * Does nothing if the host sees the memory itself. The caller shows the device what the CPU wrote.
  *
  * Returns: 0, or -ERESTARTSYS when a signal came before an earlier command was done.
  */
@@ -106,7 +107,6 @@ int virtgpu_arrivals_add(struct virtgpu_device *vg, struct virtgpu_cmd *cmd, str
 	ret = virtgpu_arrival_wait(bo);
 	if (ret)
 		return ret;
-	virtgpu_dma_sync_for_device(vg, &bo->base, rows);
 	bo->arriving = *rows;
 	bo->is_arriving = true;
 	virtgpu_bo_get(bo);

@@ -19,10 +19,6 @@
 #include "virtgpu_resource.h"
 #include "virtgpu_submit.h"
 
-/* Gallium's numbers for a buffer and a two-dimensional texture. */
-#define VIRTGPU_TARGET_BUFFER 0
-#define VIRTGPU_TARGET_2D 2
-
 /* Bytes of the largest pixel that any renderer has: four of 64 bits. */
 #define VIRTGPU_MAX_PIXEL 32ull
 

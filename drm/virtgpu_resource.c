@@ -256,7 +256,7 @@ static int virtgpu_resource_send_blob(struct virtgpu_resource *res, virtgpu_cmd_
 /* Most textures are never transferred, and bounce buffers are few: they come with a transfer. */
 static bool virtgpu_resource_is_backed_late(const struct virtgpu_resource *res)
 {
-	return res->is_3d && virtgpu_dma_bounces(res->vg);
+	return res->is_3d && !virtgpu_resource_is_custom(res) && virtgpu_dma_bounces(res->vg);
 }
 
 static void virtgpu_resource_send_unbacked(struct virtgpu_resource *res, virtgpu_cmd_done refused)

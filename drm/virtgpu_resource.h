@@ -2,6 +2,7 @@
 #ifndef VIRTGPU_RESOURCE_H
 #define VIRTGPU_RESOURCE_H
 
+#include <linux/bits.h>
 #include <linux/kref.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
@@ -14,6 +15,11 @@ struct drm_rect;
 struct virtgpu_bo;
 struct virtgpu_cmd;
 struct virtgpu_device;
+
+/* Gallium's numbers for a buffer and a two-dimensional texture, virgl's for a use of its own. */
+#define VIRTGPU_TARGET_BUFFER		0
+#define VIRTGPU_TARGET_2D		2
+#define VIRTGPU_BIND_CUSTOM		BIT(17)
 
 /* Buffer objects behind one resource; the whole list is sent again with each new one. */
 #define VIRTGPU_RESOURCE_MAX_BOS	8
@@ -122,6 +128,22 @@ static inline bool virtgpu_resource_is_shared(const struct virtgpu_resource *res
 static inline bool virtgpu_resource_is_guests(const struct virtgpu_resource *res)
 {
 	return res->blob.size && res->blob.mem == VIRTGPU_BLOB_MEM_GUEST;
+}
+
+/*
+ * A buffer for results of queries and the like: virgl has no copy of it, but writes into the
+ * guest's memory while it carries out streams, or later.
+ */
+static inline bool virtgpu_resource_is_custom(const struct virtgpu_resource *res)
+{
+	return res->is_3d && res->texture.target == VIRTGPU_TARGET_BUFFER &&
+	       res->texture.bind & VIRTGPU_BIND_CUSTOM;
+}
+
+/* A renderer reads and writes the guest's memory of it while it carries out streams. */
+static inline bool virtgpu_resource_is_direct(const struct virtgpu_resource *res)
+{
+	return res->blob.size || virtgpu_resource_is_custom(res);
 }
 
 /* The host said that it did not make it; until it answers nobody knows. */

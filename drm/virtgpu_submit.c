@@ -309,11 +309,13 @@ static int virtgpu_submit_sync(struct virtgpu_submit *submit)
 		const struct virtgpu_resource *own = READ_ONCE(bo->own);
 		const struct virtgpu_rows all = { .length = bo->base.base.size, .count = 1 };
 
-		if (!own || !own->blob.size || bo->is_vram)
+		if (!own || !virtgpu_resource_is_direct(own) || bo->is_vram)
 			continue;
 		if (!submit->cmd->data)
 			ret = virtgpu_arrivals_init(vg, submit->cmd, count);
 		ret = ret ?: virtgpu_arrivals_add(vg, submit->cmd, bo, &all);
+		if (!ret)
+			virtgpu_dma_sync_for_device(vg, &bo->base, &all);
 	}
 	return ret;
 }
@@ -466,6 +468,20 @@ int virtgpu_ioctl_execbuffer(struct drm_device *dev, void *data, struct drm_file
 	return ret;
 }
 
+/* What the host writes by a transfer comes to the CPU before the fence is signalled. */
+static int virtgpu_transfer_fetch(struct virtgpu_device *vg, struct virtgpu_cmd *cmd,
+				  struct virtgpu_bo *bo, const struct virtgpu_rows *rows)
+{
+	int ret;
+
+	ret = virtgpu_arrivals_init(vg, cmd, 1);
+	ret = ret ?: virtgpu_arrivals_add(vg, cmd, bo, rows);
+	/* What a stream had the host write there must not be overwritten: it is what is fetched. */
+	if (!ret && !virtgpu_resource_is_custom(bo->own))
+		virtgpu_dma_sync_for_device(vg, &bo->base, rows);
+	return ret;
+}
+
 /* Has bounce buffers agree with an object's memory before the transfer, and after it. */
 static int virtgpu_transfer_sync(struct virtgpu_device *vg, struct virtgpu_cmd *cmd,
 				 struct virtgpu_bo *bo, const struct virtgpu_rows *rows,
@@ -473,10 +489,8 @@ static int virtgpu_transfer_sync(struct virtgpu_device *vg, struct virtgpu_cmd *
 {
 	int ret;
 
-	if (from_host) {
-		ret = virtgpu_arrivals_init(vg, cmd, 1);
-		return ret ?: virtgpu_arrivals_add(vg, cmd, bo, rows);
-	}
+	if (from_host)
+		return virtgpu_transfer_fetch(vg, cmd, bo, rows);
 	ret = virtgpu_arrival_wait(bo);
 	if (!ret)
 		virtgpu_dma_sync_for_device(vg, &bo->base, rows);

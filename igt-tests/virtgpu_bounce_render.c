@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "lib/harness.h"
 #include "lib/render.h"
@@ -18,6 +19,27 @@
 #define FIRST		20
 #define ROWS		8
 #define TIMES		50
+
+/* Of virgl's protocol. */
+#define COMMAND(number, object, words)	((number) | (object) << 8 | (words) << 16)
+#define CREATE_OBJECT	1
+#define END_QUERY	20
+#define GET_QUERY_RESULT 21
+#define OBJECT_QUERY	9
+#define TIMESTAMP	2
+#define FORMAT_R8	64
+#define BIND_CUSTOM	(1 << 17)
+/* What number the query has in its context. */
+#define QUERY		1
+
+/* What the renderer writes into guest memory. */
+struct query_result {
+	uint32_t state;
+#define QUERY_DONE	1
+#define QUERY_WAITS	2
+	uint32_t size;
+	uint64_t value;
+};
 
 static struct drm_virtgpu_resource_create texture;
 static uint32_t *pixels;
@@ -104,6 +126,88 @@ static void in_a_row(void)
 	}
 }
 
+static struct drm_virtgpu_resource_create query_buffer;
+static volatile struct query_result *result;
+
+/* Sends a stream, which names the query's buffer or not, and waits for its end. */
+static void stream(const uint32_t *words, uint32_t size, bool names_buffer)
+{
+	struct drm_virtgpu_execbuffer exec = {
+		.command = (uintptr_t)words, .size = size, .flags = VIRTGPU_EXECBUF_FENCE_FD_OUT,
+		.bo_handles = (uintptr_t)&query_buffer.bo_handle, .num_bo_handles = names_buffer,
+	};
+
+	expect(0, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+	render_wait_fd(exec.fence_fd);
+	close(exec.fence_fd);
+}
+
+static void query_create(void)
+{
+	struct drm_virtgpu_map map = { };
+	uint32_t create[] = { COMMAND(CREATE_OBJECT, OBJECT_QUERY, 4), QUERY, TIMESTAMP, 0, 0 };
+
+	render_start();
+	query_buffer = (struct drm_virtgpu_resource_create){
+		.format = FORMAT_R8, .bind = BIND_CUSTOM, .width = sizeof(*result), .height = 1,
+		.depth = 1, .array_size = 1, .size = sizeof(*result),
+	};
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE, &query_buffer);
+	map.handle = query_buffer.bo_handle;
+	expect(0, DRM_IOCTL_VIRTGPU_MAP, &map);
+	result = mmap(NULL, sizeof(*result), PROT_READ | PROT_WRITE, MAP_SHARED, render_fd,
+		      map.offset);
+	check(result != MAP_FAILED, "mmap: %s", strerror(errno));
+	create[4] = query_buffer.res_handle;
+	stream(create, sizeof(create), true);
+}
+
+static void query_ask(bool names_buffer)
+{
+	static const uint32_t ask[] = { COMMAND(END_QUERY, 0, 1), QUERY,
+					COMMAND(GET_QUERY_RESULT, 0, 2), QUERY, 0 };
+
+	stream(ask, sizeof(ask), names_buffer);
+}
+
+/* The renderer writes a query's result into guest memory while it carries out the stream. */
+static void query(void)
+{
+	uint64_t last = 0;
+	int i;
+
+	query_create();
+	for (i = 0; i < TIMES; i++) {
+		result->state = QUERY_WAITS;
+		query_ask(true);
+		check(result->state == QUERY_DONE, "query %d has the state %u", i, result->state);
+		check(result->value > last, "the time was %llu, and is %llu",
+		      (unsigned long long)last, (unsigned long long)result->value);
+		last = result->value;
+	}
+}
+
+/* It may also write after the stream that names the buffer; then programs fetch the buffer. */
+static void late_query(void)
+{
+	struct drm_virtgpu_3d_transfer_from_host from = { .box = { .w = sizeof(*result), .h = 1,
+								   .d = 1 } };
+	int i;
+
+	query_create();
+	from.bo_handle = query_buffer.bo_handle;
+	for (i = 0; i < TIMES; i++) {
+		result->state = QUERY_WAITS;
+		stream(render_nop, sizeof(render_nop), true);
+		check(result->state == QUERY_WAITS, "before query %d the state is %u", i,
+		      result->state);
+		query_ask(false);
+		expect(0, DRM_IOCTL_VIRTGPU_TRANSFER_FROM_HOST, &from);
+		render_wait(query_buffer.bo_handle);
+		check(result->state == QUERY_DONE, "query %d has the state %u", i, result->state);
+	}
+}
+
 /* Streams cannot have the host look at guest memory: nobody would know when to copy what. */
 static void capset(void)
 {
@@ -124,6 +228,8 @@ int main(int argc, char **argv)
 	static const struct subtest subtests[] = {
 		{ "fetch-part", "some rows come back from the host", fetch_part },
 		{ "in-a-row", "two transfers at a time", in_a_row },
+		{ "query", "a stream has the host write into guest memory", query },
+		{ "late-query", "the host writes after the stream that names the memory", late_query },
 		{ "capset", "streams do not transfer", capset },
 		{ }
 	};

@@ -156,6 +156,15 @@ static void panic_not_shown(void)
 	judge_picture(0, &image);
 }
 
+/* Memory may come free only with an answer, so the works that take answers have a thread for that. */
+static void rescuer(void)
+{
+	if (driver_is_stock())
+		skip("the kernel's own driver has no workqueue");
+	kms_open();
+	shell("cat /proc/[0-9]*/comm 2>/dev/null | grep -qx kworker/R-virtgpu");
+}
+
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
@@ -163,6 +172,7 @@ int main(int argc, char **argv)
 		{ "debugfs", "queues, capabilities and resources", debugfs },
 		{ "panic-screen", "the panic screen, several times", panic_shown },
 		{ "panic-window", "no panic screen over a part of a buffer", panic_not_shown },
+		{ "rescuer", "answers are taken without memory for a new thread", rescuer },
 		{ }
 	};
 

@@ -16,11 +16,10 @@
 #include <unistd.h>
 
 #include "lib/harness.h"
+#include "lib/held.h"
 #include "lib/judge.h"
 #include "lib/kms.h"
 #include "lib/module.h"
-
-#define HELD_THREAD	"/sys/module/heldcommit/parameters/thread"
 
 static void close_fd(void *data)
 {
@@ -170,44 +169,16 @@ static void no_signal_matters(int signal)
 	(void)signal;
 }
 
-static void remove_heldcommit(void *unused)
-{
-	(void)unused;
-	shell("rmmod heldcommit");
-}
-
-/* What a file of the kernel's says first; no check(), which belongs to the subtest's thread. */
-static char first_byte(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char byte = 0;
-
-	if (fd >= 0 && read(fd, &byte, 1) != 1)
-		byte = 0;
-	close(fd);
-	return byte;
-}
-
-static int let_go(void)
-{
-	int fd = open(HELD_THREAD, O_WRONLY | O_CLOEXEC), error = 0;
-
-	if (fd < 0 || write(fd, "0", 1) != 1)
-		error = errno;
-	close(fd);
-	return error;
-}
-
 /* Begins to draw while a commit is held, and does not end because its thread gets a signal. */
 static void *draw_late(void *data)
 {
 	struct drawing *drawing = data;
 	double start = now();
 
-	while (first_byte(HELD_THREAD) != '-' && now() - start < 5)
+	while (!held_is_held() && now() - start < 5)
 		;
 	drawing->error = drawing_begin(drawing);
-	if (let_go() || drawing->error)
+	if (held_let_go() || drawing->error)
 		return NULL;
 	usleep(100000);
 	pthread_kill(drawing->thread, SIGUSR1);
@@ -226,15 +197,12 @@ static void fence_late(void)
 	struct sigaction action = { .sa_handler = no_signal_matters }, old;
 	struct drawing drawing = drawing_new();
 	pthread_t thread;
-	char self[16];
 	int ret;
 
-	shell("insmod /host/tests/heldcommit.ko");
-	at_end(remove_heldcommit, NULL);
+	held_start("");
 	check(!sigaction(SIGUSR1, &action, &old), "signal handler: %s", strerror(errno));
 	check(!pthread_create(&thread, NULL, draw_late, &drawing), "no thread");
-	snprintf(self, sizeof(self), "%d", gettid());
-	write_file(HELD_THREAD, self);
+	held_next(0);
 	ret = drawing_show(&drawing);
 	drawing.is_back = true;
 	pthread_join(thread, NULL);

@@ -67,7 +67,7 @@ SUITES = (
     Suite("own",
           ("virtgpu_display", "virtgpu_vblank", "virtgpu_damage", "virtgpu_random",
            "virtgpu_cursor", "virtgpu_host", "virtgpu_debug", "virtgpu_prime", "virtgpu_ioctl",
-           "virtgpu_clients", "virtgpu_kunit", "virtgpu_fuzz", "virtgpu_nomem",
+           "virtgpu_clients", "virtgpu_kunit", "virtgpu_fuzz", "virtgpu_nomem", "virtgpu_race",
            "virtgpu_lifecycle"),
           950, {"connected": 2, **RESETTABLE}),
     # One CPU, because QEMU's emulated second one now and then stays in the firmware on the way out

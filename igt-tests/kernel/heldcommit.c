@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Holds a commit after its driver has looked at the fences of its buffers, and before it takes them:
- * a test can add one in between, as a program does that draws at an unlucky time.
+ * Holds a thread's commit in a function: a test can do something meanwhile that would else have to
+ * come at an unlucky time. By default it is held after its driver has looked at the fences of its
+ * buffers, and before it takes them.
  */
 #include <linux/delay.h>
 #include <linux/kprobes.h>
@@ -14,35 +15,72 @@ static int thread;
 module_param(thread, int, 0644);
 MODULE_PARM_DESC(thread, "Whose next commit to hold; -1 while it is held, 0 to let it go on");
 
-static int entered(struct kprobe *probe, struct pt_regs *regs)
+static char *function = "drm_atomic_helper_setup_commit";
+module_param(function, charp, 0444);
+MODULE_PARM_DESC(function, "Where to hold it");
+
+static bool at_end;
+module_param(at_end, bool, 0444);
+MODULE_PARM_DESC(at_end, "Hold it where the function ends, not where it begins");
+
+static int pass;
+module_param(pass, int, 0644);
+MODULE_PARM_DESC(pass, "How many of the thread's calls are not held before");
+
+static void hold(void)
 {
 	int us;
 
 	if (READ_ONCE(thread) != current->pid)
-		return 0;
+		return;
+	if (pass) {
+		pass--;
+		return;
+	}
 	WRITE_ONCE(thread, -1);
 	/* A test that died lets nothing go on. */
 	for (us = 0; us < HELDCOMMIT_MAX_US && READ_ONCE(thread) == -1;
 	     us += HELDCOMMIT_US)
 		udelay(HELDCOMMIT_US);
+}
+NOKPROBE_SYMBOL(hold);
+
+static int entered(struct kprobe *probe, struct pt_regs *regs)
+{
+	hold();
 	return 0;
 }
 NOKPROBE_SYMBOL(entered);
 
-static struct kprobe probe = {
-	.symbol_name = "drm_atomic_helper_setup_commit",
+static int returned(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	hold();
+	return 0;
+}
+NOKPROBE_SYMBOL(returned);
+
+static struct kprobe begin_probe = {
 	.pre_handler = entered,
+};
+
+static struct kretprobe end_probe = {
+	.handler = returned,
 };
 
 static int __init heldcommit_init(void)
 {
-	return register_kprobe(&probe);
+	begin_probe.symbol_name = function;
+	end_probe.kp.symbol_name = function;
+	return at_end ? register_kretprobe(&end_probe) : register_kprobe(&begin_probe);
 }
 module_init(heldcommit_init);
 
 static void __exit heldcommit_exit(void)
 {
-	unregister_kprobe(&probe);
+	if (at_end)
+		unregister_kretprobe(&end_probe);
+	else
+		unregister_kprobe(&begin_probe);
 }
 module_exit(heldcommit_exit);
 
