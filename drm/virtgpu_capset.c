@@ -203,6 +203,7 @@ int virtgpu_ioctl_get_caps(struct drm_device *dev, void *data, struct drm_file *
 	struct drm_virtgpu_get_caps *args = data;
 	const struct virtgpu_capset *capset;
 	struct virtgpu_capset_copy *copy;
+	int ret;
 
 	if (!vg->render->num_capsets)
 		return -ENOSYS;
@@ -212,11 +213,14 @@ int virtgpu_ioctl_get_caps(struct drm_device *dev, void *data, struct drm_file *
 	if (!capset)
 		return -EINVAL;
 
-	mutex_lock(&vg->render->capset_lock);
-	copy = virtgpu_capset_get(vg, capset, args->cap_set_ver);
-	mutex_unlock(&vg->render->capset_lock);
-	if (IS_ERR(copy))
-		return PTR_ERR(copy);
+	do {
+		mutex_lock(&vg->render->capset_lock);
+		copy = virtgpu_capset_get(vg, capset, args->cap_set_ver);
+		mutex_unlock(&vg->render->capset_lock);
+		ret = PTR_ERR_OR_ZERO(copy);
+	} while (vg->trouble->again(vg, &ret));
+	if (ret)
+		return ret;
 
 	if (copy_to_user(u64_to_user_ptr(args->addr), copy->data,
 			 min(args->size, capset->max_size)))

@@ -155,7 +155,7 @@ static int virtgpu_context_create_locked(struct virtgpu_device *vg, struct virtg
 	if (ctx->is_created)
 		return 0;
 	/* A reset that is going on would lose a context that is made now. */
-	ret = virtgpu_queue_wait_open(&vg->transport->ctrl);
+	ret = vg->trouble->wait(vg);
 	if (ret)
 		return ret;
 
@@ -178,7 +178,7 @@ static int virtgpu_context_create_locked(struct virtgpu_device *vg, struct virtg
  * @vg: the device
  * @file: the file
  *
- * Returns: 0, or -EIO for a context that went with a reset of the device.
+ * Returns: 0, -EIO for a context that went with a reset of the device, or see virtgpu_life_wait().
  */
 int virtgpu_context_create(struct virtgpu_device *vg, struct drm_file *file)
 {

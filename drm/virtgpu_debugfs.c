@@ -12,6 +12,7 @@
 #include "virtgpu_debugfs.h"
 #include "virtgpu_display.h"
 #include "virtgpu_gem.h"
+#include "virtgpu_life.h"
 #include "virtgpu_resource.h"
 
 static int virtgpu_debugfs_capabilities(struct seq_file *m, void *data)
@@ -77,6 +78,8 @@ static int virtgpu_debugfs_queues(struct seq_file *m, void *data)
 	struct drm_debugfs_entry *entry = m->private;
 	struct virtgpu_device *vg = to_virtgpu_device(entry->dev);
 
+	seq_printf(m, "state: %s\n", virtgpu_state_text(READ_ONCE(vg->recovery->life.state)));
+	seq_printf(m, "last reset: %s\n", virtgpu_cause_text(READ_ONCE(vg->recovery->life.last)));
 	virtgpu_debugfs_queue(m, &vg->transport->ctrl);
 	virtgpu_debugfs_queue(m, &vg->transport->cursor);
 	return 0;

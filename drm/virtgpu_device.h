@@ -17,15 +17,40 @@ struct workqueue_struct;
 #define VIRTGPU_DRIVER_NAME	"virtio_gpu"
 
 /**
- * struct virtgpu_trouble_ops - what a part says of a device that seems to be in trouble
+ * enum virtgpu_cause - why a device has to be reset
+ * @VIRTGPU_CAUSE_NONE: it has not
+ * @VIRTGPU_CAUSE_DEAD: a question was asked command_timeout ago, and since then nothing was
+ *	answered. If there are contexts, the host may render for fence_timeout without an answer
+ * @VIRTGPU_CAUSE_FORGETFUL: the question was answered, but an older command was not, or could not
+ *	be sent; and there is no context that a reset would cost
+ * @VIRTGPU_CAUSE_BROKEN: the ring is in a state that the protocol does not have; counts at once
+ * @VIRTGPU_CAUSE_ASKED: the device's status has NEEDS_RESET; counts at once
+ * @VIRTGPU_CAUSE_KEPT_BACK: a command that gives memory back could not be sent, and not for lack of
+ *	room in the ring; counts at once
+ */
+enum virtgpu_cause {
+	VIRTGPU_CAUSE_NONE,
+	VIRTGPU_CAUSE_DEAD,
+	VIRTGPU_CAUSE_FORGETFUL,
+	VIRTGPU_CAUSE_BROKEN,
+	VIRTGPU_CAUSE_ASKED,
+	VIRTGPU_CAUSE_KEPT_BACK,
+};
+
+/**
+ * struct virtgpu_trouble_ops - what parts say of a device that seems to be in trouble, and ask for
  * @ask: a wait has timed out: find out whether the device is alive. Does not sleep
- * @reset: nothing but a reset helps; the string says why, for people
- * @forget: the device was reset: what it was asked does not count any more
+ * @reset: nothing but a reset helps. May be called in softirq
+ * @forget: the device was reset: what was known of its troubles does not count now
+ * @wait: wait until the device has come back, see virtgpu_life_wait()
+ * @again: whether to try again what has failed because of a reset, see virtgpu_life_again()
  */
 struct virtgpu_trouble_ops {
 	void (*ask)(struct virtgpu_device *vg);
-	void (*reset)(struct virtgpu_device *vg, const char *why);
+	void (*reset)(struct virtgpu_device *vg, enum virtgpu_cause cause);
 	void (*forget)(struct virtgpu_device *vg);
+	int (*wait)(struct virtgpu_device *vg);
+	bool (*again)(struct virtgpu_device *vg, int *ret);
 };
 
 /**
@@ -33,7 +58,7 @@ struct virtgpu_trouble_ops {
  * @drm: the DRM device; owns the memory of this struct
  * @vdev: the virtio device; not to be touched once the queues are stopped
  * @wq: runs completions, hot-plug and resets
- * @trouble: whom to tell of a device in trouble
+ * @trouble: what to do about a device in trouble
  * @has_3d: the host has renderers
  * @has_context_init: a file may choose its renderer
  * @has_blob: resources may be plain memory

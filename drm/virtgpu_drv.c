@@ -20,6 +20,7 @@
 #include <drm/drm_module.h>
 #include <drm/drm_print.h>
 
+#include "virtgpu_bind.h"
 #include "virtgpu_context.h"
 #include "virtgpu_debugfs.h"
 #include "virtgpu_display.h"
@@ -30,6 +31,7 @@
 #include "virtgpu_pm.h"
 #include "virtgpu_prime.h"
 #include "virtgpu_render.h"
+#include "virtgpu_reset.h"
 
 static int modeset = -1;
 module_param(modeset, int, 0400);
@@ -143,11 +145,6 @@ static void virtgpu_no_more_work(struct virtgpu_device *vg)
 	virtgpu_display_fini(vg);
 }
 
-static void virtgpu_drm_put(void *drm)
-{
-	drm_dev_put(drm);
-}
-
 static int virtgpu_probe(struct virtio_device *vdev)
 {
 	struct virtgpu_device *vg;
@@ -165,11 +162,15 @@ static int virtgpu_probe(struct virtio_device *vdev)
 			     offsetof(struct virtgpu_device, drm));
 	if (IS_ERR(vg))
 		return PTR_ERR(vg);
-	ret = devm_add_action_or_reset(&vdev->dev, virtgpu_drm_put, &vg->drm);
+	vg->vdev = vdev;
+	ret = virtgpu_recovery_init(vg);
+	if (ret) {
+		drm_dev_put(&vg->drm);
+		return ret;
+	}
+	ret = virtgpu_bind(vg);
 	if (ret)
 		return ret;
-	vg->vdev = vdev;
-	vdev->priv = vg;
 
 	ret = virtgpu_take_aperture(&vg->drm);
 	if (ret)
@@ -216,6 +217,7 @@ static int virtgpu_probe(struct virtio_device *vdev)
 		goto err_stop;
 	}
 
+	virtgpu_life_up(vg);
 	drm_info(&vg->drm, "%u scanouts, edid %s, capsets 0x%llx\n", vg->num_scanouts,
 		 vg->has_edid ? "yes" : "no", virtgpu_capset_mask(vg));
 	drm_client_setup(&vg->drm, NULL);
@@ -244,6 +246,7 @@ static void virtgpu_remove(struct virtio_device *vdev)
 {
 	struct virtgpu_device *vg = vdev->priv;
 
+	virtgpu_life_leave(vg);
 	drm_dev_unplug(&vg->drm);
 	virtgpu_quit(vg);
 	virtgpu_dma_stop(vg);
@@ -252,14 +255,10 @@ static void virtgpu_remove(struct virtio_device *vdev)
 /* A kernel that kexec starts next must not find a device that still writes to memory. */
 static void virtgpu_shutdown(struct virtio_device *vdev)
 {
-	virtgpu_quit(vdev->priv);
-}
-
-static void virtgpu_config_changed(struct virtio_device *vdev)
-{
 	struct virtgpu_device *vg = vdev->priv;
 
-	queue_work(vg->wq, &vg->recovery->config_work);
+	virtgpu_life_leave(vg);
+	virtgpu_quit(vg);
 }
 
 static const struct virtio_device_id virtgpu_ids[] = {
@@ -288,13 +287,25 @@ static struct virtio_driver virtgpu_driver = {
 	.probe = virtgpu_probe,
 	.remove = virtgpu_remove,
 	.shutdown = virtgpu_shutdown,
-	.config_changed = virtgpu_config_changed,
+	.config_changed = virtgpu_bound_notify,
 	.freeze = pm_sleep_ptr(virtgpu_freeze),
 	.restore = pm_sleep_ptr(virtgpu_restore),
 	.reset_prepare = virtgpu_reset_prepare,
 	.reset_done = virtgpu_reset_done,
 };
-module_virtio_driver(virtgpu_driver);
+
+static int __init virtgpu_init(void)
+{
+	return register_virtio_driver(&virtgpu_driver);
+}
+module_init(virtgpu_init);
+
+static void __exit virtgpu_exit(void)
+{
+	unregister_virtio_driver(&virtgpu_driver);
+	virtgpu_bind_flush();
+}
+module_exit(virtgpu_exit);
 
 MODULE_DESCRIPTION("Virtio GPU driver");
 MODULE_AUTHOR("The virtgpu authors");

@@ -103,9 +103,11 @@ int virtgpu_fb_prepare(struct drm_framebuffer *fb, struct virtgpu_output *output
 	struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
 	int ret;
 
-	mutex_lock(&vfb->lock);
-	ret = virtgpu_fb_prepare_shared(vfb);
-	mutex_unlock(&vfb->lock);
+	do {
+		mutex_lock(&vfb->lock);
+		ret = virtgpu_fb_prepare_shared(vfb);
+		mutex_unlock(&vfb->lock);
+	} while (output->vg->trouble->again(output->vg, &ret));
 	if (ret)
 		return ret;
 	return virtgpu_image_prepare(output, fb, virtgpu_fb_is_copied(vfb));

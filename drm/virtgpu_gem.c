@@ -284,10 +284,13 @@ struct virtgpu_resource *virtgpu_bo_own(struct virtgpu_bo *bo, u32 format)
 		ret = virtgpu_bo_own_blob(bo);
 		res = ret ? ERR_PTR(ret) : virtgpu_bo_own_image(bo, format);
 		mutex_unlock(&bo->lock);
-	} while (res == ERR_PTR(-EDQUOT) &&
-		 vg->memory->ops->make_room(vg));
+		ret = PTR_ERR_OR_ZERO(res);
+	} while ((ret == -EDQUOT && vg->memory->ops->make_room(vg)) ||
+		 vg->trouble->again(vg, &ret));
 	/* The guest's or the host's memory, user space does not distinguish. */
-	return res == ERR_PTR(-EDQUOT) ? ERR_PTR(-ENOMEM) : res;
+	if (ret)
+		return ERR_PTR(ret == -EDQUOT ? -ENOMEM : ret);
+	return res;
 }
 
 /* Gives an object that has no shape that of a framebuffer over it. */

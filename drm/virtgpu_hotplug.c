@@ -114,6 +114,9 @@ void virtgpu_hotplug(struct virtgpu_device *vg)
 	virtio_cwrite_le(vg->vdev, struct virtio_gpu_config, events_clear, &events);
 
 	ret = virtgpu_display_info_read(vg, &changed);
+	/* After a reset they are read again. */
+	if (ret == -ENODEV)
+		return;
 	if (ret)
 		drm_err(&vg->drm, "cannot read what changed on the host's displays: %d\n", ret);
 	else if (changed)

@@ -179,7 +179,8 @@ int virtgpu_image_prepare(struct virtgpu_output *output, struct drm_framebuffer 
 
 	do {
 		ret = virtgpu_image_make(output, fb);
-	} while (ret == -EDQUOT && virtgpu_images_give_up(output->vg));
+	} while ((ret == -EDQUOT && virtgpu_images_give_up(output->vg)) ||
+		 output->vg->trouble->again(output->vg, &ret));
 	if (ret)
 		virtgpu_image_cleanup(output, fb);
 	return ret;

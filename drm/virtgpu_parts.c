@@ -8,13 +8,15 @@
 #include "virtgpu_display.h"
 #include "virtgpu_life.h"
 #include "virtgpu_parts.h"
-#include "virtgpu_pm.h"
 #include "virtgpu_render.h"
+#include "virtgpu_reset.h"
 
 static const struct virtgpu_trouble_ops virtgpu_trouble_ops = {
 	.ask = virtgpu_life_ask,
-	.reset = virtgpu_reset_schedule,
+	.reset = virtgpu_reset_decide,
 	.forget = virtgpu_life_forget,
+	.wait = virtgpu_life_wait,
+	.again = virtgpu_life_again,
 };
 
 static const struct virtgpu_transport_ops virtgpu_transport_ops = {
@@ -41,8 +43,8 @@ static void virtgpu_wq_flush(struct drm_device *dev, void *wq)
 }
 
 /**
- * virtgpu_parts_init - set up all parts of a device, without asking the host
- * @vg: the device, its features known
+ * virtgpu_parts_init - set up all parts of a device but recovery, without asking the host
+ * @vg: the device, its features known, with its recovery
  *
  * They go with the DRM device.
  *
@@ -62,8 +64,7 @@ int virtgpu_parts_init(struct virtgpu_device *vg)
 		return ret;
 
 	vg->trouble = &virtgpu_trouble_ops;
-	ret = virtgpu_recovery_init(vg);
-	ret = ret ?: virtgpu_transport_init(vg, &virtgpu_transport_ops);
+	ret = virtgpu_transport_init(vg, &virtgpu_transport_ops);
 	ret = ret ?: virtgpu_memory_init(vg, &virtgpu_memory_ops);
 	ret = ret ?: virtgpu_render_init(vg);
 	ret = ret ?: virtgpu_display_init(vg);

@@ -472,7 +472,7 @@ static void virtgpu_queue_dequeue(struct virtgpu_queue *queue, bool may_sleep)
 		wake_up_all(&queue->space);
 
 	if (broken)
-		vg->trouble->reset(vg, "the host broke the ring");
+		vg->trouble->reset(vg, VIRTGPU_CAUSE_BROKEN);
 	virtgpu_queue_finish(queue, &finished, may_sleep);
 }
 
@@ -593,20 +593,6 @@ static void virtgpu_queue_open(struct virtgpu_queue *queue, struct virtqueue *vq
 }
 
 /**
- * virtgpu_queue_wait_open - wait until the device has come back from a reset
- * @queue: the queue
- *
- * Returns: 0, -EIO when it does not come back soon, -ERESTARTSYS when the program is killed.
- */
-int virtgpu_queue_wait_open(struct virtgpu_queue *queue)
-{
-	long left = wait_event_killable_timeout(queue->space, READ_ONCE(queue->vq),
-						virtgpu_queue_timeout(queue));
-
-	return left > 0 ? 0 : left ?: -EIO;
-}
-
-/**
  * virtgpu_queues_start - find the virtqueues and let commands through
  * @vg: the device
  *
@@ -707,11 +693,11 @@ void virtgpu_queues_stop(struct virtgpu_device *vg)
 		return;
 
 	virtio_reset_device(vg->vdev);
-	vg->trouble->forget(vg);
 	virtgpu_queue_cancel(&vg->transport->ctrl);
 	virtgpu_queue_cancel(&vg->transport->cursor);
 	virtgpu_queue_reclaim(&vg->transport->ctrl, ctrl);
 	virtgpu_queue_reclaim(&vg->transport->cursor, cursor);
+	vg->trouble->forget(vg);
 	vg->vdev->config->del_vqs(vg->vdev);
 }
 
@@ -783,8 +769,7 @@ static void virtgpu_queue_drop(struct virtgpu_queue *queue, struct virtgpu_cmd *
 	else if (!cmd->gives_back)
 		virtgpu_cmd_finish(queue->vg, cmd, VIRTGPU_CMD_UNSENT, status);
 	else if (!stopping && status != -ETIMEDOUT)
-		queue->vg->trouble->reset(queue->vg,
-					  "the host cannot be told to give memory back");
+		queue->vg->trouble->reset(queue->vg, VIRTGPU_CAUSE_KEPT_BACK);
 }
 
 /*
@@ -937,7 +922,7 @@ int virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 		return 0;
 
 	if (ret == -EIO)
-		queue->vg->trouble->reset(queue->vg, "the ring is broken");
+		queue->vg->trouble->reset(queue->vg, VIRTGPU_CAUSE_BROKEN);
 	else if (ret == -E2BIG)
 		drm_err_ratelimited(&queue->vg->drm,
 				    "%s queue: no room for a command of %u descriptors\n",

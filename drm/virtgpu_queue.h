@@ -197,7 +197,6 @@ void virtgpu_queue_init(struct virtgpu_device *vg, struct virtgpu_queue *queue, 
 			bool in_softirq);
 int virtgpu_queues_start(struct virtgpu_device *vg);
 void virtgpu_queues_stop(struct virtgpu_device *vg);
-int virtgpu_queue_wait_open(struct virtgpu_queue *queue);
 
 int virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd);
 bool virtgpu_queue_ask(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd);

@@ -459,7 +459,7 @@ static struct virtgpu_resource *virtgpu_resource_new(struct virtgpu_bo *bo, u32 
  * Returns: the resource or an error pointer: -ENOMEM when the guest is out of memory, -EDQUOT when
  * the host is, and may have to destroy something else, see &virtgpu_memory_ops.make_room, -EINVAL
  * when the host does not know the format, -ETIMEDOUT or -EIO for a host in trouble, -ENODEV when
- * the device is gone.
+ * the device was reset meanwhile, see &virtgpu_trouble_ops.again, or is gone.
  */
 struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, u32 format, u32 width,
 						 u32 height, bool wait)
@@ -886,16 +886,19 @@ struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
  */
 int virtgpu_resource_uuid(struct virtgpu_resource *res, uuid_t *uuid)
 {
-	int ret = 0;
+	int ret;
 
-	mutex_lock(&res->lock);
-	if (!res->has_uuid)
-		ret = virtgpu_cmd_assign_uuid(res->vg, res->id, &res->uuid);
-	if (!ret) {
-		res->has_uuid = true;
-		uuid_copy(uuid, &res->uuid);
-	}
-	mutex_unlock(&res->lock);
+	do {
+		ret = 0;
+		mutex_lock(&res->lock);
+		if (!res->has_uuid)
+			ret = virtgpu_cmd_assign_uuid(res->vg, res->id, &res->uuid);
+		if (!ret) {
+			res->has_uuid = true;
+			uuid_copy(uuid, &res->uuid);
+		}
+		mutex_unlock(&res->lock);
+	} while (res->vg->trouble->again(res->vg, &ret));
 	return ret;
 }
 

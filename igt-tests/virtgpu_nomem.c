@@ -351,8 +351,7 @@ static void reset_again(void)
 
 static void find_reset(void)
 {
-	snprintf(reset_path, sizeof(reset_path), "/sys/class/drm/%s/device/reset",
-		 strrchr(s.path, '/') + 1);
+	pci_path(reset_path, "reset");
 	check(!access(reset_path, W_OK), "%s: %s", reset_path, strerror(errno));
 }
 

@@ -3,7 +3,6 @@
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include "lib/harness.h"
 #include "lib/judge.h"
 #include "lib/kms.h"
+#include "lib/module.h"
 
 /* An empty disk of qemu/machine.py. */
 #define SWAP "/dev/vdc"
@@ -130,28 +130,35 @@ static void hibernate(void)
 	check(!error, "hibernate: %s", strerror(error));
 }
 
-/* The PCI device's folder in sysfs. */
-static const char *pci_device(void)
+/* Returns 0 or an errno. */
+static int try_reset(void)
 {
-	static char path[PATH_MAX];
-	char link[64];
+	char path[PATH_MAX];
 
-	snprintf(link, sizeof(link), "/sys/class/drm/%s/device", basename((char *)kms_path()));
-	check(realpath(link, path), "%s: %s", link, strerror(errno));
-	return path;
+	pci_path(path, "reset");
+	return put(path, "1");
 }
 
 static void reset(void)
 {
-	char path[PATH_MAX + 8];
-	int error;
+	int error = try_reset();
 
-	snprintf(path, sizeof(path), "%s/reset", pci_device());
-	error = put(path, "1");
 	check(!error, "reset: %s", strerror(error));
 }
 
-/* Flips between two pictures until it is told to stop, and ends on the first. */
+/**
+ * struct flipping - what the processes of a round share
+ * @resets: how many resets have begun
+ * @stop: the program is to end with the first picture
+ */
+struct flipping {
+	unsigned int resets;
+	bool stop;
+};
+
+#define RESETS	4
+
+/* Flips between two pictures until it is told to stop, and ends with the first. */
 static void flip_until(const bool *stop, const struct head *head, struct buffer *const buffers[2])
 {
 	unsigned int i = 0;
@@ -162,49 +169,90 @@ static void flip_until(const bool *stop, const struct head *head, struct buffer 
 	} while (i || !__atomic_load_n(stop, __ATOMIC_RELAXED));
 }
 
-/* The device is reset while a program flips: what it shows last is on screen each time. */
+static void wait_for_reset(const struct flipping *flipping, unsigned int number, double share)
+{
+	double deadline = now() + 30;
+
+	while (__atomic_load_n(&flipping->resets, __ATOMIC_RELAXED) < number) {
+		check(now() < deadline, "reset %u does not begin", number);
+		usleep(1000);
+	}
+	usleep(share * 1e6);
+}
+
+static void join(pid_t child, const char *what, unsigned int round)
+{
+	int status;
+
+	check(waitpid(child, &status, 0) == child && WIFEXITED(status) && !WEXITSTATUS(status),
+	      "round %u: %s failed", round, what);
+}
+
+/* Resets the device a few times. Within one of these @head begins to show, within another it ends. */
+static void flip_through_resets(struct flipping *flipping, const struct head *head,
+				struct buffer *const buffers[2], double duration,
+				unsigned int round)
+{
+	double share = duration * (round % 10) / 10;
+	pid_t resetter, flipper;
+
+	*flipping = (struct flipping) { };
+	resetter = fork();
+	check(resetter >= 0, "fork: %s", strerror(errno));
+	if (!resetter) {
+		while (flipping->resets < RESETS) {
+			__atomic_add_fetch(&flipping->resets, 1, __ATOMIC_RELAXED);
+			reset();
+		}
+		_exit(0);
+	}
+	wait_for_reset(flipping, 1, share);
+	flipper = fork();
+	check(flipper >= 0, "fork: %s", strerror(errno));
+	if (!flipper) {
+		flip_until(&flipping->stop, head, buffers);
+		_exit(0);
+	}
+	wait_for_reset(flipping, RESETS, duration - share);
+	__atomic_store_n(&flipping->stop, true, __ATOMIC_RELAXED);
+	join(flipper, "a flip", round);
+	join(resetter, "a reset", round);
+}
+
+/*
+ * The device is reset while a program flips: a buffer may be shown for the first time then, and what
+ * the program shows last is on screen.
+ */
 static void test_reset_flips(void)
 {
 	struct head head = kms_head(kms_open(), 0);
 	drmModeModeInfo mode = kms_preferred(&head);
-	struct image images[2];
-	struct buffer *buffers[2];
-	unsigned int i, round;
-	bool *stop = mmap(NULL, sizeof(*stop), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			  -1, 0);
+	struct flipping *flipping = mmap(NULL, sizeof(*flipping), PROT_READ | PROT_WRITE,
+					 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct image image = kms_show(&head, &mode, 1), other = image_new(image.width, image.height);
+	double duration = now();
+	unsigned int round;
 
-	check(stop != MAP_FAILED, "mmap: %s", strerror(errno));
-	for (i = 0; i < 2; i++) {
-		images[i] = image_new(mode.hdisplay, mode.vdisplay);
-		buffers[i] = kms_buffer(head.fd, mode.hdisplay, mode.vdisplay, DRM_FORMAT_XRGB8888);
-		image_pattern(&images[i], 1 + i, image_all(&images[i]));
-		kms_draw(buffers[i], &images[i], image_all(&images[i]));
-	}
+	check(flipping != MAP_FAILED, "mmap: %s", strerror(errno));
 	judge(NULL, 0, "watch 0");
-	kms_set_mode(&head, &mode, buffers[0]);
-	/* What is shown for the first time needs the device, and there is none during a reset. */
-	kms_flip(&head, buffers[1], NULL, 0);
-	kms_flip(&head, buffers[0], NULL, 0);
-
+	reset();
+	duration = now() - duration;
 	for (round = 0; round < 10; round++) {
-		pid_t child;
-		int status;
+		/* Of another shape in each round, so that the host has no image for them yet. */
+		uint32_t width = image.width + 16 * (1 + round);
+		struct buffer *buffers[2];
+		unsigned int i;
 
-		*stop = false;
-		child = fork();
-		check(child >= 0, "fork: %s", strerror(errno));
-		if (!child) {
-			flip_until(stop, &head, buffers);
-			_exit(0);
+		image_pattern(&image, 2 * round + 2, image_all(&image));
+		image_pattern(&other, 2 * round + 3, image_all(&other));
+		for (i = 0; i < 2; i++) {
+			buffers[i] = kms_buffer(head.fd, width, image.height, DRM_FORMAT_XRGB8888);
+			kms_draw(buffers[i], i ? &other : &image, image_all(&image));
 		}
-		for (i = 0; i < 5; i++)
-			reset();
-		__atomic_store_n(stop, true, __ATOMIC_RELAXED);
-		check(waitpid(child, &status, 0) == child && WIFEXITED(status) &&
-		      !WEXITSTATUS(status), "round %u: a flip failed", round);
-		judge_picture_within(0, &images[0], 10);
+		flip_through_resets(flipping, &head, buffers, duration, round);
+		judge_picture_within(0, &image, 10);
 		kms_flip(&head, buffers[1], NULL, 0);
-		judge_picture(0, &images[1]);
+		judge_picture(0, &other);
 	}
 }
 

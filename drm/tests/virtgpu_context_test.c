@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "../virtgpu_context.c"
+#include "../virtgpu_life.h"
 #include "virtgpu_kunit.h"
 
 static struct virtgpu_device *make_device(struct kunit *test)
@@ -152,7 +153,7 @@ static void lost_context_is_not_made_again(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, xa_empty(&vg->render->contexts));
 }
 
-/* A context that is asked for while the queue is stopped waits for the queue, and is not lost. */
+/* A context that is asked for while the device is reset waits for the device, and is not lost. */
 static void context_waits_for_the_device(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
@@ -160,6 +161,7 @@ static void context_waits_for_the_device(struct kunit *test)
 	struct virtgpu_context *ctx;
 
 	vg->has_3d = true;
+	vg->recovery->life.state = VIRTGPU_RESETTING;
 	/* But not for long. */
 	vg->transport->ctrl.stalled = true;
 	file = open_file(test, vg);

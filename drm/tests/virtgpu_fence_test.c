@@ -243,6 +243,8 @@ static void late_fence_does_not_slow_the_watch(struct kunit *test)
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
 	struct virtgpu_fence *fence = emit(test, vg, NULL, VIRTGPU_NO_RING);
 
+	/* Only a device that is there is asked. */
+	vg->recovery->life.state = VIRTGPU_RUNNING;
 	grow_old(fence, virtgpu_fence_patience());
 	cancel_delayed_work_sync(&vg->render->fences.watch);
 	virtgpu_fence_watch(&vg->render->fences.watch.work);

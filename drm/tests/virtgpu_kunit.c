@@ -8,6 +8,7 @@
 
 #include "../virtgpu_device.h"
 #include "../virtgpu_gem.h"
+#include "../virtgpu_life.h"
 #include "../virtgpu_parts.h"
 #include "virtgpu_kunit.h"
 
@@ -27,7 +28,10 @@ struct virtgpu_device *virtgpu_kunit_device(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vg);
 
 	vg->num_scanouts = 1;
+	KUNIT_ASSERT_EQ(test, virtgpu_recovery_init(vg), 0);
 	KUNIT_ASSERT_EQ(test, virtgpu_parts_init(vg), 0);
+	/* Nobody waits for this device. */
+	virtgpu_life_leave(vg);
 	return vg;
 }
 
@@ -43,6 +47,7 @@ kunit_test_suites(&virtgpu_arrival_suite,
 		  &virtgpu_format_suite,
 		  &virtgpu_hotplug_suite,
 		  &virtgpu_ioctl_suite,
+		  &virtgpu_life_suite,
 		  &virtgpu_output_suite,
 		  &virtgpu_queue_suite,
 		  &virtgpu_resource_suite,

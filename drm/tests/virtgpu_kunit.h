@@ -19,6 +19,7 @@ extern struct kunit_suite virtgpu_fence_suite;
 extern struct kunit_suite virtgpu_format_suite;
 extern struct kunit_suite virtgpu_hotplug_suite;
 extern struct kunit_suite virtgpu_ioctl_suite;
+extern struct kunit_suite virtgpu_life_suite;
 extern struct kunit_suite virtgpu_output_suite;
 extern struct kunit_suite virtgpu_queue_suite;
 extern struct kunit_suite virtgpu_resource_suite;

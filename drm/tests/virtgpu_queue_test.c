@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../virtgpu_pm.h"
 #include "../virtgpu_queue.c"
+#include "../virtgpu_reset.h"
 #include "virtgpu_kunit.h"
 
 /* A command that was answered by @len bytes, of type @type. */

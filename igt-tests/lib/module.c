@@ -20,6 +20,16 @@ void write_file(const char *path, const char *text)
 	close(fd);
 }
 
+void pci_path(char path[PATH_MAX], const char *file)
+{
+	char link[128], folder[PATH_MAX];
+
+	check(kms_path(), "no virtio GPU");
+	snprintf(link, sizeof(link), "/sys/class/drm/%s/device", strrchr(kms_path(), '/') + 1);
+	check(realpath(link, folder), "%s: %s", link, strerror(errno));
+	check(snprintf(path, PATH_MAX, "%s/%s", folder, file) < PATH_MAX, "%s: too long", folder);
+}
+
 void shell(const char *command)
 {
 	check(!system(command), "`%s` failed", command);

@@ -3,6 +3,7 @@
 #ifndef MODULE_H
 #define MODULE_H
 
+#include <limits.h>
 #include <stdbool.h>
 
 /* The module's name, as qemu/guest/init told us; fails outside such a guest. */
@@ -43,6 +44,9 @@ long host_resources(void);
 /* The numbers of these, a blank before each. */
 #define HOST_RESOURCE_LIST	256
 void host_resource_list(char list[HOST_RESOURCE_LIST]);
+
+/* The path of a file in the folder that sysfs has for the PCI device. */
+void pci_path(char path[PATH_MAX], const char *file);
 
 /* Writes a text to a file of the kernel's. */
 void write_file(const char *path, const char *text);
