@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What virtio core lacks: a PCI reset calls the driver without the lock of the virtio device (7.3).
- * So it may do so beside probe and remove, and until the module has gone. Here is all that keeps
- * these apart. docs/upstream/virtio-reset-lock.patch would make it unnecessary.
+ * What virtio core lacks: a PCI reset calls the driver without the lock of the virtio device (7.3),
+ * so it may do so beside probe and remove. Here is all that keeps these apart: probe and remove take
+ * the lock of the PCI device, which a PCI reset holds from its first callback to its end.
+ * docs/upstream/virtio-reset-lock.patch would make that unnecessary.
  */
-#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/device.h>
 #include <linux/device/devres.h>
-#include <linux/pci.h>
 #include <linux/spinlock.h>
 #include <linux/virtio.h>
 
@@ -16,11 +17,41 @@
 #include "virtgpu_device.h"
 #include "virtgpu_life.h"
 
-/* How long a PCI reset waits for the driver to leave. */
-#define VIRTGPU_UNBIND_PATIENCE	(60 * HZ)
+/* How often the lock of a PCI device is tried, in milliseconds. */
+#define VIRTGPU_BIND_TRY	10
 
 /* Protects &virtio_device.priv of all devices. */
 static DEFINE_SPINLOCK(virtgpu_bind_lock);
+
+/**
+ * virtgpu_bind_lock_parent - keep PCI resets away while the driver comes or goes
+ * @vdev: the virtio device
+ *
+ * Who binds or unbinds the PCI device's driver holds the lock already, or waits with it for the
+ * lock of the virtio device, which the caller holds: so the lock is only tried.
+ *
+ * Returns: whether the caller has the lock now, and has to give it back.
+ */
+bool virtgpu_bind_lock_parent(struct virtio_device *vdev)
+{
+	struct device *parent = vdev->dev.parent;
+
+	while (READ_ONCE(parent->links.status) == DL_DEV_DRIVER_BOUND) {
+		if (device_trylock(parent))
+			return true;
+		msleep(VIRTGPU_BIND_TRY);
+	}
+	return false;
+}
+
+/**
+ * virtgpu_bind_unlock_parent - let PCI resets through again
+ * @vdev: the virtio device
+ */
+void virtgpu_bind_unlock_parent(struct virtio_device *vdev)
+{
+	device_unlock(vdev->dev.parent);
+}
 
 static void virtgpu_bind_set(struct virtio_device *vdev, struct virtgpu_device *vg)
 {
@@ -35,11 +66,14 @@ static void virtgpu_bind_set(struct virtio_device *vdev, struct virtgpu_device *
 static void virtgpu_unbind(void *data)
 {
 	struct virtgpu_device *vg = data;
+	struct virtio_device *vdev = vg->vdev;
+	bool has_lock = vg->recovery->has_parent_lock;
 
 	virtgpu_life_leave(vg);
-	virtgpu_bind_set(vg->vdev, NULL);
-	complete_all(&vg->recovery->unbound);
+	virtgpu_bind_set(vdev, NULL);
 	drm_dev_put(&vg->drm);
+	if (has_lock)
+		virtgpu_bind_unlock_parent(vdev);
 }
 
 /**
@@ -50,9 +84,20 @@ static void virtgpu_unbind(void *data)
  */
 int virtgpu_bind(struct virtgpu_device *vg)
 {
-	init_completion(&vg->recovery->unbound);
 	virtgpu_bind_set(vg->vdev, vg);
 	return devm_add_action_or_reset(&vg->vdev->dev, virtgpu_unbind, vg);
+}
+
+/**
+ * virtgpu_bound_leave - the driver begins to leave the device
+ * @vg: the device
+ *
+ * From here until virtio core has done the last of what it does then, the PCI device is not reset.
+ */
+void virtgpu_bound_leave(struct virtgpu_device *vg)
+{
+	vg->recovery->has_parent_lock = virtgpu_bind_lock_parent(vg->vdev);
+	virtgpu_life_leave(vg);
 }
 
 /**
@@ -100,32 +145,4 @@ struct virtgpu_device *virtgpu_bound_get(struct virtio_device *vdev)
 void virtgpu_bound_put(struct virtgpu_device *vg)
 {
 	drm_dev_put(&vg->drm);
-}
-
-/**
- * virtgpu_bound_wait - wait until a driver that leaves has left
- * @vg: the device
- *
- * The caller is about to take the registers away that virtio core reads last.
- */
-void virtgpu_bound_wait(struct virtgpu_device *vg)
-{
-	if (virtgpu_life_is_leaving(vg))
-		wait_for_completion_timeout(&vg->recovery->unbound, VIRTGPU_UNBIND_PATIENCE);
-}
-
-/**
- * virtgpu_bind_flush - wait until nobody is about to call the driver any more
- *
- * Called when the driver is not registered any more. A PCI reset that has found it before holds the
- * lock of the PCI device until it is over.
- */
-void virtgpu_bind_flush(void)
-{
-	struct pci_dev *pdev = NULL;
-
-	while ((pdev = pci_get_device(PCI_VENDOR_ID_REDHAT_QUMRANET, PCI_ANY_ID, pdev))) {
-		device_lock(&pdev->dev);
-		device_unlock(&pdev->dev);
-	}
 }

@@ -145,7 +145,7 @@ static void virtgpu_no_more_work(struct virtgpu_device *vg)
 	virtgpu_display_fini(vg);
 }
 
-static int virtgpu_probe(struct virtio_device *vdev)
+static int virtgpu_probe_locked(struct virtio_device *vdev)
 {
 	struct virtgpu_device *vg;
 	bool changed;
@@ -153,6 +153,9 @@ static int virtgpu_probe(struct virtio_device *vdev)
 
 	if (!modeset || (modeset < 0 && drm_firmware_drivers_only()))
 		return -ENODEV;
+	/* It was reset since virtio core began: nothing is negotiated any more. */
+	if (!(vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_DRIVER))
+		return -EPROBE_DEFER;
 
 	/*
 	 * User space expects to find the PCI device above the DRM device. Its lifetime is not
@@ -229,6 +232,16 @@ err_stop:
 	return ret;
 }
 
+static int virtgpu_probe(struct virtio_device *vdev)
+{
+	bool has_lock = virtgpu_bind_lock_parent(vdev);
+	int ret = virtgpu_probe_locked(vdev);
+
+	if (has_lock)
+		virtgpu_bind_unlock_parent(vdev);
+	return ret;
+}
+
 /* Switches the heads off and has the device forget all memory of ours, for good. */
 static void virtgpu_quit(struct virtgpu_device *vg)
 {
@@ -246,7 +259,7 @@ static void virtgpu_remove(struct virtio_device *vdev)
 {
 	struct virtgpu_device *vg = vdev->priv;
 
-	virtgpu_life_leave(vg);
+	virtgpu_bound_leave(vg);
 	drm_dev_unplug(&vg->drm);
 	virtgpu_quit(vg);
 	virtgpu_dma_stop(vg);
@@ -293,19 +306,7 @@ static struct virtio_driver virtgpu_driver = {
 	.reset_prepare = virtgpu_reset_prepare,
 	.reset_done = virtgpu_reset_done,
 };
-
-static int __init virtgpu_init(void)
-{
-	return register_virtio_driver(&virtgpu_driver);
-}
-module_init(virtgpu_init);
-
-static void __exit virtgpu_exit(void)
-{
-	unregister_virtio_driver(&virtgpu_driver);
-	virtgpu_bind_flush();
-}
-module_exit(virtgpu_exit);
+module_virtio_driver(virtgpu_driver);
 
 MODULE_DESCRIPTION("Virtio GPU driver");
 MODULE_AUTHOR("The virtgpu authors");

@@ -67,14 +67,14 @@ struct virtgpu_life {
  * @life: its state, and whether it is alive
  * @reset_work: resets a device that lost commands and restores its resources
  * @config_work: acts on a change of the device's configuration
- * @unbound: the driver has left the virtio device
+ * @has_parent_lock: the driver leaves, and holds the lock of the PCI device meanwhile
  */
 struct virtgpu_recovery {
 	struct virtgpu_device *vg;
 	struct virtgpu_life life;
 	struct delayed_work reset_work;
 	struct work_struct config_work;
-	struct completion unbound;
+	bool has_parent_lock;
 };
 
 const char *virtgpu_state_text(enum virtgpu_state state);
@@ -92,7 +92,6 @@ void virtgpu_life_fail(struct virtgpu_device *vg, int error);
 void virtgpu_life_leave(struct virtgpu_device *vg);
 
 bool virtgpu_life_is_up(const struct virtgpu_device *vg);
-bool virtgpu_life_is_leaving(struct virtgpu_device *vg);
 int virtgpu_life_wait(struct virtgpu_device *vg);
 bool virtgpu_life_again(struct virtgpu_device *vg, int *ret);
 

@@ -140,7 +140,6 @@ int virtgpu_reset_prepare(struct virtio_device *vdev)
 	if (!vg)
 		return -EOPNOTSUPP;
 	if (!virtgpu_life_begin_reset(vg)) {
-		virtgpu_bound_wait(vg);
 		virtgpu_bound_put(vg);
 		return -EOPNOTSUPP;
 	}
