@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What virtio core lacks: a PCI reset calls the driver without the lock of the virtio device (7.3),
- * so it may do so beside probe and remove. Here is all that keeps these apart: probe and remove take
+ * so it may do so beside probe and remove. Here is all that keeps these apart: both take
  * the lock of the PCI device, which a PCI reset holds from its first callback to its end.
  * docs/upstream/virtio-reset-lock.patch would make that unnecessary.
  */
@@ -28,7 +28,7 @@ static DEFINE_SPINLOCK(virtgpu_bind_lock);
  * @vdev: the virtio device
  *
  * Who binds or unbinds the PCI device's driver holds the lock already, or waits with it for the
- * lock of the virtio device, which the caller holds: so the lock is only tried.
+ * lock of the virtio device, which the caller holds. So the lock is only tried.
  *
  * Returns: whether the caller has the lock now, and has to give it back.
  */
