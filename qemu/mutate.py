@@ -36,7 +36,7 @@ from report import Failure
 # Sources that are not in the module, or not in the one with the KUnit suites, and where a Rust source's
 # own tests begin.
 NOT_THE_DRIVER = {"drm_tests"}
-NOT_FOR_KUNIT = {"drm/virtgpu_drv.c", "drm/virtgpu_trace.c"}
+NOT_FOR_KUNIT = {"drm/drv.c", "drm/transport/trace.c"}
 UNIT_TESTS = "#[cfg(kunit)]"
 
 # Tests that look at a little of everything, by which each change is tried first.
