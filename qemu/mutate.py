@@ -148,9 +148,9 @@ def pick(found: list[Candidate], number: int) -> list[Candidate]:
 def files(driver: str, names: list[str]) -> list[str]:
     """The sources to be changed; all of the driver's if none are named."""
     pattern = "*.c" if driver == "c" else "*.rs"
-    known = sorted(str(path.relative_to(build.TOP))
-                   for path in (build.TOP / SOURCES[driver]).glob(pattern)
-                   if path.stem not in NOT_THE_DRIVER)
+    folder = build.TOP / SOURCES[driver]
+    known = sorted(str(path.relative_to(build.TOP)) for path in folder.rglob(pattern)
+                   if path.stem not in NOT_THE_DRIVER and folder / "tests" not in path.parents)
     return [path for path in known if not names or path in names]
 
 

@@ -194,6 +194,21 @@ static void reset_loses_only_what_the_host_had(struct kunit *test)
 	flush_workqueue(vg->wq);
 }
 
+/* For the host, number 0 is no context. */
+static void contexts_are_counted_from_one(struct kunit *test)
+{
+	struct virtgpu_device *vg = virtgpu_kunit_device(test);
+	struct virtgpu_context *ctx;
+	struct drm_file *file;
+
+	vg->has_3d = true;
+	file = open_file(test, vg);
+	ctx = file->driver_priv;
+	KUNIT_EXPECT_EQ(test, ctx->id, 1);
+	virtgpu_context_postclose(&vg->drm, file);
+	flush_workqueue(vg->wq);
+}
+
 static struct kunit_case virtgpu_context_cases[] = {
 	KUNIT_CASE(capset_has_to_be_the_hosts),
 	KUNIT_CASE(rings_have_a_timeline_each),
@@ -206,6 +221,7 @@ static struct kunit_case virtgpu_context_cases[] = {
 	KUNIT_CASE(lost_context_is_not_made_again),
 	KUNIT_CASE(context_waits_for_the_device),
 	KUNIT_CASE(reset_loses_only_what_the_host_had),
+	KUNIT_CASE(contexts_are_counted_from_one),
 	{}
 };
 

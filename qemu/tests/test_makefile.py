@@ -10,7 +10,7 @@ LEFT = """
 .module-common.o ..module-common.o.cmd Module.symvers .Module.symvers.cmd modules.order
 .modules.order.cmd drm/virtgpu.ko drm/.virtgpu.ko.cmd drm/virtgpu.mod drm/.virtgpu.mod.cmd
 drm/virtgpu.mod.c drm/virtgpu.mod.o drm/.virtgpu.mod.o.cmd drm/virtgpu.o drm/memory/gem.o
-drm/.memory/gem.o.cmd drm/.memory/gem.o.d drm/modules.order rust/virtgpu_rs.ko
+drm/memory/.gem.o.cmd drm/memory/.gem.o.d drm/modules.order rust/virtgpu_rs.ko
 rust/bindings/generated.rs rust/bindings/.generated.rs.cmd rust/bindings/libdrm_bindings.rmeta
 rust/drm/libdrm.rmeta rust/drm/drm.o igt-tests/kernel/failalloc.ko out/report/index.html
 """.split()
