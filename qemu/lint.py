@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """checkpatch and sparse over the C, rustfmt, clippy and rustdoc over the Rust, pylint and mypy over the
-Python, shellcheck over scripts; and is what the mutants change still there?
+Python, shellcheck over scripts; do the parts of the drivers know only those below them, and is what the
+mutants change still there?
 
     lint.py [unit]
 
@@ -17,6 +18,7 @@ import sys
 import build
 import cache
 import kernelsource
+import layers
 import lintroot
 import mutants
 import report
@@ -61,6 +63,13 @@ def sparse(found) -> bool:
         "CC=cgcc", "CHECK=sparse -D__typeof_unqual__=__typeof__"], env={"REAL_CC": "gcc-14"})
     # This sparse cannot evaluate the constants in the kernel's MODULE_*() macros.
     lines = [line for line in text.splitlines() if "bad constant expression" not in line]
+    for line in lines:
+        report.say(line)
+    return not lines
+
+
+def parts_in_order() -> bool:
+    lines = layers.complaints()
     for line in lines:
         report.say(line)
     return not lines
@@ -127,7 +136,8 @@ def main() -> int:
                 "rustfmt": rustfmt(found), "clippy": clippy(found),
                 "rustdoc": rustdoc(found),
                 "pylint": lintroot.pylint(), "mypy": lintroot.mypy(), "pytest": lintroot.pytest(),
-                "shellcheck": lintroot.shellcheck(SCRIPTS), "mutants": mutants_fit()}
+                "shellcheck": lintroot.shellcheck(SCRIPTS), "parts": parts_in_order(),
+                "mutants": mutants_fit()}
     for name, good in verdicts.items():
         print(f"{name}: {'no complaints' if good else 'complaints, see above'}")
     return 0 if all(verdicts.values()) else 1
