@@ -3,11 +3,14 @@
  * A renderer that is not to be trusted: wrong, silent, late. Whoever waits for it hears of that, and
  * others can go on. The host's end is qemu/fakegpu.py.
  */
+#include <drm/vgem_drm.h>
 #include <drm_fourcc.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/dma-buf.h>
 #include <linux/sync_file.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -588,7 +591,58 @@ static pid_t stream_behind(int fence, uint32_t flags)
 	_exit(drmIoctl(render_fd, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec) ? errno : 0);
 }
 
-/* A context is lost while a stream of its waits for another context's. */
+static void close_fd(void *fd)
+{
+	close((int)(intptr_t)fd);
+}
+
+/**
+ * struct gate - a fence that ends when the test says so
+ * @vgem: vgem, whose fence it is
+ * @id: its number there; vgem ends it by itself after ten seconds
+ * @fd: a file of it
+ */
+struct gate {
+	int vgem;
+	uint32_t id;
+	int fd;
+};
+
+static struct gate gate_new(void)
+{
+	struct gate gate = { .vgem = drmOpenWithType("vgem", NULL, DRM_NODE_PRIMARY) };
+	struct drm_mode_create_dumb create = { .width = 64, .height = 64, .bpp = 32 };
+	struct drm_vgem_fence_attach attach = { .flags = VGEM_FENCE_WRITE };
+	struct dma_buf_export_sync_file export = { .flags = DMA_BUF_SYNC_READ };
+	int dmabuf;
+
+	check(gate.vgem >= 0, "no vgem: modprobe vgem?");
+	at_end(close_fd, (void *)(intptr_t)gate.vgem);
+	check(!drmIoctl(gate.vgem, DRM_IOCTL_MODE_CREATE_DUMB, &create), "a buffer of vgem's");
+	attach.handle = create.handle;
+	check(!drmIoctl(gate.vgem, DRM_IOCTL_VGEM_FENCE_ATTACH, &attach), "a fence of vgem's");
+	check(!drmPrimeHandleToFD(gate.vgem, create.handle, DRM_CLOEXEC, &dmabuf), "export");
+	check(!ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &export), "no file of a fence: %s",
+	      strerror(errno));
+	close(dmabuf);
+	gate.id = attach.out_fence;
+	gate.fd = export.fd;
+	return gate;
+}
+
+static void gate_open(const struct gate *gate)
+{
+	struct drm_vgem_fence_signal signal = { .fence = gate->id };
+
+	check(!drmIoctl(gate->vgem, DRM_IOCTL_VGEM_FENCE_SIGNAL, &signal), "end of a fence: %s",
+	      strerror(errno));
+	close(gate->fd);
+}
+
+/*
+ * A context is lost while a stream of its waits. What it waits for ends when the device is back, which
+ * would carry the stream out.
+ */
 static void lost_meanwhile(void)
 {
 	static const uint32_t flags[] = { 0, VIRTGPU_EXECBUF_FENCE_FD_OUT };
@@ -596,26 +650,26 @@ static void lost_meanwhile(void)
 
 	start();
 	for (i = 0; i < sizeof(flags) / sizeof(*flags); i++) {
-		int other = render_open(), file = render_fd, fence, status;
+		struct gate gate = gate_new();
+		int status;
 		pid_t waiter;
 
 		render_context(2, 0);
-		judge(NULL, 0, "fault mute SUBMIT/1");
-		fence = render_fence_fd(VIRTGPU_EXECBUF_RING_IDX, 1);
-		render_fd = other;
 		render_wait_fd(render_fence_fd(0, 0));
-		waiter = stream_behind(fence, flags[i]);
+		waiter = stream_behind(gate.fd, flags[i]);
 		usleep(500000);
 		/* The device is reset, because the next answer breaks the ring. */
 		judge(NULL, 0, "fault wrong-chain SUBMIT");
 		stream_of_new_file();
+		recovers();
+		check(!waitpid(waiter, &status, WNOHANG), "a stream does not wait for a fence");
+		judge(NULL, 0, "fake-count");
+		gate_open(&gate);
 		check(waitpid(waiter, &status, 0) == waiter && WIFEXITED(status), "it waits on");
 		check(WEXITSTATUS(status) == EIO, "a stream of a lost context: %s",
 		      strerror(WEXITSTATUS(status)));
-		be_good(NULL);
-		close(fence);
-		close(file);
-		close(other);
+		judge(NULL, 0, "fake-counted SUBMIT 0 0");
+		close(render_fd);
 		render_fd = render_open();
 		recovers();
 	}
@@ -708,17 +762,32 @@ static int export_blob(const struct drm_virtgpu_resource_create_blob *blob)
 	return dmabuf;
 }
 
-/* Has another driver map a blob; what it is told: 0 or an errno. */
-static int import_blob(int vgem, const struct drm_virtgpu_resource_create_blob *blob)
+static void remove_mapper(void *unused)
 {
-	int dmabuf = export_blob(blob), error;
-	uint32_t handle;
+	(void)unused;
+	shell("rmmod buffermap");
+}
 
-	error = drmPrimeFDToHandle(vgem, dmabuf, &handle) ? errno : 0;
-	if (!error)
-		check(!drmCloseBufferHandle(vgem, handle), "close: %s", strerror(errno));
+/* Has another driver map a blob: how many bytes it gets, or a negative errno. */
+static long map_elsewhere(const struct drm_virtgpu_resource_create_blob *blob)
+{
+	/* The program that loads the module has it, too. */
+	int dmabuf = export_blob(blob), shared = dup(dmabuf);
+	char command[96];
+	long answer;
+	FILE *file;
+
+	snprintf(command, sizeof(command), "insmod /host/tests/buffermap.ko fd=%d", shared);
+	shell(command);
+	at_end(remove_mapper, NULL);
+	file = fopen("/sys/module/buffermap/parameters/answer", "r");
+	check(file && fscanf(file, "%ld", &answer) == 1, "no answer");
+	fclose(file);
+	not_at_end(remove_mapper, NULL);
+	remove_mapper(NULL);
+	close(shared);
 	close(dmabuf);
-	return error;
+	return answer;
 }
 
 static void write_export(const struct drm_virtgpu_resource_create_blob *blob)
@@ -737,9 +806,9 @@ static void write_export(const struct drm_virtgpu_resource_create_blob *blob)
 static void use_exports(void)
 {
 	struct drm_virtgpu_resource_create_blob blob = host_blob(8192), other = host_blob(8192);
-	int vgem = drmOpenWithType("vgem", NULL, DRM_NODE_PRIMARY), error, i;
+	long got;
+	int i;
 
-	check(vgem >= 0, "no vgem: modprobe vgem?");
 	render_start();
 	if (!render_getparam(VIRTGPU_PARAM_HOST_VISIBLE))
 		skip("the driver sees no memory of the host's");
@@ -748,27 +817,27 @@ static void use_exports(void)
 	judge(NULL, 0, "fake-count");
 	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &blob);
 	for (i = 0; i < 2; i++) {
-		error = import_blob(vgem, &blob);
-		check(!error, "import: %s", strerror(error));
+		got = map_elsewhere(&blob);
+		check(got == (long)blob.size, "%ld bytes are mapped", got);
 	}
 	write_export(&blob);
 	judge(NULL, 0, "fake-counted MAP_BLOB 1 1");
 
 	other.blob_flags = VIRTGPU_BLOB_FLAG_USE_SHAREABLE;
 	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &other);
-	error = import_blob(vgem, &other);
-	check(error == EIO, "an import of what cannot be mapped: %s", strerror(error));
+	got = map_elsewhere(&other);
+	check(got == -EIO, "what cannot be mapped is: %ld", got);
 	drmCloseBufferHandle(render_fd, other.bo_handle);
 
 	other = host_blob(8192);
 	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &other);
 	judge(NULL, 0, "fault refuse MAP_BLOB");
-	check(import_blob(vgem, &other), "what the host does not map is imported");
+	got = map_elsewhere(&other);
+	check(got < 0, "what the host does not map is mapped: %ld", got);
 	be_good(NULL);
 	drmCloseBufferHandle(render_fd, other.bo_handle);
 	drmCloseBufferHandle(render_fd, blob.bo_handle);
 	judge(NULL, 0, "fake-counted UNMAP_BLOB 1 1");
-	close(vgem);
 	close(render_fd);
 }
 
@@ -777,6 +846,63 @@ static void exported(void)
 {
 	shape("render=1 blob=1 window=1");
 	scope(use_exports);
+}
+
+/* Whether a page of the window is mapped in a way: "uncached-minus", "write-combining". */
+static bool is_mapped_as(const char *kind)
+{
+	FILE *file = popen("sed -n 's/^ *\\([0-9a-f]*\\)-.* : virtio_gpu$/\\1/p' /proc/iomem", "r");
+	unsigned long window, first, end;
+	char line[128], found[32];
+
+	check(file && fscanf(file, "%lx", &window) == 1, "no window in /proc/iomem");
+	pclose(file);
+	file = fopen("/sys/kernel/debug/x86/pat_memtype_list", "r");
+	check(file, "pat_memtype_list: %s", strerror(errno));
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "PAT: [mem 0x%lx-0x%lx] %31s", &first, &end, found) == 3 &&
+		    first <= window && window < end && !strcmp(found, kind)) {
+			fclose(file);
+			return true;
+		}
+	}
+	fclose(file);
+	return false;
+}
+
+static const char *window_kind;
+
+static void use_caching(void)
+{
+	struct drm_virtgpu_resource_create_blob blob = host_blob(8192);
+	uint32_t *words;
+
+	render_start();
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &blob);
+	words = map_blob(&blob);
+	check(words != MAP_FAILED, "mmap: %s", strerror(errno));
+	words[0] = 0x12345678;
+	judge(words, 4, "fake-blob %u 4", blob.res_handle);
+	check(is_mapped_as(window_kind), "the window is not mapped as %s", window_kind);
+	check(!munmap(words, blob.size), "munmap: %s", strerror(errno));
+	close(render_fd);
+}
+
+/* The host says how the guest's CPUs may cache its memory. */
+static void caching(void)
+{
+	static const char *const kinds[] = { "uncached-minus", "write-combining" };
+	char words[64];
+	unsigned int i;
+
+	fake_start();
+	for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		snprintf(words, sizeof(words), "render=1 blob=1 window=1 caching=%u", 2 + i);
+		window_kind = kinds[i];
+		fake_plug(words);
+		module_load();
+		scope(use_caching);
+	}
 }
 
 /* A blob as large as the window. */
@@ -959,6 +1085,7 @@ int main(int argc, char **argv)
 		{ "lost-meanwhile", "a context is lost while its stream waits", lost_meanwhile },
 		{ "window", "memory of the host's, and none", window },
 		{ "refused-map", "the host does not show its memory", refused_map },
+		{ "caching", "memory of the host's that is not to be cached", caching },
 		{ "exported", "other drivers use the host's memory", exported },
 		{ "texture-between", "a texture between two pictures", texture_between },
 		{ "panic-texture", "no panic screen over a texture", panic_over_texture },

@@ -165,7 +165,7 @@ static void suite(const char *name)
 #define SUITES_OF_C(X)							\
 	X(arrival) X(blob) X(capset) X(cmd) X(connector) X(context)	\
 	X(cursor) X(damage) X(fence) X(format) X(hotplug) X(ioctl)	\
-	X(output) X(queue) X(resource) X(submit) X(vblank)
+	X(life) X(output) X(queue) X(resource) X(submit) X(vblank)
 
 #define SUITES_OF_RUST(X)						\
 	X(cmd) X(connector) X(cursor) X(damage) X(drm) X(format)	\
@@ -177,7 +177,6 @@ static void suite(const char *name)
 
 SUITES_OF_C(FUNCTION)
 FUNCTION(drm)
-FUNCTION(life)
 FUNCTION(reset)
 
 static void unload(void);

@@ -317,6 +317,7 @@ static void bind_patiently(void)
 		check(write(fd, virtio_name, strlen(virtio_name)) > 0 || now() < deadline,
 		      "bind: %s", strerror(errno));
 		close(fd);
+		usleep(10000);
 	}
 }
 

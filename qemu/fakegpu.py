@@ -126,16 +126,18 @@ class FakeGpu(vhostuser.Device):
     def __init__(self, path: Path, scanouts: int = 1, size=(1024, 768), blob: bool = False,
                  connected: int = 1, render: bool = False, late: float = 0,
                  queue_size: int = 64, window: int = 0, alignment: int = 0,
-                 features: int | None = None, room: int = 0):
+                 features: int | None = None, room: int = 0, caching: int = MAP_CACHED):
         """With `render` it has a renderer that is done with everything at once; `window` are MiB of
-        host-visible memory, `alignment` is that of blobs; `features` replaces what follows from
-        the others; `room` are bytes that it has for images, or 0."""
+        host-visible memory, `caching` is how the guest is to map it, `alignment` is that of blobs;
+        `features` replaces what follows from the others; `room` are bytes that it has for images,
+        or 0."""
         self.features = FEATURE_EDID | (FEATURE_BLOB | FEATURE_UUID if blob else 0) | (
             FEATURE_VIRGL | FEATURE_CONTEXT_INIT if render else 0) | (
             FEATURE_BLOB_ALIGNMENT if alignment else 0)
         if features is not None:
             self.features = features
         self.queue_size, self._alignment, self._room = queue_size, alignment, room
+        self._caching = caching
         self.shared = {HOST_VISIBLE: window << 20} if window else {}
         # Commands by number since the test asked; all of them, bytes copied, entries of backings.
         self.counts: Counter[int] = Counter()
@@ -572,7 +574,7 @@ class FakeGpu(vhostuser.Device):
             if status:
                 tell(self._header(ERROR, chain.request))
             elif kind == COMMANDS["MAP_BLOB"]:
-                tell(self._header(OK_MAP_INFO, chain.request) + struct.pack("<II", MAP_CACHED, 0))
+                tell(self._header(OK_MAP_INFO, chain.request) + struct.pack("<II", self._caching, 0))
             else:
                 tell(self._header(OK, chain.request))
             chain.queue.interrupt()

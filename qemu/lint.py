@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """checkpatch and sparse over the C, rustfmt, clippy and rustdoc over the Rust, pylint and mypy over the
-Python, shellcheck over scripts; do the drivers' parts use each other in one direction only, and is what
-the mutants change still there?
+Python, shellcheck over scripts; do the parts of the drivers know only those below them, and is what the
+mutants change still there?
 
     lint.py [unit]
 
@@ -18,9 +18,9 @@ import sys
 import build
 import cache
 import kernelsource
+import layers
 import lintroot
 import mutants
-import parts
 import report
 import rustkernel
 import sandbox
@@ -68,18 +68,18 @@ def sparse(found) -> bool:
     return not lines
 
 
+def parts_in_order() -> bool:
+    lines = layers.complaints()
+    for line in lines:
+        report.say(line)
+    return not lines
+
+
 def mutants_fit() -> bool:
     misfits = mutants.misfits()
     for line in misfits:
         report.say(line)
     return not misfits
-
-
-def parts_in_order() -> bool:
-    wrong = parts.all_complaints()
-    for line in wrong:
-        report.say(line)
-    return not wrong
 
 
 def rustfmt(found) -> bool:

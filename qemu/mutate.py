@@ -36,8 +36,7 @@ from report import Failure
 # Sources that are not in the module, or not in the one with the KUnit suites, and where a Rust source's
 # own tests begin.
 NOT_THE_DRIVER = {"drm_tests"}
-NOT_ITS_FOLDERS = {"tests", "compat"}
-NOT_FOR_KUNIT = {"drm/virtgpu_drv.c", "drm/virtgpu_trace.c"}
+NOT_FOR_KUNIT = {"drm/drv.c", "drm/transport/trace.c"}
 UNIT_TESTS = "#[cfg(kunit)]"
 
 # Tests that look at a little of everything, by which each change is tried first.
@@ -149,10 +148,9 @@ def pick(found: list[Candidate], number: int) -> list[Candidate]:
 def files(driver: str, names: list[str]) -> list[str]:
     """The sources to be changed; all of the driver's if none are named."""
     pattern = "*.c" if driver == "c" else "*.rs"
-    known = sorted(str(path.relative_to(build.TOP))
-                   for path in (build.TOP / SOURCES[driver]).rglob(pattern)
-                   if path.stem not in NOT_THE_DRIVER
-                   and not NOT_ITS_FOLDERS.intersection(path.parts))
+    folder = build.TOP / SOURCES[driver]
+    known = sorted(str(path.relative_to(build.TOP)) for path in folder.rglob(pattern)
+                   if path.stem not in NOT_THE_DRIVER and folder / "tests" not in path.parents)
     return [path for path in known if not names or path in names]
 
 
