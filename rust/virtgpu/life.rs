@@ -19,7 +19,7 @@ use crate::{
     transport::{
         cmd,
         command::{self, on_done, Callbacks, Chain},
-        ring::{kick_again_after, patience},
+        queue::{kick_again_after, patience},
     },
 };
 

@@ -9,7 +9,7 @@ use crate::{
     life::{self, State},
     transport::{
         self,
-        ring::{kick_again_after, patience},
+        queue::{kick_again_after, patience},
     },
 };
 

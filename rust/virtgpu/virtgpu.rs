@@ -39,7 +39,7 @@ static SUITES: &[&kunit::Suite] = &[
     &render::ioctl::tests::SUITE,
     &reset::tests::SUITE,
     &transport::cmd::tests::SUITE,
-    &transport::ring::tests::SUITE,
+    &transport::queue::tests::SUITE,
 ];
 
 module! {

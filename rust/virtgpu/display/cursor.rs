@@ -31,7 +31,7 @@ use crate::{
     transport::{
         cmd,
         command::{self, on_done, Chain},
-        ring,
+        queue,
     },
 };
 
@@ -180,7 +180,7 @@ impl State {
 
     /// Nobody waits for an order, so that nobody but the next notices that it got lost.
     fn watch(&self, dev: &Device) {
-        if self.ordered && self.since_order() > ring::patience() {
+        if self.ordered && self.since_order() > queue::patience() {
             dev.transport.cursor.stall(dev, "a cursor");
         }
     }

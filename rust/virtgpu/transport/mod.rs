@@ -11,14 +11,14 @@ use virtio::{device::F_INDIRECT_DESC, queue::Interrupt};
 
 use crate::{
     device::{work, Device, VirtGpu},
-    transport::{command::Callbacks, pool::Pool, ring::Queue},
+    transport::{command::Callbacks, pool::Pool, queue::Queue},
 };
 
 pub(crate) mod answer;
 pub(crate) mod cmd;
 pub(crate) mod command;
 pub(crate) mod pool;
-pub(crate) mod ring;
+pub(crate) mod queue;
 
 /// A device's queues, and what they need.
 #[pin_data]
@@ -58,7 +58,7 @@ pub(crate) struct Handler(ARef<Device>);
 
 impl Interrupt for Handler {
     fn interrupt(&self, queue: usize) {
-        ring::enqueue(&self.0, queue == 0);
+        queue::enqueue(&self.0, queue == 0);
     }
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn start(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     dev.transport.ctrl.open(ctrl);
     dev.transport.cursor.open(cursor);
     // What came before the queues were open.
-    ring::enqueue(&dev.into(), true);
+    queue::enqueue(&dev.into(), true);
     Ok(())
 }
 
