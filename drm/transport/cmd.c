@@ -580,22 +580,6 @@ void virtgpu_cmd_set_scanout_blob(struct virtgpu_device *vg,
 }
 
 /**
- * virtgpu_cmd_had_no_effect - whether the host surely has not carried a command out
- * @cmd: the command
- * @ret: what virtgpu_queue_wait() returned for it
- *
- * After a time-out the host may still do it, and an answer that makes no sense says nothing. A
- * command that was not sent, or was lost with a reset, has no effect.
- *
- * Returns: whether it surely has not.
- */
-bool virtgpu_cmd_had_no_effect(const struct virtgpu_cmd *cmd, int ret)
-{
-	return ret && ret != -ETIMEDOUT &&
-	       (cmd->end != VIRTGPU_CMD_ANSWERED || virtgpu_cmd_is_refused(cmd));
-}
-
-/**
  * virtgpu_cmd_map_blob - have the host show a blob in the device's window
  * @vg: the device
  * @id: the blob

@@ -55,7 +55,6 @@ virtgpu_cmd_resource_create_blob(struct virtgpu_device *vg, u32 ctx_id,
 void virtgpu_cmd_set_scanout_blob(struct virtgpu_device *vg,
 				  const struct virtio_gpu_set_scanout_blob *scanout,
 				  const struct drm_rect *rect, virtgpu_cmd_done done);
-bool virtgpu_cmd_had_no_effect(const struct virtgpu_cmd *cmd, int ret);
 struct virtgpu_cmd *virtgpu_cmd_map_blob(struct virtgpu_device *vg, u32 id, u64 offset);
 void virtgpu_cmd_unmap_blob(struct virtgpu_device *vg, u32 id);
 int virtgpu_cmd_assign_uuid(struct virtgpu_device *vg, u32 id, uuid_t *uuid);

@@ -20,6 +20,9 @@ struct virtqueue;
 /* A short stream finds room behind its request; all other requests are shorter. */
 #define VIRTGPU_CMD_INLINE	160
 
+/* Commands made in advance: more than one commit on every head needs. */
+#define VIRTGPU_CMD_RESERVE	64
+
 typedef void (*virtgpu_cmd_done)(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 
 /**
@@ -190,8 +193,12 @@ int virtgpu_cmd_alloc_resp(struct virtgpu_cmd *cmd, u32 type, u32 size);
 void virtgpu_cmd_get(struct virtgpu_cmd *cmd);
 void virtgpu_cmd_cancel(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 void virtgpu_cmd_put(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
+
 const char *virtgpu_cmd_name(u32 type);
+u32 virtgpu_cmd_type(const struct virtgpu_cmd *cmd);
+int virtgpu_cmd_check(struct virtgpu_device *vg, const struct virtgpu_cmd *cmd);
 bool virtgpu_cmd_is_refused(const struct virtgpu_cmd *cmd);
+bool virtgpu_cmd_had_no_effect(const struct virtgpu_cmd *cmd, int ret);
 
 void virtgpu_queue_init(struct virtgpu_device *vg, struct virtgpu_queue *queue, const char *name,
 			bool in_softirq);

@@ -3,24 +3,14 @@
 #define VIRTGPU_TRACE_H
 
 #include <linux/tracepoint.h>
-#include <linux/virtio_gpu.h>
+
+#include "transport/names.h"
 
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM virtgpu
 #define TRACE_INCLUDE_FILE trace
 
-#define virtgpu_show_cmd(type)							\
-	__print_symbolic(type,							\
-		{ VIRTIO_GPU_CMD_GET_DISPLAY_INFO, "GET_DISPLAY_INFO" },	\
-		{ VIRTIO_GPU_CMD_RESOURCE_CREATE_2D, "RESOURCE_CREATE_2D" },	\
-		{ VIRTIO_GPU_CMD_RESOURCE_UNREF, "RESOURCE_UNREF" },		\
-		{ VIRTIO_GPU_CMD_SET_SCANOUT, "SET_SCANOUT" },			\
-		{ VIRTIO_GPU_CMD_RESOURCE_FLUSH, "RESOURCE_FLUSH" },		\
-		{ VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, "TRANSFER_TO_HOST_2D" },	\
-		{ VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, "RESOURCE_ATTACH_BACKING" },	\
-		{ VIRTIO_GPU_CMD_GET_EDID, "GET_EDID" },			\
-		{ VIRTIO_GPU_CMD_UPDATE_CURSOR, "UPDATE_CURSOR" },		\
-		{ VIRTIO_GPU_CMD_MOVE_CURSOR, "MOVE_CURSOR" })
+#define virtgpu_show_cmd(type)	VIRTGPU_WITH_NAMES(__print_symbolic, type)
 
 /* The drivers in C and in Rust both have these, so that they know no driver's structs. */
 TRACE_EVENT(virtgpu_cmd_queue,
