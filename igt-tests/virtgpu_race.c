@@ -25,7 +25,7 @@
 static bool is_submit(const char *symbol)
 {
 	return !strcmp(symbol, "virtgpu_queue_submit") ||
-	       (!strncmp(symbol, "_R", 2) && strstr(symbol, "7virtgpu5queue") &&
+	       (!strncmp(symbol, "_R", 2) && strstr(symbol, "7virtgpu9transport5queue") &&
 		strstr(symbol, "5Queue6submit"));
 }
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Runs the checkers: checkpatch and sparse over the C, rustfmt, clippy and rustdoc over the Rust, pylint
-and mypy over the Python, shellcheck over scripts. Also checks that the mutants apply to the sources,
-that links in Markdown have targets, and that the kernel's script understands MAINTAINERS.
+and mypy over the Python, shellcheck over scripts. Also checks that the parts of the drivers use only the
+parts below them, that the mutants apply to the sources, that links in Markdown have targets, and that
+the kernel's script understands MAINTAINERS.
 
     lint.py [unit|rustfmt]
 
@@ -15,6 +16,7 @@ import sys
 
 import build
 import kernelsource
+import layers
 import links
 import lintroot
 import maintainers
@@ -54,6 +56,13 @@ def sparse(found) -> bool:
         "CC=cgcc", "CHECK=sparse -D__typeof_unqual__=__typeof__"], env={"REAL_CC": "gcc-14"})
     # This sparse cannot evaluate the constants in the kernel's MODULE_*() macros.
     lines = [line for line in text.splitlines() if "bad constant expression" not in line]
+    for line in lines:
+        report.say(line)
+    return not lines
+
+
+def parts_in_order() -> bool:
+    lines = layers.complaints()
     for line in lines:
         report.say(line)
     return not lines
@@ -122,8 +131,9 @@ def main() -> int:
                 "rustfmt": rustfmt(), "clippy": clippy(found),
                 "rustdoc": rust_documents(found),
                 "pylint": lintroot.pylint(), "mypy": lintroot.mypy(), "pytest": lintroot.pytest(),
-                "shellcheck": lintroot.shellcheck(SCRIPTS), "mutants": mutants_fit(),
-                "links": links_lead_somewhere(), "MAINTAINERS": maintainers_listed(found)}
+                "shellcheck": lintroot.shellcheck(SCRIPTS), "parts": parts_in_order(),
+                "mutants": mutants_fit(), "links": links_lead_somewhere(),
+                "MAINTAINERS": maintainers_listed(found)}
     for name, good in verdicts.items():
         print(f"{name}: {'no complaints' if good else 'complaints, see above'}")
     return 0 if all(verdicts.values()) else 1

@@ -36,7 +36,7 @@ from report import Failure
 # Sources that are not in the module, or not in the one with the KUnit suites, and the line where the
 # tests of a Rust source begin.
 NOT_THE_DRIVER = {"drm_tests"}
-NOT_FOR_KUNIT = {"drm/virtgpu_drv.c", "drm/virtgpu_trace.c"}
+NOT_FOR_KUNIT = {"drm/drv.c", "drm/transport/trace.c"}
 UNIT_TESTS = "#[cfg(kunit)]"
 
 # Tests that cover a bit of everything; each change runs them first.
@@ -148,9 +148,9 @@ def pick(found: list[Candidate], number: int) -> list[Candidate]:
 def files(driver: str, names: list[str]) -> list[str]:
     """Returns the sources to change: the named ones, or all of the driver."""
     pattern = "*.c" if driver == "c" else "*.rs"
-    known = sorted(str(path.relative_to(build.TOP))
-                   for path in (build.TOP / SOURCES[driver]).glob(pattern)
-                   if path.stem not in NOT_THE_DRIVER)
+    folder = build.TOP / SOURCES[driver]
+    known = sorted(str(path.relative_to(build.TOP)) for path in folder.rglob(pattern)
+                   if path.stem not in NOT_THE_DRIVER and folder / "tests" not in path.parents)
     return [path for path in known if not names or path in names]
 
 

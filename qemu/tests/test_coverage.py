@@ -77,8 +77,9 @@ def test_a_line_without_a_reason_is_an_error(tmp_path, text):
 
 def test_the_reasons_of_the_tree_fit_the_driver():
     files = []
-    for path in coverage.DRIVER.glob("*.[ch]"):
+    for path in coverage.DRIVER.rglob("*.[ch]"):
         text = path.read_text().splitlines()
-        files.append(coverage.File(path.name, text, dict.fromkeys(range(1, len(text) + 1), 0)))
+        name = str(path.relative_to(coverage.DRIVER))
+        files.append(coverage.File(name, text, dict.fromkeys(range(1, len(text) + 1), 0)))
     named, wrong = coverage.explain(files, coverage.read_reasons(coverage.UNREACHED))
     assert named and not wrong

@@ -12,8 +12,8 @@ TOP = Path(__file__).resolve().parent.parent.parent
 LEFT = """
 .module-common.o ..module-common.o.cmd Module.symvers .Module.symvers.cmd modules.order
 .modules.order.cmd drm/virtgpu.ko drm/.virtgpu.ko.cmd drm/virtgpu.mod drm/.virtgpu.mod.cmd
-drm/virtgpu.mod.c drm/virtgpu.mod.o drm/.virtgpu.mod.o.cmd drm/virtgpu.o drm/virtgpu_gem.o
-drm/.virtgpu_gem.o.cmd drm/.virtgpu_gem.o.d drm/modules.order rust/virtgpu_rs.ko
+drm/virtgpu.mod.c drm/virtgpu.mod.o drm/.virtgpu.mod.o.cmd drm/virtgpu.o drm/memory/gem.o
+drm/memory/.gem.o.cmd drm/memory/.gem.o.d drm/modules.order rust/virtgpu_rs.ko
 rust/bindings/generated.rs rust/bindings/.generated.rs.cmd rust/bindings/libdrm_bindings.rmeta
 rust/drm/libdrm.rmeta rust/drm/drm.o igt-tests/kernel/failalloc.ko out/report/index.html
 """.split()
@@ -24,7 +24,7 @@ def files(folder: Path) -> set[str]:
 
 
 def test_clean(tmp_path):
-    kept = ("Makefile", "Kbuild", "drm/Kbuild", "drm/virtgpu_gem.c", "drm/virtgpu_gem.h",
+    kept = ("Makefile", "Kbuild", "drm/Kbuild", "drm/memory/gem.c", "drm/memory/gem.h",
             "rust/drm/drm.rs", "drm/compat/Makefile", "igt-tests/lib/module.c", ".git/x.o")
     for name in (*LEFT, *kept):
         path = tmp_path / name

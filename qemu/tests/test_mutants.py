@@ -19,8 +19,8 @@ ever.
 
 Test: virtgpu_damage@one-clip
 
---- a/drm/virtgpu_cmd.c
-+++ b/drm/virtgpu_cmd.c
+--- a/drm/transport/cmd.c
++++ b/drm/transport/cmd.c
 @@ -3,3 +3,3 @@
  one
 -two
@@ -31,7 +31,7 @@ Test: virtgpu_damage@one-clip
 
 def mutant(name: str, *tests: str, guest: str = "virtgpu_damage") -> Mutant:
     return Mutant(name, "c", "", tests or ("virtgpu_damage@one-clip",), guest,
-                  (Hunk("drm/virtgpu_cmd.c", "a", "b"),))
+                  (Hunk("drm/transport/cmd.c", "a", "b"),))
 
 
 def test_patch_is_read():
@@ -39,7 +39,7 @@ def test_patch_is_read():
     assert found.what == "Nothing is drawn, ever."
     assert found.tests == ("virtgpu_damage@one-clip",)
     assert found.guest == "virtgpu_damage"
-    assert found.hunks == (Hunk("drm/virtgpu_cmd.c", "one\ntwo\nfour\n", "one\nthree\nfour\n"),)
+    assert found.hunks == (Hunk("drm/transport/cmd.c", "one\ntwo\nfour\n", "one\nthree\nfour\n"),)
 
 
 def test_patch_names_its_guest():
@@ -89,7 +89,15 @@ def test_all_patches_fit():
 
 
 # Files with declarations only, so a mutant in them could not be noticed.
-WITHOUT_LOGIC = {"drm/virtgpu_trace.c", "rust/virtgpu/virtgpu.rs"}
+WITHOUT_LOGIC = {
+    "drm/transport/trace.c",
+    "rust/virtgpu/device.rs",
+    "rust/virtgpu/display/mod.rs",
+    "rust/virtgpu/memory/callbacks.rs",
+    "rust/virtgpu/memory/mod.rs",
+    "rust/virtgpu/render/mod.rs",
+    "rust/virtgpu/virtgpu.rs",
+}
 
 
 @pytest.mark.parametrize("driver", ["c", "rust"])

@@ -3,7 +3,7 @@
 #include "helper.h"
 
 #define CREATE_TRACE_POINTS
-#include "virtgpu_trace.h"
+#include "transport/trace.h"
 
 void helper_trace_virtgpu_cmd_queue(const char *queue, u32 seqno, u32 type, u32 in_flight)
 {

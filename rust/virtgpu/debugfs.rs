@@ -7,7 +7,7 @@ use virtio::{
     gpu,
 };
 
-use crate::drv::{Device, VirtGpu};
+use crate::device::{Device, VirtGpu};
 
 pub(crate) const FILES: &[Info<VirtGpu>] = &[
     Info::new(c"virtgpu-capabilities", capabilities),
@@ -25,6 +25,7 @@ fn yes_no(value: bool) -> &'static str {
 
 fn capabilities(dev: &Device, m: &SeqFile) -> Result {
     let (version_1, indirect, memory) = dev
+        .transport
         .vdev
         .with(|vdev| {
             (
@@ -37,16 +38,20 @@ fn capabilities(dev: &Device, m: &SeqFile) -> Result {
 
     seq_print!(m, "virtio 1: {}\n", yes_no(version_1));
     seq_print!(m, "indirect descriptors: {}\n", yes_no(indirect));
-    seq_print!(m, "edid: {}\n", yes_no(dev.has_edid));
-    seq_print!(m, "memory by dma address: {}\n", yes_no(dev.use_dma_addr));
+    seq_print!(m, "edid: {}\n", yes_no(dev.display.has_edid));
+    seq_print!(
+        m,
+        "memory by dma address: {}\n",
+        yes_no(dev.memory.use_dma_addr)
+    );
     seq_print!(m, "huge pages: {}\n", yes_no(dev.has_huge_pages()));
     seq_print!(
         m,
         "host-visible memory: {} bytes\n",
         memory.map_or(0, |memory| memory.length)
     );
-    seq_print!(m, "scanouts: {}\n", dev.outputs.len());
-    for output in dev.outputs.iter() {
+    seq_print!(m, "scanouts: {}\n", dev.display.outputs.len());
+    for output in dev.display.outputs.iter() {
         let window = output.window.lock();
         seq_print!(
             m,
@@ -69,7 +74,7 @@ fn queues(dev: &Device, m: &SeqFile) -> Result {
         "last reset: {}\n",
         cause.map_or("none", |cause| cause.rule().text)
     );
-    for queue in [&dev.ctrl, &dev.cursor] {
+    for queue in [&dev.transport.ctrl, &dev.transport.cursor] {
         let status = queue.status();
         let stats = status.stats;
         seq_print!(
@@ -101,18 +106,20 @@ fn queues(dev: &Device, m: &SeqFile) -> Result {
 
 fn resources(dev: &Device, m: &SeqFile) -> Result {
     let mut count = 0;
-    dev.resources.for_each(|id, format, (width, height), size| {
-        seq_print!(
-            m,
-            "resource {}: {}x{} format {} backing {} bytes\n",
-            id,
-            width,
-            height,
-            format,
-            size
-        );
-        count += 1;
-    });
+    dev.memory
+        .resources
+        .for_each(|id, format, (width, height), size| {
+            seq_print!(
+                m,
+                "resource {}: {}x{} format {} backing {} bytes\n",
+                id,
+                width,
+                height,
+                format,
+                size
+            );
+            count += 1;
+        });
     seq_print!(m, "total: {}\n", count);
     Ok(())
 }

@@ -1,112 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The driver: probe, remove, registration.
-use drm::{
-    file::DriverFile, gem::DumbBuffer, workqueue::Workqueue, DriverInfo, File, Registration,
-    UnregisteredDevice,
-};
+use drm::{file::DriverFile, gem::DumbBuffer, DriverInfo, File, Registration, UnregisteredDevice};
 use kernel::{
     device::Bound,
-    impl_has_delayed_work, impl_has_work, new_delayed_work, new_mutex, new_work,
+    new_mutex,
     prelude::*,
-    sync::{aref::ARef, atomic::Atomic, Arc, Mutex},
-    workqueue::{DelayedWork, Work, WorkItem},
+    sync::{aref::ARef, Mutex},
 };
 use virtio::{device::F_VERSION_1, driver::DeviceId, driver::IdTable, gpu};
 
 use crate::{
-    cursor, gem, hotplug, ioctl,
-    life::{self, Life},
+    device::{work, Device, VirtGpu, VirtGpuFile},
+    display::{hotplug, kms},
+    memory::gem,
     module_parameters,
-    output::Output,
+    parts::{self, Data},
     pm,
-    queue::{self, Handler, Pool, Queue},
-    reset,
-    resource::Resources,
+    render::ioctl,
+    reset, transport,
 };
-
-/// The DRM driver.
-pub(crate) struct VirtGpu;
-
-pub(crate) type Device = drm::Device<VirtGpu>;
-
-/// The driver's part of a device.
-#[pin_data]
-pub(crate) struct Data {
-    pub(crate) vdev: virtio::Handle,
-    #[pin]
-    pub(crate) transport: Mutex<Option<virtio::Transport<Handler, 2>>>,
-    #[pin]
-    pub(crate) ctrl: Queue,
-    #[pin]
-    pub(crate) cursor: Queue,
-    #[pin]
-    pub(crate) pool: Pool,
-    #[pin]
-    pub(crate) resources: Resources,
-    pub(crate) outputs: KVec<Arc<Output>>,
-    /// The host hands out EDID blobs.
-    pub(crate) has_edid: bool,
-    /// The device was reset since the display information was read.
-    pub(crate) windows_stale: Atomic<bool>,
-    /// The device sees memory through the DMA API, not by physical address.
-    pub(crate) use_dma_addr: bool,
-    /// Runs what frees memory and what a frame waits for.
-    pub(crate) completions: Workqueue,
-    #[pin]
-    ctrl_work: Work<Device, 1>,
-    #[pin]
-    cursor_work: Work<Device, 2>,
-    #[pin]
-    hotplug_work: Work<Device, 3>,
-    #[pin]
-    reset_work: DelayedWork<Device, 4>,
-    #[pin]
-    redraw_work: Work<Device, 5>,
-    #[pin]
-    late_cursor_work: DelayedWork<Device, 6>,
-    #[pin]
-    judge_work: DelayedWork<Device, 7>,
-    #[pin]
-    pub(crate) life: Life,
-}
-
-impl_has_work! {
-    impl HasWork<Device, 1> for Data { self.ctrl_work }
-    impl HasWork<Device, 2> for Data { self.cursor_work }
-    impl HasWork<Device, 3> for Data { self.hotplug_work }
-    impl HasWork<Device, 5> for Data { self.redraw_work }
-}
-impl_has_delayed_work! {
-    impl HasDelayedWork<Device, 4> for Data { self.reset_work }
-    impl HasDelayedWork<Device, 6> for Data { self.late_cursor_work }
-    impl HasDelayedWork<Device, 7> for Data { self.judge_work }
-}
-
-macro_rules! works {
-    ($($id:literal => $run:expr),* $(,)?) => {$(
-        impl WorkItem<$id> for Data {
-            type Pointer = ARef<Device>;
-
-            fn run(dev: ARef<Device>) {
-                let run: fn(&Device) = $run;
-                run(&dev)
-            }
-        }
-    )*};
-}
-
-works! {
-    1 => |dev| dev.ctrl.dequeue(dev),
-    2 => |dev| dev.cursor.dequeue(dev),
-    3 => hotplug::configuration_changed,
-    4 => reset::run,
-    5 => reset::redraw,
-    6 => cursor::move_late,
-    7 => life::judge,
-}
-
-/// An open file.
-pub(crate) struct VirtGpuFile;
 
 impl DriverFile for VirtGpuFile {
     type Driver = VirtGpu;
@@ -157,14 +69,14 @@ impl drm::Driver for VirtGpu {
     /// An exporter gives DMA addresses. The host wants guest-physical ones unless it negotiated
     /// otherwise; behind an IOMMU those are not the same, and only our own buffers can come back.
     fn prime_import_check(dev: &Device, own: bool) -> Result {
-        if !own && !dev.use_dma_addr && dev.is_iommu_mapped() {
+        if !own && !dev.memory.use_dma_addr && dev.is_iommu_mapped() {
             return Err(ENODEV);
         }
         Ok(())
     }
 
     fn master_dropped(dev: &Device) {
-        cursor::drop_all(dev);
+        kms::hide_cursors(dev);
     }
 }
 
@@ -179,10 +91,10 @@ impl VirtGpuDriver {
     /// Switches the heads off and has the device forget all memory of ours, for good.
     fn quit(&self, vdev: &virtio::Device<Bound>) {
         self.works.quiesce();
-        if !self.dev.outputs.is_empty() {
+        if !self.dev.display.outputs.is_empty() {
             self.dev.shutdown_kms();
         }
-        queue::stop(&self.dev, vdev);
+        transport::stop(&self.dev, vdev);
     }
 }
 
@@ -208,41 +120,9 @@ fn read_config(vdev: &virtio::Device<Bound>) -> Result<usize> {
     Ok(count)
 }
 
-fn data(vdev: &virtio::Device<Bound>, count: usize) -> Result<impl PinInit<Data, Error>> {
-    let mut outputs = KVec::with_capacity(count, GFP_KERNEL)?;
-    for index in 0..count {
-        outputs.push(Output::new(index as u32)?, GFP_KERNEL)?;
-    }
-    let handle = virtio::Handle::new(vdev)?;
-    let has_edid = vdev.has_feature(gpu::F_EDID);
-    let use_dma_addr = vdev.uses_dma_addresses();
-
-    Ok(try_pin_init!(Data {
-        vdev: handle,
-        transport <- new_mutex!(None),
-        ctrl <- Queue::new(c"control"),
-        cursor <- Queue::new(c"cursor"),
-        pool <- Pool::new(),
-        resources <- Resources::new(),
-        outputs,
-        has_edid,
-        windows_stale: Atomic::new(false),
-        use_dma_addr,
-        completions: Workqueue::new(c"virtgpu")?,
-        ctrl_work <- new_work!("virtgpu::ctrl"),
-        cursor_work <- new_work!("virtgpu::cursor"),
-        hotplug_work <- new_work!("virtgpu::hotplug"),
-        reset_work <- new_delayed_work!("virtgpu::reset"),
-        redraw_work <- new_work!("virtgpu::redraw"),
-        late_cursor_work <- new_delayed_work!("virtgpu::late_cursor"),
-        judge_work <- new_delayed_work!("virtgpu::judge"),
-        life <- Life::new(),
-    }))
-}
-
 /// Reads the heads and shows the device to user space.
 fn bring_up(drm: UnregisteredDevice<VirtGpu>) -> Result<Registration<VirtGpu>> {
-    if !drm.outputs.is_empty() {
+    if !drm.display.outputs.is_empty() {
         hotplug::read_display_info(&drm).inspect_err(|error| {
             drm::drm_err!(
                 drm,
@@ -263,19 +143,19 @@ struct Works(ARef<Device>);
 impl Works {
     /// No resets and no news of heads from here on.
     fn quiesce(&self) {
-        self.0.disable_work::<3>();
-        self.0.disable_delayed_work::<4>();
-        self.0.disable_work::<5>();
-        self.0.disable_delayed_work::<6>();
-        self.0.disable_delayed_work::<7>();
+        self.0.disable_work::<{ work::HOTPLUG }>();
+        self.0.disable_delayed_work::<{ work::RESET }>();
+        self.0.disable_work::<{ work::REDRAW }>();
+        self.0.disable_delayed_work::<{ work::LATE_CURSOR }>();
+        self.0.disable_delayed_work::<{ work::JUDGE }>();
     }
 }
 
 impl Drop for Works {
     fn drop(&mut self) {
         self.quiesce();
-        self.0.disable_work::<1>();
-        self.0.disable_work::<2>();
+        self.0.disable_work::<{ work::CONTROL }>();
+        self.0.disable_work::<{ work::CURSOR }>();
     }
 }
 
@@ -293,7 +173,7 @@ impl virtio::Driver for VirtGpuDriver {
 
         let count = read_config(vdev)?;
         // User space expects to find the PCI device above the DRM device.
-        let drm = UnregisteredDevice::<VirtGpu>::new(vdev.parent(), data(vdev, count)?)?;
+        let drm = UnregisteredDevice::<VirtGpu>::new(vdev.parent(), parts::data(vdev, count)?)?;
         let dev: ARef<Device> = (&*drm).into();
         dev.take_aperture()?;
         // A huge page is one entry of a backing, not 512.
@@ -311,17 +191,17 @@ impl virtio::Driver for VirtGpuDriver {
         let slot = KBox::pin_init(new_mutex!(None), GFP_KERNEL)?;
         let works = Works(dev.clone());
         // Nothing fails any more that would not stop the queues.
-        queue::start(&dev, vdev)?;
+        transport::start(&dev, vdev)?;
         let registration = bring_up(drm).inspect_err(|_| {
             dev.life.leave();
             works.quiesce();
-            queue::stop(&dev, vdev);
+            transport::stop(&dev, vdev);
         })?;
         drm::drm_info!(
             dev,
             "{} scanouts, edid {}\n",
             count,
-            if dev.has_edid { "yes" } else { "no" }
+            if dev.display.has_edid { "yes" } else { "no" }
         );
         registration.setup_clients();
         *slot.lock() = Some(registration);

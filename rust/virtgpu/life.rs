@@ -15,10 +15,12 @@ use kernel::{
 use virtio::wait::{jiffies, WaitQueue};
 
 use crate::{
-    cmd,
-    drv::Device,
-    queue::{kick_again_after, patience},
-    reset::{self, Cause},
+    device::{work, Cause, Device, VirtGpu},
+    transport::{
+        cmd,
+        command::{self, on_done, Callbacks, Chain},
+        queue::{kick_again_after, patience},
+    },
 };
 
 /// Where a device is in its life.
@@ -198,6 +200,19 @@ fn return_time() -> usize {
     msecs_to_jiffies(60_000)
 }
 
+/// The answer to the question whether a device is alive.
+pub(crate) struct Question;
+
+impl command::Done for Question {
+    fn happen(self, dev: &Device, chain: Chain, status: Result) -> Option<Chain> {
+        // A reset says nothing.
+        if status != Err(ENODEV) {
+            dev.life.answered();
+        }
+        Some(chain)
+    }
+}
+
 /// A device's life.
 #[pin_data]
 pub(crate) struct Life {
@@ -234,7 +249,8 @@ impl Life {
 
     /// Whether a device that was dead has answered anything since.
     pub(crate) fn has_answered(&self, dev: &Device) -> bool {
-        dev.ctrl.has_finished(dev) || dev.ctrl.answers() != self.known.lock().answers
+        dev.transport.ctrl.has_finished(dev)
+            || dev.transport.ctrl.answers() != self.known.lock().answers
     }
 
     /// The probe has brought the device up.
@@ -243,7 +259,7 @@ impl Life {
         self.changed.wake_all();
     }
 
-    /// A reset is to come: see [`reset::decide`], which is the one who calls this.
+    /// A reset is to come: see [`reset::decide`](crate::reset::decide), which is the one who calls this.
     pub(crate) fn decide(&self, cause: Cause) -> Option<usize> {
         self.known.lock().decide(cause)
     }
@@ -398,13 +414,13 @@ pub(crate) fn came_back(dev: &Device, result: Result) -> Result {
 pub(crate) fn judge_soon(dev: &Device) {
     // Pending already is as good.
     let _ = workqueue::system_freezable()
-        .enqueue_delayed::<ARef<Device>, 7>(dev.into(), kick_again_after());
+        .enqueue_delayed::<ARef<Device>, { work::JUDGE }>(dev.into(), kick_again_after());
 }
 
 /// A wait has timed out: asks the device whether it is alive. Does not sleep. If the ring is full,
 /// no question is sent: the commands in it serve as one.
 pub(crate) fn ask(dev: &Device) {
-    let answers = dev.ctrl.answers();
+    let answers = dev.transport.ctrl.answers();
     let mut known = dev.life.known.lock();
     if known.is_asked {
         return;
@@ -416,7 +432,8 @@ pub(crate) fn ask(dev: &Device) {
     known.settle();
     drop(known);
     if let Ok(question) = cmd::question() {
-        dev.ctrl.ask(dev, question);
+        let question = on_done(question, Question);
+        dev.transport.ctrl.ask(dev, question);
     }
     judge_soon(dev);
 }
@@ -437,11 +454,11 @@ pub(crate) fn judge(dev: &Device) {
 }
 
 fn judge_answers(dev: &Device) {
-    let verdict = if dev.ctrl.has_finished(dev) {
+    let verdict = if dev.transport.ctrl.has_finished(dev) {
         // Its answer is there, and nobody has looked.
         Verdict::Open
     } else {
-        let answers = dev.ctrl.answers();
+        let answers = dev.transport.ctrl.answers();
         let mut known = dev.life.known.lock();
         let verdict = known.verdict(answers, jiffies().wrapping_sub(known.asked_at));
         known.is_asked = known.is_asked && verdict == Verdict::Open;
@@ -449,14 +466,14 @@ fn judge_answers(dev: &Device) {
     };
     match verdict {
         Verdict::Open => {
-            dev.ctrl.kick_again();
+            dev.transport.ctrl.kick_again();
             judge_soon(dev);
         }
-        Verdict::Dead => reset::decide(dev, Cause::Dead),
+        Verdict::Dead => VirtGpu::reset(dev, Cause::Dead),
         Verdict::Alive | Verdict::Forgetful => {
-            let has_lost = dev.ctrl.take_lost() || dev.cursor.status().stalled;
+            let has_lost = dev.transport.ctrl.take_lost() || dev.transport.cursor.status().stalled;
             if has_lost || verdict == Verdict::Forgetful {
-                reset::decide(dev, Cause::Forgetful);
+                VirtGpu::reset(dev, Cause::Forgetful);
             }
         }
     }

@@ -3,16 +3,20 @@
 //! and on again behind a bring-up as after a [reset].
 use kernel::{device::Bound, prelude::*};
 
-use crate::{drv::Device, life::State, queue, reset};
+use crate::{
+    device::{work, Device},
+    life::State,
+    reset, transport,
+};
 
 /// The machine is about to sleep.
 pub(crate) fn freeze(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
-    if !dev.outputs.is_empty() {
+    if !dev.display.outputs.is_empty() {
         dev.suspend_kms()?;
     }
     dev.life.sleep();
-    dev.cancel_work::<3>();
-    queue::stop(dev, vdev);
+    dev.cancel_work::<{ work::HOTPLUG }>();
+    transport::stop(dev, vdev);
     Ok(())
 }
 
@@ -21,7 +25,7 @@ pub(crate) fn restore(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     if dev.life.status().0 == State::Asleep {
         reset::come_back(dev, vdev)?;
     }
-    if dev.outputs.is_empty() {
+    if dev.display.outputs.is_empty() {
         return Ok(());
     }
     dev.resume_kms()

@@ -4,25 +4,14 @@
 use kernel::{device::Bound, prelude::*, sync::aref::ARef, workqueue};
 
 use crate::{
-    drv::Device,
+    device::{work, Cause, Device},
+    display::{hotplug, redraw},
     life::{self, State},
-    queue::{self, kick_again_after, patience},
+    transport::{
+        self,
+        queue::{kick_again_after, patience},
+    },
 };
-
-/// Why the driver resets the device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cause {
-    /// Nothing was answered since a question was asked.
-    Dead,
-    /// The question was answered, but not what came before it, or something could not be sent.
-    Forgetful,
-    /// The ring is in a state that the protocol does not have.
-    Broken,
-    /// The device's status has NEEDS_RESET.
-    Asked,
-    /// A command that gives memory back could not be sent, and not for lack of room in the ring.
-    KeptBack,
-}
 
 /// What is to be known of a cause.
 pub(crate) struct Rule {
@@ -75,6 +64,20 @@ impl Cause {
     }
 }
 
+/// Acts on a change of the device's configuration.
+pub(crate) fn configuration_changed(dev: &Device) {
+    if !dev.life.is_up() {
+        // Its registers may be away, too. When it is back its heads are read.
+        return;
+    }
+    match dev.transport.vdev.with(|vdev| vdev.needs_reset()) {
+        // After the reset the windows are read.
+        Some(true) => decide(dev, Cause::Asked),
+        Some(false) => hotplug::run(dev),
+        None => (),
+    }
+}
+
 /// Decides that the device is reset, soon. One that was reset just now is left alone for a while.
 pub(crate) fn decide(dev: &Device, cause: Cause) {
     let Some(delay) = dev.life.decide(cause) else {
@@ -86,7 +89,8 @@ pub(crate) fn decide(dev: &Device, cause: Cause) {
 
 fn run_after(dev: &Device, delay: usize) {
     // One that is pending comes no later.
-    let _ = workqueue::system_freezable().enqueue_delayed::<ARef<Device>, 4>(dev.into(), delay);
+    let _ = workqueue::system_freezable()
+        .enqueue_delayed::<ARef<Device>, { work::RESET }>(dev.into(), delay);
 }
 
 /// Resets a device in trouble and brings it back; programs wait instead of seeing one without queues.
@@ -111,7 +115,7 @@ pub(crate) fn run(dev: &Device) {
 
     // This may take long, so it is noted twice.
     dev.life.note_reset();
-    let result = if dev.outputs.is_empty() {
+    let result = if dev.display.outputs.is_empty() {
         reset_device(dev)
     } else {
         dev.with_modeset_locks(|| reset_device(dev))
@@ -129,7 +133,8 @@ pub(crate) fn run(dev: &Device) {
 }
 
 fn reset_device(dev: &Device) -> Result {
-    dev.vdev
+    dev.transport
+        .vdev
         .with(|vdev| vdev.reset(|| dev.life.is_reset_due()))
         .ok_or(ENODEV)?
 }
@@ -142,7 +147,7 @@ fn reset_device(dev: &Device) -> Result {
 /// Those of [`Life::begin_reset`](life::Life::begin_reset).
 pub(crate) fn prepare(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     dev.life.begin_reset()?;
-    queue::stop(dev, vdev);
+    transport::stop(dev, vdev);
     // Notices a device that does not come back.
     life::judge_soon(dev);
     Ok(())
@@ -158,7 +163,7 @@ pub(crate) fn done(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
         return Err(EOPNOTSUPP);
     }
     come_back(dev, vdev)?;
-    schedule_redraw(dev);
+    redraw::schedule(dev);
     Ok(())
 }
 
@@ -166,41 +171,25 @@ pub(crate) fn done(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
 ///
 /// # Errors
 ///
-/// Those of [`queue::start`]; then the device is gone.
+/// Those of [`transport::start`]; then the device is gone.
 pub(crate) fn come_back(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     life::came_back(dev, bring_up(dev, vdev)).inspect_err(|_| {
         // The driver may have waited long enough, and leaves.
-        queue::stop(dev, vdev);
+        transport::stop(dev, vdev);
     })?;
-    if !dev.outputs.is_empty() {
-        crate::hotplug::restored(dev);
+    if !dev.display.outputs.is_empty() {
+        hotplug::restored(dev);
     }
     Ok(())
 }
 
 fn bring_up(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
-    dev.resources.restore(dev, || queue::start(dev, vdev))?;
+    dev.memory
+        .resources
+        .restore(dev, || transport::start(dev, vdev))?;
     // Behind that, because a commit before it may have shown what the host did not have yet.
-    for output in dev.outputs.iter() {
-        output.forget();
-    }
+    dev.display.forget();
     Ok(())
-}
-
-/// Has what is committed shown again, soon. Where the host refused to make a resource again after a
-/// reset, another one shows it.
-pub(crate) fn schedule_redraw(dev: &Device) {
-    if !dev.outputs.is_empty() {
-        // Pending already is as good.
-        let _ = workqueue::system_long().enqueue::<ARef<Device>, 5>(dev.into());
-    }
-}
-
-/// Commits once more what is committed: a plane without clips is uploaded whole.
-pub(crate) fn redraw(dev: &Device) {
-    if let Err(error) = dev.recommit() {
-        drm::drm_err!(dev, "cannot show again what was shown: {:?}\n", error);
-    }
 }
 
 #[cfg(kunit)]

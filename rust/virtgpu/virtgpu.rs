@@ -1,32 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The virtio GPU driver, in the same rooms as the C one in `drm/`.
+//! The virtio GPU driver, in the same parts as the C one in `drm/`: transport, memory, display and render.
+//! `parts.rs` puts them together.
 //!
 //! There is no `unsafe` here: it all is in the crates `drm` and `virtio`.
 #![forbid(unsafe_code)]
 
-mod cmd;
-mod connector;
-mod cursor;
-mod damage;
 mod debugfs;
+mod device;
+mod display;
 #[cfg(kunit)]
 mod drm_tests;
 mod drv;
-mod fb;
-mod format;
-mod gem;
-mod hotplug;
-mod image;
-mod ioctl;
-mod kms;
 mod life;
-mod output;
-mod panic;
+mod memory;
+mod parts;
 mod pm;
-mod primary;
-mod queue;
+mod render;
 mod reset;
-mod resource;
+mod transport;
 
 use drv::VirtGpuDriver;
 #[cfg(kunit)]
@@ -36,19 +27,19 @@ use virtio::module_virtio_driver as module;
 
 #[cfg(kunit)]
 static SUITES: &[&kunit::Suite] = &[
-    &cmd::tests::SUITE,
-    &connector::tests::SUITE,
-    &cursor::tests::SUITE,
-    &damage::tests::SUITE,
+    &display::connector::tests::SUITE,
+    &display::cursor::tests::SUITE,
+    &display::damage::tests::SUITE,
+    &display::hotplug::tests::SUITE,
+    &display::output::tests::SUITE,
     &drm_tests::SUITE,
-    &format::tests::SUITE,
-    &hotplug::tests::SUITE,
-    &ioctl::tests::SUITE,
     &life::tests::SUITE,
-    &output::tests::SUITE,
-    &queue::tests::SUITE,
+    &memory::format::tests::SUITE,
+    &memory::resource::tests::SUITE,
+    &render::ioctl::tests::SUITE,
     &reset::tests::SUITE,
-    &resource::tests::SUITE,
+    &transport::cmd::tests::SUITE,
+    &transport::queue::tests::SUITE,
 ];
 
 module! {

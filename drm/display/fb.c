@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Framebuffers: pixels of a buffer object, and the host resource they are shown by. */
+#include <linux/slab.h>
+
+#include <drm/drm_damage_helper.h>
+#include <drm/drm_gem_framebuffer_helper.h>
+
+#include "display/display.h"
+#include "display/fb.h"
+#include "display/image.h"
+#include "memory/format.h"
+#include "memory/gem.h"
+#include "memory/resource.h"
+
+static void virtgpu_fb_destroy(struct drm_framebuffer *fb)
+{
+	struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
+
+	if (vfb->cursor)
+		virtgpu_resource_put(vfb->cursor);
+	if (vfb->shared)
+		virtgpu_resource_put(vfb->shared);
+	mutex_destroy(&vfb->lock);
+	/* drm_gem_fb_destroy() frees the struct, whose first member is @base. */
+	drm_gem_fb_destroy(fb);
+}
+
+static const struct drm_framebuffer_funcs virtgpu_fb_funcs = {
+	.create_handle = drm_gem_fb_create_handle,
+	.destroy = virtgpu_fb_destroy,
+	.dirty = drm_atomic_helper_dirtyfb,
+};
+
+/**
+ * virtgpu_fb_create - &drm_mode_config_funcs.fb_create
+ * @dev: the DRM device
+ * @file: whose handles @mode_cmd names
+ * @info: the pixel format
+ * @mode_cmd: what is asked for
+ *
+ * Returns: the framebuffer or an error pointer; -ENOENT for an unknown handle, -EINVAL for a
+ * format the protocol does not have, a pitch of half pixels or a buffer too small.
+ */
+struct drm_framebuffer *virtgpu_fb_create(struct drm_device *dev, struct drm_file *file,
+					  const struct drm_format_info *info,
+					  const struct drm_mode_fb_cmd2 *mode_cmd)
+{
+	struct virtgpu_fb *vfb;
+	int ret;
+
+	if (!virtgpu_format_from_fourcc(info->format) || mode_cmd->pitches[0] % info->cpp[0])
+		return ERR_PTR(-EINVAL);
+
+	vfb = kzalloc_obj(*vfb);
+	if (!vfb)
+		return ERR_PTR(-ENOMEM);
+
+	mutex_init(&vfb->lock);
+	ret = drm_gem_fb_init_with_funcs(dev, &vfb->base, file, info, mode_cmd, &virtgpu_fb_funcs);
+	if (ret) {
+		kfree(vfb);
+		return ERR_PTR(ret);
+	}
+	return &vfb->base;
+}
+
+static int virtgpu_fb_prepare_shared(struct virtgpu_fb *vfb)
+{
+	struct virtgpu_resource *res;
+
+	lockdep_assert_held(&vfb->lock);
+	if (vfb->shared)
+		return 0;
+	res = virtgpu_bo_shared(to_virtgpu_bo(vfb->base.obj[0]), &vfb->base);
+	if (IS_ERR(res))
+		return PTR_ERR(res);
+	vfb->shared = res;
+	return 0;
+}
+
+/* The guest's memory, which this host shows as it is only as long as it has not refused to. */
+static bool virtgpu_fb_is_guests(const struct virtgpu_fb *vfb)
+{
+	return vfb->shared->blob.size && !to_virtgpu_device(vfb->base.dev)->has_3d;
+}
+
+static bool virtgpu_fb_is_copied(const struct virtgpu_fb *vfb)
+{
+	return !vfb->shared || (virtgpu_fb_is_guests(vfb) &&
+				!READ_ONCE(to_virtgpu_device(vfb->base.dev)->memory->zero_copy));
+}
+
+/**
+ * virtgpu_fb_prepare - make sure the host can show a framebuffer on a primary plane
+ * @fb: the framebuffer
+ * @output: the plane's head
+ *
+ * Returns: 0, and then virtgpu_fb_cleanup() has to follow; or a negative errno, see
+ * virtgpu_resource_create().
+ */
+int virtgpu_fb_prepare(struct drm_framebuffer *fb, struct virtgpu_output *output)
+{
+	struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
+	int ret;
+
+	do {
+		mutex_lock(&vfb->lock);
+		ret = virtgpu_fb_prepare_shared(vfb);
+		mutex_unlock(&vfb->lock);
+	} while (output->vg->trouble->again(output->vg, &ret));
+	if (ret)
+		return ret;
+	return virtgpu_image_prepare(output, fb, virtgpu_fb_is_copied(vfb));
+}
+
+/**
+ * virtgpu_fb_cleanup - a primary plane does not show a framebuffer any more
+ * @fb: the framebuffer
+ * @output: the plane's head
+ */
+void virtgpu_fb_cleanup(struct drm_framebuffer *fb, struct virtgpu_output *output)
+{
+	virtgpu_image_cleanup(output, fb);
+}
+
+/**
+ * virtgpu_fb_prepare_cursor - make sure the host can show a framebuffer on a cursor plane
+ * @fb: the framebuffer
+ *
+ * Does not wait for the host.
+ *
+ * Returns: 0 or a negative errno, see virtgpu_resource_create().
+ */
+int virtgpu_fb_prepare_cursor(struct drm_framebuffer *fb)
+{
+	struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
+	struct virtgpu_resource *res, *refused = NULL;
+	int ret = 0;
+
+	mutex_lock(&vfb->lock);
+	if (!vfb->cursor || virtgpu_resource_is_refused(vfb->cursor)) {
+		res = virtgpu_bo_cursor(to_virtgpu_bo(fb->obj[0]), fb);
+		if (IS_ERR(res)) {
+			ret = PTR_ERR(res);
+		} else {
+			refused = vfb->cursor;
+			vfb->cursor = res;
+		}
+	}
+	mutex_unlock(&vfb->lock);
+	if (refused)
+		virtgpu_resource_put(refused);
+	return ret;
+}
+
+/**
+ * virtgpu_fb_image - the image by which a framebuffer is shown on a primary plane
+ * @fb: the framebuffer, prepared
+ * @output: the plane's head
+ *
+ * Returns: the image, or NULL if it is shown by &virtgpu_fb.shared.
+ */
+struct virtgpu_image *virtgpu_fb_image(const struct drm_framebuffer *fb,
+				       const struct virtgpu_output *output)
+{
+	const struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
+
+	return virtgpu_fb_is_copied(vfb) ? READ_ONCE(vfb->images[output->index]) : NULL;
+}
+
+/**
+ * virtgpu_fb_cursor - what the host shows of a framebuffer on a cursor plane
+ * @fb: the framebuffer, prepared
+ *
+ * Returns: the resource, with a reference for the caller: a commit on another head may replace it.
+ */
+struct virtgpu_resource *virtgpu_fb_cursor(struct drm_framebuffer *fb)
+{
+	struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
+	struct virtgpu_resource *res;
+
+	mutex_lock(&vfb->lock);
+	res = vfb->cursor;
+	virtgpu_resource_get(res);
+	mutex_unlock(&vfb->lock);
+	return res;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef VIRTGPU_FB_H
+#define VIRTGPU_FB_H
+
+#include <linux/mutex.h>
+#include <linux/virtio_gpu.h>
+
+#include <drm/drm_framebuffer.h>
+
+struct virtgpu_image;
+struct virtgpu_output;
+struct virtgpu_resource;
+
+/**
+ * struct virtgpu_fb - a framebuffer
+ * @base: the DRM framebuffer
+ * @lock: protects @shared and @cursor while they are made
+ * @shared: the buffer object's own resource, if the host has or sees its pixels
+ * @cursor: what it is shown by on a cursor plane
+ * @images: what it is shown by on each head's primary plane where its pixels have to be copied
+ * @uses: states of each head's primary plane that show it or are about to
+ */
+struct virtgpu_fb {
+	struct drm_framebuffer base;
+	struct mutex lock;
+	struct virtgpu_resource *shared;
+	struct virtgpu_resource *cursor;
+	struct virtgpu_image *images[VIRTIO_GPU_MAX_SCANOUTS];
+	unsigned int uses[VIRTIO_GPU_MAX_SCANOUTS];
+};
+
+#define to_virtgpu_fb(fb) container_of(fb, struct virtgpu_fb, base)
+
+struct drm_framebuffer *virtgpu_fb_create(struct drm_device *dev, struct drm_file *file,
+					  const struct drm_format_info *info,
+					  const struct drm_mode_fb_cmd2 *mode_cmd);
+int virtgpu_fb_prepare(struct drm_framebuffer *fb, struct virtgpu_output *output);
+void virtgpu_fb_cleanup(struct drm_framebuffer *fb, struct virtgpu_output *output);
+int virtgpu_fb_prepare_cursor(struct drm_framebuffer *fb);
+struct virtgpu_image *virtgpu_fb_image(const struct drm_framebuffer *fb,
+				       const struct virtgpu_output *output);
+struct virtgpu_resource *virtgpu_fb_cursor(struct drm_framebuffer *fb);
+
+#endif

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A head: CRTC and encoder, and what the host currently shows on it. */
+#include <linux/jiffies.h>
+
+#include <drm/drm_atomic.h>
+#include <drm/drm_atomic_helper.h>
+#include <drm/drm_framebuffer.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_modeset_helper_vtables.h>
+#include <drm/drm_vblank.h>
+#include <drm/drm_vblank_helper.h>
+
+#include "display/display.h"
+#include "display/plane.h"
+#include "memory/format.h"
+#include "memory/gem.h"
+#include "memory/resource.h"
+#include "transport/cmd.h"
+
+/* Frames on their way to the host before a commit waits: one shown, one underway. */
+#define VIRTGPU_MAX_FRAMES	2
+
+/* How long the host's answer keeps a flip back. */
+#define VIRTGPU_FLIP_LIMIT	HZ
+
+/* Faster than any monitor, slow enough for the vblank timer. */
+#define VIRTGPU_MAX_REFRESH	1000
+
+/* A host that cannot show the guest's pages shows its copy of them, from the next frame on. */
+static void virtgpu_output_shown(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	/* A command that was lost says nothing of what the host can do. */
+	if (!cmd->status || cmd->end != VIRTGPU_CMD_ANSWERED || vg->has_3d)
+		return;
+	virtgpu_zero_copy_stop(vg);
+	virtgpu_display_redraw(vg);
+}
+
+/* Of a blob the host knows no shape but the framebuffer's. */
+static void virtgpu_output_show_blob(struct virtgpu_output *output,
+				     const struct drm_framebuffer *fb, u32 id,
+				     const struct drm_rect *rect)
+{
+	struct virtio_gpu_set_scanout_blob scanout = {
+		.scanout_id = cpu_to_le32(output->index),
+		.resource_id = cpu_to_le32(id),
+		.width = cpu_to_le32(fb->width),
+		.height = cpu_to_le32(fb->height),
+		.format = cpu_to_le32(virtgpu_format_from_fourcc(fb->format->format)),
+		.strides[0] = cpu_to_le32(fb->pitches[0]),
+		.offsets[0] = cpu_to_le32(fb->offsets[0]),
+	};
+
+	virtgpu_cmd_set_scanout_blob(output->vg, &scanout, rect, virtgpu_output_shown);
+}
+
+/**
+ * virtgpu_output_show - have the host show a part of a framebuffer, unless it does so already
+ * @output: the head
+ * @fb: the framebuffer
+ * @res: what the host has of it
+ * @rect: pixels of it
+ *
+ * The command waits for the next kick.
+ */
+void virtgpu_output_show(struct virtgpu_output *output, const struct drm_framebuffer *fb,
+			 const struct virtgpu_resource *res, const struct drm_rect *rect)
+{
+	u32 fb_id = res->blob.size ? fb->base.id : 0;
+
+	if (output->scanout_id == res->id && output->scanout_fb == fb_id &&
+	    drm_rect_equals(&output->scanout_rect, rect))
+		return;
+
+	/* Before the command is queued: what a reset forgets after that is forgotten. */
+	output->scanout_id = res->id;
+	output->scanout_fb = fb_id;
+	output->scanout_rect = *rect;
+	if (fb_id)
+		virtgpu_output_show_blob(output, fb, res->id, rect);
+	else
+		virtgpu_cmd_set_scanout(output->vg, output->index, res->id, rect);
+}
+
+/**
+ * virtgpu_output_hide - have the host show nothing
+ * @output: the head
+ */
+void virtgpu_output_hide(struct virtgpu_output *output)
+{
+	static const struct drm_rect nothing;
+
+	/* Nothing keeps the image while it is not shown. */
+	output->image = NULL;
+	if (!output->scanout_id)
+		return;
+	output->scanout_id = 0;
+	output->scanout_fb = 0;
+	output->scanout_rect = nothing;
+	virtgpu_cmd_set_scanout(output->vg, output->index, 0, &nothing);
+	virtgpu_queue_kick(&output->vg->transport->ctrl);
+}
+
+/**
+ * virtgpu_output_forget - the device was reset and shows nothing
+ * @output: the head
+ */
+void virtgpu_output_forget(struct virtgpu_output *output)
+{
+	output->scanout_id = 0;
+	output->scanout_fb = 0;
+	output->scanout_rect = (struct drm_rect){};
+	output->image = NULL;
+	virtgpu_cursor_forget(&output->cursor);
+}
+
+/**
+ * virtgpu_output_mend - the device may have lost what it was told of a head
+ * @output: the head
+ *
+ * It is told again with the next commit. What it answers after all does no harm.
+ */
+void virtgpu_output_mend(struct virtgpu_output *output)
+{
+	virtgpu_output_forget(output);
+	virtgpu_cursor_mend(&output->cursor);
+	atomic_set(&output->frames, 0);
+	wake_up(&output->frame_done);
+}
+
+/**
+ * virtgpu_output_has_room - whether a frame can be sent without waiting for the host
+ * @output: the head
+ *
+ * Returns: whether it can, as far as is known.
+ */
+bool virtgpu_output_has_room(struct virtgpu_output *output)
+{
+	return atomic_read(&output->frames) < VIRTGPU_MAX_FRAMES;
+}
+
+/**
+ * virtgpu_output_frame_begin - wait until the host has drawn the frame before the last
+ * @output: the head
+ *
+ * Keeps a guest that draws faster than its host from filling the ring.
+ */
+void virtgpu_output_frame_begin(struct virtgpu_output *output)
+{
+	struct virtgpu_queue *ctrl = &output->vg->transport->ctrl;
+	unsigned long left = virtgpu_queue_timeout(ctrl);
+
+	virtgpu_queue_reap(ctrl);
+	if (virtgpu_output_has_room(output))
+		return;
+
+	virtgpu_queue_want(ctrl);
+	while (!wait_event_timeout(output->frame_done, virtgpu_output_has_room(output),
+				   virtgpu_queue_slice(left)) &&
+	       virtgpu_queue_goes_on(ctrl, &left))
+		;
+	if (!left)
+		virtgpu_queue_stall(ctrl, "a frame", virtgpu_queue_patience());
+	virtgpu_queue_unwant(ctrl);
+}
+
+/* The program hears of its flip at the next vblank. */
+static void virtgpu_output_send_event(struct virtgpu_output *output)
+{
+	lockdep_assert_held(&output->crtc.dev->event_lock);
+	drm_crtc_arm_vblank_event(&output->crtc, output->event);
+	output->event = NULL;
+}
+
+static void virtgpu_output_flushed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	struct virtgpu_output *output = cmd->data;
+
+	/* It may have been given up, see virtgpu_output_mend(). */
+	atomic_dec_if_positive(&output->frames);
+	wake_up(&output->frame_done);
+
+	spin_lock_irq(&vg->drm.event_lock);
+	if (output->event && !atomic_read(&output->frames))
+		virtgpu_output_send_event(output);
+	spin_unlock_irq(&vg->drm.event_lock);
+}
+
+/**
+ * virtgpu_output_frame_end - send the flush that ends a frame
+ * @output: the head
+ * @flush: the command
+ * @is_awaited: the frame replaces memory of the guest's, which the host reads until it answers
+ *
+ * The CRTC's flush tells the host, of the frames of all heads at once.
+ */
+void virtgpu_output_frame_end(struct virtgpu_output *output, struct virtgpu_cmd *flush,
+			      bool is_awaited)
+{
+	flush->done = virtgpu_output_flushed;
+	flush->data = output;
+	flush->is_lazy = !is_awaited;
+	output->is_awaited = is_awaited;
+	atomic_inc(&output->frames);
+	virtgpu_queue_submit(&output->vg->transport->ctrl, flush);
+}
+
+/**
+ * virtgpu_output_vblank - a vblank comes: a flip that waits for the host may have waited enough
+ * @output: the head
+ */
+void virtgpu_output_vblank(struct virtgpu_output *output)
+{
+	struct drm_device *dev = output->crtc.dev;
+	unsigned long flags;
+
+	if (!READ_ONCE(output->event))
+		return;
+	spin_lock_irqsave(&dev->event_lock, flags);
+	if (output->event && time_after_eq(jiffies, output->event_limit))
+		virtgpu_output_send_event(output);
+	spin_unlock_irqrestore(&dev->event_lock, flags);
+}
+
+/*
+ * Keeps the event of a flip until the host has answered, if it still reads what the program gets
+ * back with the event. Says whether it does.
+ */
+static bool virtgpu_output_keep_event(struct virtgpu_output *output, struct drm_crtc_state *state)
+{
+	struct drm_device *dev = output->crtc.dev;
+	bool keep;
+
+	spin_lock_irq(&dev->event_lock);
+	keep = output->is_awaited && atomic_read(&output->frames) && state->event &&
+	       !output->event && !drm_crtc_vblank_get(&output->crtc);
+	if (keep) {
+		output->event = state->event;
+		output->event_limit = jiffies + VIRTGPU_FLIP_LIMIT;
+		state->event = NULL;
+	}
+	output->is_awaited = false;
+	spin_unlock_irq(&dev->event_lock);
+	return keep;
+}
+
+static enum drm_mode_status virtgpu_crtc_mode_valid(struct drm_crtc *crtc,
+						    const struct drm_display_mode *mode)
+{
+	u64 pixels = (u64)mode->htotal * mode->vtotal;
+
+	if (mode->flags & (DRM_MODE_FLAG_INTERLACE | DRM_MODE_FLAG_DBLSCAN))
+		return MODE_NO_INTERLACE;
+	if (mode->vscan > 1)
+		return MODE_NO_VSCAN;
+	/* Between one and VIRTGPU_MAX_REFRESH frames a second: the vblank timer's range. */
+	if (!pixels || mode->clock <= 0 || mode->clock * 1000ull < pixels)
+		return MODE_CLOCK_LOW;
+	if (mode->clock * 1000ull > pixels * VIRTGPU_MAX_REFRESH)
+		return MODE_CLOCK_HIGH;
+	return MODE_OK;
+}
+
+static void virtgpu_crtc_atomic_enable(struct drm_crtc *crtc, struct drm_atomic_commit *state)
+{
+	struct drm_crtc_state *new = drm_atomic_get_new_crtc_state(state, crtc);
+
+	virtgpu_cursor_set_mode(&crtc_to_virtgpu_output(crtc)->cursor, &new->adjusted_mode);
+	drm_crtc_vblank_atomic_enable(crtc, state);
+}
+
+static void virtgpu_crtc_atomic_disable(struct drm_crtc *crtc, struct drm_atomic_commit *state)
+{
+	struct drm_crtc_state *new = drm_atomic_get_new_crtc_state(state, crtc);
+	struct virtgpu_output *output = crtc_to_virtgpu_output(crtc);
+
+	drm_crtc_vblank_atomic_disable(crtc, state);
+	virtgpu_cursor_hide(output);
+	virtgpu_output_hide(output);
+
+	/* A CRTC that stays off is not flushed, and has no vblank to send its event at. */
+	if (new->active)
+		return;
+	spin_lock_irq(&crtc->dev->event_lock);
+	if (new->event)
+		drm_crtc_send_vblank_event(crtc, new->event);
+	new->event = NULL;
+	spin_unlock_irq(&crtc->dev->event_lock);
+}
+
+/* Comes when the planes of all CRTCs have sent their frames: the first one kicks for all. */
+static void virtgpu_crtc_atomic_flush(struct drm_crtc *crtc, struct drm_atomic_commit *state)
+{
+	struct drm_crtc_state *new = drm_atomic_get_new_crtc_state(state, crtc);
+	struct virtgpu_output *output = crtc_to_virtgpu_output(crtc);
+
+	virtgpu_queue_kick(&output->vg->transport->ctrl);
+	if (!virtgpu_output_keep_event(output, new))
+		drm_crtc_vblank_atomic_flush(crtc, state);
+}
+
+static const struct drm_crtc_helper_funcs virtgpu_crtc_helper_funcs = {
+	.mode_valid = virtgpu_crtc_mode_valid,
+	.atomic_enable = virtgpu_crtc_atomic_enable,
+	.atomic_disable = virtgpu_crtc_atomic_disable,
+	.atomic_flush = virtgpu_crtc_atomic_flush,
+	.handle_vblank_timeout = virtgpu_vblank_timeout,
+};
+
+static const struct drm_crtc_funcs virtgpu_crtc_funcs = {
+	.reset = drm_atomic_helper_crtc_reset,
+	.set_config = drm_atomic_helper_set_config,
+	.page_flip = drm_atomic_helper_page_flip,
+	.atomic_duplicate_state = drm_atomic_helper_crtc_duplicate_state,
+	.atomic_destroy_state = drm_atomic_helper_crtc_destroy_state,
+	.enable_vblank = virtgpu_vblank_enable,
+	.disable_vblank = drm_crtc_vblank_helper_disable_vblank_timer,
+	.get_vblank_timestamp = virtgpu_vblank_time,
+};
+
+/**
+ * virtgpu_output_init - set up a head
+ * @vg: the device
+ * @index: the head's number
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_output_init(struct virtgpu_device *vg, u32 index)
+{
+	struct virtgpu_output *output = &vg->display->outputs[index];
+	struct drm_plane *primary, *cursor;
+	int ret;
+
+	output->vg = vg;
+	output->index = index;
+	init_waitqueue_head(&output->frame_done);
+	virtgpu_images_init(&output->images);
+	virtgpu_cursor_init(&output->cursor);
+
+	primary = virtgpu_primary_create(vg, index);
+	if (IS_ERR(primary))
+		return PTR_ERR(primary);
+
+	cursor = virtgpu_cursor_create(vg, index);
+	if (IS_ERR(cursor))
+		return PTR_ERR(cursor);
+
+	ret = drmm_crtc_init_with_planes(&vg->drm, &output->crtc, primary, cursor,
+					 &virtgpu_crtc_funcs, NULL);
+	if (ret)
+		return ret;
+	drm_crtc_helper_add(&output->crtc, &virtgpu_crtc_helper_funcs);
+
+	ret = drmm_encoder_init(&vg->drm, &output->encoder, NULL, DRM_MODE_ENCODER_VIRTUAL, NULL);
+	if (ret)
+		return ret;
+	output->encoder.possible_crtcs = drm_crtc_mask(&output->crtc);
+
+	return virtgpu_connector_init(output);
+}

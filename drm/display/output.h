@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef VIRTGPU_OUTPUT_H
+#define VIRTGPU_OUTPUT_H
+
+#include <linux/wait.h>
+
+#include <drm/drm_connector.h>
+#include <drm/drm_crtc.h>
+#include <drm/drm_encoder.h>
+#include <drm/drm_rect.h>
+
+#include "display/cursor.h"
+#include "display/image.h"
+
+struct drm_edid;
+struct drm_pending_vblank_event;
+struct virtgpu_cmd;
+struct virtgpu_device;
+struct virtgpu_resource;
+struct virtio_gpu_display_one;
+
+/**
+ * struct virtgpu_output - one head of the device, from planes to connector
+ * @vg: the device
+ * @index: the head's number in the protocol
+ * @crtc: CRTC
+ * @encoder: encoder
+ * @connector: connector
+ * @enabled: the host shows this head; this and the next five under the mode config's mutex
+ * @x: of the host's window, pixels
+ * @y: of the host's window, pixels
+ * @width: of the host's window, pixels
+ * @height: of the host's window, pixels
+ * @edid: what the host says of the monitor, or NULL
+ * @scanout_id: resource that the host shows on the head, 0 when none
+ * @scanout_fb: framebuffer that says what shape it has, if it is a blob
+ * @scanout_rect: which pixels of it
+ * @images: what shows framebuffers whose pixels have to be copied
+ * @image: the one of them whose pixels are the last frame, NULL when none surely is
+ * @frames: flushes that the host has not answered
+ * @frame_done: woken when it answers one
+ * @is_awaited: the frame that is being sent has to be answered before its flip is over
+ * @event: of a flip that waits for the host's answer, or NULL; under the device's event lock, as is
+ *	@event_limit
+ * @event_limit: jiffies until which it waits
+ * @is_blanked: what is committed was given up for a commit that has not come yet
+ * @in_vblank: the timer's callback may wait for a vblank lock
+ * @cursor: the cursor's state
+ */
+struct virtgpu_output {
+	struct virtgpu_device *vg;
+	u32 index;
+
+	struct drm_crtc crtc;
+	struct drm_encoder encoder;
+	struct drm_connector connector;
+
+	bool enabled;
+	u32 x;
+	u32 y;
+	u32 width;
+	u32 height;
+	const struct drm_edid *edid;
+
+	u32 scanout_id;
+	u32 scanout_fb;
+	struct drm_rect scanout_rect;
+
+	struct virtgpu_images images;
+	struct virtgpu_image *image;
+
+	atomic_t frames;
+	wait_queue_head_t frame_done;
+	bool is_awaited;
+	struct drm_pending_vblank_event *event;
+	unsigned long event_limit;
+	bool is_blanked;
+	bool in_vblank;
+
+	struct virtgpu_cursor cursor;
+};
+
+#define crtc_to_virtgpu_output(c)	container_of(c, struct virtgpu_output, crtc)
+#define connector_to_virtgpu_output(c)	container_of(c, struct virtgpu_output, connector)
+
+int virtgpu_output_init(struct virtgpu_device *vg, u32 index);
+int virtgpu_connector_init(struct virtgpu_output *output);
+bool virtgpu_output_update(struct virtgpu_output *output,
+			   const struct virtio_gpu_display_one *info,
+			   const struct drm_edid *edid);
+void virtgpu_output_show(struct virtgpu_output *output, const struct drm_framebuffer *fb,
+			 const struct virtgpu_resource *res, const struct drm_rect *rect);
+void virtgpu_output_hide(struct virtgpu_output *output);
+void virtgpu_output_forget(struct virtgpu_output *output);
+void virtgpu_output_mend(struct virtgpu_output *output);
+bool virtgpu_output_has_room(struct virtgpu_output *output);
+void virtgpu_output_frame_begin(struct virtgpu_output *output);
+void virtgpu_output_frame_end(struct virtgpu_output *output, struct virtgpu_cmd *flush,
+			      bool is_awaited);
+void virtgpu_output_vblank(struct virtgpu_output *output);
+int virtgpu_vblank_enable(struct drm_crtc *crtc);
+bool virtgpu_vblank_timeout(struct drm_crtc *crtc);
+bool virtgpu_vblank_time(struct drm_crtc *crtc, int *max_error, ktime_t *vblank_time,
+			 bool in_vblank_irq);
+
+#endif

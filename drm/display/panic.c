@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The panic screen: no locks to wait for, no memory to allocate, no answers to expect. */
+#include <linux/bitops.h>
+
+#include <drm/drm_framebuffer.h>
+#include <drm/drm_panic.h>
+#include <drm/drm_plane.h>
+#include <drm/virtgpu_drm.h>
+
+#include "display/display.h"
+#include "display/fb.h"
+#include "display/image.h"
+#include "display/panic.h"
+#include "memory/gem.h"
+#include "memory/resource.h"
+#include "transport/cmd.h"
+
+/**
+ * virtgpu_panic_get_scanout_buffer - &drm_plane_helper_funcs.get_scanout_buffer
+ * @plane: the plane
+ * @sb: filled with where its pixels are
+ *
+ * Returns: 0, or -ENODEV when nothing is shown or its pixels are somebody else's.
+ */
+int virtgpu_panic_get_scanout_buffer(struct drm_plane *plane, struct drm_scanout_buffer *sb)
+{
+	const struct virtgpu_resource *res;
+	struct drm_framebuffer *fb;
+	struct virtgpu_bo *bo;
+
+	if (!plane->state || !plane->state->fb || !plane->state->visible)
+		return -ENODEV;
+
+	fb = plane->state->fb;
+	bo = to_virtgpu_bo(fb->obj[0]);
+	res = to_virtgpu_fb(fb)->shared;
+	/* With an offset the picture does not start on a page's first pixel. */
+	if (drm_gem_is_imported(fb->obj[0]) || fb->offsets[0])
+		return -ENODEV;
+	/* What the host draws is not in these pages. */
+	if (res && !virtgpu_resource_is_guests(res))
+		return -ENODEV;
+
+	if (bo->base.vaddr)
+		iosys_map_set_vaddr(&sb->map[0], bo->base.vaddr);
+	else if (bo->base.pages)
+		sb->pages = bo->base.pages;
+	else
+		return -ENODEV;
+
+	sb->format = fb->format;
+	sb->width = fb->width;
+	sb->height = fb->height;
+	sb->pitch[0] = fb->pitches[0];
+	return 0;
+}
+
+static void virtgpu_panic_returned(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	clear_bit((unsigned long)cmd->data, &vg->display->panic.busy);
+}
+
+/* The second reference keeps it off the pool. */
+static void virtgpu_panic_cmd_init(struct virtgpu_cmd *cmd, u32 type, u32 size)
+{
+	virtgpu_cmd_init(cmd, type, size);
+	cmd->resp_type = 0;
+	virtgpu_cmd_get(cmd);
+}
+
+/**
+ * virtgpu_panic_flush - &drm_plane_helper_funcs.panic_flush: bring the panic screen to the host
+ * @plane: the plane
+ */
+void virtgpu_panic_flush(struct drm_plane *plane)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(plane->dev);
+	struct drm_framebuffer *fb = plane->state->fb;
+	struct virtgpu_output *output = crtc_to_virtgpu_output(plane->state->crtc);
+	const struct virtgpu_image *image = virtgpu_fb_image(fb, output);
+	struct virtgpu_cmd *transfer = &vg->display->panic.transfer[output->index];
+	struct virtgpu_cmd *flush = &vg->display->panic.flush[output->index];
+	struct virtgpu_cmd *cmds[] = { transfer, flush };
+	struct drm_rect all = { .x2 = fb->width, .y2 = fb->height };
+	const struct virtgpu_resource *res = image ? image->res : to_virtgpu_fb(fb)->shared;
+	/* The host sees a blob's pages as they are. */
+	unsigned int first = image ? 0 : 1, i;
+	unsigned long bit = output->index * ARRAY_SIZE(cmds);
+
+	if (test_bit(bit, &vg->display->panic.busy) || test_bit(bit + 1, &vg->display->panic.busy))
+		return;
+
+	virtgpu_panic_cmd_init(transfer, VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D,
+			       sizeof(struct virtio_gpu_transfer_to_host_2d));
+	virtgpu_fill_transfer((void *)transfer->req, res->id, &all,
+			      virtgpu_resource_offset(res, to_virtgpu_bo(fb->obj[0])));
+	virtgpu_panic_cmd_init(flush, VIRTIO_GPU_CMD_RESOURCE_FLUSH,
+			       sizeof(struct virtio_gpu_resource_flush));
+	virtgpu_fill_flush((void *)flush->req, res->id, &all);
+	for (i = first; i < ARRAY_SIZE(cmds); i++) {
+		cmds[i]->done = virtgpu_panic_returned;
+		cmds[i]->data = (void *)(bit + i);
+		set_bit(bit + i, &vg->display->panic.busy);
+	}
+
+	virtgpu_bo_sync(fb, &all);
+	i = first + virtgpu_queue_try_submit(&vg->transport->ctrl, cmds + first,
+					     ARRAY_SIZE(cmds) - first);
+	for (; i < ARRAY_SIZE(cmds); i++)
+		clear_bit(bit + i, &vg->display->panic.busy);
+}

@@ -1,0 +1,550 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The device's state, which this file alone changes, and which whoever needs the device waits for.
+ *
+ * Is the device alive? A wait that times out has the device asked. It is dead if it answers nothing
+ * at all, and only then it is reset. Late answers are answers. What a device that is alive has lost
+ * is repaired without a reset if there are contexts, because these would not survive it.
+ */
+#include <linux/jiffies.h>
+
+#include <drm/drm_print.h>
+
+#include "life.h"
+#include "render/context.h"
+#include "render/render.h"
+#include "reset.h"
+#include "transport/cmd.h"
+
+/* How often a device that was asked is looked at. */
+#define VIRTGPU_LIFE_LOOK	HZ
+
+/* How long a reset may take: as long as the PCI core waits for a device. */
+#define VIRTGPU_LIFE_RESET	(60 * HZ)
+
+enum virtgpu_verdict {
+	VIRTGPU_OPEN,
+	VIRTGPU_ALIVE,
+	VIRTGPU_FORGETFUL,
+	VIRTGPU_DEAD,
+};
+
+static const char *const virtgpu_state_texts[] = {
+	[VIRTGPU_STARTING] = "starting",
+	[VIRTGPU_RUNNING] = "running",
+	[VIRTGPU_IN_TROUBLE] = "in trouble",
+	[VIRTGPU_RESETTING] = "resetting",
+	[VIRTGPU_ASLEEP] = "asleep",
+	[VIRTGPU_GONE] = "gone",
+};
+
+#define VIRTGPU_UP	(BIT(VIRTGPU_RUNNING) | BIT(VIRTGPU_IN_TROUBLE))
+#define VIRTGPU_AWAY	(BIT(VIRTGPU_RESETTING) | BIT(VIRTGPU_ASLEEP))
+
+/* What each state may be followed by. */
+static const u32 virtgpu_state_followers[] = {
+	[VIRTGPU_STARTING] = VIRTGPU_UP | BIT(VIRTGPU_GONE),
+	[VIRTGPU_RUNNING] = BIT(VIRTGPU_IN_TROUBLE) | VIRTGPU_AWAY | BIT(VIRTGPU_GONE),
+	[VIRTGPU_IN_TROUBLE] = BIT(VIRTGPU_RUNNING) | VIRTGPU_AWAY | BIT(VIRTGPU_GONE),
+	/* Nobody may have said yet that it did not come back from that. */
+	[VIRTGPU_RESETTING] = VIRTGPU_UP | BIT(VIRTGPU_ASLEEP) | BIT(VIRTGPU_GONE),
+	[VIRTGPU_ASLEEP] = VIRTGPU_UP | BIT(VIRTGPU_GONE),
+	/* A device that did not come back may do so the next time. */
+	[VIRTGPU_GONE] = VIRTGPU_AWAY,
+};
+
+/**
+ * virtgpu_state_text - a state for people
+ * @state: the state
+ *
+ * Returns: a constant string.
+ */
+const char *virtgpu_state_text(enum virtgpu_state state)
+{
+	return virtgpu_state_texts[state];
+}
+
+/**
+ * virtgpu_state_may_follow - whether a device may change its state
+ * @from: from this one
+ * @to: to this one
+ *
+ * Returns: whether it may.
+ */
+bool virtgpu_state_may_follow(enum virtgpu_state from, enum virtgpu_state to)
+{
+	return virtgpu_state_followers[from] & BIT(to);
+}
+
+static bool virtgpu_life_is_in(const struct virtgpu_life *life, u32 states)
+{
+	return BIT(READ_ONCE(life->state)) & states;
+}
+
+static void virtgpu_life_set(struct virtgpu_device *vg, enum virtgpu_state state)
+{
+	struct virtgpu_life *life = &vg->recovery->life;
+
+	lockdep_assert_held(&life->lock);
+	if (life->state == state)
+		return;
+	drm_WARN(&vg->drm, !virtgpu_state_may_follow(life->state, state), "%s after %s\n",
+		 virtgpu_state_text(state), virtgpu_state_text(life->state));
+	WRITE_ONCE(life->state, state);
+	wake_up_all(&life->changed);
+}
+
+/* The state of a device that is there. */
+static enum virtgpu_state virtgpu_life_condition(const struct virtgpu_life *life)
+{
+	return life->is_asked || life->due ? VIRTGPU_IN_TROUBLE : VIRTGPU_RUNNING;
+}
+
+/* After what is known of the device has changed. */
+static void virtgpu_life_settle(struct virtgpu_device *vg)
+{
+	if (virtgpu_life_is_in(&vg->recovery->life, VIRTGPU_UP))
+		virtgpu_life_set(vg, virtgpu_life_condition(&vg->recovery->life));
+}
+
+/**
+ * virtgpu_life_up - the device is set up, or has come back
+ * @vg: the device
+ *
+ * Returns: false if that was too late, because the driver leaves the device.
+ */
+bool virtgpu_life_up(struct virtgpu_device *vg)
+{
+	struct virtgpu_life *life = &vg->recovery->life;
+	bool is_away;
+
+	spin_lock_bh(&life->lock);
+	is_away = virtgpu_life_is_in(life, BIT(VIRTGPU_STARTING) | VIRTGPU_AWAY);
+	if (is_away)
+		virtgpu_life_set(vg, virtgpu_life_condition(life));
+	spin_unlock_bh(&life->lock);
+	return is_away;
+}
+
+static void virtgpu_life_begin(struct virtgpu_device *vg)
+{
+	struct virtgpu_life *life = &vg->recovery->life;
+
+	lockdep_assert_held(&life->lock);
+	life->reset_since = jiffies;
+	virtgpu_life_set(vg, VIRTGPU_RESETTING);
+	queue_delayed_work(system_freezable_wq, &life->judge, VIRTGPU_LIFE_LOOK);
+}
+
+/**
+ * virtgpu_life_begin_reset - the PCI device is about to be reset
+ * @vg: the device
+ *
+ * Waits for a device that is being set up. For recovery the reset has begun before.
+ *
+ * Returns: whether the device is to come back after that.
+ */
+bool virtgpu_life_begin_reset(struct virtgpu_device *vg)
+{
+	struct virtgpu_life *life = &vg->recovery->life;
+	bool may_begin;
+
+	wait_event(life->changed, !virtgpu_life_is_in(life, BIT(VIRTGPU_STARTING)));
+	spin_lock_bh(&life->lock);
+	may_begin = !life->is_leaving && !virtgpu_life_is_in(life, BIT(VIRTGPU_ASLEEP));
+	if (may_begin)
+		virtgpu_life_begin(vg);
+	spin_unlock_bh(&life->lock);
+	return may_begin;
+}
+
+/**
+ * virtgpu_life_begin_recovery - begin the reset that was decided
+ * @vg: the device
+ *
+ * Waits for nothing.
+ *
+ * Returns: whether the device is still there, and needs it.
+ */
+bool virtgpu_life_begin_recovery(struct virtgpu_device *vg)
+{
+	struct virtgpu_life *life = &vg->recovery->life;
+	bool may_begin;
+
+	spin_lock_bh(&life->lock);
+	may_begin = life->due && virtgpu_life_is_in(life, VIRTGPU_UP);
+	if (may_begin) {
+		/* New trouble leads to no reset for a while. */
+		life->reset_at = jiffies;
+		virtgpu_life_begin(vg);
+	}
+	spin_unlock_bh(&life->lock);
+	return may_begin;
+}
+
+/**
+ * virtgpu_life_end_recovery - the reset has ended, which may have taken long
+ * @vg: the device
+ */
+void virtgpu_life_end_recovery(struct virtgpu_device *vg)
+{
+	spin_lock_bh(&vg->recovery->life.lock);
+	vg->recovery->life.reset_at = jiffies;
+	spin_unlock_bh(&vg->recovery->life.lock);
+}
+
+/**
+ * virtgpu_life_sleep - the machine is about to be suspended
+ * @vg: the device
+ */
+void virtgpu_life_sleep(struct virtgpu_device *vg)
+{
+	spin_lock_bh(&vg->recovery->life.lock);
+	if (!vg->recovery->life.is_leaving)
+		virtgpu_life_set(vg, VIRTGPU_ASLEEP);
+	spin_unlock_bh(&vg->recovery->life.lock);
+}
+
+/**
+ * virtgpu_life_fail - the device was reset or woken up and does not come back
+ * @vg: the device
+ * @error: why
+ */
+void virtgpu_life_fail(struct virtgpu_device *vg, int error)
+{
+	struct virtgpu_life *life = &vg->recovery->life;
+	bool was_away;
+
+	spin_lock_bh(&life->lock);
+	was_away = virtgpu_life_is_in(life, VIRTGPU_AWAY);
+	if (was_away) {
+		life->due = VIRTGPU_CAUSE_NONE;
+		virtgpu_life_set(vg, VIRTGPU_GONE);
+	}
+	spin_unlock_bh(&life->lock);
+	if (was_away)
+		drm_err(&vg->drm, "the device did not come back: %d\n", error);
+}
+
+/* The driver leaves the device as soon as it is not being reset. */
+static bool virtgpu_life_try_leave(struct virtgpu_device *vg)
+{
+	struct virtgpu_life *life = &vg->recovery->life;
+	bool may_leave;
+
+	spin_lock_bh(&life->lock);
+	may_leave = !virtgpu_life_is_in(life, BIT(VIRTGPU_RESETTING));
+	if (may_leave) {
+		life->is_leaving = true;
+		virtgpu_life_set(vg, VIRTGPU_GONE);
+	}
+	spin_unlock_bh(&life->lock);
+	return may_leave;
+}
+
+/**
+ * virtgpu_life_leave - the driver leaves the device: it is gone for programs, and is not reset
+ * @vg: the device
+ *
+ * Waits for a reset under way, which has its limit.
+ */
+void virtgpu_life_leave(struct virtgpu_device *vg)
+{
+	wait_event(vg->recovery->life.changed, virtgpu_life_try_leave(vg));
+}
+
+/**
+ * virtgpu_life_is_up - whether a device is there
+ * @vg: the device
+ *
+ * Returns: whether it is, in trouble or not.
+ */
+bool virtgpu_life_is_up(const struct virtgpu_device *vg)
+{
+	return virtgpu_life_is_in(&vg->recovery->life, VIRTGPU_UP);
+}
+
+/**
+ * virtgpu_life_wait - wait until the device has come back
+ * @vg: the device
+ *
+ * Takes no lock that bringing it back takes, and neither may the caller hold one: no
+ * &virtgpu_memory.making, no &virtgpu_resource.lock, no &virtgpu_fences.emit.
+ *
+ * Returns: 0, -ENODEV when it is gone, -EIO when it does not come back soon, -ERESTARTSYS when the
+ * program is killed.
+ */
+int virtgpu_life_wait(struct virtgpu_device *vg)
+{
+	struct virtgpu_life *life = &vg->recovery->life;
+	long left = wait_event_killable_timeout(life->changed,
+						virtgpu_life_is_in(life, VIRTGPU_UP |
+								   BIT(VIRTGPU_GONE)),
+						virtgpu_queue_timeout(&vg->transport->ctrl));
+
+	if (left <= 0)
+		return left ?: -EIO;
+	return virtgpu_life_is_in(life, BIT(VIRTGPU_GONE)) ? -ENODEV : 0;
+}
+
+/**
+ * virtgpu_life_again - whether to try again what has failed because of a reset
+ * @vg: the device
+ * @ret: 0 or why it has failed; changed if the device does not come back
+ *
+ * Waits for the device, see virtgpu_life_wait().
+ *
+ * Returns: whether to try again.
+ */
+bool virtgpu_life_again(struct virtgpu_device *vg, int *ret)
+{
+	if (*ret != -ENODEV)
+		return false;
+	*ret = virtgpu_life_wait(vg);
+	return !*ret;
+}
+
+static void virtgpu_life_answered(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	struct virtgpu_life *life = &vg->recovery->life;
+
+	if (cmd->end != VIRTGPU_CMD_ANSWERED)
+		return;
+	spin_lock_bh(&life->lock);
+	life->is_answered = true;
+	spin_unlock_bh(&life->lock);
+	mod_delayed_work(system_freezable_wq, &life->judge, 0);
+}
+
+/**
+ * virtgpu_life_ask - a wait has timed out: ask the device whether it is alive
+ * @vg: the device
+ *
+ * Does not sleep. If the ring is full, no question is sent: the commands in it serve as one.
+ */
+void virtgpu_life_ask(struct virtgpu_device *vg)
+{
+	struct virtgpu_life *life = &vg->recovery->life;
+	bool is_first;
+
+	spin_lock_bh(&life->lock);
+	is_first = !life->is_asked && !virtgpu_life_is_in(life, BIT(VIRTGPU_ASLEEP) |
+							  BIT(VIRTGPU_GONE));
+	if (is_first) {
+		life->is_asked = true;
+		life->is_answered = false;
+		life->answers = READ_ONCE(vg->transport->ctrl.answers);
+		life->asked_at = jiffies;
+		virtgpu_life_settle(vg);
+	}
+	spin_unlock_bh(&life->lock);
+	if (!is_first)
+		return;
+
+	virtgpu_cmd_question(vg, virtgpu_life_answered);
+	queue_delayed_work(system_freezable_wq, &life->judge, VIRTGPU_LIFE_LOOK);
+}
+
+/**
+ * virtgpu_life_forget - the device was reset: what was known of its troubles does not count now
+ * @vg: the device
+ */
+void virtgpu_life_forget(struct virtgpu_device *vg)
+{
+	struct virtgpu_life *life = &vg->recovery->life;
+
+	spin_lock_bh(&life->lock);
+	life->is_asked = false;
+	life->due = VIRTGPU_CAUSE_NONE;
+	virtgpu_life_settle(vg);
+	spin_unlock_bh(&life->lock);
+}
+
+/**
+ * virtgpu_life_decide - note that a device is to be reset, see virtgpu_reset_decide()
+ * @vg: the device
+ * @cause: why
+ * @delay: when, in jiffies from now
+ *
+ * Returns: whether it was not to be reset before.
+ */
+bool virtgpu_life_decide(struct virtgpu_device *vg, enum virtgpu_cause cause, unsigned long *delay)
+{
+	struct virtgpu_life *life = &vg->recovery->life;
+	unsigned long next;
+	bool is_news = false;
+
+	spin_lock_bh(&life->lock);
+	next = life->reset_at + virtgpu_queue_patience();
+	*delay = time_before(jiffies, next) ? next - jiffies : 0;
+	if (!virtgpu_life_is_in(life, BIT(VIRTGPU_ASLEEP) | BIT(VIRTGPU_GONE))) {
+		is_news = !life->due;
+		/* A better reason counts instead of one that an answer takes away. */
+		if (is_news || virtgpu_cause_is_called_off(life->due)) {
+			life->due = cause;
+			life->last = cause;
+		}
+		virtgpu_life_settle(vg);
+	}
+	spin_unlock_bh(&life->lock);
+	return is_news;
+}
+
+/**
+ * virtgpu_life_due - why the device is to be reset
+ * @vg: the device
+ *
+ * Returns: the cause, %VIRTGPU_CAUSE_NONE if it is not.
+ */
+enum virtgpu_cause virtgpu_life_due(struct virtgpu_device *vg)
+{
+	enum virtgpu_cause due;
+
+	spin_lock_bh(&vg->recovery->life.lock);
+	due = vg->recovery->life.due;
+	spin_unlock_bh(&vg->recovery->life.lock);
+	return due;
+}
+
+/**
+ * virtgpu_life_call_off - the device is not to be reset after all
+ * @vg: the device
+ * @cause: why it was
+ *
+ * Returns: false if there is another cause now.
+ */
+bool virtgpu_life_call_off(struct virtgpu_device *vg, enum virtgpu_cause cause)
+{
+	struct virtgpu_life *life = &vg->recovery->life;
+	bool is_off;
+
+	spin_lock_bh(&life->lock);
+	is_off = life->due == cause;
+	if (is_off) {
+		life->due = VIRTGPU_CAUSE_NONE;
+		virtgpu_life_settle(vg);
+	}
+	spin_unlock_bh(&life->lock);
+	return is_off;
+}
+
+/**
+ * virtgpu_life_has_answered - whether a device that was dead has answered anything since
+ * @vg: the device
+ *
+ * Returns: whether it has.
+ */
+bool virtgpu_life_has_answered(struct virtgpu_device *vg)
+{
+	virtgpu_queue_flush(&vg->transport->ctrl);
+	return READ_ONCE(vg->transport->ctrl.answers) != vg->recovery->life.answers;
+}
+
+/* A host that renders may answer nothing else meanwhile. */
+static bool virtgpu_life_may_render(struct virtgpu_device *vg)
+{
+	return virtgpu_contexts_live(vg) &&
+	       time_before(jiffies, READ_ONCE(vg->transport->ctrl.heard) +
+				    virtgpu_fence_patience());
+}
+
+static enum virtgpu_verdict virtgpu_life_verdict(struct virtgpu_device *vg)
+{
+	struct virtgpu_life *life = &vg->recovery->life;
+	enum virtgpu_verdict verdict;
+
+	spin_lock_bh(&life->lock);
+	if (!life->is_asked || life->is_answered)
+		verdict = VIRTGPU_ALIVE;
+	else if (time_before(jiffies, life->asked_at + virtgpu_queue_patience()))
+		verdict = VIRTGPU_OPEN;
+	else if (READ_ONCE(vg->transport->ctrl.answers) != life->answers)
+		verdict = VIRTGPU_FORGETFUL;
+	else if (virtgpu_life_may_render(vg))
+		verdict = VIRTGPU_OPEN;
+	else
+		verdict = VIRTGPU_DEAD;
+	if (verdict != VIRTGPU_OPEN)
+		life->is_asked = false;
+	/* A dead one stays in trouble, because it will be reset. */
+	if (verdict != VIRTGPU_DEAD)
+		virtgpu_life_settle(vg);
+	spin_unlock_bh(&life->lock);
+	return verdict;
+}
+
+/* The device is alive, but some commands were never answered, or not sent. */
+static void virtgpu_life_repair(struct virtgpu_device *vg)
+{
+	if (virtgpu_contexts_live(vg))
+		virtgpu_mend(vg);
+	else
+		virtgpu_reset_decide(vg, VIRTGPU_CAUSE_FORGETFUL);
+}
+
+/* Whether the device is being reset. The PCI core does not tell of one that does not come back. */
+static bool virtgpu_life_is_resetting(struct virtgpu_device *vg)
+{
+	if (!virtgpu_life_is_in(&vg->recovery->life, BIT(VIRTGPU_RESETTING)))
+		return false;
+	if (time_after_eq(jiffies, READ_ONCE(vg->recovery->life.reset_since) + VIRTGPU_LIFE_RESET))
+		virtgpu_life_fail(vg, -ETIMEDOUT);
+	return true;
+}
+
+static void virtgpu_life_judge(struct work_struct *work)
+{
+	struct virtgpu_recovery *recovery = container_of(to_delayed_work(work),
+							 struct virtgpu_recovery, life.judge);
+	struct virtgpu_device *vg = recovery->vg;
+	enum virtgpu_verdict verdict;
+	bool has_lost;
+
+	if (virtgpu_life_is_resetting(vg)) {
+		queue_delayed_work(system_freezable_wq, &recovery->life.judge, VIRTGPU_LIFE_LOOK);
+		return;
+	}
+	/* Its answer may be there, and nobody has looked. */
+	virtgpu_queue_flush(&vg->transport->ctrl);
+	verdict = virtgpu_life_verdict(vg);
+	switch (verdict) {
+	case VIRTGPU_OPEN:
+		virtgpu_queue_kick_again(&vg->transport->ctrl);
+		queue_delayed_work(system_freezable_wq, &recovery->life.judge, VIRTGPU_LIFE_LOOK);
+		return;
+	case VIRTGPU_DEAD:
+		virtgpu_reset_decide(vg, VIRTGPU_CAUSE_DEAD);
+		return;
+	default:
+		break;
+	}
+
+	virtgpu_fences_give_up(vg);
+	has_lost = virtgpu_queue_has_lost(&vg->transport->ctrl);
+	/* Its orders have an answer of their own, see virtgpu_cursor_watch(). */
+	has_lost |= READ_ONCE(vg->transport->cursor.stalled);
+	if (has_lost || verdict == VIRTGPU_FORGETFUL)
+		virtgpu_life_repair(vg);
+}
+
+/**
+ * virtgpu_life_init - get ready to judge a device
+ * @vg: the device
+ */
+void virtgpu_life_init(struct virtgpu_device *vg)
+{
+	spin_lock_init(&vg->recovery->life.lock);
+	init_waitqueue_head(&vg->recovery->life.changed);
+	vg->recovery->life.state = VIRTGPU_STARTING;
+	vg->recovery->life.reset_at = jiffies - virtgpu_queue_patience();
+	INIT_DELAYED_WORK(&vg->recovery->life.judge, virtgpu_life_judge);
+}
+
+/**
+ * virtgpu_life_disable - the device is not judged any more
+ * @vg: the device
+ */
+void virtgpu_life_disable(struct virtgpu_device *vg)
+{
+	disable_delayed_work_sync(&vg->recovery->life.judge);
+}

@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Buffer objects: shmem pages, and the host resource that comes to life over them. */
+#include <linux/slab.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_dumb_buffers.h>
+#include <drm/drm_file.h>
+#include <drm/drm_framebuffer.h>
+#include <drm/drm_print.h>
+#include <drm/drm_rect.h>
+#include <drm/virtgpu_drm.h>
+
+#include "memory/format.h"
+#include "memory/gem.h"
+#include "memory/memory.h"
+#include "memory/prime.h"
+#include "memory/resource.h"
+
+static void virtgpu_bo_release(struct kref *refs)
+{
+	struct virtgpu_bo *bo = container_of(refs, struct virtgpu_bo, refs);
+
+	mutex_destroy(&bo->lock);
+	if (bo->is_vram) {
+		virtgpu_vram_free(bo);
+		return;
+	}
+	virtgpu_dma_remove(to_virtgpu_device(bo->base.base.dev), &bo->mapping);
+	drm_gem_shmem_free(&bo->base);
+}
+
+/**
+ * virtgpu_bo_init - the start of every buffer object
+ * @bo: the object, zeroed; has one reference, which its GEM object's end drops
+ * @funcs: of its GEM object
+ */
+void virtgpu_bo_init(struct virtgpu_bo *bo, const struct drm_gem_object_funcs *funcs)
+{
+	kref_init(&bo->refs);
+	mutex_init(&bo->lock);
+	INIT_LIST_HEAD(&bo->places);
+	virtgpu_mapping_init(&bo->mapping, &bo->base);
+	bo->base.base.funcs = funcs;
+}
+
+/**
+ * virtgpu_bo_get - keep an object's memory: the host looks at it
+ * @bo: the object
+ */
+void virtgpu_bo_get(struct virtgpu_bo *bo)
+{
+	kref_get(&bo->refs);
+}
+
+/**
+ * virtgpu_bo_put - the host no longer looks at an object's memory, or nobody else does
+ * @bo: the object
+ */
+void virtgpu_bo_put(struct virtgpu_bo *bo)
+{
+	kref_put(&bo->refs, virtgpu_bo_release);
+}
+
+/**
+ * virtgpu_gem_open - &drm_gem_object_funcs.open: a file got a handle
+ * @gem: the object
+ * @file: the file
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_gem_open(struct drm_gem_object *gem, struct drm_file *file)
+{
+	return to_virtgpu_device(gem->dev)->memory->ops->opened(gem, file);
+}
+
+/**
+ * virtgpu_gem_close - &drm_gem_object_funcs.close: a file's handle goes
+ * @gem: the object
+ * @file: the file
+ */
+void virtgpu_gem_close(struct drm_gem_object *gem, struct drm_file *file)
+{
+	to_virtgpu_device(gem->dev)->memory->ops->closed(gem, file);
+}
+
+static void virtgpu_gem_free(struct drm_gem_object *gem)
+{
+	struct virtgpu_bo *bo = to_virtgpu_bo(gem);
+
+	to_virtgpu_device(gem->dev)->memory->ops->gone(bo);
+	if (bo->cursor)
+		virtgpu_resource_put(bo->cursor);
+	if (bo->own)
+		virtgpu_resource_put(bo->own);
+	/* The pages stay until the host has answered. */
+	virtgpu_bo_put(bo);
+}
+
+static const struct drm_gem_object_funcs virtgpu_gem_funcs = {
+	.open = virtgpu_gem_open,
+	.close = virtgpu_gem_close,
+	.export = virtgpu_prime_export,
+	.free = virtgpu_gem_free,
+	.print_info = drm_gem_shmem_object_print_info,
+	.pin = drm_gem_shmem_object_pin,
+	.unpin = drm_gem_shmem_object_unpin,
+	.get_sg_table = drm_gem_shmem_object_get_sg_table,
+	.vmap = drm_gem_shmem_object_vmap,
+	.vunmap = drm_gem_shmem_object_vunmap,
+	.mmap = drm_gem_shmem_object_mmap,
+	.vm_ops = &drm_gem_shmem_vm_ops,
+};
+
+/**
+ * virtgpu_gem_create_object - &drm_driver.gem_create_object
+ * @dev: the DRM device
+ * @size: bytes
+ *
+ * Returns: an empty object for the shmem helpers to fill, or -ENOMEM.
+ */
+struct drm_gem_object *virtgpu_gem_create_object(struct drm_device *dev, size_t size)
+{
+	struct virtgpu_bo *bo = kzalloc_obj(*bo);
+
+	if (!bo)
+		return ERR_PTR(-ENOMEM);
+
+	virtgpu_bo_init(bo, &virtgpu_gem_funcs);
+	return &bo->base.base;
+}
+
+/**
+ * virtgpu_bo_create - a buffer object whose resource is still to be made
+ * @dev: the DRM device
+ * @size: bytes
+ * @format: pixel format of its own resource, 0 for that of the first framebuffer
+ * @width: pixels of its own resource
+ * @height: rows of its own resource
+ *
+ * Returns: the object or an error pointer.
+ */
+struct virtgpu_bo *virtgpu_bo_create(struct drm_device *dev, size_t size, u32 format, u32 width,
+				     u32 height)
+{
+	struct drm_gem_shmem_object *shmem = drm_gem_shmem_create(dev, size);
+	struct virtgpu_bo *bo;
+
+	if (IS_ERR(shmem))
+		return ERR_CAST(shmem);
+
+	bo = to_virtgpu_bo(&shmem->base);
+	bo->format = format;
+	bo->width = width;
+	bo->height = height;
+	return bo;
+}
+
+/**
+ * virtgpu_bo_create_3d - a buffer object whose resource a renderer draws to
+ * @dev: the DRM device
+ * @size: bytes
+ * @format: in the renderer's numbers
+ * @width: pixels
+ * @height: rows
+ * @texture: what else the renderer wants to know
+ *
+ * Returns: the object or an error pointer.
+ */
+struct virtgpu_bo *virtgpu_bo_create_3d(struct drm_device *dev, size_t size, u32 format, u32 width,
+					u32 height, const struct virtgpu_texture *texture)
+{
+	struct virtgpu_bo *bo = virtgpu_bo_create(dev, size, format, width, height);
+	struct virtgpu_resource *res;
+
+	if (IS_ERR(bo))
+		return bo;
+
+	res = virtgpu_resource_create_3d(bo, format, width, height, texture);
+	if (IS_ERR(res)) {
+		drm_gem_object_put(&bo->base.base);
+		return ERR_CAST(res);
+	}
+	bo->own = res;
+	return bo;
+}
+
+/**
+ * virtgpu_bo_create_blob - a buffer object whose pages are a blob, alone or with the host's
+ * @dev: the DRM device
+ * @blob: what memory it is
+ *
+ * Returns: the object or an error pointer.
+ */
+struct virtgpu_bo *virtgpu_bo_create_blob(struct drm_device *dev, const struct virtgpu_blob *blob)
+{
+	struct virtgpu_bo *bo = virtgpu_bo_create(dev, blob->size, 0, 0, 0);
+	struct virtgpu_resource *res;
+
+	if (IS_ERR(bo))
+		return bo;
+
+	res = virtgpu_resource_create_blob(bo, blob, false);
+	if (IS_ERR(res)) {
+		drm_gem_object_put(&bo->base.base);
+		return ERR_CAST(res);
+	}
+	bo->own = res;
+	return bo;
+}
+
+/**
+ * virtgpu_zero_copy_stop - the host cannot show the guest's pages: from now on they are copied
+ * @vg: the device
+ */
+void virtgpu_zero_copy_stop(struct virtgpu_device *vg)
+{
+	if (xchg(&vg->memory->zero_copy, false))
+		drm_info(&vg->drm, "the host cannot show the guest's memory: pixels are copied\n");
+}
+
+/*
+ * Makes the pages themselves the own resource, for the host to show. That they have to be copied
+ * instead is no error.
+ */
+static int virtgpu_bo_own_blob(struct virtgpu_bo *bo)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
+	const struct virtgpu_blob blob = {
+		.mem = VIRTGPU_BLOB_MEM_GUEST, .flags = VIRTGPU_BLOB_FLAG_USE_SHAREABLE,
+		.size = bo->base.base.size,
+	};
+	struct virtgpu_resource *res;
+
+	lockdep_assert_held(&bo->lock);
+	/* A format that somebody chose makes it an image. */
+	if (bo->own || bo->format || !READ_ONCE(vg->memory->zero_copy))
+		return 0;
+	if (vg->blob_alignment && !IS_ALIGNED(blob.size, vg->blob_alignment))
+		return 0;
+
+	res = virtgpu_resource_create_blob(bo, &blob, true);
+	if (!IS_ERR(res)) {
+		bo->own = res;
+		return 0;
+	}
+	/* While zero copy is on, the failure was the guest's (no memory, a signal). */
+	return READ_ONCE(vg->memory->zero_copy) ? PTR_ERR(res) : 0;
+}
+
+/* Makes the own resource an image if there is none; its shape is then fixed. */
+static struct virtgpu_resource *virtgpu_bo_own_image(struct virtgpu_bo *bo, u32 format)
+{
+	struct virtgpu_resource *res;
+
+	lockdep_assert_held(&bo->lock);
+	if (bo->own)
+		return bo->own;
+	if (!bo->width)
+		return ERR_PTR(-EINVAL);
+
+	res = virtgpu_resource_create(bo, bo->format ?: format, bo->width, bo->height,
+				      true);
+	if (!IS_ERR(res))
+		bo->own = res;
+	return res;
+}
+
+/**
+ * virtgpu_bo_own - the resource that user space means when it names a buffer object
+ * @bo: the buffer object
+ * @format: format to make it with when @bo has none
+ *
+ * Returns: the resource, valid as long as @bo, or an error pointer; -EINVAL when @bo was
+ * imported and never shown, so that nobody knows what it looks like.
+ */
+struct virtgpu_resource *virtgpu_bo_own(struct virtgpu_bo *bo, u32 format)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
+	struct virtgpu_resource *res;
+	int ret;
+
+	do {
+		mutex_lock(&bo->lock);
+		ret = virtgpu_bo_own_blob(bo);
+		res = ret ? ERR_PTR(ret) : virtgpu_bo_own_image(bo, format);
+		mutex_unlock(&bo->lock);
+		ret = PTR_ERR_OR_ZERO(res);
+	} while ((ret == -EDQUOT && vg->memory->ops->make_room(vg)) ||
+		 vg->trouble->again(vg, &ret));
+	/* The guest's or the host's memory, user space does not distinguish. */
+	if (ret)
+		return ERR_PTR(ret == -EDQUOT ? -ENOMEM : ret);
+	return res;
+}
+
+/* Gives an object that has no shape that of a framebuffer over it. */
+static void virtgpu_bo_adopt_shape(struct virtgpu_bo *bo, const struct drm_framebuffer *fb)
+{
+	lockdep_assert_held(&bo->lock);
+	if (bo->width || fb->offsets[0])
+		return;
+	bo->width = virtgpu_format_row(fb);
+	bo->height = fb->height;
+}
+
+/**
+ * virtgpu_bo_shared - the own resource of a buffer object whose pixels the host has or sees
+ * @bo: the buffer object
+ * @fb: a framebuffer over it; gives its shape to an object that has none
+ *
+ * Returns: the resource, with a reference for the caller, NULL when the pixels are the guest's and
+ * have to be copied, or an error pointer.
+ */
+struct virtgpu_resource *virtgpu_bo_shared(struct virtgpu_bo *bo, const struct drm_framebuffer *fb)
+{
+	struct virtgpu_resource *res = NULL;
+	int ret;
+
+	mutex_lock(&bo->lock);
+	virtgpu_bo_adopt_shape(bo, fb);
+	ret = virtgpu_bo_own_blob(bo);
+	if (!ret && bo->own && virtgpu_resource_is_shared(bo->own)) {
+		res = bo->own;
+		if (virtgpu_resource_is_refused(res))
+			ret = -EINVAL;
+		else
+			virtgpu_resource_get(res);
+	}
+	mutex_unlock(&bo->lock);
+	return ret ? ERR_PTR(ret) : res;
+}
+
+/**
+ * virtgpu_bo_is_renderers - whether the renderer has an object's pixels, or sees them
+ * @bo: the buffer object
+ *
+ * Returns: whether it does, so that nothing has to be copied for a cursor.
+ */
+bool virtgpu_bo_is_renderers(struct virtgpu_bo *bo)
+{
+	const struct virtgpu_resource *own = READ_ONCE(bo->own);
+
+	/* Other hosts do not say whether they could show the guest's memory as a cursor. */
+	return to_virtgpu_device(bo->base.base.dev)->has_3d && own &&
+	       virtgpu_resource_is_shared(own) && !virtgpu_resource_is_refused(own);
+}
+
+/* What is a cursor already, or the renderer's own. */
+static struct virtgpu_resource *virtgpu_bo_find_cursor(struct virtgpu_bo *bo,
+						       const struct drm_framebuffer *fb)
+{
+	lockdep_assert_held(&bo->lock);
+	if (virtgpu_bo_is_renderers(bo))
+		return bo->own;
+	return bo->cursor && virtgpu_resource_fits(bo->cursor, fb) ? bo->cursor : NULL;
+}
+
+/**
+ * virtgpu_bo_cursor - what a buffer object is shown by as a cursor
+ * @bo: the buffer object, which keeps it: programs that change between images make framebuffers
+ *	anew each time
+ * @fb: the framebuffer over it
+ *
+ * Does not wait for the host, nor kick: the upload of the image does.
+ *
+ * Returns: the resource, with a reference for the caller, or an error pointer.
+ */
+struct virtgpu_resource *virtgpu_bo_cursor(struct virtgpu_bo *bo, const struct drm_framebuffer *fb)
+{
+	struct virtgpu_resource *res, *last = NULL;
+
+	mutex_lock(&bo->lock);
+	virtgpu_bo_adopt_shape(bo, fb);
+	res = virtgpu_bo_find_cursor(bo, fb);
+	if (!res) {
+		res = virtgpu_resource_create(bo, virtgpu_format_from_fourcc(fb->format->format),
+					      virtgpu_format_row(fb), fb->height, false);
+		if (!IS_ERR(res)) {
+			last = bo->cursor;
+			bo->cursor = res;
+		}
+	}
+	if (!IS_ERR(res))
+		virtgpu_resource_get(res);
+	mutex_unlock(&bo->lock);
+	if (last)
+		virtgpu_resource_put(last);
+	return res;
+}
+
+/**
+ * virtgpu_bo_sync - show the device what was drawn into a buffer object
+ * @fb: a framebuffer over it
+ * @rect: its pixels
+ */
+void virtgpu_bo_sync(const struct drm_framebuffer *fb, const struct drm_rect *rect)
+{
+	const u32 bytes = fb->format->cpp[0];
+	const struct virtgpu_rows rows = {
+		.offset = fb->offsets[0] + mul_u32_u32(rect->y1, fb->pitches[0]) +
+			  rect->x1 * bytes,
+		.length = drm_rect_width(rect) * bytes,
+		.pitch = fb->pitches[0],
+		.count = drm_rect_height(rect),
+	};
+
+	virtgpu_dma_sync_for_device(to_virtgpu_device(fb->dev), to_drm_gem_shmem_obj(fb->obj[0]),
+				    &rows);
+}
+
+/**
+ * virtgpu_dumb_create - &drm_driver.dumb_create
+ * @file: who asks
+ * @dev: the DRM device
+ * @args: size in, handle and pitch out
+ *
+ * Returns: 0 or a negative errno, -EINVAL for anything but 32 bits a pixel, as all formats have.
+ */
+int virtgpu_dumb_create(struct drm_file *file, struct drm_device *dev,
+			struct drm_mode_create_dumb *args)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(dev);
+	struct virtgpu_bo *bo;
+	int ret;
+
+	if (args->bpp != 32)
+		return -EINVAL;
+
+	ret = drm_mode_size_dumb(dev, args, args->bpp / 8,
+				 vg->memory->zero_copy ? vg->blob_alignment : 0);
+	if (ret)
+		return ret;
+
+	bo = virtgpu_bo_create(dev, args->size, 0, args->width, args->height);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
+
+	ret = drm_gem_handle_create(file, &bo->base.base, &args->handle);
+	drm_gem_object_put(&bo->base.base);
+	return ret;
+}

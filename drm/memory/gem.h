@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef VIRTGPU_GEM_H
+#define VIRTGPU_GEM_H
+
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+
+#include <drm/drm_gem_shmem_helper.h>
+#include <drm/drm_mm.h>
+
+#include "transport/dma.h"
+
+struct drm_file;
+struct drm_framebuffer;
+struct drm_mode_create_dumb;
+struct drm_rect;
+struct virtgpu_blob;
+struct virtgpu_device;
+struct virtgpu_resource;
+struct virtgpu_texture;
+
+/**
+ * struct virtgpu_bo - a buffer object
+ * @base: the GEM object and its pages
+ * @refs: the object itself, and every resource of the host's over its memory
+ * @lock: protects @own, @cursor and @places
+ * @places: in images, see virtgpu_image_prepare()
+ * @mapping: its entry of &virtgpu_dma.mappings
+ * @own: the host resource that lives as long as the object, made when first needed
+ * @cursor: the host resource that it was last shown by as a cursor
+ * @format: @own's pixel format, in the protocol's numbers; 0 when left to the first framebuffer
+ * @width: @own's width, 0 when left to the first framebuffer
+ * @height: @own's height
+ * @arriving: bytes that the host writes, while @is_arriving
+ * @is_arriving: the CPU is still to be shown what the host wrote to bounce buffers; changed with
+ *	the reservation locked
+ * @is_vram: the memory is the host's, and @base has no pages
+ * @window: where the device shows it, once it is mapped
+ * @map_info: how the host wants it to be cached
+ * @map_error: what came of mapping it
+ */
+struct virtgpu_bo {
+	struct drm_gem_shmem_object base;
+	struct kref refs;
+	struct mutex lock;
+	struct list_head places;
+	struct virtgpu_mapping mapping;
+	struct virtgpu_resource *own;
+	struct virtgpu_resource *cursor;
+	u32 format;
+	u32 width;
+	u32 height;
+	struct virtgpu_rows arriving;
+	bool is_arriving;
+	bool is_vram;
+	struct drm_mm_node window;
+	u32 map_info;
+	int map_error;
+};
+
+#define to_virtgpu_bo(gem) container_of(to_drm_gem_shmem_obj(gem), struct virtgpu_bo, base)
+
+void virtgpu_bo_init(struct virtgpu_bo *bo, const struct drm_gem_object_funcs *funcs);
+void virtgpu_bo_get(struct virtgpu_bo *bo);
+void virtgpu_bo_put(struct virtgpu_bo *bo);
+int virtgpu_gem_open(struct drm_gem_object *gem, struct drm_file *file);
+void virtgpu_gem_close(struct drm_gem_object *gem, struct drm_file *file);
+struct drm_gem_object *virtgpu_gem_create_object(struct drm_device *dev, size_t size);
+struct virtgpu_bo *virtgpu_bo_create(struct drm_device *dev, size_t size, u32 format, u32 width,
+				     u32 height);
+struct virtgpu_bo *virtgpu_bo_create_blob(struct drm_device *dev, const struct virtgpu_blob *blob);
+struct virtgpu_bo *virtgpu_bo_create_3d(struct drm_device *dev, size_t size, u32 format, u32 width,
+					u32 height, const struct virtgpu_texture *texture);
+struct virtgpu_resource *virtgpu_bo_own(struct virtgpu_bo *bo, u32 format);
+struct virtgpu_resource *virtgpu_bo_shared(struct virtgpu_bo *bo,
+					   const struct drm_framebuffer *fb);
+bool virtgpu_bo_is_renderers(struct virtgpu_bo *bo);
+struct virtgpu_resource *virtgpu_bo_cursor(struct virtgpu_bo *bo,
+					   const struct drm_framebuffer *fb);
+void virtgpu_bo_sync(const struct drm_framebuffer *fb, const struct drm_rect *rect);
+void virtgpu_zero_copy_stop(struct virtgpu_device *vg);
+int virtgpu_dumb_create(struct drm_file *file, struct drm_device *dev,
+			struct drm_mode_create_dumb *args);
+
+#endif

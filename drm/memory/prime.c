@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Buffers for and from other drivers. */
+#include <linux/device.h>
+#include <linux/dma-buf.h>
+#include <linux/module.h>
+#include <linux/virtio_dma_buf.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_prime.h>
+#include <drm/virtgpu_drm.h>
+
+#include "memory/gem.h"
+#include "memory/memory.h"
+#include "memory/prime.h"
+#include "memory/resource.h"
+
+MODULE_IMPORT_NS("DMA_BUF");
+
+/*
+ * Other virtio devices know the buffer by a name that the host gives it. A dumb buffer that was
+ * never shown gets a resource for that.
+ */
+static int virtgpu_prime_get_uuid(struct dma_buf *dma_buf, uuid_t *uuid)
+{
+	struct drm_gem_object *gem = dma_buf->priv;
+	struct virtgpu_resource *res;
+
+	if (!to_virtgpu_device(gem->dev)->has_uuid)
+		return -ENODEV;
+	res = virtgpu_bo_own(to_virtgpu_bo(gem), VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM);
+	if (IS_ERR(res))
+		return PTR_ERR(res);
+	if (virtgpu_resource_is_refused(res))
+		return -ENODEV;
+	if (res->blob.size && !(res->blob.flags & VIRTGPU_BLOB_FLAG_USE_CROSS_DEVICE))
+		return -ENODEV;
+	return virtgpu_resource_uuid(res, uuid);
+}
+
+static struct sg_table *virtgpu_prime_map(struct dma_buf_attachment *attach,
+					  enum dma_data_direction dir)
+{
+	struct virtgpu_bo *bo = to_virtgpu_bo((struct drm_gem_object *)attach->dmabuf->priv);
+
+	if (bo->is_vram)
+		return virtgpu_vram_map_dma(bo, attach->dev, dir);
+	return drm_gem_map_dma_buf(attach, dir);
+}
+
+static void virtgpu_prime_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
+				enum dma_data_direction dir)
+{
+	struct virtgpu_bo *bo = to_virtgpu_bo((struct drm_gem_object *)attach->dmabuf->priv);
+
+	if (bo->is_vram)
+		virtgpu_vram_unmap_dma(attach->dev, sgt, dir);
+	else
+		drm_gem_unmap_dma_buf(attach, sgt, dir);
+}
+
+static const struct virtio_dma_buf_ops virtgpu_dma_buf_ops = {
+	.ops = {
+		.attach = virtio_dma_buf_attach,
+		.detach = drm_gem_map_detach,
+		.map_dma_buf = virtgpu_prime_map,
+		.unmap_dma_buf = virtgpu_prime_unmap,
+		.release = drm_gem_dmabuf_release,
+		.mmap = drm_gem_dmabuf_mmap,
+		.vmap = drm_gem_dmabuf_vmap,
+		.vunmap = drm_gem_dmabuf_vunmap,
+	},
+	.device_attach = drm_gem_map_attach,
+	.get_uuid = virtgpu_prime_get_uuid,
+};
+
+/**
+ * virtgpu_prime_export - &drm_gem_object_funcs.export
+ * @gem: the object
+ * @flags: of the file that the buffer becomes
+ *
+ * Returns: the buffer, which other virtio devices can ask for its name, or an error pointer.
+ */
+struct dma_buf *virtgpu_prime_export(struct drm_gem_object *gem, int flags)
+{
+	struct dma_buf_export_info info = {
+		.exp_name = KBUILD_MODNAME,
+		.owner = gem->dev->driver->fops->owner,
+		.ops = &virtgpu_dma_buf_ops.ops,
+		.size = gem->size,
+		.flags = flags,
+		.priv = gem,
+		.resv = gem->resv,
+	};
+	struct dma_buf *dma_buf = virtio_dma_buf_export(&info);
+
+	/* Put by drm_gem_dmabuf_release(). */
+	if (!IS_ERR(dma_buf)) {
+		drm_dev_get(gem->dev);
+		drm_gem_object_get(gem);
+	}
+	return dma_buf;
+}
+
+static bool virtgpu_prime_is_own(struct drm_device *dev, const struct dma_buf *dma_buf)
+{
+	const struct drm_gem_object *gem = dma_buf->priv;
+
+	return dma_buf->ops == &virtgpu_dma_buf_ops.ops && gem->dev == dev;
+}
+
+/**
+ * virtgpu_prime_import - &drm_driver.gem_prime_import
+ * @dev: the DRM device
+ * @dma_buf: the buffer
+ *
+ * An exporter gives DMA addresses. The host wants guest-physical ones unless it negotiated
+ * otherwise; behind an IOMMU those are not the same, and only our own buffers can come back.
+ *
+ * Returns: the object or an error pointer.
+ */
+struct drm_gem_object *virtgpu_prime_import(struct drm_device *dev, struct dma_buf *dma_buf)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(dev);
+	struct drm_gem_object *gem;
+	int idx;
+
+	if (virtgpu_prime_is_own(dev, dma_buf)) {
+		gem = dma_buf->priv;
+		drm_gem_object_get(gem);
+		return gem;
+	}
+	if (!vg->use_dma_addr && device_iommu_mapped(dev->dev))
+		return ERR_PTR(-ENODEV);
+
+	if (!drm_dev_enter(dev, &idx))
+		return ERR_PTR(-ENODEV);
+	gem = drm_gem_prime_import(dev, dma_buf);
+	if (IS_ERR(gem))
+		gem = ERR_PTR(virtgpu_dma_error(vg, dma_buf->size, PTR_ERR(gem)));
+	else
+		virtgpu_dma_add(vg, &to_virtgpu_bo(gem)->mapping);
+	drm_dev_exit(idx);
+	return gem;
+}

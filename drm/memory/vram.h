@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef VIRTGPU_VRAM_H
+#define VIRTGPU_VRAM_H
+
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+#include <drm/drm_mm.h>
+
+struct device;
+struct sg_table;
+struct virtgpu_blob;
+struct virtgpu_bo;
+struct virtgpu_device;
+
+/**
+ * struct virtgpu_vram - the window in which the device shows memory of the host's
+ * @lock: protects @mm
+ * @mm: what is where, counted from @start
+ * @start: physical address
+ */
+struct virtgpu_vram {
+	struct mutex lock;
+	struct drm_mm mm;
+	resource_size_t start;
+};
+
+int virtgpu_vram_init(struct virtgpu_device *vg);
+struct virtgpu_bo *virtgpu_vram_create(struct virtgpu_device *vg, const struct virtgpu_blob *blob,
+				       bool deferred);
+void virtgpu_vram_free(struct virtgpu_bo *bo);
+struct sg_table *virtgpu_vram_map_dma(struct virtgpu_bo *bo, struct device *dev, int dir);
+void virtgpu_vram_unmap_dma(struct device *dev, struct sg_table *sgt, int dir);
+
+#endif

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+/* How the parts are put together: each is set up, and gets the callbacks that lead up. */
+#include <linux/workqueue.h>
+
+#include <drm/drm_managed.h>
+
+#include "display/display.h"
+#include "life.h"
+#include "parts.h"
+#include "render/context.h"
+#include "render/render.h"
+#include "reset.h"
+
+static const struct virtgpu_trouble_ops virtgpu_trouble_ops = {
+	.ask = virtgpu_life_ask,
+	.reset = virtgpu_reset_decide,
+	.forget = virtgpu_life_forget,
+	.wait = virtgpu_life_wait,
+	.again = virtgpu_life_again,
+};
+
+static const struct virtgpu_transport_ops virtgpu_transport_ops = {
+	.fence_ended = virtgpu_fence_done,
+};
+
+static const struct virtgpu_memory_ops virtgpu_memory_ops = {
+	.opened = virtgpu_context_opened,
+	.closed = virtgpu_context_closed,
+	.gone = virtgpu_images_leave,
+	.make_room = virtgpu_images_give_up,
+	.lost = virtgpu_display_redraw,
+};
+
+static void virtgpu_wq_fini(struct drm_device *dev, void *wq)
+{
+	destroy_workqueue(wq);
+}
+
+/* What is still to be done when nobody has the device open any more needs the parts. */
+static void virtgpu_wq_flush(struct drm_device *dev, void *wq)
+{
+	flush_workqueue(wq);
+}
+
+/**
+ * virtgpu_parts_init - set up all parts of a device but recovery, without asking the host
+ * @vg: the device, its features known, with its recovery
+ *
+ * They go with the DRM device.
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_parts_init(struct virtgpu_device *vg)
+{
+	struct drm_device *drm = &vg->drm;
+	int ret;
+
+	/* Completions free memory, hence the rescuer; a frame may wait for them. */
+	vg->wq = alloc_workqueue("virtgpu", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
+	if (!vg->wq)
+		return -ENOMEM;
+	ret = drmm_add_action_or_reset(drm, virtgpu_wq_fini, vg->wq);
+	if (ret)
+		return ret;
+
+	vg->trouble = &virtgpu_trouble_ops;
+	ret = virtgpu_transport_init(vg, &virtgpu_transport_ops);
+	ret = ret ?: virtgpu_memory_init(vg, &virtgpu_memory_ops);
+	ret = ret ?: virtgpu_render_init(vg);
+	ret = ret ?: virtgpu_display_init(vg);
+	return ret ?: drmm_add_action_or_reset(drm, virtgpu_wq_flush, vg->wq);
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Suspend and hibernation: the device may forget everything. Drivers are neither bound nor unbound
+ * meanwhile, and recovery's work is frozen.
+ */
+#include <linux/virtio.h>
+#include <linux/workqueue.h>
+
+#include <drm/drm_modeset_helper.h>
+
+#include "display/display.h"
+#include "life.h"
+#include "pm.h"
+#include "render/context.h"
+#include "render/render.h"
+#include "reset.h"
+
+/**
+ * virtgpu_freeze - &virtio_driver.freeze
+ * @vdev: the virtio device
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_freeze(struct virtio_device *vdev)
+{
+	struct virtgpu_device *vg = vdev->priv;
+	int ret;
+
+	if (vg->num_scanouts) {
+		ret = drm_mode_config_helper_suspend(&vg->drm);
+		if (ret)
+			return ret;
+	}
+
+	virtgpu_life_sleep(vg);
+	cancel_work_sync(&vg->recovery->config_work);
+	virtgpu_contexts_lost(vg);
+	virtgpu_queues_stop(vg);
+	return 0;
+}
+
+/**
+ * virtgpu_restore - &virtio_driver.restore
+ * @vdev: the virtio device
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_restore(struct virtio_device *vdev)
+{
+	struct virtgpu_device *vg = vdev->priv;
+	int ret;
+
+	ret = virtgpu_bring_up(vg);
+	if (ret || !vg->num_scanouts)
+		return ret;
+	return drm_mode_config_helper_resume(&vg->drm);
+}

@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Contexts: what a renderer on the host keeps for one open file. */
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_print.h>
+#include <drm/virtgpu_drm.h>
+
+#include "memory/gem.h"
+#include "memory/resource.h"
+#include "render/context.h"
+#include "render/render.h"
+#include "transport/cmd.h"
+
+/* Each of them once. */
+#define VIRTGPU_MAX_CONTEXT_PARAMS	4
+
+static void virtgpu_context_free(struct virtgpu_device *vg, struct virtgpu_context *ctx)
+{
+	xa_erase(&vg->render->contexts, ctx->id);
+	xa_destroy(&ctx->objects);
+	mutex_destroy(&ctx->lock);
+	kfree(ctx);
+}
+
+/* Until the host has answered the number is taken. */
+static void virtgpu_context_destroyed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	virtgpu_fences_cancel(vg, cmd->data);
+	virtgpu_context_free(vg, cmd->data);
+}
+
+/* Sending waits for room in the ring, which those who drop a reference may have to make. */
+static void virtgpu_context_destroy_work(struct work_struct *work)
+{
+	struct virtgpu_context *ctx = container_of(work, struct virtgpu_context, destroy);
+	struct virtgpu_device *vg = ctx->vg;
+
+	if (ctx->is_created && !READ_ONCE(ctx->is_lost))
+		virtgpu_cmd_ctx_destroy(vg, ctx->id, virtgpu_context_destroyed, ctx);
+	else
+		virtgpu_context_free(vg, ctx);
+}
+
+static void virtgpu_context_release(struct kref *refs)
+{
+	struct virtgpu_context *ctx = container_of(refs, struct virtgpu_context, refs);
+
+	queue_work(ctx->vg->wq, &ctx->destroy);
+}
+
+/**
+ * virtgpu_context_get - keep a context on the host
+ * @ctx: the context
+ */
+void virtgpu_context_get(struct virtgpu_context *ctx)
+{
+	kref_get(&ctx->refs);
+}
+
+/**
+ * virtgpu_context_put - drop a reference; the last one destroys the context
+ * @ctx: the context
+ */
+void virtgpu_context_put(struct virtgpu_context *ctx)
+{
+	kref_put(&ctx->refs, virtgpu_context_release);
+}
+
+/**
+ * virtgpu_context_polls - whether a file polls a ring of its context
+ * @ctx: the context
+ * @ring: the ring, or %VIRTGPU_NO_RING
+ *
+ * Returns: whether it gets an event for each fence there.
+ */
+bool virtgpu_context_polls(const struct virtgpu_context *ctx, int ring)
+{
+	return ring != VIRTGPU_NO_RING && ctx->poll_mask & BIT_ULL(ring);
+}
+
+/**
+ * virtgpu_context_open - &drm_driver.open
+ * @dev: the DRM device
+ * @file: the file
+ *
+ * The host's side is made when it is first needed.
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_context_open(struct drm_device *dev, struct drm_file *file)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(dev);
+	struct virtgpu_context *ctx;
+	int ret, i;
+
+	if (!vg->has_3d)
+		return 0;
+
+	ctx = kzalloc_obj(*ctx);
+	if (!ctx)
+		return -ENOMEM;
+	mutex_init(&ctx->lock);
+	kref_init(&ctx->refs);
+	xa_init(&ctx->objects);
+	ctx->vg = vg;
+	ctx->owner = atomic64_inc_return(&vg->render->last_owner);
+	for (i = 0; i < VIRTGPU_MAX_RINGS; i++)
+		ctx->progress[i] = jiffies;
+	INIT_WORK(&ctx->destroy, virtgpu_context_destroy_work);
+	ret = xa_alloc(&vg->render->contexts, &ctx->id, ctx, xa_limit_31b, GFP_KERNEL);
+	if (ret) {
+		kfree(ctx);
+		return ret;
+	}
+	file->driver_priv = ctx;
+	return 0;
+}
+
+/**
+ * virtgpu_context_postclose - &drm_driver.postclose
+ * @dev: the DRM device
+ * @file: the file
+ */
+void virtgpu_context_postclose(struct drm_device *dev, struct drm_file *file)
+{
+	struct virtgpu_context *ctx = file->driver_priv;
+
+	if (ctx)
+		virtgpu_context_put(ctx);
+}
+
+/* One that was asked for while the device was being reset was never made. */
+static void virtgpu_context_created(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	struct virtgpu_context *ctx = cmd->data;
+
+	if (cmd->end != VIRTGPU_CMD_ANSWERED)
+		WRITE_ONCE(ctx->is_lost, true);
+	virtgpu_context_put(ctx);
+}
+
+static int virtgpu_context_create_locked(struct virtgpu_device *vg, struct virtgpu_context *ctx)
+{
+	unsigned long id;
+	void *count;
+	int ret;
+
+	lockdep_assert_held(&ctx->lock);
+	if (READ_ONCE(ctx->is_lost))
+		return -EIO;
+	if (ctx->is_created)
+		return 0;
+	/* A reset that is going on would lose a context that is made now. */
+	ret = vg->trouble->wait(vg);
+	if (ret)
+		return ret;
+
+	if (!ctx->is_named)
+		get_task_comm(ctx->name, current);
+	virtgpu_context_get(ctx);
+	virtgpu_cmd_ctx_create(vg, ctx->id, ctx->capset, ctx->name, virtgpu_context_created,
+			       ctx);
+	ctx->is_created = true;
+	/* What the file had before it had a context. */
+	xa_for_each(&ctx->objects, id, count)
+		virtgpu_cmd_ctx_resource(vg, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, ctx->id, id);
+	/* Paired with virtgpu_context_create(): who sees it sends after these. */
+	smp_store_release(&ctx->is_ready, true);
+	return 0;
+}
+
+/**
+ * virtgpu_context_create - make sure that a file has its context on the host
+ * @vg: the device
+ * @file: the file
+ *
+ * Returns: 0, -EIO for a context that went with a reset of the device, or see virtgpu_life_wait().
+ */
+int virtgpu_context_create(struct virtgpu_device *vg, struct drm_file *file)
+{
+	struct virtgpu_context *ctx = file->driver_priv;
+	int ret;
+
+	/* Paired with virtgpu_context_create_locked(): what that sent comes first. */
+	if (smp_load_acquire(&ctx->is_ready) && !READ_ONCE(ctx->is_lost))
+		return 0;
+
+	mutex_lock(&ctx->lock);
+	ret = virtgpu_context_create_locked(vg, ctx);
+	mutex_unlock(&ctx->lock);
+	return ret;
+}
+
+/**
+ * virtgpu_contexts_lost - the device was reset and has no context any more
+ * @vg: the device
+ */
+void virtgpu_contexts_lost(struct virtgpu_device *vg)
+{
+	struct virtgpu_context *ctx;
+	unsigned long id;
+
+	xa_lock(&vg->render->contexts);
+	xa_for_each(&vg->render->contexts, id, ctx)
+		if (ctx->is_created)
+			WRITE_ONCE(ctx->is_lost, true);
+	xa_unlock(&vg->render->contexts);
+}
+
+/**
+ * virtgpu_contexts_live - whether a reset would cost anybody a context
+ * @vg: the device
+ *
+ * Returns: whether it would.
+ */
+bool virtgpu_contexts_live(struct virtgpu_device *vg)
+{
+	struct virtgpu_context *ctx;
+	bool is_live = false;
+	unsigned long id;
+
+	xa_lock(&vg->render->contexts);
+	xa_for_each(&vg->render->contexts, id, ctx)
+		is_live |= ctx->is_created && !READ_ONCE(ctx->is_lost);
+	xa_unlock(&vg->render->contexts);
+	return is_live;
+}
+
+static struct virtgpu_context *virtgpu_context_find(struct virtgpu_device *vg, u64 owner)
+{
+	struct virtgpu_context *ctx;
+	unsigned long id;
+
+	xa_lock(&vg->render->contexts);
+	xa_for_each(&vg->render->contexts, id, ctx)
+		if (ctx->owner == owner && kref_get_unless_zero(&ctx->refs))
+			break;
+	xa_unlock(&vg->render->contexts);
+	return ctx;
+}
+
+static void virtgpu_context_forgotten(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+{
+	virtgpu_context_put(cmd->data);
+}
+
+/**
+ * virtgpu_context_lose - the work of a context does not end: the host is to forget it
+ * @vg: the device
+ * @owner: &virtgpu_context.owner of the context, which may have gone meanwhile
+ */
+void virtgpu_context_lose(struct virtgpu_device *vg, u64 owner)
+{
+	struct virtgpu_context *ctx = virtgpu_context_find(vg, owner);
+	bool was_lost;
+
+	if (!ctx)
+		return;
+	/* Under this lock no more of its commands are queued. */
+	mutex_lock(&vg->render->fences.emit);
+	was_lost = xchg(&ctx->is_lost, true);
+	mutex_unlock(&vg->render->fences.emit);
+	if (was_lost) {
+		virtgpu_context_put(ctx);
+		return;
+	}
+	drm_err(&vg->drm, "context %u (%s) does not finish its work: it is lost\n", ctx->id,
+		ctx->name);
+	virtgpu_cmd_ctx_destroy(vg, ctx->id, virtgpu_context_forgotten, ctx);
+}
+
+/* Tells the host with the next kick, if it has the context. */
+static void virtgpu_context_tell(struct virtgpu_context *ctx, u32 type, u32 id)
+{
+	lockdep_assert_held(&ctx->lock);
+	if (!ctx->is_created || READ_ONCE(ctx->is_lost))
+		return;
+	virtgpu_cmd_ctx_resource(ctx->vg, type, ctx->id, id);
+}
+
+/* A file got a handle of an object. */
+static int virtgpu_context_add(struct virtgpu_context *ctx, const struct virtgpu_resource *res)
+{
+	unsigned long count;
+	int ret;
+
+	lockdep_assert_held(&ctx->lock);
+	count = xa_to_value(xa_load(&ctx->objects, res->id));
+	ret = xa_err(xa_store(&ctx->objects, res->id, xa_mk_value(count + 1), GFP_KERNEL));
+	if (!ret && !count)
+		virtgpu_context_tell(ctx, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, res->id);
+	return ret;
+}
+
+/* A file's handle of an object goes. */
+static void virtgpu_context_remove(struct virtgpu_context *ctx, const struct virtgpu_resource *res)
+{
+	unsigned long count;
+
+	lockdep_assert_held(&ctx->lock);
+	count = xa_to_value(xa_load(&ctx->objects, res->id));
+	if (count > 1) {
+		/* In the place of an entry, which needs no memory. */
+		xa_store(&ctx->objects, res->id, xa_mk_value(count - 1), GFP_KERNEL);
+	} else if (count) {
+		xa_erase(&ctx->objects, res->id);
+		/* Goes with the end of the buffer or, if others have it, with whatever is next. */
+		if (!virtgpu_resource_is_refused(res))
+			virtgpu_context_tell(ctx, VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE, res->id);
+	}
+}
+
+/**
+ * virtgpu_context_opened - &virtgpu_memory_ops.opened: a file got a handle
+ * @gem: the object
+ * @file: the file
+ *
+ * A dumb buffer has no resource before it is named, see virtgpu_context_name().
+ *
+ * Returns: 0 or a negative errno.
+ */
+int virtgpu_context_opened(struct drm_gem_object *gem, struct drm_file *file)
+{
+	struct virtgpu_resource *res = READ_ONCE(to_virtgpu_bo(gem)->own);
+	struct virtgpu_context *ctx = file->driver_priv;
+	int ret;
+
+	/* Without a renderer files have no context. */
+	if (!ctx || !res || virtgpu_resource_is_refused(res))
+		return 0;
+
+	mutex_lock(&ctx->lock);
+	ret = virtgpu_context_add(ctx, res);
+	mutex_unlock(&ctx->lock);
+	virtgpu_queue_kick(&ctx->vg->transport->ctrl);
+	return ret;
+}
+
+/**
+ * virtgpu_context_closed - &virtgpu_memory_ops.closed: a file's handle goes
+ * @gem: the object
+ * @file: the file
+ */
+void virtgpu_context_closed(struct drm_gem_object *gem, struct drm_file *file)
+{
+	struct virtgpu_context *ctx = file->driver_priv;
+	struct virtgpu_resource *res = READ_ONCE(to_virtgpu_bo(gem)->own);
+
+	if (!ctx || !res)
+		return;
+	mutex_lock(&ctx->lock);
+	virtgpu_context_remove(ctx, res);
+	mutex_unlock(&ctx->lock);
+}
+
+/* A handle that was closed meanwhile has taken nothing from the context. */
+static int virtgpu_context_check_handle(struct virtgpu_context *ctx, struct drm_file *file,
+					u32 handle, struct drm_gem_object *gem,
+					const struct virtgpu_resource *res)
+{
+	struct drm_gem_object *again = drm_gem_object_lookup(file, handle);
+
+	if (again)
+		drm_gem_object_put(again);
+	if (again == gem)
+		return 0;
+	mutex_lock(&ctx->lock);
+	virtgpu_context_remove(ctx, res);
+	mutex_unlock(&ctx->lock);
+	return -ENOENT;
+}
+
+/**
+ * virtgpu_context_name - the resource that a file means by a handle
+ * @file: the file
+ * @handle: the handle
+ * @gem: its object
+ *
+ * A dumb buffer gets one now, and the file's context learns of it, if there is one. The context
+ * forgets it when the file closes a handle, and learns of it again if another handle is named.
+ *
+ * Returns: the resource, valid as long as @gem, or an error pointer, see virtgpu_bo_own().
+ */
+struct virtgpu_resource *virtgpu_context_name(struct drm_file *file, u32 handle,
+					      struct drm_gem_object *gem)
+{
+	struct virtgpu_context *ctx = file->driver_priv;
+	struct virtgpu_bo *bo = to_virtgpu_bo(gem);
+	struct virtgpu_resource *res = READ_ONCE(bo->own);
+	bool is_new;
+	int ret = 0;
+
+	/* Textures and blobs had one before they had handles. */
+	if (res && virtgpu_resource_is_shared(res))
+		return res;
+
+	res = virtgpu_bo_own(bo, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM);
+	if (IS_ERR(res) || !ctx || virtgpu_resource_is_refused(res))
+		return res;
+
+	mutex_lock(&ctx->lock);
+	is_new = !xa_load(&ctx->objects, res->id);
+	if (is_new)
+		ret = virtgpu_context_add(ctx, res);
+	mutex_unlock(&ctx->lock);
+	if (is_new && !ret)
+		ret = virtgpu_context_check_handle(ctx, file, handle, gem, res);
+	virtgpu_queue_kick(&ctx->vg->transport->ctrl);
+	return ret ? ERR_PTR(ret) : res;
+}
+
+static int virtgpu_context_set(struct virtgpu_device *vg, struct virtgpu_context *ctx,
+			       const struct drm_virtgpu_context_set_param *set)
+{
+	long len;
+
+	switch (set->param) {
+	case VIRTGPU_CONTEXT_PARAM_CAPSET_ID:
+		if (ctx->capset || !virtgpu_capset_known(vg, set->value))
+			return -EINVAL;
+		ctx->capset = set->value;
+		return 0;
+	case VIRTGPU_CONTEXT_PARAM_NUM_RINGS:
+		if (ctx->fence_context || set->value > VIRTGPU_MAX_RINGS)
+			return -EINVAL;
+		/* A context may say that it has no rings; the core warns about 0. */
+		ctx->fence_context = dma_fence_context_alloc(max(set->value, 1ULL));
+		ctx->num_rings = set->value;
+		return 0;
+	case VIRTGPU_CONTEXT_PARAM_POLL_RINGS_MASK:
+		if (ctx->poll_mask)
+			return -EINVAL;
+		ctx->poll_mask = set->value;
+		return 0;
+	case VIRTGPU_CONTEXT_PARAM_DEBUG_NAME:
+		if (ctx->is_named)
+			return -EINVAL;
+		len = strncpy_from_user(ctx->name, u64_to_user_ptr(set->value),
+					VIRTGPU_NAME_SIZE - 1);
+		if (len < 0)
+			return len;
+		ctx->is_named = true;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* Whether the rings to be polled are rings of the context. */
+static bool virtgpu_context_has_polled_rings(const struct virtgpu_context *ctx)
+{
+	return ctx->num_rings == VIRTGPU_MAX_RINGS || !(ctx->poll_mask >> ctx->num_rings);
+}
+
+/* Back to a context that nobody has said anything of. */
+static void virtgpu_context_unset(struct virtgpu_context *ctx)
+{
+	ctx->is_named = false;
+	ctx->capset = 0;
+	ctx->num_rings = 0;
+	ctx->fence_context = 0;
+	ctx->poll_mask = 0;
+	memset(ctx->name, 0, sizeof(ctx->name));
+}
+
+/**
+ * virtgpu_ioctl_context_init - choose what kind of context a file has
+ * @dev: the DRM device
+ * @data: the arguments
+ * @file: the file
+ *
+ * Returns: 0; -EEXIST once there is a context; -EINVAL for a device without kinds of contexts, for
+ * unknown and repeated parameters, for rings to be polled that there are not; -EFAULT.
+ */
+int virtgpu_ioctl_context_init(struct drm_device *dev, void *data, struct drm_file *file)
+{
+	struct virtgpu_device *vg = to_virtgpu_device(dev);
+	struct virtgpu_context *ctx = file->driver_priv;
+	struct drm_virtgpu_context_set_param params[VIRTGPU_MAX_CONTEXT_PARAMS];
+	struct drm_virtgpu_context_init *args = data;
+	int ret = 0;
+	u32 i;
+
+	if (!vg->has_context_init || args->num_params > ARRAY_SIZE(params))
+		return -EINVAL;
+	if (copy_from_user(params, u64_to_user_ptr(args->ctx_set_params),
+			   args->num_params * sizeof(*params)))
+		return -EFAULT;
+
+	mutex_lock(&ctx->lock);
+	if (ctx->is_created) {
+		mutex_unlock(&ctx->lock);
+		return -EEXIST;
+	}
+	for (i = 0; i < args->num_params && !ret; i++)
+		ret = virtgpu_context_set(vg, ctx, &params[i]);
+	if (!ret && !virtgpu_context_has_polled_rings(ctx))
+		ret = -EINVAL;
+	if (!ret)
+		ret = virtgpu_context_create_locked(vg, ctx);
+	if (ret)
+		virtgpu_context_unset(ctx);
+	mutex_unlock(&ctx->lock);
+	if (!ret)
+		virtgpu_queue_kick(&vg->transport->ctrl);
+	return ret;
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "life.c"
+#include "tests/kunit.h"
+
+static struct virtgpu_device *device_in(struct kunit *test, enum virtgpu_state state)
+{
+	struct virtgpu_device *vg = virtgpu_kunit_device(test);
+
+	vg->recovery->life.is_leaving = false;
+	vg->recovery->life.state = state;
+	return vg;
+}
+
+static void states_follow_each_other(struct kunit *test)
+{
+	/* Rows and columns in the order of the states: starting, running ... gone. */
+	static const bool legal[6][6] = {
+		{ 0, 1, 1, 0, 0, 1 },
+		{ 0, 0, 1, 1, 1, 1 },
+		{ 0, 1, 0, 1, 1, 1 },
+		{ 0, 1, 1, 0, 1, 1 },
+		{ 0, 1, 1, 0, 0, 1 },
+		{ 0, 0, 0, 1, 1, 0 },
+	};
+	unsigned int from, to;
+
+	for (from = VIRTGPU_STARTING; from <= VIRTGPU_GONE; from++)
+		for (to = VIRTGPU_STARTING; to <= VIRTGPU_GONE; to++)
+			KUNIT_EXPECT_EQ_MSG(test, virtgpu_state_may_follow(from, to),
+					    legal[from][to], "%s after %s",
+					    virtgpu_state_text(to), virtgpu_state_text(from));
+}
+
+static void asked_device_is_in_trouble(struct kunit *test)
+{
+	struct virtgpu_device *vg = device_in(test, VIRTGPU_RUNNING);
+
+	virtgpu_life_ask(vg);
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_IN_TROUBLE);
+	vg->recovery->life.is_answered = true;
+	KUNIT_EXPECT_EQ(test, virtgpu_life_verdict(vg), VIRTGPU_ALIVE);
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_RUNNING);
+	virtgpu_life_disable(vg);
+}
+
+/* A device that was asked, or broke, while it was set up is in trouble as soon as it is there. */
+static void trouble_while_starting_counts(struct kunit *test)
+{
+	struct virtgpu_device *vg = device_in(test, VIRTGPU_STARTING);
+	unsigned long delay;
+
+	KUNIT_EXPECT_TRUE(test, virtgpu_life_decide(vg, VIRTGPU_CAUSE_BROKEN, &delay));
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_STARTING);
+	KUNIT_EXPECT_FALSE(test, virtgpu_life_begin_recovery(vg));
+	KUNIT_EXPECT_TRUE(test, virtgpu_life_up(vg));
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_IN_TROUBLE);
+	KUNIT_EXPECT_TRUE(test, virtgpu_life_begin_recovery(vg));
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_RESETTING);
+	virtgpu_life_disable(vg);
+}
+
+static void only_silence_is_called_off(struct kunit *test)
+{
+	struct virtgpu_device *vg = device_in(test, VIRTGPU_RUNNING);
+	unsigned long delay;
+
+	KUNIT_EXPECT_TRUE(test, virtgpu_life_decide(vg, VIRTGPU_CAUSE_DEAD, &delay));
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_IN_TROUBLE);
+	/* A reason that an answer takes away gives way to one that stays, and not the other way. */
+	KUNIT_EXPECT_FALSE(test, virtgpu_life_decide(vg, VIRTGPU_CAUSE_ASKED, &delay));
+	KUNIT_EXPECT_FALSE(test, virtgpu_life_decide(vg, VIRTGPU_CAUSE_DEAD, &delay));
+	KUNIT_EXPECT_EQ(test, virtgpu_life_due(vg), VIRTGPU_CAUSE_ASKED);
+	KUNIT_EXPECT_FALSE(test, virtgpu_life_call_off(vg, VIRTGPU_CAUSE_DEAD));
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_IN_TROUBLE);
+	/* A reset takes all of them away. */
+	virtgpu_life_forget(vg);
+	KUNIT_EXPECT_EQ(test, virtgpu_life_due(vg), VIRTGPU_CAUSE_NONE);
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.last, VIRTGPU_CAUSE_ASKED);
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_RUNNING);
+}
+
+static void resets_are_apart(struct kunit *test)
+{
+	struct virtgpu_device *vg = device_in(test, VIRTGPU_RUNNING);
+	unsigned long delay;
+
+	virtgpu_life_decide(vg, VIRTGPU_CAUSE_BROKEN, &delay);
+	KUNIT_EXPECT_EQ(test, delay, 0);
+	KUNIT_EXPECT_TRUE(test, virtgpu_life_begin_recovery(vg));
+	virtgpu_life_forget(vg);
+	KUNIT_EXPECT_TRUE(test, virtgpu_life_up(vg));
+	virtgpu_life_decide(vg, VIRTGPU_CAUSE_BROKEN, &delay);
+	KUNIT_EXPECT_GT(test, delay, virtgpu_queue_patience() / 2);
+	KUNIT_EXPECT_LE(test, delay, virtgpu_queue_patience());
+	virtgpu_life_disable(vg);
+}
+
+/* Nothing is decided for, or asked of, a device that is away for long. */
+static void sleeping_device_is_left_alone(struct kunit *test)
+{
+	struct virtgpu_device *vg = device_in(test, VIRTGPU_RUNNING);
+	unsigned long delay;
+
+	virtgpu_life_sleep(vg);
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_ASLEEP);
+	KUNIT_EXPECT_FALSE(test, virtgpu_life_decide(vg, VIRTGPU_CAUSE_ASKED, &delay));
+	virtgpu_life_ask(vg);
+	KUNIT_EXPECT_FALSE(test, vg->recovery->life.is_asked);
+	KUNIT_EXPECT_FALSE(test, virtgpu_life_begin_reset(vg));
+	KUNIT_EXPECT_TRUE(test, virtgpu_life_up(vg));
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_RUNNING);
+}
+
+static void failed_device_may_come_back(struct kunit *test)
+{
+	struct virtgpu_device *vg = device_in(test, VIRTGPU_RUNNING);
+
+	KUNIT_EXPECT_TRUE(test, virtgpu_life_begin_reset(vg));
+	virtgpu_life_fail(vg, -EIO);
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_GONE);
+	KUNIT_EXPECT_EQ(test, virtgpu_life_wait(vg), -ENODEV);
+	KUNIT_EXPECT_FALSE(test, virtgpu_life_up(vg));
+	KUNIT_EXPECT_TRUE(test, virtgpu_life_begin_reset(vg));
+	KUNIT_EXPECT_TRUE(test, virtgpu_life_up(vg));
+	virtgpu_life_disable(vg);
+}
+
+/* A reset that does not end is not waited for any longer. */
+static void reset_has_a_limit(struct kunit *test)
+{
+	struct virtgpu_device *vg = device_in(test, VIRTGPU_RUNNING);
+
+	KUNIT_EXPECT_TRUE(test, virtgpu_life_begin_reset(vg));
+	KUNIT_EXPECT_TRUE(test, virtgpu_life_is_resetting(vg));
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_RESETTING);
+	vg->recovery->life.reset_since = jiffies - VIRTGPU_LIFE_RESET;
+	KUNIT_EXPECT_TRUE(test, virtgpu_life_is_resetting(vg));
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_GONE);
+	virtgpu_life_disable(vg);
+}
+
+static void leaving_is_for_ever(struct kunit *test)
+{
+	struct virtgpu_device *vg = device_in(test, VIRTGPU_RUNNING);
+
+	virtgpu_life_leave(vg);
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_GONE);
+	KUNIT_EXPECT_FALSE(test, virtgpu_life_begin_reset(vg));
+	KUNIT_EXPECT_FALSE(test, virtgpu_life_up(vg));
+	virtgpu_life_sleep(vg);
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_GONE);
+}
+
+static void only_a_reset_is_reason_to_try_again(struct kunit *test)
+{
+	struct virtgpu_device *vg = device_in(test, VIRTGPU_RUNNING);
+	int ret = -ENOMEM;
+
+	KUNIT_EXPECT_FALSE(test, virtgpu_life_again(vg, &ret));
+	KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+	ret = -ENODEV;
+	KUNIT_EXPECT_TRUE(test, virtgpu_life_again(vg, &ret));
+	/* The wait has a bound, which is short for a device that is known not to answer. */
+	vg->recovery->life.state = VIRTGPU_RESETTING;
+	vg->transport->ctrl.stalled = true;
+	ret = -ENODEV;
+	KUNIT_EXPECT_FALSE(test, virtgpu_life_again(vg, &ret));
+	KUNIT_EXPECT_EQ(test, ret, -EIO);
+	vg->recovery->life.state = VIRTGPU_GONE;
+	ret = -ENODEV;
+	KUNIT_EXPECT_FALSE(test, virtgpu_life_again(vg, &ret));
+	KUNIT_EXPECT_EQ(test, ret, -ENODEV);
+}
+
+static struct kunit_case virtgpu_life_cases[] = {
+	KUNIT_CASE(states_follow_each_other),
+	KUNIT_CASE(asked_device_is_in_trouble),
+	KUNIT_CASE(trouble_while_starting_counts),
+	KUNIT_CASE(only_silence_is_called_off),
+	KUNIT_CASE(resets_are_apart),
+	KUNIT_CASE(sleeping_device_is_left_alone),
+	KUNIT_CASE(failed_device_may_come_back),
+	KUNIT_CASE(reset_has_a_limit),
+	KUNIT_CASE(leaving_is_for_ever),
+	KUNIT_CASE(only_a_reset_is_reason_to_try_again),
+	{}
+};
+
+struct kunit_suite virtgpu_life_suite = {
+	.name = "virtgpu_life",
+	.test_cases = virtgpu_life_cases,
+};

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Answers: what the device says of a command, which it is not trusted to say right. */
+#include <linux/array_size.h>
+
+#include <drm/drm_print.h>
+
+#include "transport/names.h"
+#include "transport/transport.h"
+
+#define virtgpu_name_table(first, ...)	{ first, __VA_ARGS__ }
+
+static const struct {
+	u32 type;
+	const char *name;
+} virtgpu_cmd_names[] = VIRTGPU_WITH_NAMES(virtgpu_name_table, { .name = "unknown" });
+
+/**
+ * virtgpu_cmd_name - a request's name for people
+ * @type: request type
+ *
+ * Returns: a constant string.
+ */
+const char *virtgpu_cmd_name(u32 type)
+{
+	unsigned int i;
+
+	for (i = 1; i < ARRAY_SIZE(virtgpu_cmd_names); i++)
+		if (virtgpu_cmd_names[i].type == type)
+			return virtgpu_cmd_names[i].name;
+	return virtgpu_cmd_names[0].name;
+}
+
+/**
+ * virtgpu_cmd_type - what a command asks for
+ * @cmd: the command
+ *
+ * Returns: its request type.
+ */
+u32 virtgpu_cmd_type(const struct virtgpu_cmd *cmd)
+{
+	const struct virtio_gpu_ctrl_hdr *hdr = (const void *)cmd->req;
+
+	return le32_to_cpu(hdr->type);
+}
+
+/**
+ * virtgpu_cmd_check - judge length and type of a response before anyone reads it
+ * @vg: the device, which is not trusted
+ * @cmd: a command that the device has finished
+ *
+ * Returns: 0 or the errno that the response stands for.
+ */
+int virtgpu_cmd_check(struct virtgpu_device *vg, const struct virtgpu_cmd *cmd)
+{
+	const struct virtio_gpu_ctrl_hdr *resp = cmd->resp;
+	const char *name;
+	u32 type;
+
+	if (!cmd->resp_type)
+		return 0;
+
+	type = le32_to_cpu(resp->type);
+	if (type == cmd->resp_type && cmd->resp_len >= cmd->resp_min)
+		return 0;
+
+	name = virtgpu_cmd_name(virtgpu_cmd_type(cmd));
+	if (cmd->resp_len < sizeof(*resp)) {
+		drm_err_ratelimited(&vg->drm, "%s: response of %u bytes is no response\n",
+				    name, cmd->resp_len);
+		return -EIO;
+	}
+	if (type == cmd->resp_type) {
+		drm_err_ratelimited(&vg->drm, "%s: response has %u of %u bytes\n",
+				    name, cmd->resp_len, cmd->resp_min);
+		return -EIO;
+	}
+
+	if (cmd->is_quiet)
+		drm_dbg_driver(&vg->drm, "%s: host answered 0x%x\n", name, type);
+	else
+		drm_err_ratelimited(&vg->drm, "%s: host answered 0x%x, expected 0x%x\n",
+				    name, type, cmd->resp_type);
+	switch (type) {
+	case VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY:
+		return -ENOMEM;
+	case VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID:
+	case VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID:
+	case VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID:
+	case VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER:
+		return -EINVAL;
+	default:
+		return -EIO;
+	}
+}
+
+/**
+ * virtgpu_cmd_is_refused - whether the host says that it did not carry a command out
+ * @cmd: a command that has ended
+ *
+ * Any other answer that is wrong leaves that open.
+ *
+ * Returns: whether it does.
+ */
+bool virtgpu_cmd_is_refused(const struct virtgpu_cmd *cmd)
+{
+	const struct virtio_gpu_ctrl_hdr *resp = cmd->resp;
+	u32 type = le32_to_cpu(resp->type);
+
+	return cmd->resp_len >= sizeof(*resp) && type >= VIRTIO_GPU_RESP_ERR_UNSPEC &&
+	       type <= VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+}
+
+/**
+ * virtgpu_cmd_had_no_effect - whether the host surely has not carried a command out
+ * @cmd: the command
+ * @ret: what virtgpu_queue_wait() returned for it
+ *
+ * After a time-out the host may still do it, and an answer that makes no sense says nothing. A
+ * command that was not sent, or was lost with a reset, has no effect.
+ *
+ * Returns: whether it surely has not.
+ */
+bool virtgpu_cmd_had_no_effect(const struct virtgpu_cmd *cmd, int ret)
+{
+	return ret && ret != -ETIMEDOUT &&
+	       (cmd->end != VIRTGPU_CMD_ANSWERED || virtgpu_cmd_is_refused(cmd));
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef VIRTGPU_DMA_H
+#define VIRTGPU_DMA_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+struct drm_gem_shmem_object;
+struct virtgpu_device;
+
+/**
+ * struct virtgpu_dma - memory that the device may look at
+ * @lock: protects @mappings
+ * @mappings: of objects whose pages are mapped for the device
+ */
+struct virtgpu_dma {
+	struct mutex lock;
+	struct list_head mappings;
+};
+
+/**
+ * struct virtgpu_mapping - an object that may be mapped for the device
+ * @node: entry of &virtgpu_dma.mappings while there is a table of its pages
+ * @shmem: the object
+ */
+struct virtgpu_mapping {
+	struct list_head node;
+	struct drm_gem_shmem_object *shmem;
+};
+
+/**
+ * struct virtgpu_rows - bytes of a buffer object that are equally far apart
+ * @offset: bytes before the first row
+ * @length: bytes of each row
+ * @pitch: bytes from the start of a row to that of the next
+ * @count: how many rows
+ *
+ * What lies behind the end of the object does not count.
+ */
+struct virtgpu_rows {
+	u64 offset;
+	u64 length;
+	u32 pitch;
+	u32 count;
+};
+
+int virtgpu_dma_init(struct virtgpu_device *vg);
+void virtgpu_dma_stop(struct virtgpu_device *vg);
+void virtgpu_mapping_init(struct virtgpu_mapping *mapping, struct drm_gem_shmem_object *shmem);
+void virtgpu_dma_add(struct virtgpu_device *vg, struct virtgpu_mapping *mapping);
+void virtgpu_dma_remove(struct virtgpu_device *vg, struct virtgpu_mapping *mapping);
+int virtgpu_dma_error(struct virtgpu_device *vg, size_t size, int error);
+bool virtgpu_dma_bounces(const struct virtgpu_device *vg);
+bool virtgpu_dma_needs_sync(const struct virtgpu_device *vg);
+void virtgpu_dma_sync_for_device(struct virtgpu_device *vg,
+				 const struct drm_gem_shmem_object *shmem,
+				 const struct virtgpu_rows *rows);
+void virtgpu_dma_sync_for_cpu(struct virtgpu_device *vg, const struct drm_gem_shmem_object *shmem,
+			      const struct virtgpu_rows *rows);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef VIRTGPU_TRANSPORT_H
+#define VIRTGPU_TRANSPORT_H
+
+#include "device.h"
+#include "transport/dma.h"
+#include "transport/queue.h"
+
+/**
+ * struct virtgpu_transport_ops - what the transport tells those above it
+ * @fence_ended: the command that carries a fence has ended, with this status, and whether the host
+ *	has answered it. Its reference to the fence goes. May run in softirq
+ */
+struct virtgpu_transport_ops {
+	void (*fence_ended)(struct virtgpu_device *vg, struct virtgpu_fence *fence, int status,
+			    bool answered);
+};
+
+/**
+ * struct virtgpu_transport - how commands and memory reach the device
+ * @ops: whom to tell
+ * @ctrl: control queue
+ * @cursor: cursor queue
+ * @cmds: where commands come from
+ * @dma: memory that is mapped for the device
+ */
+struct virtgpu_transport {
+	const struct virtgpu_transport_ops *ops;
+	struct virtgpu_queue ctrl;
+	struct virtgpu_queue cursor;
+	struct virtgpu_cmd_pool cmds;
+	struct virtgpu_dma dma;
+};
+
+int virtgpu_transport_init(struct virtgpu_device *vg, const struct virtgpu_transport_ops *ops);
+
+#endif

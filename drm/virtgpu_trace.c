@@ -1,3 +1,0 @@
-// SPDX-License-Identifier: GPL-2.0
-#define CREATE_TRACE_POINTS
-#include "virtgpu_trace.h"

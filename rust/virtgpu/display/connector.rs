@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Connectors: what the host says of a head's window, as a monitor and its modes.
+use drm::kms::{connector::ModeList, DriverConnector};
+use kernel::sync::Arc;
+
+use crate::{device::VirtGpu, display::output::Output};
+
+const DEFAULT_SIZE: (u32, u32) = (1024, 768);
+const REFRESH: u32 = 60;
+/// Pixels and lines around a mode of our own: no window needs any, a timing must have some.
+const BLANKING: u16 = 32;
+
+/// The size of the preferred mode: the window's, unless framebuffers cannot have it.
+fn preferred_size(window: (u32, u32), min: (u32, u32), max: (u32, u32)) -> (u32, u32) {
+    if (min.0..=max.0).contains(&window.0) && (min.1..=max.1).contains(&window.1) {
+        window
+    } else {
+        DEFAULT_SIZE
+    }
+}
+
+/// The driver's part of a connector.
+pub(crate) struct Connector {
+    pub(crate) output: Arc<Output>,
+}
+
+impl DriverConnector for Connector {
+    type Driver = VirtGpu;
+
+    fn detect(&self) -> bool {
+        self.output.window.lock().enabled
+    }
+
+    fn get_modes(&self, modes: &mut ModeList<'_>) {
+        let window = self.output.window.lock();
+        let (min, max) = modes.limits();
+
+        // Programs ask for a connector's modes before they read its properties, so this is the time.
+        modes.suggest_position(window.x, window.y);
+        let edid = modes.read_edid(window.edid.as_ref());
+        let count = modes.add_edid(edid.as_ref());
+        // An administrator's EDID also decides which mode is preferred.
+        if count > 0 && edid != window.edid {
+            return;
+        }
+        if count == 0 {
+            modes.add_usual(max.0, max.1);
+        }
+        let (width, height) = preferred_size((window.width, window.height), min, max);
+        // The one preferred mode is the window's size, whatever the EDID prefers.
+        modes.prefer(width as u16, height as u16, REFRESH, BLANKING);
+    }
+}
+
+#[cfg(kunit)]
+pub(crate) mod tests {
+    use super::*;
+    use drm::kms::modes::Timing;
+    use kunit::{expect, expect_eq, Test};
+
+    const MIN: (u32, u32) = (32, 34);
+    const MAX: (u32, u32) = (8192, 8000);
+
+    fn window_within_limits_is_preferred(test: &Test) {
+        for window in [MIN, (853, 481), MAX] {
+            expect_eq!(test, preferred_size(window, MIN, MAX), window);
+        }
+    }
+
+    fn window_beyond_limits_is_ignored(test: &Test) {
+        for window in [
+            (0, 0),
+            (31, 600),
+            (600, 33),
+            (8193, 600),
+            (600, 8001),
+            (u32::MAX, u32::MAX),
+        ] {
+            expect_eq!(test, preferred_size(window, MIN, MAX), (1024, 768));
+        }
+    }
+
+    /// Also for windows whose second has more pixels than 32 bits can count.
+    fn window_mode_has_60_frames(test: &Test) {
+        for (width, height) in [
+            (32, 32),
+            (853, 481),
+            (8191, 8191),
+            (8192, 8192),
+            (16384, 16384),
+        ] {
+            let timing = Timing::exact(width, height, REFRESH, BLANKING);
+            let pixels = u64::from(width + BLANKING) * u64::from(height + BLANKING);
+            let exact = pixels * 60;
+            let clock = u64::from(timing.clock.unsigned_abs()) * 1000;
+            expect!(test, timing.clock > 0);
+            expect!(test, clock.abs_diff(exact) <= 500);
+        }
+    }
+
+    kunit::suite!(
+        c"virtgpu_rs_connector",
+        [
+            window_within_limits_is_preferred,
+            window_beyond_limits_is_ignored,
+            window_mode_has_60_frames,
+        ]
+    );
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Heads that come, go and change size on the host.
+use drm::kms::{
+    connector::{EDID_EXTENSIONS, EDID_LENGTH},
+    Edid,
+};
+use kernel::{
+    prelude::*,
+    sync::{aref::ARef, atomic::Relaxed},
+    workqueue,
+};
+use virtio::gpu;
+
+use crate::{
+    device::{work, Device},
+    display::output::Window,
+    transport::cmd,
+};
+
+/// The bytes of the EDID in a response; none when their number is absurd.
+fn edid_bytes(response: &gpu::Edid) -> Option<&[u8]> {
+    let bytes = response.edid.get(..response.size as usize)?;
+    // Hosts give the size of their buffer, not that of what is in it.
+    let blocks = 1 + usize::from(*bytes.get(EDID_EXTENSIONS)?);
+    let bytes = &bytes[..bytes.len().min(blocks * EDID_LENGTH)];
+    (bytes.len() >= EDID_LENGTH).then_some(bytes)
+}
+
+/// A head without a usable EDID still has a size.
+fn read_edid(dev: &Device, index: u32) -> Option<Edid> {
+    let response = cmd::get_edid(dev, index).ok()?;
+    let Some(bytes) = edid_bytes(&response) else {
+        drm::drm_err!(dev, "head {}: EDID of {} bytes\n", index, response.size);
+        return None;
+    };
+    match Edid::new(bytes) {
+        Ok(edid) => Some(edid),
+        Err(_) => {
+            drm::drm_err!(dev, "head {}: invalid EDID\n", index);
+            None
+        }
+    }
+}
+
+/// Asks the host about all heads; tells whether anything differs from the last time.
+///
+/// # Errors
+///
+/// Those of a command.
+pub(crate) fn read_display_info(dev: &Device) -> Result<bool> {
+    let info = cmd::get_display_info(dev)?;
+    let mut changed = false;
+
+    for (output, one) in dev.display.outputs.iter().zip(info.pmodes) {
+        let new = Window {
+            enabled: one.enabled != 0,
+            x: one.r.x,
+            y: one.r.y,
+            width: one.r.width,
+            height: one.r.height,
+            edid: if dev.display.has_edid {
+                read_edid(dev, output.index)
+            } else {
+                None
+            },
+        };
+        let mut window = output.window.lock();
+        changed |= *window != new;
+        *window = new;
+    }
+    Ok(changed)
+}
+
+/// Has the heads read again, soon.
+pub(crate) fn schedule(dev: &Device) {
+    // Pending already is as good.
+    let _ = workqueue::system_long().enqueue::<ARef<Device>, { work::HOTPLUG }>(dev.into());
+}
+
+/// Has the heads of a device that was reset read again, soon. Their windows may have changed
+/// meanwhile, and no event says so: a reset clears events, and a guest that slept may wake up with
+/// another device.
+pub(crate) fn restored(dev: &Device) {
+    dev.display.windows_stale.store(true, Relaxed);
+    schedule(dev);
+}
+
+/// Whether the device was reset since the display information was read; the caller reads it now.
+fn take_stale(dev: &Device) -> bool {
+    let is_stale = dev.display.windows_stale.load(Relaxed);
+    // Whoever sets it from here on has this work run again.
+    if is_stale {
+        dev.display.windows_stale.store(false, Relaxed);
+    }
+    is_stale
+}
+
+/// Acts on a change of the host's windows, if that is what has changed.
+pub(crate) fn run(dev: &Device) {
+    let is_stale = take_stale(dev);
+    let events = dev.transport.vdev.with(|vdev| {
+        let events = vdev.read_config(gpu::CONFIG_EVENTS_READ);
+        if events & gpu::EVENT_DISPLAY != 0 {
+            // Cleared before it is read: what changes meanwhile is announced anew.
+            vdev.write_config(gpu::CONFIG_EVENTS_CLEAR, gpu::EVENT_DISPLAY);
+        }
+        events
+    });
+    let Some(events) = events else {
+        return;
+    };
+    if dev.display.outputs.is_empty() || !(is_stale || events & gpu::EVENT_DISPLAY != 0) {
+        return;
+    }
+
+    match read_display_info(dev) {
+        Ok(true) => dev.hotplug_event(),
+        // After a reset they are read again.
+        Ok(false) | Err(ENODEV) => (),
+        Err(error) => {
+            drm::drm_err!(
+                dev,
+                "cannot read what changed on the host's displays: {:?}\n",
+                error
+            );
+        }
+    }
+}
+
+#[cfg(kunit)]
+pub(crate) mod tests {
+    use super::*;
+    use kunit::{expect, expect_eq, Test};
+    use virtio::gpu::Wire;
+
+    /// A valid EDID whose first block says that there are more, and what the host says of its size.
+    fn response(size: u32, extensions: u8) -> Result<KBox<gpu::Edid>> {
+        let mut response = KBox::new(gpu::Edid::zeroed(), GFP_KERNEL)?;
+        response.size = size;
+        for (i, block) in response.edid.chunks_mut(EDID_LENGTH).enumerate() {
+            if i == 0 {
+                block[1..7].fill(0xff);
+                block[18] = 1;
+                block[19] = 4;
+                block[EDID_EXTENSIONS] = extensions;
+            } else {
+                block[0] = 2;
+                block[1] = 3;
+            }
+            block[EDID_LENGTH - 1] = block
+                .iter()
+                .fold(0, |sum: u8, byte| sum.wrapping_sub(*byte));
+        }
+        Ok(response)
+    }
+
+    fn length(size: u32, extensions: u8) -> Result<Option<usize>> {
+        Ok(edid_bytes(&*response(size, extensions)?).map(<[u8]>::len))
+    }
+
+    /// A valid EDID with a byte of the caller's choice in its last block.
+    fn edid(extensions: u8, byte: u8) -> Result<Edid> {
+        let mut response = response(0, extensions)?;
+        let length = (1 + usize::from(extensions)) * EDID_LENGTH;
+        let bytes = &mut response.edid[..length];
+        bytes[length - 3] = byte;
+        bytes[length - 1] = bytes[length - 1].wrapping_sub(byte);
+        Edid::new(bytes)
+    }
+
+    fn extensions_are_read(test: &Test) -> Result {
+        expect_eq!(test, length(128, 0)?, Some(128));
+        expect_eq!(test, length(256, 1)?, Some(256));
+        expect_eq!(test, length(1024, 7)?, Some(1024));
+        Ok(())
+    }
+
+    /// QEMU says 1024, whatever it fills in.
+    fn rest_of_the_buffer_is_ignored(test: &Test) -> Result {
+        expect_eq!(test, length(1024, 0)?, Some(128));
+        expect_eq!(test, length(1024, 1)?, Some(256));
+        expect_eq!(test, length(129, 0)?, Some(128));
+        Ok(())
+    }
+
+    fn absurd_sizes_are_rejected(test: &Test) -> Result {
+        for size in [0, 1, 126, 127, 1025, u32::MAX] {
+            expect_eq!(test, length(size, 0)?, None);
+        }
+        Ok(())
+    }
+
+    fn missing_extensions_are_rejected(test: &Test) -> Result {
+        let response = response(1024, 255)?;
+        let bytes = edid_bytes(&response).ok_or(EIO)?;
+        expect_eq!(test, bytes.len(), 1024);
+        expect!(test, Edid::new(bytes).is_err_and(|error| error == EINVAL));
+        Ok(())
+    }
+
+    fn garbage_is_rejected(test: &Test) {
+        expect!(
+            test,
+            Edid::new(&[0x5a; EDID_LENGTH]).is_err_and(|error| error == EINVAL)
+        );
+    }
+
+    /// A lack of memory would be another error.
+    fn short_bytes_are_no_edid(test: &Test) {
+        for bytes in [&[][..], &[0; 1], &[0xff; EDID_LENGTH - 1]] {
+            expect!(test, Edid::new(bytes).is_err_and(|error| error == EINVAL));
+        }
+    }
+
+    fn edid_keeps_its_bytes(test: &Test) -> Result {
+        let response = response(256, 1)?;
+        let bytes = edid_bytes(&response).ok_or(EIO)?;
+        expect!(test, Edid::new(bytes)?.bytes() == bytes);
+        Ok(())
+    }
+
+    fn window(enabled: bool, width: u32, height: u32, edid: Option<Edid>) -> Window {
+        Window {
+            enabled,
+            width,
+            height,
+            edid,
+            ..Window::default()
+        }
+    }
+
+    fn moves_of_a_window_are_noticed(test: &Test) {
+        let at = |x, y| Window {
+            x,
+            y,
+            ..Window::default()
+        };
+        expect!(test, at(1920, 40) == at(1920, 40));
+        expect!(test, at(1920, 40) != at(1921, 40));
+        expect!(test, at(1920, 40) != at(1920, 0));
+    }
+
+    fn changes_of_a_head_are_noticed(test: &Test) -> Result {
+        let old = window(true, 800, 600, Some(edid(1, 1)?));
+        expect!(test, old == window(true, 800, 600, Some(edid(1, 1)?)));
+        expect!(test, old != window(false, 800, 600, Some(edid(1, 1)?)));
+        expect!(test, old != window(true, 801, 600, Some(edid(1, 1)?)));
+        expect!(test, old != window(true, 800, 601, Some(edid(1, 1)?)));
+        expect!(test, old != window(true, 800, 600, Some(edid(1, 2)?)));
+        expect!(test, old != window(true, 800, 600, Some(edid(0, 1)?)));
+        expect!(test, old != window(true, 800, 600, None));
+        Ok(())
+    }
+
+    kunit::suite!(
+        c"virtgpu_rs_hotplug",
+        [
+            extensions_are_read,
+            rest_of_the_buffer_is_ignored,
+            absurd_sizes_are_rejected,
+            missing_extensions_are_rejected,
+            garbage_is_rejected,
+            edid_keeps_its_bytes,
+            changes_of_a_head_are_noticed,
+            moves_of_a_window_are_noticed,
+            short_bytes_are_no_edid,
+        ]
+    );
+}

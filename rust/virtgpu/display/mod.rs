@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The display: heads, and what is shown on them.
+use kernel::{
+    device::Bound,
+    prelude::*,
+    sync::{atomic::Atomic, Arc},
+};
+use virtio::gpu;
+
+use crate::display::{image::Images, output::Output};
+
+pub(crate) mod connector;
+pub(crate) mod cursor;
+pub(crate) mod damage;
+pub(crate) mod fb;
+pub(crate) mod hotplug;
+pub(crate) mod image;
+pub(crate) mod kms;
+pub(crate) mod output;
+pub(crate) mod panic;
+pub(crate) mod primary;
+pub(crate) mod redraw;
+
+/// A device's heads.
+pub(crate) struct Display {
+    pub(crate) outputs: KVec<Arc<Output>>,
+    /// The host hands out EDID blobs.
+    pub(crate) has_edid: bool,
+    /// The device was reset since the display information was read.
+    pub(crate) windows_stale: Atomic<bool>,
+}
+
+impl Display {
+    /// The heads of a device that has so many.
+    pub(crate) fn new(vdev: &virtio::Device<Bound>, count: usize) -> Result<Self> {
+        let mut outputs = KVec::with_capacity(count, GFP_KERNEL)?;
+        for index in 0..count {
+            outputs.push(Output::new(index as u32)?, GFP_KERNEL)?;
+        }
+        Ok(Self {
+            outputs,
+            has_edid: vdev.has_feature(gpu::F_EDID),
+            windows_stale: Atomic::new(false),
+        })
+    }
+
+    /// The device was reset and shows nothing.
+    pub(crate) fn forget(&self) {
+        for output in self.outputs.iter() {
+            output.forget();
+        }
+    }
+
+    /// The images of all heads.
+    pub(crate) fn images(&self) -> impl Iterator<Item = &Arc<Images>> {
+        self.outputs.iter().map(|output| &output.images)
+    }
+}

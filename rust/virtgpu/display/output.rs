@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A head: what the host says of its window, and what it currently shows on it.
+use drm::{
+    kms::{DisplayMode, DriverCrtc, Edid},
+    Rect,
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        atomic::{Atomic, Relaxed},
+        Arc, Mutex,
+    },
+};
+use virtio::wait::WaitQueue;
+
+use crate::{
+    device::{Device, VirtGpu},
+    display::{cursor::Cursor, image::Images, panic::Panic},
+    transport::{
+        cmd,
+        command::{self, lazily, on_done, Chain},
+    },
+};
+
+/// Frames on their way to the host before a commit waits: one shown, one underway.
+const MAX_FRAMES: i32 = 2;
+
+/// What the host says of a head.
+#[derive(Default, PartialEq)]
+pub(crate) struct Window {
+    pub(crate) enabled: bool,
+    pub(crate) x: u32,
+    pub(crate) y: u32,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) edid: Option<Edid>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Scanout {
+    resource: u32,
+    rect: Rect,
+}
+
+/// One head of the device.
+#[pin_data]
+pub(crate) struct Output {
+    pub(crate) index: u32,
+    #[pin]
+    pub(crate) window: Mutex<Window>,
+    #[pin]
+    scanout: Mutex<Scanout>,
+    pub(crate) images: Arc<Images>,
+    /// The resource whose pixels are the last frame, 0 when none surely is.
+    last_frame: Atomic<u32>,
+    /// Flushes that the host has not answered.
+    frames: Atomic<i32>,
+    #[pin]
+    frame_done: WaitQueue,
+    /// What is committed was given up for a commit that has not come yet.
+    pub(crate) blanked: Atomic<bool>,
+    pub(crate) cursor: Arc<Cursor>,
+    pub(crate) panic: Arc<Panic>,
+}
+
+impl Output {
+    pub(crate) fn new(index: u32) -> Result<Arc<Self>> {
+        let (images, cursor, panic) = (Images::new(index)?, Cursor::new(index)?, Panic::new()?);
+        Arc::pin_init(
+            pin_init!(Self {
+                index,
+                window <- new_mutex!(Window::default()),
+                scanout <- new_mutex!(Scanout::default()),
+                images,
+                last_frame: Atomic::new(0),
+                frames: Atomic::new(0),
+                frame_done <- WaitQueue::new(),
+                blanked: Atomic::new(false),
+                cursor,
+                panic,
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Has the host show a part of a resource, unless it does so already. Waits for the next kick.
+    pub(crate) fn show(&self, dev: &Device, resource: u32, rect: Rect) {
+        let wanted = Scanout { resource, rect };
+        let mut scanout = self.scanout.lock();
+        if *scanout == wanted {
+            return;
+        }
+        match cmd::set_scanout(&dev.transport.pool, self.index, resource, &rect) {
+            Ok(chain) => {
+                *scanout = wanted;
+                drop(scanout);
+                dev.transport.ctrl.submit(dev, lazily(chain));
+            }
+            Err(error) => drm::drm_err!(dev, "head {}: {:?}\n", self.index, error),
+        }
+    }
+
+    /// The resource that the host shows, 0 for none.
+    pub(crate) fn shown(&self) -> u32 {
+        self.scanout.lock().resource
+    }
+
+    /// Has the host show nothing.
+    pub(crate) fn hide(&self, dev: &Device) {
+        self.lost_frame();
+        self.show(dev, 0, Rect::default());
+        dev.transport.ctrl.kick(dev);
+    }
+
+    /// Has the host show nothing and destroy the image that it showed. Nobody else may commit to the
+    /// head. Returns whether it showed an image.
+    pub(crate) fn give_up_shown(&self, dev: &Device) -> bool {
+        self.images.give_up_shown(self.shown(), || self.hide(dev))
+    }
+
+    /// Whether a resource's pixels are the last frame.
+    pub(crate) fn is_last_frame(&self, resource: u32) -> bool {
+        self.last_frame.load(Relaxed) == resource
+    }
+
+    /// No resource's pixels surely are the last frame.
+    pub(crate) fn lost_frame(&self) {
+        self.last_frame.store(0, Relaxed);
+    }
+
+    /// The device was reset and shows nothing.
+    pub(crate) fn forget(&self) {
+        *self.scanout.lock() = Scanout::default();
+        self.lost_frame();
+        self.cursor.forget();
+    }
+
+    /// Whether a frame can be sent without waiting for the host, as far as is known.
+    pub(crate) fn has_room(&self) -> bool {
+        self.frames.load(Relaxed) < MAX_FRAMES
+    }
+
+    /// Waits until the host has drawn the frame before the last, so that a guest that draws faster
+    /// than its host does not fill the ring.
+    pub(crate) fn frame_begin(&self, dev: &Device) {
+        dev.transport.ctrl.reap(dev);
+        if !self.has_room() {
+            dev.transport
+                .ctrl
+                .wait_for(dev, &self.frame_done, "a frame", || self.has_room());
+        }
+    }
+
+    /// Sends the flush that ends a frame, a resource's pixels. The CRTC's flush tells the host, of
+    /// the frames of all heads at once.
+    pub(crate) fn frame_end(self: &Arc<Self>, dev: &Device, resource: u32, flush: Chain) {
+        self.last_frame.store(resource, Relaxed);
+        self.frames.fetch_add(1, Relaxed);
+        let flush = on_done(flush, Frame(self.clone()));
+        dev.transport.ctrl.submit(dev, lazily(flush));
+    }
+
+    /// The host has drawn a frame, or never will.
+    fn frame_done(&self) {
+        self.frames.fetch_sub(1, Relaxed);
+        self.frame_done.wake_all();
+    }
+}
+
+/// A frame was drawn.
+pub(crate) struct Frame(Arc<Output>);
+
+impl command::Done for Frame {
+    fn happen(self, _dev: &Device, chain: Chain, _status: Result) -> Option<Chain> {
+        self.0.frame_done();
+        Some(chain)
+    }
+}
+
+/// The driver's part of a CRTC.
+pub(crate) struct Crtc {
+    pub(crate) output: Arc<Output>,
+}
+
+impl DriverCrtc for Crtc {
+    type Driver = VirtGpu;
+
+    fn atomic_enable(&self, _dev: &Device, mode: &DisplayMode) {
+        self.output.cursor.set_mode(mode);
+    }
+
+    /// The first CRTC kicks for the frames of all.
+    fn atomic_flush(&self, dev: &Device) {
+        dev.transport.ctrl.kick(dev);
+    }
+
+    fn atomic_disable(&self, dev: &Device) {
+        self.output.cursor.hide(dev);
+        self.output.hide(dev);
+    }
+}
+
+#[cfg(kunit)]
+pub(crate) mod tests {
+    use super::*;
+    use kunit::{expect, expect_eq, Test};
+
+    fn two_frames_are_on_their_way(test: &Test) -> Result {
+        let output = Output::new(0)?;
+        expect!(test, output.has_room());
+        output.frames.store(1, Relaxed);
+        expect!(test, output.has_room());
+        output.frames.store(2, Relaxed);
+        expect!(test, !output.has_room());
+        output.frame_done();
+        expect!(test, output.has_room());
+        Ok(())
+    }
+
+    fn lost_frame_is_no_resources(test: &Test) -> Result {
+        let output = Output::new(0)?;
+        output.last_frame.store(7, Relaxed);
+        expect!(test, output.is_last_frame(7));
+        expect!(test, !output.is_last_frame(8));
+        output.lost_frame();
+        expect!(test, !output.is_last_frame(7));
+        Ok(())
+    }
+
+    fn reset_forgets_what_is_shown(test: &Test) -> Result {
+        let output = Output::new(0)?;
+        output.scanout.lock().resource = 7;
+        output.last_frame.store(7, Relaxed);
+        output.forget();
+        expect_eq!(test, output.shown(), 0);
+        expect!(test, !output.is_last_frame(7));
+        Ok(())
+    }
+
+    kunit::suite!(
+        c"virtgpu_rs_output",
+        [
+            two_frames_are_on_their_way,
+            lost_frame_is_no_resources,
+            reset_forgets_what_is_shown,
+        ]
+    );
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Buffer objects: shmem pages, and the host resource that comes to life over them.
+use drm::{
+    gem::{
+        shmem::{DriverObject, Dying},
+        DumbBuffer,
+    },
+    kms::FramebufferInfo,
+    File,
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{aref::ARef, Arc, Mutex},
+};
+
+use crate::{
+    device::{Device, Object, VirtGpu, VirtGpuFile},
+    memory::{
+        callbacks::{Callbacks, Shared},
+        format,
+        keeper::{Keeper, Kept},
+        resource::Resource,
+    },
+};
+
+/// The shape of an object's own resource; left to the first framebuffer where it is 0.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Shape {
+    pub(crate) format: u32,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+}
+
+struct Own {
+    shape: Shape,
+    resource: Option<Arc<Resource>>,
+}
+
+/// The driver's part of a buffer object.
+#[pin_data]
+pub(crate) struct Bo {
+    #[pin]
+    own: Mutex<Own>,
+    /// What it was last shown by as a cursor.
+    #[pin]
+    cursor: Mutex<Option<Arc<Resource>>>,
+    /// The images that it backs, each as long as the object lives: other framebuffers over it will
+    /// find them.
+    #[pin]
+    pub(crate) images: Mutex<KVec<Arc<<VirtGpu as Callbacks>::Shared>>>,
+    #[pin]
+    keeper: Mutex<Option<Arc<Keeper>>>,
+}
+
+impl Kept for Bo {
+    fn keeper(&self) -> Option<Arc<Keeper>> {
+        self.keeper.lock().clone()
+    }
+
+    fn try_keeper(&self) -> Option<Arc<Keeper>> {
+        self.keeper.try_lock()?.clone()
+    }
+}
+
+impl DriverObject for Bo {
+    type Driver = VirtGpu;
+
+    fn new(_dev: &Device, _size: usize) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            own <- new_mutex!(Own {
+                shape: Shape::default(),
+                resource: None,
+            }),
+            cursor <- new_mutex!(None),
+            images <- new_mutex!(KVec::new()),
+            keeper <- new_mutex!(Some(Keeper::new()?)),
+        })
+    }
+
+    /// The pages stay until the host has answered.
+    fn free(object: Dying<Self>) {
+        let Some(keeper) = object.keeper.lock().take() else {
+            return;
+        };
+        let images = core::mem::take(&mut *object.images.lock());
+        for image in images {
+            image.leave(&keeper);
+        }
+        let cursor = object.cursor.lock().take();
+        drop(cursor);
+        let own = object.own.lock().resource.take();
+        drop(own);
+        keeper.take_over(object);
+    }
+}
+
+/// Makes a buffer object whose resource is still to be made.
+pub(crate) fn create(dev: &Device, size: usize, shape: Shape) -> Result<ARef<Object>> {
+    let bo = Object::new(dev, size)?;
+    bo.own.lock().shape = shape;
+    Ok(bo)
+}
+
+/// Makes the own resource if there is none; its shape is then fixed.
+fn own_locked(bo: &Object, own: &mut Own, format: u32) -> Result<Arc<Resource>> {
+    if let Some(resource) = &own.resource {
+        return Ok(resource.clone());
+    }
+    if own.shape.width == 0 {
+        return Err(EINVAL);
+    }
+    let format = match own.shape.format {
+        0 => format,
+        format => format,
+    };
+    let resource = Resource::create(bo, format, own.shape.width, own.shape.height)?;
+    own.resource = Some(resource.clone());
+    Ok(resource)
+}
+
+/// The resource that user space means when it names a buffer object.
+///
+/// # Errors
+///
+/// `EINVAL` when the object was imported and never shown, so that nobody knows what it looks like;
+/// those of [`Resource::create`].
+pub(crate) fn own_resource(bo: &Object, format: u32) -> Result<Arc<Resource>> {
+    loop {
+        let own = VirtGpu::while_up(bo.dev(), || own_locked(bo, &mut bo.own.lock(), format));
+        match own {
+            Err(error) if error == ENOSPC => {
+                if !VirtGpu::make_room(bo.dev()) {
+                    return Err(ENOMEM);
+                }
+            }
+            own => return own,
+        }
+    }
+}
+
+/// Gives an object that has no shape that of a framebuffer over it.
+pub(crate) fn adopt_shape(bo: &Object, info: &FramebufferInfo) {
+    let mut own = bo.own.lock();
+    if own.shape.width == 0 && info.offset == 0 {
+        own.shape.width = format::row(info);
+        own.shape.height = info.height;
+    }
+}
+
+/// What an object is shown by as a cursor. The object keeps it: programs that change between images
+/// make framebuffers anew each time.
+///
+/// # Errors
+///
+/// `ENOMEM`.
+pub(crate) fn cursor(bo: &Object, format: u32, info: &FramebufferInfo) -> Result<Arc<Resource>> {
+    let mut cursor = bo.cursor.lock();
+    if let Some(resource) = cursor
+        .as_ref()
+        .filter(|resource| resource.fits(format, info))
+    {
+        return Ok(resource.clone());
+    }
+    let resource = Resource::create_unawaited(bo, format, format::row(info), info.height)?;
+    let last = cursor.replace(resource.clone());
+    drop(cursor);
+    drop(last);
+    Ok(resource)
+}
+
+/// Makes a dumb buffer.
+///
+/// # Errors
+///
+/// `EINVAL` for anything but 32 bits a pixel, `ENOMEM`.
+pub(crate) fn dumb_create(
+    dev: &Device,
+    file: &File<VirtGpuFile>,
+    args: &mut DumbBuffer<'_>,
+) -> Result {
+    if args.bpp() != 32 {
+        return Err(EINVAL);
+    }
+    args.compute_size(dev, 4)?;
+    let shape = Shape {
+        format: 0,
+        width: args.width(),
+        height: args.height(),
+    };
+    let bo = create(dev, args.size() as usize, shape)?;
+    args.set_handle(bo.create_handle(file)?);
+    Ok(())
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+//! All resources of a device.
+use kernel::{
+    new_mutex,
+    prelude::*,
+    rbtree::{RBTree, RBTreeNodeReservation},
+    sync::{atomic::Relaxed, Arc, Mutex},
+};
+
+use crate::{device::Device, memory::record::Record};
+
+struct Table {
+    last: u32,
+    /// None while a resource of that number is being made.
+    records: RBTree<u32, Option<Arc<Record>>>,
+}
+
+impl Table {
+    /// Finds a number that is free, and keeps it.
+    fn take_number(&mut self, node: RBTreeNodeReservation<u32, Option<Arc<Record>>>) -> u32 {
+        loop {
+            self.last = self.last.wrapping_add(1) & 0x7fff_ffff;
+            if self.last != 0 && self.records.get(&self.last).is_none() {
+                break;
+            }
+        }
+        self.records.insert(node.into_node(self.last, None));
+        self.last
+    }
+}
+
+/// All resources by number.
+#[pin_data]
+pub(crate) struct Resources {
+    #[pin]
+    table: Mutex<Table>,
+    /// Held while a resource is made, and while [`restore`](Self::restore) makes all of them again,
+    /// so that the device is told only once to make each of them.
+    #[pin]
+    pub(super) making: Mutex<()>,
+}
+
+impl Resources {
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            table <- new_mutex!(Table {
+                last: 0,
+                records: RBTree::new(),
+            }),
+            making <- new_mutex!(()),
+        })
+    }
+
+    /// Finds a number that is free, and keeps what is made for it. Completions need the table, and
+    /// memory may come free only with them: nothing is allocated while it is locked.
+    pub(super) fn add(&self, make: impl FnOnce(u32) -> Result<Arc<Record>>) -> Result<Arc<Record>> {
+        let node = RBTreeNodeReservation::new(GFP_KERNEL)?;
+        let id = self.table.lock().take_number(node);
+        let record = make(id).inspect_err(|_| self.remove(id))?;
+        if let Some(place) = self.table.lock().records.get_mut(&id) {
+            *place = Some(record.clone());
+        }
+        Ok(record)
+    }
+
+    /// The host has let go of a resource, or never had it.
+    pub(crate) fn remove(&self, id: u32) {
+        let record = self.table.lock().records.remove(&id);
+        drop(record);
+    }
+
+    /// Creates every resource anew, without their pixels, on a device that was reset and that
+    /// `start` brings up.
+    ///
+    /// # Errors
+    ///
+    /// Those of `start`.
+    pub(crate) fn restore(&self, dev: &Device, start: impl FnOnce() -> Result) -> Result {
+        let making = self.making.lock();
+        start()?;
+        let mut last = 0;
+        // The table is not locked while a command waits for room in the ring.
+        while let Some(record) = self.next(last) {
+            if let Err(error) = record.restore(dev) {
+                drm::drm_err!(dev, "resource {} is lost: {:?}\n", record.id, error);
+            }
+            last = record.id;
+        }
+        drop(making);
+        dev.transport.ctrl.kick(dev);
+        Ok(())
+    }
+
+    /// Calls `f` with number, format, size in pixels and bytes of the backing of each resource that
+    /// the host did not refuse, and that was not given up.
+    pub(crate) fn for_each(&self, mut f: impl FnMut(u32, u32, (u32, u32), u64)) {
+        let mut last = 0;
+        while let Some(record) = self.next(last) {
+            last = record.id;
+            if record.refused.load(Relaxed) || record.given_up.load(Relaxed) {
+                continue;
+            }
+            let size = record
+                .backing
+                .lock()
+                .parts
+                .iter()
+                .map(|part| part.size)
+                .sum();
+            f(
+                record.id,
+                record.format,
+                (record.width, record.height),
+                size,
+            );
+        }
+    }
+
+    /// The first resource behind a number.
+    fn next(&self, mut last: u32) -> Option<Arc<Record>> {
+        let table = self.table.lock();
+        loop {
+            let cursor = table.records.cursor_lower_bound(&(last + 1))?;
+            let (id, record) = cursor.current();
+            if let Some(record) = record {
+                return Some(record.clone());
+            }
+            last = *id;
+        }
+    }
+}
+
+#[cfg(kunit)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::memory::record::tests::record;
+    use kunit::{expect_eq, Test};
+
+    /// The protocol's 0 is no resource.
+    pub(crate) fn numbers_start_at_one(test: &Test) -> Result {
+        let resources = KBox::pin_init(Resources::new(), GFP_KERNEL)?;
+        expect_eq!(test, resources.add(record)?.id, 1);
+        expect_eq!(test, resources.add(record)?.id, 2);
+        Ok(())
+    }
+
+    pub(crate) fn used_numbers_are_skipped(test: &Test) -> Result {
+        let resources = KBox::pin_init(Resources::new(), GFP_KERNEL)?;
+        resources.add(record)?;
+        resources.table.lock().last = 0x7fff_fffe;
+        expect_eq!(test, resources.add(record)?.id, 0x7fff_ffff);
+        // Behind the last one comes the first one that is free.
+        expect_eq!(test, resources.add(record)?.id, 2);
+        Ok(())
+    }
+
+    pub(crate) fn every_resource_is_visited(test: &Test) -> Result {
+        let resources = KBox::pin_init(Resources::new(), GFP_KERNEL)?;
+        for _ in 0..3 {
+            resources.add(record)?;
+        }
+        resources.remove(2);
+        let mut ids = (0, 0);
+        resources.for_each(|id, _, _, _| ids = (ids.1, id));
+        expect_eq!(test, ids, (1, 3));
+        Ok(())
+    }
+}

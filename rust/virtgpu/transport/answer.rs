@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Answers: the device is not trusted.
+use kernel::prelude::*;
+use virtio::gpu::{resp, Header, Wire};
+
+use crate::{
+    device::Device,
+    transport::command::{kind, Chain},
+};
+
+/// What a response means of which `expected`, if it is not 0, is the type and `room` the size.
+fn verdict(response: &[u8], expected: u32, room: usize) -> Result {
+    if expected == 0 {
+        return Ok(());
+    }
+    match Header::from_bytes(response).ok_or(EIO)?.kind {
+        kind if kind == expected => {
+            if response.len() == room {
+                Ok(())
+            } else {
+                Err(EIO)
+            }
+        }
+        resp::ERR_OUT_OF_MEMORY => Err(ENOMEM),
+        resp::ERR_INVALID_SCANOUT_ID..=resp::ERR_INVALID_PARAMETER => Err(EINVAL),
+        _ => Err(EIO),
+    }
+}
+
+/// Says what is wrong with a response, unless it is a refusal that is expected.
+fn complain(dev: &Device, chain: &Chain) {
+    let (request, response) = (kind(chain), chain.response());
+    let expected = chain.data().resp_type;
+    let Some(header) = Header::from_bytes(response) else {
+        drm::drm_err_ratelimited!(
+            dev,
+            "command 0x{:x}: response of {} bytes is no response\n",
+            request,
+            response.len()
+        );
+        return;
+    };
+
+    if header.kind == expected {
+        drm::drm_err_ratelimited!(
+            dev,
+            "command 0x{:x}: response has {} of {} bytes\n",
+            request,
+            response.len(),
+            chain.response_room()
+        );
+    } else if !chain.data().quiet {
+        drm::drm_err_ratelimited!(
+            dev,
+            "command 0x{:x}: host answered 0x{:x}, expected 0x{:x}\n",
+            request,
+            header.kind,
+            expected
+        );
+    }
+}
+
+/// Judges length and type of a response before anyone reads it: the device is not trusted.
+pub(super) fn check(dev: &Device, chain: &Chain) -> Result {
+    verdict(
+        chain.response(),
+        chain.data().resp_type,
+        chain.response_room(),
+    )
+    .inspect_err(|_| complain(dev, chain))
+}
+
+/// Whether the host says that it did not carry a command out. Any other answer that is wrong, or
+/// none, leaves that open.
+pub(crate) fn is_refused(chain: &Chain) -> bool {
+    Header::from_bytes(chain.response()).is_some_and(|header| resp::ERRORS.contains(&header.kind))
+}
+
+#[cfg(kunit)]
+pub(crate) mod tests {
+    use super::*;
+    use kunit::{expect_eq, Test};
+    use virtio::gpu::cmd;
+
+    const ROOM: usize = core::mem::size_of::<Header>();
+
+    fn answer(kind: u32) -> Header {
+        Header {
+            kind,
+            ..Header::zeroed()
+        }
+    }
+
+    fn judge(kind: u32, len: usize) -> Result {
+        verdict(&answer(kind).as_bytes()[..len], resp::OK_NODATA, ROOM)
+    }
+
+    pub(crate) fn right_answer_is_taken(test: &Test) {
+        expect_eq!(test, judge(resp::OK_NODATA, ROOM), Ok(()));
+    }
+
+    pub(crate) fn answer_without_a_header_is_none(test: &Test) {
+        expect_eq!(test, judge(resp::OK_NODATA, 0), Err(EIO));
+        expect_eq!(test, judge(resp::OK_NODATA, ROOM - 1), Err(EIO));
+        // The device did not write the whole type, so that it means nothing.
+        expect_eq!(test, judge(resp::ERR_OUT_OF_MEMORY, ROOM - 1), Err(EIO));
+    }
+
+    pub(crate) fn short_answer_is_rejected(test: &Test) {
+        let header = answer(resp::OK_EDID);
+        let short = verdict(header.as_bytes(), resp::OK_EDID, ROOM + 1);
+        expect_eq!(test, short, Err(EIO));
+    }
+
+    pub(crate) fn errors_become_errnos(test: &Test) {
+        for (kind, error) in [
+            (0x1200, EIO),
+            (0x1201, ENOMEM),
+            (0x1202, EINVAL),
+            (0x1203, EINVAL),
+            (0x1204, EINVAL),
+            (0x1205, EINVAL),
+            // What the protocol does not have, another success, a request.
+            (0x1206, EIO),
+            (resp::OK_EDID, EIO),
+            (cmd::RESOURCE_FLUSH, EIO),
+            (0, EIO),
+            (u32::MAX, EIO),
+        ] {
+            expect_eq!(test, judge(kind, ROOM), Err(error));
+        }
+    }
+
+    pub(crate) fn command_without_answer_is_not_judged(test: &Test) {
+        expect_eq!(test, verdict(&[], 0, 0), Ok(()));
+    }
+}

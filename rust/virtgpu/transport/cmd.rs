@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0
+//! One function per command of the protocol. Those that return a command leave it to the caller to
+//! submit it; none kicks but those that wait for the answer.
+use drm::Rect;
+use kernel::prelude::*;
+use virtio::gpu::{self, cmd, resp, Header, Wire};
+
+use crate::{
+    device::Device,
+    transport::{
+        command::{
+            command, command_with_response, command_without_response, quiet, wake, Chain, Waiter,
+        },
+        pool::Pool,
+    },
+};
+
+fn header(kind: u32) -> Header {
+    Header {
+        kind,
+        ..Header::zeroed()
+    }
+}
+
+fn rect(rect: &Rect) -> gpu::Rect {
+    gpu::Rect {
+        x: rect.x1 as u32,
+        y: rect.y1 as u32,
+        width: rect.width() as u32,
+        height: rect.height() as u32,
+    }
+}
+
+fn query<R: Wire, A: Wire>(dev: &Device, request: &R, resp_type: u32) -> Result<A> {
+    let waiter = Waiter::new()?;
+    let chain = command_with_response::<R, A>(request, resp_type)?;
+    dev.transport.ctrl.submit(dev, wake(chain, &waiter));
+    dev.transport.ctrl.kick(dev);
+    A::from_bytes(dev.transport.ctrl.wait(dev, &waiter)?.response()).ok_or(EIO)
+}
+
+/// Asks for the size and state of every head, and waits.
+pub(crate) fn get_display_info(dev: &Device) -> Result<gpu::DisplayInfo> {
+    query(dev, &header(cmd::GET_DISPLAY_INFO), resp::OK_DISPLAY_INFO)
+}
+
+/// Asks for something that any host knows, to hear whether it answers at all.
+pub(crate) fn question() -> Result<Chain> {
+    let request = header(cmd::GET_DISPLAY_INFO);
+    let chain = command_with_response::<_, gpu::DisplayInfo>(&request, resp::OK_DISPLAY_INFO)?;
+    Ok(quiet(chain))
+}
+
+/// Asks for a head's EDID, and waits.
+pub(crate) fn get_edid(dev: &Device, scanout: u32) -> Result<KBox<gpu::Edid>> {
+    let request = gpu::GetEdid {
+        hdr: header(cmd::GET_EDID),
+        scanout,
+        padding: 0,
+    };
+    Ok(KBox::new(query(dev, &request, resp::OK_EDID)?, GFP_KERNEL)?)
+}
+
+/// Creates a host resource.
+pub(crate) fn resource_create_2d(
+    resource_id: u32,
+    format: u32,
+    width: u32,
+    height: u32,
+) -> Result<Chain> {
+    command(&gpu::ResourceCreate2d {
+        hdr: header(cmd::RESOURCE_CREATE_2D),
+        resource_id,
+        format,
+        width,
+        height,
+    })
+}
+
+/// Gives a host resource the guest's pages, `count` runs of them listed in `entries`.
+pub(crate) fn attach_backing(
+    resource_id: u32,
+    entries: KVec<KVec<u8>>,
+    count: u32,
+) -> Result<Chain> {
+    let mut chain = command(&gpu::ResourceAttachBacking {
+        hdr: header(cmd::RESOURCE_ATTACH_BACKING),
+        resource_id,
+        nr_entries: count,
+    })?;
+    chain.set_payload(entries)?;
+    Ok(chain)
+}
+
+/// Has the host forget a resource's pages. A resource that had none is no error.
+pub(crate) fn detach_backing(resource_id: u32) -> Result<Chain> {
+    Ok(quiet(command(&gpu::ResourceDetachBacking {
+        hdr: header(cmd::RESOURCE_DETACH_BACKING),
+        resource_id,
+        padding: 0,
+    })?))
+}
+
+/// Destroys a host resource; detaches its backing, too.
+pub(crate) fn resource_unref(resource_id: u32) -> Result<Chain> {
+    command(&gpu::ResourceUnref {
+        hdr: header(cmd::RESOURCE_UNREF),
+        resource_id,
+        padding: 0,
+    })
+}
+
+fn transfer_request(resource_id: u32, pixels: &Rect, offset: u64) -> gpu::TransferToHost2d {
+    gpu::TransferToHost2d {
+        hdr: header(cmd::TRANSFER_TO_HOST_2D),
+        r: rect(pixels),
+        offset,
+        resource_id,
+        padding: 0,
+    }
+}
+
+/// Copies pixels from the backing, where they begin at a byte offset, to the host.
+pub(crate) fn transfer(pool: &Pool, resource_id: u32, pixels: &Rect, offset: u64) -> Result<Chain> {
+    pool.command(&transfer_request(resource_id, pixels, offset))
+}
+
+/// Shows a part of a resource on a head; resource 0 switches the head off.
+pub(crate) fn set_scanout(
+    pool: &Pool,
+    scanout_id: u32,
+    resource_id: u32,
+    part: &Rect,
+) -> Result<Chain> {
+    pool.command(&gpu::SetScanout {
+        hdr: header(cmd::SET_SCANOUT),
+        r: rect(part),
+        scanout_id,
+        resource_id,
+    })
+}
+
+fn flush_request(resource_id: u32, pixels: &Rect) -> gpu::ResourceFlush {
+    gpu::ResourceFlush {
+        hdr: header(cmd::RESOURCE_FLUSH),
+        r: rect(pixels),
+        resource_id,
+        padding: 0,
+    }
+}
+
+/// Has the host redraw pixels on every head that shows them.
+pub(crate) fn flush(pool: &Pool, resource_id: u32, pixels: &Rect) -> Result<Chain> {
+    pool.command(&flush_request(resource_id, pixels))
+}
+
+/// A transfer and a flush to be refilled when there is no memory for new ones. They have no room for
+/// an answer: nobody is left to read it.
+pub(crate) fn blanks() -> Result<(Chain, Chain)> {
+    let nothing = Rect::default();
+    Ok((
+        command_without_response(&transfer_request(0, &nothing, 0))?,
+        command_without_response(&flush_request(0, &nothing))?,
+    ))
+}
+
+/// Writes a transfer of a resource's pixels into a command that was one before.
+pub(crate) fn refill_transfer(
+    chain: &mut Chain,
+    resource_id: u32,
+    pixels: &Rect,
+    offset: u64,
+) -> Result {
+    chain.set_request(transfer_request(resource_id, pixels, offset).as_bytes())
+}
+
+/// Writes a flush into a command that was one before.
+pub(crate) fn refill_flush(chain: &mut Chain, resource_id: u32, pixels: &Rect) -> Result {
+    chain.set_request(flush_request(resource_id, pixels).as_bytes())
+}
+
+/// Moves a head's cursor or changes its image. Hosts return cursor commands without a response.
+pub(crate) fn cursor(pool: &Pool, kind: u32, wire: &gpu::UpdateCursor) -> Result<Chain> {
+    pool.command_without_response(&gpu::UpdateCursor {
+        hdr: header(kind),
+        ..*wire
+    })
+}
+
+#[cfg(kunit)]
+pub(crate) mod tests {
+    use super::*;
+    use kunit::{expect, expect_eq, Test};
+
+    fn rect_is(rect: &gpu::Rect, wanted: (u32, u32, u32, u32)) -> bool {
+        (rect.x, rect.y, rect.width, rect.height) == wanted
+    }
+
+    fn transfer_has_its_rect_and_offset(test: &Test) {
+        let request = transfer_request(42, &Rect::new(3, 5, 70, 90), 0x12_3456_789a);
+        expect_eq!(test, request.hdr.kind, cmd::TRANSFER_TO_HOST_2D);
+        expect!(test, rect_is(&request.r, (3, 5, 70, 90)));
+        expect_eq!(test, request.offset, 0x12_3456_789a);
+        expect_eq!(test, request.resource_id, 42);
+    }
+
+    fn flush_has_its_rect(test: &Test) {
+        let request = flush_request(7, &Rect::new(1, 2, 3, 4));
+        expect_eq!(test, request.hdr.kind, cmd::RESOURCE_FLUSH);
+        expect!(test, rect_is(&request.r, (1, 2, 3, 4)));
+        expect_eq!(test, request.resource_id, 7);
+    }
+
+    fn creation_names_format_and_size(test: &Test) -> Result {
+        let chain = resource_create_2d(9, 2, 853, 481)?;
+        let request = gpu::ResourceCreate2d::from_bytes(chain.request()).ok_or(EIO)?;
+        expect_eq!(test, request.hdr.kind, cmd::RESOURCE_CREATE_2D);
+        expect_eq!(test, (request.resource_id, request.format), (9, 2));
+        expect_eq!(test, (request.width, request.height), (853, 481));
+        Ok(())
+    }
+
+    fn backing_carries_its_entries(test: &Test) -> Result {
+        let mut pieces = KVec::new();
+        for _ in 0..2 {
+            pieces.push(KVec::from_elem(0u8, 48, GFP_KERNEL)?, GFP_KERNEL)?;
+        }
+        let chain = attach_backing(9, pieces, 6)?;
+        let request = gpu::ResourceAttachBacking::from_bytes(chain.request()).ok_or(EIO)?;
+        expect_eq!(test, (request.resource_id, request.nr_entries), (9, 6));
+        // Request, response and two pieces.
+        expect_eq!(test, chain.descriptors(), 4);
+        Ok(())
+    }
+
+    /// The panic screen writes its requests into commands that were made before.
+    fn blanks_are_refilled(test: &Test) -> Result {
+        let (mut transfer, mut flush) = blanks()?;
+        expect_eq!(test, transfer.descriptors(), 1);
+        expect_eq!(test, flush.descriptors(), 1);
+        refill_transfer(&mut transfer, 8, &Rect::new(0, 0, 640, 480), 4096)?;
+        refill_flush(&mut flush, 8, &Rect::new(0, 0, 640, 480))?;
+        let request = gpu::TransferToHost2d::from_bytes(transfer.request()).ok_or(EIO)?;
+        expect_eq!(test, (request.resource_id, request.offset), (8, 4096));
+        let request = gpu::ResourceFlush::from_bytes(flush.request()).ok_or(EIO)?;
+        expect!(test, rect_is(&request.r, (0, 0, 640, 480)));
+        Ok(())
+    }
+
+    kunit::suite!(
+        c"virtgpu_rs_cmd",
+        [
+            transfer_has_its_rect_and_offset,
+            flush_has_its_rect,
+            creation_names_format_and_size,
+            backing_carries_its_entries,
+            blanks_are_refilled,
+        ]
+    );
+}

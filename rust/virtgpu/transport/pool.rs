@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The pool of commands.
+use kernel::{
+    new_spinlock,
+    prelude::*,
+    sync::SpinLock,
+    time::{delay::fsleep, Delta},
+};
+use virtio::gpu::{resp, Header, Wire};
+
+use crate::transport::command::{Chain, Cmd};
+
+/// Commands of which frames and orders to show cursors are made. Those that came back are used again,
+/// and some are made in advance.
+#[pin_data]
+pub(crate) struct Pool {
+    #[pin]
+    chains: SpinLock<KVec<Chain>>,
+}
+
+/// Commands kept: more than one commit on every head needs.
+const POOL_SIZE: usize = 64;
+
+impl Pool {
+    pub(crate) fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            chains <- {
+                let mut chains = KVec::with_capacity(POOL_SIZE, GFP_KERNEL)?;
+                for _ in 0..POOL_SIZE {
+                    chains.push(Chain::new(&[], 0, Cmd::new(0))?, GFP_KERNEL)?;
+                }
+                new_spinlock!(chains)
+            },
+        }? Error)
+    }
+
+    /// Waits for memory rather than fails: a commit must not.
+    fn make<R: Wire>(&self, request: &R, response_len: usize, resp_type: u32) -> Result<Chain> {
+        loop {
+            let spare = self.chains.lock().pop();
+            if let Some(mut chain) = spare {
+                chain.renew(request.as_bytes(), response_len, Cmd::new(resp_type))?;
+                return Ok(chain);
+            }
+            match Chain::new(request.as_bytes(), response_len, Cmd::new(resp_type)) {
+                // A command may come back meanwhile.
+                Err(ENOMEM) => fsleep(Delta::from_millis(1)),
+                made => return made,
+            }
+        }
+    }
+
+    /// Makes a command of a request that is answered by a bare header.
+    pub(crate) fn command<R: Wire>(&self, request: &R) -> Result<Chain> {
+        self.make(request, core::mem::size_of::<Header>(), resp::OK_NODATA)
+    }
+
+    /// Makes a command that the device does not answer.
+    pub(crate) fn command_without_response<R: Wire>(&self, request: &R) -> Result<Chain> {
+        self.make(request, 0, 0)
+    }
+
+    /// Takes a command back, to be used again.
+    pub(super) fn put(&self, chain: Chain) {
+        if !chain.is_renewable() {
+            return;
+        }
+        let mut chains = self.chains.lock();
+        let full = chains.push_within_capacity(chain);
+        drop(chains);
+        drop(full);
+    }
+}
+
+#[cfg(kunit)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::transport::command::{command, kind, lazily, quiet};
+    use kunit::{expect, expect_eq, Test};
+    use virtio::gpu::{cmd, ResourceFlush};
+
+    const ROOM: usize = core::mem::size_of::<Header>();
+
+    fn request(kind: u32) -> Header {
+        Header {
+            kind,
+            ..Header::zeroed()
+        }
+    }
+
+    /// How many commands a pool keeps, and how many it could.
+    fn size(pool: &Pool) -> (usize, usize) {
+        let chains = pool.chains.lock();
+        (chains.len(), chains.capacity())
+    }
+
+    /// Nothing of the command before is in the next one that has its memory.
+    pub(crate) fn used_command_comes_back_clean(test: &Test) -> Result {
+        let pool = KBox::pin_init(Pool::new(), GFP_KERNEL)?;
+        let first = lazily(quiet(pool.command(&request(cmd::UPDATE_CURSOR))?));
+        let left = size(&pool).0;
+        pool.put(first);
+        expect_eq!(test, size(&pool).0, left + 1);
+        let request = ResourceFlush {
+            hdr: request(cmd::RESOURCE_FLUSH),
+            ..ResourceFlush::zeroed()
+        };
+        let chain = pool.command(&request)?;
+        expect_eq!(test, size(&pool).0, left);
+        expect_eq!(test, kind(&chain), cmd::RESOURCE_FLUSH);
+        expect_eq!(test, chain.request(), request.as_bytes());
+        expect!(test, !chain.data().quiet && !chain.data().lazy);
+        Ok(())
+    }
+
+    /// Before any came back.
+    pub(crate) fn pool_has_commands_in_advance(test: &Test) -> Result {
+        let pool = KBox::pin_init(Pool::new(), GFP_KERNEL)?;
+        expect_eq!(test, size(&pool).0, POOL_SIZE);
+        let chain = pool.command(&request(cmd::RESOURCE_FLUSH))?;
+        expect_eq!(test, size(&pool).0, POOL_SIZE - 1);
+        expect_eq!(test, kind(&chain), cmd::RESOURCE_FLUSH);
+        expect_eq!(test, chain.response_room(), ROOM);
+        Ok(())
+    }
+
+    pub(crate) fn pool_keeps_so_many_commands(test: &Test) -> Result {
+        let pool = KBox::pin_init(Pool::new(), GFP_KERNEL)?;
+        for _ in 0..POOL_SIZE + 8 {
+            pool.put(command(&request(cmd::RESOURCE_FLUSH))?);
+        }
+        let (len, capacity) = size(&pool);
+        expect!(test, len >= POOL_SIZE);
+        expect_eq!(test, len, capacity);
+        Ok(())
+    }
+}
