@@ -697,6 +697,27 @@ static void virtgpu_resource_change_backing(struct virtgpu_resource *res,
 	virtgpu_queue_submit(&res->vg->transport->ctrl, attach);
 }
 
+/* Sends the backing with one more buffer object; returns the command, with a reference. */
+static struct virtgpu_cmd *virtgpu_resource_send_added(struct virtgpu_resource *res,
+						       struct virtgpu_bo *bo)
+{
+	struct virtgpu_cmd *attach;
+
+	lockdep_assert_held(&res->lock);
+	if (res->num_backing == VIRTGPU_RESOURCE_MAX_BOS)
+		return ERR_PTR(-ENOSPC);
+	res->backing[res->num_backing++].bo = bo;
+	attach = virtgpu_resource_attach(res);
+	if (IS_ERR(attach)) {
+		res->num_backing--;
+		return attach;
+	}
+	virtgpu_bo_get(bo);
+	virtgpu_cmd_get(attach);
+	virtgpu_resource_change_backing(res, attach);
+	return attach;
+}
+
 /**
  * virtgpu_resource_add - put a buffer object behind those that back a resource, and wait
  * @res: the resource, an image
@@ -710,22 +731,14 @@ int virtgpu_resource_add(struct virtgpu_resource *res, struct virtgpu_bo *bo)
 	struct virtgpu_cmd *attach;
 	int ret;
 
+	/* After a reset the host has the resource only when all are made again. */
+	mutex_lock(&vg->memory->making);
 	mutex_lock(&res->lock);
-	if (res->num_backing == VIRTGPU_RESOURCE_MAX_BOS) {
-		mutex_unlock(&res->lock);
-		return -ENOSPC;
-	}
-	res->backing[res->num_backing++].bo = bo;
-	attach = virtgpu_resource_attach(res);
-	if (IS_ERR(attach)) {
-		res->num_backing--;
-		mutex_unlock(&res->lock);
-		return PTR_ERR(attach);
-	}
-	virtgpu_bo_get(bo);
-	virtgpu_cmd_get(attach);
-	virtgpu_resource_change_backing(res, attach);
+	attach = virtgpu_resource_send_added(res, bo);
 	mutex_unlock(&res->lock);
+	mutex_unlock(&vg->memory->making);
+	if (IS_ERR(attach))
+		return PTR_ERR(attach);
 
 	virtgpu_queue_kick(&vg->transport->ctrl);
 	ret = virtgpu_queue_wait(&vg->transport->ctrl, attach);

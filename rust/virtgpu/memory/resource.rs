@@ -243,6 +243,8 @@ impl Resource {
         let part = Part::new(dev, bo, self.id)?;
         let keeper = part.keeper.clone();
         {
+            // After a reset the host has the resource only when all are made again.
+            let _making = dev.memory.resources.making.lock();
             let mut backing = self.record.backing.lock();
             if backing.parts.len() == MAX_PARTS
                 || backing.entries() + part.entries.len() > MAX_SHARED_ENTRIES
