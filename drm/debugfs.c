@@ -9,8 +9,8 @@
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
 
-#include "debugfs.h"
 #include "display/display.h"
+#include "drv.h"
 #include "life.h"
 #include "memory/gem.h"
 #include "memory/resource.h"

@@ -21,13 +21,11 @@
 #include <drm/drm_print.h>
 
 #include "bind.h"
-#include "debugfs.h"
 #include "display/display.h"
+#include "drv.h"
 #include "life.h"
 #include "memory/gem.h"
 #include "memory/prime.h"
-#include "parts.h"
-#include "pm.h"
 #include "render/context.h"
 #include "render/ioctl.h"
 #include "render/render.h"

@@ -5,8 +5,8 @@
 #include <drm/drm_managed.h>
 
 #include "display/display.h"
+#include "drv.h"
 #include "life.h"
-#include "parts.h"
 #include "render/context.h"
 #include "render/render.h"
 #include "reset.h"

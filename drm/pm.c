@@ -9,8 +9,8 @@
 #include <drm/drm_modeset_helper.h>
 
 #include "display/display.h"
+#include "drv.h"
 #include "life.h"
-#include "pm.h"
 #include "render/context.h"
 #include "render/render.h"
 #include "reset.h"

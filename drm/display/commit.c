@@ -12,8 +12,8 @@
 #include <drm/drm_modeset_lock.h>
 #include <drm/drm_print.h>
 
-#include "display/commit.h"
 #include "display/display.h"
+#include "display/kms.h"
 
 /*
  * Whether a head still waits for the vblank of an earlier commit. The core looks only for commits

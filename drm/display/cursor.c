@@ -20,7 +20,7 @@
 #include "display/cursor.h"
 #include "display/display.h"
 #include "display/fb.h"
-#include "display/plane.h"
+#include "display/kms.h"
 #include "memory/gem.h"
 #include "memory/resource.h"
 #include "transport/cmd.h"

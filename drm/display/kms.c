@@ -7,9 +7,9 @@
 #include <drm/drm_property.h>
 #include <drm/drm_vblank.h>
 
-#include "display/commit.h"
 #include "display/display.h"
 #include "display/fb.h"
+#include "display/kms.h"
 
 #define VIRTGPU_MIN_SIZE	32
 /* Xorg shows three heads of 3840 pixels side by side from one framebuffer. */

@@ -11,7 +11,7 @@
 #include <drm/drm_vblank_helper.h>
 
 #include "display/display.h"
-#include "display/plane.h"
+#include "display/kms.h"
 #include "memory/format.h"
 #include "memory/gem.h"
 #include "memory/resource.h"

@@ -12,7 +12,7 @@
 #include "display/display.h"
 #include "display/fb.h"
 #include "display/image.h"
-#include "display/plane.h"
+#include "display/kms.h"
 #include "memory/format.h"
 #include "memory/gem.h"
 #include "memory/resource.h"

@@ -7,9 +7,9 @@
 #include <drm/drm_drv.h>
 
 #include "device.h"
+#include "drv.h"
 #include "life.h"
 #include "memory/gem.h"
-#include "parts.h"
 #include "tests/kunit.h"
 
 static const struct drm_driver virtgpu_kunit_driver = {

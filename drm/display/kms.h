@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-#ifndef VIRTGPU_COMMIT_H
-#define VIRTGPU_COMMIT_H
+/* What the heads are put together from. */
+#ifndef VIRTGPU_KMS_H
+#define VIRTGPU_KMS_H
 
 #include <linux/types.h>
 
 struct drm_atomic_commit;
 struct drm_device;
+struct drm_plane;
+struct virtgpu_device;
 struct work_struct;
+
+struct drm_plane *virtgpu_primary_create(struct virtgpu_device *vg, u32 index);
+struct drm_plane *virtgpu_cursor_create(struct virtgpu_device *vg, u32 index);
 
 int virtgpu_atomic_commit(struct drm_device *dev, struct drm_atomic_commit *state, bool nonblock);
 void virtgpu_atomic_commit_tail(struct drm_atomic_commit *state);
