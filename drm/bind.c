@@ -139,6 +139,20 @@ struct virtgpu_device *virtgpu_bound_get(struct virtio_device *vdev)
 }
 
 /**
+ * virtgpu_bound_wait - wait until virtio core has done the last of what it does in a probe
+ * @vg: the device
+ *
+ * After the driver's part core marks the device as ready, unless it is. A reset that clears the
+ * mark just before that would wait for ever for the device to be clear. A driver that leaves after
+ * a failed probe ends the wait.
+ */
+void virtgpu_bound_wait(struct virtgpu_device *vg)
+{
+	while (!device_is_bound(&vg->vdev->dev) && !virtgpu_life_is_leaving(vg))
+		msleep(VIRTGPU_BIND_TRY);
+}
+
+/**
  * virtgpu_bound_put - drop a reference of virtgpu_bound_get()
  * @vg: the device
  */

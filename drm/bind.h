@@ -13,6 +13,7 @@ int virtgpu_bind(struct virtgpu_device *vg);
 void virtgpu_bound_leave(struct virtgpu_device *vg);
 void virtgpu_bound_notify(struct virtio_device *vdev);
 struct virtgpu_device *virtgpu_bound_get(struct virtio_device *vdev);
+void virtgpu_bound_wait(struct virtgpu_device *vg);
 void virtgpu_bound_put(struct virtgpu_device *vg);
 
 #endif

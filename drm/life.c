@@ -265,6 +265,23 @@ bool virtgpu_life_is_up(const struct virtgpu_device *vg)
 }
 
 /**
+ * virtgpu_life_is_leaving - whether virtgpu_life_leave() was called
+ * @vg: the device
+ *
+ * Returns: whether it was.
+ */
+bool virtgpu_life_is_leaving(struct virtgpu_device *vg)
+{
+	struct virtgpu_life *life = &vg->recovery->life;
+	bool is_leaving;
+
+	spin_lock_bh(&life->lock);
+	is_leaving = life->is_leaving;
+	spin_unlock_bh(&life->lock);
+	return is_leaving;
+}
+
+/**
  * virtgpu_life_wait - wait until the device has come back
  * @vg: the device
  *

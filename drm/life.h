@@ -92,6 +92,7 @@ void virtgpu_life_fail(struct virtgpu_device *vg, int error);
 void virtgpu_life_leave(struct virtgpu_device *vg);
 
 bool virtgpu_life_is_up(const struct virtgpu_device *vg);
+bool virtgpu_life_is_leaving(struct virtgpu_device *vg);
 int virtgpu_life_wait(struct virtgpu_device *vg);
 bool virtgpu_life_again(struct virtgpu_device *vg, int *ret);
 

@@ -139,6 +139,7 @@ int virtgpu_reset_prepare(struct virtio_device *vdev)
 
 	if (!vg)
 		return -EOPNOTSUPP;
+	virtgpu_bound_wait(vg);
 	if (!virtgpu_life_begin_reset(vg)) {
 		virtgpu_bound_put(vg);
 		return -EOPNOTSUPP;
