@@ -140,7 +140,7 @@ static void virtgpu_life_begin(struct virtgpu_device *vg)
  * virtgpu_life_begin_reset - the PCI device is about to be reset
  * @vg: the device
  *
- * Waits for a device that is being set up. For recovery the reset has begun before.
+ * The device is set up, see virtgpu_bound_wait(). For recovery the reset has begun before.
  *
  * Returns: whether the device is to come back after that.
  */
@@ -149,7 +149,6 @@ bool virtgpu_life_begin_reset(struct virtgpu_device *vg)
 	struct virtgpu_life *life = &vg->recovery->life;
 	bool may_begin;
 
-	wait_event(life->changed, !virtgpu_life_is_in(life, BIT(VIRTGPU_STARTING)));
 	spin_lock_bh(&life->lock);
 	may_begin = !life->is_leaving && !virtgpu_life_is_in(life, BIT(VIRTGPU_ASLEEP));
 	if (may_begin)
