@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -91,11 +92,25 @@ static void disarm(void *unused)
 	write_file(ANYONE, "0");
 }
 
+/* Runs @op while allocation @nth of any thread fails, then @restore; returns whether there was one. */
+static bool fail_anyone(int nth, void (*op)(void), void (*restore)(void))
+{
+	char number[16];
+	int left;
+
+	snprintf(number, sizeof(number), "%d", nth);
+	write_file(ANYONE, number);
+	op();
+	left = anyone_left();
+	disarm(NULL);
+	restore();
+	return left <= 0;
+}
+
 void nomem_run_anywhere(const char *name, void (*op)(void), void (*restore)(void), int sparse,
 			int allocations)
 {
-	char number[16];
-	int nth, left, tries = 0;
+	int nth, tries = 0;
 	long before;
 
 	op();
@@ -103,17 +118,8 @@ void nomem_run_anywhere(const char *name, void (*op)(void), void (*restore)(void
 	usleep(SETTLE_US);
 	before = host_resources();
 	at_end(disarm, NULL);
-	for (nth = 1; nth < MOST; nth += 1 + nth / sparse) {
-		snprintf(number, sizeof(number), "%d", nth);
-		write_file(ANYONE, number);
-		op();
-		left = anyone_left();
-		disarm(NULL);
-		restore();
-		if (left > 0)
-			break;
+	for (nth = 1; nth < MOST && fail_anyone(nth, op, restore); nth += 1 + nth / sparse)
 		tries++;
-	}
 	check(nth < MOST, "%s never ends", name);
 	printf("%s: %d allocations, %d of them failed\n", name, nth, tries);
 	check(nth >= allocations, "%s must have at least %d allocations", name,
@@ -130,21 +136,14 @@ static void count_all(void *unused)
 
 int nomem_run_places(void (*op)(void), void (*undo)(void))
 {
-	char number[16];
-	int nth, left = 0;
+	int nth = 1;
 
 	at_end(count_all, NULL);
 	write_file(PLACES, "1");
-	for (nth = 1; nth < MOST && left <= 0; nth++) {
-		snprintf(number, sizeof(number), "%d", nth);
-		write_file(ANYONE, number);
-		op();
-		left = anyone_left();
-		disarm(NULL);
-		undo();
-	}
+	while (nth < MOST && fail_anyone(nth, op, undo))
+		nth++;
 	check(nth < MOST, "loading never ends");
 	not_at_end(count_all, NULL);
 	count_all(NULL);
-	return nth - 2;
+	return nth - 1;
 }
