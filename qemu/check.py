@@ -20,6 +20,7 @@ import compare
 import debugkernel
 import guest
 import hostgl
+import kernelmessages
 import outfolder
 import panicscreen
 import readme
@@ -44,6 +45,8 @@ PATIENCE = 6
 OURS_SECONDS, OURS_LONG = 400, 1200
 IGT_SECONDS, IGT_LONG = 300, 900
 
+# Matches what our tests print at a check that failed.
+FAILED_CHECK = re.compile(r"^\S+\.c:\d+: ")
 # Matches functions of a GPU driver in kmemleak's backtraces.
 LEAK = re.compile(r"\[(virtgpu|virtgpu_rs|virtio_gpu|bochs_rs)\]")
 
@@ -140,22 +143,27 @@ class Run:
         folder = self.folder / suite.name
         job = (setup.HERE / "guest/panic").read_text()
         options = self._adapt(suite.options(self.driver))
+        (folder / "panic.png").unlink(missing_ok=True)
         start = time.monotonic()
         say(f"==> {suite.name} on {self.driver}")
         with guest.Guest(self.found, options, job, folder, modules=self.modules,
                          tests=self.tests) as vm:
-            while "Kernel panic" not in vm.log.fatal():
-                if (time.monotonic() - start > suite.seconds * options.patience
-                        or vm.machine.process.poll() is not None):
-                    return SuiteResults({suite.prefix + PANIC:
-                                         Outcome("fail", 0, "the guest did not panic")})
+            # The panic screen is drawn before the kernel prints this, its last line.
+            while not any(PANIC_END in line for line in vm.log.lines()):
+                seconds = time.monotonic() - start
+                ended = vm.machine.process.poll() is not None
+                if ended or seconds > suite.seconds * options.patience:
+                    why = (f"the guest {'ended' if ended else 'was still busy'} after "
+                           f"{seconds:.0f} s without a panic, see {vm.log.path}")
+                    return SuiteResults({suite.prefix + PANIC: Outcome("fail", seconds, why)})
                 time.sleep(0.5)
-            time.sleep(3)
             picture = vm.machine.screendump(0)
             picture.write_png(folder / "panic.png")
             complaint = vm.log.bad(but="Kernel panic")
-        result = Outcome("pass" if panicscreen.is_panic_screen(picture) else "fail",
-                            time.monotonic() - start, "see panic.png", ["panic.png"])
+        good = panicscreen.is_panic_screen(picture)
+        result = Outcome("pass" if good else "fail", time.monotonic() - start,
+                         "" if good else f"{folder / 'panic.png'} is no panic screen",
+                         ["panic.png"])
         return SuiteResults({suite.prefix + PANIC: result},
                             [f"{suite.name}: {complaint}"] if complaint else [], result.seconds)
 
@@ -179,6 +187,7 @@ class Run:
 
 
 PANIC = "virtgpu_panic@panic-screen"
+PANIC_END = "---[ end Kernel panic"
 
 
 def table(verdicts: dict[str, str]) -> str:
@@ -204,13 +213,25 @@ def skip_reason(log: str) -> str:
     return unmet[-1] if unmet else lines[-1] if lines else "no reason given"
 
 
+def fail_reason(log: str) -> str:
+    """Returns the line of a failed test's log that says most about the failure; may be empty."""
+    lines = [line.strip() for line in log.splitlines()
+             if line.strip() and not re.match(r"(Starting s|S)ubtest[: ]", line)]
+    for pattern in (kernelmessages.BAD, re.compile("Failed assertion: "), FAILED_CHECK):
+        for line in lines:
+            if pattern.search(line):
+                return line
+    return lines[-1] if lines else ""
+
+
 def explain(name: str, verdict: str, result: Outcome, driver: str) -> str:
     """Returns one line about a test that fails the run."""
     files = f"{FOLDER.relative_to(TOP)}/{'c' if driver == 'rust' else driver}"
     if verdict == BETTER:
         return f"UNEXPECTED PASS: {name}: remove it from {files}-fails.txt"
     if verdict == FAIL:
-        return f"FAILED: {name} ({result.result})"
+        reason = fail_reason(result.log)
+        return f"FAILED: {name} ({result.result}{': ' if reason else ''}{reason})"
     return (f"UNEXPECTED SKIP: {name}: {skip_reason(result.log)} "
             f"(if this is right: {files}-may-skip.txt)")
 

@@ -112,8 +112,8 @@ def _variant(one: variants.Variant) -> Suite:
 
 
 PANICKING = "panic=0 drm.panic_screen=user"
-ALL = (*SUITES, Suite(PANIC, (), 90, {"append": PANICKING}),
-       Suite(BOUNCE_PANIC, (), 90,
+ALL = (*SUITES, Suite(PANIC, (), 300, {"append": PANICKING}),
+       Suite(BOUNCE_PANIC, (), 300,
              {**variants.BOUNCING, "append": f"{PANICKING} {variants.BOUNCING['append']}"},
              scopes=("full",), is_prefixed=True),
        *(Suite(name, (), 300, drivers=("c",), scopes=("check", "full")) for name in (README, SHELL)),

@@ -22,6 +22,16 @@ def test_what_fails_a_run_says_what_to_do():
     assert "no head" in check.explain("a@b", UNEXPECTED_SKIP, Outcome("skip", 0, "no head"), "c")
 
 
+def test_a_failure_says_why():
+    ours = "Starting subtest: x\n1 of 2\nvirtgpu_x.c:7: got EIO, not 0\ntidied up\nSubtest x: FAIL (1s)\n"
+    assert check.fail_reason(ours) == "virtgpu_x.c:7: got EIO, not 0"
+    igt = "(a:1) CRITICAL: Failed assertion: ret == 0\nStack trace:\n  #0 x\n"
+    assert check.fail_reason(igt) == "(a:1) CRITICAL: Failed assertion: ret == 0"
+    assert check.fail_reason("passed\n[ 1] WARNING: x at y\n[ 1] Call Trace:") == "[ 1] WARNING: x at y"
+    assert check.fail_reason("the guest was lost") == "the guest was lost"
+    assert check.explain("a@b", FAIL, Outcome("fail", 0, "why"), "c") == "FAILED: a@b (fail: why)"
+
+
 def test_the_table_counts_what_fails_a_run():
     text = check.table({"a@1": "pass", "a@2": BETTER, "a@3": UNEXPECTED_SKIP, "b@1": "skip"})
     rows = {line.split()[0]: line.split()[1:] for line in text.splitlines()[1:]}
