@@ -55,21 +55,6 @@ void helper_virtio_flush_resets(void)
 	}
 }
 
-static DEFINE_SPINLOCK(gates_lock);
-
-unsigned long helper_gates_lock(void)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&gates_lock, flags);
-	return flags;
-}
-
-void helper_gates_unlock(unsigned long flags)
-{
-	spin_unlock_irqrestore(&gates_lock, flags);
-}
-
 u8 helper_virtio_get_status(struct virtio_device *vdev)
 {
 	return vdev->config->get_status(vdev);

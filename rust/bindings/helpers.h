@@ -29,8 +29,6 @@ void helper_trace_virtgpu_cmd_response(const char *queue, u32 seqno, u32 type, i
 bool helper_virtio_shm_region(struct virtio_device *vdev, u8 id, u64 *address, u64 *length);
 bool helper_device_trylock(struct device *dev);
 void helper_virtio_flush_resets(void);
-unsigned long helper_gates_lock(void);
-void helper_gates_unlock(unsigned long flags);
 void helper_device_unlock(struct device *dev);
 u8 helper_virtio_get_status(struct virtio_device *vdev);
 u32 helper_virtio_cread32(struct virtio_device *vdev, unsigned int offset);

@@ -15,7 +15,7 @@ use kernel::{
     types::Opaque,
 };
 
-use crate::gate::Recovery;
+use crate::bind::ParentLock;
 
 /// A device on the virtio bus; the C counterpart is `struct virtio_device`.
 ///
@@ -105,11 +105,19 @@ impl Device<device::Bound> {
         unsafe { bindings::helper_virtio_cwrite32(self.as_raw(), offset as u32, value) }
     }
 
+    fn status(&self) -> u32 {
+        // SAFETY: The device is valid and bound.
+        unsafe { bindings::helper_virtio_get_status(self.as_raw()) }.into()
+    }
+
+    /// Whether virtio core has negotiated with the device, and nobody has reset it since.
+    pub(crate) fn has_driver_status(&self) -> bool {
+        self.status() & bindings::VIRTIO_CONFIG_S_DRIVER != 0
+    }
+
     /// Whether the device says it cannot go on without a reset.
     pub fn needs_reset(&self) -> bool {
-        // SAFETY: The device is valid and bound.
-        let status = unsafe { bindings::helper_virtio_get_status(self.as_raw()) };
-        u32::from(status) & bindings::VIRTIO_CONFIG_S_NEEDS_RESET != 0
+        self.status() & bindings::VIRTIO_CONFIG_S_NEEDS_RESET != 0
     }
 
     /// Has the driver's `reset_prepare` and `reset_done` called around a reset of the device, if
@@ -119,29 +127,14 @@ impl Device<device::Bound> {
     ///
     /// # Errors
     ///
-    /// Those of the callbacks; `EBUSY` while the driver still probes, or while somebody resets, removes
-    /// or puts to sleep the device below. C: `virtio_device_reset_prepare()`,
+    /// Those of the callbacks; `EBUSY` while the driver still probes or is removed, or while somebody
+    /// resets, removes or puts to sleep the device below. C: `virtio_device_reset_prepare()`,
     /// `virtio_device_reset_done()`.
     pub fn reset(&self, is_needed: impl FnOnce() -> bool) -> Result {
-        // SAFETY: A bound device has a parent, which stays as long as it does.
-        let parent = unsafe { (*self.as_raw()).dev.parent }.cast();
-        // SAFETY: As above.
-        if !unsafe { bindings::helper_device_trylock(parent) } {
-            return Err(EBUSY);
+        let _lock = ParentLock::try_new(self).ok_or(EBUSY)?;
+        if !is_needed() {
+            return Ok(());
         }
-        let result = match Recovery::new(self) {
-            None => Err(EBUSY),
-            Some(_) if !is_needed() => Ok(()),
-            Some(_recovery) => self.reset_locked(),
-        };
-        // SAFETY: It was locked above.
-        unsafe { bindings::helper_device_unlock(parent) };
-        result
-    }
-
-    /// As [`reset`](Self::reset), with the lock of the device below held, so that resets do not
-    /// overlap.
-    fn reset_locked(&self) -> Result {
         // SAFETY: The device is valid and bound, so that its driver is ours.
         to_result(unsafe { bindings::virtio_device_reset_prepare(self.as_raw()) })?;
         // SAFETY: As above.

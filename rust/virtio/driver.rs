@@ -15,7 +15,7 @@ use kernel::{
     types::Opaque,
 };
 
-use crate::{gate::Gate, Device};
+use crate::{bind, Device};
 
 /// The C layout of an identifier.
 #[doc(hidden)]
@@ -75,12 +75,12 @@ pub trait Driver: Sized + Send + Sync + 'static {
     ///
     /// Any: the device stays without a driver.
     fn probe(dev: &Device<Bound>) -> Result<Self>;
-    /// The device or the driver goes away. [`reset_prepare`](Driver::reset_prepare) and
-    /// [`reset_done`](Driver::reset_done) may come meanwhile.
+    /// The device or the driver goes away.
     fn remove(&self, dev: &Device<Bound>);
     /// The machine goes down.
     fn shutdown(&self, _dev: &Device<Bound>) {}
-    /// The configuration space changed. In interrupt context.
+    /// The configuration space changed. In interrupt context, and with the lock of the device's
+    /// resources (devres) held.
     fn config_changed(&self, _dev: &Device<Bound>) {}
     /// Get ready for a suspend or a snapshot: the device may lose its state.
     ///
@@ -98,8 +98,8 @@ pub trait Driver: Sized + Send + Sync + 'static {
     fn restore(&self, _dev: &Device<Bound>) -> Result {
         Ok(())
     }
-    /// The device is about to be reset. Resets do not overlap, but may come beside anything else,
-    /// except for a probe.
+    /// The device is about to be reset. That is never beside another reset, a probe, a removal or a
+    /// suspend.
     ///
     /// # Errors
     ///
@@ -133,7 +133,7 @@ impl Default for RawDriver {
 pub struct Adapter<T: Driver>(PhantomData<T>);
 
 // SAFETY: `struct virtio_driver` is a C struct with a `struct device_driver` at that offset. The
-// device's data is never set, because the driver's value is in a `Gate`.
+// device's data is never set, because the driver's value is one of the device's resources.
 unsafe impl<T: Driver> DriverLayout for Adapter<T> {
     type DriverType = RawDriver;
     type DriverData<'bound> = ();
@@ -184,54 +184,54 @@ fn errno(result: Result) -> kernel::ffi::c_int {
 
 impl<T: Driver> Adapter<T> {
     extern "C" fn probe_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
-        // The memory is there before the probe begins, which nothing could undo afterwards.
         // SAFETY: The bus calls us with a device that is valid and being bound.
-        if let Err(error) = unsafe { Gate::<T>::make(vdev) } {
-            return error.to_errno();
-        }
-        // SAFETY: As above.
-        errno(T::probe(unsafe { Device::from_raw(vdev) }).map(|value| Gate::open(vdev, value)))
+        errno(bind::probe::<T>(unsafe { Device::from_raw(vdev) }))
     }
 
     extern "C" fn remove_callback(vdev: *mut bindings::virtio_device) {
         // SAFETY: The bus calls us with a device that is valid and bound.
-        unsafe { Gate::<T>::leave(vdev, |value, dev| value.remove(dev)) };
+        bind::remove::<T>(unsafe { Device::from_raw(vdev) });
     }
 
     extern "C" fn shutdown_callback(vdev: *mut bindings::virtio_device) {
-        // SAFETY: The bus calls us with a valid device.
-        unsafe { Gate::<T>::with(vdev, |value, dev| value.shutdown(dev)) };
+        // SAFETY: The bus calls us with a valid device, and holds its lock.
+        let dev = unsafe { Device::from_raw(vdev) };
+        bind::with(dev, |value: &T| value.shutdown(dev));
     }
 
     /// In interrupt context.
     extern "C" fn config_changed_callback(vdev: *mut bindings::virtio_device) {
-        // SAFETY: The bus calls us with a valid device.
-        unsafe { Gate::<T>::with(vdev, |value, dev| value.config_changed(dev)) };
+        // SAFETY: The bus calls us with a valid device, which is not unbound while the lock of its
+        // resources is held.
+        let dev = unsafe { Device::from_raw(vdev) };
+        bind::notify(dev, |value: &T| value.config_changed(dev));
     }
 
     extern "C" fn freeze_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
-        // SAFETY: The bus calls us with a valid device.
-        let result = unsafe { Gate::<T>::with(vdev, |value, dev| value.freeze(dev)) };
-        errno(result.unwrap_or(Err(EBUSY)))
+        // SAFETY: The bus calls us with a valid device, and no driver leaves one during a suspend.
+        let dev = unsafe { Device::from_raw(vdev) };
+        errno(bind::with(dev, |value: &T| value.freeze(dev)).unwrap_or(Err(EBUSY)))
     }
 
     extern "C" fn restore_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
-        // SAFETY: The bus calls us with a valid device.
-        let result = unsafe { Gate::<T>::with(vdev, |value, dev| value.restore(dev)) };
-        errno(result.unwrap_or(Err(EBUSY)))
+        // SAFETY: As above.
+        let dev = unsafe { Device::from_raw(vdev) };
+        errno(bind::with(dev, |value: &T| value.restore(dev)).unwrap_or(Err(EBUSY)))
     }
 
     extern "C" fn reset_prepare_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
-        // SAFETY: The bus calls us with a valid device.
-        let result =
-            unsafe { Gate::<T>::prepare_reset(vdev, |value, dev| value.reset_prepare(dev)) };
+        // SAFETY: The bus calls us with a valid device and holds the lock of its parent, which a driver
+        // that leaves takes, too.
+        let dev = unsafe { Device::from_raw(vdev) };
+        let result = bind::with_bound(dev, |value: &T| value.reset_prepare(dev));
         // As virtio core says of a device without a driver.
         errno(result.unwrap_or(Err(EOPNOTSUPP)))
     }
 
     extern "C" fn reset_done_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
-        // SAFETY: The bus calls us with a valid device.
-        let result = unsafe { Gate::<T>::with(vdev, |value, dev| value.reset_done(dev)) };
+        // SAFETY: As above.
+        let dev = unsafe { Device::from_raw(vdev) };
+        let result = bind::with(dev, |value: &T| value.reset_done(dev));
         errno(result.unwrap_or(Err(EOPNOTSUPP)))
     }
 }

@@ -277,6 +277,8 @@ pub mod resp {
     pub const ERR_OUT_OF_MEMORY: u32 = 0x1201;
     /// The first of four errors about an argument.
     pub const ERR_INVALID_SCANOUT_ID: u32 = 0x1202;
+    /// The host does not have the resource.
+    pub const ERR_INVALID_RESOURCE_ID: u32 = 0x1203;
     /// The last of them.
     pub const ERR_INVALID_PARAMETER: u32 = 0x1205;
     /// All errors, the unspecific one included.

@@ -7,9 +7,9 @@
 //! C headers: [`include/linux/virtio.h`](srctree/include/linux/virtio.h),
 //! [`include/linux/virtio_config.h`](srctree/include/linux/virtio_config.h)
 
+mod bind;
 pub mod device;
 pub mod driver;
-mod gate;
 pub mod gpu;
 pub mod queue;
 pub mod trace;
