@@ -151,6 +151,19 @@ static void leaving_is_for_ever(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_GONE);
 }
 
+/* Nor for, or of, one that is gone. */
+static void gone_device_is_left_alone(struct kunit *test)
+{
+	struct virtgpu_device *vg = device_in(test, VIRTGPU_GONE);
+	unsigned long delay;
+
+	KUNIT_EXPECT_FALSE(test, virtgpu_life_decide(vg, VIRTGPU_CAUSE_ASKED, &delay));
+	KUNIT_EXPECT_EQ(test, virtgpu_life_due(vg), VIRTGPU_CAUSE_NONE);
+	virtgpu_life_ask(vg);
+	KUNIT_EXPECT_FALSE(test, vg->recovery->life.is_asked);
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_GONE);
+}
+
 static void only_a_reset_is_reason_to_try_again(struct kunit *test)
 {
 	struct virtgpu_device *vg = device_in(test, VIRTGPU_RUNNING);
@@ -182,6 +195,7 @@ static struct kunit_case virtgpu_life_cases[] = {
 	KUNIT_CASE(failed_device_may_come_back),
 	KUNIT_CASE(reset_has_a_limit),
 	KUNIT_CASE(leaving_is_for_ever),
+	KUNIT_CASE(gone_device_is_left_alone),
 	KUNIT_CASE(only_a_reset_is_reason_to_try_again),
 	{}
 };

@@ -59,6 +59,11 @@ impl State {
         matches!(self, Self::Running | Self::InTrouble)
     }
 
+    /// Whether nobody asks the device anything, or decides anything about it.
+    fn is_away_for_long(self) -> bool {
+        matches!(self, Self::Asleep | Self::Gone)
+    }
+
     /// For people.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -160,9 +165,23 @@ impl Known {
         self.decided = None;
     }
 
+    /// Notes that the device is asked whether it is alive, after so many answers. Returns whether that
+    /// is to be done: not twice, and not while it is away for long.
+    fn ask(&mut self, answers: u32) -> bool {
+        if self.is_asked || self.state.is_away_for_long() {
+            return false;
+        }
+        self.is_asked = true;
+        self.is_answered = false;
+        self.answers = answers;
+        self.asked_at = jiffies();
+        self.settle();
+        true
+    }
+
     /// Notes that a reset is to come. Returns after how many jiffies, if that is news.
     fn decide(&mut self, cause: Cause) -> Option<usize> {
-        if self.state == State::Gone {
+        if self.state.is_away_for_long() {
             return None;
         }
         let is_news = self.decided.is_none();
@@ -185,7 +204,7 @@ impl Known {
     fn verdict(&self, answers: u32, since: usize) -> Verdict {
         if !self.is_asked || self.is_answered {
             Verdict::Alive
-        } else if since < Cause::Dead.threshold() {
+        } else if since < patience() {
             Verdict::Open
         } else if answers != self.answers {
             Verdict::Forgetful
@@ -421,16 +440,9 @@ pub(crate) fn judge_soon(dev: &Device) {
 /// no question is sent: the commands in it serve as one.
 pub(crate) fn ask(dev: &Device) {
     let answers = dev.transport.ctrl.answers();
-    let mut known = dev.life.known.lock();
-    if known.is_asked {
+    if !dev.life.known.lock().ask(answers) {
         return;
     }
-    known.is_asked = true;
-    known.is_answered = false;
-    known.answers = answers;
-    known.asked_at = jiffies();
-    known.settle();
-    drop(known);
     if let Ok(question) = cmd::question() {
         let question = on_done(question, Question);
         dev.transport.ctrl.ask(dev, question);
@@ -548,8 +560,10 @@ pub(crate) mod tests {
     fn question_is_trouble_until_it_is_judged(test: &Test) {
         let mut known = started();
         expect_eq!(test, known.state, State::Running);
-        known.is_asked = true;
-        known.settle();
+        expect!(test, known.ask(7));
+        expect_eq!(test, known.answers, 7);
+        expect!(test, !known.ask(8));
+        expect_eq!(test, known.answers, 7);
         expect_eq!(test, known.state, State::InTrouble);
         known.is_asked = false;
         known.settle();
@@ -632,6 +646,20 @@ pub(crate) mod tests {
         Ok(())
     }
 
+    /// Nothing is decided for, or asked of, a device that is away for long.
+    fn device_that_is_away_is_left_alone(test: &Test) {
+        for state in [State::Asleep, State::Gone] {
+            let mut known = started();
+            known.enter(state);
+            expect!(test, !known.ask(0));
+            expect!(test, !known.is_asked);
+            expect_eq!(test, known.decide(Cause::Asked), None);
+            expect_eq!(test, known.decided, None);
+            expect_eq!(test, known.last_cause, None);
+            expect_eq!(test, known.state, state);
+        }
+    }
+
     /// What a reset came between is tried again, once.
     fn reset_in_between_is_no_failure(test: &Test) -> Result {
         let life = KBox::pin_init(Life::new(), GFP_KERNEL)?;
@@ -666,6 +694,7 @@ pub(crate) mod tests {
             device_that_did_not_come_back_is_gone,
             device_that_the_driver_leaves_is_not_reset,
             device_that_sleeps_is_not_reset,
+            device_that_is_away_is_left_alone,
             reset_in_between_is_no_failure,
         ]
     );
