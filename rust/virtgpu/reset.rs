@@ -7,10 +7,7 @@ use crate::{
     device::{work, Cause, Device},
     display::{hotplug, redraw},
     life::{self, State},
-    transport::{
-        self,
-        queue::{kick_again_after, patience},
-    },
+    transport::{self, queue::kick_again_after},
 };
 
 /// What is to be known of a cause.
@@ -19,8 +16,6 @@ pub(crate) struct Rule {
     pub(crate) text: &'static str,
     /// An answer of the device before the reset begins calls the reset off.
     pub(crate) is_called_off_by_answer: bool,
-    /// The device gets as long as for a command before the cause counts.
-    needs_patience: bool,
 }
 
 impl Cause {
@@ -29,37 +24,23 @@ impl Cause {
             Self::Dead => &Rule {
                 text: "the host answers nothing",
                 is_called_off_by_answer: true,
-                needs_patience: true,
             },
             Self::Forgetful => &Rule {
                 text: "the host forgets commands",
                 is_called_off_by_answer: false,
-                needs_patience: true,
             },
             Self::Broken => &Rule {
                 text: "the ring is broken",
                 is_called_off_by_answer: false,
-                needs_patience: false,
             },
             Self::Asked => &Rule {
                 text: "the device asks for it",
                 is_called_off_by_answer: false,
-                needs_patience: false,
             },
             Self::KeptBack => &Rule {
                 text: "the host cannot be told to give memory back",
                 is_called_off_by_answer: false,
-                needs_patience: false,
             },
-        }
-    }
-
-    /// Jiffies between the first sign and the decision.
-    pub(crate) fn threshold(self) -> usize {
-        if self.rule().needs_patience {
-            patience()
-        } else {
-            0
         }
     }
 }
@@ -212,14 +193,6 @@ pub(crate) mod tests {
         }
     }
 
-    fn host_that_may_be_late_has_time(test: &Test) {
-        expect_eq!(test, Cause::Dead.threshold(), patience());
-        expect_eq!(test, Cause::Forgetful.threshold(), patience());
-        for cause in [Cause::Broken, Cause::Asked, Cause::KeptBack] {
-            expect_eq!(test, cause.threshold(), 0);
-        }
-    }
-
     fn each_cause_has_words(test: &Test) {
         for (i, cause) in ALL.iter().enumerate() {
             let rule = cause.rule();
@@ -233,7 +206,6 @@ pub(crate) mod tests {
         c"virtgpu_rs_reset",
         [
             only_silence_is_called_off_by_an_answer,
-            host_that_may_be_late_has_time,
             each_cause_has_words,
         ]
     );
