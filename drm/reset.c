@@ -87,6 +87,7 @@ static int virtgpu_bring_up_resources(struct virtgpu_device *vg)
 		return ret;
 
 	virtgpu_resources_restore(vg);
+	virtgpu_queue_restored(&vg->transport->ctrl);
 	/* Behind that, because a commit before it may have shown what the host did not have yet. */
 	virtgpu_display_forget(vg);
 	return 0;

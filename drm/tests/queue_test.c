@@ -101,6 +101,44 @@ static void quiet_commands_have_the_same_errnos(struct kunit *test)
 	}
 }
 
+/* Only that the host does not know a resource is due to the reset. */
+static void early_command_is_lost_with_the_reset(struct kunit *test)
+{
+	struct virtgpu_device *vg = virtgpu_kunit_device(test);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(virtgpu_answers); i++) {
+		bool is_lost = virtgpu_answers[i].type == VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+		struct virtgpu_cmd *cmd = answered(vg, virtgpu_answers[i].type, HDR);
+		int status;
+
+		cmd->is_early = true;
+		status = virtgpu_cmd_check(vg, cmd);
+		KUNIT_EXPECT_EQ(test, status, is_lost ? -ENODEV : virtgpu_answers[i].error);
+		KUNIT_EXPECT_EQ(test, virtgpu_cmd_answered(status),
+				is_lost ? VIRTGPU_CMD_LOST : VIRTGPU_CMD_ANSWERED);
+		virtgpu_cmd_put(vg, cmd);
+	}
+	KUNIT_EXPECT_EQ(test, virtgpu_cmd_answered(0), VIRTGPU_CMD_ANSWERED);
+}
+
+/* A queue that was never open has nothing to restore. */
+static void commands_are_early_until_all_is_restored(struct kunit *test)
+{
+	struct virtgpu_device *vg = virtgpu_kunit_device(test);
+	struct virtgpu_queue *ctrl = &vg->transport->ctrl;
+	struct virtgpu_cmd *cmd = answered(vg, VIRTIO_GPU_RESP_OK_NODATA, HDR);
+
+	KUNIT_EXPECT_FALSE(test, ctrl->is_restoring);
+	virtgpu_queue_close(ctrl);
+	virtgpu_queue_added(ctrl, cmd);
+	KUNIT_EXPECT_TRUE(test, cmd->is_early);
+	virtgpu_queue_restored(ctrl);
+	virtgpu_queue_added(ctrl, cmd);
+	KUNIT_EXPECT_FALSE(test, cmd->is_early);
+	virtgpu_cmd_put(vg, cmd);
+}
+
 static void command_without_answer_is_not_judged(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
@@ -327,6 +365,8 @@ static struct kunit_case virtgpu_queue_cases[] = {
 	KUNIT_CASE(short_answer_is_rejected),
 	KUNIT_CASE(errors_become_errnos),
 	KUNIT_CASE(quiet_commands_have_the_same_errnos),
+	KUNIT_CASE(early_command_is_lost_with_the_reset),
+	KUNIT_CASE(commands_are_early_until_all_is_restored),
 	KUNIT_CASE(command_without_answer_is_not_judged),
 	KUNIT_CASE(commands_have_names),
 	KUNIT_CASE(used_command_comes_back_clean),

@@ -48,7 +48,8 @@ u32 virtgpu_cmd_type(const struct virtgpu_cmd *cmd)
  * @vg: the device, which is not trusted
  * @cmd: a command that the device has finished
  *
- * Returns: 0 or the errno that the response stands for.
+ * Returns: 0 or the errno that the response stands for. -ENODEV for a command that named a resource
+ * before the device had it again after a reset: it counts as lost with the reset.
  */
 int virtgpu_cmd_check(struct virtgpu_device *vg, const struct virtgpu_cmd *cmd)
 {
@@ -75,6 +76,8 @@ int virtgpu_cmd_check(struct virtgpu_device *vg, const struct virtgpu_cmd *cmd)
 		return -EIO;
 	}
 
+	if (cmd->is_early && type == VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID)
+		return -ENODEV;
 	if (cmd->is_quiet)
 		drm_dbg_driver(&vg->drm, "%s: host answered 0x%x\n", name, type);
 	else

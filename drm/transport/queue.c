@@ -24,6 +24,12 @@ module_param(command_timeout, uint, 0644);
 MODULE_PARM_DESC(command_timeout,
 		 "Seconds to wait for the host's answer to a command (default 10)");
 
+/* What became of a command that the host has answered, see virtgpu_cmd_check(). */
+static enum virtgpu_cmd_end virtgpu_cmd_answered(int status)
+{
+	return status == -ENODEV ? VIRTGPU_CMD_LOST : VIRTGPU_CMD_ANSWERED;
+}
+
 static void virtgpu_cmd_finish(struct virtgpu_device *vg, struct virtgpu_cmd *cmd,
 			       enum virtgpu_cmd_end end, int status)
 {
@@ -120,7 +126,7 @@ static void virtgpu_queue_finish(struct virtgpu_queue *queue, struct list_head *
 			list_move_tail(&cmd->node, &later);
 		} else {
 			list_del(&cmd->node);
-			virtgpu_cmd_finish(vg, cmd, VIRTGPU_CMD_ANSWERED, status);
+			virtgpu_cmd_finish(vg, cmd, virtgpu_cmd_answered(status), status);
 		}
 	}
 	if (list_empty(&later))
@@ -141,7 +147,7 @@ static void virtgpu_queue_finish_rest(struct virtgpu_queue *queue)
 	list_splice_init(&queue->finished, &finished);
 	spin_unlock_bh(&queue->lock);
 	list_for_each_entry_safe(cmd, next, &finished, node)
-		virtgpu_cmd_finish(queue->vg, cmd, VIRTGPU_CMD_ANSWERED, cmd->status);
+		virtgpu_cmd_finish(queue->vg, cmd, virtgpu_cmd_answered(cmd->status), cmd->status);
 }
 
 static void virtgpu_queue_finish_work(struct work_struct *work)
@@ -339,6 +345,7 @@ static struct virtqueue *virtgpu_queue_close(struct virtgpu_queue *queue)
 	spin_lock_bh(&queue->lock);
 	vq = queue->vq;
 	queue->vq = NULL;
+	queue->is_restoring = true;
 	/* Waits that begin from now on wait for the restarted device, and have their full time. */
 	queue->stalled = false;
 	spin_unlock_bh(&queue->lock);
@@ -404,6 +411,17 @@ void virtgpu_queues_stop(struct virtgpu_device *vg)
 	virtgpu_queue_reclaim(&vg->transport->cursor, cursor);
 	vg->trouble->forget(vg);
 	vg->vdev->config->del_vqs(vg->vdev);
+}
+
+/**
+ * virtgpu_queue_restored - the device that was reset has all resources again
+ * @queue: the queue
+ */
+void virtgpu_queue_restored(struct virtgpu_queue *queue)
+{
+	spin_lock_bh(&queue->lock);
+	queue->is_restoring = false;
+	spin_unlock_bh(&queue->lock);
 }
 
 /**
@@ -521,6 +539,7 @@ static int virtgpu_payload_sgt(struct virtgpu_cmd *cmd, struct sg_table *sgt)
 static void virtgpu_queue_added(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 {
 	cmd->seqno = ++queue->seqno;
+	cmd->is_early = queue->is_restoring;
 	if (!queue->in_flight)
 		queue->heard = jiffies;
 	queue->in_flight++;

@@ -52,6 +52,7 @@ enum virtgpu_cmd_end {
  * @done_on_error: @done is called only for a command that failed, and costs others nothing
  * @is_quiet: the host may refuse it, which is a debug message, not an error
  * @is_lazy: nobody waits for it: that it ended may be noticed with the next frame
+ * @is_early: it was sent before the device that was reset had all resources again
  * @gives_back: @done gives back what the device may use, so it is not called for a command that
  *	ends unsent: such a command is kept until there is room again or the device was reset,
  *	which makes it a lost one
@@ -83,6 +84,7 @@ struct virtgpu_cmd {
 	bool done_on_error;
 	bool is_quiet;
 	bool is_lazy;
+	bool is_early;
 	bool gives_back;
 	enum virtgpu_cmd_end end;
 	union {
@@ -145,6 +147,7 @@ struct virtgpu_queue_stats {
  * @finish_work: for what @dequeue_work may not do where it runs
  * @kept: commands that could not be sent and give something back
  * @is_clean: the device was reset, and has not been given anything since
+ * @is_restoring: the device was reset, and does not have all resources again
  * @seqno: commands added so far
  * @in_flight: commands the device holds
  * @unfenced: commands among them without a fence, which hosts answer in their order
@@ -171,6 +174,7 @@ struct virtgpu_queue {
 	struct work_struct finish_work;
 	struct list_head kept;
 	bool is_clean;
+	bool is_restoring;
 	u32 seqno;
 	u32 in_flight;
 	u32 unfenced;
@@ -204,6 +208,7 @@ void virtgpu_queue_init(struct virtgpu_device *vg, struct virtgpu_queue *queue, 
 			bool in_softirq);
 int virtgpu_queues_start(struct virtgpu_device *vg);
 void virtgpu_queues_stop(struct virtgpu_device *vg);
+void virtgpu_queue_restored(struct virtgpu_queue *queue);
 
 int virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd);
 bool virtgpu_queue_ask(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd);

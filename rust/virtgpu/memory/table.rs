@@ -86,6 +86,7 @@ impl Resources {
             }
             last = record.id;
         }
+        dev.transport.ctrl.restored();
         drop(making);
         dev.transport.ctrl.kick(dev);
         Ok(())

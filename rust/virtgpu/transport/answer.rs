@@ -8,8 +8,10 @@ use crate::{
     transport::command::{kind, Chain},
 };
 
-/// What a response means of which `expected`, if it is not 0, is the type and `room` the size.
-fn verdict(response: &[u8], expected: u32, room: usize) -> Result {
+/// What a response means of which `expected`, if it is not 0, is the type and `room` the size. A command
+/// that named a resource too `early`, before the device had it again after a reset, counts as lost with
+/// the reset.
+fn verdict(response: &[u8], expected: u32, room: usize, early: bool) -> Result {
     if expected == 0 {
         return Ok(());
     }
@@ -21,6 +23,7 @@ fn verdict(response: &[u8], expected: u32, room: usize) -> Result {
                 Err(EIO)
             }
         }
+        resp::ERR_INVALID_RESOURCE_ID if early => Err(ENODEV),
         resp::ERR_OUT_OF_MEMORY => Err(ENOMEM),
         resp::ERR_INVALID_SCANOUT_ID..=resp::ERR_INVALID_PARAMETER => Err(EINVAL),
         _ => Err(EIO),
@@ -66,8 +69,13 @@ pub(super) fn check(dev: &Device, chain: &Chain) -> Result {
         chain.response(),
         chain.data().resp_type,
         chain.response_room(),
+        chain.data().early,
     )
-    .inspect_err(|_| complain(dev, chain))
+    .inspect_err(|error| {
+        if *error != ENODEV {
+            complain(dev, chain);
+        }
+    })
 }
 
 /// Whether the host says that it did not carry a command out. Any other answer that is wrong, or
@@ -92,7 +100,12 @@ pub(crate) mod tests {
     }
 
     fn judge(kind: u32, len: usize) -> Result {
-        verdict(&answer(kind).as_bytes()[..len], resp::OK_NODATA, ROOM)
+        verdict(
+            &answer(kind).as_bytes()[..len],
+            resp::OK_NODATA,
+            ROOM,
+            false,
+        )
     }
 
     pub(crate) fn right_answer_is_taken(test: &Test) {
@@ -108,7 +121,7 @@ pub(crate) mod tests {
 
     pub(crate) fn short_answer_is_rejected(test: &Test) {
         let header = answer(resp::OK_EDID);
-        let short = verdict(header.as_bytes(), resp::OK_EDID, ROOM + 1);
+        let short = verdict(header.as_bytes(), resp::OK_EDID, ROOM + 1, false);
         expect_eq!(test, short, Err(EIO));
     }
 
@@ -132,6 +145,20 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn command_without_answer_is_not_judged(test: &Test) {
-        expect_eq!(test, verdict(&[], 0, 0), Ok(()));
+        expect_eq!(test, verdict(&[], 0, 0, false), Ok(()));
+    }
+
+    /// Only that the host does not know a resource is due to the reset.
+    pub(crate) fn early_command_is_lost_with_the_reset(test: &Test) {
+        for (kind, status) in [
+            (resp::OK_NODATA, Ok(())),
+            (resp::ERR_INVALID_RESOURCE_ID, Err(ENODEV)),
+            (resp::ERR_INVALID_SCANOUT_ID, Err(EINVAL)),
+            (resp::ERR_OUT_OF_MEMORY, Err(ENOMEM)),
+        ] {
+            let header = answer(kind);
+            let result = verdict(header.as_bytes(), resp::OK_NODATA, ROOM, true);
+            expect_eq!(test, result, status);
+        }
     }
 }

@@ -58,6 +58,8 @@ pub(crate) struct Cmd {
     pub(super) quiet: bool,
     /// Nobody waits for it: that it ended may be noticed with the next frame.
     pub(super) lazy: bool,
+    /// It was sent before the device that was reset had all resources again.
+    pub(super) early: bool,
     /// Its end gives memory back that the device may use.
     pub(super) gives_back: bool,
     pub(super) end: Option<End>,
@@ -72,6 +74,7 @@ impl Cmd {
             resp_type,
             quiet: false,
             lazy: false,
+            early: false,
             gives_back: false,
             end: None,
             next: None,

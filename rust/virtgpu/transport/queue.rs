@@ -94,6 +94,8 @@ struct State {
     kept: Option<Chain>,
     /// The device was reset, and has not been given anything since.
     is_clean: bool,
+    /// The device was reset, and does not have all resources again.
+    is_restoring: bool,
     stats: Stats,
 }
 
@@ -196,6 +198,7 @@ impl Queue {
                 silent: false,
                 kept: None,
                 is_clean: true,
+                is_restoring: false,
                 stats: Stats {
                     commands: 0,
                     kicks: 0,
@@ -276,9 +279,17 @@ impl Queue {
 
     /// Lets no more commands through.
     pub(super) fn close(&self) -> Option<Virtqueue<Cmd>> {
-        let vq = self.state.lock().vq.take();
+        let mut state = self.state.lock();
+        state.is_restoring = true;
+        let vq = state.vq.take();
+        drop(state);
         self.space.wake_all();
         vq
+    }
+
+    /// The device that was reset has all resources again.
+    pub(crate) fn restored(&self) {
+        self.state.lock().is_restoring = false;
     }
 
     /// Jiffies to wait for the host; few once it is known not to answer, so that nobody queues up
@@ -330,6 +341,7 @@ impl Queue {
             let mut state = self.state.lock();
             let seqno = state.seqno.wrapping_add(1);
             chain.data_mut().seqno = seqno;
+            chain.data_mut().early = state.is_restoring;
             let result = match state.vq.as_mut() {
                 None => Err((ENODEV, chain)),
                 Some(vq) => vq.add(chain),
@@ -677,6 +689,17 @@ pub(crate) mod tests {
         Ok(())
     }
 
+    /// A queue that was never open has nothing to restore.
+    fn commands_are_early_until_all_is_restored(test: &Test) -> Result {
+        let queue = KBox::pin_init(Queue::new(c"test"), GFP_KERNEL)?;
+        expect!(test, !queue.state.lock().is_restoring);
+        expect!(test, queue.close().is_none());
+        expect!(test, queue.state.lock().is_restoring);
+        queue.restored();
+        expect!(test, !queue.state.lock().is_restoring);
+        Ok(())
+    }
+
     /// There may be another panic screen later, and nothing may be freed now.
     fn unsent_command_of_a_panic_stays(test: &Test) -> Result {
         let queue = KBox::pin_init(Queue::new(c"test"), GFP_KERNEL)?;
@@ -707,6 +730,8 @@ pub(crate) mod tests {
             short_answer_is_rejected,
             errors_become_errnos,
             command_without_answer_is_not_judged,
+            early_command_is_lost_with_the_reset,
+            commands_are_early_until_all_is_restored,
             commands_have_room_for_their_answer,
             used_command_comes_back_clean,
             pool_has_commands_in_advance,
