@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/harness.h"
+#include "lib/held.h"
 #include "lib/judge.h"
 #include "lib/kms.h"
 #include "lib/leak.h"
@@ -21,6 +22,8 @@
 #define PATIENCE	5.0
 /* Turns between two memory samples; one-time allocations happen in the first turns. */
 #define INTERVAL	20
+/* Seconds until a probe is held. */
+#define HOLD_PATIENCE	20.0
 /* Seconds for which resets may prevent binding. */
 #define RESET_PATIENCE	60.0
 
@@ -370,6 +373,95 @@ static void reset_reload(void)
 	come_and_go(module_unload, load_patiently);
 }
 
+enum { WAITED, NOT_HELD, NOT_RESET, DID_NOT_WAIT };
+
+/* Resets the device while a probe is held. Exits with what has happened. */
+static void reset_while_held(const char *path)
+{
+	double deadline = now() + HOLD_PATIENCE;
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	while (!held_is_held() && now() < deadline)
+		usleep(1000);
+	if (!held_is_held())
+		_exit(NOT_HELD);
+	if (write(fd, "1", 1) != 1)
+		_exit(NOT_RESET);
+	_exit(held_is_held() ? DID_NOT_WAIT : WAITED);
+}
+
+static void restore(void *unused)
+{
+	(void)unused;
+	module_restore();
+}
+
+/*
+ * The device is reset when the driver has probed it, and virtio core has not finished. The reset has to
+ * wait, because core may be about to mark the device as ready.
+ */
+static void reset_in_probe(void)
+{
+	char path[PATH_MAX];
+	int status;
+	pid_t child;
+
+	if (driver_is_stock())
+		skip("the kernel's own driver does not survive a reset during its probe");
+	pci_path(path, "reset");
+	at_end(restore, NULL);
+	unbind();
+	held_start("function=driver_bound");
+	child = fork();
+	check(child >= 0, "fork: %s", strerror(errno));
+	if (!child)
+		reset_while_held(path);
+	/* The probe is held for at most five seconds. */
+	held_next(0);
+	bind();
+	check(waitpid(child, &status, 0) == child && WIFEXITED(status), "the resetting process died");
+	check(WEXITSTATUS(status) != NOT_HELD, "no probe was held");
+	check(WEXITSTATUS(status) != NOT_RESET, "the device cannot be reset");
+	check(WEXITSTATUS(status) != DID_NOT_WAIT, "the reset did not wait for the end of the probe");
+	show_picture(6);
+}
+
+static void end_late_interrupts(void *unused)
+{
+	(void)unused;
+	shell("rmmod lateinterrupt");
+	module_restore();
+}
+
+static int late_works(void)
+{
+	FILE *file = fopen("/sys/module/lateinterrupt/parameters/held", "r");
+	int count = 0;
+
+	check(file && fscanf(file, "%d", &count) == 1, "no count of late works");
+	fclose(file);
+	return count;
+}
+
+/* What an interrupt handler has queued must not run when the driver's code is gone. */
+static void late_interrupt(void)
+{
+	char command[128];
+
+	if (driver_is_stock())
+		skip("the kernel's own driver does not wait for its works after the reset");
+	snprintf(command, sizeof(command), "insmod /host/tests/lateinterrupt.ko driver=%s",
+		 module_name());
+	shell(command);
+	at_end(end_late_interrupts, NULL);
+	module_unload();
+	/* A work that nobody has waited for begins within this time. */
+	sleep(1);
+	check(late_works() > 0, "the interrupts had no work start");
+	module_load();
+	show_picture(3);
+}
+
 static void remove_fault(void *unused)
 {
 	(void)unused;
@@ -424,12 +516,6 @@ static void shutdown(void)
 	show_picture(3);
 }
 
-static void restore(void *unused)
-{
-	(void)unused;
-	module_restore();
-}
-
 /* With modeset=0 the driver must not bind the device. */
 static void left_alone(void)
 {
@@ -451,6 +537,10 @@ int main(int argc, char **argv)
 		{ "reset-rebind", "unbind and bind while the device is reset", reset_rebind },
 		{ "reset-reload", "the module is unloaded and loaded while the device is reset",
 		  reset_reload },
+		{ "reset-in-probe", "a reset waits until virtio core has finished a probe",
+		  reset_in_probe },
+		{ "late-interrupt", "the device interrupts just before it is reset at unloading",
+		  late_interrupt },
 		{ "freed", "buffers free their memory", freed },
 		{ "last-of-shape", "the host's resource is destroyed with the last buffer of a shape",
 		  last_of_shape },

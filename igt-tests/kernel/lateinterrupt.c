@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Has a virtio GPU interrupt for both queues as late as it can: when its driver is about to reset it. The
+ * works that the driver queues in its interrupt handlers start late, too. A driver that does not wait for
+ * them has gone by then.
+ */
+#include <linux/delay.h>
+#include <linux/kprobes.h>
+#include <linux/module.h>
+#include <linux/string.h>
+#include <linux/tracepoint.h>
+#include <linux/virtio.h>
+#include <linux/virtio_ids.h>
+#include <linux/workqueue.h>
+
+#define LATE_MS		500
+
+static char *driver;
+module_param(driver, charp, 0444);
+MODULE_PARM_DESC(driver, "Module whose works start late");
+
+static int held;
+module_param(held, int, 0444);
+MODULE_PARM_DESC(held, "Number of works that started late");
+
+static bool is_armed;
+
+/* The driver resets its device. */
+static int resetting(struct kprobe *probe, struct pt_regs *regs)
+{
+	struct virtio_device *vdev = (void *)regs_get_kernel_argument(regs, 0);
+	struct virtqueue *vq;
+
+	if (vdev->id.device != VIRTIO_ID_GPU)
+		return 0;
+	WRITE_ONCE(is_armed, true);
+	list_for_each_entry(vq, &vdev->vqs, list)
+		vq->callback(vq);
+	return 0;
+}
+NOKPROBE_SYMBOL(resetting);
+
+static struct kprobe reset_probe = {
+	.symbol_name = "virtio_reset_device",
+	.pre_handler = resetting,
+};
+
+/* A work is about to start. */
+static void starting(void *unused, struct work_struct *work)
+{
+	char name[KSYM_SYMBOL_LEN];
+	const char *module;
+
+	if (!READ_ONCE(is_armed))
+		return;
+	snprintf(name, sizeof(name), "%ps", work->func);
+	module = strrchr(name, '[');
+	if (!module || strncmp(module + 1, driver, strlen(driver)) ||
+	    module[1 + strlen(driver)] != ']')
+		return;
+	held++;
+	mdelay(LATE_MS);
+}
+
+static struct tracepoint *start;
+
+static void find_start(struct tracepoint *tracepoint, void *unused)
+{
+	if (!strcmp(tracepoint->name, "workqueue_execute_start"))
+		start = tracepoint;
+}
+
+static int __init lateinterrupt_init(void)
+{
+	int ret;
+
+	if (!driver)
+		return -EINVAL;
+	for_each_kernel_tracepoint(find_start, NULL);
+	if (!start)
+		return -ENOENT;
+	ret = tracepoint_probe_register(start, starting, NULL);
+	if (ret)
+		return ret;
+	ret = register_kprobe(&reset_probe);
+	if (ret)
+		tracepoint_probe_unregister(start, starting, NULL);
+	return ret;
+}
+module_init(lateinterrupt_init);
+
+static void __exit lateinterrupt_exit(void)
+{
+	unregister_kprobe(&reset_probe);
+	tracepoint_probe_unregister(start, starting, NULL);
+	tracepoint_synchronize_unregister();
+}
+module_exit(lateinterrupt_exit);
+
+MODULE_DESCRIPTION("A virtio GPU that interrupts just before its reset, for tests");
+MODULE_LICENSE("GPL");
