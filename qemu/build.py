@@ -5,7 +5,6 @@
 As a program it compiles both drivers and the modules of the tests for every supported kernel.
 """
 import os
-import shutil
 import time
 from pathlib import Path
 
@@ -67,10 +66,14 @@ def modules(found, top: Path = TOP, name: str = "modules", extra=()) -> Path:
             report.say(text.rstrip())
         for module in MODULES.values():
             if (folder / module).exists():
-                sandbox.run(found["root"], ["strip", "--strip-debug", "-o",
-                                            folder / Path(module).name, folder / module],
-                            write=[folder])
+                _strip(found, folder / module, folder)
     return folder
+
+
+def _strip(found, module: Path, folder: Path) -> None:
+    """Copies a module without its debugging information, which the guest would read each time."""
+    sandbox.run(found["root"], ["strip", "--strip-debug", "-o", folder / module.name, module],
+                read=[module.parent], write=[folder])
 
 
 def modules_of(found, driver: str, cover: str = ""):
@@ -102,7 +105,7 @@ def tests(found, driver: str = "", cover: str = "") -> Path:
         suites = kunit.modules(found, driver, kunit_folder(found, driver, cover), make_modules,
                                COVER.get(cover, ()))
         for module in (*_test_modules(found).glob("*.ko"), *suites):
-            shutil.copy(module, folder)
+            _strip(found, module, folder)
     return folder
 
 

@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+import tarfile
 import tempfile
 import threading
 import time
@@ -159,7 +160,7 @@ class Machine:
             "-drive", f"file={found['kernel']}/modules.ext4,if=virtio,format=raw,readonly=on",
             # A disk for swap and hibernation.
             "-drive", f"file={self._swap()},if=virtio,format=raw,cache=unsafe",
-            "-virtfs", f"local,path={self.folder}/in,mount_tag=host,security_model=none,readonly=on",
+            "-drive", f"file={self._job()},if=virtio,format=raw,readonly=on",
             "-device", "virtio-serial-pci,id=out", "-device", "virtio-serial-pci,id=judge",
             "-chardev", f"socket,id=out-end,path={self.run}/out,server=on,wait=off",
             "-device", "virtserialport,bus=out.0,chardev=out-end,name=virtgpu.out",
@@ -308,6 +309,13 @@ class Machine:
         except (Failure, OSError) as error:
             return f"QEMU does not respond: {error}"
         return "the kernel log lists what each task waits for"
+
+    def _job(self) -> Path:
+        """Returns an archive of the folder `in`. As a disk it is read much faster than by 9p."""
+        path = self.run / "in.tar"
+        with tarfile.open(path, "w") as archive:
+            archive.add(self.folder / "in", ".")
+        return path
 
     def _swap(self) -> Path:
         path = self.run / "swap"
