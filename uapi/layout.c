@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Prints every number of the contract. Built with our header and the kernel's: same output. */
+/* Prints all numbers of the uapi. The output must be the same as with the kernel's header. */
 #include <stddef.h>
 #include <stdio.h>
 

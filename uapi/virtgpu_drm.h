@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * The ioctls of DRM driver "virtio_gpu": the contract that both of our drivers and mainline's
- * keep with user space. Names, numbers and layouts are mainline's; uapi/layout.c proves it at
- * every build.
+ * The ioctls of the DRM driver "virtio_gpu". Both drivers of this repository have the same uapi as
+ * mainline's driver. Names, numbers and layouts are mainline's; uapi/layout.c checks this at every
+ * build.
  */
 #ifndef VIRTGPU_DRM_H
 #define VIRTGPU_DRM_H
@@ -22,7 +22,7 @@
 #define DRM_VIRTGPU_RESOURCE_CREATE_BLOB	0x0a
 #define DRM_VIRTGPU_CONTEXT_INIT		0x0b
 
-/* MAP: the offset to mmap() a buffer object at. */
+/* MAP: returns the offset for mmap() of a buffer object. */
 struct drm_virtgpu_map {
 	__u64 offset;
 	__u32 handle;
@@ -45,7 +45,7 @@ struct drm_virtgpu_getparam {
 	__u64 value;
 };
 
-/* RESOURCE_CREATE: a buffer object with a host resource. */
+/* RESOURCE_CREATE: creates a buffer object with a resource on the host. */
 struct drm_virtgpu_resource_create {
 	__u32 target;
 	__u32 format;
@@ -75,7 +75,7 @@ struct drm_virtgpu_3d_box {
 	__u32 w, h, d;
 };
 
-/* TRANSFER_TO_HOST and TRANSFER_FROM_HOST: copy a box between backing and host resource. */
+/* TRANSFER_TO_HOST and TRANSFER_FROM_HOST: copy a box between a resource and its backing. */
 struct drm_virtgpu_3d_transfer_to_host {
 	__u32 bo_handle;
 	struct drm_virtgpu_3d_box box;
@@ -94,7 +94,7 @@ struct drm_virtgpu_3d_transfer_from_host {
 	__u32 layer_stride;
 };
 
-/* WAIT: until a buffer object is idle, or with NOWAIT only look. */
+/* WAIT: waits until a buffer object is idle; with NOWAIT, only checks whether it is. */
 #define VIRTGPU_WAIT_NOWAIT	1
 
 struct drm_virtgpu_3d_wait {
@@ -102,7 +102,7 @@ struct drm_virtgpu_3d_wait {
 	__u32 flags;
 };
 
-/* GET_CAPS: a capset's bytes to the address in addr. */
+/* GET_CAPS: copies a capset to the address in addr. */
 #define VIRTGPU_DRM_CAPSET_VIRGL		1
 #define VIRTGPU_DRM_CAPSET_VIRGL2		2
 #define VIRTGPU_DRM_CAPSET_GFXSTREAM_VULKAN	3
@@ -118,7 +118,7 @@ struct drm_virtgpu_get_caps {
 	__u32 pad;
 };
 
-/* EXECBUFFER: a context's command stream. */
+/* EXECBUFFER: sends a command stream of a context. */
 #define VIRTGPU_EXECBUF_FENCE_FD_IN	0x01
 #define VIRTGPU_EXECBUF_FENCE_FD_OUT	0x02
 #define VIRTGPU_EXECBUF_RING_IDX	0x04
@@ -149,7 +149,7 @@ struct drm_virtgpu_execbuffer {
 	__u64 out_syncobjs;
 };
 
-/* RESOURCE_CREATE_BLOB: a resource that is plain memory, of the guest, the host or both. */
+/* RESOURCE_CREATE_BLOB: creates a resource that is plain memory of the guest, the host or both. */
 #define VIRTGPU_BLOB_MEM_GUEST			0x0001
 #define VIRTGPU_BLOB_MEM_HOST3D			0x0002
 #define VIRTGPU_BLOB_MEM_HOST3D_GUEST		0x0003
@@ -174,7 +174,7 @@ struct drm_virtgpu_resource_create_blob {
 	__u32 pad2;
 };
 
-/* CONTEXT_INIT: what kind of context a file gets. */
+/* CONTEXT_INIT: chooses the kind of context of a file. */
 #define VIRTGPU_CONTEXT_PARAM_CAPSET_ID		0x0001
 #define VIRTGPU_CONTEXT_PARAM_NUM_RINGS		0x0002
 #define VIRTGPU_CONTEXT_PARAM_POLL_RINGS_MASK	0x0003
@@ -191,7 +191,7 @@ struct drm_virtgpu_context_init {
 	__u64 ctx_set_params;
 };
 
-/* Read from the DRM file descriptor when a polled ring's fence signals. */
+/* Event on the DRM file descriptor: a fence of a polled context ring has signalled. */
 #define VIRTGPU_EVENT_FENCE_SIGNALED	0x90000000
 
 #define VIRTGPU_IOWR(name, type)	DRM_IOWR(DRM_COMMAND_BASE + DRM_VIRTGPU_##name, struct type)
