@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Runs the checkers: checkpatch and sparse over the C, rustfmt, clippy and rustdoc over the Rust, pylint
 and mypy over the Python, shellcheck over scripts. Also checks that the parts of the drivers use only the
-parts below them, that the mutants apply to the sources, that links in Markdown have targets, and that
-the kernel's script understands MAINTAINERS.
+parts below them, that the mutants apply to the sources and the patches for the kernel to its source,
+that links in Markdown have targets, and that the kernel's script understands MAINTAINERS.
 
     lint.py [unit|rustfmt]
 
@@ -26,6 +26,7 @@ import rustdoc
 import rustkernel
 import sandbox
 import setup
+import upstream
 
 TOP = setup.HERE.parent
 SCRIPTS = (".ci/run", "qemu/bootstrap.sh", "qemu/guest/init", "qemu/guest/initramfs-init",
@@ -70,6 +71,13 @@ def parts_in_order() -> bool:
 
 def mutants_fit() -> bool:
     misfits = mutants.misfits()
+    for line in misfits:
+        report.say(line)
+    return not misfits
+
+
+def patches_fit(found) -> bool:
+    misfits = upstream.misfits(found)
     for line in misfits:
         report.say(line)
     return not misfits
@@ -132,7 +140,8 @@ def main() -> int:
                 "rustdoc": rust_documents(found),
                 "pylint": lintroot.pylint(), "mypy": lintroot.mypy(), "pytest": lintroot.pytest(),
                 "shellcheck": lintroot.shellcheck(SCRIPTS), "parts": parts_in_order(),
-                "mutants": mutants_fit(), "links": links_lead_somewhere(),
+                "mutants": mutants_fit(), "upstream": patches_fit(found),
+                "links": links_lead_somewhere(),
                 "MAINTAINERS": maintainers_listed(found)}
     for name, good in verdicts.items():
         print(f"{name}: {'no complaints' if good else 'complaints, see above'}")
