@@ -19,10 +19,7 @@
     unsafe_op_in_unsafe_fn
 )]
 // bindgen's accessors of bit fields. The kernel's configuration says whether the compiler has the lint.
-#![cfg_attr(
-    CONFIG_RUSTC_HAS_UNNECESSARY_TRANSMUTES,
-    allow(unnecessary_transmutes)
-)]
+#![cfg_attr(CONFIG_RUSTC_HAS_UNNECESSARY_TRANSMUTES, allow(unnecessary_transmutes))]
 use kernel::ffi;
 
 include!(env!("DRM_BINDINGS"));
