@@ -20,16 +20,16 @@ help:
 ##@ Try it
 
 run: bootstrap ## start a desktop in a guest: in a window, or as out/desktop.png
-	@$(PYTHON) qemu/run.py
+	@$(PYTHON) -m qemu.interactive.desktop
 
 shell: bootstrap ## open a shell in the guest; CMD=... runs a command instead
-	@$(PYTHON) qemu/vm.py $(if $(CMD),-- sh -c '$(CMD)')
+	@$(PYTHON) -m qemu.interactive.vm $(if $(CMD),-- sh -c '$(CMD)')
 
 setup: bootstrap ## only prepare the guest
-	@$(PYTHON) qemu/setup.py
+	@$(PYTHON) -m qemu.images.environment
 
 update: bootstrap ## look for newer kernels in the archive
-	@VIRTGPU_UPDATE=1 $(PYTHON) qemu/setup.py
+	@VIRTGPU_UPDATE=1 $(PYTHON) -m qemu.images.environment
 
 ##@ Build
 
@@ -39,75 +39,75 @@ modules: ## build only the modules, against KDIR= (the default target)
 	$(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(MO),MO=$(MO)) modules
 
 compile: bootstrap ## compile everything for every supported kernel, without a guest
-	@$(PYTHON) qemu/build.py
+	@$(PYTHON) -m qemu.build.build
 
 docs: bootstrap ## build guides, kernel-doc and rustdoc as one site: out/docs/index.html
-	@$(PYTHON) qemu/docs.py
+	@$(PYTHON) -m qemu.docs.site
 
 ##@ Test
 
 check: bootstrap ## build, boot and test; print one table
-	@$(PYTHON) qemu/check.py check
+	@$(PYTHON) -m qemu.harness.check check
 
 test: bootstrap ## run one subtest: NAME=igt@kms_addfb_basic@basic
-	@$(PYTHON) qemu/one.py $(NAME)
+	@$(PYTHON) -m qemu.harness.onetest $(NAME)
 
 # Also runs the tests of `make check` on each supported kernel.
 check-full: bootstrap ## run all generic IGT tests, all devices, and older kernels
-	@status=0; $(PYTHON) qemu/check.py full || status=1; \
-	[ -n "$(KVER)" ] || for kernel in $$($(PYTHON) qemu/kernels.py); do \
-		KVER=$$kernel $(PYTHON) qemu/check.py check || status=1; \
+	@status=0; $(PYTHON) -m qemu.harness.check full || status=1; \
+	[ -n "$(KVER)" ] || for kernel in $$($(PYTHON) -m qemu.base.kernels); do \
+		KVER=$$kernel $(PYTHON) -m qemu.harness.check check || status=1; \
 	done; exit $$status
 
 check-debug: bootstrap ## test on a kernel with KASAN, lockdep, kmemleak (built once, 25 min)
-	@$(PYTHON) qemu/check.py debug
+	@$(PYTHON) -m qemu.harness.check debug
 
 check-desktops: bootstrap ## test GNOME, KWin, labwc, Weston, Xorg: sizes, cursor, VTs, suspend
-	@$(PYTHON) qemu/check.py desktops
+	@$(PYTHON) -m qemu.harness.check desktops
 
 piglit: bootstrap ## test GL with a renderer: what passes on stock must pass on C
-	@$(PYTHON) qemu/piglit.py
+	@$(PYTHON) -m qemu.harness.piglit
 
 compare: bootstrap ## run check-full on stock, C and Rust, side by side
-	@$(PYTHON) qemu/check.py full --driver stock || true
-	@$(PYTHON) qemu/check.py full --driver c; c=$$?; $(PYTHON) qemu/check.py full --driver rust && exit $$c
+	@$(PYTHON) -m qemu.harness.check full --driver stock || true
+	@$(PYTHON) -m qemu.harness.check full --driver c; c=$$?; $(PYTHON) -m qemu.harness.check full --driver rust && exit $$c
 
 bench: bootstrap ## count what stock, C and Rust cost the guest's kernel
-	@$(PYTHON) qemu/bench.py
+	@$(PYTHON) -m qemu.bench.bench
 
 ##@ Test the tests
 
 unit: bootstrap ## test the tools' own logic, in seconds
-	@$(PYTHON) qemu/lint.py unit
+	@$(PYTHON) -m qemu.lint.lint unit
 
 selftest: bootstrap ## check that a run fails if the guest's kernel complains
-	@$(PYTHON) qemu/selftest.py
+	@$(PYTHON) -m qemu.harness.selftest
 
 coverage: bootstrap ## count the lines of the C driver that check runs; SUITES= selects some
-	@$(PYTHON) qemu/coverage.py $(addprefix --only=,$(SUITES))
+	@$(PYTHON) -m qemu.harness.coverage $(addprefix --only=,$(SUITES))
 
 fuzz: bootstrap ## run random ioctls, guided by coverage; FUZZ_SECONDS=600, REPLAY=FILES
-	@$(PYTHON) qemu/fuzz.py $(if $(REPLAY),--replay $(REPLAY))
+	@$(PYTHON) -m qemu.fuzz.fuzz $(if $(REPLAY),--replay $(REPLAY))
 
 mutants: bootstrap ## break the driver in known places: a test must notice each; ONLY=
-	@$(PYTHON) qemu/mutants.py $(ONLY)
+	@$(PYTHON) -m qemu.mutants.mutants $(ONLY)
 
 mutate: bootstrap ## break it at random, print what no test notices; COUNT=, ONLY=
-	@$(PYTHON) qemu/mutate.py $(ONLY)
+	@$(PYTHON) -m qemu.mutants.generate $(ONLY)
 
 ##@ Check the sources
 
 lint: bootstrap ## run checkpatch, sparse, rustfmt, clippy, pylint, mypy, shellcheck, ...
-	@$(PYTHON) qemu/lint.py
+	@$(PYTHON) -m qemu.lint.lint
 
 rustfmt: bootstrap ## format the Rust
-	@$(PYTHON) qemu/lint.py rustfmt
+	@$(PYTHON) -m qemu.lint.lint rustfmt
 
 compile-fail: bootstrap ## check that misuses of the Rust crates do not compile
-	@$(PYTHON) qemu/compilefail.py
+	@$(PYTHON) -m qemu.lint.compilefail
 
 ledger: ## count the unsafe Rust, and check that each part has an argument
-	@$(PYTHON) qemu/ledger.py
+	@$(PYTHON) -m qemu.lint.ledger
 
 ##@ Clean up
 
@@ -136,7 +136,7 @@ distclean: clean ## also remove the cache
 # Checks this machine, and installs what the other targets need.
 bootstrap:
 	@sh qemu/bootstrap.sh
-	@$(PYTHON) qemu/choice.py
+	@$(PYTHON) -m qemu.base.choice
 
 .PHONY: help run shell setup update modules compile docs check test check-full check-debug \
 	check-desktops piglit compare bench unit selftest coverage fuzz mutants mutate lint rustfmt \

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Sphinx's settings. `make docs` runs it on a copy of docs/ that also has the README and the
-kernel-doc comments of drm/ (qemu/docs.py)."""
+kernel-doc comments of drm/ (qemu/docs/site.py)."""
 project = "virtgpu"
 author = "The virtgpu authors"
 project_copyright = author

@@ -111,7 +111,7 @@ def complaint(program: str, *argv: str):
 
 
 def ask(*words) -> None:
-    """Sends a request to the judge, see qemu/judge.py."""
+    """Sends a request to the judge, see qemu/host/hostjudge.py."""
     trouble = complaint("ask", *map(str, words))
     if trouble:
         raise Failed(trouble)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A renderer that gives wrong, late or no answers. Programs that wait for it must get an error, and
- * other programs must go on. The device is qemu/fakegpu.py.
+ * other programs must go on. The device is qemu/device/fakegpu.py.
  */
 #include <drm/vgem_drm.h>
 #include <drm_fourcc.h>
@@ -403,7 +403,7 @@ static void any_lie(void)
 	recovers();
 }
 
-/* Each kind of lie of qemu/liar.py alone. */
+/* Each kind of lie of qemu/device/liar.py alone. */
 static void each_lie(void)
 {
 	unsigned int kind;

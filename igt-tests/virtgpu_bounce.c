@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The cost of bounce buffers, and what happens if there are too few. Needs a guest in which all DMA
- * uses them, see "bounce" in qemu/variants.py.
+ * uses them, see "bounce" in qemu/harness/variants.py.
  */
 #include <drm_fourcc.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A renderer that accesses the guest's memory through bounce buffers. Needs such a guest, see
- * "bounce-virgl" in qemu/variants.py.
+ * "bounce-virgl" in qemu/harness/variants.py.
  */
 #include <errno.h>
 #include <stdbool.h>

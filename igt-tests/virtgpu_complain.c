@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Provokes kernel errors with complain.ko. Each subtest itself passes, so qemu/selftest.py checks that
+ * Provokes kernel errors with complain.ko. Each subtest itself passes, so qemu/harness/selftest.py checks that
  * each is reported as a failure, with its reason.
  */
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The firmware's framebuffer on a VGA device: the driver must take it over. Needs a guest whose kernel
- * found such a framebuffer, see "vga" in qemu/variants.py.
+ * found such a framebuffer, see "vga" in qemu/harness/variants.py.
  */
 #include <unistd.h>
 

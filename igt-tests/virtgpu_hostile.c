@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A device that gives wrong, late or no answers. The device is qemu/fakegpu.py, which the subtests
+ * A device that gives wrong, late or no answers. The device is qemu/device/fakegpu.py, which the subtests
  * control.
  */
 #include <drm_fourcc.h>
@@ -358,7 +358,7 @@ static void any_lie(void)
 	screen_recovers(&screen);
 }
 
-/* Each kind of lie of qemu/liar.py alone. */
+/* Each kind of lie of qemu/device/liar.py alone. */
 static void each_lie(void)
 {
 	struct screen screen;

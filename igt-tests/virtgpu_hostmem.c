@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * QEMU's device with memory for one picture of the screen's size (max_hostmem=). Needs such a guest,
- * see "hostmem" in qemu/variants.py.
+ * see "hostmem" in qemu/harness/variants.py.
  */
 #include <drm_fourcc.h>
 #include <errno.h>

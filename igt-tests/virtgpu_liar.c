@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A device that lies at random, with qemu/liar.py. Each round runs random operations; each operation
+ * A device that lies at random, with qemu/device/liar.py. Each round runs random operations; each operation
  * must end in time, with any errno. After a round the device is correct again; then the picture must
  * be correct, and no resource may be left over.
  *

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Untrusted user space: single cases that random ioctls have found. The device is qemu/fakegpu.py as
+ * Untrusted user space: single cases that random ioctls have found. The device is qemu/device/fakegpu.py as
  * a renderer.
  */
 #include <errno.h>

@@ -19,7 +19,7 @@
 #include "lib/kms.h"
 #include "lib/module.h"
 
-/* An empty disk of qemu/machine.py. */
+/* An empty disk of qemu/host/machine.py. */
 #define SWAP "/dev/vdc"
 
 /* Returns 0 or an errno. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Hosts that show the guest's pages without a copy, or only claim to; and UUIDs of blobs for other
- * virtio devices. The device is qemu/fakegpu.py.
+ * virtio devices. The device is qemu/device/fakegpu.py.
  */
 #include <drm_fourcc.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Costs of the driver for frames, cursors and buffers. The host counts each scenario, its steps are
- * marked for qemu/counter.c, and its last picture is checked.
+ * marked for qemu/bench/instructions.c, and its last picture is checked.
  */
 #include <drm_fourcc.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Marks between which qemu/counter.c counts the kernel's instructions. */
+/* Marks between which qemu/bench/instructions.c counts the kernel's instructions. */
 #ifndef MARK_H
 #define MARK_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Measures the cost of a scenario on the host: see count-begin in qemu/judge.py. */
+/* Measures the cost of a scenario on the host: see count-begin in qemu/host/hostjudge.py. */
 #ifndef COUNT_H
 #define COUNT_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Controls the fake device of qemu/fakegpu.py. */
+/* Controls the fake device of qemu/device/fakegpu.py. */
 #ifndef FAKE_H
 #define FAKE_H
 
@@ -20,7 +20,7 @@ void fake_start(void);
 
 /*
  * Unloads the driver and replaces the device by one with these arguments ("blob=1 window=64", see
- * FakeGpu in qemu/fakegpu.py). The end of the subtest restores the usual device and the driver.
+ * FakeGpu in qemu/device/fakegpu.py). The end of the subtest restores the usual device and the driver.
  */
 void fake_plug(const char *shape);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Requests to the host's judge, see qemu/judge.py. */
+/* Requests to the host's judge, see qemu/host/hostjudge.py. */
 #ifndef JUDGE_H
 #define JUDGE_H
 

@@ -51,13 +51,13 @@ bool driver_is_stock(void)
 {
 	const char *driver = getenv("VIRTGPU_DRIVER");
 
-	check(driver, "VIRTGPU_DRIVER is not set: not in a guest of qemu/vm.py?");
+	check(driver, "VIRTGPU_DRIVER is not set: not in a guest of qemu/interactive/vm.py?");
 	return !strcmp(driver, "stock");
 }
 
 void need_fake(void)
 {
-	check(getenv("VIRTGPU_FAKE"), "the device is not qemu/fakegpu.py");
+	check(getenv("VIRTGPU_FAKE"), "the device is not qemu/device/fakegpu.py");
 }
 
 const char *module_name(void)
@@ -67,7 +67,7 @@ const char *module_name(void)
 
 	if (driver_is_stock())
 		return "virtio_gpu";
-	check(file, "VIRTGPU_MODULE is not set: not in a guest of qemu/vm.py?");
+	check(file, "VIRTGPU_MODULE is not set: not in a guest of qemu/interactive/vm.py?");
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(file, "."), file);
 	return name;
 }

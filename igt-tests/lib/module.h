@@ -12,7 +12,7 @@ const char *module_name(void);
 /* Returns whether the driver is the kernel's own. */
 bool driver_is_stock(void);
 
-/* Fails unless the device is qemu/fakegpu.py. */
+/* Fails unless the device is qemu/device/fakegpu.py. */
 void need_fake(void);
 
 bool module_loaded(void);

@@ -2,7 +2,7 @@
 """Tests keys and entries of the cache."""
 import pytest
 
-import cache
+from qemu.base import cache
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tests the messages about results."""
-import check
-from expectations import BETTER, FAIL, UNEXPECTED_SKIP
-from results import Outcome
+from qemu.harness import check
+from qemu.harness.expectations import BETTER, FAIL, UNEXPECTED_SKIP
+from qemu.harness.results import Outcome
 
 
 def test_why_a_test_skipped():

@@ -2,16 +2,13 @@
 """Tests that values of DRIVER=, KVER= and GPU= are checked before anything else happens."""
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-import choice
-import hostgl
-import kernels
-from report import Failure
+from qemu.base import choice, kernels
+from qemu.base.report import Failure
+from qemu.host import hostgl
 
-QEMU = Path(choice.__file__).parent
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +75,7 @@ def test_gpus_are_those_of_the_launcher():
 
 def test_as_a_program_it_says_why_and_fails(monkeypatch):
     monkeypatch.setenv("DRIVER", "typo")
-    done = subprocess.run([sys.executable, QEMU / "choice.py"], capture_output=True, text=True,
+    done = subprocess.run([sys.executable, "-m", "qemu.base.choice"], capture_output=True, text=True,
                           check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("error: DRIVER=typo is not known")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tests the comparison of drivers."""
-import compare
-from results import Header, Record, SuiteResults, Outcome
+from qemu.harness import compare
+from qemu.harness.results import Header, Outcome, Record, SuiteResults
 
 
 def record(driver, sources="abc", complete=True, **words):

@@ -2,8 +2,8 @@
 """Tests what coverage counts, and which lines may be left out with a reason."""
 import pytest
 
-import coverage
-from report import Failure
+from qemu.base.report import Failure
+from qemu.harness import coverage
 
 SOURCE = """int f(int n)
 {

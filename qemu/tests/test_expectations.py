@@ -2,10 +2,9 @@
 """Tests the verdicts of expectation files."""
 import pytest
 
-import coverage
-import expectations
-from expectations import BETTER, FAIL, KNOWN, PASS, SKIP, UNEXPECTED_SKIP, Expectations
-from report import Failure
+from qemu.base.report import Failure
+from qemu.harness import coverage, expectations
+from qemu.harness.expectations import BETTER, FAIL, KNOWN, PASS, SKIP, UNEXPECTED_SKIP, Expectations
 
 EXPECTED = Expectations(fails=["kms_a@one", "kms_b"], flakes=["kms_c@(x|y)-.*", "kms_a@two"],
                         skips=["kms_d@suspend"], may_skip=["kms_e@.*-tiled"])

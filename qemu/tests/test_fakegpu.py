@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import fakegpu
-import liar
-import vhostuser
-from fakegpu import COMMANDS, ERROR, OK, FakeGpu
-from liar import GENTLE, Genome, Liar, Lies
-from report import Failure
+from qemu.base.report import Failure
+from qemu.device import fakegpu, liar, vhostuser
+from qemu.device.fakegpu import COMMANDS, ERROR, OK, FakeGpu
+from qemu.device.liar import GENTLE, Genome, Liar, Lies
 
 SIZE = 8
 DESC, AVAIL, USED, BUFFERS = 0x0, 0x1000, 0x2000, 0x3000

@@ -2,7 +2,7 @@
 """Tests that a guest whose packages differ from those of the expectations is reported."""
 import json
 
-import guestversions
+from qemu.images import guestversions
 
 STATUS = """Package: igt-gpu-tools-tests
 Status: install ok installed

@@ -2,7 +2,7 @@
 """Tests which kernel messages fail a run."""
 import pytest
 
-import kernelmessages
+from qemu.host import kernelmessages
 
 # In the format of kernel 7.3.
 COMPLAINTS = {

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tests the choice of a packaged kernel, given the packages of the archive."""
 import re
-from pathlib import Path
 
 import pytest
 
-import kernels
-from report import Failure
+from qemu.base import kernels
+from qemu.base.paths import TOP
+from qemu.base.report import Failure
 
 # Packages of trixie-backports in November 2026, and similar ones that must not be chosen.
 ARCHIVE = """
@@ -116,7 +116,7 @@ def test_no_candidate():
 
 
 def test_readme_names_the_supported_series():
-    readme = (Path(kernels.__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    readme = (TOP / "README.md").read_text(encoding="utf-8")
     assert " or ".join(one.name for one in reversed(kernels.SUPPORTED)) in readme
 
 

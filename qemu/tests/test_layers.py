@@ -2,8 +2,8 @@
 """Which arrows between a driver's parts are wrong, and the figure of the parts."""
 import pytest
 
-import layers
-from layers import Arrow, Tree
+from qemu.lint import layers
+from qemu.lint.layers import Arrow, Tree
 
 TREE = Tree("drm", layers.arrows_of_c, ("device.h",))
 

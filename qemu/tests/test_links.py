@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tests that dead links are reported, and good links are not."""
-import links
-import rustdoc
-from links import dead_in_markdown, dead_in_site, markdown_of, slug
+from qemu.docs import links, rustdoc
+from qemu.docs.links import dead_in_markdown, dead_in_site, markdown_of, slug
 
 HTML = '<a href="{}">x</a>'
 
@@ -24,7 +23,7 @@ def write(folder, **files):
 def test_markdown(tmp_path):
     top = write(tmp_path, README_md="# Top\n[a](docs/a.md) [b](docs/b.md)\n![p](docs/p.png)\n",
                 docs__a_md="# A\n[up](../README.md#top) [x](#a) [y](#b) [z](../README.md#no)\n"
-                           "[web](https://example.org/none)\n```\n# B\n[code](none.md)\n```\n")
+                "[web](https://example.org/none)\n```\n# B\n[code](none.md)\n```\n")
     assert dead_in_markdown(markdown_of(top), top) == [
         "README.md: docs/b.md leads nowhere", "README.md: docs/p.png leads nowhere",
         "docs/a.md: #b leads nowhere", "docs/a.md: ../README.md#no leads nowhere"]

@@ -2,7 +2,7 @@
 """Tests that MAINTAINERS names existing files. `make lint` runs the kernel's own script on it."""
 from pathlib import Path
 
-import maintainers
+from qemu.lint import maintainers
 
 TOP = Path(__file__).resolve().parent.parent.parent
 TEXT = """Preamble

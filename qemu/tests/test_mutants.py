@@ -6,12 +6,9 @@ import subprocess
 
 import pytest
 
-import mutantguest
-import mutantpatch
-import mutants
-import mutate
-from mutantguest import Course, Outcome
-from mutantpatch import Hunk, Misfit, Mutant
+from qemu.mutants import generate, patch, mutants, runner
+from qemu.mutants.patch import Hunk, Misfit, Mutant
+from qemu.mutants.runner import Course, Outcome
 
 PATCH = """SPDX-License-Identifier: GPL-2.0
 Nothing is drawn,
@@ -35,7 +32,7 @@ def mutant(name: str, *tests: str, guest: str = "virtgpu_damage") -> Mutant:
 
 
 def test_patch_is_read():
-    found = mutantpatch.parse("c/nothing", PATCH)
+    found = patch.parse("c/nothing", PATCH)
     assert found.what == "Nothing is drawn, ever."
     assert found.tests == ("virtgpu_damage@one-clip",)
     assert found.guest == "virtgpu_damage"
@@ -44,7 +41,7 @@ def test_patch_is_read():
 
 def test_patch_names_its_guest():
     text = PATCH.replace("clip\n", "clip\nGuest: virtgpu_zerocopy\n", 1)
-    assert mutantpatch.parse("c/nothing", text).guest == "virtgpu_zerocopy"
+    assert patch.parse("c/nothing", text).guest == "virtgpu_zerocopy"
 
 
 @pytest.mark.parametrize("old, new", [
@@ -56,32 +53,32 @@ def test_patch_names_its_guest():
 ])
 def test_bad_patches_are_rejected(old, new):
     with pytest.raises(Misfit):
-        mutantpatch.parse("c/nothing", PATCH.replace(old, new))
+        patch.parse("c/nothing", PATCH.replace(old, new))
 
 
 def test_rust_patches_change_rust():
     with pytest.raises(Misfit):
-        mutantpatch.parse("rust/nothing", PATCH)
+        patch.parse("rust/nothing", PATCH)
 
 
 def test_several_hunks_are_applied_one_after_the_other():
     hunks = (Hunk("f", "one\n", "two\n"), Hunk("f", "two\nthree\n", "four\n"))
-    assert mutantpatch.apply(hunks, {"f": "one\nthree\n"}.__getitem__) == {"f": "four\n"}
+    assert patch.apply(hunks, {"f": "one\nthree\n"}.__getitem__) == {"f": "four\n"}
 
 
 @pytest.mark.parametrize("text", ["nothing of it\n", "one\none\n"])
 def test_what_is_not_there_once_does_not_fit(text):
     with pytest.raises(Misfit):
-        mutantpatch.apply((Hunk("f", "one\n", "two\n"),), {"f": text}.__getitem__)
+        patch.apply((Hunk("f", "one\n", "two\n"),), {"f": text}.__getitem__)
 
 
 def test_tests_are_known():
-    assert mutantpatch.has_test("virtgpu_damage@one-clip")
-    assert mutantpatch.has_test("virtgpu_clients@modetest")
-    assert mutantpatch.has_test("virtgpu_panic@panic-screen")
-    assert mutantpatch.has_test("virtgpu_kunit@connector")
-    assert not mutantpatch.has_test("virtgpu_damage@nothing")
-    assert not mutantpatch.has_test("virtgpu_nothing@one-clip")
+    assert patch.has_test("virtgpu_damage@one-clip")
+    assert patch.has_test("virtgpu_clients@modetest")
+    assert patch.has_test("virtgpu_panic@panic-screen")
+    assert patch.has_test("virtgpu_kunit@connector")
+    assert not patch.has_test("virtgpu_damage@nothing")
+    assert not patch.has_test("virtgpu_nothing@one-clip")
 
 
 def test_all_patches_fit():
@@ -102,8 +99,8 @@ WITHOUT_LOGIC = {
 
 @pytest.mark.parametrize("driver", ["c", "rust"])
 def test_every_part_has_a_mutant(driver):
-    changed = {path for each in mutantpatch.load_all()[0] for path in each.files}
-    assert set(mutate.files(driver, [])) - changed - WITHOUT_LOGIC == set()
+    changed = {path for each in patch.load_all()[0] for path in each.files}
+    assert set(generate.files(driver, [])) - changed - WITHOUT_LOGIC == set()
 
 
 @pytest.mark.parametrize("status, warned, wanted", [
@@ -112,17 +109,17 @@ def test_every_part_has_a_mutant(driver):
     (79, False, "error"), (127, False, "error"),
 ])
 def test_only_failures_count(status, warned, wanted):
-    assert mutantguest.verdict(status, warned)[0] == wanted
+    assert runner.verdict(status, warned)[0] == wanted
 
 
 def test_a_silent_judge_says_nothing_of_the_driver():
-    assert mutantguest.verdict(98, False, "lib/judge.c:50: the judge does not answer")[0] == "error"
+    assert runner.verdict(98, False, "lib/judge.c:50: the judge does not answer")[0] == "error"
 
 
 @pytest.mark.parametrize("status, warned", [(77, False), (79, False), (98, False), (0, True)])
 def test_a_control_run_has_to_pass(status, warned):
-    assert mutantguest.control_error(status, warned)
-    assert not mutantguest.control_error(0, False)
+    assert runner.control_error(status, warned)
+    assert not runner.control_error(0, False)
 
 
 def course(text: str, *given: Mutant) -> Course:
@@ -192,10 +189,10 @@ def test_a_lost_guest_counts_only_in_the_test_and_alone():
 
 
 def test_the_reason_is_the_fatal_line():
-    assert mutantguest.reason("[1.3] ACPI: IRQ 4\n[31.3] BUG: unable to handle\n[31.4] #PF"
-                              ) == "[31.3] BUG: unable to handle"
-    assert mutantguest.reason("the guest hangs") == "the guest hangs"
-    assert mutantguest.reason("") == ""
+    assert runner.reason("[1.3] ACPI: IRQ 4\n[31.3] BUG: unable to handle\n[31.4] #PF"
+                         ) == "[31.3] BUG: unable to handle"
+    assert runner.reason("the guest hangs") == "the guest hangs"
+    assert runner.reason("") == ""
 
 
 def test_a_warning_counts_and_ends_the_guest():
@@ -240,7 +237,7 @@ def job(tmp_path, listed: str, is_for_kunit=False, **modules: str) -> list[str]:
     (tmp_path / "host/virtgpu.ko").write_text("good")
     (folder / "list").write_text(listed)
     script = re.sub(r"(?<!\w)/(host|tmp)/", rf"{tmp_path}/\1/",
-                    mutantguest.job(is_for_kunit))
+                    runner.job(is_for_kunit))
     done = subprocess.run(["sh", "-c", script], check=True, text=True, capture_output=True,
                           env={"PATH": f"{commands}:{os.environ['PATH']}", "ROOT": str(tmp_path),
                                "VIRTGPU_MODULE": "virtgpu.ko"})
@@ -282,17 +279,17 @@ def test_kunit_has_a_module_of_its_own():
 
 def test_all_suites_are_tried():
     for driver, only in (("c", "virtgpu_kunit@fence"), ("rust", "virtgpu_kunit@drm")):
-        tests = mutate.kunit_tests(driver)
+        tests = generate.kunit_tests(driver)
         assert only in tests and "virtgpu_kunit@queue" in tests
-        assert all(mutantpatch.has_test(test) for test in tests)
-    assert "virtgpu_kunit@fence" not in mutate.kunit_tests("rust")
+        assert all(patch.has_test(test) for test in tests)
+    assert "virtgpu_kunit@fence" not in generate.kunit_tests("rust")
 
 
 def test_grouped_by_guest_and_test():
     given = [mutant("c/a", "virtgpu_display@clone", guest="virtgpu_display"),
              mutant("c/b", "virtgpu_hostile@lies", guest="virtgpu_hostile"),
-             mutant("c/c", "virtgpu_damage@dirtyfb"), mutant("c/d", mutantguest.PANIC)]
-    names = [[each.name for each in members] for members in mutantguest.group(given, "c")]
+             mutant("c/c", "virtgpu_damage@dirtyfb"), mutant("c/d", runner.PANIC)]
+    names = [[each.name for each in members] for members in runner.group(given, "c")]
     assert names == [["c/c", "c/a"], ["c/b"], ["c/d"]]
 
 
@@ -358,7 +355,7 @@ RUST = """fn f() -> Result {
 
 def changes(driver: str, text: str) -> list[tuple[int, str, str]]:
     return [(found.number + 1, found.operator, found.changed.strip())
-            for found in mutate.candidates(driver, "f", text)]
+            for found in generate.candidates(driver, "f", text)]
 
 
 def test_changes_of_c():
@@ -377,12 +374,12 @@ def test_changes_of_rust():
 
 
 def test_a_change_is_of_one_line():
-    first = next(mutate.candidates("c", "f", C))
+    first = next(generate.candidates("c", "f", C))
     assert first.text(C.splitlines()) == C.replace("ret = 0", "ret = 1")
 
 
 def test_a_seed_decides_the_order():
-    found = list(mutate.candidates("c", "f", C))
-    assert mutate.pick(found, 1) == mutate.pick(found, 1)
-    assert any(mutate.pick(found, seed) != mutate.pick(found, 1) for seed in range(2, 9))
-    assert sorted(map(repr, mutate.pick(found, 1))) == sorted(map(repr, found))
+    found = list(generate.candidates("c", "f", C))
+    assert generate.pick(found, 1) == generate.pick(found, 1)
+    assert any(generate.pick(found, seed) != generate.pick(found, 1) for seed in range(2, 9))
+    assert sorted(map(repr, generate.pick(found, 1))) == sorted(map(repr, found))

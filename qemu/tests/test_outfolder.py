@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tests that two runs in one checkout do not share a folder."""
-import outfolder
+from qemu.base import outfolder
 
 
 def test_each_run_has_a_folder_of_its_own(tmp_path, monkeypatch):

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from panicscreen import LINES, Bitmap, find_text, is_panic_screen
-from picture import Picture
+from qemu.base.picture import Picture
+from qemu.host.panicscreen import LINES, Bitmap, find_text, is_panic_screen
 
 WIDTH, HEIGHT = 320, 200
 PAPER, INK = b"\0\0\x40", b"\xff\xff\xff"

@@ -2,7 +2,7 @@
 """Tests pictures and their comparison."""
 from PIL import Image
 
-from picture import Picture, compare
+from qemu.base.picture import Picture, compare
 
 RED, GREEN = b"\xff\0\0", b"\0\xff\0"
 

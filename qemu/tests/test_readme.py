@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tests that the commands for users are found in the README."""
-from pathlib import Path
-
 import pytest
 
-import kernelmessages
-import readme
-from report import Failure
+from qemu.base.paths import TOP
+from qemu.base.report import Failure
+from qemu.harness import readme
+from qemu.host import kernelmessages
 
 TEXT = """
 ## Before
@@ -48,7 +47,7 @@ def test_a_renamed_section_is_noticed():
 
 
 def test_the_real_readme():
-    text = (Path(readme.__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    text = (TOP / "README.md").read_text(encoding="utf-8")
     made, run = readme.split(readme.lines(text))
     assert made and run
 

@@ -2,8 +2,8 @@
 """Tests results: from igt_runner, from a lost guest, stored and read again."""
 import json
 
-import results
-from results import Header, Progress, Record, SuiteResults, Outcome
+from qemu.harness import results
+from qemu.harness.results import Header, Outcome, Progress, Record, SuiteResults
 
 
 def parsed(tmp_path, tests, wanted=()):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-import rustuses
+from qemu.lint import rustuses
 
 
 def test_trees_of_names_are_read():

@@ -2,8 +2,8 @@
 """Tests the choice of the seed."""
 import pytest
 
-import seed
-from report import Failure
+from qemu.base import seed
+from qemu.base.report import Failure
 
 
 def test_given(monkeypatch):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tests which results the self-test accepts."""
-import selftest
-from results import Outcome, SuiteResults
+from qemu.harness import selftest
+from qemu.harness.results import Outcome, SuiteResults
 
 WARN = selftest.COMPLAINTS[0]
 BUG = next(one for one in selftest.COMPLAINTS if one.name == "bug")

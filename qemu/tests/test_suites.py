@@ -2,9 +2,8 @@
 """Tests the table of suites, and the guest of a program that runs alone."""
 import pytest
 
-import one
-import suites
-from report import Failure
+from qemu.base.report import Failure
+from qemu.harness import onetest, suites
 
 
 def names(scope, driver):
@@ -42,11 +41,11 @@ def test_a_program_alone_gets_its_guest():
 
 
 def test_names_of_tests():
-    assert one.split("igt@gl@virtgpu_render@shared") == ("gl", "virtgpu_render", "shared")
-    assert one.split("virtgpu_damage@one-clip") == ("", "virtgpu_damage", "one-clip")
-    assert one.split("igt@kms_flip@a@pipe-a") == ("", "kms_flip", "a")
+    assert onetest.split("igt@gl@virtgpu_render@shared") == ("gl", "virtgpu_render", "shared")
+    assert onetest.split("virtgpu_damage@one-clip") == ("", "virtgpu_damage", "one-clip")
+    assert onetest.split("igt@kms_flip@a@pipe-a") == ("", "kms_flip", "a")
     with pytest.raises(Failure, match="give a test"):
-        one.split("")
+        onetest.split("")
 
 
 def test_the_sample_is_for_the_newest_kernel(monkeypatch):

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
-SOURCES = ("Makefile", "qemu/bootstrap.sh", "qemu/*.py", "drm/**/*.c", "drm/**/*.h", "rust/**/*.rs")
+SOURCES = ("Makefile", "qemu/bootstrap.sh", "qemu/*/*.py", "drm/**/*.c", "drm/**/*.h", "rust/**/*.rs")
 # The messages in this section come from the kernel.
 FOREIGN = "## When you load the module yourself"
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tests that patches for the kernel are compared with the output of patch."""
-import upstream
+from qemu.lint import upstream
 
 PATCH = """Subject: [PATCH] A change
 

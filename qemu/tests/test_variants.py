@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-import variants
-from machine import Options
-from report import Failure
+from qemu.base.report import Failure
+from qemu.harness import variants
+from qemu.host.machine import Options
 
 TESTS = Path(__file__).resolve().parents[2] / "igt-tests"
 

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Reads and checks the user's choices: DRIVER=, KVER=, GPU= and VIRTGPU_ACCEL=.
+
+An unknown value ends the program with a message that lists the known ones, before anything is
+downloaded, built or booted. `python3 -m qemu.base.choice` checks all of them; the Makefile runs it
+before every target that uses a guest.
+"""
+import os
+import re
+
+from qemu.base import kernels, report
+from qemu.base.report import Failure
+
+DRIVERS = ("c", "rust", "stock")
+# More drivers that qemu/interactive/vm.py accepts: the sample on the Rust crates, and no driver.
+MORE_DRIVERS = ("bochs", "none")
+# Both of our drivers one after the other, for the tools that run mutants.
+BOTH = "both"
+# The renderers of hostgl.DEVICES.
+GPUS = ("virgl", "venus")
+ACCELERATORS = ("kvm", "tcg")
+
+
+def _one_of(name: str, allowed, default: str, without: str = "") -> str:
+    value = os.environ.get(name) or default
+    if value and value not in allowed:
+        known = ", ".join(allowed)
+        raise Failure(f"{name}={value} is not known here. Known: {known}. Give one of them; "
+                      f"without {name}= it is {without or default}.")
+    return value
+
+
+def driver(allowed=DRIVERS, default: str = "c") -> str:
+    """Returns the driver that the guest runs; default if DRIVER= is not given."""
+    return _one_of("DRIVER", allowed, default, without="" if default else "all of them")
+
+
+def drivers(allowed=DRIVERS) -> tuple[str, ...]:
+    """Returns the drivers of a tool that compares drivers: all, or the one that DRIVER= names."""
+    chosen = driver(allowed, default="")
+    return (chosen,) if chosen else tuple(allowed)
+
+
+def gpu(allowed=GPUS, default: str = "") -> str:
+    """Returns the renderer of the guest; default if GPU= is not given."""
+    return _one_of("GPU", allowed, default,
+                   without="" if default else "a guest without a renderer")
+
+
+def accel() -> str:
+    """Returns the accelerator that QEMU must use; empty for the best that works."""
+    return _one_of("VIRTGPU_ACCEL", ACCELERATORS, "", without="KVM where it boots a kernel, else TCG")
+
+
+def kernel() -> str:
+    """Returns the guest's kernel in the form of kernels.resolve(); empty for the default."""
+    return checked_kernel(os.environ.get("KVER") or "")
+
+
+def checked_kernel(wanted: str) -> str:
+    """Checks a kernel name from another source than KVER=.
+
+    The archive may have a series that is newer than every supported one, so such a name is accepted.
+    """
+    if wanted in ("", kernels.CANDIDATE.name):
+        return wanted
+    match = re.fullmatch(r"(\d+\.\d+)(\.\d+([+-].*)?)?", wanted)
+    oldest = min(kernels.number(series.name) for series in kernels.SUPPORTED)
+    if not match or kernels.number(match[1]) < oldest:
+        known = ", ".join(series.name for series in kernels.SUPPORTED)
+        raise Failure(
+            f"KVER={wanted} is not known. Supported: {known}, or one version of them "
+            f"(KVER={kernels.DEFAULT.name}.N); KVER={kernels.CANDIDATE.name} is the release "
+            f"candidate. Without KVER= it is the newest {kernels.DEFAULT.name}.")
+    return wanted
+
+
+def main() -> int:
+    driver(DRIVERS + MORE_DRIVERS + (BOTH,))
+    gpu()
+    accel()
+    kernel()
+    return 0
+
+
+if __name__ == "__main__":
+    report.main(main)

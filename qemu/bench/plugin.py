@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Builds instructions.c, QEMU's plugin that counts the instructions of the guest's kernel."""
+from pathlib import Path
+
+from qemu.base import sandbox
+from qemu.build import build
+
+
+def plugin(found) -> Path:
+    """Builds QEMU's plugin that counts the guest kernel's instructions."""
+    source = Path(__file__).with_name("instructions.c")
+    folder = build.out(found["version"]) / "instructions"
+    folder.mkdir(exist_ok=True)
+    sandbox.run(found["root"], ["gcc-14", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror",
+                                "-fvisibility=hidden", "-fPIC", "-shared", "-o",
+                                folder / "instructions.so", source],
+                read=[source.parent], write=[folder])
+    return folder / "instructions.so"

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Builds the modules and the guest's tests in the build root.
+
+As a program it compiles both drivers and the modules of the tests for every supported kernel.
+"""
+import os
+import time
+from pathlib import Path
+
+from qemu.base import cache, choice, kernels, report, sandbox
+from qemu.base.paths import TOP
+from qemu.base.report import Failure, step
+from qemu.build import kunit
+from qemu.images import candidate, environment, packagedkernel, rustkernel
+
+MODULES = {"c": "drm/virtgpu.ko", "rust": "rust/virtgpu_rs.ko",
+           "bochs": "rust/bochs_rs.ko"}
+# Instrumented builds, for the debug kernel only. These are Kbuild's own variables and apply to our
+# modules only. UBSAN is off for gcov because its checks would count as branches of the source.
+COVER = {"kcov": ("KCOV_INSTRUMENT=y",), "gcov": ("GCOV_PROFILE=y", "UBSAN_SANITIZE=n")}
+
+
+def out(version: str) -> Path:
+    """Returns the folder of this checkout's builds for a kernel; kept for incremental builds."""
+    path = cache.root() / f"out-{cache.key(str(TOP))}-{version}"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _make(found, argv, folder: Path, top: Path = TOP, root=None, **options) -> str:
+    root = root or found["root"]
+    return sandbox.run(root, ["make", "-s", f"-j{os.cpu_count()}", "-C", top, *argv],
+                       read=[top], write=[folder],
+                       binds=packagedkernel.kernel_binds(root, found["version"], found["kernel"]),
+                       **options)
+
+
+def _make_for_kernel(found, argv, folder: Path, **options) -> str:
+    """Runs make with the compilers that built the kernel, for code that is linked to the kernel."""
+    root, flags = found.get("compilers") or (found["root"], (f"CC={found['gcc']}",))
+    return _make(found, [*flags, *argv], folder, root=root, **options)
+
+
+def make_modules(found, folder: Path, extra=(), **options) -> str:
+    """Builds the modules into a folder and returns Kbuild's output."""
+    return _make_for_kernel(found, [f"KDIR=/usr/lib/modules/{found['version']}/build",
+                                    f"MO={folder}", "W=1", "KRUSTFLAGS=-Dwarnings", *extra,
+                                    "modules"], folder, **options)
+
+
+def modules(found, top: Path = TOP, name: str = "modules", extra=()) -> Path:
+    """Builds the modules for the guest's kernel; any warning is an error."""
+    found = candidate.compiling(found)
+    folder = out(found["version"]) / name
+    folder.mkdir(exist_ok=True)
+    with step(f"{name} for {found['version']}"), cache.locked(folder):
+        text = make_modules(found, folder, ["KCFLAGS=-Werror", *extra], top=top)
+        if text.strip():
+            report.say(text.rstrip())
+        for module in MODULES.values():
+            if (folder / module).exists():
+                _strip(found, folder / module, folder)
+    return folder
+
+
+def _strip(found, module: Path, folder: Path) -> None:
+    """Copies a module without its debugging information, which the guest would read each time."""
+    sandbox.run(found["root"], ["strip", "--strip-debug", "-o", folder / module.name, module],
+                read=[module.parent], write=[folder])
+
+
+def modules_of(found, driver: str, cover: str = ""):
+    """Builds a driver's module, optionally instrumented (a key of COVER), and returns its folder.
+
+    Returns None for a driver that is not built here."""
+    if driver not in MODULES:
+        return None
+    name = f"modules-{cover}" if cover else "modules"
+    # A kernel that comes with its compilers supports Rust, and one build makes both drivers.
+    if MODULES[driver].startswith("rust/") and "compilers" not in found:
+        return modules(rustkernel.prepare(found), name=f"{name}-rust", extra=COVER.get(cover, ()))
+    return modules(found, name=name, extra=COVER.get(cover, ()))
+
+
+def kunit_folder(found, driver: str, cover: str = "") -> Path:
+    """Returns the folder of a driver's KUnit suites, optionally instrumented (a key of COVER)."""
+    return out(found["version"]) / "-".join(filter(None, ("kunit", driver, cover)))
+
+
+def tests(found, driver: str = "", cover: str = "") -> Path:
+    """Builds our own tests, the guest tools and a driver's KUnit suites, optionally instrumented."""
+    folder = out(found["version"]) / (f"tests-{cover}" if cover else "tests")
+    folder.mkdir(exist_ok=True)
+    with step("tests"), cache.locked(folder):
+        base, _, _ = found["version"].partition("-amd64")
+        uapi = f"/usr/src/linux-headers-{base}-common/include/uapi/drm"
+        _make(found, ["-C", "igt-tests", f"O={folder}", f"KERNEL_UAPI={uapi}"], folder)
+        suites = kunit.modules(found, driver, kunit_folder(found, driver, cover), make_modules,
+                               COVER.get(cover, ()))
+        for module in (*_test_modules(found).glob("*.ko"), *suites):
+            _strip(found, module, folder)
+    return folder
+
+
+def _test_modules(found) -> Path:
+    """Builds the modules that the tests load; any warning is an error."""
+    found = candidate.compiling(found)
+    folder = out(found["version"]) / "tests-kernel"
+    folder.mkdir(exist_ok=True)
+    _make_for_kernel(found, ["-C", f"/usr/lib/modules/{found['version']}/build", "W=1",
+                             f"M={TOP}/igt-tests/kernel", f"MO={folder}", "KCFLAGS=-Werror",
+                             "modules"], folder)
+    return folder
+
+
+def compile_all(found) -> dict:
+    """Compiles everything that is built for a kernel and returns the errors by part."""
+    failed = {}
+    for name, make in {"C driver": lambda: modules(found),
+                       "modules of tests": lambda: _test_modules(found),
+                       "Rust driver": lambda: modules_of(found, "rust")}.items():
+        try:
+            make()
+        except Failure as failure:
+            failed[name] = str(failure)
+    return failed
+
+
+def supported() -> list:
+    """Returns the kernel series to compile for: the one of KVER=, or all supported ones."""
+    wanted = choice.kernel()
+    return [wanted] if wanted else [series.name for series in kernels.SUPPORTED]
+
+
+def main() -> int:
+    """Compiles everything for every supported kernel and prints one line each; boots nothing."""
+    bad = 0
+    for wanted in supported():
+        start = time.monotonic()
+        found = environment.chosen_kernel(wanted)
+        failed = compile_all(found)
+        for name, text in failed.items():
+            report.say(f"{name} for {found['version']}: {text}")
+        verdict = f"FAILED: {', '.join(failed)}" if failed else "compiles"
+        print(f"{found['version']}: {verdict} ({time.monotonic() - start:.0f} s)")
+        bad += bool(failed)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    report.main(main)

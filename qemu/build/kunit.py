@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Builds the KUnit tests of the drivers as modules for the guest.
+
+The distribution's kernel is built without KUnit. For it lib/kunit is built as a module, from the
+kernel's source package. That kernel lacks two things, and igt-tests/kernel/kunit/ replaces them:
+the member of task_struct for the running test, and the module loader's call of the suites.
+"""
+import inspect
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from qemu.base import cache, sandbox
+from qemu.base.paths import TOP
+from qemu.base.report import Failure, say, step
+from qemu.images import candidate, kernelsource, packagedkernel as setup, rustkernel
+
+BRIDGE = TOP / "igt-tests/kernel/kunit"
+BRIDGE_FILES = ("Kbuild", "current.c", "without.h")
+SUITES = {"c": "drm/virtgpu_kunit.ko", "rust": "rust/virtgpu_rs_kunit.ko"}
+
+
+def _has_kunit(found) -> bool:
+    """Returns whether the kernel was built with KUnit."""
+    config = found["kernel"] / f"usr/src/linux-headers-{found['version']}/.config"
+    return bool(re.search(r"^CONFIG_KUNIT=y$", config.read_text(), re.MULTILINE))
+
+
+def _without_task_member(text: str) -> str:
+    return re.sub(r"\bcurrent->kunit_test\b", "kunit_current_test", text)
+
+
+def _without_loader(text: str) -> str:
+    """Removes the code that reads the module loader's members of struct module from KUnit's core."""
+    text, functions = re.subn(r"^static void kunit_module_init\(.*?(?=^KUNIT_DEFINE_ACTION_WRAPPER)",
+                              "", text, flags=re.MULTILINE | re.DOTALL)
+    text, start = re.subn(r"return register_module_notifier\(.*?\);", "return 0;", text)
+    text, stop = re.subn(r"\tunregister_module_notifier\(.*?\);\n", "", text)
+    if (functions, start, stop) != (1, 1, 1):
+        raise Failure("the kernel's lib/kunit/test.c has changed: see qemu/build/kunit.py")
+    return text
+
+
+def _make_library(found):
+    def make(folder: Path) -> None:
+        scratch, build_folder = folder / "scratch", folder / "build"
+        scratch.mkdir()
+        with step(f"KUnit for kernel {found['version']}, from its source package"):
+            # The library, and the header that reads the member of task_struct.
+            kernelsource.unpack(found, scratch, "lib/kunit/*.[ch]", "include/kunit/test-bug.h")
+            build_folder.mkdir()
+            for name in BRIDGE_FILES:
+                shutil.copy(BRIDGE / name, build_folder)
+            for source in [*(scratch / "lib/kunit").iterdir(), scratch / "include/kunit/test-bug.h"]:
+                text = _without_task_member(source.read_text())
+                if source.name == "test.c":
+                    text = _without_loader(text)
+                (build_folder / source.name).write_text(text)
+            root = candidate.compiling(found)["root"]
+            sandbox.run(root, ["make", "-s", "-C", f"/usr/lib/modules/{found['version']}/build",
+                               f"CC={found['gcc']}", f"M={build_folder}", "modules"],
+                        write=[folder],
+                        binds=setup.kernel_binds(root, found["version"], found["kernel"]))
+        for name in ("kunit.ko", "Module.symvers"):
+            shutil.copy(build_folder / name, folder)
+        shutil.rmtree(scratch)
+        shutil.rmtree(build_folder)
+    return make
+
+
+def _library(found) -> Path:
+    """Returns the folder with kunit.ko for a kernel that was built without KUnit."""
+    steps: tuple[Callable, ...] = (_make_library, _without_task_member, _without_loader)
+    name = cache.key(*map(inspect.getsource, steps), *(BRIDGE / name for name in BRIDGE_FILES))
+    return cache.entry(f"kunit-{found['version']}-{name}", _make_library(found))
+
+
+def arguments(found, driver: str, folder: Path, flags: str = "") -> list[str]:
+    """Returns arguments of make that build a driver's suites into a folder, with flags for C."""
+    extra = [f"VIRTGPU_KUNIT={driver}"]
+    if not _has_kunit(found):
+        symbols = shutil.copy(_library(found) / "Module.symvers", folder / "kunit.symvers")
+        extra.append(f"KBUILD_EXTRA_SYMBOLS={symbols}")
+        if driver == "c":
+            # copy2 keeps the modification time, because each object depends on the file.
+            flags += f" -include {shutil.copy2(BRIDGE / 'suites.h', folder)}"
+    return [*extra, f"KCFLAGS={flags}"]
+
+
+def builder(found, driver: str) -> dict:
+    """Returns `found` for builds of a driver's suites."""
+    # A kernel that comes with its compilers supports Rust.
+    if driver == "rust" and "compilers" not in found:
+        return rustkernel.prepare(found)
+    return candidate.compiling(found)
+
+
+def modules(found, driver: str, folder: Path, make: Callable, extra=()) -> list[Path]:
+    """Builds the modules with a driver's suites, by make(found, folder, arguments).
+
+    Returns them in the order in which they must be loaded. `extra` are more arguments.
+    """
+    if driver not in SUITES:
+        return []
+    folder.mkdir(exist_ok=True)
+    needed = [] if _has_kunit(found) else [_library(found) / "kunit.ko"]
+    with step(f"KUnit tests for {found['version']}"), cache.locked(folder):
+        text = make(builder(found, driver), folder,
+                    [*arguments(found, driver, folder, "-Werror"), *extra])
+        if text.strip():
+            say(text.rstrip())
+    return [*needed, folder / SUITES[driver]]

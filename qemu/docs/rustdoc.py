@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Builds the documentation of the Rust crates and the Rust driver, with the arguments of their rustc
+commands.
+"""
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+from qemu.base import kernels, sandbox
+from qemu.base.paths import TOP
+from qemu.build import build
+from qemu.images import packagedkernel, rustkernel
+
+# Private items of the driver are shown, too, because only its developers read its documentation.
+PRIVATE = ("--document-private-items", "-Arustdoc::private_intra_doc_links")
+CRATES: dict[str, tuple[str, ...]] = {"virtio": (), "drm": (), "virtgpu": PRIVATE}
+# As in the kernel's own crates, a link to srctree/FILE means a file of the kernel's source.
+SOURCE_LINK = re.compile(r'<a href="srctree/([^"]+)"')
+SOURCE_URL = "https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree"
+# Links in documentation that comes from the kernel's macros and from core. Their targets are pages of
+# those crates or hidden items, which the site does not have.
+FOREIGN_LINK = re.compile(r'<a href="(?:vtable|Ord#[\w-]+|#tymethod\.__pin_data)"[^>]*>(.*?)</a>', re.S)
+
+
+def make(found, folder: Path) -> bool:
+    """Writes the pages into a folder. Returns whether rustdoc gave no errors."""
+    built = build.modules_of(found, "rust")
+    folder.mkdir(exist_ok=True)
+    rust = rustkernel.prepare(found)
+    good = True
+    for crate, more in CRATES.items():
+        saved = (built / f"rust/{crate}/.{crate}.o.cmd").read_text().partition("\n")[0]
+        words = [word for word in shlex.split(saved.partition(" := ")[2])
+                 if not word.startswith("--emit=")]
+        words[words.index("--out-dir") + 1] = str(folder)
+        # The environment variables before the compiler are kept, because macros read them.
+        rustc = next(number for number, word in enumerate(words) if word.endswith("rustc"))
+        argv = ["env", "RUSTC_BOOTSTRAP=1", *words[:rustc], "rustdoc", "-Drustdoc::all",
+                "-Arustdoc::private_doc_tests", "-Zunstable-options", "--enable-index-page",
+                *more, *words[rustc + 1:]]
+        command = sandbox.command(rust["root"], ["sh", "-c", f"cd {built} && {shlex.join(argv)}"],
+                                  read=[TOP, built], write=[folder],
+                                  binds=packagedkernel.kernel_binds(rust["root"], rust["version"],
+                                                                    rust["kernel"]))
+        good &= subprocess.run(command).returncode == 0
+    return good
+
+
+def link_to_kernel(found, folder: Path) -> list[str]:
+    """Points srctree links to the kernel's source on the web. Returns a message for each lost file."""
+    base = found["version"].partition("-amd64")[0]
+    headers = found["kernel"] / f"usr/src/linux-headers-{base}-common"
+    lost = []
+    for path in sorted(folder.rglob("*.html")):
+        text = path.read_text(encoding="utf-8")
+        lost += [f"{path.relative_to(folder)}: the kernel has no {name}"
+                 for name in SOURCE_LINK.findall(text) if not (headers / name).exists()]
+        series = kernels.series_of(found["version"])
+        text = SOURCE_LINK.sub(rf'<a href="{SOURCE_URL}/\1?h=v{series}"', text)
+        path.write_text(FOREIGN_LINK.sub(r"\1", text), encoding="utf-8")
+    return lost

@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs the tests in guests, compares the results with the expectations and prints one table.
+
+    check.py [check|full|debug|desktops] [--driver c|rust|stock] [--only SUITE]
+
+CONTINUE=1 continues an interrupted run: it keeps the suites that finished with the same sources.
+"""
+import argparse
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from qemu.base import choice, outfolder, report, seed
+from qemu.base.paths import GUEST, TOP
+from qemu.base.report import Failure, say
+from qemu.build import build
+from qemu.harness import compare, readme, reportpage, shelltest, suites
+from qemu.harness.expectations import (BAD_VERDICTS, BETTER, FAIL, FOLDER, KNOWN, PASS, SKIP,
+                                       Expectations)
+from qemu.harness.results import LOST, Header, Outcome, Progress, Record, SuiteResults, parse
+from qemu.harness.suites import Suite
+from qemu.host import accel, hostgl, jobs, kernelmessages, panicscreen
+from qemu.host.machine import Options
+from qemu.images import debugkernel, environment
+
+LISTS = TOP / "igt-tests/lists"
+
+# Time limits are this many times longer on the debug kernel.
+PATIENCE = 6
+# Time limits in seconds for one subtest of ours and of IGT: in `check`, and in the longer scopes.
+OURS_SECONDS, OURS_LONG = 400, 1200
+IGT_SECONDS, IGT_LONG = 300, 900
+
+# Matches what our tests print at a check that failed.
+FAILED_CHECK = re.compile(r"^\S+\.c:\d+: ")
+# Matches functions of a GPU driver in kmemleak's backtraces.
+LEAK = re.compile(r"\[(virtgpu|virtgpu_rs|virtio_gpu|bochs_rs)\]")
+
+
+def read_list(name: str) -> list[str]:
+    lines = (LISTS / name).read_text().splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def as_list(names) -> str:
+    """Formats names of tests as igt_runner reads them."""
+    return "".join(f"igt@{name}\n" for name in names)
+
+
+def leaks(folder: Path) -> str:
+    """Returns the first object that the driver leaked, as kmemleak reports it."""
+    path = folder / "results/kmemleak.txt"
+    text = path.read_text(errors="replace") if path.exists() else ""
+    found = [part for part in text.split("unreferenced object")[1:] if LEAK.search(part)]
+    return f"{len(found)} leaks, the first: {found[0]}" if found else ""
+
+
+class Run:
+    """The suites of one driver on one kernel."""
+
+    def __init__(self, driver: str, found, folder: Path, *, modules=None, tests=None,
+                 scope: str = "check"):
+        self.driver = driver
+        self.scope = scope
+        self.found = found
+        self.folder = folder
+        self.modules = modules or build.modules_of(found, driver)
+        self.tests = tests or build.tests(found, driver)
+        self.seed = seed.choose()
+        self.accelerator = accel.name(found)
+        self.expected = self.expectations(driver)
+        # Shell commands that end the job of each guest.
+        self.job_end = ""
+
+    def expectations(self, driver: str) -> Expectations:
+        """Returns the expectations of a driver in a run like this one."""
+        return Expectations.read(
+            driver, (self.accelerator, *(("debug",) if self.scope == "debug" else ())))
+
+    def _adapt(self, options: Options) -> Options:
+        """Adapts a guest's options to the kernel and the seed of this run."""
+        options.seed = self.seed
+        if self.scope == "debug":
+            options.append += debugkernel.APPEND
+            options.patience = PATIENCE
+        return options
+
+    def _guest(self, suite: Suite, job: str, options: Options, files: dict) -> SuiteResults:
+        folder = self.folder / suite.name
+        say(f"==> {suite.name} on {self.driver}")
+        progress = Progress(suite.name)
+        self._adapt(options)
+        ended = jobs.run(self.found, options, job + self.job_end, folder,
+                         suite.seconds * options.patience, modules=self.modules,
+                         tests=self.tests, files=files, sink=progress)
+        results, known = parse(folder)
+        results = results or progress.results or {"run": Outcome(LOST)}
+        trouble = [f"{suite.name}: {text}" for text in
+                   filter(None, (jobs.ended_badly(ended, known), leaks(folder)))]
+        say(f"    {suite.name}: {ended.seconds:.0f} s, {ended.judged} pictures judged")
+        return SuiteResults({suite.prefix + name: result for name, result in results.items()},
+                            trouble, round(ended.seconds, 1))
+
+    def programs(self, suite: Suite, names=()) -> SuiteResults:
+        """Runs our programs, or some of IGT's next to ours: all their tests, or those in `names`."""
+        if suite.guest.get("gpu"):
+            say(f"    {hostgl.describe(suite.guest['gpu'])}")
+        long = self.scope != "check"
+        names = read_list(suite.tests) if suite.tests else names
+        programs = suite.programs or tuple(sorted({name.split("@")[0] for name in names}))
+        skipped = [name for name in suites.SLOW if self.scope != "full"] + self.expected.skips
+        files = {"skip.txt": as_list(skipped) or "\n"}
+        if names:
+            files["list.txt"] = as_list(names)
+        job = f"/host/runner {OURS_LONG if long else OURS_SECONDS} {' '.join(programs)}\n"
+        return self._guest(suite, job, suite.options(self.driver), files)
+
+    def igt(self, suite: Suite) -> SuiteResults:
+        """Runs the IGT tests of a list."""
+        job = f"/host/runner {IGT_LONG if self.scope == 'debug' else IGT_SECONDS}\n"
+        names = [name for name in read_list(suite.tests) if self.expected.is_run(name)
+                 and ("suspend" in name) == (suite.name == suites.ASLEEP)]
+        if not names:
+            return SuiteResults({}, [], 0)
+        return self._guest(suite, job, suite.options(self.driver), {"list.txt": as_list(names)})
+
+    def panic(self, suite: Suite) -> SuiteResults:
+        """Panics the kernel while a test pattern is shown; the panic screen must appear."""
+        folder = self.folder / suite.name
+        job = (GUEST / "panic").read_text()
+        options = self._adapt(suite.options(self.driver))
+        (folder / "panic.png").unlink(missing_ok=True)
+        start = time.monotonic()
+        say(f"==> {suite.name} on {self.driver}")
+        with jobs.Guest(self.found, options, job, folder, modules=self.modules,
+                        tests=self.tests) as vm:
+            # The panic screen is drawn before the kernel prints this, its last line.
+            while not any(PANIC_END in line for line in vm.log.lines()):
+                seconds = time.monotonic() - start
+                ended = vm.machine.process.poll() is not None
+                if ended or seconds > suite.seconds * options.patience:
+                    why = (f"the guest {'ended' if ended else 'was still busy'} after "
+                           f"{seconds:.0f} s without a panic, see {vm.log.path}")
+                    return SuiteResults({suite.prefix + PANIC: Outcome("fail", seconds, why)})
+                time.sleep(0.5)
+            picture = vm.machine.screendump(0)
+            picture.write_png(folder / "panic.png")
+            complaint = vm.log.bad(but="Kernel panic")
+        good = panicscreen.is_panic_screen(picture)
+        result = Outcome("pass" if good else "fail", time.monotonic() - start,
+                         "" if good else f"{folder / 'panic.png'} is no panic screen",
+                         ["panic.png"])
+        return SuiteResults({suite.prefix + PANIC: result},
+                            [f"{suite.name}: {complaint}"] if complaint else [], result.seconds)
+
+    def stranger(self, suite: Suite) -> SuiteResults:
+        """Runs what a new user would do after cloning the repository."""
+        say(f"==> {suite.name}")
+        folder = self.folder / suite.name
+        folder.mkdir(parents=True, exist_ok=True)
+        start = time.monotonic()
+        found = (readme.own_guest(self.found, folder) if suite.name == suites.README
+                 else shelltest.run(folder))
+        return SuiteResults({name: Outcome(result, 0, f"see {folder}") for name, result
+                             in found.items()}, [], round(time.monotonic() - start, 1))
+
+    def suite(self, suite: Suite) -> SuiteResults:
+        """Runs a suite by its kind."""
+        kinds: dict[str, Callable[[Suite], SuiteResults]] = {
+            suites.PANIC: self.panic, suites.BOUNCE_PANIC: self.panic, suites.IGT: self.igt,
+            suites.ASLEEP: self.igt, suites.README: self.stranger, suites.SHELL: self.stranger}
+        return kinds.get(suite.name, self.programs)(suite)
+
+
+PANIC = "virtgpu_panic@panic-screen"
+PANIC_END = "---[ end Kernel panic"
+
+
+def table(verdicts: dict[str, str]) -> str:
+    """Formats a table with a row per program."""
+    kinds = (PASS, KNOWN, FAIL, SKIP)
+    rows: dict[str, dict[str, int]] = {}
+    for name, verdict in verdicts.items():
+        row = rows.setdefault(name.split("@")[0], dict.fromkeys(kinds, 0))
+        row[FAIL if verdict in BAD_VERDICTS else verdict] += 1
+    lines = [f"{'':<28}{'pass':>6}{'known':>7}{'FAIL':>6}{'skip':>6}"]
+    for name, row in sorted(rows.items()):
+        cells = "".join(f"{row[kind] or '.':>{width}}" for kind, width in
+                        zip(kinds, (6, 7, 6, 6)))
+        lines.append(f"{name:<28}{cells}")
+    return "\n".join(lines)
+
+
+def skip_reason(log: str) -> str:
+    """Returns the reason that a skipped test printed."""
+    lines = [line for line in log.splitlines()
+             if line and not re.match(r"(Starting s|S)ubtest[: ]", line)]
+    unmet = [line for line in lines if line.startswith("Test requirement: ")]
+    return unmet[-1] if unmet else lines[-1] if lines else "no reason given"
+
+
+def fail_reason(log: str) -> str:
+    """Returns the line of a failed test's log that says most about the failure; may be empty."""
+    lines = [line.strip() for line in log.splitlines()
+             if line.strip() and not re.match(r"(Starting s|S)ubtest[: ]", line)]
+    for pattern in (kernelmessages.BAD, re.compile("Failed assertion: "), FAILED_CHECK):
+        for line in lines:
+            if pattern.search(line):
+                return line
+    return lines[-1] if lines else ""
+
+
+def explain(name: str, verdict: str, result: Outcome, driver: str) -> str:
+    """Returns one line about a test that fails the run."""
+    files = f"{FOLDER.relative_to(TOP)}/{'c' if driver == 'rust' else driver}"
+    if verdict == BETTER:
+        return f"UNEXPECTED PASS: {name}: remove it from {files}-fails.txt"
+    if verdict == FAIL:
+        reason = fail_reason(result.log)
+        return f"FAILED: {name} ({result.result}{': ' if reason else ''}{reason})"
+    return (f"UNEXPECTED SKIP: {name}: {skip_reason(result.log)} "
+            f"(if this is right: {files}-may-skip.txt)")
+
+
+def run_all(run: Run, chosen: list[Suite], record: Record, path: Path) -> None:
+    """Runs the suites that the record does not have yet; saves the record after each."""
+    for suite in chosen:
+        if suite.name in record.suites and record.suites[suite.name].finished:
+            say(f"==> {suite.name} on {run.driver}: kept from the interrupted run")
+            continue
+        record.suites[suite.name] = run.suite(suite)
+        record.save(path)
+    record.complete = True
+    record.save(path)
+
+
+def begin(run: Run, path: Path) -> Record:
+    """Returns the record to fill: an interrupted one of the same sources, or a new one."""
+    header = Header.now(run.found["version"], run.accelerator, run.scope, run.seed)
+    old = Record.load(path)
+    if os.environ.get("CONTINUE"):
+        if not old or old.complete and all(one.finished for one in old.suites.values()):
+            raise Failure(f"no interrupted run of {run.driver} to continue: run without CONTINUE=")
+        if not header.comparable(old.header):
+            raise Failure("the interrupted run was of other sources or another kernel: run without "
+                          "CONTINUE= to start again")
+        run.seed = old.header.seed
+        return old
+    return Record(run.driver, header)
+
+
+def conclude(run: Run, record: Record, only, out: Path) -> int:
+    """Prints the table, differences and failures; writes the report and returns an exit status."""
+    others = [] if only else compare.others(record, out)
+    verdicts = {one.driver: run.expectations(one.driver).verdicts(one.words())
+                for one in (*others, record)}
+    own = verdicts[run.driver]
+    print(table(own))
+    if others:
+        print("\n" + compare.side_by_side([*others, record]))
+    bad = sorted(name for name, verdict in own.items() if verdict in BAD_VERDICTS)
+    ours = [run.expectations(driver) for driver in compare.OURS]
+    differ = compare.differences(record, others, bad,
+                                 lambda name: any(one.is_excused(name) for one in ours))
+    lines = [*(f"DIFFERENT: {text}" for text in differ),
+             *(explain(name, own[name], record.results[name], run.driver) for name in bad),
+             *(f"TROUBLE: {text}" for text in record.trouble)]
+    for line in lines:
+        print(line)
+    page = reportpage.write(out, [*others, record], verdicts, lines)
+    failed = [name for name in bad if own[name] == FAIL]
+    if failed:
+        print(f"To run one test alone with the same seed: make test DRIVER={run.driver} "
+              f"VIRTGPU_SEED={run.seed} NAME=igt@{failed[0]}")
+    if not all(suite.finished for suite in record.suites.values()):
+        print("A guest was lost. To run only the unfinished suites: "
+              f"make {TARGETS[run.scope]} DRIVER={run.driver} CONTINUE=1")
+    count = list(own.values()).count
+    if count(KNOWN):
+        print(f"{count(KNOWN)} failures are expected, each with its reason in "
+              f"{FOLDER.relative_to(TOP)}; they count as skipped")
+    print(f"Every result with its log and pictures: {page}")
+    total = len(bad) + len(record.trouble) + len(differ)
+    print(f"{count(PASS)} passed, {total} failed, {count(SKIP) + count(KNOWN)} skipped")
+    return 1 if total else 0
+
+
+TARGETS = {"check": "check", "full": "check-full", "debug": "check-debug",
+           suites.DESKTOPS: "check-desktops"}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scope", nargs="?", default="check", choices=list(TARGETS))
+    parser.add_argument("--driver", default=choice.driver(), choices=choice.DRIVERS)
+    parser.add_argument("--only", action="append", help="run only this suite, see suites.py")
+    args = parser.parse_args()
+
+    chosen = suites.choose(args.scope, args.driver, args.only)
+    found = environment.prepare(choice.kernel())
+    if args.scope == "debug":
+        found = debugkernel.prepare(found)
+    folder = outfolder.claim(outfolder.of_run(args.scope, args.driver, choice.kernel()))
+    run = Run(args.driver, found, folder, scope=args.scope)
+    # Later runs are compared with complete runs only, so a partial run has another name.
+    path = folder / ("part.json" if args.only else "results.json")
+    record = begin(run, path)
+    say(f"==> {args.driver} on kernel {found['version']}, {run.accelerator}; "
+        f"{seed.replay(run.seed)}")
+    try:
+        run_all(run, chosen, record, path)
+    except KeyboardInterrupt:
+        say(f"interrupted; {len(record.suites)} of {len(chosen)} suites are kept. To continue: "
+            f"make {TARGETS[args.scope]} DRIVER={args.driver} CONTINUE=1")
+        return 130
+    return conclude(run, record, args.only, outfolder.OUT)
+
+
+if __name__ == "__main__":
+    report.main(main)

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The suites: which programs run in which guest, for which drivers."""
+from dataclasses import dataclass, field
+
+from qemu.base import choice, kernels
+from qemu.base.report import Failure
+from qemu.harness import variants
+from qemu.host.machine import Options
+
+# Drivers that can render.
+RENDERING = ("c", "stock")
+# The driver in rust/samples; no other driver runs its tests.
+SAMPLE = "bochs"
+
+# Left to `make check-full` because each takes minutes.
+SLOW = ("virtgpu_random@many", "virtgpu_nomem@load-each", "virtgpu_glclients@glmark2")
+
+# Suites that are not programs with subtests in one guest.
+PANIC, IGT, ASLEEP = "panic", "igt", "igt-suspend"
+BOUNCE_PANIC = "bounce-panic"
+# In a guest with more packages.
+DESKTOPS = "desktops"
+# What a new user does first: the README's commands in their own guest, and a shell.
+README, SHELL = "readme", "shell"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Programs that run one after the other in one guest."""
+    name: str
+    # In this order: programs that disturb the guest most come last.
+    programs: tuple[str, ...]
+    # The time limit for all programs on the usual kernel.
+    seconds: int
+    # Arguments of machine.Options.
+    guest: dict = field(default_factory=dict)
+    # Parameters of our modules; mainline's driver does not have them.
+    params: str = ""
+    drivers: tuple[str, ...] = choice.DRIVERS
+    scopes: tuple[str, ...] = ("check", "full", "debug")
+    # Names of results begin with NAME@, because other suites run the same programs.
+    is_prefixed: bool = False
+    # A list in igt-tests/lists, instead of all subtests of the programs.
+    tests: str = ""
+    # A driver to load instead of the one that the results belong to.
+    module: str = ""
+    # Only on the default series and newer kernels.
+    is_for_newest: bool = False
+
+    def options(self, driver: str) -> Options:
+        known = [] if driver == "stock" else [
+            param for param in self.params.split()
+            if driver in RENDERING or not param.startswith("fence_timeout=")]
+        return Options(driver=self.module or driver, module_params=" ".join(known), **self.guest)
+
+    @property
+    def prefix(self) -> str:
+        return f"{self.name}@" if self.is_prefixed else ""
+
+
+FAKE = {"memory": 1024}
+# The device has no function reset. Alone on a bus, it is reset with the bus.
+RESETTABLE = {"device_options": "bus=alone,addr=1"}
+
+SUITES = (
+    Suite("own",
+          ("virtgpu_display", "virtgpu_vblank", "virtgpu_damage", "virtgpu_random",
+           "virtgpu_cursor", "virtgpu_host", "virtgpu_debug", "virtgpu_prime", "virtgpu_ioctl",
+           "virtgpu_clients", "virtgpu_kunit", "virtgpu_fuzz", "virtgpu_nomem", "virtgpu_race",
+           "virtgpu_lifecycle"),
+          950, {"connected": 2, **RESETTABLE}),
+    # One CPU, because the second emulated CPU sometimes hangs in the firmware on resume from S3 ("CPU1
+    # failed to report alive state").
+    Suite("power", ("virtgpu_power",), 900, {"connected": 2, "cpus": 1, **RESETTABLE}),
+    Suite("pair", ("virtgpu_prime",), 300, {"extra": ["-device", "virtio-gpu-pci,id=other"]},
+          is_prefixed=True),
+    # One CPU as in "power", because the desktops suspend the guest, too.
+    Suite(DESKTOPS, ("virtgpu_desktops",), 5400, {"desktops": True, "cpus": 1, **RESETTABLE},
+          scopes=(DESKTOPS,)),
+    # On device/fakegpu.py, which is faulty when a test asks for it; the second suite adds a renderer.
+    Suite("hostile", ("virtgpu_hostile", "virtgpu_liar"), 900, {"fake": {"blob": False}, **FAKE},
+          "command_timeout=1 fence_timeout=3"),
+    # Random programs come last because they change what the driver caches, e.g. capsets.
+    Suite("hostile-gl", ("virtgpu_badrender", "virtgpu_misuse", "virtgpu_nomem_render",
+                         "virtgpu_fuzz"), 750,
+          {"fake": {"render": True, "blob": True}, **FAKE}, "command_timeout=1 fence_timeout=3",
+          RENDERING, is_prefixed=True),
+    Suite(SAMPLE, (), 400, drivers=("rust",), is_prefixed=True, tests="sample.list",
+          module=SAMPLE, is_for_newest=True),
+    # On a device that shows the guest's memory without a copy.
+    Suite("blob", ("virtgpu_zerocopy", "virtgpu_damage", "virtgpu_display", "virtgpu_random",
+                   "virtgpu_prime"),
+          600, {"fake": {"blob": True}, **FAKE}, "command_timeout=1", RENDERING,
+          is_prefixed=True),
+    # With a renderer on the host.
+    Suite("gl", ("drm_virtgpu", "virtgpu_render", "virtgpu_stream", "virtgpu_glclients"), 900,
+          {"heads": 1, "gpu": "venus"}, "fence_timeout=3", RENDERING, is_prefixed=True),
+)
+
+
+def _igt(tests: str, scopes: tuple[str, ...], seconds: int) -> tuple[Suite, ...]:
+    """Returns the suites of IGT's tests; tests that suspend the guest use one CPU as in "power"."""
+    # No cursor traces, because IGT moves cursors millions of times and no test checks the position.
+    return (Suite(IGT, (), seconds, {"trace": ()}, tests=tests, scopes=scopes),
+            Suite(ASLEEP, (), seconds, {"trace": (), "cpus": 1}, tests=tests, scopes=scopes))
+
+
+def _variant(one: variants.Variant) -> Suite:
+    return Suite(one.name, variants.programs_for_variant(one.name), 600, one.guest, one.params,
+                 one.drivers, ("check", "full") if one.quick else ("full",), is_prefixed=True)
+
+
+PANICKING = "panic=0 drm.panic_screen=user"
+ALL = (*SUITES, Suite(PANIC, (), 300, {"append": PANICKING}),
+       Suite(BOUNCE_PANIC, (), 300,
+             {**variants.BOUNCING, "append": f"{PANICKING} {variants.BOUNCING['append']}"},
+             scopes=("full",), is_prefixed=True),
+       *(Suite(name, (), 300, drivers=("c",), scopes=("check", "full")) for name in (README, SHELL)),
+       *(_variant(one) for one in variants.VARIANTS),
+       *_igt("check.list", ("check", "debug"), 1200), *_igt("full.list", ("full",), 4 * 3600))
+
+
+def choose(scope: str, driver: str, only=None) -> list[Suite]:
+    """Returns the suites of a run in order; `only` names some of them, from any scope."""
+    is_older = kernels.is_older(choice.kernel())
+    found = [suite for suite in ALL if driver in suite.drivers and scope in suite.scopes
+             and not (is_older and suite.is_for_newest)]
+    if only:
+        known = {suite.name: suite for suite in ALL if driver in suite.drivers}
+        known |= {suite.name: suite for suite in found}
+        for name in only:
+            if name not in known:
+                raise Failure(f"{driver} has no suite {name}: it is one of {', '.join(known)}")
+        found = [known[name] for name in only]
+    return found
+
+
+def options_for(program: str, driver: str) -> Options:
+    """Returns the options of the guest in which a program runs alone."""
+    suites = [suite for suite in ALL if program in suite.programs]
+    # Several suites may run a program; the plain guest is preferred.
+    suites.sort(key=lambda suite: suite.is_prefixed)
+    return suites[0].options(driver) if suites else Options(driver=driver)

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Prepares builds for the release candidate, which need the compilers that built that kernel."""
+import inspect
+from pathlib import Path
+
+from qemu.base import cache, kernels
+from qemu.base.report import step
+from qemu.images import debian, roots
+
+SUITE = "sid"
+NEEDS_MB = 3500
+
+
+def is_candidate(found) -> bool:
+    return found["suite"] == kernels.CANDIDATE.suite
+
+
+def make_root(gcc: str):
+    def make(folder: Path) -> None:
+        with step(f"build root for the candidate ({SUITE}: {gcc}, rustc, bindgen)"):
+            names = [gcc if name.startswith("gcc-") else name
+                     for name in debian.packages(roots.HERE / "rust-root.packages")]
+            roots.make_root(folder, SUITE, names)
+    return make
+
+
+def root(found) -> Path:
+    """Returns a root with the compilers; each candidate gets its own, because compilers change."""
+    name = cache.key(roots.HERE / "rust-root.packages", SUITE, found["gcc"], found["package"],
+                     inspect.getsource(make_root), inspect.getsource(roots.make_root))
+    return cache.entry(f"candidate-root-{name}", make_root(found["gcc"]), NEEDS_MB)
+
+
+def compiling(found) -> dict:
+    """Returns `found` for builds of modules: the candidate's compilers are in another root."""
+    return {**found, "root": root(found)} if is_candidate(found) else found

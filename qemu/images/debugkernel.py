@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Builds a small kernel from the distribution's source with the options that find bugs."""
+import inspect
+import shutil
+from pathlib import Path
+
+from qemu.base import cache, sandbox
+from qemu.base.report import step
+from qemu.images import disks, kernelsource, roots
+
+HERE = Path(__file__).resolve().parent
+CONFIG = HERE / "debug.config"
+LISTS = (HERE / "rust-root.packages", HERE / "debug-root.packages")
+# The suffix that the kernel's build adds to its version.
+SUFFIX = "-virtgpu-debug"
+# For the command line. Warnings are shown. Five-level page tables are off because with them KASAN
+# reports an interrupt during CPU detection as a wild access.
+APPEND = " loglevel=5 no5lvl"
+# An option of CONFIG that not every kernel has.
+OPTIONAL = "CONFIG_PROC_SYSCTL=y"
+# Arguments of every make for this kernel. Kconfig allows KASAN together with Rust only with Clang.
+FLAGS = ("LLVM=-19",)
+
+
+def root() -> Path:
+    """Returns the root with the compilers of this kernel and its modules."""
+    return roots.stable_root("debug", "clang, rustc, gcovr", *LISTS)
+
+
+def _version(found) -> str:
+    return found["version"].partition("+")[0] + SUFFIX
+
+
+def make_kernel(found, compilers: Path):
+    version = _version(found)
+
+    def make(folder: Path) -> None:
+        scratch = folder / "scratch"
+        (scratch / "source").mkdir(parents=True)
+        kernelsource.unpack(found, scratch / "source")
+        with step(f"kernel {version}: 10 to 25 minutes on two cores, once"):
+            sandbox.run(compilers, ["sh", "-c", f"""
+                set -e
+                cd {scratch}/source
+                run() {{
+                    make -s O={scratch}/out {" ".join(FLAGS)} LOCALVERSION={SUFFIX} \
+                        -j$(nproc) "$@"
+                }}
+                run KCONFIG_ALLCONFIG={CONFIG} allnoconfig
+                grep '=[ym]' {CONFIG} | grep -vxF -e {OPTIONAL} -f {scratch}/out/.config \
+                    >{scratch}/lost || true
+                if [ -s {scratch}/lost ]; then
+                    echo "this kernel does not have, or not without others:" >&2
+                    cat {scratch}/lost >&2
+                    exit 1
+                fi
+                run bzImage modules
+                run INSTALL_MOD_PATH={folder}/usr modules_install
+                run run-command KBUILD_RUN_COMMAND='$(srctree)/scripts/package/install-extmod-build \
+                    {folder}/usr/src/linux-headers-{version}'
+                mkdir {folder}/usr/src/linux-headers-{version}/rust
+                cp {scratch}/out/rust/*.rmeta {scratch}/out/rust/*.so \
+                    {folder}/usr/src/linux-headers-{version}/rust/
+                cp {scratch}/out/.config {folder}/usr/src/linux-headers-{version}/
+                cp {scratch}/out/arch/x86/boot/bzImage {folder}/vmlinuz
+                """], read=[CONFIG.parent], write=[folder])
+        shutil.rmtree(scratch)
+        _lay_out(found["root"], folder, version)
+    return make
+
+
+def _lay_out(root: Path, folder: Path, version: str) -> None:
+    """As if it were a package of the distribution."""
+    modules = folder / "usr/lib/modules"
+    build = modules / version / "build"
+    build.unlink(missing_ok=True)
+    build.symlink_to(f"/usr/src/linux-headers-{version}")
+    (folder / f"usr/src/linux-headers-{version}-common").symlink_to(f"linux-headers-{version}")
+    (folder / f"usr/lib/linux-kbuild-{version}").mkdir()
+    sandbox.run(root, ["sh", "-c", f"""
+        set -e
+        mke2fs -q -t ext4 -m 0 -O ^has_journal -d {modules} {folder}/modules.ext4 32M
+        """], write=[folder])
+
+
+def prepare(found):
+    """Returns `found` for this kernel; "compilers" are the root and make's arguments for its modules."""
+    compilers = root()
+    version = _version(found)
+    name = cache.key(CONFIG, str(compilers), *FLAGS,
+                     inspect.getsource(make_kernel), inspect.getsource(_lay_out))
+    kernel = cache.entry(f"kernel-{version}-{name}", make_kernel(found, compilers))
+    return {**found, "version": version, "kernel": kernel, "compilers": (compilers, FLAGS),
+            "initramfs": disks.initramfs(found["root"], version, kernel)}

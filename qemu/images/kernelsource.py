@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Downloads the source package of the guest's kernel, once for everything built from it."""
+import inspect
+from pathlib import Path
+
+from qemu.base import cache, kernels, sandbox
+from qemu.base.report import Failure, step
+from qemu.images import debian as setup
+
+SOURCE, CONFIG = "source.tar.xz", "config"
+
+
+def _upstream(found) -> str:
+    """Returns the packages' version without Debian's revision, e.g. 7.3.4."""
+    return found["package"].rpartition("-")[0]
+
+
+def _make(found):
+    wanted = _upstream(found)
+    series = kernels.series_of(found["version"])
+
+    def make(folder: Path) -> None:
+        with step(f"source of kernel {wanted}"):
+            setup.apt(found["root"], folder, ["apt-get", "-qq", "update"], found["suite"])
+            setup.apt(found["root"], folder, ["apt-get", "-qq", "download", f"linux-source-{series}",
+                                              f"linux-config-{series}"], found["suite"])
+            if not list(folder.glob(f"linux-source-{series}_{wanted}-*.deb")):
+                raise Failure(f"the mirror has no source of kernel {wanted}: run `make update`, or "
+                              "choose another KVER=")
+            sandbox.run(found["root"], ["sh", "-c", f"""
+                set -e
+                cd {folder}
+                for deb in linux-*.deb; do dpkg-deb -x "$deb" .; done
+                mv usr/src/linux-source-{series}.tar.xz {SOURCE}
+                xzcat usr/src/linux-config-{series}/config.amd64_none_amd64.xz >{CONFIG}
+                rm -r linux-*.deb usr cache state"""], write=[folder])
+    return make
+
+
+def package(found) -> Path:
+    """Returns a folder with the source in SOURCE and the distribution's configuration in CONFIG.
+
+    `found` is from setup.prepare(), because other roots cannot download.
+    """
+    return cache.entry(f"kernel-source-{_upstream(found)}-{cache.key(inspect.getsource(_make))}",
+                       _make(found))
+
+
+def unpack(found, folder: Path, *patterns: str) -> None:
+    """Unpacks the source files that tar patterns name, or all of them, into a folder."""
+    source = package(found)
+    sandbox.run(found["root"], ["tar", "-xJf", source / SOURCE, "-C", folder,
+                                "--strip-components=1", "--wildcards",
+                                *(f"*/{pattern}" for pattern in patterns or ("*",))],
+                read=[source], write=[folder])
+
+
+def tool(found, *patterns: str) -> Path:
+    """Returns a folder with files that only the kernel's source package has. The first is a script."""
+    name = Path(patterns[0]).name
+    return cache.entry(f"{name}-{found['version']}-{cache.key(*patterns)}",
+                       lambda folder: unpack(found, folder, *patterns))

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Checks that misuses of the abstraction crates do not compile and give the expected error."""
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from qemu.base import choice, report, sandbox
+from qemu.base.paths import TOP
+from qemu.base.report import Failure
+from qemu.build import build
+from qemu.images import environment, packagedkernel, rustkernel
+
+PROGRAMS = TOP / "rust/compile-fail"
+KBUILD = """
+obj-m := {objects}
+{flags}
+"""
+
+
+def compile_all(found, crates: Path, folder: Path, names) -> dict:
+    """Compiles every program alone; returns the compiler's errors of each, empty on success."""
+    where = crates / "rust"
+    flags = " ".join(f"-L {where}/{crate}" for crate in ("bindings", "virtio", "drm"))
+    # rust/compat replaces what the kernel's crates lack, see rust/compat/Makefile.
+    for path in (where / "compat").glob("lib*_compat.rmeta"):
+        name = path.stem.removeprefix("lib").removesuffix("_compat")
+        flags += f" -L {path.parent} --extern {name}={path}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name in names:
+        shutil.copy(PROGRAMS / f"{name}.rs", folder)
+    (folder / "Kbuild").write_text(KBUILD.format(
+        objects=" ".join(f"{name}.o" for name in names),
+        flags="\n".join(f"RUSTFLAGS_{name}.o := {flags} --extern virtio --extern drm"
+                        for name in names)))
+    said = {}
+    for name in names:
+        argv = ["make", "-s", "-C", f"/usr/lib/modules/{found['version']}/build", f"M={folder}",
+                f"CC={found['gcc']}", f"{name}.o"]
+        command = sandbox.command(
+            found["root"], argv, read=[crates], write=[folder],
+            binds=packagedkernel.kernel_binds(found["root"], found["version"], found["kernel"]))
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        said[name] = done.stderr if done.returncode else ""
+    return said
+
+
+def expected(name: str) -> str:
+    found = re.findall(r"^//! expect: (.*)$", (PROGRAMS / f"{name}.rs").read_text(), re.M)
+    if len(found) != 1:
+        raise Failure(f"{name}.rs must have one line that begins with //! expect:")
+    return found[0]
+
+
+def verdict(name: str, said: str) -> str:
+    """Returns an empty string if the result is the expected one, else what is wrong."""
+    wanted = expected(name)
+    errors = [f"{code + ': ' if code else ''}{text}" for code, text in
+              re.findall(r"^error(?:\[(E\d+)\])?: (.*)$", said, re.M)
+              if not text.startswith("aborting")]
+    if wanted == "nothing":
+        return f"does not compile: {errors}" if said else ""
+    if len(errors) == 1 and errors[0].startswith(wanted):
+        return ""
+    return f"expected {wanted!r}, the compiler said {errors}"
+
+
+def main() -> int:
+    found = environment.prepare(choice.kernel())
+    crates = build.modules_of(found, "rust")
+    names = sorted(path.stem for path in PROGRAMS.glob("*.rs"))
+    said = compile_all(rustkernel.prepare(found), crates, crates.parent / "compile-fail", names)
+    bad = 0
+    for name in names:
+        text = verdict(name, said[name])
+        bad += bool(text)
+        print(f"{'FAILED' if text else 'ok':<7} {name:<24} {text or expected(name)}")
+    print(f"{len(names) - bad} passed, {bad} failed, 0 skipped")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    report.main(main)

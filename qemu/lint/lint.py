@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs the checkers: checkpatch and sparse over the C, rustfmt, clippy and rustdoc over the Rust, pylint
+and mypy over the Python, shellcheck over scripts. Also checks that the parts of the drivers use only the
+parts below them, that the mutants apply to the sources and the patches for the kernel to its source,
+that links in Markdown have targets, and that the kernel's script understands MAINTAINERS.
+
+    lint.py [unit|rustfmt]
+
+With "unit" it runs only the unit tests of the tools, with "rustfmt" it formats the Rust.
+"""
+import os
+import shutil
+import subprocess
+import sys
+
+from qemu.base import report, sandbox
+from qemu.base.paths import TOP
+from qemu.build import build
+from qemu.docs import links, rustdoc
+from qemu.images import environment, kernelsource, rustkernel
+from qemu.lint import layers, lintroot, maintainers, upstream
+from qemu.mutants import mutants
+
+SCRIPTS = (".ci/run", "qemu/bootstrap.sh", "qemu/guest/init", "qemu/guest/initramfs-init",
+           "qemu/guest/desktop", "qemu/guest/panic", "qemu/guest/runner")
+
+# Rules of checkpatch that do not apply: kernel-doc describes the locks, mainline's uapi returns ENOSYS,
+# and not every new file needs an entry in a file list.
+IGNORED = "UNCOMMENTED_DEFINITION,ENOSYS,FILE_PATH_CHANGES"
+
+
+def checkpatch(found) -> bool:
+    folder = kernelsource.tool(found, "scripts/checkpatch.pl", "scripts/spelling.txt",
+                               "scripts/const_structs.checkpatch")
+    files = sorted([*(TOP / "drm").rglob("*.[ch]"), *(TOP / "rust/bindings").glob("*.[ch]")])
+    argv = ["perl", folder / "scripts/checkpatch.pl", "--no-tree", "--strict", "--terse", "--quiet",
+            "--no-summary", "--max-line-length=100", f"--ignore={IGNORED}", "-f", *files]
+    command = sandbox.command(found["root"], argv, read=[TOP, folder])
+    return subprocess.run(command).returncode == 0
+
+
+def sparse(found) -> bool:
+    """Runs sparse through cgcc, because the header packages lack what Kbuild's C=2 needs."""
+    folder = build.out(found["version"]) / "sparse"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    # This sparse does not know the keyword __typeof_unqual__; __typeof__ is equivalent for it.
+    text = build.make_modules(found, folder, [
+        "CC=cgcc", "CHECK=sparse -D__typeof_unqual__=__typeof__"], env={"REAL_CC": "gcc-14"})
+    # This sparse cannot evaluate the constants in the kernel's MODULE_*() macros.
+    lines = [line for line in text.splitlines() if "bad constant expression" not in line]
+    for line in lines:
+        report.say(line)
+    return not lines
+
+
+def parts_in_order() -> bool:
+    lines = layers.complaints()
+    for line in lines:
+        report.say(line)
+    return not lines
+
+
+def mutants_fit() -> bool:
+    misfits = mutants.misfits()
+    for line in misfits:
+        report.say(line)
+    return not misfits
+
+
+def patches_fit(found) -> bool:
+    misfits = upstream.misfits(found)
+    for line in misfits:
+        report.say(line)
+    return not misfits
+
+
+def rustfmt(check: bool = True) -> bool:
+    """Formats the Rust. With `check` it only prints what it would change."""
+    files = sorted((TOP / "rust").rglob("*.rs"))
+    command = sandbox.command(rustkernel.root(), ["rustfmt", *(["--check"] if check else []), *files],
+                              read=[TOP], write=[] if check else [TOP / "rust"])
+    return subprocess.run(command).returncode == 0
+
+
+def clippy(found) -> bool:
+    """Runs clippy on the drivers, and on the driver with its KUnit tests."""
+    texts = []
+    # KUnit's symbols are unresolved here, because kunit.ko is not part of this build.
+    tests = ["VIRTGPU_KUNIT=rust", "KBUILD_MODPOST_WARN=1"]
+    for name, more in (("clippy", []), ("clippy-kunit", tests)):
+        folder = build.out(found["version"]) / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        texts.append(build.make_modules(rustkernel.prepare(found), folder, ["CLIPPY=1", *more]))
+    text = "\n".join(line for line in "".join(texts).splitlines() if "modpost: " not in line)
+    if text:
+        report.say(text)
+    return not text
+
+
+def rust_documents(found) -> bool:
+    return rustdoc.make(found, build.out(found["version"]) / "rustdoc")
+
+
+def maintainers_listed(found) -> bool:
+    """Checks that get_maintainer.pl finds each section of MAINTAINERS by one of its files."""
+    folder = kernelsource.tool(found, maintainers.SCRIPT)
+    lost = [name for name, patterns in maintainers.sections(TOP / "MAINTAINERS").items()
+            if name not in maintainers.found_for(found["root"], folder, TOP,
+                                                 maintainers.example(TOP, patterns))]
+    for name in lost:
+        report.say(f"get_maintainer.pl does not find the section {name} of MAINTAINERS")
+    return not lost
+
+
+def links_lead_somewhere() -> bool:
+    dead = links.dead_in_markdown(links.markdown_of(TOP), TOP)
+    for line in dead:
+        report.say(line)
+    return not dead
+
+
+def main() -> int:
+    if sys.argv[1:] == ["unit"]:
+        return 0 if lintroot.pytest() else 1
+    if sys.argv[1:] == ["rustfmt"]:
+        return 0 if rustfmt(check=False) else 1
+    found = environment.prepare(os.environ.get("KVER", ""))
+    verdicts = {"checkpatch": checkpatch(found), "sparse": sparse(found),
+                "rustfmt": rustfmt(), "clippy": clippy(found),
+                "rustdoc": rust_documents(found),
+                "pylint": lintroot.pylint(), "mypy": lintroot.mypy(), "pytest": lintroot.pytest(),
+                "shellcheck": lintroot.shellcheck(SCRIPTS), "parts": parts_in_order(),
+                "mutants": mutants_fit(), "upstream": patches_fit(found),
+                "links": links_lead_somewhere(),
+                "MAINTAINERS": maintainers_listed(found)}
+    for name, good in verdicts.items():
+        print(f"{name}: {'no complaints' if good else 'complaints, see above'}")
+    return 0 if all(verdicts.values()) else 1
+
+
+if __name__ == "__main__":
+    report.main(main)
