@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The tools of the project: they prepare a guest, build for it, run it, and judge what it does.
 
-Each folder may import from those above it in this list (lint/layers.py checks that):
+Each folder may import from those above it in this list (lint/folders.py checks that):
 
     base         messages, choices of the user, cache, sandbox
     images       from Debian packages: roots with compilers, the guest's disk, kernels
@@ -10,8 +10,11 @@ Each folder may import from those above it in this list (lint/layers.py checks t
     host         runs QEMU and one job in it, and looks at what the host shows
     interactive  a desktop or a shell for a person
     harness      the suites of tests, their expectations and reports
-    bench, fuzz, mutants
-    docs, lint   the site; the checkers
+    bench        what the drivers cost
+    fuzz         random ioctls, guided by coverage
+    mutants      breaks the drivers on purpose, to test the tests
+    docs         the site
+    lint         the checkers of the sources
 
 guest/ has the scripts that run in the guest, tests/ the unit tests of the tools. The Makefile starts
 the programs: python3 -m qemu.FOLDER.PROGRAM, in the top folder of the checkout.

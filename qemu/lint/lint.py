@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Runs the checkers: checkpatch and sparse over the C, rustfmt, clippy and rustdoc over the Rust, pylint
-and mypy over the Python, shellcheck over scripts. Also checks that the parts of the drivers use only the
-parts below them, that the mutants apply to the sources and the patches for the kernel to its source,
-that links in Markdown have targets, and that the kernel's script understands MAINTAINERS.
+and mypy over the Python, shellcheck over scripts. Also checks that the parts of the drivers and of the
+tools use only the parts below them, that the mutants apply to the sources and the patches for the kernel
+to its source, that links in Markdown have targets, and that the kernel's script understands MAINTAINERS.
 
     lint.py [unit|rustfmt]
 
@@ -18,7 +18,7 @@ from qemu.base.paths import TOP
 from qemu.build import build
 from qemu.docs import links, rustdoc
 from qemu.images import environment, kernelsource, rustkernel
-from qemu.lint import layers, lintroot, maintainers, upstream
+from qemu.lint import folders, layers, lintroot, maintainers, upstream
 from qemu.mutants import mutants
 
 SCRIPTS = (".ci/run", "qemu/bootstrap.sh", "qemu/guest/init", "qemu/guest/initramfs-init",
@@ -55,7 +55,7 @@ def sparse(found) -> bool:
 
 
 def parts_in_order() -> bool:
-    lines = layers.complaints()
+    lines = layers.complaints() + folders.complaints()
     for line in lines:
         report.say(line)
     return not lines
