@@ -21,6 +21,7 @@ from qemu.build import build
 from qemu.host import hostcosts, jobs
 from qemu.host.machine import Options
 from qemu.images import environment
+from qemu.images.target import Environment
 
 DRIVERS = ("stock", "c", "rust")
 # show-buffer-4k counts the pieces of a buffer, so it runs first: memory gets fragmented with time.
@@ -111,7 +112,7 @@ def job(scenarios, watched: bool = False) -> str:
         f"{program(name)} --run-subtest {name} || exit 1\n" for name in scenarios)
 
 
-def run(found, driver: str, scenarios, name: str, then: str = "", append: str = "",
+def run(found: Environment, driver: str, scenarios, name: str, then: str = "", append: str = "",
         **options) -> jobs.Guest:
     """Runs all scenarios in one guest and returns the guest after it has ended."""
     if not options.get("fake"):
@@ -130,7 +131,7 @@ def run(found, driver: str, scenarios, name: str, then: str = "", append: str = 
     return one
 
 
-def counted_rows(found, driver: str, scenarios, name: str, **options) -> dict:
+def counted_rows(found: Environment, driver: str, scenarios, name: str, **options) -> dict:
     """Runs scenarios and returns the counted metrics, including the kernel's instructions."""
     counted = run(found, driver, scenarios, name, counter=plugin(found), **options)
     marks = [tuple(map(int, line.split())) for line in
@@ -144,7 +145,7 @@ def counted_rows(found, driver: str, scenarios, name: str, **options) -> dict:
     return rows
 
 
-def measure(found, driver: str, scenarios) -> dict:
+def measure(found: Environment, driver: str, scenarios) -> dict:
     """Returns the rows of one driver, per step: {scenario: {metric: number}}."""
     rendered = [name for name in scenarios if name in RENDER]
     bounced = [name for name in scenarios if name in BOUNCED]
@@ -209,7 +210,7 @@ def judge(results: dict) -> list:
     return missed
 
 
-def profile(found, driver: str, scenario: str) -> str:
+def profile(found: Environment, driver: str, scenario: str) -> str:
     """Returns a table of the functions with the most instructions in a scenario."""
     fake = RENDERER if scenario in RENDER else None
     one = run(found, driver, (scenario,), "profiled", fake=fake, counter=plugin(found),

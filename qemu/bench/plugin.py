@@ -4,15 +4,16 @@ from pathlib import Path
 
 from qemu.base import sandbox
 from qemu.build import build
+from qemu.images.target import Environment
 
 
-def plugin(found) -> Path:
+def plugin(found: Environment) -> Path:
     """Builds QEMU's plugin that counts the guest kernel's instructions."""
     source = Path(__file__).with_name("instructions.c")
-    folder = build.out(found["version"]) / "instructions"
+    folder = build.out(found.version) / "instructions"
     folder.mkdir(exist_ok=True)
-    sandbox.run(found["root"], ["gcc-14", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror",
-                                "-fvisibility=hidden", "-fPIC", "-shared", "-o",
-                                folder / "instructions.so", source],
+    sandbox.run(found.root, ["gcc-14", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror",
+                             "-fvisibility=hidden", "-fPIC", "-shared", "-o",
+                             folder / "instructions.so", source],
                 read=[source.parent], write=[folder])
     return folder / "instructions.so"

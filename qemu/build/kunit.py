@@ -10,20 +10,23 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from qemu.base import cache, sandbox
 from qemu.base.paths import TOP
 from qemu.base.report import Failure, say, step
 from qemu.images import candidate, kernelsource, packagedkernel as setup, rustkernel
+from qemu.images.target import Target
 
 BRIDGE = TOP / "igt-tests/kernel/kunit"
 BRIDGE_FILES = ("Kbuild", "current.c", "without.h")
+Kind = TypeVar("Kind", bound=Target)
 SUITES = {"c": "drm/virtgpu_kunit.ko", "rust": "rust/virtgpu_rs_kunit.ko"}
 
 
-def _has_kunit(found) -> bool:
+def _has_kunit(found: Target) -> bool:
     """Returns whether the kernel was built with KUnit."""
-    config = found["kernel"] / f"usr/src/linux-headers-{found['version']}/.config"
+    config = found.kernel / f"usr/src/linux-headers-{found.version}/.config"
     return bool(re.search(r"^CONFIG_KUNIT=y$", config.read_text(), re.MULTILINE))
 
 
@@ -42,11 +45,11 @@ def _without_loader(text: str) -> str:
     return text
 
 
-def _make_library(found):
+def _make_library(found: Target):
     def make(folder: Path) -> None:
         scratch, build_folder = folder / "scratch", folder / "build"
         scratch.mkdir()
-        with step(f"KUnit for kernel {found['version']}, from its source package"):
+        with step(f"KUnit for kernel {found.version}, from its source package"):
             # The library, and the header that reads the member of task_struct.
             kernelsource.unpack(found, scratch, "lib/kunit/*.[ch]", "include/kunit/test-bug.h")
             build_folder.mkdir()
@@ -58,10 +61,10 @@ def _make_library(found):
                     text = _without_loader(text)
                 (build_folder / source.name).write_text(text)
             root = candidate.compiling(found)["root"]
-            sandbox.run(root, ["make", "-s", "-C", f"/usr/lib/modules/{found['version']}/build",
-                               f"CC={found['gcc']}", f"M={build_folder}", "modules"],
+            sandbox.run(root, ["make", "-s", "-C", f"/usr/lib/modules/{found.version}/build",
+                               f"CC={found.gcc}", f"M={build_folder}", "modules"],
                         write=[folder],
-                        binds=setup.kernel_binds(root, found["version"], found["kernel"]))
+                        binds=setup.kernel_binds(root, found.version, found.kernel))
         for name in ("kunit.ko", "Module.symvers"):
             shutil.copy(build_folder / name, folder)
         shutil.rmtree(scratch)
@@ -69,14 +72,14 @@ def _make_library(found):
     return make
 
 
-def _library(found) -> Path:
+def _library(found: Target) -> Path:
     """Returns the folder with kunit.ko for a kernel that was built without KUnit."""
     steps: tuple[Callable, ...] = (_make_library, _without_task_member, _without_loader)
     name = cache.key(*map(inspect.getsource, steps), *(BRIDGE / name for name in BRIDGE_FILES))
-    return cache.entry(f"kunit-{found['version']}-{name}", _make_library(found))
+    return cache.entry(f"kunit-{found.version}-{name}", _make_library(found))
 
 
-def arguments(found, driver: str, folder: Path, flags: str = "") -> list[str]:
+def arguments(found: Target, driver: str, folder: Path, flags: str = "") -> list[str]:
     """Returns arguments of make that build a driver's suites into a folder, with flags for C."""
     extra = [f"VIRTGPU_KUNIT={driver}"]
     if not _has_kunit(found):
@@ -88,15 +91,15 @@ def arguments(found, driver: str, folder: Path, flags: str = "") -> list[str]:
     return [*extra, f"KCFLAGS={flags}"]
 
 
-def builder(found, driver: str) -> dict:
+def builder(found: Kind, driver: str) -> Kind:
     """Returns `found` for builds of a driver's suites."""
     # A kernel that comes with its compilers supports Rust.
-    if driver == "rust" and "compilers" not in found:
+    if driver == "rust" and not found.compilers:
         return rustkernel.prepare(found)
     return candidate.compiling(found)
 
 
-def modules(found, driver: str, folder: Path, make: Callable, extra=()) -> list[Path]:
+def modules(found: Target, driver: str, folder: Path, make: Callable, extra=()) -> list[Path]:
     """Builds the modules with a driver's suites, by make(found, folder, arguments).
 
     Returns them in the order in which they must be loaded. `extra` are more arguments.
@@ -105,7 +108,7 @@ def modules(found, driver: str, folder: Path, make: Callable, extra=()) -> list[
         return []
     folder.mkdir(exist_ok=True)
     needed = [] if _has_kunit(found) else [_library(found) / "kunit.ko"]
-    with step(f"KUnit tests for {found['version']}"), cache.locked(folder):
+    with step(f"KUnit tests for {found.version}"), cache.locked(folder):
         text = make(builder(found, driver), folder,
                     [*arguments(found, driver, folder, "-Werror"), *extra])
         if text.strip():

@@ -11,6 +11,7 @@ from qemu.base import kernels, sandbox
 from qemu.base.paths import TOP
 from qemu.build import build
 from qemu.images import packagedkernel, rustkernel
+from qemu.images.target import Target
 
 # Private items of the driver are shown, too, because only its developers read its documentation.
 PRIVATE = ("--document-private-items", "-Arustdoc::private_intra_doc_links")
@@ -23,7 +24,7 @@ SOURCE_URL = "https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git
 FOREIGN_LINK = re.compile(r'<a href="(?:vtable|Ord#[\w-]+|#tymethod\.__pin_data)"[^>]*>(.*?)</a>', re.S)
 
 
-def make(found, folder: Path) -> bool:
+def make(found: Target, folder: Path) -> bool:
     """Writes the pages into a folder. Returns whether rustdoc gave no errors."""
     built = build.modules_of(found, "rust")
     folder.mkdir(exist_ok=True)
@@ -47,16 +48,16 @@ def make(found, folder: Path) -> bool:
     return good
 
 
-def link_to_kernel(found, folder: Path) -> list[str]:
+def link_to_kernel(found: Target, folder: Path) -> list[str]:
     """Points srctree links to the kernel's source on the web. Returns a message for each lost file."""
-    base = found["version"].partition("-amd64")[0]
-    headers = found["kernel"] / f"usr/src/linux-headers-{base}-common"
+    base = found.version.partition("-amd64")[0]
+    headers = found.kernel / f"usr/src/linux-headers-{base}-common"
     lost = []
     for path in sorted(folder.rglob("*.html")):
         text = path.read_text(encoding="utf-8")
         lost += [f"{path.relative_to(folder)}: the kernel has no {name}"
                  for name in SOURCE_LINK.findall(text) if not (headers / name).exists()]
-        series = kernels.series_of(found["version"])
+        series = kernels.series_of(found.version)
         text = SOURCE_LINK.sub(rf'<a href="{SOURCE_URL}/\1?h=v{series}"', text)
         path.write_text(FOREIGN_LINK.sub(r"\1", text), encoding="utf-8")
     return lost

@@ -13,6 +13,7 @@ from qemu.base.report import Failure, step
 from qemu.build import build
 from qemu.docs import links, rustdoc
 from qemu.images import environment, kernelsource, roots
+from qemu.images.target import Target
 
 SITE = TOP / "out/docs"
 # Folders below drm/ that get no pages, because they are not part of the driver itself.
@@ -47,7 +48,7 @@ def write_guides(folder: Path) -> None:
         path.write_text(path.read_text().replace("](../README.md", "](readme.md"))
 
 
-def write_c(found, folder: Path) -> None:
+def write_c(found: Target, folder: Path) -> None:
     """Writes a page for each file of the C driver that has kernel-doc comments."""
     tools = kernelsource.tool(found, KERNEL_DOC, "tools/lib/python/*")
 
@@ -64,9 +65,9 @@ def write_c(found, folder: Path) -> None:
             page.write_text(f"{title}\n{'=' * len(title)}\n\n{text}")
 
 
-def make_site(found) -> list[str]:
+def make_site(found: Target) -> list[str]:
     """Builds the site. Returns a message for each dead link."""
-    work = build.out(found["version"]) / "docs"
+    work = build.out(found.version) / "docs"
     shutil.rmtree(work, ignore_errors=True)
     shutil.rmtree(SITE, ignore_errors=True)
     SITE.mkdir(parents=True)

@@ -9,6 +9,7 @@ from qemu.base.report import step
 from qemu.build import build
 from qemu.fuzz import instrumented
 from qemu.images import roots
+from qemu.images.target import Target
 
 
 
@@ -16,9 +17,9 @@ def root() -> Path:
     return roots.stable_root("fuzz", "clang, libFuzzer", roots.HERE / "fuzz-root.packages")
 
 
-def engine(found) -> Path:
+def engine(found: Target) -> Path:
     """Builds libFuzzer with our ioctl programs and returns its path."""
-    folder = build.out(found["version"]) / "fuzzer"
+    folder = build.out(found.version) / "fuzzer"
     folder.mkdir(exist_ok=True)
     with step("the fuzzer"), cache.locked(folder):
         target = folder / "ioctl-fuzzer"
@@ -27,9 +28,9 @@ def engine(found) -> Path:
     return target
 
 
-def gather(found, driver: str, corpus: Path) -> tuple:
+def gather(found: Target, driver: str, corpus: Path) -> tuple:
     """Returns a folder with everything that the guest needs, and the path of the module."""
-    folder = build.out(found["version"]) / f"fuzz-{driver}"
+    folder = build.out(found.version) / f"fuzz-{driver}"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(build.tests(found), folder,
                     ignore=shutil.ignore_patterns("*.o", "*.d", "lib", "fuzz"))

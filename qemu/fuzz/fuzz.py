@@ -24,6 +24,7 @@ from qemu.host import jobs
 from qemu.host.machine import Options
 from qemu.host.seriallog import SerialLog
 from qemu.images import debugkernel, environment
+from qemu.images.target import Environment
 
 CORPUS = TOP / "igt-tests/fuzz/corpus-ioctl"
 OUT = TOP / "out/fuzz"
@@ -121,7 +122,7 @@ class Screen:
 class Campaign:
     """Fuzzes one driver in one kind of guest, again after each finding, until the time is up."""
 
-    def __init__(self, found, driver: str, name: str, corpus: Path):
+    def __init__(self, found: Environment, driver: str, name: str, corpus: Path):
         self.found, self.driver, self.name = found, driver, name
         self.folder = OUT / f"{driver}-{name}"
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -129,7 +130,7 @@ class Campaign:
         self.corpus = self.folder / "corpus"
         shutil.copytree(corpus, self.corpus)
         self.tally = Tally()
-        self._is_debug = "debug" in found["version"]
+        self._is_debug = "debug" in found.version
         self._overhead = DEBUG_OVERHEAD if self._is_debug else OVERHEAD
         # Warnings end a guest for our drivers only: mainline's known warnings would hide all else.
         self._is_ours = driver != "stock"

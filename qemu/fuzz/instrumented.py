@@ -11,6 +11,7 @@ from qemu.base import cache, sandbox
 from qemu.base.paths import TOP
 from qemu.build import build
 from qemu.images import kernelsource, rustkernel
+from qemu.images.target import Target
 
 HOOK = "coverage_hook"
 C_FLAGS = "-fsanitize-coverage=trace-pc"
@@ -39,7 +40,7 @@ def _instrument_rust(kbuild: Path) -> None:
             f"KASAN_SANITIZE_{HOOK}.o := n\nobj-m := $(filter-out bochs_rs.o,$(obj-m))\n")
 
 
-def tree(found, driver: str, top: Path) -> None:
+def tree(found: Target, driver: str, top: Path) -> None:
     """Fills `top` with an instrumented source tree of the driver."""
     shutil.rmtree(top, ignore_errors=True)
     top.mkdir()
@@ -72,20 +73,20 @@ def tree(found, driver: str, top: Path) -> None:
         shutil.copy(hook / name, source)
 
 
-def blocks(found, module: Path) -> int:
+def blocks(found: Target, module: Path) -> int:
     """Returns how many blocks of a module are instrumented."""
-    text = sandbox.run(found["root"], ["objdump", "-r", module], read=[module.parent])
+    text = sandbox.run(found.root, ["objdump", "-r", module], read=[module.parent])
     return text.count("__sanitizer_cov_trace_pc")
 
 
-def modules(found, driver: str) -> tuple:
+def modules(found: Target, driver: str) -> tuple:
     """Builds the instrumented driver and the module that counts; returns their paths."""
     # The debug kernel comes with its compilers and supports Rust.
-    if driver == "rust" and "compilers" not in found:
+    if driver == "rust" and not found.compilers:
         found = rustkernel.prepare(found)
-    top = build.out(found["version"]) / f"coverage-{driver}-tree"
+    top = build.out(found.version) / f"coverage-{driver}-tree"
     name = f"coverage-{driver}"
-    folder = build.out(found["version"]) / name
+    folder = build.out(found.version) / name
     folder.mkdir(exist_ok=True)
     with cache.locked(folder):
         tree(found, driver, top)

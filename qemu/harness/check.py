@@ -24,6 +24,7 @@ from qemu.harness.suites import Suite
 from qemu.host import accel, hostgl, jobs, kernelmessages, panicscreen
 from qemu.host.machine import Options
 from qemu.images import debugkernel, environment
+from qemu.images.target import Environment
 
 LISTS = TOP / "igt-tests/lists"
 
@@ -60,7 +61,7 @@ def leaks(folder: Path) -> str:
 class Run:
     """The suites of one driver on one kernel."""
 
-    def __init__(self, driver: str, found, folder: Path, *, modules=None, tests=None,
+    def __init__(self, driver: str, found: Environment, folder: Path, *, modules=None, tests=None,
                  scope: str = "check"):
         self.driver = driver
         self.scope = scope
@@ -238,7 +239,7 @@ def run_all(run: Run, chosen: list[Suite], record: Record, path: Path) -> None:
 
 def begin(run: Run, path: Path) -> Record:
     """Returns the record to fill: an interrupted one of the same sources, or a new one."""
-    header = Header.now(run.found["version"], run.accelerator, run.scope, run.seed)
+    header = Header.now(run.found.version, run.accelerator, run.scope, run.seed)
     old = Record.load(path)
     if os.environ.get("CONTINUE"):
         if not old or old.complete and all(one.finished for one in old.suites.values()):
@@ -308,7 +309,7 @@ def main() -> int:
     # Later runs are compared with complete runs only, so a partial run has another name.
     path = folder / ("part.json" if args.only else "results.json")
     record = begin(run, path)
-    say(f"==> {args.driver} on kernel {found['version']}, {run.accelerator}; "
+    say(f"==> {args.driver} on kernel {found.version}, {run.accelerator}; "
         f"{seed.replay(run.seed)}")
     try:
         run_all(run, chosen, record, path)

@@ -256,7 +256,7 @@ def main() -> int:
     modules = build.modules_of(found, "c", cover="gcov")
     tests = build.tests(found, "c", cover="gcov")
     builds = (modules / "drm", build.kunit_folder(found, "c", cover="gcov") / "drm")
-    binds = packagedkernel.kernel_binds(debugkernel.root(), found["version"], found["kernel"])
+    binds = packagedkernel.kernel_binds(debugkernel.root(), found.version, found.kernel)
     counts = Counts(builds, folder / "counts", binds, is_kept=args.add)
     run = check.Run("c", found, folder / "runs", modules=modules, tests=tests, scope="debug")
     for line in measure(args.only, counts, run):

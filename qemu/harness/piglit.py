@@ -5,6 +5,7 @@ passes on the stock driver must pass on ours.
     piglit.py [--gpu virgl|venus]
 """
 import argparse
+import dataclasses
 
 from qemu.base import choice, outfolder, report
 from qemu.base.report import Failure, say
@@ -13,6 +14,7 @@ from qemu.harness import check
 from qemu.host import hostgl, jobs
 from qemu.host.machine import Options
 from qemu.images import disks, environment
+from qemu.images.target import Environment
 
 # Only this guest has piglit, which takes two gigabytes.
 DISK = "7G"
@@ -26,7 +28,7 @@ LIMIT = 3600
 DRIVERS = ("c", "stock")
 
 
-def run(driver: str, found, gpu: str) -> dict:
+def run(driver: str, found: Environment, gpu: str) -> dict:
     """Runs piglit in a guest and returns its results by name."""
     tests = " ".join(f"-x '{line[1:]}'" if line.startswith("!") else f"-t '{line}'"
                      for line in check.read_list("piglit.list"))
@@ -54,7 +56,8 @@ def main() -> int:
     args = parser.parse_args()
     driver, kernel = choice.driver(allowed=DRIVERS), choice.kernel()
     found = environment.prepare(kernel)
-    found["guest"] = disks.guest_image(found["root"], ("piglit",), DISK)
+    found = dataclasses.replace(found,
+                                guest=disks.guest_image(found.root, ("piglit",), DISK))
     say(f"    {hostgl.describe(args.gpu)}")
     results = {name: run(name, found, args.gpu) for name in dict.fromkeys(("stock", driver))}
     stock, ours = results["stock"], results[driver]

@@ -15,6 +15,7 @@ from qemu.build import build
 from qemu.host import jobs, kernelmessages
 from qemu.host.machine import Options
 from qemu.images import environment, packagedkernel
+from qemu.images.target import Environment
 
 SECTION = "In your own guest"
 TEST = "readme@own-guest"
@@ -52,13 +53,13 @@ def split(commands: list[str]) -> tuple[list[str], list[str]]:
     return made, [line for line in commands if line not in made]
 
 
-def make_in_build_root(found, commands: list[str], checkout: Path) -> None:
+def make_in_build_root(found: Environment, commands: list[str], checkout: Path) -> None:
     """Runs the lines that call make, in a copy of the sources."""
     shutil.rmtree(checkout, ignore_errors=True)
     answers = checkout.with_name("answers")
     shutil.rmtree(answers, ignore_errors=True)
     answers.mkdir(parents=True)
-    (answers / "uname").write_text(f"#!/bin/sh\necho {found['version']}\n")
+    (answers / "uname").write_text(f"#!/bin/sh\necho {found.version}\n")
     (answers / "uname").chmod(0o755)
     (answers / "gcc").symlink_to("/usr/bin/gcc-14")
     checkout.mkdir()
@@ -69,8 +70,8 @@ def make_in_build_root(found, commands: list[str], checkout: Path) -> None:
         else:
             shutil.copy(source, checkout)
     text = "\n".join(("set -e", f"export PATH={answers}:$PATH", *commands))
-    sandbox.run(found["root"], ["sh", "-c", text], read=[answers], write=[checkout], cwd=checkout,
-                binds=packagedkernel.kernel_binds(found["root"], found["version"], found["kernel"]))
+    sandbox.run(found.root, ["sh", "-c", text], read=[answers], write=[checkout], cwd=checkout,
+                binds=packagedkernel.kernel_binds(found.root, found.version, found.kernel))
 
 
 def messages_before_ours(log: list[str]) -> set[str]:
@@ -83,7 +84,7 @@ def messages_before_ours(log: list[str]) -> set[str]:
     return {kernelmessages.bare(line) for line in log[:ours]}
 
 
-def own_guest(found, folder: Path) -> dict[str, str]:
+def own_guest(found: Environment, folder: Path) -> dict[str, str]:
     """Returns {test: pass or fail}; the folder has the logs, the output goes to the terminal."""
     folder.mkdir(parents=True, exist_ok=True)
     commands = lines((TOP / "README.md").read_text(encoding="utf-8"))

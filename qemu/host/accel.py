@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from qemu.base import cache, choice, report, sandbox
+from qemu.images.target import Target
 
 EMULATOR = ["-accel", "tcg,thread=multi", "-cpu", "max"]
 # While the guest is busy, its clock advances by two nanoseconds per instruction. The number of timer
@@ -14,22 +15,22 @@ COUNTING = ["-icount", "shift=1,sleep=on", "-accel", "tcg,thread=single", "-cpu"
 PROBE_SECONDS = 15
 
 
-def kvm_boots(found) -> bool:
+def kvm_boots(found: Target) -> bool:
     """Boots the guest's kernel without a disk until it prints its version; the answer is cached."""
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return False
     boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    memory = cache.root() / f"kvm-{cache.key(boot_id, found['version'])}"
+    memory = cache.root() / f"kvm-{cache.key(boot_id, found.version)}"
     if memory.exists():
         return memory.read_text() == "yes"
 
     with report.step("trying KVM"):
         argv = sandbox.command(
-            found["root"],
+            found.root,
             ["qemu-system-x86_64", "-accel", "kvm", "-cpu", "host", "-m", "512", "-nodefaults",
              "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel",
-             found["kernel"] / "vmlinuz", "-append", "console=ttyS0 panic=-1"],
-            read=[found["kernel"]])
+             found.kernel / "vmlinuz", "-append", "console=ttyS0 panic=-1"],
+            read=[found.kernel])
         try:
             done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True,
                                   timeout=PROBE_SECONDS)
@@ -40,7 +41,7 @@ def kvm_boots(found) -> bool:
     return works
 
 
-def choose(found) -> list:
+def choose(found: Target) -> list:
     """Returns QEMU's accelerator options; VIRTGPU_ACCEL=kvm or tcg overrides the probe."""
     wanted = choice.accel()
     if wanted == "kvm" or (not wanted and kvm_boots(found)):
@@ -48,6 +49,6 @@ def choose(found) -> list:
     return EMULATOR
 
 
-def name(found) -> str:
+def name(found: Target) -> str:
     """Returns "tcg" or "kvm", because the expectations of tests differ between them."""
     return "kvm" if "kvm" in choose(found) else "tcg"

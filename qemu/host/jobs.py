@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Runs a job in a guest and returns its exit status and what went wrong."""
+import dataclasses
 import shutil
 import socket
 import threading
@@ -16,6 +17,7 @@ from qemu.host.hostjudge import Judge
 from qemu.host.machine import Machine, Options
 from qemu.host.seriallog import SerialLog
 from qemu.images import disks
+from qemu.images.target import Environment
 
 # The DRM names of drivers for other devices.
 DRM_NAMES = {"bochs": "bochs_rs"}
@@ -91,15 +93,15 @@ def _serve(peer: socket.socket, judge: Judge) -> None:
 class Guest:
     """A guest that runs a job; use as a context manager."""
 
-    def __init__(self, found, options: Options, job: str, folder: Path, modules=None, tests=None,
-                 files=None, sink=None):
+    def __init__(self, found: Environment, options: Options, job: str, folder: Path, modules=None,
+                 tests=None, files=None, sink=None):
         _fill(folder, job, options, modules, tests, files or {})
         self.folder = folder
         self.log = SerialLog(folder / "serial.log")
         self.log.path.unlink(missing_ok=True)
         self.start = time.monotonic()
         if options.desktops:
-            found = {**found, "guest": disks.desktops_image(found["root"])}
+            found = dataclasses.replace(found, guest=disks.desktops_image(found.root))
         self.machine = Machine(found, options, folder)
         self.judge = Judge(self.machine, folder)
         # The device keeps all heads except the first off until they get a window.
@@ -146,7 +148,7 @@ class Guest:
         return kernelmessages.taint(*map(int, path.read_text().split()))
 
 
-def run(found, options: Options, job: str, folder: Path, limit: float, **rest) -> Result:
+def run(found: Environment, options: Options, job: str, folder: Path, limit: float, **rest) -> Result:
     with Guest(found, options, job, folder, **rest) as guest:
         return guest.wait(limit)
 

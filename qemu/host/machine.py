@@ -19,6 +19,7 @@ from qemu.base.report import Failure
 from qemu.device.fakegpu import CONFIG_SIZE, FakeGpu
 from qemu.host import accel, hostgl
 from qemu.host.qmp import Qmp
+from qemu.images.target import Environment
 
 # The traces that Machine.host_objects() reads.
 OBJECT_TRACES = ("virtio_gpu_cmd_ctx_create", "virtio_gpu_cmd_ctx_destroy",
@@ -87,7 +88,7 @@ class Options:
 class Machine:
     """A running guest. The folder has its logs, pictures and results."""
 
-    def __init__(self, found, options: Options, folder: Path):
+    def __init__(self, found: Environment, options: Options, folder: Path):
         self.options = options
         self.folder = folder
         self.serial = folder / "serial.log"
@@ -101,12 +102,12 @@ class Machine:
         self._backend = (self._start_backend(found)
                          if options.device.startswith(VHOST_USER_GPU) else None)
         argv = ["qemu-system-x86_64", *self._accelerator(found), *self._arguments(found)]
-        folders = {"read": [found["guest"].parent, found["kernel"], found["initramfs"].parent,
+        folders = {"read": [found.guest.parent, found.kernel, found.initramfs.parent,
                             *([options.counter.parent] if options.counter else [])],
                    "write": [folder, self.run]}
         self._gl = options.gl(self.run) if options.gl else None
         self._command = self._gl.command(argv, **folders) if self._gl else sandbox.command(
-            found["root"], argv, display=options.window != "none", **folders)
+            found.root, argv, display=options.window != "none", **folders)
         self.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL,
                                         stdout=self._stderr, stderr=self._stderr)
         try:
@@ -116,11 +117,11 @@ class Machine:
             log = (folder / "qemu.log").read_text(errors="replace")
             raise Failure(f"QEMU did not start: {error}\n{log[-2000:]}") from None
 
-    def _start_backend(self, found) -> subprocess.Popen:
+    def _start_backend(self, found: Environment) -> subprocess.Popen:
         """Starts the device process of QEMU's package."""
         socket_path = self.run / "backend"
         argv = ["/usr/lib/qemu/vhost-user-gpu", "--socket-path", socket_path]
-        process = subprocess.Popen(sandbox.command(found["root"], argv, write=[self.run]),
+        process = subprocess.Popen(sandbox.command(found.root, argv, write=[self.run]),
                                    stdin=subprocess.DEVNULL, stdout=self._stderr,
                                    stderr=self._stderr)
         deadline = time.monotonic() + BACKEND_SECONDS
@@ -131,14 +132,14 @@ class Machine:
             time.sleep(0.05)
         return process
 
-    def _accelerator(self, found) -> list:
+    def _accelerator(self, found: Environment) -> list:
         counter = self.options.counter
         if not counter:
             return accel.choose(found)
         profile = f",profile={self.folder}/profile.log" if self.options.profile else ""
         return [*accel.COUNTING, "-plugin", f"{counter},out={self.folder}/counts.log{profile}"]
 
-    def _arguments(self, found):
+    def _arguments(self, found: Environment):
         options = self.options
         # If a parameter is given twice, the kernel uses the last one. loglevel=5 shows warnings, which
         # have level 4.
@@ -151,12 +152,12 @@ class Machine:
             # Not q35, because its firmware boots the guest again instead of resuming from S3.
             "-name", hostgl.NAME, "-nodefaults", "-no-user-config", "-machine", "pc,hpet=off",
             "-m", str(options.memory), "-smp", str(options.cpus),
-            "-kernel", found["kernel"] / "vmlinuz", "-initrd", found["initramfs"],
+            "-kernel", found.kernel / "vmlinuz", "-initrd", found.initramfs,
             "-append", " ".join(filter(None, append)),
             "-serial", f"file:{self.serial}",
             "-qmp", f"unix:{self.run}/qmp,server=on,wait=off",
-            "-drive", f"file={found['guest']},if=virtio,format=raw,snapshot=on",
-            "-drive", f"file={found['kernel']}/modules.ext4,if=virtio,format=raw,readonly=on",
+            "-drive", f"file={found.guest},if=virtio,format=raw,snapshot=on",
+            "-drive", f"file={found.kernel}/modules.ext4,if=virtio,format=raw,readonly=on",
             # A disk for swap and hibernation.
             "-drive", f"file={self._swap()},if=virtio,format=raw,cache=unsafe",
             "-drive", f"file={self._job()},if=virtio,format=raw,readonly=on",

@@ -1,21 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0
 """Prepares builds for the release candidate, which need the compilers that built that kernel."""
+import dataclasses
 import inspect
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from qemu.base import cache, kernels
 from qemu.base.report import step
 from qemu.images import debian, roots
+from qemu.images.target import Target
 
 SUITE = "sid"
 NEEDS_MB = 3500
+Kind = TypeVar("Kind", bound=Target)
 
 
-def is_candidate(found) -> bool:
-    return found["suite"] == kernels.CANDIDATE.suite
+def is_candidate(found: Target) -> bool:
+    return found.suite == kernels.CANDIDATE.suite
 
 
-def make_root(gcc: str):
+def make_root(gcc: str) -> Callable[[Path], None]:
     def make(folder: Path) -> None:
         with step(f"build root for the candidate ({SUITE}: {gcc}, rustc, bindgen)"):
             names = [gcc if name.startswith("gcc-") else name
@@ -24,13 +29,13 @@ def make_root(gcc: str):
     return make
 
 
-def root(found) -> Path:
+def root(found: Target) -> Path:
     """Returns a root with the compilers; each candidate gets its own, because compilers change."""
-    name = cache.key(roots.HERE / "rust-root.packages", SUITE, found["gcc"], found["package"],
+    name = cache.key(roots.HERE / "rust-root.packages", SUITE, found.gcc, found.package,
                      inspect.getsource(make_root), inspect.getsource(roots.make_root))
-    return cache.entry(f"candidate-root-{name}", make_root(found["gcc"]), NEEDS_MB)
+    return cache.entry(f"candidate-root-{name}", make_root(found.gcc), NEEDS_MB)
 
 
-def compiling(found) -> dict:
+def compiling(found: Kind) -> Kind:
     """Returns `found` for builds of modules: the candidate's compilers are in another root."""
-    return {**found, "root": root(found)} if is_candidate(found) else found
+    return dataclasses.replace(found, root=root(found)) if is_candidate(found) else found

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Builds a small kernel from the distribution's source with the options that find bugs."""
+import dataclasses
 import inspect
 import shutil
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from qemu.base import cache, sandbox
 from qemu.base.report import step
 from qemu.images import disks, kernelsource, roots
+from qemu.images.target import Environment, Target
 
 HERE = Path(__file__).resolve().parent
 CONFIG = HERE / "debug.config"
@@ -27,8 +29,8 @@ def root() -> Path:
     return roots.stable_root("debug", "clang, rustc, gcovr", *LISTS)
 
 
-def _version(found) -> str:
-    return found["version"].partition("+")[0] + SUFFIX
+def _version(found: Target) -> str:
+    return found.version.partition("+")[0] + SUFFIX
 
 
 def make_kernel(found, compilers: Path):
@@ -83,12 +85,12 @@ def _lay_out(root: Path, folder: Path, version: str) -> None:
         """], write=[folder])
 
 
-def prepare(found):
-    """Returns `found` for this kernel; "compilers" are the root and make's arguments for its modules."""
+def prepare(found: Environment) -> Environment:
+    """Returns the environment of this kernel."""
     compilers = root()
     version = _version(found)
     name = cache.key(CONFIG, str(compilers), *FLAGS,
                      inspect.getsource(make_kernel), inspect.getsource(_lay_out))
     kernel = cache.entry(f"kernel-{version}-{name}", make_kernel(found, compilers))
-    return {**found, "version": version, "kernel": kernel, "compilers": (compilers, FLAGS),
-            "initramfs": disks.initramfs(found["root"], version, kernel)}
+    return dataclasses.replace(found, version=version, kernel=kernel, compilers=(compilers, FLAGS),
+                               initramfs=disks.initramfs(found.root, version, kernel))

@@ -5,18 +5,19 @@ import os
 
 from qemu.base import cache, choice, report
 from qemu.images import debian, disks, guestversions, packagedkernel, roots
+from qemu.images.target import Environment, Target
 
 
-def chosen_kernel(wanted: str = "") -> dict:
-    """Returns what a build for a kernel needs: the build root, the kernel and its names."""
+def chosen_kernel(wanted: str = "") -> Target:
+    """Returns what a build for a kernel needs."""
     root = roots.build_root()
     chosen = packagedkernel.resolve_kernel(root, wanted)
     folder = packagedkernel.kernel(root, chosen)
-    return {"root": root, **chosen, "kernel": folder,
-            "gcc": packagedkernel.compiler(folder, chosen["version"])}
+    return Target(**vars(chosen), root=root, kernel=folder,
+                  gcc=packagedkernel.compiler(folder, chosen.version))
 
 
-def prepare(wanted_kernel: str = "") -> dict:
+def prepare(wanted_kernel: str = "") -> Environment:
     """Returns everything that a guest needs; makes what the cache lacks, the two roots in parallel."""
     with concurrent.futures.ThreadPoolExecutor() as pool:
         name = disks.guest_name()
@@ -32,14 +33,11 @@ def prepare(wanted_kernel: str = "") -> dict:
             raise
         if tar:
             tar.result()
-    guest = disks.guest_image(found["root"])
+    guest = disks.guest_image(found.root)
     for line in guestversions.drift(guest):
         report.say(f"    {line}")
-    return {
-        **found,
-        "guest": guest,
-        "initramfs": disks.initramfs(found["root"], found["version"], found["kernel"]),
-    }
+    return Environment(**vars(found), guest=guest,
+                       initramfs=disks.initramfs(found.root, found.version, found.kernel))
 
 
 def main() -> int:
@@ -47,7 +45,7 @@ def main() -> int:
     if os.environ.get("VIRTGPU_UPDATE"):
         packagedkernel.update()
     found = prepare(wanted)
-    report.say(f"ready: kernel {found['version']}, all files are in {cache.root()}")
+    report.say(f"ready: kernel {found.version}, all files are in {cache.root()}")
     return 0
 
 

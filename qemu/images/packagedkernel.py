@@ -10,6 +10,7 @@ from pathlib import Path
 from qemu.base import cache, kernels, report, sandbox
 from qemu.base.report import Failure, step
 from qemu.images.debian import apt
+from qemu.images.target import Package
 
 # Disk space in MB that a kernel needs, in the cache and in the folder for temporary files.
 KERNEL_MB = 700
@@ -37,16 +38,16 @@ def update() -> None:
         path.unlink()
 
 
-def resolve_kernel(root: Path, wanted: str) -> dict:
-    """Returns version, suite and package version of the kernel that a value of KVER= means."""
+def resolve_kernel(root: Path, wanted: str) -> Package:
+    """Returns the kernel that a value of KVER= means."""
     candidate = wanted == kernels.CANDIDATE.name
     suite = kernels.CANDIDATE.suite if candidate else kernels.DEFAULT.suite
     there = archive(root, suite)
     chosen = kernels.resolve_candidate(there) if candidate else kernels.resolve(wanted, there)
     for note in chosen.notes:
         report.say(f"    {note}")
-    return {"version": chosen.version, "suite": suite,
-            "package": there[f"linux-headers-{chosen.version}"]}
+    return Package(version=chosen.version, suite=suite,
+                   package=there[f"linux-headers-{chosen.version}"])
 
 
 def make_kernel(root: Path, version: str, suite: str):
@@ -77,14 +78,14 @@ def make_kernel(root: Path, version: str, suite: str):
     return make
 
 
-def kernel(root: Path, chosen: dict) -> Path:
+def kernel(root: Path, chosen: Package) -> Path:
     """Returns the unpacked packages of the kernel that resolve_kernel() chose, with a module image.
 
     The key contains the package's version, because successive candidates have the same package names.
     """
-    key = cache.key(inspect.getsource(make_kernel), chosen["suite"], chosen["package"])
-    return cache.entry(f"kernel-{chosen['version']}-{key}",
-                       make_kernel(root, chosen["version"], chosen["suite"]), KERNEL_MB)
+    key = cache.key(inspect.getsource(make_kernel), chosen.suite, chosen.package)
+    return cache.entry(f"kernel-{chosen.version}-{key}",
+                       make_kernel(root, chosen.version, chosen.suite), KERNEL_MB)
 
 
 def compiler(kernel_dir: Path, version: str) -> str:

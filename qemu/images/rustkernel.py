@@ -5,15 +5,19 @@ The distribution's kernel has Rust, but its header packages lack the metadata. I
 kernel's source with the compilers that built the kernel, and so has the same symbol names; modpost
 checks these against the kernel's Module.symvers in every build.
 """
+import dataclasses
 import inspect
 import subprocess
 from pathlib import Path
+from typing import TypeVar
 
 from qemu.base import cache, sandbox
 from qemu.base.report import step
 from qemu.images import candidate, kernelsource, roots
+from qemu.images.target import Target
 
 HERE = Path(__file__).resolve().parent
+Kind = TypeVar("Kind", bound=Target)
 
 
 def root() -> Path:
@@ -58,10 +62,10 @@ def make_kernel(found, rust_root: Path):
     return make
 
 
-def prepare(found):
+def prepare(found: Kind) -> Kind:
     """Returns `found` for builds of Rust modules: another root, and a build tree with metadata."""
     rust_root = candidate.root(found) if candidate.is_candidate(found) else root()
     key = cache.key(str(rust_root), inspect.getsource(make_kernel))
-    name = f"rust-kernel-{found['version']}-{key}"
-    return {**found, "root": rust_root,
-            "kernel": cache.entry(name, make_kernel(found, rust_root))}
+    name = f"rust-kernel-{found.version}-{key}"
+    return dataclasses.replace(found, root=rust_root,
+                               kernel=cache.entry(name, make_kernel(found, rust_root)))

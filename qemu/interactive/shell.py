@@ -14,6 +14,7 @@ from pathlib import Path
 from qemu.base.report import say
 from qemu.host import jobs
 from qemu.host.machine import Options
+from qemu.images.target import Environment
 
 CHANNEL = "virtgpu.shell"
 # The shell needs its own terminal in the guest, because a port can be opened only once.
@@ -73,7 +74,7 @@ def _pass_keys(peer, started: threading.Event, ended: threading.Event) -> bool:
     return True
 
 
-def run(found, options: Options, folder: Path, limit: float, **rest) -> jobs.Result:
+def run(found: Environment, options: Options, folder: Path, limit: float, **rest) -> jobs.Result:
     """Boots a guest and connects its shell to our terminal until the shell ends."""
     options.channels = (*options.channels, CHANNEL)
     columns, rows = shutil.get_terminal_size()

@@ -10,6 +10,7 @@ from qemu.base.paths import TOP
 from qemu.base.report import Failure
 from qemu.build import build
 from qemu.images import environment, packagedkernel, rustkernel
+from qemu.images.target import Target
 
 PROGRAMS = TOP / "rust/compile-fail"
 KBUILD = """
@@ -18,7 +19,7 @@ obj-m := {objects}
 """
 
 
-def compile_all(found, crates: Path, folder: Path, names) -> dict:
+def compile_all(found: Target, crates: Path, folder: Path, names) -> dict:
     """Compiles every program alone; returns the compiler's errors of each, empty on success."""
     where = crates / "rust"
     flags = " ".join(f"-L {where}/{crate}" for crate in ("bindings", "virtio", "drm"))
@@ -36,11 +37,11 @@ def compile_all(found, crates: Path, folder: Path, names) -> dict:
                         for name in names)))
     said = {}
     for name in names:
-        argv = ["make", "-s", "-C", f"/usr/lib/modules/{found['version']}/build", f"M={folder}",
-                f"CC={found['gcc']}", f"{name}.o"]
+        argv = ["make", "-s", "-C", f"/usr/lib/modules/{found.version}/build", f"M={folder}",
+                f"CC={found.gcc}", f"{name}.o"]
         command = sandbox.command(
-            found["root"], argv, read=[crates], write=[folder],
-            binds=packagedkernel.kernel_binds(found["root"], found["version"], found["kernel"]))
+            found.root, argv, read=[crates], write=[folder],
+            binds=packagedkernel.kernel_binds(found.root, found.version, found.kernel))
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         said[name] = done.stderr if done.returncode else ""
     return said

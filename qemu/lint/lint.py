@@ -18,6 +18,7 @@ from qemu.base.paths import TOP
 from qemu.build import build
 from qemu.docs import links, rustdoc
 from qemu.images import environment, kernelsource, rustkernel
+from qemu.images.target import Target
 from qemu.lint import folders, layers, lintroot, maintainers, upstream
 from qemu.mutants import mutants
 
@@ -29,19 +30,19 @@ SCRIPTS = (".ci/run", "qemu/bootstrap.sh", "qemu/guest/init", "qemu/guest/initra
 IGNORED = "UNCOMMENTED_DEFINITION,ENOSYS,FILE_PATH_CHANGES"
 
 
-def checkpatch(found) -> bool:
+def checkpatch(found: Target) -> bool:
     folder = kernelsource.tool(found, "scripts/checkpatch.pl", "scripts/spelling.txt",
                                "scripts/const_structs.checkpatch")
     files = sorted([*(TOP / "drm").rglob("*.[ch]"), *(TOP / "rust/bindings").glob("*.[ch]")])
     argv = ["perl", folder / "scripts/checkpatch.pl", "--no-tree", "--strict", "--terse", "--quiet",
             "--no-summary", "--max-line-length=100", f"--ignore={IGNORED}", "-f", *files]
-    command = sandbox.command(found["root"], argv, read=[TOP, folder])
+    command = sandbox.command(found.root, argv, read=[TOP, folder])
     return subprocess.run(command).returncode == 0
 
 
-def sparse(found) -> bool:
+def sparse(found: Target) -> bool:
     """Runs sparse through cgcc, because the header packages lack what Kbuild's C=2 needs."""
-    folder = build.out(found["version"]) / "sparse"
+    folder = build.out(found.version) / "sparse"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     # This sparse does not know the keyword __typeof_unqual__; __typeof__ is equivalent for it.
@@ -68,7 +69,7 @@ def mutants_fit() -> bool:
     return not misfits
 
 
-def patches_fit(found) -> bool:
+def patches_fit(found: Target) -> bool:
     misfits = upstream.misfits(found)
     for line in misfits:
         report.say(line)
@@ -83,13 +84,13 @@ def rustfmt(check: bool = True) -> bool:
     return subprocess.run(command).returncode == 0
 
 
-def clippy(found) -> bool:
+def clippy(found: Target) -> bool:
     """Runs clippy on the drivers, and on the driver with its KUnit tests."""
     texts = []
     # KUnit's symbols are unresolved here, because kunit.ko is not part of this build.
     tests = ["VIRTGPU_KUNIT=rust", "KBUILD_MODPOST_WARN=1"]
     for name, more in (("clippy", []), ("clippy-kunit", tests)):
-        folder = build.out(found["version"]) / name
+        folder = build.out(found.version) / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         texts.append(build.make_modules(rustkernel.prepare(found), folder, ["CLIPPY=1", *more]))
@@ -99,15 +100,15 @@ def clippy(found) -> bool:
     return not text
 
 
-def rust_documents(found) -> bool:
-    return rustdoc.make(found, build.out(found["version"]) / "rustdoc")
+def rust_documents(found: Target) -> bool:
+    return rustdoc.make(found, build.out(found.version) / "rustdoc")
 
 
-def maintainers_listed(found) -> bool:
+def maintainers_listed(found: Target) -> bool:
     """Checks that get_maintainer.pl finds each section of MAINTAINERS by one of its files."""
     folder = kernelsource.tool(found, maintainers.SCRIPT)
     lost = [name for name, patterns in maintainers.sections(TOP / "MAINTAINERS").items()
-            if name not in maintainers.found_for(found["root"], folder, TOP,
+            if name not in maintainers.found_for(found.root, folder, TOP,
                                                  maintainers.example(TOP, patterns))]
     for name in lost:
         report.say(f"get_maintainer.pl does not find the section {name} of MAINTAINERS")

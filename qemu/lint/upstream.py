@@ -6,6 +6,7 @@ from qemu.base import sandbox
 from qemu.base.paths import TOP
 from qemu.base.report import Failure
 from qemu.images import kernelsource
+from qemu.images.target import Target
 
 PATCHES = TOP / "docs/upstream"
 
@@ -20,14 +21,14 @@ def patched_files(output: str) -> list[str]:
     return re.findall(r"^patching file (\S+)$", output, re.M)
 
 
-def misfits(found) -> list[str]:
+def misfits(found: Target) -> list[str]:
     """Returns a message for each patch that does not apply."""
     patches = {path: changed_files(path.read_text()) for path in sorted(PATCHES.glob("*.patch"))}
     source = kernelsource.tool(found, *sorted({name for names in patches.values() for name in names}))
     lines = []
     for path, names in patches.items():
         try:
-            output = sandbox.run(found["root"], ["busybox", "patch", "-p1", "--dry-run", "-i", path],
+            output = sandbox.run(found.root, ["busybox", "patch", "-p1", "--dry-run", "-i", path],
                                  read=[source, PATCHES], cwd=source)
         except Failure as failure:
             lines.append(f"{path.name} does not apply: {failure}")

@@ -24,6 +24,7 @@ from qemu.base.report import Failure
 from qemu.build import build
 from qemu.harness import suites
 from qemu.images import environment
+from qemu.images.target import Environment
 from qemu.mutants import patch
 from qemu.mutants.patch import SOURCES, Hunk, Mutant
 from qemu.mutants.mutants import drivers
@@ -226,7 +227,7 @@ def mutants_of(trials: list[Trial], driver: str, patches: list[Mutant]) -> list[
     return stages
 
 
-def try_suites(found, driver: str, trials: list[Trial], folder: Path, tell) -> None:
+def try_suites(found: Environment, driver: str, trials: list[Trial], folder: Path, tell) -> None:
     """Runs the KUnit suites on changes."""
     tests = kunit_tests(driver)
     mutants = [(trial, Mutant(f"{driver}/{trial.name}", driver, trial.diff, tests,
@@ -245,7 +246,8 @@ def try_suites(found, driver: str, trials: list[Trial], folder: Path, tell) -> N
            tell).run([mutant for _, mutant in mutants])
 
 
-def run_driver(found, driver: str, names: list[str], count: int, number: int) -> list[Trial]:
+def run_driver(found: Environment, driver: str, names: list[str], count: int,
+               number: int) -> list[Trial]:
     """Builds and runs random mutants of one driver."""
     folder = outfolder.claim(f"mutate-{driver}")
     modules = folder / "modules"

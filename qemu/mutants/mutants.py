@@ -16,6 +16,7 @@ from qemu.base.paths import TOP
 from qemu.base.report import Failure, say
 from qemu.build import build
 from qemu.images import environment
+from qemu.images.target import Environment
 from qemu.mutants import patch
 from qemu.mutants.patch import Mutant
 from qemu.mutants.runner import Outcome, Runner
@@ -109,7 +110,7 @@ def build_once(workshop: Workshop, mutant: Mutant, modules: Path) -> None:
     made.write_text(wanted)
 
 
-def run_driver(found, driver: str, mutants: list[Mutant], results: Results) -> None:
+def run_driver(found: Environment, driver: str, mutants: list[Mutant], results: Results) -> None:
     """Builds and runs the mutants of one driver."""
     tests = build.tests(found, driver)
     folder = outfolder.claim(f"mutants-{driver}")

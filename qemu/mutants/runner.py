@@ -17,6 +17,7 @@ from qemu.base import report
 from qemu.build import build
 from qemu.harness import check, suites
 from qemu.host import jobs, kernelmessages
+from qemu.images.target import Environment
 from qemu.mutants.patch import Mutant
 
 # Exit statuses of our tests (IGT's), and of timeout(1).
@@ -323,7 +324,7 @@ class Runner:
 
     Either all of them are for KUnit, or none."""
 
-    def __init__(self, found, driver: str, modules: Path, tests: Path, folder: Path, tell):
+    def __init__(self, found: Environment, driver: str, modules: Path, tests: Path, folder: Path, tell):
         self.found, self.driver, self.modules = found, driver, modules
         self.tests, self.folder, self.tell = tests, folder, tell
 

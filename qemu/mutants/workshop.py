@@ -14,6 +14,7 @@ from qemu.base import cache, report, sandbox
 from qemu.base.paths import TOP
 from qemu.build import build, kunit
 from qemu.images import candidate, rustkernel
+from qemu.images.target import Target
 from qemu.mutants.patch import Mutant
 
 # The folders that a driver is compiled from. The Rust driver uses a header of the C driver.
@@ -60,7 +61,7 @@ class Workshop:
 
     For KUnit it builds the module with the suites, which contains the driver."""
 
-    def __init__(self, found, driver: str, is_for_kunit: bool = False):
+    def __init__(self, found: Target, driver: str, is_for_kunit: bool = False):
         self.driver = driver
         self.given = found if is_for_kunit else None
         if is_for_kunit:
@@ -68,7 +69,7 @@ class Workshop:
         else:
             self.found = (rustkernel.prepare if driver == "rust" else candidate.compiling)(found)
         name = f"mutants-{driver}" + ("-kunit" if is_for_kunit else "")
-        self.folder = build.out(found["version"]) / name
+        self.folder = build.out(found.version) / name
         self.top = self.folder / "source"
         self.build = self.folder / "build"
         self.unbroken = self.folder / "unbroken"
@@ -92,7 +93,7 @@ class Workshop:
     def _refresh(self) -> None:
         """Updates the copy, writes only files that changed, and builds it."""
         wanted = sources(self.driver)
-        self._sources_key = cache.key(self.found["version"], repr(sorted(wanted.items())))
+        self._sources_key = cache.key(self.found.version, repr(sorted(wanted.items())))
         for path in self.top.rglob("*"):
             if path.is_file() and str(path.relative_to(self.top)) not in wanted:
                 path.unlink()
@@ -125,7 +126,7 @@ class Workshop:
                            ["W=", "KRUSTFLAGS=--cap-lints=warn", *extra], top=self.top)
 
     def _strip(self, path: Path, to: Path, *options: str) -> Path:
-        sandbox.run(self.found["root"], ["strip", "--strip-debug", *options, "-o", to, path],
+        sandbox.run(self.found.root, ["strip", "--strip-debug", *options, "-o", to, path],
                     read=[self.folder], write=[to.parent])
         return to
 

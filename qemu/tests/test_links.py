@@ -2,6 +2,7 @@
 """Tests that dead links are reported, and good links are not."""
 from qemu.docs import links, rustdoc
 from qemu.docs.links import dead_in_markdown, dead_in_site, markdown_of, slug
+from qemu.images.target import Target
 
 HTML = '<a href="{}">x</a>'
 
@@ -52,7 +53,8 @@ def test_links_to_the_kernel(tmp_path):
     link = '<a href="srctree/include/{}">x</a>'
     site = write(tmp_path / "site", a_html=link.format("a.h") + link.format("b.h")
                  + '<a href="vtable">y</a>')
-    found = {"version": "7.3.4+deb13-amd64", "kernel": tmp_path / "kernel"}
+    found = Target(version="7.3.4+deb13-amd64", kernel=tmp_path / "kernel", root=tmp_path,
+                   suite="trixie-backports", package="7.3.4-1~bpo13+1", gcc="gcc-14")
     assert rustdoc.link_to_kernel(found, site) == ["a.html: the kernel has no include/b.h"]
     assert (site / "a.html").read_text() == (
         f'<a href="{rustdoc.SOURCE_URL}/include/a.h?h=v7.3">x</a>'

@@ -3,7 +3,8 @@
 import pytest
 
 from qemu.base.report import Failure
-from qemu.images import environment, packagedkernel
+from qemu.images import packagedkernel
+from qemu.images.target import Package
 
 AVAILABLE = """Package: linux-headers-7.3.4+deb13-amd64
 Source: linux
@@ -45,9 +46,8 @@ def test_archive_is_asked_once_until_update(tmp_path, asked):
 
 
 def test_chosen_kernel(tmp_path, asked):
-    assert packagedkernel.resolve_kernel(tmp_path, "7.2") == {
-        "version": "7.2.12+deb13-amd64", "suite": "trixie-backports",
-        "package": "7.2.12-1~bpo13+1"}
+    assert packagedkernel.resolve_kernel(tmp_path, "7.2") == Package(
+        version="7.2.12+deb13-amd64", suite="trixie-backports", package="7.2.12-1~bpo13+1")
     assert {suite for _, suite in asked} == {"trixie-backports"}
 
 
@@ -60,8 +60,8 @@ def test_next_candidate_of_the_same_name_is_another_kernel(tmp_path, monkeypatch
     names = []
     monkeypatch.setattr(packagedkernel.cache, "entry", lambda name, make, needs: names.append(name))
     for package in ("7.3~rc6-1~exp1", "7.3~rc7-1~exp1"):
-        packagedkernel.kernel(tmp_path, {"version": "7.3-amd64", "suite": "experimental",
-                                         "package": package})
+        packagedkernel.kernel(tmp_path, Package(version="7.3-amd64", suite="experimental",
+                                                package=package))
     assert names[0] != names[1]
 
 
