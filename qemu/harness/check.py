@@ -20,7 +20,7 @@ from qemu.harness import compare, readme, reportpage, shelltest, suites
 from qemu.harness.expectations import (BAD_VERDICTS, BETTER, FAIL, FOLDER, KNOWN, PASS, SKIP,
                                        Expectations)
 from qemu.harness.results import LOST, Header, Outcome, Progress, Record, SuiteResults, parse
-from qemu.harness.suites import Suite
+from qemu.harness.suites import Kind, Suite
 from qemu.host import accel, hostgl, jobs, kernelmessages, panicscreen
 from qemu.host.machine import Options
 from qemu.images import debugkernel, environment
@@ -122,7 +122,7 @@ class Run:
         """Runs the IGT tests of a list."""
         job = f"/host/runner {IGT_LONG if self.scope == 'debug' else IGT_SECONDS}\n"
         names = [name for name in read_list(suite.tests) if self.expected.is_run(name)
-                 and ("suspend" in name) == (suite.name == suites.ASLEEP)]
+                 and ("suspend" in name) == suite.suspends]
         if not names:
             return SuiteResults({}, [], 0)
         return self._guest(suite, job, suite.options(self.driver), {"list.txt": as_list(names)})
@@ -156,23 +156,23 @@ class Run:
         return SuiteResults({suite.prefix + PANIC: result},
                             [f"{suite.name}: {complaint}"] if complaint else [], result.seconds)
 
-    def stranger(self, suite: Suite) -> SuiteResults:
-        """Runs what a new user would do after cloning the repository."""
+    def first_steps(self, suite: Suite) -> SuiteResults:
+        """Does what a new user does after cloning the repository."""
         say(f"==> {suite.name}")
         folder = self.folder / suite.name
         folder.mkdir(parents=True, exist_ok=True)
         start = time.monotonic()
-        found = (readme.own_guest(self.found, folder) if suite.name == suites.README
+        found = (readme.own_guest(self.found, folder) if suite.kind is Kind.README
                  else shelltest.run(folder))
         return SuiteResults({name: Outcome(result, 0, f"see {folder}") for name, result
                              in found.items()}, [], round(time.monotonic() - start, 1))
 
     def suite(self, suite: Suite) -> SuiteResults:
         """Runs a suite by its kind."""
-        kinds: dict[str, Callable[[Suite], SuiteResults]] = {
-            suites.PANIC: self.panic, suites.BOUNCE_PANIC: self.panic, suites.IGT: self.igt,
-            suites.ASLEEP: self.igt, suites.README: self.stranger, suites.SHELL: self.stranger}
-        return kinds.get(suite.name, self.programs)(suite)
+        kinds: dict[Kind, Callable[[Suite], SuiteResults]] = {
+            Kind.PROGRAMS: self.programs, Kind.IGT: self.igt, Kind.PANIC: self.panic,
+            Kind.README: self.first_steps, Kind.SHELL: self.first_steps}
+        return kinds[suite.kind](suite)
 
 
 PANIC = "virtgpu_panic@panic-screen"

@@ -19,6 +19,7 @@ from qemu.base.paths import TOP
 from qemu.base.report import Failure, say
 from qemu.build import build
 from qemu.harness import check, suites
+from qemu.harness.suites import Kind
 from qemu.images import debugkernel, environment, packagedkernel
 
 DRIVER = TOP / "drm"
@@ -28,7 +29,7 @@ GCOVR = ("gcovr", "--gcov-executable", "llvm-cov-19 gcov", "--root", DRIVER,
          "--exclude", ".*/tests/.*")
 
 # Suites of check that give no counts, because their guests crash or run another kernel.
-WITHOUT_COUNTS = (suites.PANIC, suites.README, suites.SHELL)
+WITHOUT_COUNTS = (Kind.PANIC, Kind.README, Kind.SHELL)
 
 # Appended to the job of each guest. gcov keeps what unloaded modules counted. Files of debugfs have
 # no size, so that tar would take them for empty.
@@ -212,7 +213,7 @@ def measure(only, counts: Counts, run: check.Run) -> list[str]:
     lines = []
     run.job_end = counts.job
     chosen = [suite for suite in suites.choose("check", run.driver, only)
-              if suite.name not in WITHOUT_COUNTS]
+              if suite.kind not in WITHOUT_COUNTS]
     for suite in chosen:
         ended = run.suite(suite)
         missed = [name for name, one in ended.results.items() if one.result not in ("pass", "skip")]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The suites: which programs run in which guest, for which drivers."""
+"""The table of suites: which programs run in which guest, for which drivers, and how."""
+import enum
 from dataclasses import dataclass, field
 
 from qemu.base import choice, kernels
@@ -15,18 +16,28 @@ SAMPLE = "bochs"
 # Left to `make check-full` because each takes minutes.
 SLOW = ("virtgpu_random@many", "virtgpu_nomem@load-each", "virtgpu_glclients@glmark2")
 
-# Suites that are not programs with subtests in one guest.
-PANIC, IGT, ASLEEP = "panic", "igt", "igt-suspend"
-BOUNCE_PANIC = "bounce-panic"
-# In a guest with more packages.
+# The suite, and the scope, in a guest with more packages.
 DESKTOPS = "desktops"
-# What a new user does first: the README's commands in their own guest, and a shell.
-README, SHELL = "readme", "shell"
+# The suite that panics the usual guest.
+PANIC = "panic"
+
+
+class Kind(enum.Enum):
+    """How a suite runs; harness/check.py has a function for each."""
+    # Our programs, or some of IGT's next to ours, with all their subtests.
+    PROGRAMS = enum.auto()
+    # IGT's tests, from a list.
+    IGT = enum.auto()
+    # One test: the kernel panics while a test pattern is shown.
+    PANIC = enum.auto()
+    # What a new user does first: the README's commands in their own guest, and a shell.
+    README = enum.auto()
+    SHELL = enum.auto()
 
 
 @dataclass(frozen=True)
 class Suite:
-    """Programs that run one after the other in one guest."""
+    """Programs that run one after the other in one guest, or another kind of test."""
     name: str
     # In this order: programs that disturb the guest most come last.
     programs: tuple[str, ...]
@@ -46,6 +57,9 @@ class Suite:
     module: str = ""
     # Only on the default series and newer kernels.
     is_for_newest: bool = False
+    kind: Kind = Kind.PROGRAMS
+    # For Kind.IGT: run only the tests that suspend the guest, or only the others.
+    suspends: bool = False
 
     def options(self, driver: str) -> Options:
         known = [] if driver == "stock" else [
@@ -101,21 +115,23 @@ SUITES = (
 def _igt(tests: str, scopes: tuple[str, ...], seconds: int) -> tuple[Suite, ...]:
     """Returns the suites of IGT's tests; tests that suspend the guest use one CPU as in "power"."""
     # No cursor traces, because IGT moves cursors millions of times and no test checks the position.
-    return (Suite(IGT, (), seconds, {"trace": ()}, tests=tests, scopes=scopes),
-            Suite(ASLEEP, (), seconds, {"trace": (), "cpus": 1}, tests=tests, scopes=scopes))
+    return (Suite("igt", (), seconds, {"trace": ()}, tests=tests, scopes=scopes, kind=Kind.IGT),
+            Suite("igt-suspend", (), seconds, {"trace": (), "cpus": 1}, tests=tests, scopes=scopes,
+                  kind=Kind.IGT, suspends=True))
 
 
 def _variant(one: variants.Variant) -> Suite:
-    return Suite(one.name, variants.programs_for_variant(one.name), 600, one.guest, one.params,
+    return Suite(one.name, one.all_programs, 600, one.guest, one.params,
                  one.drivers, ("check", "full") if one.quick else ("full",), is_prefixed=True)
 
 
 PANICKING = "panic=0 drm.panic_screen=user"
-ALL = (*SUITES, Suite(PANIC, (), 300, {"append": PANICKING}),
-       Suite(BOUNCE_PANIC, (), 300,
+ALL = (*SUITES, Suite(PANIC, (), 300, {"append": PANICKING}, kind=Kind.PANIC),
+       Suite("bounce-panic", (), 300,
              {**variants.BOUNCING, "append": f"{PANICKING} {variants.BOUNCING['append']}"},
-             scopes=("full",), is_prefixed=True),
-       *(Suite(name, (), 300, drivers=("c",), scopes=("check", "full")) for name in (README, SHELL)),
+             scopes=("full",), is_prefixed=True, kind=Kind.PANIC),
+       *(Suite(kind.name.lower(), (), 300, drivers=("c",), scopes=("check", "full"), kind=kind)
+         for kind in (Kind.README, Kind.SHELL)),
        *(_variant(one) for one in variants.VARIANTS),
        *_igt("check.list", ("check", "debug"), 1200), *_igt("full.list", ("full",), 4 * 3600))
 

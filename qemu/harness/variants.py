@@ -8,9 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qemu.base.report import Failure
-from qemu.host.machine import Options
-
 PROGRAMS = ("virtgpu_display", "virtgpu_damage", "virtgpu_random", "virtgpu_cursor",
             "virtgpu_host")
 RENDER_PROGRAMS = ("virtgpu_render",)
@@ -37,6 +34,10 @@ class Variant:
     @property
     def has_renderer(self) -> bool:
         return bool(self.overrides.get("gpu"))
+
+    @property
+    def all_programs(self) -> tuple[str, ...]:
+        return (*self.programs, *(RENDER_PROGRAMS if self.has_renderer else ()))
 
     @property
     def guest(self) -> dict[str, Any]:
@@ -88,25 +89,3 @@ VARIANTS = (
             {"device": "vhost-user-gpu-pci", "memory": 2048, "connected": 1},
             programs=WITHOUT_VIEWERS),
 )
-
-_BY_NAME = {variant.name: variant for variant in VARIANTS}
-
-
-def variant_named(name: str) -> Variant:
-    """Returns the variant of a name."""
-    if name not in _BY_NAME:
-        raise Failure(f"no variant {name}: it is one of {', '.join(_BY_NAME)}")
-    return _BY_NAME[name]
-
-
-def options_for_variant(name: str, driver: str) -> Options:
-    """Returns the options of a variant's guest."""
-    variant = variant_named(name)
-    params = "" if driver == "stock" else variant.params
-    return Options(driver=driver, module_params=params, **variant.guest)
-
-
-def programs_for_variant(name: str) -> tuple[str, ...]:
-    """Returns the test programs of a variant."""
-    variant = variant_named(name)
-    return (*variant.programs, *(RENDER_PROGRAMS if variant.has_renderer else ()))

@@ -16,6 +16,16 @@ def test_each_driver_has_its_suites():
     assert "bochs" in names("check", "rust") and "bochs" not in names("check", "c")
 
 
+def test_each_kind_has_its_suites():
+    kinds = {suite.name: suite.kind for suite in suites.ALL}
+    assert kinds["panic"] == kinds["bounce-panic"] == suites.Kind.PANIC
+    assert kinds["igt"] == kinds["igt-suspend"] == suites.Kind.IGT
+    assert kinds["readme"] == suites.Kind.README and kinds["shell"] == suites.Kind.SHELL
+    assert {kind for name, kind in kinds.items() if name in ("own", "gl", "packed", "desktops")} == {
+        suites.Kind.PROGRAMS}
+    assert [suite.name for suite in suites.ALL if suite.suspends] == ["igt-suspend", "igt-suspend"]
+
+
 def test_no_suite_comes_twice():
     for scope in ("check", "full", "debug"):
         for driver in ("c", "rust", "stock"):

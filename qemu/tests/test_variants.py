@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from qemu.base.report import Failure
-from qemu.harness import variants
+from qemu.harness import suites, variants
 from qemu.host.machine import Options
 
 TESTS = Path(__file__).resolve().parents[2] / "igt-tests"
@@ -22,10 +21,9 @@ def test_a_variant_makes_sense(variant):
     fields = {field.name for field in dataclasses.fields(Options)}
     assert set(variant.overrides) <= fields
     assert variant.reason and set(variant.drivers) <= {"c", "rust"}
-    programs = variants.programs_for_variant(variant.name)
     assert all((TESTS / f"{program}.c").exists()
                or (TESTS / f"{program.removeprefix('virtgpu_')}.py").exists()
-               for program in programs)
+               for program in variant.all_programs)
 
 
 def test_some_are_quick():
@@ -33,11 +31,13 @@ def test_some_are_quick():
     assert 1 < len(quick) < len(variants.VARIANTS) / 2
 
 
-def test_an_unknown_variant_is_named_with_the_known_ones():
-    with pytest.raises(Failure, match="packed"):
-        variants.options_for_variant("typo", "c")
-
-
 def test_options_of_a_device_are_kept():
-    assert variants.options_for_variant("packed", "rust").device_options == "packed=on"
-    assert variants.options_for_variant("odd-853", "c").size == (853, 481)
+    packed, odd = suites.choose("full", "rust", ["packed", "odd-853"])
+    assert packed.options("rust").device_options == "packed=on"
+    assert odd.options("rust").size == (853, 481)
+
+
+def test_a_renderer_adds_its_programs():
+    virgl, = suites.choose("full", "c", ["bounce-virgl"])
+    assert virgl.programs[-1:] == variants.RENDER_PROGRAMS
+    assert virgl.options("c").module_params == "fence_timeout=3"
