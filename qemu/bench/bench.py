@@ -106,10 +106,9 @@ def program(scenario: str) -> str:
 
 
 def job(scenarios, watched: bool = False) -> str:
-    """Returns shell commands that run the scenarios; caches are dropped before each of them."""
-    return ("export VIRTGPU_WATCHED=1\n" if watched else "") + "".join(
-        "sync; echo 3 >/proc/sys/vm/drop_caches; sleep 1\n"
-        f"{program(name)} --run-subtest {name} || exit 1\n" for name in scenarios)
+    """Returns the job that runs the scenarios."""
+    return jobs.script("bench", WATCHED="1" if watched else "",
+                       SCENARIOS=" ".join(f"{program(name)}:{name}" for name in scenarios))
 
 
 def run(found: Environment, driver: str, scenarios, name: str, then: str = "", append: str = "",

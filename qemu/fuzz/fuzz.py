@@ -40,51 +40,6 @@ GUESTS = {
     "gl": Options(driver="none", heads=1, fake={"render": True, "blob": True}),
 }
 
-JOB = """
-export VIRTGPU_DRIVER={driver} VIRTGPU_MODULE={module}
-{environment}
-cd /host/tests
-modprobe udmabuf 2>/dev/null
-insmod virtgpu_coverage.ko || exit 1
-modprobe -a $(modinfo -F depends {module} | tr , '\\n' | grep -v virtgpu_coverage)
-insmod {module} || exit 1
-udevadm settle --timeout=30
-# The console and its cursor would run code that no program of ours caused.
-echo 0 >/sys/class/graphics/fbcon/cursor_blink
-echo clear >/sys/kernel/debug/kmemleak 2>/dev/null
-echo >/dev/virtgpu-coverage
-mkdir -p /tmp/new /tmp/merged
-{command}
-"""
-
-FUZZ = """
-./ioctl-fuzzer -seed={seed} -max_total_time={seconds} -max_len={longest} -len_control=0 \\
-    -rss_limit_mb=0 -timeout=300 -report_slow_units=300 -print_final_stats=1 -verbosity=1 \\
-    -artifact_prefix=/host/results/ /tmp/new corpus 2>&1
-status=$?
-[ $status = 0 ] || exit $status
-# Without counters, so that only inputs that reach new blocks are kept.
-./ioctl-fuzzer -merge=1 -use_counters=0 -rss_limit_mb=0 -timeout=300 -max_len={longest} /tmp/merged corpus /tmp/new \\
-    >/tmp/merge.log 2>&1 || tail -n 5 /tmp/merge.log
-tar -C /tmp/merged -cf /host/results/corpus.tar .
-{leaks}
-"""
-
-REPLAY = """
-FUZZ_DESCRIBE=1 ./ioctl-fuzzer -rss_limit_mb=0 -timeout=300 -runs={runs} replay/* 2>&1
-"""
-
-LEAKS = """
-if [ -e /sys/kernel/debug/kmemleak ]; then
-    for _ in 1 2; do echo scan >/sys/kernel/debug/kmemleak; sleep 6; done
-    cat /sys/kernel/debug/kmemleak >/host/results/kmemleak.txt
-    ! grep -q -e '\\[virtgpu' -e '\\[virtio_gpu\\]' /host/results/kmemleak.txt || {
-        echo "FINDING: memory leak"
-        exit 1
-    }
-fi
-"""
-
 FIGURES = re.compile(r"FIGURES: (\d+) ioctls in (\d+) s, \d+/s, (?:(\d+) blocks)?")
 
 
@@ -150,8 +105,7 @@ class Campaign:
         (tests / "replay").mkdir()
         for number, path in enumerate(files):
             shutil.copy(path, tests / f"replay/{number:04}")
-        result, screen = self._guest(tests, module, REPLAY.format(runs=runs),
-                                     self._overhead)
+        result, screen = self._guest(tests, module, self._overhead, RUNS=runs)
         print(screen.text)
         self._judge(result, screen)
         return self.tally
@@ -159,9 +113,9 @@ class Campaign:
     def _round(self, seconds: int, number: int) -> None:
         tests, module = gather(self.found, self.driver, self.corpus)
         self.tally.all_blocks = instrumented.blocks(self.found, module)
-        job = FUZZ.format(seed=number, seconds=seconds, longest=LONGEST, leaks=LEAKS)
         start = time.monotonic()
-        result, screen = self._guest(tests, module, job, seconds + self._overhead)
+        result, screen = self._guest(tests, module, seconds + self._overhead, SEED=number,
+                                     TIME=seconds, LONGEST=LONGEST)
         if figures := screen.figures():
             ioctls, took, blocks = figures
         else:
@@ -177,7 +131,8 @@ class Campaign:
             subprocess.run(["tar", "-C", self.corpus, "-xf", archive], check=True)
         self._judge(result, screen)
 
-    def _guest(self, tests: Path, module: Path, command: str, limit: float):
+    def _guest(self, tests: Path, module: Path, limit: float, **variables):
+        """Runs qemu/guest/fuzz with its variables."""
         folder = self.folder / "guest"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -190,8 +145,8 @@ class Campaign:
             extra=["-chardev", f"file,id=inputs-end,path={inputs}", "-device",
                    "virtserialport,bus=out.0,chardev=inputs-end,name=virtgpu.inputs"])
         screen = Screen()
-        job = JOB.format(driver=self.driver, module=module.name, command=command,
-                         environment="" if self._is_ours else "export FUZZ_KEEP_GOING=1")
+        job = jobs.script("fuzz", DRIVER=self.driver, MODULE=module.name,
+                          KEEP_GOING="" if self._is_ours else 1, **variables)
         result = jobs.run(self.found, options, job, folder, limit, tests=tests, sink=screen)
         return result, screen
 

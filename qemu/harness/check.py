@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qemu.base import choice, outfolder, report, seed
-from qemu.base.paths import GUEST, TOP
+from qemu.base.paths import TOP
 from qemu.base.report import Failure, say
 from qemu.build import build
 from qemu.harness import compare, readme, reportpage, shelltest, suites
@@ -130,7 +130,7 @@ class Run:
     def panic(self, suite: Suite) -> SuiteResults:
         """Panics the kernel while a test pattern is shown; the panic screen must appear."""
         folder = self.folder / suite.name
-        job = (GUEST / "panic").read_text()
+        job = jobs.script("panic")
         options = self._adapt(suite.options(self.driver))
         (folder / "panic.png").unlink(missing_ok=True)
         start = time.monotonic()

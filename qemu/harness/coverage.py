@@ -20,6 +20,7 @@ from qemu.base.report import Failure, say
 from qemu.build import build
 from qemu.harness import check, suites
 from qemu.harness.suites import Kind
+from qemu.host import jobs
 from qemu.images import debugkernel, environment, packagedkernel
 
 DRIVER = TOP / "drm"
@@ -30,21 +31,6 @@ GCOVR = ("gcovr", "--gcov-executable", "llvm-cov-19 gcov", "--root", DRIVER,
 
 # Suites of check that give no counts, because their guests crash or run another kernel.
 WITHOUT_COUNTS = (Kind.PANIC, Kind.README, Kind.SHELL)
-
-# Appended to the job of each guest. gcov keeps what unloaded modules counted. Files of debugfs have
-# no size, so that tar would take them for empty.
-COLLECT = """
-status=$?
-for folder in {folders}; do
-    cd "/sys/kernel/debug/gcov$folder" || continue
-    find . -name '*.gcda' | while read -r file; do
-        mkdir -p "/tmp/gcov$folder/${{file%/*}}"
-        cat "$file" >"/tmp/gcov$folder/$file"
-    done
-done
-tar -C /tmp/gcov -cf /host/results/gcov.tar .
-(exit $status)
-"""
 
 
 @dataclass
@@ -171,7 +157,7 @@ class Counts:
     @property
     def job(self) -> str:
         """What a guest's job has to end with."""
-        return COLLECT.format(folders=" ".join(map(str, self._builds)))
+        return "status=$?\n" + jobs.script("gcov", FOLDERS=" ".join(map(str, self._builds)))
 
     def add(self, name: str, results: Path) -> bool:
         """Takes the counts out of what a guest left; False if it left none, e.g. after a panic."""

@@ -45,9 +45,7 @@ def main() -> int:
     found = environment.prepare(choice.kernel())
     folder = outfolder.claim("test")
     root = "/host/tests" if program.startswith("virtgpu_") else IGT_ROOT
-    choice_of_subtest = f"--run-subtest {subtest} " if subtest else ""
-    job = (f"{passed_on()}modprobe vgem\n{root}/{program} {choice_of_subtest}"
-           "2>&1\nstatus=$?\ndmesg | tail -n 30\n(exit $status)\n")
+    job = passed_on() + jobs.script("onetest", PROGRAM=f"{root}/{program}", SUBTEST=subtest)
 
     result = jobs.run(found, options, job, folder, 1800, tests=build.tests(found, driver),
                       modules=build.modules_of(found, driver), sink=report.pass_on)

@@ -6,6 +6,7 @@ passes on the stock driver must pass on ours.
 """
 import argparse
 import dataclasses
+import shlex
 
 from qemu.base import choice, outfolder, report
 from qemu.base.report import Failure, say
@@ -18,11 +19,6 @@ from qemu.images.target import Environment
 
 # Only this guest has piglit, which takes two gigabytes.
 DISK = "7G"
-# One test at a time, because with two the host's llvmpipe deadlocks.
-JOB = """
-piglit run -1 -v --platform gbm {tests} quick_gl /var/tmp/piglit 2>&1
-piglit summary console /var/tmp/piglit >/host/results/piglit.txt
-"""
 LIMIT = 3600
 # The Rust driver does not render.
 DRIVERS = ("c", "stock")
@@ -30,14 +26,14 @@ DRIVERS = ("c", "stock")
 
 def run(driver: str, found: Environment, gpu: str) -> dict:
     """Runs piglit in a guest and returns its results by name."""
-    tests = " ".join(f"-x '{line[1:]}'" if line.startswith("!") else f"-t '{line}'"
-                     for line in check.read_list("piglit.list"))
+    tests = [word for line in check.read_list("piglit.list")
+             for word in (("-x", line[1:]) if line.startswith("!") else ("-t", line))]
     folder = outfolder.claim(f"piglit-{driver}")
     options = Options(driver=driver, heads=1, gpu=gpu)
     say(f"==> piglit on {driver}")
-    result = jobs.run(found, options, JOB.format(tests=tests), folder, LIMIT,
-                      modules=build.modules_of(found, driver), tests=build.tests(found),
-                      sink=report.pass_on)
+    result = jobs.run(found, options, jobs.script("piglit", TESTS=shlex.join(tests)),
+                      folder, LIMIT, modules=build.modules_of(found, driver),
+                      tests=build.tests(found), sink=report.pass_on)
     jobs.require(result)
     results = {}
     for line in (folder / "results/piglit.txt").read_text().splitlines():

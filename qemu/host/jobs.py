@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Runs a job in a guest and returns its exit status and what went wrong."""
 import dataclasses
+import shlex
 import shutil
 import socket
 import threading
@@ -34,6 +35,12 @@ class Result:
     log: SerialLog
     # Taints of the kernel that were set after the driver was loaded.
     taint: str
+
+
+def script(name: str, **variables) -> str:
+    """Returns a script of qemu/guest as a job, which begins by setting variables."""
+    lines = [f"{variable}={shlex.quote(str(value))}\n" for variable, value in variables.items()]
+    return "".join(lines) + (GUEST / name).read_text()
 
 
 def _fill(folder: Path, job: str, options: Options, modules, tests, files) -> None:

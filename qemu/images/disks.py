@@ -12,6 +12,7 @@ from qemu.images import guestversions
 from qemu.images.debian import GUEST_SUITE, bootstrap, mirror, packages
 
 HERE = Path(__file__).resolve().parent
+INITRAMFS = HERE / "initramfs.sh"
 GUEST_DISK = "3G"
 DESKTOPS_DISK = "7G"
 # Disk space in MB that a disk needs, in the cache and in the folder for temporary files.
@@ -71,21 +72,8 @@ def make_initramfs(root: Path, version: str, kernel_dir: Path):
         (tree / "stage2").write_bytes((GUEST / "init").read_bytes())
         (tree / "init").chmod(0o755)
         (tree / "stage2").chmod(0o755)
-        sandbox.run(root, ["sh", "-c", f"""
-            set -e
-            cp /bin/busybox {tree}/bin/
-            for name in virtio_blk ext4; do
-                modprobe -d {kernel_dir}/usr -S {version} --show-depends $name
-            done | sed -n 's/^insmod //p' | sort -u | while read -r path; do
-                case $path in
-                *.xz) xz -dc "$path" >{tree}/lib/modules/{version}/"$(basename "$path" .xz)" ;;
-                *.zst) zstd -qdc "$path" >{tree}/lib/modules/{version}/"$(basename "$path" .zst)" ;;
-                *) cp "$path" {tree}/lib/modules/{version}/ ;;
-                esac
-            done
-            depmod -b {tree} {version}
-            cd {tree} && find . | cpio -o -H newc --quiet | zstd -q -3 >{folder}/initramfs
-            """], read=[kernel_dir], write=[folder])
+        sandbox.run(root, ["sh", INITRAMFS, tree, kernel_dir / "usr", version, folder / "initramfs"],
+                    read=[kernel_dir, INITRAMFS.parent], write=[folder])
     return make
 
 

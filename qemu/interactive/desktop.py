@@ -4,7 +4,6 @@ import shutil
 import time
 
 from qemu.base import choice, outfolder, report
-from qemu.base.paths import GUEST
 from qemu.base.report import Failure, say
 from qemu.build import build
 from qemu.host import hostgl, jobs
@@ -24,8 +23,7 @@ def main() -> int:
     found = environment.prepare(kernel)
     tests = build.tests(found)
     modules = build.modules_of(found, driver)
-    job = (f"VIRTGPU_DESKTOP={'window' if window else 'picture'}\n"
-           + (GUEST / "desktop").read_text())
+    job = jobs.script("desktop", VIRTGPU_DESKTOP="window" if window else "picture")
     if gpu:
         say(f"    {hostgl.describe(gpu, for_people=True)}")
     folder = outfolder.claim(f"run-{driver}")

@@ -17,12 +17,6 @@ from qemu.host.machine import Options
 from qemu.images.target import Environment
 
 CHANNEL = "virtgpu.shell"
-# The shell needs its own terminal in the guest, because a port can be opened only once.
-JOB = """
-export SHELL=/bin/bash TERM={term}
-exec 0<>/dev/virtio-ports/{channel} 1>&0 2>&0
-exec script -qec 'stty rows {rows} cols {columns}; exec bash -i' /dev/null
-"""
 # Ctrl-], as in telnet: ends a guest that does not respond.
 QUIT = b"\x1d"
 END_OF_FILE = b"\x04"
@@ -78,8 +72,8 @@ def run(found: Environment, options: Options, folder: Path, limit: float, **rest
     """Boots a guest and connects its shell to our terminal until the shell ends."""
     options.channels = (*options.channels, CHANNEL)
     columns, rows = shutil.get_terminal_size()
-    job = JOB.format(channel=CHANNEL, term=os.environ.get("TERM", "dumb"), rows=rows,
-                     columns=columns)
+    job = jobs.script("shell", CHANNEL=CHANNEL, TERM=os.environ.get("TERM", "dumb"), ROWS=rows,
+                      COLUMNS=columns)
     say(f"==> a shell in the guest ({options.driver} driver): end it with `exit` or Ctrl-D; "
         "Ctrl-] ends a guest that does not respond")
     results: list[jobs.Result] = []

@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 from qemu.base import report, sandbox
-from qemu.base.paths import TOP
+from qemu.base.paths import GUEST, TOP
 from qemu.build import build
 from qemu.docs import links, rustdoc
 from qemu.images import environment, kernelsource, rustkernel
@@ -22,8 +22,8 @@ from qemu.images.target import Target
 from qemu.lint import folders, layers, lintroot, maintainers, upstream
 from qemu.mutants import mutants
 
-SCRIPTS = (".ci/run", "qemu/bootstrap.sh", "qemu/guest/init", "qemu/guest/initramfs-init",
-           "qemu/guest/desktop", "qemu/guest/panic", "qemu/guest/runner")
+SCRIPTS = (".ci/run", "qemu/bootstrap.sh", "qemu/images/initramfs.sh",
+           *(str(path.relative_to(TOP)) for path in sorted(GUEST.iterdir())))
 
 # Rules of checkpatch that do not apply: kernel-doc describes the locks, mainline's uapi returns ENOSYS,
 # and not every new file needs an entry in a file list.

@@ -37,117 +37,10 @@ BOOT_SECONDS = 180
 # This test ends its guest.
 PANIC = check.PANIC
 
-# Replaces the current module: the driver, or the KUnit suites, which contain the driver and which the
-# test loads.
-SWAP_DRIVER = r"""
-console() {
-	for c in /sys/class/vtconsole/*; do
-		if grep -q frame "$c/name"; then
-			echo "$1" >"$c/bind"
-		fi
-	done
-}
-
-swap() {
-	tell load "$1"
-	console 0
-	leave "$module"
-	current=$1
-	cp "$folder/$1.ko" "/host/$VIRTGPU_MODULE"
-	# shellcheck disable=SC2086  # a list of parameters
-	insmod "/host/$VIRTGPU_MODULE" $VIRTGPU_MODULE_PARAMS || return 1
-	udevadm settle --timeout=20
-	console 1
-}
-"""
-
-SWAP_SUITES = r"""
-swap() {
-	tell load "$1"
-	leave "${module}_kunit"
-	current=$1
-	cp "$folder/$1.ko" "/host/tests/${module}_kunit.ko"
-}
-"""
-
-JOB = r"""
-folder=/host/tests/mutants
-module=${VIRTGPU_MODULE%.ko}
-current=unbroken loaded=
-
-tell() {
-	echo "mutants: $*"
-}
-
-# KUnit taints the kernel, which is no fault.
-taint() {
-	echo $(($(cat /proc/sys/kernel/tainted) & ~(1 << 18)))
-}
-taint=$(taint)
-
-# Unloads a module.
-leave() {
-	if [ -e "/sys/module/$1" ] && ! rmmod "$1"; then
-		tell stuck "$current"
-		exit 0
-	fi
-	taint=$(taint)
-}
-SWAP
-# NAME TEST SECONDS
-run() {
-	tell begin "$1" "$2" "$3"
-	warned=0
-	start=$(cut -d. -f1 /proc/uptime)
-	timeout -k 5 "$3" "$folder/../${2%@*}" --run-subtest "${2#*@}" </dev/null >/tmp/said 2>&1
-	status=$?
-	seconds=$(($(cut -d. -f1 /proc/uptime) - start))
-	# The taint of loading the module counts, too.
-	[ "$(taint)" = "$taint" ] || warned=1
-	tell said "$(grep -v '^Subtest \|^Starting \|^IGT-Version' /tmp/said | tail -n 1)"
-	tell end "$1" "$2" "$status" "$warned" "$seconds"
-}
-
-# Runs a test on the unbroken driver; the result stays valid until a mutant is noticed.
-control() {
-	[ "$current" = unbroken ] || swap unbroken
-	run unbroken "$1" CONTROL
-	[ "$status" = 0 ] && [ "$warned" = 0 ] || return 1
-	echo "$seconds" >"/tmp/seconds/$1"
-	touch "/tmp/fresh/$1"
-}
-
-mkdir -p /tmp/seconds /tmp/fresh
-while read -r name tests; do
-	for test in $tests; do
-		[ -s "/tmp/seconds/$test" ] || control "$test" && continue
-		[ -z "$loaded" ] || exit 0
-		continue 2
-	done
-	loaded=1
-	if ! swap "$name"; then
-		tell refused "$name"
-		continue
-	fi
-	for test in $tests; do
-		run "$name" "$test" $((30 + 4 * $(cat "/tmp/seconds/$test")))
-		[ "$warned" = 0 ] || exit 0
-		[ "$status" != 0 ] || continue
-		believed=
-		[ ! -e "/tmp/fresh/$test" ] || believed=1
-		rm -f /tmp/fresh/*
-		[ "$believed" ] || control "$test" || exit 0
-		break
-	done
-	tell over "$name"
-done <"$folder/list"
-tell over everything
-""".replace("CONTROL", str(CONTROL_SECONDS))
-
-
 def job(is_for_kunit: bool) -> str:
     """Returns the script of a guest."""
-    return JOB.replace("SWAP", SWAP_SUITES if is_for_kunit else SWAP_DRIVER)
+    return jobs.script("mutants", IS_FOR_KUNIT="1" if is_for_kunit else "",
+                       CONTROL_SECONDS=CONTROL_SECONDS)
 
 
 @dataclass
@@ -349,7 +242,7 @@ class Runner:
         course = Course(mutants)
         told: set[str] = set()
         lost = ""
-        script = "modprobe vgem\n" + job(mutants[0].is_for_kunit)
+        script = job(mutants[0].is_for_kunit)
         with jobs.Guest(self.found, options, script, self.folder / "guest", modules=start,
                         tests=tests, sink=course) as vm:
             while vm.machine.process.poll() is None:

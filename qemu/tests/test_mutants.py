@@ -227,7 +227,7 @@ def job(tmp_path, listed: str, is_for_kunit=False, **modules: str) -> list[str]:
     commands, folder = tmp_path / "bin", tmp_path / "host/tests/mutants"
     for path in (commands, folder, tmp_path / "tmp"):
         path.mkdir(parents=True)
-    for name in ("rmmod", "insmod", "udevadm"):
+    for name in ("modprobe", "rmmod", "insmod", "udevadm"):
         (commands / name).write_text("#!/bin/sh\n")
         (commands / name).chmod(0o755)
     (folder / "../prog").write_text(PROGRAM)
