@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Channels to the host: virtio-serial ports, which do not survive a suspend unaided. */
+/* Channels to the host: virtio-serial ports, which have to be opened again after a suspend. */
 #ifndef PORT_H
 #define PORT_H
 

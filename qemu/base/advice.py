@@ -12,7 +12,7 @@ NO_SPACE = "No space left on device"
 
 
 def about_mirror(output: str, uri: str, suite: str) -> str:
-    """Returns why mmdebstrap or apt failed, from its output, and what to do about it."""
+    """Returns why mmdebstrap or apt failed, as its output shows, and what to do about it."""
     ask = ("It is the first Debian mirror that `apt-get indextargets` lists on this machine; "
            "/etc/apt/sources.list and /etc/apt/sources.list.d decide.")
     if re.search(r"does not have a Release file|404 +Not Found", output):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Where things are in the checkout."""
+"""The folders of the checkout that several tools use."""
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]

@@ -175,12 +175,12 @@ EXPORT int qemu_plugin_install(uint64_t id, const void *info, int argc, char **a
 {
 	(void)info;
 	if (argc < 1 || strncmp(argv[0], "out=", 4) || !(out = fopen(argv[0] + 4, "w"))) {
-		fprintf(stderr, "counter: out=FILE is needed\n");
+		fprintf(stderr, "instructions: out=FILE is needed\n");
 		return -1;
 	}
 	if (argc == 2 && (strncmp(argv[1], "profile=", 8) ||
 			  !(profile = fopen(argv[1] + 8, "w")))) {
-		fprintf(stderr, "counter: only profile=FILE may follow out=FILE\n");
+		fprintf(stderr, "instructions: only profile=FILE may follow out=FILE\n");
 		return -1;
 	}
 	count.score = qemu_plugin_scoreboard_new(sizeof(uint64_t));

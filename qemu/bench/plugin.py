@@ -8,7 +8,6 @@ from qemu.images.target import Environment
 
 
 def plugin(found: Environment) -> Path:
-    """Builds QEMU's plugin that counts the guest kernel's instructions."""
     source = Path(__file__).with_name("instructions.c")
     folder = build.out(found.version) / "instructions"
     folder.mkdir(exist_ok=True)

@@ -26,7 +26,7 @@ COMMANDS = {
     "CREATE_3D": 0x204, "TRANSFER_3D": 0x205, "TRANSFER_FROM_3D": 0x206, "SUBMIT": 0x207,
     "MAP_BLOB": 0x208, "UNMAP_BLOB": 0x209, "UPDATE_CURSOR": 0x300, "MOVE_CURSOR": 0x301,
 }
-# Commands that create something: after a refusal it does not exist.
+# Commands that create something, which does not exist if the command was rejected.
 CREATES = {COMMANDS[name] for name in ("CREATE", "CREATE_3D", "CREATE_BLOB", "CTX_CREATE",
                                        "ATTACH", "MAP_BLOB")}
 OF_CONTEXTS = {COMMANDS[name] for name in ("CTX_CREATE", "CTX_DESTROY", "CTX_ATTACH", "CTX_DETACH",
@@ -128,7 +128,7 @@ class FakeGpu(vhostuser.Device):
                  features: int | None = None, room: int = 0, caching: int = MAP_CACHED):
         """With `render` it has a renderer that finishes everything at once. `window` is the size of
         the host-visible memory in MiB, `caching` is how the guest must map it, `alignment` is that of
-        blobs. `features` replaces the features that follow from the others. `room` limits the bytes
+        blobs. `features` replaces the features that the other arguments imply. `room` limits the bytes
         of images; 0 means no limit."""
         self.features = FEATURE_EDID | (FEATURE_BLOB | FEATURE_UUID if blob else 0) | (
             FEATURE_VIRGL | FEATURE_CONTEXT_INIT if render else 0) | (

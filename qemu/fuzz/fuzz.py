@@ -87,7 +87,7 @@ class Campaign:
         self.tally = Tally()
         self._is_debug = "debug" in found.version
         self._overhead = DEBUG_OVERHEAD if self._is_debug else OVERHEAD
-        # Warnings end a guest for our drivers only: mainline's known warnings would hide all else.
+        # Warnings end a guest for our drivers only, because mainline's known warnings would hide others.
         self._is_ours = driver != "stock"
 
     def run(self, seconds: int, number: int) -> Tally:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which lines and branches of the C driver the suites of `make check` run, on the debug kernel.
+"""Measures which lines and branches of the C driver the suites of `make check` run, on the debug kernel.
 
     coverage.py [--only SUITE]... [--add]
 
@@ -51,7 +51,7 @@ class File:
 
 
 def read_files(data: dict, folder: Path) -> list[File]:
-    """The files of gcovr's JSON format, with their source from a folder."""
+    """Returns the files of gcovr's JSON data, with their source from a folder."""
     files = []
     for entry in data["files"]:
         text = (folder / entry["file"]).read_text().splitlines()
@@ -67,14 +67,14 @@ def read_files(data: dict, folder: Path) -> list[File]:
 
 @dataclass
 class Reason:
-    """Consecutive lines of a file, of which those that count are never run."""
+    """Consecutive lines of a file that no test can reach, and where UNREACHED lists them."""
     where: str
     file: str
     lines: list[str]
 
 
 def read_reasons(path: Path) -> list[Reason]:
-    """The lines that no test can reach: groups with their reason above, `FILE: LINE | LINE ...`."""
+    """Reads lines that no test can reach: in groups with a reason above, as `FILE: LINE | LINE ...`."""
     explained, found = False, []
     text = path.read_text() if path.exists() else ""
     for number, line in enumerate(text.splitlines(), 1):
@@ -91,7 +91,7 @@ def read_reasons(path: Path) -> list[Reason]:
 
 
 def explain(files: list[File], reasons: list[Reason]) -> tuple[set[tuple[str, int]], list[str]]:
-    """The unreached lines that have a reason, and what is wrong with the reasons."""
+    """Returns the unreached lines that have a reason, and messages about stale reasons."""
     by_name = {file.name: file for file in files}
     named: set[tuple[str, int]] = set()
     wrong = []
@@ -115,7 +115,7 @@ def percent(part: int, whole: int) -> float:
 
 
 def table(files: list[File], named: set[tuple[str, int]]) -> str:
-    """A row per file, and their sum."""
+    """Formats a table with a row per file, and their sum."""
     rows = []
     for file in files:
         unreached = file.unreached
@@ -131,21 +131,20 @@ def table(files: list[File], named: set[tuple[str, int]]) -> str:
 
 
 def listing(files: list[File], named: set[tuple[str, int]]) -> str:
-    """Every line that did not run and has no reason."""
+    """Formats the lines that did not run and have no reason."""
     return "\n".join(f"{file.name}:{number}: {file.line(number)}"
                      for file in files for number in file.unreached
                      if (file.name, number) not in named)
 
 
 class Counts:
-    """The counts of several guests, and what becomes of them."""
+    """Collects the counts of several guests and merges them into one page."""
 
     def __init__(self, builds: tuple[Path, ...], folder: Path, binds=(), is_kept: bool = False):
-        """builds: folders with objects and notes; folder: for everything made here.
+        """Takes the folders of the builds, with their objects and notes, and a folder to write to.
 
-        binds: what the sandbox needs besides, see sandbox.command(): gcov wants all headers.
-
-        is_kept: counts that an earlier run of the same build left in the folder count, too."""
+        `binds` is as in sandbox.command(); gcov reads all headers. `is_kept` also counts what an
+        earlier run of the same build left in the folder."""
         self._builds, self._folder, self._binds = builds, folder, binds
         build_key = cache.key(*(notes for one in builds for notes in sorted(one.rglob("*.gcno"))))
         mark = folder / "build"
@@ -156,11 +155,11 @@ class Counts:
 
     @property
     def job(self) -> str:
-        """What a guest's job has to end with."""
+        """Shell commands that end the job of a guest."""
         return "status=$?\n" + jobs.script("gcov", FOLDERS=" ".join(map(str, self._builds)))
 
     def add(self, name: str, results: Path) -> bool:
-        """Takes the counts out of what a guest left; False if it left none, e.g. after a panic."""
+        """Reads the counts from a guest's results; returns False if a guest left none."""
         archive = results / "gcov.tar"
         if not archive.exists():
             return False
@@ -179,7 +178,7 @@ class Counts:
         return True
 
     def merge(self) -> list[File]:
-        """The sum of all guests; writes the page."""
+        """Writes the page, and returns the sums over all guests."""
         traces = sorted(self._folder.glob("*.json"))
         if not traces:
             raise Failure("no guest left any counts")
@@ -195,7 +194,7 @@ class Counts:
 
 
 def measure(only, counts: Counts, run: check.Run) -> list[str]:
-    """Runs the suites; what they say of the driver is check-debug's to judge. Returns lines about it."""
+    """Runs the suites and returns notes. A failed test is a note, because check-debug reports it."""
     lines = []
     run.job_end = counts.job
     chosen = [suite for suite in suites.choose("check", run.driver, only)

@@ -29,7 +29,7 @@ PICTURE = re.compile(r"see ([\w.-]+\.png)")
 
 @dataclass
 class Outcome:
-    """The result of one test; the log is what a person needs to see about a failure."""
+    """The result of one test; the log has what a person needs to analyse a failure."""
     result: str
     seconds: float = 0
     log: str = ""

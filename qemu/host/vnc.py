@@ -1,4 +1,4 @@
-"""A small VNC client: sees and does what a person in front of one head can.
+"""A small VNC client: it sees what a person in front of one head sees, and resizes its window.
 
 VNC is QEMU's only interface that works without a screen and has all of this: it resizes the window,
 receives the cursor's image, and gets only the pixels that the guest asked the host to redraw. The client

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The order of the folders of qemu/: which may import which."""
+"""Checks the order of the folders of qemu/: each may import only from those before it."""
 import ast
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +10,7 @@ PACKAGE = "qemu"
 # Each folder may import from those before it. qemu/__init__.py says what each has.
 ORDER = ("base", "images", "build", "device", "host", "interactive", "harness", "bench", "fuzz",
          "mutants", "docs", "lint")
-# Folders that hold no part of the tools: scripts of the guest, and the unit tests, which import all.
+# Folders without an order: the scripts of the guest, and the unit tests, which import everything.
 OTHERS = ("guest", "tests")
 
 

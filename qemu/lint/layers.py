@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The order of a driver's parts: which folder may know which, and what in the sources breaks that.
+"""Checks the order of a driver's parts: a file may use only its own part and the parts below it.
 
     layers.py [--write]
 
@@ -18,7 +18,7 @@ from qemu.lint import rustuses
 
 PAGE = TOP / "docs/architecture.md"
 
-# Each part is a folder and may know those that follow it here; the driver's own folder, "", knows all.
+# Each part is a folder, with the parts that it may use. The driver's own folder, "", may use all.
 BELOW = {
     "": ("display", "render", "memory", "transport"),
     "display": ("memory", "transport"),
@@ -26,7 +26,7 @@ BELOW = {
     "memory": ("transport",),
     "transport": (),
 }
-# What stands in the driver's own folder, and is below all parts.
+# The part of files in the driver's own folder that all parts may use.
 GROUND = "ground"
 
 FIGURE = re.compile(r"(?<=<!-- The figure is written by qemu/lint/layers.py. -->\n```\n).*?(?=```\n)",
@@ -35,26 +35,26 @@ FIGURE = re.compile(r"(?<=<!-- The figure is written by qemu/lint/layers.py. -->
 
 @dataclass(frozen=True)
 class Arrow:
-    """A file that names another one, both by their path in the driver's folder."""
+    """A use of one file by another, both by their path in the driver's folder."""
     source: str
     target: str
 
 
 @dataclass(frozen=True)
 class Tree:
-    """A driver: its folder, how its files name each other, and which of them are the ground floor."""
+    """A driver: its folder, a function that finds the uses, and the files of the part GROUND."""
     folder: str
     arrows: Callable[[Path], Iterable[Arrow]]
     ground: tuple[str, ...]
 
     def part(self, file: str) -> str:
-        """The part that a file belongs to."""
+        """Returns the part that a file belongs to."""
         if file in self.ground:
             return GROUND
         return str(Path(file).parent).replace(".", "")
 
     def parts(self) -> dict[str, list[str]]:
-        """The sources of each part, without folder and suffix."""
+        """Returns the sources of each part, without folder and suffix."""
         found: dict[str, set[str]] = {part: set() for part in BELOW}
         for arrow in self.arrows(TOP / self.folder):
             for file in (arrow.source, arrow.target):
@@ -65,27 +65,27 @@ class Tree:
 
 
 def _sources(folder: Path, pattern: str) -> Iterable[Path]:
-    """The driver's own sources: no tests, and nothing for other kernels."""
+    """Yields the driver's sources, without tests and without what other kernels need."""
     for path in sorted(folder.rglob(pattern)):
         if path.relative_to(folder).parts[0] not in ("tests", "compat"):
             yield path
 
 
 def arrows_of_c(folder: Path) -> Iterable[Arrow]:
-    """What each source includes of the driver's own, by the path from the driver's folder."""
+    """Yields the includes of the driver's own headers."""
     for path in _sources(folder, "*.[ch]"):
         for name in re.findall(r'^#include "([^"]+)"', path.read_text(), re.MULTILINE):
             yield Arrow(str(path.relative_to(folder)), name)
 
 
 def arrows_of_rust(folder: Path) -> Iterable[Arrow]:
-    """What each source names of the others, but for the crate's own file."""
+    """Yields the uses between the files of the crate, except by and of the crate's root."""
     for source, target in rustuses.uses(folder, "virtgpu"):
         yield Arrow(source, target)
 
 
 def wrong(tree: Tree, arrows: Iterable[Arrow]) -> list[str]:
-    """What is wrong with the arrows between a driver's parts, in words."""
+    """Returns a message for each use of a part that is not below, and for each file in no part."""
     lines = []
     for arrow in arrows:
         source, target = tree.part(arrow.source), tree.part(arrow.target)
@@ -100,7 +100,7 @@ def wrong(tree: Tree, arrows: Iterable[Arrow]) -> list[str]:
 
 
 def circles(arrows: Iterable[Arrow]) -> list[list[str]]:
-    """Files that name each other in a circle, one circle for each file where one closes."""
+    """Returns circles of files that use each other."""
     graph: dict[str, list[str]] = {}
     for arrow in arrows:
         graph.setdefault(arrow.source, []).append(arrow.target)
@@ -123,7 +123,7 @@ def circles(arrows: Iterable[Arrow]) -> list[list[str]]:
 
 
 def _box(title: str, names: list[str], width: int) -> list[str]:
-    """A part's name and its files, broken into lines."""
+    """Formats a part's name and its files in lines of limited width."""
     lines = [title]
     for name in names:
         if len(lines) == 1 or len(lines[-1]) + 1 + len(name) > width:
@@ -134,7 +134,7 @@ def _box(title: str, names: list[str], width: int) -> list[str]:
 
 
 def figure(tree: Tree) -> str:
-    """The parts and their files, those above that know those below."""
+    """Draws the parts with their files; a part uses those below it."""
     parts = tree.parts()
     left = _box(f"{tree.folder}/display/", parts["display"], 44)
     right = _box(f"{tree.folder}/render/", parts["render"], 40)
@@ -156,7 +156,7 @@ TREES = (C, RUST)
 
 
 def complaints() -> list[str]:
-    """What is wrong with the drivers' parts, and with the figure of them."""
+    """Returns what is wrong with the order of the drivers' parts, and with the figure of it."""
     lines = []
     for tree in TREES:
         arrows = list(tree.arrows(TOP / tree.folder))

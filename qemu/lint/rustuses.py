@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which files of a Rust crate use which."""
+"""Finds which files of a Rust crate use which."""
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"", re.S)
-# The data of a part are reached through the device, without an import.
+# A part's data, which code reaches through the device without importing the part.
 DATA = re.compile(r"\bdev(?:\(\))?\s*\.\s*(\w+)\b(?!\()")
 
 
@@ -15,11 +15,11 @@ def _module_of(path: Path) -> tuple[str, ...]:
 
 
 def use_paths(text: str, module: tuple[str, ...]) -> set[tuple[str, ...]]:
-    """The paths inside of its crate that a file names, whether imported or not."""
+    """Returns the paths of its own crate that a file names, in imports and elsewhere."""
     found = set()
 
     def read(at: int, path: tuple[str, ...]) -> int:
-        """Reads one tree of names from an offset on; returns where it ends."""
+        """Reads one tree of names from an offset; returns the offset after it."""
         if text.startswith("{", at):
             at += 1
             while at < len(text) and text[at] != "}":
@@ -41,18 +41,18 @@ def use_paths(text: str, module: tuple[str, ...]) -> set[tuple[str, ...]]:
 
 
 def uses(root: Path, crate: str) -> Iterator[tuple[str, str]]:
-    """Each file of a crate with each other one that it uses, but for the crate's own file."""
+    """Yields pairs of files of which the first uses the second; the crate's root is left out."""
     files = {_module_of(path.relative_to(root)): str(path.relative_to(root))
              for path in sorted(root.rglob("*.rs")) if path.name != f"{crate}.rs"}
     for module, name in files.items():
         text, begin, tests = COMMENT.sub("", (root / name).read_text()).partition("mod tests {")
-        # The file is what its tests are in.
+        # The module of the tests is in this file, so its super is the file.
         text += begin + re.sub(r"\bsuper::", "self::", tests)
         found = set()
         for path in use_paths(text, module):
             modules = (path[:length] for length in range(len(path), 0, -1))
             found.add(next((files[one] for one in modules if one in files), name))
-        # Inside of a part its data are known to all.
+        # A part may use its own data without restriction.
         found |= {files[(part,)] for part in DATA.findall(text)
                   if (part,) in files and part != module[0]}
         yield from ((name, other) for other in sorted(found - {name}))

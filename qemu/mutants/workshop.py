@@ -3,7 +3,6 @@
 
 The build of the unchanged sources is kept and copied back before each mutant with the modification
 times of its files, because make then compiles only what the mutant changes.
-times of its files, so that make compiles only what the mutant changes.
 """
 import hashlib
 import os
