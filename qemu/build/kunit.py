@@ -60,7 +60,7 @@ def _make_library(found: Target):
                 if source.name == "test.c":
                     text = _without_loader(text)
                 (build_folder / source.name).write_text(text)
-            root = candidate.compiling(found)["root"]
+            root = candidate.compiling(found).root
             sandbox.run(root, ["make", "-s", "-C", f"/usr/lib/modules/{found.version}/build",
                                f"CC={found.gcc}", f"M={build_folder}", "modules"],
                         write=[folder],

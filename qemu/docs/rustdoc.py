@@ -40,10 +40,10 @@ def make(found: Target, folder: Path) -> bool:
         argv = ["env", "RUSTC_BOOTSTRAP=1", *words[:rustc], "rustdoc", "-Drustdoc::all",
                 "-Arustdoc::private_doc_tests", "-Zunstable-options", "--enable-index-page",
                 *more, *words[rustc + 1:]]
-        command = sandbox.command(rust["root"], ["sh", "-c", f"cd {built} && {shlex.join(argv)}"],
+        command = sandbox.command(rust.root, ["sh", "-c", f"cd {built} && {shlex.join(argv)}"],
                                   read=[TOP, built], write=[folder],
-                                  binds=packagedkernel.kernel_binds(rust["root"], rust["version"],
-                                                                    rust["kernel"]))
+                                  binds=packagedkernel.kernel_binds(rust.root, rust.version,
+                                                                    rust.kernel))
         good &= subprocess.run(command).returncode == 0
     return good
 
