@@ -111,7 +111,7 @@ def job(scenarios, watched: bool = False) -> str:
                        SCENARIOS=" ".join(f"{program(name)}:{name}" for name in scenarios))
 
 
-def run(found: Environment, driver: str, scenarios, name: str, then: str = "", append: str = "",
+def run(target: Environment, driver: str, scenarios, name: str, then: str = "", append: str = "",
         **options) -> jobs.Guest:
     """Runs all scenarios in one guest and returns the guest after it has ended."""
     if not options.get("fake"):
@@ -119,20 +119,20 @@ def run(found: Environment, driver: str, scenarios, name: str, then: str = "", a
     folder = outfolder.claim(f"bench-{driver}-{name}")
     report.say(f"==> bench on {driver}: {name}")
     # The distribution's kernel samples its own memory all the time, which is unrelated to drivers.
-    with jobs.Guest(found, Options(driver=driver, cpus=1,
-                                   append=f"damon_stat.enabled=N {append}".strip(),
-                                   size=(1920, 1080), heads=2, **options),
+    with jobs.Guest(target, Options(driver=driver, cpus=1,
+                                    append=f"damon_stat.enabled=N {append}".strip(),
+                                    size=(1920, 1080), heads=2, **options),
                     job(scenarios, not options.get("counter")) + then, folder,
-                    modules=build.modules_of(found, driver),
-                    tests=build.tests(found), sink=report.pass_on) as one:
+                    modules=build.modules_of(target, driver),
+                    tests=build.tests(target), sink=report.pass_on) as one:
         result = one.wait(1200)
     jobs.require(result)
     return one
 
 
-def counted_rows(found: Environment, driver: str, scenarios, name: str, **options) -> dict:
+def counted_rows(target: Environment, driver: str, scenarios, name: str, **options) -> dict:
     """Runs scenarios and returns the counted metrics, including the kernel's instructions."""
-    counted = run(found, driver, scenarios, name, counter=plugin(found), **options)
+    counted = run(target, driver, scenarios, name, counter=plugin(target), **options)
     marks = [tuple(map(int, line.split())) for line in
              (counted.folder / "counts.log").read_text().splitlines()]
     rows = {scenario: {metric: value / one["steps"] for metric, value in one.items()
@@ -144,22 +144,22 @@ def counted_rows(found: Environment, driver: str, scenarios, name: str, **option
     return rows
 
 
-def measure(found: Environment, driver: str, scenarios) -> dict:
+def measure(target: Environment, driver: str, scenarios) -> dict:
     """Returns the rows of one driver, per step: {scenario: {metric: number}}."""
     rendered = [name for name in scenarios if name in RENDER]
     bounced = [name for name in scenarios if name in BOUNCED]
     scenarios = [name for name in scenarios if name not in RENDER + BOUNCED]
     if any(name in FRAMES for name in scenarios) and "idle" not in scenarios:
         scenarios.insert(0, "idle")
-    rows = (counted_rows(found, driver, scenarios, "counted", trace=hostcosts.TRACES)
+    rows = (counted_rows(target, driver, scenarios, "counted", trace=hostcosts.TRACES)
             if scenarios else {})
     if rendered and driver in RENDERERS:
         rows |= {name: {metric: row[metric]
                         for metric in (INSTRUCTIONS, COMMANDS, ASKED, INTERRUPTS)}
-                 for name, row in counted_rows(found, driver, rendered, "rendered",
+                 for name, row in counted_rows(target, driver, rendered, "rendered",
                                                fake=RENDERER).items()}
     if bounced:
-        bouncing = run(found, driver, bounced, "bounced", append="swiotlb=force", **BOUNCING)
+        bouncing = run(target, driver, bounced, "bounced", append="swiotlb=force", **BOUNCING)
         rows |= {name: {COPIES: row[COPIES] / row["steps"]}
                  for name, row in bouncing.judge.counts.scenarios().items()}
     for name, frames in FRAMES.items():
@@ -169,8 +169,8 @@ def measure(found: Environment, driver: str, scenarios) -> dict:
     shown = [name for name in scenarios if name not in ALTERNATING]
     if not shown:
         return rows
-    watched = run(found, driver, shown, "watched", fake={"scanouts": 2, "size": (1920, 1080),
-                                                         "connected": 2})
+    watched = run(target, driver, shown, "watched", fake={"scanouts": 2, "size": (1920, 1080),
+                                                          "connected": 2})
     for name, one in watched.judge.counts.scenarios().items():
         if name in rows:
             rows[name] |= {BYTES: one["bytes"] / one["steps"], ASKED: one[ASKED] / one["steps"],
@@ -209,10 +209,10 @@ def judge(results: dict) -> list:
     return missed
 
 
-def profile(found: Environment, driver: str, scenario: str) -> str:
+def profile(target: Environment, driver: str, scenario: str) -> str:
     """Returns a table of the functions with the most instructions in a scenario."""
     fake = RENDERER if scenario in RENDER else None
-    one = run(found, driver, (scenario,), "profiled", fake=fake, counter=plugin(found),
+    one = run(target, driver, (scenario,), "profiled", fake=fake, counter=plugin(target),
               profile=True, then="cp /proc/kallsyms /host/results/\n")
     return profiling.table((one.folder / "profile.log").read_text(),
                            (one.folder / "results/kallsyms").read_text())
@@ -229,13 +229,13 @@ def main() -> int:
     drivers = args.drivers or choice.drivers(DRIVERS)
     if not set(drivers) <= set(DRIVERS):
         parser.error(f"DRIVER is one of {', '.join(DRIVERS)}")
-    found = environment.prepare(choice.kernel())
+    target = environment.prepare(choice.kernel())
     if args.profile:
         for driver in drivers:
             print(f"{args.profile} on {driver}, instructions of a step:")
-            print(profile(found, driver, args.profile))
+            print(profile(target, driver, args.profile))
         return 0
-    results = {driver: measure(found, driver, args.only or SCENARIOS + RENDER + BOUNCED)
+    results = {driver: measure(target, driver, args.only or SCENARIOS + RENDER + BOUNCED)
                for driver in drivers}
     missed = judge(results)
     out = outfolder.OUT

@@ -7,12 +7,12 @@ from qemu.build import build
 from qemu.images.target import Environment
 
 
-def plugin(found: Environment) -> Path:
+def plugin(target: Environment) -> Path:
     source = Path(__file__).with_name("instructions.c")
-    folder = build.out(found.version) / "instructions"
+    folder = build.out(target.version) / "instructions"
     folder.mkdir(exist_ok=True)
-    sandbox.run(found.root, ["gcc-14", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror",
-                             "-fvisibility=hidden", "-fPIC", "-shared", "-o",
-                             folder / "instructions.so", source],
+    sandbox.run(target.root, ["gcc-14", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror",
+                              "-fvisibility=hidden", "-fPIC", "-shared", "-o",
+                              folder / "instructions.so", source],
                 read=[source.parent], write=[folder])
     return folder / "instructions.so"

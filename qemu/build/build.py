@@ -28,49 +28,49 @@ def out(version: str) -> Path:
     return path
 
 
-def _make(found: Target, argv, folder: Path, top: Path = TOP, root=None, **options) -> str:
-    root = root or found.root
+def _make(target: Target, argv, folder: Path, top: Path = TOP, root=None, **options) -> str:
+    root = root or target.root
     return sandbox.run(root, ["make", "-s", f"-j{os.cpu_count()}", "-C", top, *argv],
                        read=[top], write=[folder],
-                       binds=packagedkernel.kernel_binds(root, found.version, found.kernel),
+                       binds=packagedkernel.kernel_binds(root, target.version, target.kernel),
                        **options)
 
 
-def _make_for_kernel(found: Target, argv, folder: Path, **options) -> str:
+def _make_for_kernel(target: Target, argv, folder: Path, **options) -> str:
     """Runs make with the compilers that built the kernel, for code that is linked to the kernel."""
-    root, flags = found.compilers or (found.root, (f"CC={found.gcc}",))
-    return _make(found, [*flags, *argv], folder, root=root, **options)
+    root, flags = target.compilers or (target.root, (f"CC={target.gcc}",))
+    return _make(target, [*flags, *argv], folder, root=root, **options)
 
 
-def make_modules(found: Target, folder: Path, extra=(), **options) -> str:
+def make_modules(target: Target, folder: Path, extra=(), **options) -> str:
     """Builds the modules into a folder and returns Kbuild's output."""
-    return _make_for_kernel(found, [f"KDIR=/usr/lib/modules/{found.version}/build",
-                                    f"MO={folder}", "W=1", "KRUSTFLAGS=-Dwarnings", *extra,
-                                    "modules"], folder, **options)
+    return _make_for_kernel(target, [f"KDIR=/usr/lib/modules/{target.version}/build",
+                                     f"MO={folder}", "W=1", "KRUSTFLAGS=-Dwarnings", *extra,
+                                     "modules"], folder, **options)
 
 
-def modules(found: Target, top: Path = TOP, name: str = "modules", extra=()) -> Path:
+def modules(target: Target, top: Path = TOP, name: str = "modules", extra=()) -> Path:
     """Builds the modules for the guest's kernel; any warning is an error."""
-    found = candidate.compiling(found)
-    folder = out(found.version) / name
+    target = candidate.compiling(target)
+    folder = out(target.version) / name
     folder.mkdir(exist_ok=True)
-    with step(f"{name} for {found.version}"), cache.locked(folder):
-        text = make_modules(found, folder, ["KCFLAGS=-Werror", *extra], top=top)
+    with step(f"{name} for {target.version}"), cache.locked(folder):
+        text = make_modules(target, folder, ["KCFLAGS=-Werror", *extra], top=top)
         if text.strip():
             report.say(text.rstrip())
         for module in MODULES.values():
             if (folder / module).exists():
-                _strip(found, folder / module, folder)
+                _strip(target, folder / module, folder)
     return folder
 
 
-def _strip(found: Target, module: Path, folder: Path) -> None:
+def _strip(target: Target, module: Path, folder: Path) -> None:
     """Copies a module without its debugging information, which the guest would read each time."""
-    sandbox.run(found.root, ["strip", "--strip-debug", "-o", folder / module.name, module],
+    sandbox.run(target.root, ["strip", "--strip-debug", "-o", folder / module.name, module],
                 read=[module.parent], write=[folder])
 
 
-def modules_of(found: Target, driver: str, cover: str = ""):
+def modules_of(target: Target, driver: str, cover: str = ""):
     """Builds a driver's module, optionally instrumented (a key of COVER), and returns its folder.
 
     Returns None for a driver that is not built here."""
@@ -78,48 +78,48 @@ def modules_of(found: Target, driver: str, cover: str = ""):
         return None
     name = f"modules-{cover}" if cover else "modules"
     # A kernel that comes with its compilers supports Rust, and one build makes both drivers.
-    if MODULES[driver].startswith("rust/") and not found.compilers:
-        return modules(rustkernel.prepare(found), name=f"{name}-rust", extra=COVER.get(cover, ()))
-    return modules(found, name=name, extra=COVER.get(cover, ()))
+    if MODULES[driver].startswith("rust/") and not target.compilers:
+        return modules(rustkernel.prepare(target), name=f"{name}-rust", extra=COVER.get(cover, ()))
+    return modules(target, name=name, extra=COVER.get(cover, ()))
 
 
-def kunit_folder(found: Target, driver: str, cover: str = "") -> Path:
+def kunit_folder(target: Target, driver: str, cover: str = "") -> Path:
     """Returns the folder of a driver's KUnit suites, optionally instrumented (a key of COVER)."""
-    return out(found.version) / "-".join(filter(None, ("kunit", driver, cover)))
+    return out(target.version) / "-".join(filter(None, ("kunit", driver, cover)))
 
 
-def tests(found: Target, driver: str = "", cover: str = "") -> Path:
+def tests(target: Target, driver: str = "", cover: str = "") -> Path:
     """Builds our own tests, the guest tools and a driver's KUnit suites, optionally instrumented."""
-    folder = out(found.version) / (f"tests-{cover}" if cover else "tests")
+    folder = out(target.version) / (f"tests-{cover}" if cover else "tests")
     folder.mkdir(exist_ok=True)
     with step("tests"), cache.locked(folder):
-        base, _, _ = found.version.partition("-amd64")
+        base, _, _ = target.version.partition("-amd64")
         uapi = f"/usr/src/linux-headers-{base}-common/include/uapi/drm"
-        _make(found, ["-C", "igt-tests", f"O={folder}", f"KERNEL_UAPI={uapi}"], folder)
-        suites = kunit.modules(found, driver, kunit_folder(found, driver, cover), make_modules,
+        _make(target, ["-C", "igt-tests", f"O={folder}", f"KERNEL_UAPI={uapi}"], folder)
+        suites = kunit.modules(target, driver, kunit_folder(target, driver, cover), make_modules,
                                COVER.get(cover, ()))
-        for module in (*_test_modules(found).glob("*.ko"), *suites):
-            _strip(found, module, folder)
+        for module in (*_test_modules(target).glob("*.ko"), *suites):
+            _strip(target, module, folder)
     return folder
 
 
-def _test_modules(found: Target) -> Path:
+def _test_modules(target: Target) -> Path:
     """Builds the modules that the tests load; any warning is an error."""
-    found = candidate.compiling(found)
-    folder = out(found.version) / "tests-kernel"
+    target = candidate.compiling(target)
+    folder = out(target.version) / "tests-kernel"
     folder.mkdir(exist_ok=True)
-    _make_for_kernel(found, ["-C", f"/usr/lib/modules/{found.version}/build", "W=1",
-                             f"M={TOP}/igt-tests/kernel", f"MO={folder}", "KCFLAGS=-Werror",
-                             "modules"], folder)
+    _make_for_kernel(target, ["-C", f"/usr/lib/modules/{target.version}/build", "W=1",
+                              f"M={TOP}/igt-tests/kernel", f"MO={folder}", "KCFLAGS=-Werror",
+                              "modules"], folder)
     return folder
 
 
-def compile_all(found: Target) -> dict:
+def compile_all(target: Target) -> dict:
     """Compiles everything that is built for a kernel and returns the errors by part."""
     failed = {}
-    for name, make in {"C driver": lambda: modules(found),
-                       "modules of tests": lambda: _test_modules(found),
-                       "Rust driver": lambda: modules_of(found, "rust")}.items():
+    for name, make in {"C driver": lambda: modules(target),
+                       "modules of tests": lambda: _test_modules(target),
+                       "Rust driver": lambda: modules_of(target, "rust")}.items():
         try:
             make()
         except Failure as failure:
@@ -138,12 +138,12 @@ def main() -> int:
     bad = 0
     for wanted in supported():
         start = time.monotonic()
-        found = environment.chosen_kernel(wanted)
-        failed = compile_all(found)
+        target = environment.chosen_kernel(wanted)
+        failed = compile_all(target)
         for name, text in failed.items():
-            report.say(f"{name} for {found.version}: {text}")
+            report.say(f"{name} for {target.version}: {text}")
         verdict = f"FAILED: {', '.join(failed)}" if failed else "compiles"
-        print(f"{found.version}: {verdict} ({time.monotonic() - start:.0f} s)")
+        print(f"{target.version}: {verdict} ({time.monotonic() - start:.0f} s)")
         bad += bool(failed)
     return 1 if bad else 0
 

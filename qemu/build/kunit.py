@@ -24,9 +24,9 @@ Kind = TypeVar("Kind", bound=Target)
 SUITES = {"c": "drm/virtgpu_kunit.ko", "rust": "rust/virtgpu_rs_kunit.ko"}
 
 
-def _has_kunit(found: Target) -> bool:
+def _has_kunit(target: Target) -> bool:
     """Returns whether the kernel was built with KUnit."""
-    config = found.kernel / f"usr/src/linux-headers-{found.version}/.config"
+    config = target.kernel / f"usr/src/linux-headers-{target.version}/.config"
     return bool(re.search(r"^CONFIG_KUNIT=y$", config.read_text(), re.MULTILINE))
 
 
@@ -45,13 +45,13 @@ def _without_loader(text: str) -> str:
     return text
 
 
-def _make_library(found: Target):
+def _make_library(target: Target):
     def make(folder: Path) -> None:
         scratch, build_folder = folder / "scratch", folder / "build"
         scratch.mkdir()
-        with step(f"KUnit for kernel {found.version}, from its source package"):
+        with step(f"KUnit for kernel {target.version}, from its source package"):
             # The library, and the header that reads the member of task_struct.
-            kernelsource.unpack(found, scratch, "lib/kunit/*.[ch]", "include/kunit/test-bug.h")
+            kernelsource.unpack(target, scratch, "lib/kunit/*.[ch]", "include/kunit/test-bug.h")
             build_folder.mkdir()
             for name in BRIDGE_FILES:
                 shutil.copy(BRIDGE / name, build_folder)
@@ -60,11 +60,11 @@ def _make_library(found: Target):
                 if source.name == "test.c":
                     text = _without_loader(text)
                 (build_folder / source.name).write_text(text)
-            root = candidate.compiling(found).root
-            sandbox.run(root, ["make", "-s", "-C", f"/usr/lib/modules/{found.version}/build",
-                               f"CC={found.gcc}", f"M={build_folder}", "modules"],
+            root = candidate.compiling(target).root
+            sandbox.run(root, ["make", "-s", "-C", f"/usr/lib/modules/{target.version}/build",
+                               f"CC={target.gcc}", f"M={build_folder}", "modules"],
                         write=[folder],
-                        binds=setup.kernel_binds(root, found.version, found.kernel))
+                        binds=setup.kernel_binds(root, target.version, target.kernel))
         for name in ("kunit.ko", "Module.symvers"):
             shutil.copy(build_folder / name, folder)
         shutil.rmtree(scratch)
@@ -72,18 +72,18 @@ def _make_library(found: Target):
     return make
 
 
-def _library(found: Target) -> Path:
+def _library(target: Target) -> Path:
     """Returns the folder with kunit.ko for a kernel that was built without KUnit."""
     steps: tuple[Callable, ...] = (_make_library, _without_task_member, _without_loader)
     name = cache.key(*map(inspect.getsource, steps), *(BRIDGE / name for name in BRIDGE_FILES))
-    return cache.entry(f"kunit-{found.version}-{name}", _make_library(found))
+    return cache.entry(f"kunit-{target.version}-{name}", _make_library(target))
 
 
-def arguments(found: Target, driver: str, folder: Path, flags: str = "") -> list[str]:
+def arguments(target: Target, driver: str, folder: Path, flags: str = "") -> list[str]:
     """Returns arguments of make that build a driver's suites into a folder, with flags for C."""
     extra = [f"VIRTGPU_KUNIT={driver}"]
-    if not _has_kunit(found):
-        symbols = shutil.copy(_library(found) / "Module.symvers", folder / "kunit.symvers")
+    if not _has_kunit(target):
+        symbols = shutil.copy(_library(target) / "Module.symvers", folder / "kunit.symvers")
         extra.append(f"KBUILD_EXTRA_SYMBOLS={symbols}")
         if driver == "c":
             # copy2 keeps the modification time, because each object depends on the file.
@@ -91,26 +91,26 @@ def arguments(found: Target, driver: str, folder: Path, flags: str = "") -> list
     return [*extra, f"KCFLAGS={flags}"]
 
 
-def builder(found: Kind, driver: str) -> Kind:
-    """Returns `found` for builds of a driver's suites."""
+def builder(target: Kind, driver: str) -> Kind:
+    """Returns `target` for builds of a driver's suites."""
     # A kernel that comes with its compilers supports Rust.
-    if driver == "rust" and not found.compilers:
-        return rustkernel.prepare(found)
-    return candidate.compiling(found)
+    if driver == "rust" and not target.compilers:
+        return rustkernel.prepare(target)
+    return candidate.compiling(target)
 
 
-def modules(found: Target, driver: str, folder: Path, make: Callable, extra=()) -> list[Path]:
-    """Builds the modules with a driver's suites, by make(found, folder, arguments).
+def modules(target: Target, driver: str, folder: Path, make: Callable, extra=()) -> list[Path]:
+    """Builds the modules with a driver's suites, by make(target, folder, arguments).
 
     Returns them in the order in which they must be loaded. `extra` are more arguments.
     """
     if driver not in SUITES:
         return []
     folder.mkdir(exist_ok=True)
-    needed = [] if _has_kunit(found) else [_library(found) / "kunit.ko"]
-    with step(f"KUnit tests for {found.version}"), cache.locked(folder):
-        text = make(builder(found, driver), folder,
-                    [*arguments(found, driver, folder, "-Werror"), *extra])
+    needed = [] if _has_kunit(target) else [_library(target) / "kunit.ko"]
+    with step(f"KUnit tests for {target.version}"), cache.locked(folder):
+        text = make(builder(target, driver), folder,
+                    [*arguments(target, driver, folder, "-Werror"), *extra])
         if text.strip():
             say(text.rstrip())
     return [*needed, folder / SUITES[driver]]

@@ -24,11 +24,11 @@ SOURCE_URL = "https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git
 FOREIGN_LINK = re.compile(r'<a href="(?:vtable|Ord#[\w-]+|#tymethod\.__pin_data)"[^>]*>(.*?)</a>', re.S)
 
 
-def make(found: Target, folder: Path) -> bool:
+def make(target: Target, folder: Path) -> bool:
     """Writes the pages into a folder. Returns whether rustdoc gave no errors."""
-    built = build.modules_of(found, "rust")
+    built = build.modules_of(target, "rust")
     folder.mkdir(exist_ok=True)
-    rust = rustkernel.prepare(found)
+    rust = rustkernel.prepare(target)
     good = True
     for crate, more in CRATES.items():
         saved = (built / f"rust/{crate}/.{crate}.o.cmd").read_text().partition("\n")[0]
@@ -48,16 +48,16 @@ def make(found: Target, folder: Path) -> bool:
     return good
 
 
-def link_to_kernel(found: Target, folder: Path) -> list[str]:
+def link_to_kernel(target: Target, folder: Path) -> list[str]:
     """Points srctree links to the kernel's source on the web. Returns a message for each lost file."""
-    base = found.version.partition("-amd64")[0]
-    headers = found.kernel / f"usr/src/linux-headers-{base}-common"
+    base = target.version.partition("-amd64")[0]
+    headers = target.kernel / f"usr/src/linux-headers-{base}-common"
     lost = []
     for path in sorted(folder.rglob("*.html")):
         text = path.read_text(encoding="utf-8")
         lost += [f"{path.relative_to(folder)}: the kernel has no {name}"
                  for name in SOURCE_LINK.findall(text) if not (headers / name).exists()]
-        series = kernels.series_of(found.version)
+        series = kernels.series_of(target.version)
         text = SOURCE_LINK.sub(rf'<a href="{SOURCE_URL}/\1?h=v{series}"', text)
         path.write_text(FOREIGN_LINK.sub(r"\1", text), encoding="utf-8")
     return lost

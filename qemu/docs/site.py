@@ -48,9 +48,9 @@ def write_guides(folder: Path) -> None:
         path.write_text(path.read_text().replace("](../README.md", "](readme.md"))
 
 
-def write_c(found: Target, folder: Path) -> None:
+def write_c(target: Target, folder: Path) -> None:
     """Writes a page for each file of the C driver that has kernel-doc comments."""
-    tools = kernelsource.tool(found, KERNEL_DOC, "tools/lib/python/*")
+    tools = kernelsource.tool(target, KERNEL_DOC, "tools/lib/python/*")
 
     def kernel_doc(*argv) -> str:
         return sandbox.run(root(), ["python3", "-B", tools / KERNEL_DOC, *argv], read=[TOP, tools])
@@ -65,26 +65,26 @@ def write_c(found: Target, folder: Path) -> None:
             page.write_text(f"{title}\n{'=' * len(title)}\n\n{text}")
 
 
-def make_site(found: Target) -> list[str]:
+def make_site(target: Target) -> list[str]:
     """Builds the site. Returns a message for each dead link."""
-    work = build.out(found.version) / "docs"
+    work = build.out(target.version) / "docs"
     shutil.rmtree(work, ignore_errors=True)
     shutil.rmtree(SITE, ignore_errors=True)
     SITE.mkdir(parents=True)
     with step("guides and kernel-doc"):
         write_guides(work / "source")
-        write_c(found, work / "source/c")
+        write_c(target, work / "source/c")
         sandbox.run(root(), ["sphinx-build", "-q", "-W", "--keep-going", "-d", work / "doctrees",
                              work / "source", SITE], write=[work, SITE])
     with step("rustdoc"):
-        if not rustdoc.make(found, SITE / "rust"):
+        if not rustdoc.make(target, SITE / "rust"):
             raise Failure("rustdoc complains, see above")
-    return rustdoc.link_to_kernel(found, SITE / "rust") + links.dead_in_site(SITE)
+    return rustdoc.link_to_kernel(target, SITE / "rust") + links.dead_in_site(SITE)
 
 
 def main() -> int:
-    found = environment.chosen_kernel(choice.kernel())
-    dead = make_site(found)
+    target = environment.chosen_kernel(choice.kernel())
+    dead = make_site(target)
     for line in dead:
         report.say(line)
     print(f"{SITE / 'index.html'}: " + (f"{len(dead)} dead links" if dead else "no dead links"))

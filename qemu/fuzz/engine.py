@@ -17,25 +17,25 @@ def root() -> Path:
     return roots.stable_root("fuzz", "clang, libFuzzer", roots.HERE / "fuzz-root.packages")
 
 
-def engine(found: Target) -> Path:
+def engine(target: Target) -> Path:
     """Builds libFuzzer with our ioctl programs and returns its path."""
-    folder = build.out(found.version) / "fuzzer"
+    folder = build.out(target.version) / "fuzzer"
     folder.mkdir(exist_ok=True)
     with step("the fuzzer"), cache.locked(folder):
-        target = folder / "ioctl-fuzzer"
-        sandbox.run(root(), ["make", "-s", "-C", TOP / "igt-tests", f"O={folder}", target],
+        program = folder / "ioctl-fuzzer"
+        sandbox.run(root(), ["make", "-s", "-C", TOP / "igt-tests", f"O={folder}", program],
                     read=[TOP], write=[folder])
-    return target
+    return program
 
 
-def gather(found: Target, driver: str, corpus: Path) -> tuple:
+def gather(target: Target, driver: str, corpus: Path) -> tuple:
     """Returns a folder with everything that the guest needs, and the path of the module."""
-    folder = build.out(found.version) / f"fuzz-{driver}"
+    folder = build.out(target.version) / f"fuzz-{driver}"
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(build.tests(found), folder,
+    shutil.copytree(build.tests(target), folder,
                     ignore=shutil.ignore_patterns("*.o", "*.d", "lib", "fuzz"))
-    shutil.copy(engine(found), folder)
-    module, coverage = instrumented.modules(found, driver)
+    shutil.copy(engine(target), folder)
+    module, coverage = instrumented.modules(target, driver)
     shutil.copy(module, folder)
     shutil.copy(coverage, folder)
     shutil.copytree(corpus, folder / "corpus")

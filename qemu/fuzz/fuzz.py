@@ -77,15 +77,15 @@ class Screen:
 class Campaign:
     """Fuzzes one driver in one kind of guest, again after each finding, until the time is up."""
 
-    def __init__(self, found: Environment, driver: str, name: str, corpus: Path):
-        self.found, self.driver, self.name = found, driver, name
+    def __init__(self, target: Environment, driver: str, name: str, corpus: Path):
+        self.target, self.driver, self.name = target, driver, name
         self.folder = OUT / f"{driver}-{name}"
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         self.corpus = self.folder / "corpus"
         shutil.copytree(corpus, self.corpus)
         self.tally = Tally()
-        self._is_debug = "debug" in found.version
+        self._is_debug = "debug" in target.version
         self._overhead = DEBUG_OVERHEAD if self._is_debug else OVERHEAD
         # Warnings end a guest for our drivers only, because mainline's known warnings would hide others.
         self._is_ours = driver != "stock"
@@ -101,7 +101,7 @@ class Campaign:
 
     def replay(self, files, runs: int) -> Tally:
         """Runs programs from files and prints what they do."""
-        tests, module = gather(self.found, self.driver, self.corpus)
+        tests, module = gather(self.target, self.driver, self.corpus)
         (tests / "replay").mkdir()
         for number, path in enumerate(files):
             shutil.copy(path, tests / f"replay/{number:04}")
@@ -111,8 +111,8 @@ class Campaign:
         return self.tally
 
     def _round(self, seconds: int, number: int) -> None:
-        tests, module = gather(self.found, self.driver, self.corpus)
-        self.tally.all_blocks = instrumented.blocks(self.found, module)
+        tests, module = gather(self.target, self.driver, self.corpus)
+        self.tally.all_blocks = instrumented.blocks(self.target, module)
         start = time.monotonic()
         result, screen = self._guest(tests, module, seconds + self._overhead, SEED=number,
                                      TIME=seconds, LONGEST=LONGEST)
@@ -147,7 +147,7 @@ class Campaign:
         screen = Screen()
         job = jobs.script("fuzz", DRIVER=self.driver, MODULE=module.name,
                           KEEP_GOING="" if self._is_ours else 1, **variables)
-        result = jobs.run(self.found, options, job, folder, limit, tests=tests, sink=screen)
+        result = jobs.run(self.target, options, job, folder, limit, tests=tests, sink=screen)
         return result, screen
 
     def _judge(self, result, screen) -> None:
@@ -194,13 +194,13 @@ def main() -> int:
     names = [args.only] if args.only else list(GUESTS)
     if args.replay and not args.only:
         names = ["gl"] if "-gl/" in str(args.replay[0].resolve()) else ["2d"]
-    found = environment.prepare(choice.kernel())
+    target = environment.prepare(choice.kernel())
     if not args.plain:
-        found = debugkernel.prepare(found)
+        target = debugkernel.prepare(target)
 
     findings, corpus = [], CORPUS
     for name in names:
-        campaign = Campaign(found, driver, name, corpus)
+        campaign = Campaign(target, driver, name, corpus)
         if args.replay:
             tally = campaign.replay(args.replay, args.runs)
         else:

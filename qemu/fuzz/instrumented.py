@@ -40,7 +40,7 @@ def _instrument_rust(kbuild: Path) -> None:
             f"KASAN_SANITIZE_{HOOK}.o := n\nobj-m := $(filter-out bochs_rs.o,$(obj-m))\n")
 
 
-def tree(found: Target, driver: str, top: Path) -> None:
+def tree(target: Target, driver: str, top: Path) -> None:
     """Fills `top` with an instrumented source tree of the driver."""
     shutil.rmtree(top, ignore_errors=True)
     top.mkdir()
@@ -51,7 +51,7 @@ def tree(found: Target, driver: str, top: Path) -> None:
     (top / "coverage/Kbuild").write_text("obj-m += virtgpu_coverage.o\nKASAN_SANITIZE := n\n")
     if driver == "stock":
         source = top / STOCK
-        kernelsource.unpack(found, top, f"{STOCK}/*")
+        kernelsource.unpack(target, top, f"{STOCK}/*")
         # The include path of its tracepoint header is relative to this folder.
         (top / "include/trace").mkdir(parents=True)
         (top / "Kbuild").write_text(f"obj-m += coverage/ {STOCK}/\n")
@@ -73,23 +73,23 @@ def tree(found: Target, driver: str, top: Path) -> None:
         shutil.copy(hook / name, source)
 
 
-def blocks(found: Target, module: Path) -> int:
+def blocks(target: Target, module: Path) -> int:
     """Returns how many blocks of a module are instrumented."""
-    text = sandbox.run(found.root, ["objdump", "-r", module], read=[module.parent])
+    text = sandbox.run(target.root, ["objdump", "-r", module], read=[module.parent])
     return text.count("__sanitizer_cov_trace_pc")
 
 
-def modules(found: Target, driver: str) -> tuple:
+def modules(target: Target, driver: str) -> tuple:
     """Builds the instrumented driver and the module that counts; returns their paths."""
     # The debug kernel comes with its compilers and supports Rust.
-    if driver == "rust" and not found.compilers:
-        found = rustkernel.prepare(found)
-    top = build.out(found.version) / f"coverage-{driver}-tree"
+    if driver == "rust" and not target.compilers:
+        target = rustkernel.prepare(target)
+    top = build.out(target.version) / f"coverage-{driver}-tree"
     name = f"coverage-{driver}"
-    folder = build.out(found.version) / name
+    folder = build.out(target.version) / name
     folder.mkdir(exist_ok=True)
     with cache.locked(folder):
-        tree(found, driver, top)
-        build.make_modules(found, folder, top=top)
+        tree(target, driver, top)
+        build.make_modules(target, folder, top=top)
     module = STOCK_MODULE if driver == "stock" else build.MODULES[driver]
     return folder / module, folder / "coverage/virtgpu_coverage.ko"

@@ -61,16 +61,16 @@ def leaks(folder: Path) -> str:
 class Run:
     """The suites of one driver on one kernel."""
 
-    def __init__(self, driver: str, found: Environment, folder: Path, *, modules=None, tests=None,
+    def __init__(self, driver: str, target: Environment, folder: Path, *, modules=None, tests=None,
                  scope: str = "check"):
         self.driver = driver
         self.scope = scope
-        self.found = found
+        self.target = target
         self.folder = folder
-        self.modules = modules or build.modules_of(found, driver)
-        self.tests = tests or build.tests(found, driver)
+        self.modules = modules or build.modules_of(target, driver)
+        self.tests = tests or build.tests(target, driver)
         self.seed = seed.choose()
-        self.accelerator = accel.name(found)
+        self.accelerator = accel.name(target)
         self.expected = self.expectations(driver)
         # Shell commands that end the job of each guest.
         self.job_end = ""
@@ -93,7 +93,7 @@ class Run:
         say(f"==> {suite.name} on {self.driver}")
         progress = Progress(suite.name)
         self._adapt(options)
-        ended = jobs.run(self.found, options, job + self.job_end, folder,
+        ended = jobs.run(self.target, options, job + self.job_end, folder,
                          suite.seconds * options.patience, modules=self.modules,
                          tests=self.tests, files=files, sink=progress)
         results, known = parse(folder)
@@ -135,7 +135,7 @@ class Run:
         (folder / "panic.png").unlink(missing_ok=True)
         start = time.monotonic()
         say(f"==> {suite.name} on {self.driver}")
-        with jobs.Guest(self.found, options, job, folder, modules=self.modules,
+        with jobs.Guest(self.target, options, job, folder, modules=self.modules,
                         tests=self.tests) as vm:
             # The panic screen is drawn before the kernel prints this, its last line.
             while not any(PANIC_END in line for line in vm.log.lines()):
@@ -162,7 +162,7 @@ class Run:
         folder = self.folder / suite.name
         folder.mkdir(parents=True, exist_ok=True)
         start = time.monotonic()
-        found = (readme.own_guest(self.found, folder) if suite.kind is Kind.README
+        found = (readme.own_guest(self.target, folder) if suite.kind is Kind.README
                  else shelltest.run(folder))
         return SuiteResults({name: Outcome(result, 0, f"see {folder}") for name, result
                              in found.items()}, [], round(time.monotonic() - start, 1))
@@ -239,7 +239,7 @@ def run_all(run: Run, chosen: list[Suite], record: Record, path: Path) -> None:
 
 def begin(run: Run, path: Path) -> Record:
     """Returns the record to fill: an interrupted one of the same sources, or a new one."""
-    header = Header.now(run.found.version, run.accelerator, run.scope, run.seed)
+    header = Header.now(run.target.version, run.accelerator, run.scope, run.seed)
     old = Record.load(path)
     if os.environ.get("CONTINUE"):
         if not old or old.complete and all(one.finished for one in old.suites.values()):
@@ -301,15 +301,15 @@ def main() -> int:
     args = parser.parse_args()
 
     chosen = suites.choose(args.scope, args.driver, args.only)
-    found = environment.prepare(choice.kernel())
+    target = environment.prepare(choice.kernel())
     if args.scope == "debug":
-        found = debugkernel.prepare(found)
+        target = debugkernel.prepare(target)
     folder = outfolder.claim(outfolder.of_run(args.scope, args.driver, choice.kernel()))
-    run = Run(args.driver, found, folder, scope=args.scope)
+    run = Run(args.driver, target, folder, scope=args.scope)
     # Later runs are compared with complete runs only, so a partial run has another name.
     path = folder / ("part.json" if args.only else "results.json")
     record = begin(run, path)
-    say(f"==> {args.driver} on kernel {found.version}, {run.accelerator}; "
+    say(f"==> {args.driver} on kernel {target.version}, {run.accelerator}; "
         f"{seed.replay(run.seed)}")
     try:
         run_all(run, chosen, record, path)

@@ -42,13 +42,13 @@ def main() -> int:
     options = (suites.choose("check", driver, [suite])[0].options(driver) if suite
                else suites.options_for(program, driver))
     options.seed = seed.choose()
-    found = environment.prepare(choice.kernel())
+    target = environment.prepare(choice.kernel())
     folder = outfolder.claim("test")
     root = "/host/tests" if program.startswith("virtgpu_") else IGT_ROOT
     job = passed_on() + jobs.script("onetest", PROGRAM=f"{root}/{program}", SUBTEST=subtest)
 
-    result = jobs.run(found, options, job, folder, 1800, tests=build.tests(found, driver),
-                      modules=build.modules_of(found, driver), sink=report.pass_on)
+    result = jobs.run(target, options, job, folder, 1800, tests=build.tests(target, driver),
+                      modules=build.modules_of(target, driver), sink=report.pass_on)
     text = jobs.describe(result)
     report.say("\n".join(filter(None, (text, seed.replay(options.seed)))))
     return 1 if text else result.status or 0

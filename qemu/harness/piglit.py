@@ -24,16 +24,16 @@ LIMIT = 3600
 DRIVERS = ("c", "stock")
 
 
-def run(driver: str, found: Environment, gpu: str) -> dict:
+def run(driver: str, target: Environment, gpu: str) -> dict:
     """Runs piglit in a guest and returns its results by name."""
     tests = [word for line in check.read_list("piglit.list")
              for word in (("-x", line[1:]) if line.startswith("!") else ("-t", line))]
     folder = outfolder.claim(f"piglit-{driver}")
     options = Options(driver=driver, heads=1, gpu=gpu)
     say(f"==> piglit on {driver}")
-    result = jobs.run(found, options, jobs.script("piglit", TESTS=shlex.join(tests)),
-                      folder, LIMIT, modules=build.modules_of(found, driver),
-                      tests=build.tests(found), sink=report.pass_on)
+    result = jobs.run(target, options, jobs.script("piglit", TESTS=shlex.join(tests)),
+                      folder, LIMIT, modules=build.modules_of(target, driver),
+                      tests=build.tests(target), sink=report.pass_on)
     jobs.require(result)
     results = {}
     for line in (folder / "results/piglit.txt").read_text().splitlines():
@@ -51,17 +51,17 @@ def main() -> int:
     parser.add_argument("--gpu", default=choice.gpu(default="virgl"), choices=choice.GPUS)
     args = parser.parse_args()
     driver, kernel = choice.driver(allowed=DRIVERS), choice.kernel()
-    found = environment.prepare(kernel)
-    found = dataclasses.replace(found,
-                                guest=disks.guest_image(found.root, ("piglit",), DISK))
+    target = environment.prepare(kernel)
+    target = dataclasses.replace(target,
+                                 guest=disks.guest_image(target.root, ("piglit",), DISK))
     say(f"    {hostgl.describe(args.gpu)}")
-    results = {name: run(name, found, args.gpu) for name in dict.fromkeys(("stock", driver))}
+    results = {name: run(name, target, args.gpu) for name in dict.fromkeys(("stock", driver))}
     stock, ours = results["stock"], results[driver]
 
     print(f"{'':<12}" + "".join(f"{name:>8}" for name in results))
     for kind in sorted({*stock.values(), *ours.values()}):
-        print(f"{kind:<12}" + "".join(f"{list(found.values()).count(kind):>8}"
-                                      for found in results.values()))
+        print(f"{kind:<12}" + "".join(f"{list(statuses.values()).count(kind):>8}"
+                                      for statuses in results.values()))
     lost = sorted(name for name, status in stock.items()
                   if status == "pass" and ours.get(name) != "pass")
     for name in lost:

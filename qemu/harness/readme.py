@@ -53,13 +53,13 @@ def split(commands: list[str]) -> tuple[list[str], list[str]]:
     return made, [line for line in commands if line not in made]
 
 
-def make_in_build_root(found: Environment, commands: list[str], checkout: Path) -> None:
+def make_in_build_root(target: Environment, commands: list[str], checkout: Path) -> None:
     """Runs the lines that call make, in a copy of the sources."""
     shutil.rmtree(checkout, ignore_errors=True)
     answers = checkout.with_name("answers")
     shutil.rmtree(answers, ignore_errors=True)
     answers.mkdir(parents=True)
-    (answers / "uname").write_text(f"#!/bin/sh\necho {found.version}\n")
+    (answers / "uname").write_text(f"#!/bin/sh\necho {target.version}\n")
     (answers / "uname").chmod(0o755)
     (answers / "gcc").symlink_to("/usr/bin/gcc-14")
     checkout.mkdir()
@@ -70,8 +70,8 @@ def make_in_build_root(found: Environment, commands: list[str], checkout: Path) 
         else:
             shutil.copy(source, checkout)
     text = "\n".join(("set -e", f"export PATH={answers}:$PATH", *commands))
-    sandbox.run(found.root, ["sh", "-c", text], read=[answers], write=[checkout], cwd=checkout,
-                binds=packagedkernel.kernel_binds(found.root, found.version, found.kernel))
+    sandbox.run(target.root, ["sh", "-c", text], read=[answers], write=[checkout], cwd=checkout,
+                binds=packagedkernel.kernel_binds(target.root, target.version, target.kernel))
 
 
 def messages_before_ours(log: list[str]) -> set[str]:
@@ -84,18 +84,18 @@ def messages_before_ours(log: list[str]) -> set[str]:
     return {kernelmessages.bare(line) for line in log[:ours]}
 
 
-def own_guest(found: Environment, folder: Path) -> dict[str, str]:
+def own_guest(target: Environment, folder: Path) -> dict[str, str]:
     """Returns {test: pass or fail}; the folder has the logs, the output goes to the terminal."""
     folder.mkdir(parents=True, exist_ok=True)
     commands = lines((TOP / "README.md").read_text(encoding="utf-8"))
     made, run = split(commands)
     tests = folder / "tests"
     shutil.rmtree(tests, ignore_errors=True)
-    shutil.copytree(build.tests(found), tests)
+    shutil.copytree(build.tests(target), tests)
     with report.step("the README's make"):
-        make_in_build_root(found, made, folder / "checkout")
+        make_in_build_root(target, made, folder / "checkout")
     shutil.copytree(folder / "checkout", tests / "checkout")
-    result = jobs.run(found, Options(driver="stock"), JOB.format(lines="\n".join(run)), folder,
+    result = jobs.run(target, Options(driver="stock"), JOB.format(lines="\n".join(run)), folder,
                       300, tests=tests, sink=report.pass_on)
     complaint = jobs.ended_badly(result, messages_before_ours(result.log.lines()))
     if complaint:
@@ -104,8 +104,8 @@ def own_guest(found: Environment, folder: Path) -> dict[str, str]:
 
 
 def main() -> int:
-    found = environment.prepare(choice.kernel())
-    results = own_guest(found, TOP / "out/readme")
+    target = environment.prepare(choice.kernel())
+    results = own_guest(target, TOP / "out/readme")
     for name, result in results.items():
         print(f"{name}: {result}")
     return 0 if all(result == "pass" for result in results.values()) else 1

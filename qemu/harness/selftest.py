@@ -82,10 +82,10 @@ def main() -> int:
     args = parser.parse_args()
     wanted = [one for one in COMPLAINTS if (one.name in args.kinds if args.kinds
                                             else args.debug or not one.needs_debug)]
-    found = environment.prepare(choice.kernel())
+    target = environment.prepare(choice.kernel())
     if args.debug:
-        found = debugkernel.prepare(found)
-    run = check.Run(choice.driver(), found, outfolder.claim("selftest"),
+        target = debugkernel.prepare(target)
+    run = check.Run(choice.driver(), target, outfolder.claim("selftest"),
                     scope="debug" if args.debug else "check")
     bad = 0
     for group in groups(wanted):

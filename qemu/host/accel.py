@@ -15,22 +15,22 @@ COUNTING = ["-icount", "shift=1,sleep=on", "-accel", "tcg,thread=single", "-cpu"
 PROBE_SECONDS = 15
 
 
-def kvm_boots(found: Target) -> bool:
+def kvm_boots(target: Target) -> bool:
     """Boots the guest's kernel without a disk until it prints its version; the answer is cached."""
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return False
     boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    memory = cache.root() / f"kvm-{cache.key(boot_id, found.version)}"
+    memory = cache.root() / f"kvm-{cache.key(boot_id, target.version)}"
     if memory.exists():
         return memory.read_text() == "yes"
 
     with report.step("trying KVM"):
         argv = sandbox.command(
-            found.root,
+            target.root,
             ["qemu-system-x86_64", "-accel", "kvm", "-cpu", "host", "-m", "512", "-nodefaults",
              "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel",
-             found.kernel / "vmlinuz", "-append", "console=ttyS0 panic=-1"],
-            read=[found.kernel])
+             target.kernel / "vmlinuz", "-append", "console=ttyS0 panic=-1"],
+            read=[target.kernel])
         try:
             done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True,
                                   timeout=PROBE_SECONDS)
@@ -41,14 +41,14 @@ def kvm_boots(found: Target) -> bool:
     return works
 
 
-def choose(found: Target) -> list:
+def choose(target: Target) -> list:
     """Returns QEMU's accelerator options; VIRTGPU_ACCEL=kvm or tcg overrides the probe."""
     wanted = choice.accel()
-    if wanted == "kvm" or (not wanted and kvm_boots(found)):
+    if wanted == "kvm" or (not wanted and kvm_boots(target)):
         return ["-accel", "kvm", "-cpu", "host"]
     return EMULATOR
 
 
-def name(found: Target) -> str:
+def name(target: Target) -> str:
     """Returns "tcg" or "kvm", because the expectations of tests differ between them."""
-    return "kvm" if "kvm" in choose(found) else "tcg"
+    return "kvm" if "kvm" in choose(target) else "tcg"

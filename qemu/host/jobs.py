@@ -100,7 +100,7 @@ def _serve(peer: socket.socket, judge: Judge) -> None:
 class Guest:
     """A guest that runs a job; use as a context manager."""
 
-    def __init__(self, found: Environment, options: Options, job: str, folder: Path, modules=None,
+    def __init__(self, target: Environment, options: Options, job: str, folder: Path, modules=None,
                  tests=None, files=None, sink=None):
         _fill(folder, job, options, modules, tests, files or {})
         self.folder = folder
@@ -108,8 +108,8 @@ class Guest:
         self.log.path.unlink(missing_ok=True)
         self.start = time.monotonic()
         if options.desktops:
-            found = dataclasses.replace(found, guest=disks.desktops_image(found.root))
-        self.machine = Machine(found, options, folder)
+            target = dataclasses.replace(target, guest=disks.desktops_image(target.root))
+        self.machine = Machine(target, options, folder)
         self.judge = Judge(self.machine, folder)
         # The device keeps all heads except the first off until they get a window.
         for head in range(1, options.connected):
@@ -155,8 +155,8 @@ class Guest:
         return kernelmessages.taint(*map(int, path.read_text().split()))
 
 
-def run(found: Environment, options: Options, job: str, folder: Path, limit: float, **rest) -> Result:
-    with Guest(found, options, job, folder, **rest) as guest:
+def run(target: Environment, options: Options, job: str, folder: Path, limit: float, **rest) -> Result:
+    with Guest(target, options, job, folder, **rest) as guest:
         return guest.wait(limit)
 
 

@@ -88,7 +88,7 @@ class Options:
 class Machine:
     """A running guest. The folder has its logs, pictures and results."""
 
-    def __init__(self, found: Environment, options: Options, folder: Path):
+    def __init__(self, target: Environment, options: Options, folder: Path):
         self.options = options
         self.folder = folder
         self.serial = folder / "serial.log"
@@ -99,15 +99,15 @@ class Machine:
         self.fake = None if options.fake is None else FakeGpu(self.run / "fake", **options.fake)
         self._plugged = 0
         self._stderr = open(folder / "qemu.log", "wb")
-        self._backend = (self._start_backend(found)
+        self._backend = (self._start_backend(target)
                          if options.device.startswith(VHOST_USER_GPU) else None)
-        argv = ["qemu-system-x86_64", *self._accelerator(found), *self._arguments(found)]
-        folders = {"read": [found.guest.parent, found.kernel, found.initramfs.parent,
+        argv = ["qemu-system-x86_64", *self._accelerator(target), *self._arguments(target)]
+        folders = {"read": [target.guest.parent, target.kernel, target.initramfs.parent,
                             *([options.counter.parent] if options.counter else [])],
                    "write": [folder, self.run]}
         self._gl = options.gl(self.run) if options.gl else None
         self._command = self._gl.command(argv, **folders) if self._gl else sandbox.command(
-            found.root, argv, display=options.window != "none", **folders)
+            target.root, argv, display=options.window != "none", **folders)
         self.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL,
                                         stdout=self._stderr, stderr=self._stderr)
         try:
@@ -117,11 +117,11 @@ class Machine:
             log = (folder / "qemu.log").read_text(errors="replace")
             raise Failure(f"QEMU did not start: {error}\n{log[-2000:]}") from None
 
-    def _start_backend(self, found: Environment) -> subprocess.Popen:
+    def _start_backend(self, target: Environment) -> subprocess.Popen:
         """Starts the device process of QEMU's package."""
         socket_path = self.run / "backend"
         argv = ["/usr/lib/qemu/vhost-user-gpu", "--socket-path", socket_path]
-        process = subprocess.Popen(sandbox.command(found.root, argv, write=[self.run]),
+        process = subprocess.Popen(sandbox.command(target.root, argv, write=[self.run]),
                                    stdin=subprocess.DEVNULL, stdout=self._stderr,
                                    stderr=self._stderr)
         deadline = time.monotonic() + BACKEND_SECONDS
@@ -132,14 +132,14 @@ class Machine:
             time.sleep(0.05)
         return process
 
-    def _accelerator(self, found: Environment) -> list:
+    def _accelerator(self, target: Environment) -> list:
         counter = self.options.counter
         if not counter:
-            return accel.choose(found)
+            return accel.choose(target)
         profile = f",profile={self.folder}/profile.log" if self.options.profile else ""
         return [*accel.COUNTING, "-plugin", f"{counter},out={self.folder}/counts.log{profile}"]
 
-    def _arguments(self, found: Environment):
+    def _arguments(self, target: Environment):
         options = self.options
         # If a parameter is given twice, the kernel uses the last one. loglevel=5 shows warnings, which
         # have level 4.
@@ -152,12 +152,12 @@ class Machine:
             # Not q35, because its firmware boots the guest again instead of resuming from S3.
             "-name", hostgl.NAME, "-nodefaults", "-no-user-config", "-machine", "pc,hpet=off",
             "-m", str(options.memory), "-smp", str(options.cpus),
-            "-kernel", found.kernel / "vmlinuz", "-initrd", found.initramfs,
+            "-kernel", target.kernel / "vmlinuz", "-initrd", target.initramfs,
             "-append", " ".join(filter(None, append)),
             "-serial", f"file:{self.serial}",
             "-qmp", f"unix:{self.run}/qmp,server=on,wait=off",
-            "-drive", f"file={found.guest},if=virtio,format=raw,snapshot=on",
-            "-drive", f"file={found.kernel}/modules.ext4,if=virtio,format=raw,readonly=on",
+            "-drive", f"file={target.guest},if=virtio,format=raw,snapshot=on",
+            "-drive", f"file={target.kernel}/modules.ext4,if=virtio,format=raw,readonly=on",
             # A disk for swap and hibernation.
             "-drive", f"file={self._swap()},if=virtio,format=raw,cache=unsafe",
             "-drive", f"file={self._job()},if=virtio,format=raw,readonly=on",

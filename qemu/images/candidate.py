@@ -16,8 +16,8 @@ NEEDS_MB = 3500
 Kind = TypeVar("Kind", bound=Target)
 
 
-def is_candidate(found: Target) -> bool:
-    return found.suite == kernels.CANDIDATE.suite
+def is_candidate(target: Target) -> bool:
+    return target.suite == kernels.CANDIDATE.suite
 
 
 def make_root(gcc: str) -> Callable[[Path], None]:
@@ -29,13 +29,13 @@ def make_root(gcc: str) -> Callable[[Path], None]:
     return make
 
 
-def root(found: Target) -> Path:
+def root(target: Target) -> Path:
     """Returns a root with the compilers; each candidate gets its own, because compilers change."""
-    name = cache.key(roots.HERE / "rust-root.packages", SUITE, found.gcc, found.package,
+    name = cache.key(roots.HERE / "rust-root.packages", SUITE, target.gcc, target.package,
                      inspect.getsource(make_root), inspect.getsource(roots.make_root))
-    return cache.entry(f"candidate-root-{name}", make_root(found.gcc), NEEDS_MB)
+    return cache.entry(f"candidate-root-{name}", make_root(target.gcc), NEEDS_MB)
 
 
-def compiling(found: Kind) -> Kind:
-    """Returns `found` for builds of modules: the candidate's compilers are in another root."""
-    return dataclasses.replace(found, root=root(found)) if is_candidate(found) else found
+def compiling(target: Kind) -> Kind:
+    """Returns `target` for builds of modules: the candidate's compilers are in another root."""
+    return dataclasses.replace(target, root=root(target)) if is_candidate(target) else target

@@ -29,8 +29,8 @@ def root() -> Path:
     return roots.stable_root("debug", "clang, rustc, gcovr", *LISTS)
 
 
-def _version(found: Target) -> str:
-    return found.version.partition("+")[0] + SUFFIX
+def _version(target: Target) -> str:
+    return target.version.partition("+")[0] + SUFFIX
 
 
 def make_kernel(found, compilers: Path):
@@ -85,12 +85,12 @@ def _lay_out(root: Path, folder: Path, version: str) -> None:
         """], write=[folder])
 
 
-def prepare(found: Environment) -> Environment:
+def prepare(target: Environment) -> Environment:
     """Returns the environment of this kernel."""
     compilers = root()
-    version = _version(found)
+    version = _version(target)
     name = cache.key(CONFIG, str(compilers), *FLAGS,
                      inspect.getsource(make_kernel), inspect.getsource(_lay_out))
-    kernel = cache.entry(f"kernel-{version}-{name}", make_kernel(found, compilers))
-    return dataclasses.replace(found, version=version, kernel=kernel, compilers=(compilers, FLAGS),
-                               initramfs=disks.initramfs(found.root, version, kernel))
+    kernel = cache.entry(f"kernel-{version}-{name}", make_kernel(target, compilers))
+    return dataclasses.replace(target, version=version, kernel=kernel, compilers=(compilers, FLAGS),
+                               initramfs=disks.initramfs(target.root, version, kernel))

@@ -26,26 +26,26 @@ def prepare(wanted_kernel: str = "") -> Environment:
             tar = pool.submit(cache.entry, disks.guest_tar_name(), disks.make_guest_tar(()),
                               disks.GUEST_MB)
         try:
-            found = chosen_kernel(wanted_kernel)
+            target = chosen_kernel(wanted_kernel)
         except BaseException:
             # Without a kernel there will be no guest, so stop making its disk.
             debian.interrupt()
             raise
         if tar:
             tar.result()
-    guest = disks.guest_image(found.root)
+    guest = disks.guest_image(target.root)
     for line in guestversions.drift(guest):
         report.say(f"    {line}")
-    return Environment(**vars(found), guest=guest,
-                       initramfs=disks.initramfs(found.root, found.version, found.kernel))
+    return Environment(**vars(target), guest=guest,
+                       initramfs=disks.initramfs(target.root, target.version, target.kernel))
 
 
 def main() -> int:
     wanted = choice.kernel()
     if os.environ.get("VIRTGPU_UPDATE"):
         packagedkernel.update()
-    found = prepare(wanted)
-    report.say(f"ready: kernel {found.version}, all files are in {cache.root()}")
+    target = prepare(wanted)
+    report.say(f"ready: kernel {target.version}, all files are in {cache.root()}")
     return 0
 
 

@@ -11,9 +11,9 @@ from qemu.images.target import Target
 SOURCE, CONFIG = "source.tar.xz", "config"
 
 
-def _upstream(found: Target) -> str:
+def _upstream(target: Target) -> str:
     """Returns the packages' version without Debian's revision, e.g. 7.3.4."""
-    return found.package.rpartition("-")[0]
+    return target.package.rpartition("-")[0]
 
 
 def _make(found):
@@ -38,26 +38,26 @@ def _make(found):
     return make
 
 
-def package(found: Target) -> Path:
+def package(target: Target) -> Path:
     """Returns a folder with the source in SOURCE and the distribution's configuration in CONFIG.
 
-    The root of `found` must be the build root, because other roots cannot download.
+    The root of `target` must be the build root, because other roots cannot download.
     """
-    return cache.entry(f"kernel-source-{_upstream(found)}-{cache.key(inspect.getsource(_make))}",
-                       _make(found))
+    return cache.entry(f"kernel-source-{_upstream(target)}-{cache.key(inspect.getsource(_make))}",
+                       _make(target))
 
 
-def unpack(found: Target, folder: Path, *patterns: str) -> None:
+def unpack(target: Target, folder: Path, *patterns: str) -> None:
     """Unpacks the source files that tar patterns name, or all of them, into a folder."""
-    source = package(found)
-    sandbox.run(found.root, ["tar", "-xJf", source / SOURCE, "-C", folder,
-                             "--strip-components=1", "--wildcards",
-                             *(f"*/{pattern}" for pattern in patterns or ("*",))],
+    source = package(target)
+    sandbox.run(target.root, ["tar", "-xJf", source / SOURCE, "-C", folder,
+                              "--strip-components=1", "--wildcards",
+                              *(f"*/{pattern}" for pattern in patterns or ("*",))],
                 read=[source], write=[folder])
 
 
-def tool(found: Target, *patterns: str) -> Path:
+def tool(target: Target, *patterns: str) -> Path:
     """Returns a folder with files that only the kernel's source package has. The first is a script."""
     name = Path(patterns[0]).name
-    return cache.entry(f"{name}-{found.version}-{cache.key(*patterns)}",
-                       lambda folder: unpack(found, folder, *patterns))
+    return cache.entry(f"{name}-{target.version}-{cache.key(*patterns)}",
+                       lambda folder: unpack(target, folder, *patterns))

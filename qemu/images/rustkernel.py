@@ -62,10 +62,10 @@ def make_kernel(found, rust_root: Path):
     return make
 
 
-def prepare(found: Kind) -> Kind:
-    """Returns `found` for builds of Rust modules: another root, and a build tree with metadata."""
-    rust_root = candidate.root(found) if candidate.is_candidate(found) else root()
+def prepare(target: Kind) -> Kind:
+    """Returns `target` for builds of Rust modules: another root, and a build tree with metadata."""
+    rust_root = candidate.root(target) if candidate.is_candidate(target) else root()
     key = cache.key(str(rust_root), inspect.getsource(make_kernel))
-    name = f"rust-kernel-{found.version}-{key}"
-    return dataclasses.replace(found, root=rust_root,
-                               kernel=cache.entry(name, make_kernel(found, rust_root)))
+    name = f"rust-kernel-{target.version}-{key}"
+    return dataclasses.replace(target, root=rust_root,
+                               kernel=cache.entry(name, make_kernel(target, rust_root)))

@@ -20,9 +20,9 @@ def main() -> int:
     start = time.monotonic()
     gl = hostgl.kind(for_people=True) if gpu else None
     window = gl is hostgl.Display if gpu else hostgl.has_display()
-    found = environment.prepare(kernel)
-    tests = build.tests(found)
-    modules = build.modules_of(found, driver)
+    target = environment.prepare(kernel)
+    tests = build.tests(target)
+    modules = build.modules_of(target, driver)
     job = jobs.script("desktop", VIRTGPU_DESKTOP="window" if window else "picture")
     if gpu:
         say(f"    {hostgl.describe(gpu, for_people=True)}")
@@ -31,7 +31,7 @@ def main() -> int:
                       gl=gl, heads=2 if window and not gpu else 1, size=(1280, 800))
     say(f"==> starting the guest ({driver} driver); "
         + ("close its window to stop it" if window else "no display here, so it ends with a picture"))
-    result = jobs.run(found, options, job, folder, 24 * 3600 if window else 300,
+    result = jobs.run(target, options, job, folder, 24 * 3600 if window else 300,
                       modules=modules, tests=tests, sink=lambda data: say(data.decode().rstrip()))
     # Closing the window ends the guest during its job, which is no failure; a kernel warning is one.
     if window and result.status is None and not SerialLog(folder / "serial.log").bad():

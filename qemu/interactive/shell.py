@@ -68,7 +68,7 @@ def _pass_keys(peer, started: threading.Event, ended: threading.Event) -> bool:
     return True
 
 
-def run(found: Environment, options: Options, folder: Path, limit: float, **rest) -> jobs.Result:
+def run(target: Environment, options: Options, folder: Path, limit: float, **rest) -> jobs.Result:
     """Boots a guest and connects its shell to our terminal until the shell ends."""
     options.channels = (*options.channels, CHANNEL)
     columns, rows = shutil.get_terminal_size()
@@ -78,7 +78,7 @@ def run(found: Environment, options: Options, folder: Path, limit: float, **rest
         "Ctrl-] ends a guest that does not respond")
     results: list[jobs.Result] = []
     started, ended = threading.Event(), threading.Event()
-    with jobs.Guest(found, options, job, folder, **rest) as one:
+    with jobs.Guest(target, options, job, folder, **rest) as one:
         peer = one.machine.channel(CHANNEL)
         shower = threading.Thread(target=_show, args=(peer, started), daemon=True)
         shower.start()

@@ -54,11 +54,11 @@ def main() -> int:
         raise report.Failure("give a command or --script FILE, not both")
     job = args.script.read_text() if args.script else shlex.join(args.command)
 
-    found = environment.prepare(args.kernel)
+    target = environment.prepare(args.kernel)
     if args.debug:
-        found = debugkernel.prepare(found)
-    tests = build.tests(found)
-    modules = build.modules_of(found, args.driver)
+        target = debugkernel.prepare(target)
+    tests = build.tests(target)
+    modules = build.modules_of(target, args.driver)
     width, _, height = args.size.partition("x")
     options = Options(driver=args.driver, heads=args.heads, connected=args.connected,
                       size=(int(width), int(height)), memory=args.memory, cpus=args.cpus,
@@ -71,9 +71,9 @@ def main() -> int:
     folder = args.folder.resolve() if args.folder else outfolder.claim("vm")
     rest = {"modules": modules, "tests": tests, "sink": report.pass_on}
     if job:
-        result = jobs.run(found, options, job + "\n", folder, args.time or 600, **rest)
+        result = jobs.run(target, options, job + "\n", folder, args.time or 600, **rest)
     else:
-        result = shell.run(found, options, folder, args.time or 24 * 3600, **rest)
+        result = shell.run(target, options, folder, args.time or 24 * 3600, **rest)
     # A shell's own exit status needs no message.
     text = jobs.describe(result) if job else jobs.ended_badly(result)
     if text:

@@ -19,7 +19,7 @@ obj-m := {objects}
 """
 
 
-def compile_all(found: Target, crates: Path, folder: Path, names) -> dict:
+def compile_all(target: Target, crates: Path, folder: Path, names) -> dict:
     """Compiles every program alone; returns the compiler's errors of each, empty on success."""
     where = crates / "rust"
     flags = " ".join(f"-L {where}/{crate}" for crate in ("bindings", "virtio", "drm"))
@@ -37,11 +37,11 @@ def compile_all(found: Target, crates: Path, folder: Path, names) -> dict:
                         for name in names)))
     said = {}
     for name in names:
-        argv = ["make", "-s", "-C", f"/usr/lib/modules/{found.version}/build", f"M={folder}",
-                f"CC={found.gcc}", f"{name}.o"]
+        argv = ["make", "-s", "-C", f"/usr/lib/modules/{target.version}/build", f"M={folder}",
+                f"CC={target.gcc}", f"{name}.o"]
         command = sandbox.command(
-            found.root, argv, read=[crates], write=[folder],
-            binds=packagedkernel.kernel_binds(found.root, found.version, found.kernel))
+            target.root, argv, read=[crates], write=[folder],
+            binds=packagedkernel.kernel_binds(target.root, target.version, target.kernel))
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         said[name] = done.stderr if done.returncode else ""
     return said
@@ -68,10 +68,10 @@ def verdict(name: str, said: str) -> str:
 
 
 def main() -> int:
-    found = environment.prepare(choice.kernel())
-    crates = build.modules_of(found, "rust")
+    target = environment.prepare(choice.kernel())
+    crates = build.modules_of(target, "rust")
     names = sorted(path.stem for path in PROGRAMS.glob("*.rs"))
-    said = compile_all(rustkernel.prepare(found), crates, crates.parent / "compile-fail", names)
+    said = compile_all(rustkernel.prepare(target), crates, crates.parent / "compile-fail", names)
     bad = 0
     for name in names:
         text = verdict(name, said[name])

@@ -30,23 +30,23 @@ SCRIPTS = (".ci/run", "qemu/bootstrap.sh", "qemu/images/initramfs.sh",
 IGNORED = "UNCOMMENTED_DEFINITION,ENOSYS,FILE_PATH_CHANGES"
 
 
-def checkpatch(found: Target) -> bool:
-    folder = kernelsource.tool(found, "scripts/checkpatch.pl", "scripts/spelling.txt",
+def checkpatch(target: Target) -> bool:
+    folder = kernelsource.tool(target, "scripts/checkpatch.pl", "scripts/spelling.txt",
                                "scripts/const_structs.checkpatch")
     files = sorted([*(TOP / "drm").rglob("*.[ch]"), *(TOP / "rust/bindings").glob("*.[ch]")])
     argv = ["perl", folder / "scripts/checkpatch.pl", "--no-tree", "--strict", "--terse", "--quiet",
             "--no-summary", "--max-line-length=100", f"--ignore={IGNORED}", "-f", *files]
-    command = sandbox.command(found.root, argv, read=[TOP, folder])
+    command = sandbox.command(target.root, argv, read=[TOP, folder])
     return subprocess.run(command).returncode == 0
 
 
-def sparse(found: Target) -> bool:
+def sparse(target: Target) -> bool:
     """Runs sparse through cgcc, because the header packages lack what Kbuild's C=2 needs."""
-    folder = build.out(found.version) / "sparse"
+    folder = build.out(target.version) / "sparse"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     # This sparse does not know the keyword __typeof_unqual__; __typeof__ is equivalent for it.
-    text = build.make_modules(found, folder, [
+    text = build.make_modules(target, folder, [
         "CC=cgcc", "CHECK=sparse -D__typeof_unqual__=__typeof__"], env={"REAL_CC": "gcc-14"})
     # This sparse cannot evaluate the constants in the kernel's MODULE_*() macros.
     lines = [line for line in text.splitlines() if "bad constant expression" not in line]
@@ -69,8 +69,8 @@ def mutants_fit() -> bool:
     return not misfits
 
 
-def patches_fit(found: Target) -> bool:
-    misfits = upstream.misfits(found)
+def patches_fit(target: Target) -> bool:
+    misfits = upstream.misfits(target)
     for line in misfits:
         report.say(line)
     return not misfits
@@ -84,31 +84,31 @@ def rustfmt(check: bool = True) -> bool:
     return subprocess.run(command).returncode == 0
 
 
-def clippy(found: Target) -> bool:
+def clippy(target: Target) -> bool:
     """Runs clippy on the drivers, and on the driver with its KUnit tests."""
     texts = []
     # KUnit's symbols are unresolved here, because kunit.ko is not part of this build.
     tests = ["VIRTGPU_KUNIT=rust", "KBUILD_MODPOST_WARN=1"]
     for name, more in (("clippy", []), ("clippy-kunit", tests)):
-        folder = build.out(found.version) / name
+        folder = build.out(target.version) / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        texts.append(build.make_modules(rustkernel.prepare(found), folder, ["CLIPPY=1", *more]))
+        texts.append(build.make_modules(rustkernel.prepare(target), folder, ["CLIPPY=1", *more]))
     text = "\n".join(line for line in "".join(texts).splitlines() if "modpost: " not in line)
     if text:
         report.say(text)
     return not text
 
 
-def rust_documents(found: Target) -> bool:
-    return rustdoc.make(found, build.out(found.version) / "rustdoc")
+def rust_documents(target: Target) -> bool:
+    return rustdoc.make(target, build.out(target.version) / "rustdoc")
 
 
-def maintainers_listed(found: Target) -> bool:
+def maintainers_listed(target: Target) -> bool:
     """Checks that get_maintainer.pl finds each section of MAINTAINERS by one of its files."""
-    folder = kernelsource.tool(found, maintainers.SCRIPT)
+    folder = kernelsource.tool(target, maintainers.SCRIPT)
     lost = [name for name, patterns in maintainers.sections(TOP / "MAINTAINERS").items()
-            if name not in maintainers.found_for(found.root, folder, TOP,
+            if name not in maintainers.found_for(target.root, folder, TOP,
                                                  maintainers.example(TOP, patterns))]
     for name in lost:
         report.say(f"get_maintainer.pl does not find the section {name} of MAINTAINERS")
@@ -127,15 +127,14 @@ def main() -> int:
         return 0 if lintroot.pytest() else 1
     if sys.argv[1:] == ["rustfmt"]:
         return 0 if rustfmt(check=False) else 1
-    found = environment.prepare(os.environ.get("KVER", ""))
-    verdicts = {"checkpatch": checkpatch(found), "sparse": sparse(found),
-                "rustfmt": rustfmt(), "clippy": clippy(found),
-                "rustdoc": rust_documents(found),
+    target = environment.prepare(os.environ.get("KVER", ""))
+    verdicts = {"checkpatch": checkpatch(target), "sparse": sparse(target),
+                "rustfmt": rustfmt(), "clippy": clippy(target),
+                "rustdoc": rust_documents(target),
                 "pylint": lintroot.pylint(), "mypy": lintroot.mypy(), "pytest": lintroot.pytest(),
                 "shellcheck": lintroot.shellcheck(SCRIPTS), "parts": parts_in_order(),
-                "mutants": mutants_fit(), "upstream": patches_fit(found),
-                "links": links_lead_somewhere(),
-                "MAINTAINERS": maintainers_listed(found)}
+                "mutants": mutants_fit(), "upstream": patches_fit(target),
+                "links": links_lead_somewhere(), "MAINTAINERS": maintainers_listed(target)}
     for name, good in verdicts.items():
         print(f"{name}: {'no complaints' if good else 'complaints, see above'}")
     return 0 if all(verdicts.values()) else 1

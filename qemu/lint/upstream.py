@@ -21,14 +21,14 @@ def patched_files(output: str) -> list[str]:
     return re.findall(r"^patching file (\S+)$", output, re.M)
 
 
-def misfits(found: Target) -> list[str]:
+def misfits(target: Target) -> list[str]:
     """Returns a message for each patch that does not apply."""
     patches = {path: changed_files(path.read_text()) for path in sorted(PATCHES.glob("*.patch"))}
-    source = kernelsource.tool(found, *sorted({name for names in patches.values() for name in names}))
+    source = kernelsource.tool(target, *sorted({name for names in patches.values() for name in names}))
     lines = []
     for path, names in patches.items():
         try:
-            output = sandbox.run(found.root, ["busybox", "patch", "-p1", "--dry-run", "-i", path],
+            output = sandbox.run(target.root, ["busybox", "patch", "-p1", "--dry-run", "-i", path],
                                  read=[source, PATCHES], cwd=source)
         except Failure as failure:
             lines.append(f"{path.name} does not apply: {failure}")

@@ -227,7 +227,7 @@ def mutants_of(trials: list[Trial], driver: str, patches: list[Mutant]) -> list[
     return stages
 
 
-def try_suites(found: Environment, driver: str, trials: list[Trial], folder: Path, tell) -> None:
+def try_suites(target: Environment, driver: str, trials: list[Trial], folder: Path, tell) -> None:
     """Runs the KUnit suites on changes."""
     tests = kunit_tests(driver)
     mutants = [(trial, Mutant(f"{driver}/{trial.name}", driver, trial.diff, tests,
@@ -237,16 +237,16 @@ def try_suites(found: Environment, driver: str, trials: list[Trial], folder: Pat
         return
     modules = folder / "modules-kunit"
     (modules / driver).mkdir(parents=True, exist_ok=True)
-    with Workshop(found, driver, is_for_kunit=True) as workshop:
+    with Workshop(target, driver, is_for_kunit=True) as workshop:
         workshop.control(modules / "unbroken.ko")
         with report.step(f"KUnit tests for {len(mutants)} changes"):
             for trial, mutant in mutants:
                 workshop.make({trial.candidate.path: trial.hunk.new}, modules / f"{mutant.name}.ko")
-    Runner(found, driver, modules, build.tests(found, driver), folder / "run",
+    Runner(target, driver, modules, build.tests(target, driver), folder / "run",
            tell).run([mutant for _, mutant in mutants])
 
 
-def run_driver(found: Environment, driver: str, names: list[str], count: int,
+def run_driver(target: Environment, driver: str, names: list[str], count: int,
                number: int) -> list[Trial]:
     """Builds and runs random mutants of one driver."""
     folder = outfolder.claim(f"mutate-{driver}")
@@ -256,7 +256,7 @@ def run_driver(found: Environment, driver: str, names: list[str], count: int,
                   for candidate in candidates(driver, path, patch.read_source(path))]
     if not everything:
         return []
-    with Workshop(found, driver) as workshop:
+    with Workshop(target, driver) as workshop:
         workshop.control(modules / "unbroken.ko")
         with report.step(f"{count} of {len(everything)} changes to the {driver} driver"):
             trials = compile_some(workshop, driver, pick(everything, number), count, modules)
@@ -268,10 +268,10 @@ def run_driver(found: Environment, driver: str, names: list[str], count: int,
         print(f"{'noticed' if trial.is_noticed else outcome.verdict:<9} {mutant.name:<40} "
               f"{outcome.test:<32} {outcome.how[:80]}")
 
-    runner = Runner(found, driver, modules, build.tests(found), folder / "run", tell)
+    runner = Runner(target, driver, modules, build.tests(target), folder / "run", tell)
     for stage in mutants_of(trials, driver, patch.load_all()[0]):
         runner.run([mutant for mutant in stage if not by_name[mutant.name].is_noticed])
-    try_suites(found, driver, [trial for trial in trials if not trial.is_noticed], folder, tell)
+    try_suites(target, driver, [trial for trial in trials if not trial.is_noticed], folder, tell)
     return trials
 
 
@@ -301,9 +301,9 @@ def main() -> int:
     count = int(os.environ.get("COUNT") or 20)
     number = seed.choose()
     print(seed.replay(number))
-    found = environment.prepare(choice.kernel())
+    target = environment.prepare(choice.kernel())
     trials = [trial for driver in wanted
-              for trial in run_driver(found, driver, names, count, number)]
+              for trial in run_driver(target, driver, names, count, number)]
     text = summary(trials)
     (outfolder.OUT / "mutate.txt").write_text(f"{seed.replay(number)}\n{text}\n")
     print(text)

@@ -110,9 +110,9 @@ def build_once(workshop: Workshop, mutant: Mutant, modules: Path) -> None:
     made.write_text(wanted)
 
 
-def run_driver(found: Environment, driver: str, mutants: list[Mutant], results: Results) -> None:
+def run_driver(target: Environment, driver: str, mutants: list[Mutant], results: Results) -> None:
     """Builds and runs the mutants of one driver."""
-    tests = build.tests(found, driver)
+    tests = build.tests(target, driver)
     folder = outfolder.claim(f"mutants-{driver}")
 
     def tell(mutant: Mutant, outcome: Outcome) -> None:
@@ -128,7 +128,7 @@ def run_driver(found: Environment, driver: str, mutants: list[Mutant], results: 
         modules = folder / name
         (modules / driver).mkdir(parents=True, exist_ok=True)
         built = []
-        with Workshop(found, driver, is_for_kunit) as workshop:
+        with Workshop(target, driver, is_for_kunit) as workshop:
             workshop.control(modules / "unbroken.ko")
             with report.step(f"{len(members)} mutants of the {driver} driver"):
                 for mutant in members:
@@ -138,7 +138,7 @@ def run_driver(found: Environment, driver: str, mutants: list[Mutant], results: 
                     except Failure as failure:
                         say(str(failure))
                         tell(mutant, Outcome("error", "it does not compile"))
-        Runner(found, driver, modules, tests, folder / "run", tell).run(built)
+        Runner(target, driver, modules, tests, folder / "run", tell).run(built)
 
 
 def summary(mutants: list[Mutant], results: Results) -> int:
@@ -173,11 +173,11 @@ def main() -> int:
     if len(todo) < len(chosen):
         say(f"    continuing with {len(todo)} of {len(chosen)}; "
             f"remove {RESULTS.relative_to(TOP)} to start again")
-    found = environment.prepare(choice.kernel())
+    target = environment.prepare(choice.kernel())
     for driver in wanted:
         members = [mutant for mutant in todo if mutant.driver == driver]
         if members:
-            run_driver(found, driver, members, results)
+            run_driver(target, driver, members, results)
     return summary(chosen, results)
 
 

@@ -217,8 +217,8 @@ class Runner:
 
     Either all of them are for KUnit, or none."""
 
-    def __init__(self, found: Environment, driver: str, modules: Path, tests: Path, folder: Path, tell):
-        self.found, self.driver, self.modules = found, driver, modules
+    def __init__(self, target: Environment, driver: str, modules: Path, tests: Path, folder: Path, tell):
+        self.target, self.driver, self.modules = target, driver, modules
         self.tests, self.folder, self.tell = tests, folder, tell
 
     def run(self, mutants: list[Mutant]) -> None:
@@ -243,7 +243,7 @@ class Runner:
         told: set[str] = set()
         lost = ""
         script = job(mutants[0].is_for_kunit)
-        with jobs.Guest(self.found, options, script, self.folder / "guest", modules=start,
+        with jobs.Guest(self.target, options, script, self.folder / "guest", modules=start,
                         tests=tests, sink=course) as vm:
             while vm.machine.process.poll() is None:
                 lost = vm.log.fatal() or ("the guest hangs" if course.late() else "")
@@ -261,7 +261,7 @@ class Runner:
     def _start(self, is_for_kunit: bool) -> Path:
         """Returns the folder with the driver that the guest boots with."""
         if is_for_kunit:
-            return build.modules_of(self.found, self.driver)
+            return build.modules_of(self.target, self.driver)
         folder = self.folder / "start"
         folder.mkdir(exist_ok=True)
         shutil.copy(self.modules / "unbroken.ko", folder / Path(build.MODULES[self.driver]).name)
@@ -289,6 +289,6 @@ class Runner:
         folder = self.folder / "start"
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(self.modules / f"{name}.ko", folder / Path(build.MODULES[self.driver]).name)
-        run = check.Run(self.driver, self.found, self.folder, modules=folder)
+        run = check.Run(self.driver, self.target, self.folder, modules=folder)
         suite, = suites.choose("check", self.driver, [suites.PANIC])
         return run.panic(suite).results[PANIC].result

@@ -60,15 +60,15 @@ class Workshop:
 
     For KUnit it builds the module with the suites, which contains the driver."""
 
-    def __init__(self, found: Target, driver: str, is_for_kunit: bool = False):
+    def __init__(self, target: Target, driver: str, is_for_kunit: bool = False):
         self.driver = driver
-        self.given = found if is_for_kunit else None
+        self.given = target if is_for_kunit else None
         if is_for_kunit:
-            self.found = kunit.builder(found, driver)
+            self.target = kunit.builder(target, driver)
         else:
-            self.found = (rustkernel.prepare if driver == "rust" else candidate.compiling)(found)
+            self.target = (rustkernel.prepare if driver == "rust" else candidate.compiling)(target)
         name = f"mutants-{driver}" + ("-kunit" if is_for_kunit else "")
-        self.folder = build.out(found.version) / name
+        self.folder = build.out(target.version) / name
         self.top = self.folder / "source"
         self.build = self.folder / "build"
         self.unbroken = self.folder / "unbroken"
@@ -92,7 +92,7 @@ class Workshop:
     def _refresh(self) -> None:
         """Updates the copy, writes only files that changed, and builds it."""
         wanted = sources(self.driver)
-        self._sources_key = cache.key(self.found.version, repr(sorted(wanted.items())))
+        self._sources_key = cache.key(self.target.version, repr(sorted(wanted.items())))
         for path in self.top.rglob("*"):
             if path.is_file() and str(path.relative_to(self.top)) not in wanted:
                 path.unlink()
@@ -121,11 +121,11 @@ class Workshop:
     def _make(self) -> None:
         # A mutant may leave something unused, which is no error here.
         extra = kunit.arguments(self.given, self.driver, self.build) if self.given else []
-        build.make_modules(self.found, self.build,
+        build.make_modules(self.target, self.build,
                            ["W=", "KRUSTFLAGS=--cap-lints=warn", *extra], top=self.top)
 
     def _strip(self, path: Path, to: Path, *options: str) -> Path:
-        sandbox.run(self.found.root, ["strip", "--strip-debug", *options, "-o", to, path],
+        sandbox.run(self.target.root, ["strip", "--strip-debug", *options, "-o", to, path],
                     read=[self.folder], write=[to.parent])
         return to
 
