@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which arrows between a driver's parts are wrong, and the figure of the parts."""
+"""Tests which uses between the parts of a driver are wrong, and the figure of the parts."""
 import pytest
 
 from qemu.lint import layers

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which files of a Rust crate use which."""
+"""Tests which files of a Rust crate use which."""
 from pathlib import Path
 
 import pytest
