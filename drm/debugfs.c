@@ -42,7 +42,7 @@ static int virtgpu_debugfs_capabilities(struct seq_file *m, void *data)
 
 		seq_printf(m, "scanout %u: %s %ux%u resource %u\n", i,
 			   str_on_off(output->enabled), output->width, output->height,
-			   output->scanout_id);
+			   output->shown_resource);
 	}
 
 	drm_dev_exit(idx);

@@ -26,8 +26,8 @@ static const struct virtgpu_transport_ops virtgpu_transport_ops = {
 static const struct virtgpu_memory_ops virtgpu_memory_ops = {
 	.opened = virtgpu_context_opened,
 	.closed = virtgpu_context_closed,
-	.gone = virtgpu_images_leave,
-	.make_room = virtgpu_images_give_up,
+	.gone = virtgpu_swapchains_leave,
+	.make_room = virtgpu_swapchains_give_up,
 	.lost = virtgpu_display_redraw,
 };
 

@@ -206,7 +206,7 @@ int virtgpu_connector_init(struct virtgpu_output *output)
 }
 
 /**
- * virtgpu_output_update - take in what the host says of a head
+ * virtgpu_connector_update - take in what the host says of a head
  * @output: the head
  * @info: place, size and state of its window
  * @edid: its EDID or NULL; @output owns it from here
@@ -215,9 +215,9 @@ int virtgpu_connector_init(struct virtgpu_output *output)
  *
  * Returns: whether anything changed.
  */
-bool virtgpu_output_update(struct virtgpu_output *output,
-			   const struct virtio_gpu_display_one *info,
-			   const struct drm_edid *edid)
+bool virtgpu_connector_update(struct virtgpu_output *output,
+			      const struct virtio_gpu_display_one *info,
+			      const struct drm_edid *edid)
 {
 	bool enabled = info->enabled;
 	u32 x = le32_to_cpu(info->r.x), y = le32_to_cpu(info->r.y);

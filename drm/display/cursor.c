@@ -265,7 +265,7 @@ static void virtgpu_cursor_show(struct virtgpu_output *output, const struct drm_
 	mutex_lock(&cursor->lock);
 	/* After a reset, and once the cursor was hidden, the host shows no image. */
 	new_image |= wire->resource_id != id;
-	upload = res && new_image && !virtgpu_resource_is_shared(res);
+	upload = res && new_image && !virtgpu_resource_is_uncopied(res);
 	cursor->position_due = true;
 	wire->pos.scanout_id = cpu_to_le32(output->index);
 	wire->pos.x = cpu_to_le32(state->crtc_x);

@@ -7,7 +7,7 @@
 
 #include "display/display.h"
 #include "display/fb.h"
-#include "display/image.h"
+#include "display/swapchain.h"
 #include "memory/format.h"
 #include "memory/gem.h"
 #include "memory/resource.h"
@@ -18,8 +18,8 @@ static void virtgpu_fb_destroy(struct drm_framebuffer *fb)
 
 	if (vfb->cursor)
 		virtgpu_resource_put(vfb->cursor);
-	if (vfb->shared)
-		virtgpu_resource_put(vfb->shared);
+	if (vfb->uncopied)
+		virtgpu_resource_put(vfb->uncopied);
 	mutex_destroy(&vfb->lock);
 	/* drm_gem_fb_destroy() frees the struct, whose first member is @base. */
 	drm_gem_fb_destroy(fb);
@@ -64,30 +64,30 @@ struct drm_framebuffer *virtgpu_fb_create(struct drm_device *dev, struct drm_fil
 	return &vfb->base;
 }
 
-static int virtgpu_fb_prepare_shared(struct virtgpu_fb *vfb)
+static int virtgpu_fb_prepare_uncopied(struct virtgpu_fb *vfb)
 {
 	struct virtgpu_resource *res;
 
 	lockdep_assert_held(&vfb->lock);
-	if (vfb->shared)
+	if (vfb->uncopied)
 		return 0;
-	res = virtgpu_bo_shared(to_virtgpu_bo(vfb->base.obj[0]), &vfb->base);
+	res = virtgpu_bo_uncopied(to_virtgpu_bo(vfb->base.obj[0]), &vfb->base);
 	if (IS_ERR(res))
 		return PTR_ERR(res);
-	vfb->shared = res;
+	vfb->uncopied = res;
 	return 0;
 }
 
 /* The guest's memory, which this host shows as it is only as long as it has not refused to. */
 static bool virtgpu_fb_is_guests(const struct virtgpu_fb *vfb)
 {
-	return vfb->shared->blob.size && !to_virtgpu_device(vfb->base.dev)->has_3d;
+	return vfb->uncopied->blob.size && !to_virtgpu_device(vfb->base.dev)->has_3d;
 }
 
 static bool virtgpu_fb_is_copied(const struct virtgpu_fb *vfb)
 {
-	return !vfb->shared || (virtgpu_fb_is_guests(vfb) &&
-				!READ_ONCE(to_virtgpu_device(vfb->base.dev)->memory->zero_copy));
+	return !vfb->uncopied || (virtgpu_fb_is_guests(vfb) &&
+				  !READ_ONCE(to_virtgpu_device(vfb->base.dev)->memory->zero_copy));
 }
 
 /**
@@ -105,12 +105,12 @@ int virtgpu_fb_prepare(struct drm_framebuffer *fb, struct virtgpu_output *output
 
 	do {
 		mutex_lock(&vfb->lock);
-		ret = virtgpu_fb_prepare_shared(vfb);
+		ret = virtgpu_fb_prepare_uncopied(vfb);
 		mutex_unlock(&vfb->lock);
 	} while (output->vg->trouble->again(output->vg, &ret));
 	if (ret)
 		return ret;
-	return virtgpu_image_prepare(output, fb, virtgpu_fb_is_copied(vfb));
+	return virtgpu_swapchain_prepare(output, fb, virtgpu_fb_is_copied(vfb));
 }
 
 /**
@@ -120,7 +120,7 @@ int virtgpu_fb_prepare(struct drm_framebuffer *fb, struct virtgpu_output *output
  */
 void virtgpu_fb_cleanup(struct drm_framebuffer *fb, struct virtgpu_output *output)
 {
-	virtgpu_image_cleanup(output, fb);
+	virtgpu_swapchain_cleanup(output, fb);
 }
 
 /**
@@ -154,18 +154,18 @@ int virtgpu_fb_prepare_cursor(struct drm_framebuffer *fb)
 }
 
 /**
- * virtgpu_fb_image - the image by which a framebuffer is shown on a primary plane
+ * virtgpu_fb_swapchain - the swap chain that shows a framebuffer on a primary plane
  * @fb: the framebuffer, prepared
  * @output: the plane's head
  *
- * Returns: the image, or NULL if it is shown by &virtgpu_fb.shared.
+ * Returns: the swap chain, or NULL if &virtgpu_fb.uncopied shows it.
  */
-struct virtgpu_image *virtgpu_fb_image(const struct drm_framebuffer *fb,
-				       const struct virtgpu_output *output)
+struct virtgpu_swapchain *virtgpu_fb_swapchain(const struct drm_framebuffer *fb,
+					       const struct virtgpu_output *output)
 {
 	const struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
 
-	return virtgpu_fb_is_copied(vfb) ? READ_ONCE(vfb->images[output->index]) : NULL;
+	return virtgpu_fb_is_copied(vfb) ? READ_ONCE(vfb->swapchains[output->index]) : NULL;
 }
 
 /**

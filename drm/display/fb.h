@@ -7,25 +7,26 @@
 
 #include <drm/drm_framebuffer.h>
 
-struct virtgpu_image;
+struct virtgpu_swapchain;
 struct virtgpu_output;
 struct virtgpu_resource;
 
 /**
  * struct virtgpu_fb - a framebuffer
  * @base: the DRM framebuffer
- * @lock: protects @shared and @cursor while they are made
- * @shared: the buffer object's own resource, if the host has or sees its pixels
- * @cursor: what it is shown by on a cursor plane
- * @images: what it is shown by on each head's primary plane where its pixels have to be copied
- * @uses: states of each head's primary plane that show it or are about to
+ * @lock: protects @uncopied and @cursor while they are made
+ * @uncopied: the buffer object's resource, if the host sees its pixels without a copy, or NULL
+ * @cursor: the resource that shows it on a cursor plane
+ * @swapchains: for each head, the swap chain that shows it on the primary plane if its pixels have
+ *	to be copied
+ * @uses: for each head, the number of states of the primary plane that show it or are about to
  */
 struct virtgpu_fb {
 	struct drm_framebuffer base;
 	struct mutex lock;
-	struct virtgpu_resource *shared;
+	struct virtgpu_resource *uncopied;
 	struct virtgpu_resource *cursor;
-	struct virtgpu_image *images[VIRTIO_GPU_MAX_SCANOUTS];
+	struct virtgpu_swapchain *swapchains[VIRTIO_GPU_MAX_SCANOUTS];
 	unsigned int uses[VIRTIO_GPU_MAX_SCANOUTS];
 };
 
@@ -37,8 +38,8 @@ struct drm_framebuffer *virtgpu_fb_create(struct drm_device *dev, struct drm_fil
 int virtgpu_fb_prepare(struct drm_framebuffer *fb, struct virtgpu_output *output);
 void virtgpu_fb_cleanup(struct drm_framebuffer *fb, struct virtgpu_output *output);
 int virtgpu_fb_prepare_cursor(struct drm_framebuffer *fb);
-struct virtgpu_image *virtgpu_fb_image(const struct drm_framebuffer *fb,
-				       const struct virtgpu_output *output);
+struct virtgpu_swapchain *virtgpu_fb_swapchain(const struct drm_framebuffer *fb,
+					       const struct virtgpu_output *output);
 struct virtgpu_resource *virtgpu_fb_cursor(struct drm_framebuffer *fb);
 
 #endif

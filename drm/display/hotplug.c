@@ -74,8 +74,8 @@ int virtgpu_display_info_read(struct virtgpu_device *vg, bool *changed)
 
 	mutex_lock(&vg->drm.mode_config.mutex);
 	for (i = 0; i < vg->num_scanouts; i++)
-		if (virtgpu_output_update(&vg->display->outputs[i], &resp->info.pmodes[i],
-					  edids[i]))
+		if (virtgpu_connector_update(&vg->display->outputs[i], &resp->info.pmodes[i],
+					     edids[i]))
 			*changed = true;
 	mutex_unlock(&vg->drm.mode_config.mutex);
 out:

@@ -68,14 +68,14 @@ void virtgpu_output_show(struct virtgpu_output *output, const struct drm_framebu
 {
 	u32 fb_id = res->blob.size ? fb->base.id : 0;
 
-	if (output->scanout_id == res->id && output->scanout_fb == fb_id &&
-	    drm_rect_equals(&output->scanout_rect, rect))
+	if (output->shown_resource == res->id && output->shown_fb == fb_id &&
+	    drm_rect_equals(&output->shown_rect, rect))
 		return;
 
 	/* Before the command is queued: what a reset forgets after that is forgotten. */
-	output->scanout_id = res->id;
-	output->scanout_fb = fb_id;
-	output->scanout_rect = *rect;
+	output->shown_resource = res->id;
+	output->shown_fb = fb_id;
+	output->shown_rect = *rect;
 	if (fb_id)
 		virtgpu_output_show_blob(output, fb, res->id, rect);
 	else
@@ -91,12 +91,12 @@ void virtgpu_output_hide(struct virtgpu_output *output)
 	static const struct drm_rect nothing;
 
 	/* Nothing keeps the image while it is not shown. */
-	output->image = NULL;
-	if (!output->scanout_id)
+	output->last_frame = NULL;
+	if (!output->shown_resource)
 		return;
-	output->scanout_id = 0;
-	output->scanout_fb = 0;
-	output->scanout_rect = nothing;
+	output->shown_resource = 0;
+	output->shown_fb = 0;
+	output->shown_rect = nothing;
 	virtgpu_cmd_set_scanout(output->vg, output->index, 0, &nothing);
 	virtgpu_queue_kick(&output->vg->transport->ctrl);
 }
@@ -107,10 +107,10 @@ void virtgpu_output_hide(struct virtgpu_output *output)
  */
 void virtgpu_output_forget(struct virtgpu_output *output)
 {
-	output->scanout_id = 0;
-	output->scanout_fb = 0;
-	output->scanout_rect = (struct drm_rect){};
-	output->image = NULL;
+	output->shown_resource = 0;
+	output->shown_fb = 0;
+	output->shown_rect = (struct drm_rect){};
+	output->last_frame = NULL;
 	virtgpu_cursor_forget(&output->cursor);
 }
 
@@ -154,14 +154,14 @@ void virtgpu_output_frame_begin(struct virtgpu_output *output)
 	if (virtgpu_output_has_room(output))
 		return;
 
-	virtgpu_queue_want(ctrl);
+	virtgpu_queue_irq_get(ctrl);
 	while (!wait_event_timeout(output->frame_done, virtgpu_output_has_room(output),
 				   virtgpu_queue_slice(left)) &&
 	       virtgpu_queue_goes_on(ctrl, &left))
 		;
 	if (!left)
 		virtgpu_queue_stall(ctrl, "a frame", virtgpu_queue_patience());
-	virtgpu_queue_unwant(ctrl);
+	virtgpu_queue_irq_put(ctrl);
 }
 
 /* The program hears of its flip at the next vblank. */
@@ -334,7 +334,7 @@ int virtgpu_output_init(struct virtgpu_device *vg, u32 index)
 	output->vg = vg;
 	output->index = index;
 	init_waitqueue_head(&output->frame_done);
-	virtgpu_images_init(&output->images);
+	virtgpu_swapchains_init(&output->swapchains);
 	virtgpu_cursor_init(&output->cursor);
 
 	primary = virtgpu_primary_create(vg, index);

@@ -10,7 +10,7 @@
 #include <drm/drm_rect.h>
 
 #include "display/cursor.h"
-#include "display/image.h"
+#include "display/swapchain.h"
 
 struct drm_edid;
 struct drm_pending_vblank_event;
@@ -32,11 +32,11 @@ struct virtio_gpu_display_one;
  * @width: of the host's window, pixels
  * @height: of the host's window, pixels
  * @edid: what the host says of the monitor, or NULL
- * @scanout_id: resource that the host shows on the head, 0 when none
- * @scanout_fb: framebuffer that says what shape it has, if it is a blob
- * @scanout_rect: which pixels of it
- * @images: what shows framebuffers whose pixels have to be copied
- * @image: the one of them whose pixels are the last frame, NULL when none surely is
+ * @shown_resource: number of the resource that the host shows on the head, 0 for none
+ * @shown_fb: if that resource is a blob, the ID of the framebuffer that has its shape
+ * @shown_rect: the pixels of the resource that are shown
+ * @swapchains: resources that show framebuffers whose pixels have to be copied
+ * @last_frame: the swap chain whose resource holds the last frame, NULL if none is known to
  * @frames: flushes that the host has not answered
  * @frame_done: woken when it answers one
  * @is_awaited: the frame that is being sent has to be answered before its flip is over
@@ -62,12 +62,12 @@ struct virtgpu_output {
 	u32 height;
 	const struct drm_edid *edid;
 
-	u32 scanout_id;
-	u32 scanout_fb;
-	struct drm_rect scanout_rect;
+	u32 shown_resource;
+	u32 shown_fb;
+	struct drm_rect shown_rect;
 
-	struct virtgpu_images images;
-	struct virtgpu_image *image;
+	struct virtgpu_swapchains swapchains;
+	struct virtgpu_swapchain *last_frame;
 
 	atomic_t frames;
 	wait_queue_head_t frame_done;
@@ -85,9 +85,9 @@ struct virtgpu_output {
 
 int virtgpu_output_init(struct virtgpu_device *vg, u32 index);
 int virtgpu_connector_init(struct virtgpu_output *output);
-bool virtgpu_output_update(struct virtgpu_output *output,
-			   const struct virtio_gpu_display_one *info,
-			   const struct drm_edid *edid);
+bool virtgpu_connector_update(struct virtgpu_output *output,
+			      const struct virtio_gpu_display_one *info,
+			      const struct drm_edid *edid);
 void virtgpu_output_show(struct virtgpu_output *output, const struct drm_framebuffer *fb,
 			 const struct virtgpu_resource *res, const struct drm_rect *rect);
 void virtgpu_output_hide(struct virtgpu_output *output);

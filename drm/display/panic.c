@@ -9,7 +9,7 @@
 
 #include "display/display.h"
 #include "display/fb.h"
-#include "display/image.h"
+#include "display/swapchain.h"
 #include "display/panic.h"
 #include "memory/gem.h"
 #include "memory/resource.h"
@@ -33,7 +33,7 @@ int virtgpu_panic_get_scanout_buffer(struct drm_plane *plane, struct drm_scanout
 
 	fb = plane->state->fb;
 	bo = to_virtgpu_bo(fb->obj[0]);
-	res = to_virtgpu_fb(fb)->shared;
+	res = to_virtgpu_fb(fb)->uncopied;
 	/* With an offset the picture does not start on a page's first pixel. */
 	if (drm_gem_is_imported(fb->obj[0]) || fb->offsets[0])
 		return -ENODEV;
@@ -77,14 +77,15 @@ void virtgpu_panic_flush(struct drm_plane *plane)
 	struct virtgpu_device *vg = to_virtgpu_device(plane->dev);
 	struct drm_framebuffer *fb = plane->state->fb;
 	struct virtgpu_output *output = crtc_to_virtgpu_output(plane->state->crtc);
-	const struct virtgpu_image *image = virtgpu_fb_image(fb, output);
+	const struct virtgpu_swapchain *swapchain = virtgpu_fb_swapchain(fb, output);
 	struct virtgpu_cmd *transfer = &vg->display->panic.transfer[output->index];
 	struct virtgpu_cmd *flush = &vg->display->panic.flush[output->index];
 	struct virtgpu_cmd *cmds[] = { transfer, flush };
 	struct drm_rect all = { .x2 = fb->width, .y2 = fb->height };
-	const struct virtgpu_resource *res = image ? image->res : to_virtgpu_fb(fb)->shared;
+	const struct virtgpu_resource *res = swapchain ? swapchain->res :
+							 to_virtgpu_fb(fb)->uncopied;
 	/* The host sees a blob's pages as they are. */
-	unsigned int first = image ? 0 : 1, i;
+	unsigned int first = swapchain ? 0 : 1, i;
 	unsigned long bit = output->index * ARRAY_SIZE(cmds);
 
 	if (test_bit(bit, &vg->display->panic.busy) || test_bit(bit + 1, &vg->display->panic.busy))

@@ -11,7 +11,7 @@
 #include "display/damage.h"
 #include "display/display.h"
 #include "display/fb.h"
-#include "display/image.h"
+#include "display/swapchain.h"
 #include "display/kms.h"
 #include "memory/format.h"
 #include "memory/gem.h"
@@ -33,7 +33,7 @@ static int virtgpu_primary_prepare_instead(struct drm_plane *plane, struct drm_p
 	if (ret)
 		return ret;
 	WRITE_ONCE(output->is_blanked, true);
-	if (!virtgpu_image_give_up_shown(output)) {
+	if (!virtgpu_swapchain_give_up_shown(output)) {
 		WRITE_ONCE(output->is_blanked, false);
 		return -ENOMEM;
 	}
@@ -90,33 +90,34 @@ static int virtgpu_primary_atomic_check(struct drm_plane *plane, struct drm_atom
 }
 
 /*
- * Brings an image, if there is one, up to date; the resource to show, or NULL if the frame is lost.
+ * Copies the damage to the resource of the swap chain, if there is one. Returns the resource to
+ * show, or NULL if the frame is lost.
  */
 static const struct virtgpu_resource *virtgpu_primary_upload(struct virtgpu_output *output,
-							     struct virtgpu_image *image,
+							     struct virtgpu_swapchain *swapchain,
 							     const struct drm_framebuffer *fb,
 							     const struct virtgpu_damage *damage)
 {
 	unsigned int i;
 	int ret;
 
-	if (!image) {
-		/* No image has the last frame any more. */
-		output->image = NULL;
-		if (virtgpu_resource_is_guests(to_virtgpu_fb(fb)->shared))
+	if (!swapchain) {
+		/* No swap chain holds the last frame any more. */
+		output->last_frame = NULL;
+		if (virtgpu_resource_is_guests(to_virtgpu_fb(fb)->uncopied))
 			for (i = 0; i < damage->count; i++)
 				virtgpu_bo_sync(fb, &damage->rects[i]);
-		return to_virtgpu_fb(fb)->shared;
+		return to_virtgpu_fb(fb)->uncopied;
 	}
 
-	ret = virtgpu_resource_upload(image->res, fb, damage->rects, damage->count);
+	ret = virtgpu_resource_upload(swapchain->res, fb, damage->rects, damage->count);
 	if (ret) {
 		drm_err(fb->dev, "head %u: a frame is lost: %d\n", output->index, ret);
-		output->image = NULL;
+		output->last_frame = NULL;
 		return NULL;
 	}
-	output->image = image;
-	return image->res;
+	output->last_frame = swapchain;
+	return swapchain->res;
 }
 
 static void virtgpu_primary_atomic_update(struct drm_plane *plane,
@@ -126,7 +127,7 @@ static void virtgpu_primary_atomic_update(struct drm_plane *plane,
 	struct drm_plane_state *new = drm_atomic_get_new_plane_state(state, plane);
 	struct virtgpu_output *output = crtc_to_virtgpu_output(new->crtc);
 	const struct virtgpu_resource *res;
-	struct virtgpu_image *image;
+	struct virtgpu_swapchain *swapchain;
 	struct virtgpu_damage damage;
 	struct drm_rect src, bounds;
 	u32 shown_blob;
@@ -136,23 +137,23 @@ static void virtgpu_primary_atomic_update(struct drm_plane *plane,
 		return;
 	}
 
-	image = virtgpu_fb_image(new->fb, output);
+	swapchain = virtgpu_fb_swapchain(new->fb, output);
 	virtgpu_damage_collect(&damage, old, new,
-			       image ? output->image == image : old->fb == new->fb);
+			       swapchain ? output->last_frame == swapchain : old->fb == new->fb);
 	if (!damage.count)
 		return;
 
 	virtgpu_output_frame_begin(output);
-	res = virtgpu_primary_upload(output, image, new->fb, &damage);
+	res = virtgpu_primary_upload(output, swapchain, new->fb, &damage);
 	if (!res)
 		return;
 	drm_rect_fp_to_int(&src, &new->src);
 	virtgpu_damage_bounds(&damage, &bounds);
-	shown_blob = output->scanout_fb;
+	shown_blob = output->shown_fb;
 	virtgpu_output_show(output, new->fb, res, &src);
 	WRITE_ONCE(output->is_blanked, false);
 	virtgpu_output_frame_end(output, virtgpu_cmd_flush(output->vg, res->id, &bounds),
-				 shown_blob && shown_blob != output->scanout_fb);
+				 shown_blob && shown_blob != output->shown_fb);
 }
 
 static void virtgpu_primary_atomic_disable(struct drm_plane *plane,

@@ -90,8 +90,8 @@ static void virtgpu_gem_free(struct drm_gem_object *gem)
 	to_virtgpu_device(gem->dev)->memory->ops->gone(bo);
 	if (bo->cursor)
 		virtgpu_resource_put(bo->cursor);
-	if (bo->own)
-		virtgpu_resource_put(bo->own);
+	if (bo->res)
+		virtgpu_resource_put(bo->res);
 	/* The pages stay until the host has answered. */
 	virtgpu_bo_put(bo);
 }
@@ -180,7 +180,7 @@ struct virtgpu_bo *virtgpu_bo_create_3d(struct drm_device *dev, size_t size, u32
 		drm_gem_object_put(&bo->base.base);
 		return ERR_CAST(res);
 	}
-	bo->own = res;
+	bo->res = res;
 	return bo;
 }
 
@@ -204,7 +204,7 @@ struct virtgpu_bo *virtgpu_bo_create_blob(struct drm_device *dev, const struct v
 		drm_gem_object_put(&bo->base.base);
 		return ERR_CAST(res);
 	}
-	bo->own = res;
+	bo->res = res;
 	return bo;
 }
 
@@ -222,7 +222,7 @@ void virtgpu_zero_copy_stop(struct virtgpu_device *vg)
  * Makes the pages themselves the own resource, for the host to show. That they have to be copied
  * instead is no error.
  */
-static int virtgpu_bo_own_blob(struct virtgpu_bo *bo)
+static int virtgpu_bo_make_blob(struct virtgpu_bo *bo)
 {
 	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
 	const struct virtgpu_blob blob = {
@@ -233,14 +233,14 @@ static int virtgpu_bo_own_blob(struct virtgpu_bo *bo)
 
 	lockdep_assert_held(&bo->lock);
 	/* A format that somebody chose makes it an image. */
-	if (bo->own || bo->format || !READ_ONCE(vg->memory->zero_copy))
+	if (bo->res || bo->format || !READ_ONCE(vg->memory->zero_copy))
 		return 0;
 	if (vg->blob_alignment && !IS_ALIGNED(blob.size, vg->blob_alignment))
 		return 0;
 
 	res = virtgpu_resource_create_blob(bo, &blob, true);
 	if (!IS_ERR(res)) {
-		bo->own = res;
+		bo->res = res;
 		return 0;
 	}
 	/* While zero copy is on, the failure was the guest's (no memory, a signal). */
@@ -248,32 +248,32 @@ static int virtgpu_bo_own_blob(struct virtgpu_bo *bo)
 }
 
 /* Makes the own resource an image if there is none; its shape is then fixed. */
-static struct virtgpu_resource *virtgpu_bo_own_image(struct virtgpu_bo *bo, u32 format)
+static struct virtgpu_resource *virtgpu_bo_make_image(struct virtgpu_bo *bo, u32 format)
 {
 	struct virtgpu_resource *res;
 
 	lockdep_assert_held(&bo->lock);
-	if (bo->own)
-		return bo->own;
+	if (bo->res)
+		return bo->res;
 	if (!bo->width)
 		return ERR_PTR(-EINVAL);
 
 	res = virtgpu_resource_create(bo, bo->format ?: format, bo->width, bo->height,
 				      true);
 	if (!IS_ERR(res))
-		bo->own = res;
+		bo->res = res;
 	return res;
 }
 
 /**
- * virtgpu_bo_own - the resource that user space means when it names a buffer object
+ * virtgpu_bo_resource - the resource that user space means when it names a buffer object
  * @bo: the buffer object
  * @format: format to make it with when @bo has none
  *
  * Returns: the resource, valid as long as @bo, or an error pointer; -EINVAL when @bo was
  * imported and never shown, so that nobody knows what it looks like.
  */
-struct virtgpu_resource *virtgpu_bo_own(struct virtgpu_bo *bo, u32 format)
+struct virtgpu_resource *virtgpu_bo_resource(struct virtgpu_bo *bo, u32 format)
 {
 	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
 	struct virtgpu_resource *res;
@@ -281,8 +281,8 @@ struct virtgpu_resource *virtgpu_bo_own(struct virtgpu_bo *bo, u32 format)
 
 	do {
 		mutex_lock(&bo->lock);
-		ret = virtgpu_bo_own_blob(bo);
-		res = ret ? ERR_PTR(ret) : virtgpu_bo_own_image(bo, format);
+		ret = virtgpu_bo_make_blob(bo);
+		res = ret ? ERR_PTR(ret) : virtgpu_bo_make_image(bo, format);
 		mutex_unlock(&bo->lock);
 		ret = PTR_ERR_OR_ZERO(res);
 	} while ((ret == -EDQUOT && vg->memory->ops->make_room(vg)) ||
@@ -304,23 +304,24 @@ static void virtgpu_bo_adopt_shape(struct virtgpu_bo *bo, const struct drm_frame
 }
 
 /**
- * virtgpu_bo_shared - the own resource of a buffer object whose pixels the host has or sees
+ * virtgpu_bo_uncopied - the own resource of a buffer object whose pixels the host has or sees
  * @bo: the buffer object
  * @fb: a framebuffer over it; gives its shape to an object that has none
  *
  * Returns: the resource, with a reference for the caller, NULL when the pixels are the guest's and
  * have to be copied, or an error pointer.
  */
-struct virtgpu_resource *virtgpu_bo_shared(struct virtgpu_bo *bo, const struct drm_framebuffer *fb)
+struct virtgpu_resource *virtgpu_bo_uncopied(struct virtgpu_bo *bo,
+					     const struct drm_framebuffer *fb)
 {
 	struct virtgpu_resource *res = NULL;
 	int ret;
 
 	mutex_lock(&bo->lock);
 	virtgpu_bo_adopt_shape(bo, fb);
-	ret = virtgpu_bo_own_blob(bo);
-	if (!ret && bo->own && virtgpu_resource_is_shared(bo->own)) {
-		res = bo->own;
+	ret = virtgpu_bo_make_blob(bo);
+	if (!ret && bo->res && virtgpu_resource_is_uncopied(bo->res)) {
+		res = bo->res;
 		if (virtgpu_resource_is_refused(res))
 			ret = -EINVAL;
 		else
@@ -338,11 +339,11 @@ struct virtgpu_resource *virtgpu_bo_shared(struct virtgpu_bo *bo, const struct d
  */
 bool virtgpu_bo_is_renderers(struct virtgpu_bo *bo)
 {
-	const struct virtgpu_resource *own = READ_ONCE(bo->own);
+	const struct virtgpu_resource *res = READ_ONCE(bo->res);
 
 	/* Other hosts do not say whether they could show the guest's memory as a cursor. */
-	return to_virtgpu_device(bo->base.base.dev)->has_3d && own &&
-	       virtgpu_resource_is_shared(own) && !virtgpu_resource_is_refused(own);
+	return to_virtgpu_device(bo->base.base.dev)->has_3d && res &&
+	       virtgpu_resource_is_uncopied(res) && !virtgpu_resource_is_refused(res);
 }
 
 /* What is a cursor already, or the renderer's own. */
@@ -351,7 +352,7 @@ static struct virtgpu_resource *virtgpu_bo_find_cursor(struct virtgpu_bo *bo,
 {
 	lockdep_assert_held(&bo->lock);
 	if (virtgpu_bo_is_renderers(bo))
-		return bo->own;
+		return bo->res;
 	return bo->cursor && virtgpu_resource_fits(bo->cursor, fb) ? bo->cursor : NULL;
 }
 

@@ -24,14 +24,14 @@ struct virtgpu_texture;
  * struct virtgpu_bo - a buffer object
  * @base: the GEM object and its pages
  * @refs: the object itself, and every resource of the host's over its memory
- * @lock: protects @own, @cursor and @places
- * @places: in images, see virtgpu_image_prepare()
+ * @lock: protects @res, @cursor and @places
+ * @places: its places in swap chains, see virtgpu_swapchain_prepare()
  * @mapping: its entry of &virtgpu_dma.mappings
- * @own: the host resource that lives as long as the object, made when first needed
+ * @res: the host resource that lives as long as the object, made when first needed
  * @cursor: the host resource that it was last shown by as a cursor
- * @format: @own's pixel format, in the protocol's numbers; 0 when left to the first framebuffer
- * @width: @own's width, 0 when left to the first framebuffer
- * @height: @own's height
+ * @format: @res's pixel format, in the protocol's numbers; 0 when left to the first framebuffer
+ * @width: @res's width, 0 when left to the first framebuffer
+ * @height: @res's height
  * @arriving: bytes that the host writes, while @is_arriving
  * @is_arriving: the CPU is still to be shown what the host wrote to bounce buffers; changed with
  *	the reservation locked
@@ -46,7 +46,7 @@ struct virtgpu_bo {
 	struct mutex lock;
 	struct list_head places;
 	struct virtgpu_mapping mapping;
-	struct virtgpu_resource *own;
+	struct virtgpu_resource *res;
 	struct virtgpu_resource *cursor;
 	u32 format;
 	u32 width;
@@ -72,9 +72,9 @@ struct virtgpu_bo *virtgpu_bo_create(struct drm_device *dev, size_t size, u32 fo
 struct virtgpu_bo *virtgpu_bo_create_blob(struct drm_device *dev, const struct virtgpu_blob *blob);
 struct virtgpu_bo *virtgpu_bo_create_3d(struct drm_device *dev, size_t size, u32 format, u32 width,
 					u32 height, const struct virtgpu_texture *texture);
-struct virtgpu_resource *virtgpu_bo_own(struct virtgpu_bo *bo, u32 format);
-struct virtgpu_resource *virtgpu_bo_shared(struct virtgpu_bo *bo,
-					   const struct drm_framebuffer *fb);
+struct virtgpu_resource *virtgpu_bo_resource(struct virtgpu_bo *bo, u32 format);
+struct virtgpu_resource *virtgpu_bo_uncopied(struct virtgpu_bo *bo,
+					     const struct drm_framebuffer *fb);
 bool virtgpu_bo_is_renderers(struct virtgpu_bo *bo);
 struct virtgpu_resource *virtgpu_bo_cursor(struct virtgpu_bo *bo,
 					   const struct drm_framebuffer *fb);

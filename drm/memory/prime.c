@@ -28,7 +28,7 @@ static int virtgpu_prime_get_uuid(struct dma_buf *dma_buf, uuid_t *uuid)
 
 	if (!to_virtgpu_device(gem->dev)->has_uuid)
 		return -ENODEV;
-	res = virtgpu_bo_own(to_virtgpu_bo(gem), VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM);
+	res = virtgpu_bo_resource(to_virtgpu_bo(gem), VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM);
 	if (IS_ERR(res))
 		return PTR_ERR(res);
 	if (virtgpu_resource_is_refused(res))

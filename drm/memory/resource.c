@@ -398,7 +398,7 @@ static void virtgpu_resource_unref(struct virtgpu_resource *res)
 	struct virtgpu_cmd *cmd = virtgpu_cmd_resource_unref(vg, res->id);
 
 	/* The host may never have made what user space asked for. */
-	cmd->is_quiet = virtgpu_resource_is_shared(res);
+	cmd->is_quiet = virtgpu_resource_is_uncopied(res);
 	cmd->gives_back = true;
 	cmd->done = virtgpu_resource_unref_done;
 	cmd->data = res;

@@ -119,7 +119,7 @@ static inline struct virtgpu_bo *virtgpu_resource_bo(const struct virtgpu_resour
 }
 
 /* Nothing has to be uploaded: the host has the pixels, or sees the guest's. */
-static inline bool virtgpu_resource_is_shared(const struct virtgpu_resource *res)
+static inline bool virtgpu_resource_is_uncopied(const struct virtgpu_resource *res)
 {
 	return res->is_3d || res->blob.size;
 }

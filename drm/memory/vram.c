@@ -73,7 +73,7 @@ static void virtgpu_vram_give_back(struct virtgpu_bo *bo)
 static int virtgpu_vram_tell(struct virtgpu_bo *bo)
 {
 	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
-	struct virtgpu_cmd *cmd = virtgpu_cmd_map_blob(vg, bo->own->id, bo->window.start);
+	struct virtgpu_cmd *cmd = virtgpu_cmd_map_blob(vg, bo->res->id, bo->window.start);
 	const struct virtio_gpu_resp_map_info *resp;
 	int ret;
 
@@ -105,9 +105,9 @@ static int virtgpu_vram_map(struct virtgpu_bo *bo)
 	lockdep_assert_held(&bo->lock);
 	if (bo->map_error || drm_mm_node_allocated(&bo->window))
 		return bo->map_error;
-	if (virtgpu_resource_is_refused(bo->own))
+	if (virtgpu_resource_is_refused(bo->res))
 		return -EINVAL;
-	if (!vg->has_host_visible || !(bo->own->blob.flags & VIRTGPU_BLOB_FLAG_USE_MAPPABLE))
+	if (!vg->has_host_visible || !(bo->res->blob.flags & VIRTGPU_BLOB_FLAG_USE_MAPPABLE))
 		return -EINVAL;
 
 	mutex_lock(&vram->lock);
@@ -181,7 +181,7 @@ struct sg_table *virtgpu_vram_map_dma(struct virtgpu_bo *bo, struct device *dev,
 	sgt = kzalloc_obj(*sgt);
 	if (!sgt)
 		return ERR_PTR(-ENOMEM);
-	if (!(bo->own->blob.flags & VIRTGPU_BLOB_FLAG_USE_MAPPABLE)) {
+	if (!(bo->res->blob.flags & VIRTGPU_BLOB_FLAG_USE_MAPPABLE)) {
 		if (is_virtio_device(dev) && vg->has_uuid)
 			return sgt;
 		kfree(sgt);
@@ -232,10 +232,10 @@ static void virtgpu_vram_gem_free(struct drm_gem_object *gem)
 {
 	struct virtgpu_bo *bo = to_virtgpu_bo(gem);
 
-	if (bo->own) {
+	if (bo->res) {
 		if (drm_mm_node_allocated(&bo->window))
-			virtgpu_cmd_unmap_blob(bo->own->vg, bo->own->id);
-		virtgpu_resource_put(bo->own);
+			virtgpu_cmd_unmap_blob(bo->res->vg, bo->res->id);
+		virtgpu_resource_put(bo->res);
 	}
 	virtgpu_bo_put(bo);
 }
@@ -289,7 +289,7 @@ struct virtgpu_bo *virtgpu_vram_create(struct virtgpu_device *vg, const struct v
 		ret = PTR_ERR(res);
 		goto err_put;
 	}
-	bo->own = res;
+	bo->res = res;
 
 	if (!deferred && blob->flags & VIRTGPU_BLOB_FLAG_USE_MAPPABLE) {
 		mutex_lock(&bo->lock);

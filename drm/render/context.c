@@ -325,7 +325,7 @@ static void virtgpu_context_remove(struct virtgpu_context *ctx, const struct vir
  */
 int virtgpu_context_opened(struct drm_gem_object *gem, struct drm_file *file)
 {
-	struct virtgpu_resource *res = READ_ONCE(to_virtgpu_bo(gem)->own);
+	struct virtgpu_resource *res = READ_ONCE(to_virtgpu_bo(gem)->res);
 	struct virtgpu_context *ctx = file->driver_priv;
 	int ret;
 
@@ -348,7 +348,7 @@ int virtgpu_context_opened(struct drm_gem_object *gem, struct drm_file *file)
 void virtgpu_context_closed(struct drm_gem_object *gem, struct drm_file *file)
 {
 	struct virtgpu_context *ctx = file->driver_priv;
-	struct virtgpu_resource *res = READ_ONCE(to_virtgpu_bo(gem)->own);
+	struct virtgpu_resource *res = READ_ONCE(to_virtgpu_bo(gem)->res);
 
 	if (!ctx || !res)
 		return;
@@ -383,22 +383,22 @@ static int virtgpu_context_check_handle(struct virtgpu_context *ctx, struct drm_
  * A dumb buffer gets one now, and the file's context learns of it, if there is one. The context
  * forgets it when the file closes a handle, and learns of it again if another handle is named.
  *
- * Returns: the resource, valid as long as @gem, or an error pointer, see virtgpu_bo_own().
+ * Returns: the resource, valid as long as @gem, or an error pointer, see virtgpu_bo_resource().
  */
 struct virtgpu_resource *virtgpu_context_name(struct drm_file *file, u32 handle,
 					      struct drm_gem_object *gem)
 {
 	struct virtgpu_context *ctx = file->driver_priv;
 	struct virtgpu_bo *bo = to_virtgpu_bo(gem);
-	struct virtgpu_resource *res = READ_ONCE(bo->own);
+	struct virtgpu_resource *res = READ_ONCE(bo->res);
 	bool is_new;
 	int ret = 0;
 
 	/* Textures and blobs had one before they had handles. */
-	if (res && virtgpu_resource_is_shared(res))
+	if (res && virtgpu_resource_is_uncopied(res))
 		return res;
 
-	res = virtgpu_bo_own(bo, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM);
+	res = virtgpu_bo_resource(bo, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM);
 	if (IS_ERR(res) || !ctx || virtgpu_resource_is_refused(res))
 		return res;
 

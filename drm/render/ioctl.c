@@ -111,7 +111,7 @@ static int virtgpu_resource_create_texture(struct drm_device *dev, struct drm_fi
 				  args->width, args->height, &texture);
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
-	ret = virtgpu_resource_handle(file, bo, bo->own, args);
+	ret = virtgpu_resource_handle(file, bo, bo->res, args);
 	virtgpu_queue_kick(&to_virtgpu_device(dev)->transport->ctrl);
 	return ret;
 }
@@ -134,7 +134,7 @@ static int virtgpu_ioctl_resource_create(struct drm_device *dev, void *data, str
 			       args->width, args->height);
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
-	return virtgpu_resource_handle(file, bo, virtgpu_bo_own(bo, args->format), args);
+	return virtgpu_resource_handle(file, bo, virtgpu_bo_resource(bo, args->format), args);
 }
 
 /* A context's own words to its renderer, before the host looks for the memory. */
@@ -188,7 +188,7 @@ static int virtgpu_ioctl_resource_create_blob(struct drm_device *dev, void *data
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
 
-	args->res_handle = bo->own->id;
+	args->res_handle = bo->res->id;
 	ret = drm_gem_handle_create(file, &bo->base.base, &args->bo_handle);
 	drm_gem_object_put(&bo->base.base);
 	virtgpu_queue_kick(&vg->transport->ctrl);

@@ -306,10 +306,10 @@ static int virtgpu_submit_sync(struct virtgpu_submit *submit)
 
 	for (i = 0; !ret && i < count; i++) {
 		struct virtgpu_bo *bo = to_virtgpu_bo(submit->objects[i]);
-		const struct virtgpu_resource *own = READ_ONCE(bo->own);
+		const struct virtgpu_resource *res = READ_ONCE(bo->res);
 		const struct virtgpu_rows all = { .length = bo->base.base.size, .count = 1 };
 
-		if (!own || !virtgpu_resource_is_direct(own) || bo->is_vram)
+		if (!res || !virtgpu_resource_is_direct(res) || bo->is_vram)
 			continue;
 		if (!submit->cmd->data)
 			ret = virtgpu_arrivals_init(vg, submit->cmd, count);
@@ -477,7 +477,7 @@ static int virtgpu_transfer_fetch(struct virtgpu_device *vg, struct virtgpu_cmd 
 	ret = virtgpu_arrivals_init(vg, cmd, 1);
 	ret = ret ?: virtgpu_arrivals_add(vg, cmd, bo, rows);
 	/* What a stream had the host write there must not be overwritten: it is what is fetched. */
-	if (!ret && !virtgpu_resource_is_custom(bo->own))
+	if (!ret && !virtgpu_resource_is_custom(bo->res))
 		virtgpu_dma_sync_for_device(vg, &bo->base, rows);
 	return ret;
 }

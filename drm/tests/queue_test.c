@@ -302,10 +302,10 @@ static void stopped_queue_may_be_wanted(struct kunit *test)
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
 
 	vg->transport->ctrl.silent = true;
-	virtgpu_queue_want(&vg->transport->ctrl);
+	virtgpu_queue_irq_get(&vg->transport->ctrl);
 	KUNIT_EXPECT_TRUE(test, vg->transport->ctrl.silent);
 	KUNIT_EXPECT_EQ(test, vg->transport->ctrl.awaited, 1);
-	virtgpu_queue_unwant(&vg->transport->ctrl);
+	virtgpu_queue_irq_put(&vg->transport->ctrl);
 	KUNIT_EXPECT_EQ(test, vg->transport->ctrl.awaited, 0);
 }
 

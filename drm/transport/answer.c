@@ -1,47 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Answers: what the device says of a command, which it is not trusted to say right. */
-#include <linux/array_size.h>
-
 #include <drm/drm_print.h>
 
-#include "transport/names.h"
-#include "transport/transport.h"
-
-#define virtgpu_name_table(first, ...)	{ first, __VA_ARGS__ }
-
-static const struct {
-	u32 type;
-	const char *name;
-} virtgpu_cmd_names[] = VIRTGPU_WITH_NAMES(virtgpu_name_table, { .name = "unknown" });
-
-/**
- * virtgpu_cmd_name - a request's name for people
- * @type: request type
- *
- * Returns: a constant string.
- */
-const char *virtgpu_cmd_name(u32 type)
-{
-	unsigned int i;
-
-	for (i = 1; i < ARRAY_SIZE(virtgpu_cmd_names); i++)
-		if (virtgpu_cmd_names[i].type == type)
-			return virtgpu_cmd_names[i].name;
-	return virtgpu_cmd_names[0].name;
-}
-
-/**
- * virtgpu_cmd_type - what a command asks for
- * @cmd: the command
- *
- * Returns: its request type.
- */
-u32 virtgpu_cmd_type(const struct virtgpu_cmd *cmd)
-{
-	const struct virtio_gpu_ctrl_hdr *hdr = (const void *)cmd->req;
-
-	return le32_to_cpu(hdr->type);
-}
+#include "transport/cmd.h"
 
 /**
  * virtgpu_cmd_check - judge length and type of a response before anyone reads it

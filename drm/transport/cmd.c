@@ -3,6 +3,7 @@
  * One function per command of the protocol. Those that return a command leave it to the caller
  * to submit it; none kicks but those that wait for the answer.
  */
+#include <linux/array_size.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -10,6 +11,43 @@
 #include <drm/drm_rect.h>
 
 #include "transport/cmd.h"
+#include "transport/names.h"
+
+#define virtgpu_name_table(first, ...)	{ first, __VA_ARGS__ }
+
+static const struct {
+	u32 type;
+	const char *name;
+} virtgpu_cmd_names[] = VIRTGPU_WITH_NAMES(virtgpu_name_table, { .name = "unknown" });
+
+/**
+ * virtgpu_cmd_name - a request's name for people
+ * @type: request type
+ *
+ * Returns: a constant string.
+ */
+const char *virtgpu_cmd_name(u32 type)
+{
+	unsigned int i;
+
+	for (i = 1; i < ARRAY_SIZE(virtgpu_cmd_names); i++)
+		if (virtgpu_cmd_names[i].type == type)
+			return virtgpu_cmd_names[i].name;
+	return virtgpu_cmd_names[0].name;
+}
+
+/**
+ * virtgpu_cmd_type - what a command asks for
+ * @cmd: the command
+ *
+ * Returns: its request type.
+ */
+u32 virtgpu_cmd_type(const struct virtgpu_cmd *cmd)
+{
+	const struct virtio_gpu_ctrl_hdr *hdr = (const void *)cmd->req;
+
+	return le32_to_cpu(hdr->type);
+}
 
 static void virtgpu_rect_to_wire(struct virtio_gpu_rect *wire, const struct drm_rect *rect)
 {

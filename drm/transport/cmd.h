@@ -10,6 +10,9 @@
 struct drm_rect;
 struct virtgpu_device;
 
+const char *virtgpu_cmd_name(u32 type);
+u32 virtgpu_cmd_type(const struct virtgpu_cmd *cmd);
+
 int virtgpu_cmd_get_display_info(struct virtgpu_device *vg,
 				 struct virtio_gpu_resp_display_info *info);
 void virtgpu_cmd_question(struct virtgpu_device *vg, virtgpu_cmd_done done);

@@ -10,8 +10,8 @@
 
 #include <drm/drm_print.h>
 
+#include "transport/cmd.h"
 #include "transport/trace.h"
-#include "transport/transport.h"
 
 /* Of most commands: the request, a payload, the response. */
 #define VIRTGPU_CMD_DESCRIPTORS	3
@@ -60,7 +60,7 @@ void virtgpu_cmd_cancel(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
  * Lets the device interrupt only while somebody waits. Returns false when it has finished more,
  * and may not say so.
  */
-static bool virtgpu_queue_listen(struct virtgpu_queue *queue)
+static bool virtgpu_queue_update_irq(struct virtgpu_queue *queue)
 {
 	bool listen = queue->awaited || queue->stalled;
 
@@ -74,7 +74,7 @@ static bool virtgpu_queue_listen(struct virtgpu_queue *queue)
 	return true;
 }
 
-static void virtgpu_queue_look(struct virtgpu_queue *queue)
+static void virtgpu_queue_schedule(struct virtgpu_queue *queue)
 {
 	queue_work(queue->dequeue_wq, &queue->dequeue_work);
 }
@@ -173,7 +173,7 @@ static void virtgpu_queue_dequeue(struct virtgpu_queue *queue, bool may_sleep)
 		/* To the end: what a device claims to have finished besides breaks the ring. */
 		while (virtgpu_queue_collect(queue, &finished))
 			;
-	} while (!virtgpu_queue_listen(queue));
+	} while (!virtgpu_queue_update_irq(queue));
 
 	if (!list_empty(&finished))
 		queue->stalled = false;
@@ -203,7 +203,7 @@ static void virtgpu_queue_dequeue_softirq(struct work_struct *work)
  */
 void virtgpu_queue_flush(struct virtgpu_queue *queue)
 {
-	virtgpu_queue_look(queue);
+	virtgpu_queue_schedule(queue);
 	flush_work(&queue->dequeue_work);
 }
 
@@ -228,25 +228,25 @@ void virtgpu_queue_reap(struct virtgpu_queue *queue)
 }
 
 /**
- * virtgpu_queue_want - have the device interrupt also for commands that nobody waits for
+ * virtgpu_queue_irq_get - have the device interrupt also for commands that nobody waits for
  * @queue: the queue
  *
- * Until virtgpu_queue_unwant().
+ * Until virtgpu_queue_irq_put().
  */
-void virtgpu_queue_want(struct virtgpu_queue *queue)
+void virtgpu_queue_irq_get(struct virtgpu_queue *queue)
 {
 	spin_lock_bh(&queue->lock);
 	queue->awaited++;
-	if (queue->vq && !virtgpu_queue_listen(queue))
-		virtgpu_queue_look(queue);
+	if (queue->vq && !virtgpu_queue_update_irq(queue))
+		virtgpu_queue_schedule(queue);
 	spin_unlock_bh(&queue->lock);
 }
 
 /**
- * virtgpu_queue_unwant - the opposite of virtgpu_queue_want()
+ * virtgpu_queue_irq_put - the opposite of virtgpu_queue_irq_get()
  * @queue: the queue
  */
-void virtgpu_queue_unwant(struct virtgpu_queue *queue)
+void virtgpu_queue_irq_put(struct virtgpu_queue *queue)
 {
 	spin_lock_bh(&queue->lock);
 	queue->awaited--;
@@ -283,14 +283,14 @@ static void virtgpu_ctrl_interrupt(struct virtqueue *vq)
 {
 	struct virtgpu_device *vg = vq->vdev->priv;
 
-	virtgpu_queue_look(&vg->transport->ctrl);
+	virtgpu_queue_schedule(&vg->transport->ctrl);
 }
 
 static void virtgpu_cursor_interrupt(struct virtqueue *vq)
 {
 	struct virtgpu_device *vg = vq->vdev->priv;
 
-	virtgpu_queue_look(&vg->transport->cursor);
+	virtgpu_queue_schedule(&vg->transport->cursor);
 }
 
 static void virtgpu_queue_open(struct virtgpu_queue *queue, struct virtqueue *vq)
@@ -376,7 +376,7 @@ static void virtgpu_queue_reclaim(struct virtgpu_queue *queue, struct virtqueue 
 	while (vq && ((cmd = virtqueue_get_buf(vq, &len)) ||
 		      (cmd = virtqueue_detach_unused_buf(vq)))) {
 		if (!cmd->is_lazy)
-			virtgpu_queue_unwant(queue);
+			virtgpu_queue_irq_put(queue);
 		virtgpu_cmd_finish(queue->vg, cmd, VIRTGPU_CMD_LOST, -ENODEV);
 	}
 	list_for_each_entry_safe(cmd, next, &kept, node)
@@ -625,7 +625,7 @@ int virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 		unsigned long left;
 
 		virtgpu_queue_kick(queue);
-		virtgpu_queue_want(queue);
+		virtgpu_queue_irq_get(queue);
 		left = virtgpu_queue_timeout(queue);
 		while (!wait_event_timeout(queue->space, virtgpu_queue_has_space(queue, need),
 					   virtgpu_queue_slice(left)) &&
@@ -634,7 +634,7 @@ int virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 		if (!left)
 			virtgpu_queue_stall(queue, "make room in the ring",
 					    virtgpu_queue_patience());
-		virtgpu_queue_unwant(queue);
+		virtgpu_queue_irq_put(queue);
 		if (!left) {
 			ret = -ETIMEDOUT;
 			break;
@@ -737,8 +737,8 @@ void virtgpu_queue_kick(struct virtgpu_queue *queue)
 		goto unlock;
 
 	queue->unkicked = false;
-	if (!virtgpu_queue_listen(queue))
-		virtgpu_queue_look(queue);
+	if (!virtgpu_queue_update_irq(queue))
+		virtgpu_queue_schedule(queue);
 	if (virtqueue_kick_prepare(queue->vq)) {
 		/* Under the lock, or the queue could be deleted in between. */
 		virtqueue_notify(queue->vq);
