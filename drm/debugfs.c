@@ -59,7 +59,7 @@ static void virtgpu_debugfs_queue(struct seq_file *m, struct virtgpu_queue *queu
 	spin_lock_bh(&queue->lock);
 	stats = queue->stats;
 	in_flight = queue->in_flight;
-	stalled = queue->stalled;
+	stalled = virtgpu_irq_is_stalled(&queue->irq);
 	if (queue->vq) {
 		size = virtqueue_get_vring_size(queue->vq);
 		num_free = queue->vq->num_free;

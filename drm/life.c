@@ -538,7 +538,7 @@ static void virtgpu_life_judge(struct work_struct *work)
 	virtgpu_fences_give_up(vg);
 	has_lost = virtgpu_queue_has_lost(&vg->transport->ctrl);
 	/* Its orders have an answer of their own, see virtgpu_cursor_watch(). */
-	has_lost |= READ_ONCE(vg->transport->cursor.stalled);
+	has_lost |= virtgpu_irq_is_stalled(&vg->transport->cursor.irq);
 	if (has_lost || verdict == VIRTGPU_FORGETFUL)
 		virtgpu_life_repair(vg);
 }

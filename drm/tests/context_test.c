@@ -163,7 +163,7 @@ static void context_waits_for_the_device(struct kunit *test)
 	vg->has_3d = true;
 	vg->recovery->life.state = VIRTGPU_RESETTING;
 	/* But not for long. */
-	vg->transport->ctrl.stalled = true;
+	virtgpu_irq_stall(&vg->transport->ctrl.irq);
 	file = open_file(test, vg);
 	ctx = file->driver_priv;
 	KUNIT_EXPECT_EQ(test, virtgpu_context_create(vg, file), -EIO);

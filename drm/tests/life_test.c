@@ -175,7 +175,7 @@ static void only_a_reset_is_reason_to_try_again(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, virtgpu_life_again(vg, &ret));
 	/* The wait has a bound, which is short for a device that is known not to answer. */
 	vg->recovery->life.state = VIRTGPU_RESETTING;
-	vg->transport->ctrl.stalled = true;
+	virtgpu_irq_stall(&vg->transport->ctrl.irq);
 	ret = -ENODEV;
 	KUNIT_EXPECT_FALSE(test, virtgpu_life_again(vg, &ret));
 	KUNIT_EXPECT_EQ(test, ret, -EIO);

@@ -301,12 +301,71 @@ static void stopped_queue_may_be_wanted(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
 
-	vg->transport->ctrl.silent = true;
+	virtgpu_irq_settle(&vg->transport->ctrl.irq);
 	virtgpu_queue_irq_get(&vg->transport->ctrl);
-	KUNIT_EXPECT_TRUE(test, vg->transport->ctrl.silent);
-	KUNIT_EXPECT_EQ(test, vg->transport->ctrl.awaited, 1);
+	KUNIT_EXPECT_EQ(test, vg->transport->ctrl.irq.state, VIRTGPU_IRQ_SILENT);
+	KUNIT_EXPECT_EQ(test, vg->transport->ctrl.irq.waiters, 1);
 	virtgpu_queue_irq_put(&vg->transport->ctrl);
-	KUNIT_EXPECT_EQ(test, vg->transport->ctrl.awaited, 0);
+	KUNIT_EXPECT_EQ(test, vg->transport->ctrl.irq.waiters, 0);
+}
+
+/* Each event in each state, with and without a waiter. */
+static void device_interrupts_while_somebody_waits(struct kunit *test)
+{
+	static const struct {
+		void (*event)(struct virtgpu_irq *irq);
+		u32 waiters;
+		/* The state after the event in SILENT, LISTENING and STALLED. */
+		enum virtgpu_irq_state next[3];
+	} events[] = {
+		{ virtgpu_irq_settle, 0,
+		  { VIRTGPU_IRQ_SILENT, VIRTGPU_IRQ_SILENT, VIRTGPU_IRQ_STALLED } },
+		{ virtgpu_irq_settle, 1,
+		  { VIRTGPU_IRQ_LISTENING, VIRTGPU_IRQ_LISTENING, VIRTGPU_IRQ_STALLED } },
+		{ virtgpu_irq_stall, 1,
+		  { VIRTGPU_IRQ_STALLED, VIRTGPU_IRQ_STALLED, VIRTGPU_IRQ_STALLED } },
+		{ virtgpu_irq_answered, 0,
+		  { VIRTGPU_IRQ_SILENT, VIRTGPU_IRQ_LISTENING, VIRTGPU_IRQ_LISTENING } },
+		{ virtgpu_irq_open, 0,
+		  { VIRTGPU_IRQ_LISTENING, VIRTGPU_IRQ_LISTENING, VIRTGPU_IRQ_LISTENING } },
+		{ virtgpu_irq_get, 0,
+		  { VIRTGPU_IRQ_SILENT, VIRTGPU_IRQ_LISTENING, VIRTGPU_IRQ_STALLED } },
+		{ virtgpu_irq_put, 1,
+		  { VIRTGPU_IRQ_SILENT, VIRTGPU_IRQ_LISTENING, VIRTGPU_IRQ_STALLED } },
+	};
+	unsigned int i, from;
+
+	for (i = 0; i < ARRAY_SIZE(events); i++) {
+		for (from = VIRTGPU_IRQ_SILENT; from <= VIRTGPU_IRQ_STALLED; from++) {
+			struct virtgpu_irq irq = { .state = from, .waiters = events[i].waiters };
+
+			events[i].event(&irq);
+			KUNIT_EXPECT_EQ_MSG(test, irq.state, events[i].next[from],
+					    "event %u in state %u", i, from);
+			KUNIT_EXPECT_EQ(test, virtgpu_irq_is_wanted(&irq),
+					irq.state != VIRTGPU_IRQ_SILENT);
+			KUNIT_EXPECT_EQ(test, virtgpu_irq_is_stalled(&irq),
+					irq.state == VIRTGPU_IRQ_STALLED);
+		}
+	}
+}
+
+/* The device is kicked for every command. */
+static void lazy_commands_have_no_waiter(struct kunit *test)
+{
+	struct virtgpu_irq irq = {};
+
+	virtgpu_irq_added(&irq, true);
+	KUNIT_EXPECT_EQ(test, irq.waiters, 0);
+	KUNIT_EXPECT_TRUE(test, irq.is_kick_due);
+	irq.is_kick_due = false;
+	virtgpu_irq_added(&irq, false);
+	KUNIT_EXPECT_EQ(test, irq.waiters, 1);
+	KUNIT_EXPECT_TRUE(test, irq.is_kick_due);
+	virtgpu_irq_removed(&irq, true);
+	KUNIT_EXPECT_EQ(test, irq.waiters, 1);
+	virtgpu_irq_removed(&irq, false);
+	KUNIT_EXPECT_EQ(test, irq.waiters, 0);
 }
 
 static void cancelled_command_ends(struct kunit *test)
@@ -375,6 +434,8 @@ static struct kunit_case virtgpu_queue_cases[] = {
 	KUNIT_CASE(what_a_host_may_use_is_kept_until_a_reset),
 	KUNIT_CASE(unsent_command_ends_before_the_reset),
 	KUNIT_CASE(stopped_queue_may_be_wanted),
+	KUNIT_CASE(device_interrupts_while_somebody_waits),
+	KUNIT_CASE(lazy_commands_have_no_waiter),
 	KUNIT_CASE(cancelled_command_ends),
 	KUNIT_CASE(room_is_counted_in_descriptors),
 	KUNIT_CASE(silent_host_is_not_waited_for),

@@ -56,27 +56,34 @@ void virtgpu_cmd_cancel(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 	virtgpu_cmd_finish(vg, cmd, VIRTGPU_CMD_UNSENT, -ECANCELED);
 }
 
-/*
- * Lets the device interrupt only while somebody waits. Returns false when it has finished more,
- * and may not say so.
- */
-static bool virtgpu_queue_update_irq(struct virtgpu_queue *queue)
-{
-	bool listen = queue->awaited || queue->stalled;
-
-	lockdep_assert_held(&queue->lock);
-	if (listen == !queue->silent)
-		return true;
-	queue->silent = !listen;
-	if (listen)
-		return virtqueue_enable_cb(queue->vq);
-	virtqueue_disable_cb(queue->vq);
-	return true;
-}
-
 static void virtgpu_queue_schedule(struct virtgpu_queue *queue)
 {
 	queue_work(queue->dequeue_wq, &queue->dequeue_work);
+}
+
+/*
+ * Enables or disables the virtqueue's callbacks after a change of the state. If the device has
+ * finished commands meanwhile, it may not interrupt for them, so they are taken off.
+ */
+static void virtgpu_queue_follow_irq(struct virtgpu_queue *queue, bool was_wanted)
+{
+	bool is_wanted = virtgpu_irq_is_wanted(&queue->irq);
+
+	lockdep_assert_held(&queue->lock);
+	if (is_wanted == was_wanted)
+		return;
+	if (!is_wanted)
+		virtqueue_disable_cb(queue->vq);
+	else if (!virtqueue_enable_cb(queue->vq))
+		virtgpu_queue_schedule(queue);
+}
+
+static void virtgpu_queue_update_irq(struct virtgpu_queue *queue)
+{
+	bool was_wanted = virtgpu_irq_is_wanted(&queue->irq);
+
+	virtgpu_irq_settle(&queue->irq);
+	virtgpu_queue_follow_irq(queue, was_wanted);
 }
 
 /* Takes a command that the device has finished off the ring. Is there one? */
@@ -98,8 +105,7 @@ static bool virtgpu_queue_collect(struct virtgpu_queue *queue, struct list_head 
 		queue->unfenced--;
 	if (!cmd->fence && queue->older && (s32)(cmd->seqno - queue->asked) < 0)
 		queue->older--;
-	if (!cmd->is_lazy)
-		queue->awaited--;
+	virtgpu_irq_removed(&queue->irq, cmd->is_lazy);
 	return true;
 }
 
@@ -169,14 +175,14 @@ static void virtgpu_queue_dequeue(struct virtgpu_queue *queue, bool may_sleep)
 	queue->stats.interrupts++;
 	do {
 		virtqueue_disable_cb(queue->vq);
-		queue->silent = true;
 		/* To the end: what a device claims to have finished besides breaks the ring. */
 		while (virtgpu_queue_collect(queue, &finished))
 			;
-	} while (!virtgpu_queue_update_irq(queue));
+		virtgpu_irq_settle(&queue->irq);
+	} while (virtgpu_irq_is_wanted(&queue->irq) && !virtqueue_enable_cb(queue->vq));
 
 	if (!list_empty(&finished))
-		queue->stalled = false;
+		virtgpu_irq_answered(&queue->irq);
 	broken = virtqueue_is_broken(queue->vq);
 	spin_unlock_bh(&queue->lock);
 	if (wq_has_sleeper(&queue->space))
@@ -220,7 +226,7 @@ void virtgpu_queue_reap(struct virtgpu_queue *queue)
 
 	spin_lock_bh(&queue->lock);
 	/* Else it interrupts, and keeps the order in which commands end. */
-	if (queue->vq && queue->silent && !queue->stalled && list_empty(&queue->finished))
+	if (queue->vq && !virtgpu_irq_is_wanted(&queue->irq) && list_empty(&queue->finished))
 		while (queue->in_flight && virtgpu_queue_collect(queue, &finished))
 			;
 	spin_unlock_bh(&queue->lock);
@@ -236,9 +242,9 @@ void virtgpu_queue_reap(struct virtgpu_queue *queue)
 void virtgpu_queue_irq_get(struct virtgpu_queue *queue)
 {
 	spin_lock_bh(&queue->lock);
-	queue->awaited++;
-	if (queue->vq && !virtgpu_queue_update_irq(queue))
-		virtgpu_queue_schedule(queue);
+	virtgpu_irq_get(&queue->irq);
+	if (queue->vq)
+		virtgpu_queue_update_irq(queue);
 	spin_unlock_bh(&queue->lock);
 }
 
@@ -249,7 +255,7 @@ void virtgpu_queue_irq_get(struct virtgpu_queue *queue)
 void virtgpu_queue_irq_put(struct virtgpu_queue *queue)
 {
 	spin_lock_bh(&queue->lock);
-	queue->awaited--;
+	virtgpu_irq_put(&queue->irq);
 	spin_unlock_bh(&queue->lock);
 }
 
@@ -296,7 +302,7 @@ static void virtgpu_cursor_interrupt(struct virtqueue *vq)
 static void virtgpu_queue_open(struct virtgpu_queue *queue, struct virtqueue *vq)
 {
 	spin_lock_bh(&queue->lock);
-	queue->silent = false;
+	virtgpu_irq_open(&queue->irq);
 	queue->is_clean = false;
 	queue->vq = vq;
 	spin_unlock_bh(&queue->lock);
@@ -347,7 +353,7 @@ static struct virtqueue *virtgpu_queue_close(struct virtgpu_queue *queue)
 	queue->vq = NULL;
 	queue->is_restoring = true;
 	/* Waits that begin from now on wait for the restarted device, and have their full time. */
-	queue->stalled = false;
+	virtgpu_irq_answered(&queue->irq);
 	spin_unlock_bh(&queue->lock);
 	wake_up_all(&queue->space);
 	return vq;
@@ -386,7 +392,7 @@ static void virtgpu_queue_reclaim(struct virtgpu_queue *queue, struct virtqueue 
 	queue->unfenced = 0;
 	queue->older = 0;
 	queue->has_dropped = false;
-	queue->stalled = false;
+	virtgpu_irq_answered(&queue->irq);
 }
 
 /**
@@ -443,7 +449,7 @@ unsigned long virtgpu_queue_patience(void)
  */
 unsigned long virtgpu_queue_timeout(const struct virtgpu_queue *queue)
 {
-	if (READ_ONCE(queue->stalled))
+	if (virtgpu_irq_is_stalled(&queue->irq))
 		return 1;
 	return virtgpu_queue_patience();
 }
@@ -456,12 +462,15 @@ unsigned long virtgpu_queue_timeout(const struct virtgpu_queue *queue)
  */
 void virtgpu_queue_stall(struct virtgpu_queue *queue, const char *what, unsigned long patience)
 {
-	bool is_open, first;
+	bool is_open, first, was_wanted;
 
 	spin_lock_bh(&queue->lock);
 	is_open = queue->vq;
-	first = is_open && !queue->stalled;
-	queue->stalled = true;
+	first = is_open && !virtgpu_irq_is_stalled(&queue->irq);
+	was_wanted = virtgpu_irq_is_wanted(&queue->irq);
+	virtgpu_irq_stall(&queue->irq);
+	if (is_open)
+		virtgpu_queue_follow_irq(queue, was_wanted);
 	spin_unlock_bh(&queue->lock);
 
 	if (is_open)
@@ -545,9 +554,7 @@ static void virtgpu_queue_added(struct virtgpu_queue *queue, struct virtgpu_cmd 
 	queue->in_flight++;
 	if (!cmd->fence)
 		queue->unfenced++;
-	queue->unkicked = true;
-	if (!cmd->is_lazy)
-		queue->awaited++;
+	virtgpu_irq_added(&queue->irq, cmd->is_lazy);
 	queue->stats.commands++;
 	trace_virtgpu_cmd_queue(queue->name, cmd->seqno, virtgpu_cmd_type(cmd), queue->in_flight);
 }
@@ -733,12 +740,11 @@ void virtgpu_queue_send_kept(struct virtgpu_queue *queue)
 void virtgpu_queue_kick(struct virtgpu_queue *queue)
 {
 	spin_lock_bh(&queue->lock);
-	if (!queue->vq || !queue->unkicked)
+	if (!queue->vq || !queue->irq.is_kick_due)
 		goto unlock;
 
-	queue->unkicked = false;
-	if (!virtgpu_queue_update_irq(queue))
-		virtgpu_queue_schedule(queue);
+	queue->irq.is_kick_due = false;
+	virtgpu_queue_update_irq(queue);
 	if (virtqueue_kick_prepare(queue->vq)) {
 		/* Under the lock, or the queue could be deleted in between. */
 		virtqueue_notify(queue->vq);

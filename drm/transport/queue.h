@@ -8,6 +8,7 @@
 #include <linux/workqueue.h>
 
 #include "transport/command.h"
+#include "transport/irq.h"
 
 struct virtqueue;
 
@@ -49,10 +50,7 @@ struct virtgpu_queue_stats {
  * @has_dropped: a command was not sent because the device made no room
  * @answers: commands answered so far
  * @heard: when the device last answered, or was given the only command that it had, in jiffies
- * @awaited: commands among @in_flight that are not lazy, and those who wait for room or for a frame
- * @unkicked: the device was not told of all commands yet
- * @silent: the device was told not to interrupt
- * @stalled: the device let a command time out and has answered none since
+ * @irq: whether the device is to interrupt, and whether it is to be kicked
  * @stats: counters
  */
 struct virtgpu_queue {
@@ -76,10 +74,7 @@ struct virtgpu_queue {
 	bool has_dropped;
 	u32 answers;
 	unsigned long heard;
-	u32 awaited;
-	bool unkicked;
-	bool silent;
-	bool stalled;
+	struct virtgpu_irq irq;
 	struct virtgpu_queue_stats stats;
 };
 
