@@ -320,7 +320,12 @@ bool virtgpu_life_again(struct virtgpu_device *vg, int *ret)
 	return !*ret;
 }
 
-static void virtgpu_life_answered(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+/**
+ * virtgpu_life_answered - %VIRTGPU_DONE_QUESTION: the device may have answered that it is alive
+ * @vg: the device
+ * @cmd: the question
+ */
+void virtgpu_life_answered(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
 	struct virtgpu_life *life = &vg->recovery->life;
 
@@ -357,7 +362,7 @@ void virtgpu_life_ask(struct virtgpu_device *vg)
 	if (!is_first)
 		return;
 
-	virtgpu_cmd_question(vg, virtgpu_life_answered);
+	virtgpu_cmd_question(vg);
 	queue_delayed_work(system_freezable_wq, &life->judge, VIRTGPU_LIFE_LOOK);
 }
 

@@ -9,6 +9,7 @@
 
 #include "reset.h"
 
+struct virtgpu_cmd;
 struct virtgpu_device;
 
 /**
@@ -97,6 +98,7 @@ int virtgpu_life_wait(struct virtgpu_device *vg);
 bool virtgpu_life_again(struct virtgpu_device *vg, int *ret);
 
 void virtgpu_life_ask(struct virtgpu_device *vg);
+void virtgpu_life_answered(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 void virtgpu_life_forget(struct virtgpu_device *vg);
 bool virtgpu_life_has_answered(struct virtgpu_device *vg);
 bool virtgpu_life_decide(struct virtgpu_device *vg, enum virtgpu_cause cause,

@@ -4,9 +4,14 @@
 
 #include <drm/drm_managed.h>
 
+#include "display/cursor.h"
 #include "display/display.h"
+#include "display/output.h"
+#include "display/panic.h"
 #include "drv.h"
 #include "life.h"
+#include "memory/arrival.h"
+#include "memory/resource.h"
 #include "render/context.h"
 #include "render/render.h"
 #include "reset.h"
@@ -19,7 +24,31 @@ static const struct virtgpu_trouble_ops virtgpu_trouble_ops = {
 	.again = virtgpu_life_again,
 };
 
+static const struct virtgpu_done_row virtgpu_done_rows[VIRTGPU_DONE_COUNT] = {
+	[VIRTGPU_DONE_NOTHING] = {},
+
+	[VIRTGPU_DONE_RESOURCE_CREATED] = { virtgpu_resource_created, .on_error = true },
+	[VIRTGPU_DONE_RESOURCE_RESTORED] = { virtgpu_resource_restored, .on_error = true },
+	[VIRTGPU_DONE_RESOURCE_ATTACHED] = { virtgpu_resource_attached, .on_error = true },
+	[VIRTGPU_DONE_RESOURCE_DETACHED] = { virtgpu_resource_detached, .gives_back = true },
+	[VIRTGPU_DONE_RESOURCE_UNREF] = { virtgpu_resource_unref_done, .gives_back = true },
+	[VIRTGPU_DONE_ARRIVALS] = { virtgpu_arrivals_done },
+
+	[VIRTGPU_DONE_FRAME] = { virtgpu_output_flushed },
+	[VIRTGPU_DONE_SCANOUT] = { virtgpu_output_shown },
+	[VIRTGPU_DONE_CURSOR_UPLOADED] = { virtgpu_cursor_uploaded },
+	[VIRTGPU_DONE_CURSOR_ORDERED] = { virtgpu_cursor_ordered },
+	[VIRTGPU_DONE_PANIC] = { virtgpu_panic_returned },
+
+	[VIRTGPU_DONE_CONTEXT_CREATED] = { virtgpu_context_created },
+	[VIRTGPU_DONE_CONTEXT_DESTROYED] = { virtgpu_context_destroyed, .gives_back = true },
+	[VIRTGPU_DONE_CONTEXT_FORGOTTEN] = { virtgpu_context_forgotten, .gives_back = true },
+
+	[VIRTGPU_DONE_QUESTION] = { virtgpu_life_answered },
+};
+
 static const struct virtgpu_transport_ops virtgpu_transport_ops = {
+	.done = virtgpu_done_rows,
 	.fence_ended = virtgpu_fence_done,
 };
 

@@ -77,8 +77,6 @@ void virtgpu_cursor_mend(struct virtgpu_cursor *cursor)
 	mutex_unlock(&cursor->lock);
 }
 
-static void virtgpu_cursor_done(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
-
 /* The order that is to be given now, if any. */
 static struct virtgpu_cmd *virtgpu_cursor_next(struct virtgpu_output *output)
 {
@@ -97,8 +95,8 @@ static struct virtgpu_cmd *virtgpu_cursor_next(struct virtgpu_output *output)
 
 	cmd = virtgpu_cmd_cursor(output->vg, cursor->image_due ? VIRTIO_GPU_CMD_UPDATE_CURSOR :
 				 VIRTIO_GPU_CMD_MOVE_CURSOR, &cursor->wire);
-	cmd->done = virtgpu_cursor_done;
-	cmd->data = output;
+	cmd->done = VIRTGPU_DONE_CURSOR_ORDERED;
+	cmd->data.output = output;
 	cursor->ordered = true;
 	cursor->order_time = jiffies;
 	cursor->image_due = false;
@@ -117,9 +115,14 @@ static void virtgpu_cursor_order(struct virtgpu_output *output, struct virtgpu_c
 	virtgpu_queue_kick(queue);
 }
 
-static void virtgpu_cursor_done(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+/**
+ * virtgpu_cursor_ordered - %VIRTGPU_DONE_CURSOR_ORDERED: the cursor may move again
+ * @vg: the device
+ * @cmd: the order
+ */
+void virtgpu_cursor_ordered(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	struct virtgpu_output *output = cmd->data;
+	struct virtgpu_output *output = cmd->data.output;
 	struct virtgpu_cmd *next = NULL;
 
 	mutex_lock(&output->cursor.lock);
@@ -216,9 +219,14 @@ void virtgpu_cursors_drop(struct drm_device *drm, struct drm_file *file)
 		virtgpu_cursor_hide(&vg->display->outputs[i]);
 }
 
-static void virtgpu_cursor_uploaded(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+/**
+ * virtgpu_cursor_uploaded - %VIRTGPU_DONE_CURSOR_UPLOADED: the host has the cursor's image
+ * @vg: the device
+ * @cmd: the transfer
+ */
+void virtgpu_cursor_uploaded(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	struct virtgpu_output *output = cmd->data;
+	struct virtgpu_output *output = cmd->data.output;
 	struct virtgpu_cmd *next;
 
 	mutex_lock(&output->cursor.lock);
@@ -243,8 +251,8 @@ static void virtgpu_cursor_upload(struct virtgpu_output *output, struct virtgpu_
 	struct virtgpu_cmd *cmd;
 
 	cmd = virtgpu_resource_transfer(res, &virtgpu_cursor_all, fb->offsets[0]);
-	cmd->done = virtgpu_cursor_uploaded;
-	cmd->data = output;
+	cmd->done = VIRTGPU_DONE_CURSOR_UPLOADED;
+	cmd->data.output = output;
 	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
 	virtgpu_queue_kick(&vg->transport->ctrl);
 }

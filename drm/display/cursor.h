@@ -8,6 +8,7 @@
 struct drm_device;
 struct drm_display_mode;
 struct drm_file;
+struct virtgpu_cmd;
 struct virtgpu_device;
 struct virtgpu_output;
 
@@ -44,5 +45,7 @@ void virtgpu_cursor_forget(struct virtgpu_cursor *cursor);
 void virtgpu_cursor_mend(struct virtgpu_cursor *cursor);
 void virtgpu_cursors_drop(struct drm_device *drm, struct drm_file *file);
 void virtgpu_cursor_hide(struct virtgpu_output *output);
+void virtgpu_cursor_ordered(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
+void virtgpu_cursor_uploaded(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 
 #endif

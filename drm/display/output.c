@@ -26,8 +26,14 @@
 /* Faster than any monitor, slow enough for the vblank timer. */
 #define VIRTGPU_MAX_REFRESH	1000
 
-/* A host that cannot show the guest's pages shows its copy of them, from the next frame on. */
-static void virtgpu_output_shown(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+/**
+ * virtgpu_output_shown - %VIRTGPU_DONE_SCANOUT: the host may have refused to show a blob
+ * @vg: the device
+ * @cmd: the command
+ *
+ * A host that cannot show the guest's pages gets a copy of them, from the next frame on.
+ */
+void virtgpu_output_shown(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
 	/* A command that was lost says nothing of what the host can do. */
 	if (!cmd->status || cmd->end != VIRTGPU_CMD_ANSWERED || vg->has_3d)
@@ -51,7 +57,7 @@ static void virtgpu_output_show_blob(struct virtgpu_output *output,
 		.offsets[0] = cpu_to_le32(fb->offsets[0]),
 	};
 
-	virtgpu_cmd_set_scanout_blob(output->vg, &scanout, rect, virtgpu_output_shown);
+	virtgpu_cmd_set_scanout_blob(output->vg, &scanout, rect);
 }
 
 /**
@@ -172,9 +178,14 @@ static void virtgpu_output_send_event(struct virtgpu_output *output)
 	output->event = NULL;
 }
 
-static void virtgpu_output_flushed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+/**
+ * virtgpu_output_flushed - %VIRTGPU_DONE_FRAME: the host has drawn a frame
+ * @vg: the device
+ * @cmd: the flush
+ */
+void virtgpu_output_flushed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	struct virtgpu_output *output = cmd->data;
+	struct virtgpu_output *output = cmd->data.output;
 
 	/* It may have been given up, see virtgpu_output_mend(). */
 	atomic_dec_if_positive(&output->frames);
@@ -197,8 +208,8 @@ static void virtgpu_output_flushed(struct virtgpu_device *vg, struct virtgpu_cmd
 void virtgpu_output_frame_end(struct virtgpu_output *output, struct virtgpu_cmd *flush,
 			      bool is_awaited)
 {
-	flush->done = virtgpu_output_flushed;
-	flush->data = output;
+	flush->done = VIRTGPU_DONE_FRAME;
+	flush->data.output = output;
 	flush->is_lazy = !is_awaited;
 	output->is_awaited = is_awaited;
 	atomic_inc(&output->frames);

@@ -97,6 +97,8 @@ bool virtgpu_output_has_room(struct virtgpu_output *output);
 void virtgpu_output_frame_begin(struct virtgpu_output *output);
 void virtgpu_output_frame_end(struct virtgpu_output *output, struct virtgpu_cmd *flush,
 			      bool is_awaited);
+void virtgpu_output_flushed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
+void virtgpu_output_shown(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 void virtgpu_output_vblank(struct virtgpu_output *output);
 int virtgpu_vblank_enable(struct drm_crtc *crtc);
 bool virtgpu_vblank_timeout(struct drm_crtc *crtc);

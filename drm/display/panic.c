@@ -55,9 +55,14 @@ int virtgpu_panic_get_scanout_buffer(struct drm_plane *plane, struct drm_scanout
 	return 0;
 }
 
-static void virtgpu_panic_returned(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+/**
+ * virtgpu_panic_returned - %VIRTGPU_DONE_PANIC: a command of the panic screen may be used again
+ * @vg: the device
+ * @cmd: the command
+ */
+void virtgpu_panic_returned(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	clear_bit((unsigned long)cmd->data, &vg->display->panic.busy);
+	clear_bit(cmd->data.number, &vg->display->panic.busy);
 }
 
 /* The second reference keeps it off the pool. */
@@ -99,8 +104,8 @@ void virtgpu_panic_flush(struct drm_plane *plane)
 			       sizeof(struct virtio_gpu_resource_flush));
 	virtgpu_fill_flush((void *)flush->req, res->id, &all);
 	for (i = first; i < ARRAY_SIZE(cmds); i++) {
-		cmds[i]->done = virtgpu_panic_returned;
-		cmds[i]->data = (void *)(bit + i);
+		cmds[i]->done = VIRTGPU_DONE_PANIC;
+		cmds[i]->data.number = bit + i;
 		set_bit(bit + i, &vg->display->panic.busy);
 	}
 

@@ -24,5 +24,6 @@ struct virtgpu_panic {
 
 int virtgpu_panic_get_scanout_buffer(struct drm_plane *plane, struct drm_scanout_buffer *sb);
 void virtgpu_panic_flush(struct drm_plane *plane);
+void virtgpu_panic_returned(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 
 #endif

@@ -27,9 +27,14 @@ struct virtgpu_arrivals {
 	struct virtgpu_bo *bos[];
 };
 
-static void virtgpu_arrivals_done(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+/**
+ * virtgpu_arrivals_done - %VIRTGPU_DONE_ARRIVALS: bring to the CPU what the host has written
+ * @vg: the device
+ * @cmd: the command
+ */
+void virtgpu_arrivals_done(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	struct virtgpu_arrivals *arrivals = cmd->data;
+	struct virtgpu_arrivals *arrivals = cmd->data.arrivals;
 	u32 i;
 
 	for (i = 0; i < arrivals->count; i++) {
@@ -62,8 +67,8 @@ int virtgpu_arrivals_init(struct virtgpu_device *vg, struct virtgpu_cmd *cmd, u3
 	arrivals = kvzalloc_flex(*arrivals, bos, max);
 	if (!arrivals)
 		return -ENOMEM;
-	cmd->done = virtgpu_arrivals_done;
-	cmd->data = arrivals;
+	cmd->done = VIRTGPU_DONE_ARRIVALS;
+	cmd->data.arrivals = arrivals;
 	return 0;
 }
 
@@ -99,7 +104,7 @@ int virtgpu_arrival_wait(struct virtgpu_bo *bo)
 int virtgpu_arrivals_add(struct virtgpu_device *vg, struct virtgpu_cmd *cmd, struct virtgpu_bo *bo,
 			 const struct virtgpu_rows *rows)
 {
-	struct virtgpu_arrivals *arrivals = cmd->data;
+	struct virtgpu_arrivals *arrivals = cmd->data.arrivals;
 	int ret;
 
 	if (!arrivals)

@@ -13,5 +13,6 @@ int virtgpu_arrivals_init(struct virtgpu_device *vg, struct virtgpu_cmd *cmd, u3
 int virtgpu_arrivals_add(struct virtgpu_device *vg, struct virtgpu_cmd *cmd, struct virtgpu_bo *bo,
 			 const struct virtgpu_rows *rows);
 int virtgpu_arrival_wait(struct virtgpu_bo *bo);
+void virtgpu_arrivals_done(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 
 #endif

@@ -112,14 +112,15 @@ static struct virtio_gpu_mem_entry *virtgpu_resource_entries(struct virtgpu_reso
 }
 
 /*
- * Finds the resource of a command whose @data is the number, if it still exists. A reference would
- * have it destroyed where nobody may wait, so it is valid until virtgpu_resource_unlock().
+ * Finds the resource of a command by its number, if it still exists. It is valid until
+ * virtgpu_resource_unlock(). A reference instead might be the last one, and dropping that would wait
+ * for room in the ring, which completions must not do.
  */
 static struct virtgpu_resource *virtgpu_resource_lock(struct virtgpu_device *vg,
 						      const struct virtgpu_cmd *cmd)
 {
 	xa_lock(&vg->memory->resources);
-	return xa_load(&vg->memory->resources, (unsigned long)cmd->data);
+	return xa_load(&vg->memory->resources, cmd->data.number);
 }
 
 static void virtgpu_resource_unlock(struct virtgpu_device *vg)
@@ -127,11 +128,16 @@ static void virtgpu_resource_unlock(struct virtgpu_device *vg)
 	xa_unlock(&vg->memory->resources);
 }
 
-/*
- * A host that did not answer may still make it, and an answer that makes no sense says nothing.
- * Destroying what the host does not have does no harm.
+/**
+ * virtgpu_resource_created - %VIRTGPU_DONE_RESOURCE_CREATED: the host may have refused a resource
+ * @vg: the device
+ * @cmd: the command, which has failed
+ *
+ * Only an error that the protocol has means that the host did not create it: a host that did not
+ * answer may still do so, and any other answer says nothing. In these cases the resource is
+ * destroyed later, which does no harm if the host does not have it.
  */
-static void virtgpu_resource_refused(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+void virtgpu_resource_created(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
 	struct virtgpu_resource *res = virtgpu_resource_lock(vg, cmd);
 
@@ -144,15 +150,27 @@ static void virtgpu_resource_refused(struct virtgpu_device *vg, struct virtgpu_c
 	virtgpu_resource_unlock(vg);
 }
 
-/* After a reset the host refuses what it had before: another resource has to show that. */
-static void virtgpu_resource_lost(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+/**
+ * virtgpu_resource_restored - %VIRTGPU_DONE_RESOURCE_RESTORED: the same after a reset
+ * @vg: the device
+ * @cmd: the command, which has failed
+ *
+ * If the host refuses to create a resource again that it had before, another one has to take its
+ * place.
+ */
+void virtgpu_resource_restored(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	virtgpu_resource_refused(vg, cmd);
+	virtgpu_resource_created(vg, cmd);
 	if (virtgpu_cmd_is_refused(cmd))
 		vg->memory->ops->lost(vg);
 }
 
-static void virtgpu_resource_attached(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+/**
+ * virtgpu_resource_attached - %VIRTGPU_DONE_RESOURCE_ATTACHED: the host does not know the backing
+ * @vg: the device
+ * @cmd: the command, which has failed
+ */
+void virtgpu_resource_attached(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
 	struct virtgpu_resource *res = virtgpu_resource_lock(vg, cmd);
 
@@ -167,13 +185,12 @@ static void virtgpu_resource_attached(struct virtgpu_device *vg, struct virtgpu_
 	virtgpu_resource_unlock(vg);
 }
 
-/* Has @done called with a resource if a command that nobody waits for fails. */
+/* Sets what happens to a resource if a command that nobody waits for fails. */
 static void virtgpu_resource_on_error(const struct virtgpu_resource *res, struct virtgpu_cmd *cmd,
-				      virtgpu_cmd_done done)
+				      enum virtgpu_done done)
 {
 	cmd->done = done;
-	cmd->done_on_error = true;
-	cmd->data = (void *)(unsigned long)res->id;
+	cmd->data.number = res->id;
 }
 
 /**
@@ -229,7 +246,7 @@ static struct virtgpu_cmd *virtgpu_resource_create_cmd_blob(const struct virtgpu
 }
 
 /* A blob comes with its backing, if it has one in the guest. */
-static int virtgpu_resource_send_blob(struct virtgpu_resource *res, virtgpu_cmd_done refused,
+static int virtgpu_resource_send_blob(struct virtgpu_resource *res, enum virtgpu_done done,
 				      struct virtgpu_sent *sent)
 {
 	struct virtgpu_device *vg = res->vg;
@@ -244,7 +261,7 @@ static int virtgpu_resource_send_blob(struct virtgpu_resource *res, virtgpu_cmd_
 	}
 	res->on_host = true;
 	cmd = virtgpu_resource_create_cmd_blob(res, entries, count);
-	virtgpu_resource_on_error(res, cmd, refused);
+	virtgpu_resource_on_error(res, cmd, done);
 	if (sent) {
 		virtgpu_cmd_get(cmd);
 		sent->create = cmd;
@@ -259,19 +276,19 @@ static bool virtgpu_resource_is_backed_late(const struct virtgpu_resource *res)
 	return res->is_3d && !virtgpu_resource_is_custom(res) && virtgpu_dma_bounces(res->vg);
 }
 
-static void virtgpu_resource_send_unbacked(struct virtgpu_resource *res, virtgpu_cmd_done refused)
+static void virtgpu_resource_send_unbacked(struct virtgpu_resource *res, enum virtgpu_done done)
 {
 	struct virtgpu_cmd *create = virtgpu_resource_create_cmd_3d(res);
 
 	lockdep_assert_held(&res->lock);
 	res->on_host = true;
 	res->is_attached = false;
-	virtgpu_resource_on_error(res, create, refused);
+	virtgpu_resource_on_error(res, create, done);
 	virtgpu_queue_submit(&res->vg->transport->ctrl, create);
 }
 
 /* Sends CREATE and ATTACH in one batch. */
-static int virtgpu_resource_send_image(struct virtgpu_resource *res, virtgpu_cmd_done refused,
+static int virtgpu_resource_send_image(struct virtgpu_resource *res, enum virtgpu_done done,
 				       struct virtgpu_sent *sent)
 {
 	struct virtgpu_device *vg = res->vg;
@@ -280,7 +297,7 @@ static int virtgpu_resource_send_image(struct virtgpu_resource *res, virtgpu_cmd
 	u32 count;
 
 	if (virtgpu_resource_is_backed_late(res)) {
-		virtgpu_resource_send_unbacked(res, refused);
+		virtgpu_resource_send_unbacked(res, done);
 		return 0;
 	}
 
@@ -296,8 +313,8 @@ static int virtgpu_resource_send_image(struct virtgpu_resource *res, virtgpu_cmd
 	attach = virtgpu_cmd_attach_backing(vg, res->id, entries, count);
 	/* The answer to CREATE comes after ATTACH was sent, and says what there is to say. */
 	attach->is_quiet = true;
-	virtgpu_resource_on_error(res, create, refused);
-	virtgpu_resource_on_error(res, attach, virtgpu_resource_attached);
+	virtgpu_resource_on_error(res, create, done);
+	virtgpu_resource_on_error(res, attach, VIRTGPU_DONE_RESOURCE_ATTACHED);
 	if (sent) {
 		virtgpu_cmd_get(create);
 		virtgpu_cmd_get(attach);
@@ -310,18 +327,18 @@ static int virtgpu_resource_send_image(struct virtgpu_resource *res, virtgpu_cmd
 }
 
 /*
- * Has the host make a resource; the caller kicks. @refused is called when it does not. @sent gets
- * the commands, with a reference for the caller; NULL when nobody waits.
+ * Has the host create a resource; the caller kicks. @done happens if it does not. @sent gets the
+ * commands, with a reference for the caller; NULL when nobody waits.
  */
-static int virtgpu_resource_send(struct virtgpu_resource *res, virtgpu_cmd_done refused,
+static int virtgpu_resource_send(struct virtgpu_resource *res, enum virtgpu_done done,
 				 struct virtgpu_sent *sent)
 {
 	int ret;
 
 	lockdep_assert_held(&res->vg->memory->making);
 	mutex_lock(&res->lock);
-	ret = res->blob.size ? virtgpu_resource_send_blob(res, refused, sent) :
-			       virtgpu_resource_send_image(res, refused, sent);
+	ret = res->blob.size ? virtgpu_resource_send_blob(res, done, sent) :
+			       virtgpu_resource_send_image(res, done, sent);
 	mutex_unlock(&res->lock);
 	return ret;
 }
@@ -365,7 +382,7 @@ static int virtgpu_resource_make(struct virtgpu_resource *res, bool wait)
 	int ret;
 
 	mutex_lock(&vg->memory->making);
-	ret = virtgpu_resource_send(res, virtgpu_resource_refused, wait ? &sent : NULL);
+	ret = virtgpu_resource_send(res, VIRTGPU_DONE_RESOURCE_CREATED, wait ? &sent : NULL);
 	mutex_unlock(&vg->memory->making);
 	if (ret || !wait)
 		return ret;
@@ -385,10 +402,14 @@ static void virtgpu_resource_free(struct virtgpu_resource *res)
 	kfree(res);
 }
 
-/* The host has let go of the pages: so may we. */
-static void virtgpu_resource_unref_done(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+/**
+ * virtgpu_resource_unref_done - %VIRTGPU_DONE_RESOURCE_UNREF: the host no longer uses the backing
+ * @vg: the device
+ * @cmd: the command
+ */
+void virtgpu_resource_unref_done(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	virtgpu_resource_free(cmd->data);
+	virtgpu_resource_free(cmd->data.res);
 }
 
 /* Has the host destroy a resource, and frees it when the host no longer looks at the backing. */
@@ -399,9 +420,8 @@ static void virtgpu_resource_unref(struct virtgpu_resource *res)
 
 	/* The host may never have made what user space asked for. */
 	cmd->is_quiet = virtgpu_resource_is_uncopied(res);
-	cmd->gives_back = true;
-	cmd->done = virtgpu_resource_unref_done;
-	cmd->data = res;
+	cmd->done = VIRTGPU_DONE_RESOURCE_UNREF;
+	cmd->data.res = res;
 	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
 	virtgpu_queue_kick(&vg->transport->ctrl);
 }
@@ -657,7 +677,7 @@ static struct virtgpu_cmd *virtgpu_resource_attach(struct virtgpu_resource *res)
 		return ERR_CAST(entries);
 
 	cmd = virtgpu_cmd_attach_backing(res->vg, res->id, entries, count);
-	virtgpu_resource_on_error(res, cmd, virtgpu_resource_attached);
+	virtgpu_resource_on_error(res, cmd, VIRTGPU_DONE_RESOURCE_ATTACHED);
 	return cmd;
 }
 
@@ -692,7 +712,7 @@ static void virtgpu_resource_change_backing(struct virtgpu_resource *res,
 					    struct virtgpu_cmd *attach)
 {
 	lockdep_assert_held(&res->lock);
-	virtgpu_cmd_detach_backing(res->vg, res->id, NULL, NULL);
+	virtgpu_cmd_detach_backing(res->vg, res->id, NULL);
 	res->is_attached = true;
 	virtgpu_queue_submit(&res->vg->transport->ctrl, attach);
 }
@@ -748,10 +768,14 @@ int virtgpu_resource_add(struct virtgpu_resource *res, struct virtgpu_bo *bo)
 	return ret;
 }
 
-/* The host no longer looks at the pages: so may they go. */
-static void virtgpu_resource_detached(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+/**
+ * virtgpu_resource_detached - %VIRTGPU_DONE_RESOURCE_DETACHED: the host no longer uses an object
+ * @vg: the device
+ * @cmd: the command
+ */
+void virtgpu_resource_detached(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	virtgpu_bo_put(cmd->data);
+	virtgpu_bo_put(cmd->data.bo);
 }
 
 /**
@@ -782,7 +806,7 @@ void virtgpu_resource_remove(struct virtgpu_resource *res, struct virtgpu_bo *bo
 		return;
 	}
 	res->is_attached = false;
-	virtgpu_cmd_detach_backing(vg, res->id, virtgpu_resource_detached, bo);
+	virtgpu_cmd_detach_backing(vg, res->id, bo);
 	attach = virtgpu_resource_attach(res);
 	if (!IS_ERR(attach)) {
 		res->is_attached = true;
@@ -950,7 +974,7 @@ void virtgpu_resources_restore(struct virtgpu_device *vg)
 		virtgpu_resource_forget_uuid(res);
 		ret = 0;
 		if (virtgpu_resource_is_to_be_restored(res))
-			ret = virtgpu_resource_send(res, virtgpu_resource_lost, NULL);
+			ret = virtgpu_resource_send(res, VIRTGPU_DONE_RESOURCE_RESTORED, NULL);
 		if (ret)
 			drm_err(&vg->drm, "resource %u is lost: %d\n", res->id, ret);
 		virtgpu_resource_put(res);

@@ -178,6 +178,11 @@ struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
 					      const struct drm_rect *rect, u64 offset);
 int virtgpu_resource_upload(struct virtgpu_resource *res, const struct drm_framebuffer *fb,
 			    const struct drm_rect *rects, unsigned int count);
+void virtgpu_resource_created(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
+void virtgpu_resource_restored(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
+void virtgpu_resource_attached(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
+void virtgpu_resource_detached(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
+void virtgpu_resource_unref_done(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 int virtgpu_resource_uuid(struct virtgpu_resource *res, uuid_t *uuid);
 void virtgpu_resources_restore(struct virtgpu_device *vg);
 

@@ -26,11 +26,15 @@ static void virtgpu_context_free(struct virtgpu_device *vg, struct virtgpu_conte
 	kfree(ctx);
 }
 
-/* Until the host has answered the number is taken. */
-static void virtgpu_context_destroyed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+/**
+ * virtgpu_context_destroyed - %VIRTGPU_DONE_CONTEXT_DESTROYED: the number of a context is free
+ * @vg: the device
+ * @cmd: the command
+ */
+void virtgpu_context_destroyed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	virtgpu_fences_cancel(vg, cmd->data);
-	virtgpu_context_free(vg, cmd->data);
+	virtgpu_fences_cancel(vg, cmd->data.ctx);
+	virtgpu_context_free(vg, cmd->data.ctx);
 }
 
 /* Sending waits for room in the ring, which those who drop a reference may have to make. */
@@ -40,7 +44,7 @@ static void virtgpu_context_destroy_work(struct work_struct *work)
 	struct virtgpu_device *vg = ctx->vg;
 
 	if (ctx->is_created && !READ_ONCE(ctx->is_lost))
-		virtgpu_cmd_ctx_destroy(vg, ctx->id, virtgpu_context_destroyed, ctx);
+		virtgpu_cmd_ctx_destroy(vg, ctx->id, VIRTGPU_DONE_CONTEXT_DESTROYED, ctx);
 	else
 		virtgpu_context_free(vg, ctx);
 }
@@ -133,10 +137,16 @@ void virtgpu_context_postclose(struct drm_device *dev, struct drm_file *file)
 		virtgpu_context_put(ctx);
 }
 
-/* One that was asked for while the device was being reset was never made. */
-static void virtgpu_context_created(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+/**
+ * virtgpu_context_created - %VIRTGPU_DONE_CONTEXT_CREATED: the host has a context, or it is lost
+ * @vg: the device
+ * @cmd: the command
+ *
+ * A command that was not answered was sent during a reset, so the host does not have the context.
+ */
+void virtgpu_context_created(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	struct virtgpu_context *ctx = cmd->data;
+	struct virtgpu_context *ctx = cmd->data.ctx;
 
 	if (cmd->end != VIRTGPU_CMD_ANSWERED)
 		WRITE_ONCE(ctx->is_lost, true);
@@ -162,8 +172,7 @@ static int virtgpu_context_create_locked(struct virtgpu_device *vg, struct virtg
 	if (!ctx->is_named)
 		get_task_comm(ctx->name, current);
 	virtgpu_context_get(ctx);
-	virtgpu_cmd_ctx_create(vg, ctx->id, ctx->capset, ctx->name, virtgpu_context_created,
-			       ctx);
+	virtgpu_cmd_ctx_create(vg, ctx->id, ctx->capset, ctx->name, ctx);
 	ctx->is_created = true;
 	/* What the file had before it had a context. */
 	xa_for_each(&ctx->objects, id, count)
@@ -243,9 +252,14 @@ static struct virtgpu_context *virtgpu_context_find(struct virtgpu_device *vg, u
 	return ctx;
 }
 
-static void virtgpu_context_forgotten(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+/**
+ * virtgpu_context_forgotten - %VIRTGPU_DONE_CONTEXT_FORGOTTEN: the host destroyed a lost context
+ * @vg: the device
+ * @cmd: the command
+ */
+void virtgpu_context_forgotten(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	virtgpu_context_put(cmd->data);
+	virtgpu_context_put(cmd->data.ctx);
 }
 
 /**
@@ -270,7 +284,7 @@ void virtgpu_context_lose(struct virtgpu_device *vg, u64 owner)
 	}
 	drm_err(&vg->drm, "context %u (%s) does not finish its work: it is lost\n", ctx->id,
 		ctx->name);
-	virtgpu_cmd_ctx_destroy(vg, ctx->id, virtgpu_context_forgotten, ctx);
+	virtgpu_cmd_ctx_destroy(vg, ctx->id, VIRTGPU_DONE_CONTEXT_FORGOTTEN, ctx);
 }
 
 /* Tells the host with the next kick, if it has the context. */

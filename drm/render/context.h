@@ -11,6 +11,7 @@
 struct drm_device;
 struct drm_file;
 struct drm_gem_object;
+struct virtgpu_cmd;
 struct virtgpu_device;
 
 /* Bits of &drm_virtgpu_context_init's poll mask. */
@@ -68,6 +69,10 @@ int virtgpu_context_create(struct virtgpu_device *vg, struct drm_file *file);
 void virtgpu_contexts_lost(struct virtgpu_device *vg);
 bool virtgpu_contexts_live(struct virtgpu_device *vg);
 void virtgpu_context_lose(struct virtgpu_device *vg, u64 owner);
+
+void virtgpu_context_created(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
+void virtgpu_context_destroyed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
+void virtgpu_context_forgotten(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 
 int virtgpu_context_opened(struct drm_gem_object *gem, struct drm_file *file);
 void virtgpu_context_closed(struct drm_gem_object *gem, struct drm_file *file);

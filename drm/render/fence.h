@@ -22,7 +22,7 @@ struct virtgpu_device;
  * @node: in &virtgpu_fences.pending
  * @is_pending: whether it is there, from emission until somebody is about to signal it
  * @has_ended: its command has, and it waits for those before it
- * @has_done: its command has a &virtgpu_cmd.done, which runs before it is signalled
+ * @has_done: its command has a &virtgpu_cmd.done, which happens before it is signalled
  * @owner: &virtgpu_context.owner of the context whose command it is of, or 0
  * @is_given_up: the host does not finish its command
  * @progress: when its timeline last had a fence signalled, in jiffies, or NULL if it is never late

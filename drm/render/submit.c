@@ -311,7 +311,7 @@ static int virtgpu_submit_sync(struct virtgpu_submit *submit)
 
 		if (!res || !virtgpu_resource_is_direct(res) || bo->is_vram)
 			continue;
-		if (!submit->cmd->data)
+		if (!submit->cmd->data.arrivals)
 			ret = virtgpu_arrivals_init(vg, submit->cmd, count);
 		ret = ret ?: virtgpu_arrivals_add(vg, submit->cmd, bo, &all);
 		if (!ret)

@@ -72,7 +72,7 @@ static void nothing_arrives_where_the_host_sees_the_memory(struct kunit *test)
 	struct virtgpu_bo *bo = make_bo(test, vg);
 	struct virtgpu_cmd *cmd = make_cmd(test, vg, 1);
 
-	KUNIT_EXPECT_NULL(test, cmd->data);
+	KUNIT_EXPECT_NULL(test, cmd->data.arrivals);
 	KUNIT_EXPECT_EQ(test, add(vg, cmd, bo), 0);
 	KUNIT_EXPECT_FALSE(test, bo->is_arriving);
 	KUNIT_EXPECT_EQ(test, kref_read(&bo->refs), 1);

@@ -192,7 +192,7 @@ static void used_command_comes_back_clean(struct kunit *test)
 	memset(cmd->req, 0xff, VIRTGPU_CMD_INLINE);
 	cmd->is_quiet = true;
 	cmd->is_lazy = true;
-	cmd->gives_back = true;
+	cmd->done = VIRTGPU_DONE_FRAME;
 	cmd->resp_type = 0;
 	cmd->status = -EIO;
 	virtgpu_cmd_put(vg, cmd);
@@ -205,7 +205,8 @@ static void used_command_comes_back_clean(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cmd->size, 48);
 	KUNIT_EXPECT_EQ(test, cmd->resp_type, VIRTIO_GPU_RESP_OK_NODATA);
 	KUNIT_EXPECT_EQ(test, cmd->resp_min, HDR);
-	KUNIT_EXPECT_FALSE(test, cmd->is_quiet || cmd->is_lazy || cmd->gives_back);
+	KUNIT_EXPECT_FALSE(test, cmd->is_quiet || cmd->is_lazy);
+	KUNIT_EXPECT_EQ(test, cmd->done, VIRTGPU_DONE_NOTHING);
 	KUNIT_EXPECT_EQ(test, cmd->status, 0);
 	virtgpu_cmd_put(vg, cmd);
 }
@@ -227,17 +228,63 @@ static void pool_makes_commands_beyond_its_reserve(struct kunit *test)
 
 static void note_status(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	*(int *)cmd->data = cmd->status;
+	*(int *)cmd->data.number = cmd->status;
 }
 
-static struct virtgpu_cmd *noted(struct virtgpu_device *vg, int *status)
+static const struct virtgpu_done_row noting_rows[VIRTGPU_DONE_COUNT] = {
+	[VIRTGPU_DONE_FRAME] = { note_status },
+	[VIRTGPU_DONE_RESOURCE_CREATED] = { note_status, .on_error = true },
+	[VIRTGPU_DONE_RESOURCE_UNREF] = { note_status, .gives_back = true },
+};
+
+/* A command whose end sets @status. */
+static struct virtgpu_cmd *noted(struct virtgpu_device *vg, enum virtgpu_done done, int *status)
 {
+	static const struct virtgpu_transport_ops ops = { .done = noting_rows };
 	struct virtgpu_cmd *cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_RESOURCE_FLUSH, 48);
 
+	vg->transport->ops = &ops;
 	*status = 1;
-	cmd->done = note_status;
-	cmd->data = status;
+	cmd->done = done;
+	cmd->data.number = (unsigned long)status;
 	return cmd;
+}
+
+static void answer(struct virtgpu_device *vg, struct virtgpu_cmd *cmd, u32 type)
+{
+	LIST_HEAD(finished);
+
+	cmd->resp_hdr.type = cpu_to_le32(type);
+	cmd->resp_len = HDR;
+	list_add(&cmd->node, &finished);
+	virtgpu_queue_finish(&vg->transport->ctrl, &finished, true);
+}
+
+/* A function for errors is not called for a success. */
+static void success_is_no_error(struct kunit *test)
+{
+	struct virtgpu_device *vg = virtgpu_kunit_device(test);
+	int status;
+
+	answer(vg, noted(vg, VIRTGPU_DONE_RESOURCE_CREATED, &status), VIRTIO_GPU_RESP_OK_NODATA);
+	KUNIT_EXPECT_EQ(test, status, 1);
+	answer(vg, noted(vg, VIRTGPU_DONE_RESOURCE_CREATED, &status),
+	       VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
+	KUNIT_EXPECT_EQ(test, status, -ENOMEM);
+	answer(vg, noted(vg, VIRTGPU_DONE_FRAME, &status), VIRTIO_GPU_RESP_OK_NODATA);
+	KUNIT_EXPECT_EQ(test, status, 0);
+}
+
+/* Only VIRTGPU_DONE_NOTHING has no function. */
+static void everything_done_has_a_function(struct kunit *test)
+{
+	struct virtgpu_device *vg = virtgpu_kunit_device(test);
+	const struct virtgpu_done_row *rows = vg->transport->ops->done;
+	unsigned int i;
+
+	KUNIT_EXPECT_NULL(test, rows[VIRTGPU_DONE_NOTHING].fn);
+	for (i = VIRTGPU_DONE_NOTHING + 1; i < VIRTGPU_DONE_COUNT; i++)
+		KUNIT_EXPECT_NOT_NULL(test, rows[i].fn);
 }
 
 static void stopped_queue_ends_commands(struct kunit *test)
@@ -246,7 +293,7 @@ static void stopped_queue_ends_commands(struct kunit *test)
 	struct virtgpu_cmd *cmd;
 	int status;
 
-	cmd = noted(vg, &status);
+	cmd = noted(vg, VIRTGPU_DONE_FRAME, &status);
 	virtgpu_cmd_get(cmd);
 	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
 	KUNIT_EXPECT_EQ(test, status, -ENODEV);
@@ -267,8 +314,7 @@ static void what_a_host_may_use_is_kept_until_a_reset(struct kunit *test)
 	/* There is no device to reset. */
 	virtgpu_recovery_fini(vg);
 	vg->transport->ctrl.is_clean = false;
-	cmd = noted(vg, &status);
-	cmd->gives_back = true;
+	cmd = noted(vg, VIRTGPU_DONE_RESOURCE_UNREF, &status);
 	virtgpu_cmd_get(cmd);
 	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
 	KUNIT_EXPECT_EQ(test, status, 1);
@@ -288,7 +334,7 @@ static void unsent_command_ends_before_the_reset(struct kunit *test)
 	int status;
 
 	vg->transport->ctrl.is_clean = false;
-	cmd = noted(vg, &status);
+	cmd = noted(vg, VIRTGPU_DONE_FRAME, &status);
 	virtgpu_cmd_get(cmd);
 	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
 	KUNIT_EXPECT_EQ(test, status, -ENODEV);
@@ -373,7 +419,7 @@ static void cancelled_command_ends(struct kunit *test)
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
 	int status;
 
-	virtgpu_cmd_cancel(vg, noted(vg, &status));
+	virtgpu_cmd_cancel(vg, noted(vg, VIRTGPU_DONE_FRAME, &status));
 	KUNIT_EXPECT_EQ(test, status, -ECANCELED);
 }
 
@@ -430,6 +476,8 @@ static struct kunit_case virtgpu_queue_cases[] = {
 	KUNIT_CASE(commands_have_names),
 	KUNIT_CASE(used_command_comes_back_clean),
 	KUNIT_CASE(pool_makes_commands_beyond_its_reserve),
+	KUNIT_CASE(success_is_no_error),
+	KUNIT_CASE(everything_done_has_a_function),
 	KUNIT_CASE(stopped_queue_ends_commands),
 	KUNIT_CASE(what_a_host_may_use_is_kept_until_a_reset),
 	KUNIT_CASE(unsent_command_ends_before_the_reset),

@@ -27,10 +27,14 @@ static struct virtgpu_cmd *make_cmd(struct virtgpu_device *vg)
 
 static void count_end(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	int *ended = cmd->data;
+	int *ended = (int *)cmd->data.number;
 
 	(*ended)++;
 }
+
+static const struct virtgpu_done_row counting_rows[VIRTGPU_DONE_COUNT] = {
+	[VIRTGPU_DONE_FRAME] = { count_end },
+};
 
 static void programs_hear_of_errors(struct kunit *test)
 {
@@ -62,6 +66,7 @@ static void own_ring_is_not_waited_for(struct kunit *test)
 
 static void lost_context_sends_nothing(struct kunit *test)
 {
+	static const struct virtgpu_transport_ops ops = { .done = counting_rows };
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
 	struct virtgpu_context ctx = { .vg = vg, .is_lost = true };
 	const struct virtgpu_rows all = { .length = PAGE_SIZE, .count = 1 };
@@ -69,10 +74,11 @@ static void lost_context_sends_nothing(struct kunit *test)
 	struct virtgpu_cmd *cmd;
 	int ended = 0, i;
 
+	vg->transport->ops = &ops;
 	for (i = 0; i < 2; i++) {
 		cmd = make_cmd(vg);
-		cmd->done = count_end;
-		cmd->data = &ended;
+		cmd->done = VIRTGPU_DONE_FRAME;
+		cmd->data.number = (unsigned long)&ended;
 		KUNIT_EXPECT_EQ(test, i ? virtgpu_submit_plain(&ctx, cmd) :
 				virtgpu_submit_transfer(&ctx, cmd, &bo->base.base, &all, false),
 				-EIO);

@@ -98,11 +98,10 @@ int virtgpu_cmd_get_display_info(struct virtgpu_device *vg,
 /**
  * virtgpu_cmd_question - ask for something that any host knows, to hear whether it answers at all
  * @vg: the device
- * @done: called when it has
  *
  * Waits for nothing, and asks nothing if there is no room or no memory.
  */
-void virtgpu_cmd_question(struct virtgpu_device *vg, virtgpu_cmd_done done)
+void virtgpu_cmd_question(struct virtgpu_device *vg)
 {
 	struct virtgpu_cmd *cmd = virtgpu_cmd_alloc(vg, VIRTIO_GPU_CMD_GET_DISPLAY_INFO,
 						    sizeof(struct virtio_gpu_ctrl_hdr));
@@ -113,7 +112,7 @@ void virtgpu_cmd_question(struct virtgpu_device *vg, virtgpu_cmd_done done)
 		return;
 	}
 	cmd->is_quiet = true;
-	cmd->done = done;
+	cmd->done = VIRTGPU_DONE_QUESTION;
 	virtgpu_queue_ask(&vg->transport->ctrl, cmd);
 }
 
@@ -190,13 +189,11 @@ struct virtgpu_cmd *virtgpu_cmd_attach_backing(struct virtgpu_device *vg, u32 id
  * virtgpu_cmd_detach_backing - have the host forget a resource's pages
  * @vg: the device
  * @id: the resource
- * @done: called when the host no longer looks at them, or NULL
- * @data: for @done
+ * @bo: the buffer object whose reference is dropped when the host no longer uses the pages, or NULL
  *
- * A resource that had none is no error.
+ * It is no error if the resource has no backing.
  */
-void virtgpu_cmd_detach_backing(struct virtgpu_device *vg, u32 id, virtgpu_cmd_done done,
-				void *data)
+void virtgpu_cmd_detach_backing(struct virtgpu_device *vg, u32 id, struct virtgpu_bo *bo)
 {
 	struct virtio_gpu_resource_detach_backing *req;
 	struct virtgpu_cmd *cmd;
@@ -205,9 +202,10 @@ void virtgpu_cmd_detach_backing(struct virtgpu_device *vg, u32 id, virtgpu_cmd_d
 	req = (void *)cmd->req;
 	req->resource_id = cpu_to_le32(id);
 	cmd->is_quiet = true;
-	cmd->gives_back = done;
-	cmd->done = done;
-	cmd->data = data;
+	if (bo) {
+		cmd->done = VIRTGPU_DONE_RESOURCE_DETACHED;
+		cmd->data.bo = bo;
+	}
 	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
 }
 
@@ -415,11 +413,10 @@ static struct virtgpu_cmd *virtgpu_cmd_alloc_ctx(struct virtgpu_device *vg, u32 
  * @id: its number
  * @capset: its kind, 0 for the host's default
  * @name: its name, shorter than the request's member
- * @done: called when the host has it, or does not
- * @data: for @done
+ * @ctx: the context, whose reference goes with the command
  */
 void virtgpu_cmd_ctx_create(struct virtgpu_device *vg, u32 id, u32 capset, const char *name,
-			    virtgpu_cmd_done done, void *data)
+			    struct virtgpu_context *ctx)
 {
 	struct virtio_gpu_ctx_create *req;
 	struct virtgpu_cmd *cmd;
@@ -430,27 +427,27 @@ void virtgpu_cmd_ctx_create(struct virtgpu_device *vg, u32 id, u32 capset, const
 	req->nlen = cpu_to_le32(len);
 	req->context_init = cpu_to_le32(capset);
 	memcpy(req->debug_name, name, len);
-	cmd->done = done;
-	cmd->data = data;
+	cmd->done = VIRTGPU_DONE_CONTEXT_CREATED;
+	cmd->data.ctx = ctx;
 	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
 }
 
 /**
  * virtgpu_cmd_ctx_destroy - destroy a context
  * @vg: the device
- * @id: the context
- * @done: called when the host has none of that number any more
- * @data: for @done
+ * @id: its number
+ * @done: what happens when the host has no context of that number any more
+ * @ctx: the context
  */
-void virtgpu_cmd_ctx_destroy(struct virtgpu_device *vg, u32 id, virtgpu_cmd_done done, void *data)
+void virtgpu_cmd_ctx_destroy(struct virtgpu_device *vg, u32 id, enum virtgpu_done done,
+			     struct virtgpu_context *ctx)
 {
 	struct virtgpu_cmd *cmd;
 
 	cmd = virtgpu_cmd_alloc_ctx(vg, VIRTIO_GPU_CMD_CTX_DESTROY,
 				    sizeof(struct virtio_gpu_ctx_destroy), id);
-	cmd->gives_back = true;
 	cmd->done = done;
-	cmd->data = data;
+	cmd->data.ctx = ctx;
 	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
 	virtgpu_queue_kick(&vg->transport->ctrl);
 }
@@ -595,11 +592,10 @@ virtgpu_cmd_resource_create_blob(struct virtgpu_device *vg, u32 ctx_id,
  * @vg: the device
  * @scanout: the request, header and rectangle excepted
  * @rect: pixels of the picture that the request describes
- * @done: called with what came of it
  */
 void virtgpu_cmd_set_scanout_blob(struct virtgpu_device *vg,
 				  const struct virtio_gpu_set_scanout_blob *scanout,
-				  const struct drm_rect *rect, virtgpu_cmd_done done)
+				  const struct drm_rect *rect)
 {
 	struct virtio_gpu_set_scanout_blob *req;
 	struct virtio_gpu_ctrl_hdr hdr;
@@ -613,7 +609,7 @@ void virtgpu_cmd_set_scanout_blob(struct virtgpu_device *vg,
 	virtgpu_rect_to_wire(&req->r, rect);
 	/* A host that cannot is no error: the pixels are copied then. */
 	cmd->is_quiet = true;
-	cmd->done = done;
+	cmd->done = VIRTGPU_DONE_SCANOUT;
 	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
 }
 

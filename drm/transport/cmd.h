@@ -8,6 +8,8 @@
 #include "transport/transport.h"
 
 struct drm_rect;
+struct virtgpu_bo;
+struct virtgpu_context;
 struct virtgpu_device;
 
 const char *virtgpu_cmd_name(u32 type);
@@ -15,7 +17,7 @@ u32 virtgpu_cmd_type(const struct virtgpu_cmd *cmd);
 
 int virtgpu_cmd_get_display_info(struct virtgpu_device *vg,
 				 struct virtio_gpu_resp_display_info *info);
-void virtgpu_cmd_question(struct virtgpu_device *vg, virtgpu_cmd_done done);
+void virtgpu_cmd_question(struct virtgpu_device *vg);
 int virtgpu_cmd_get_edid(struct virtgpu_device *vg, u32 scanout,
 			 struct virtio_gpu_resp_edid *edid);
 
@@ -23,8 +25,7 @@ struct virtgpu_cmd *virtgpu_cmd_resource_create_2d(struct virtgpu_device *vg, u3
 						   u32 width, u32 height);
 struct virtgpu_cmd *virtgpu_cmd_attach_backing(struct virtgpu_device *vg, u32 id,
 					       struct virtio_gpu_mem_entry *entries, u32 count);
-void virtgpu_cmd_detach_backing(struct virtgpu_device *vg, u32 id, virtgpu_cmd_done done,
-				void *data);
+void virtgpu_cmd_detach_backing(struct virtgpu_device *vg, u32 id, struct virtgpu_bo *bo);
 struct virtgpu_cmd *virtgpu_cmd_resource_unref(struct virtgpu_device *vg, u32 id);
 
 struct virtgpu_cmd *virtgpu_cmd_transfer(struct virtgpu_device *vg, u32 id,
@@ -40,8 +41,9 @@ int virtgpu_cmd_get_capset_info(struct virtgpu_device *vg, u32 index,
 				struct virtio_gpu_resp_capset_info *info);
 int virtgpu_cmd_get_capset(struct virtgpu_device *vg, u32 id, u32 version, void *data, u32 size);
 void virtgpu_cmd_ctx_create(struct virtgpu_device *vg, u32 id, u32 capset, const char *name,
-			    virtgpu_cmd_done done, void *data);
-void virtgpu_cmd_ctx_destroy(struct virtgpu_device *vg, u32 id, virtgpu_cmd_done done, void *data);
+			    struct virtgpu_context *ctx);
+void virtgpu_cmd_ctx_destroy(struct virtgpu_device *vg, u32 id, enum virtgpu_done done,
+			     struct virtgpu_context *ctx);
 void virtgpu_cmd_ctx_resource(struct virtgpu_device *vg, u32 type, u32 ctx_id, u32 id);
 struct virtgpu_cmd *
 virtgpu_cmd_resource_create_3d(struct virtgpu_device *vg,
@@ -57,7 +59,7 @@ virtgpu_cmd_resource_create_blob(struct virtgpu_device *vg, u32 ctx_id,
 				 struct virtio_gpu_mem_entry *entries, u32 count);
 void virtgpu_cmd_set_scanout_blob(struct virtgpu_device *vg,
 				  const struct virtio_gpu_set_scanout_blob *scanout,
-				  const struct drm_rect *rect, virtgpu_cmd_done done);
+				  const struct drm_rect *rect);
 struct virtgpu_cmd *virtgpu_cmd_map_blob(struct virtgpu_device *vg, u32 id, u64 offset);
 void virtgpu_cmd_unmap_blob(struct virtgpu_device *vg, u32 id);
 int virtgpu_cmd_assign_uuid(struct virtgpu_device *vg, u32 id, uuid_t *uuid);

@@ -10,9 +10,14 @@
 #include <linux/spinlock.h>
 #include <linux/virtio_gpu.h>
 
+struct virtgpu_arrivals;
+struct virtgpu_bo;
 struct virtgpu_cmd;
+struct virtgpu_context;
 struct virtgpu_device;
 struct virtgpu_fence;
+struct virtgpu_output;
+struct virtgpu_resource;
 
 /* A short stream finds room behind its request; all other requests are shorter. */
 #define VIRTGPU_CMD_INLINE	160
@@ -20,7 +25,79 @@ struct virtgpu_fence;
 /* Commands made in advance: more than one commit on every head needs. */
 #define VIRTGPU_CMD_RESERVE	64
 
-typedef void (*virtgpu_cmd_done)(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
+/**
+ * DOC: How a command ends
+ *
+ * Every command that was allocated ends exactly once, in one of three ways (&enum
+ * virtgpu_cmd_end). What happens then is a row of one table, which is in parts.c, because the
+ * functions belong to the parts above the transport. &virtgpu_cmd.done selects the row.
+ *
+ * All functions run in process context, and may take mutexes, but none of the locks that are held
+ * while a command waits for room in the ring. Where a function runs depends on how its command ends:
+ *
+ * answered
+ *	In a work on the driver's workqueue. A lazy command may also end in virtgpu_queue_reap(), in
+ *	the commit or the ioctl that sends the next one. Commands without a function may end in
+ *	softirq.
+ * unsent
+ *	In the caller of virtgpu_queue_submit() or virtgpu_cmd_cancel(), before that returns. A
+ *	command that gives something back never ends like this.
+ * lost
+ *	In virtgpu_queues_stop(): in a reset, a suspend or a removal.
+ */
+
+/**
+ * enum virtgpu_done - what happens when a command has ended
+ * @VIRTGPU_DONE_NOTHING: nothing
+ * @VIRTGPU_DONE_RESOURCE_CREATED: if it failed: the resource may not exist on the host
+ * @VIRTGPU_DONE_RESOURCE_RESTORED: the same after a reset: another resource has to take its place
+ * @VIRTGPU_DONE_RESOURCE_ATTACHED: if it failed: the host does not know the backing
+ * @VIRTGPU_DONE_RESOURCE_DETACHED: the host no longer uses the pages of a buffer object
+ * @VIRTGPU_DONE_RESOURCE_UNREF: the host no longer uses the backing: the resource is freed
+ * @VIRTGPU_DONE_ARRIVALS: what the host wrote to bounce buffers is copied to the CPU
+ * @VIRTGPU_DONE_FRAME: the host has drawn a frame; lazy, so it often ends in the next commit
+ * @VIRTGPU_DONE_SCANOUT: the host may have refused to show a blob
+ * @VIRTGPU_DONE_CURSOR_UPLOADED: the host has a cursor's image
+ * @VIRTGPU_DONE_CURSOR_ORDERED: the cursor may move again
+ * @VIRTGPU_DONE_PANIC: a command of the panic screen may be used again
+ * @VIRTGPU_DONE_CONTEXT_CREATED: the host has a context, or the context is lost
+ * @VIRTGPU_DONE_CONTEXT_DESTROYED: the number of a context is free
+ * @VIRTGPU_DONE_CONTEXT_FORGOTTEN: the host has destroyed a context that was lost
+ * @VIRTGPU_DONE_QUESTION: the device has answered whether it is alive
+ * @VIRTGPU_DONE_COUNT: number of rows
+ */
+enum virtgpu_done {
+	VIRTGPU_DONE_NOTHING,
+	VIRTGPU_DONE_RESOURCE_CREATED,
+	VIRTGPU_DONE_RESOURCE_RESTORED,
+	VIRTGPU_DONE_RESOURCE_ATTACHED,
+	VIRTGPU_DONE_RESOURCE_DETACHED,
+	VIRTGPU_DONE_RESOURCE_UNREF,
+	VIRTGPU_DONE_ARRIVALS,
+	VIRTGPU_DONE_FRAME,
+	VIRTGPU_DONE_SCANOUT,
+	VIRTGPU_DONE_CURSOR_UPLOADED,
+	VIRTGPU_DONE_CURSOR_ORDERED,
+	VIRTGPU_DONE_PANIC,
+	VIRTGPU_DONE_CONTEXT_CREATED,
+	VIRTGPU_DONE_CONTEXT_DESTROYED,
+	VIRTGPU_DONE_CONTEXT_FORGOTTEN,
+	VIRTGPU_DONE_QUESTION,
+	VIRTGPU_DONE_COUNT,
+};
+
+/**
+ * struct virtgpu_done_row - a row of the table of what happens when a command has ended
+ * @fn: called once when the command has ended, or NULL
+ * @on_error: @fn is called only for a command that failed, and costs others nothing
+ * @gives_back: @fn gives back what the device may use. So a command that cannot be sent does not
+ *	end, but is kept until there is room in the ring, or until a reset, after which it is lost
+ */
+struct virtgpu_done_row {
+	void (*fn)(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
+	bool on_error;
+	bool gives_back;
+};
 
 /**
  * enum virtgpu_cmd_end - how a command ended
@@ -40,19 +117,20 @@ enum virtgpu_cmd_end {
  * @payload_sg: where the payload is, if in one piece
  * @resp_sg: where the response goes to
  * @refs: one for the queue, one for a waiter
- * @done: called once, in process context, when the command ended, whatever the way; may be NULL.
- *	Commands without one may end in softirq
- * @data: for @done
+ * @done: what happens when the command has ended
+ * @data: what @done is about
+ * @data.arrivals: for %VIRTGPU_DONE_ARRIVALS
+ * @data.bo: for %VIRTGPU_DONE_RESOURCE_DETACHED
+ * @data.ctx: for contexts
+ * @data.output: for frames and cursors
+ * @data.res: for %VIRTGPU_DONE_RESOURCE_UNREF
+ * @data.number: of a resource that may be freed before the command ends; or of a panic's command
  * @completion: completed after @done ran
  * @status: 0, or why the command failed
  * @fence: signalled when the command ended, after @done ran, or NULL
- * @done_on_error: @done is called only for a command that failed, and costs others nothing
  * @is_quiet: the host may refuse it, which is a debug message, not an error
  * @is_lazy: nobody waits for it: that it ended may be noticed with the next frame
  * @is_early: it was sent before the device that was reset had all resources again
- * @gives_back: @done gives back what the device may use, so it is not called for a command that
- *	ends unsent: such a command is kept until there is room again or the device was reset,
- *	which makes it a lost one
  * @end: how it ended
  * @node: entry of a list of finished commands
  * @idle: entry of the list of idle commands
@@ -73,16 +151,21 @@ struct virtgpu_cmd {
 
 	/* What follows is written anew for each use. */
 	struct kref refs;
-	virtgpu_cmd_done done;
-	void *data;
+	enum virtgpu_done done;
+	union {
+		struct virtgpu_arrivals *arrivals;
+		struct virtgpu_bo *bo;
+		struct virtgpu_context *ctx;
+		struct virtgpu_output *output;
+		struct virtgpu_resource *res;
+		unsigned long number;
+	} data;
 	struct completion completion;
 	int status;
 	struct virtgpu_fence *fence;
-	bool done_on_error;
 	bool is_quiet;
 	bool is_lazy;
 	bool is_early;
-	bool gives_back;
 	enum virtgpu_cmd_end end;
 	union {
 		struct list_head node;

@@ -30,13 +30,19 @@ static enum virtgpu_cmd_end virtgpu_cmd_answered(int status)
 	return status == -ENODEV ? VIRTGPU_CMD_LOST : VIRTGPU_CMD_ANSWERED;
 }
 
+static const struct virtgpu_done_row *virtgpu_cmd_row(struct virtgpu_device *vg,
+						      const struct virtgpu_cmd *cmd)
+{
+	return &vg->transport->ops->done[cmd->done];
+}
+
 static void virtgpu_cmd_finish(struct virtgpu_device *vg, struct virtgpu_cmd *cmd,
 			       enum virtgpu_cmd_end end, int status)
 {
 	cmd->end = end;
 	cmd->status = status;
 	if (cmd->done)
-		cmd->done(vg, cmd);
+		virtgpu_cmd_row(vg, cmd)->fn(vg, cmd);
 	if (cmd->fence)
 		vg->transport->ops->fence_ended(vg, cmd->fence, status,
 					    end == VIRTGPU_CMD_ANSWERED);
@@ -125,8 +131,8 @@ static void virtgpu_queue_finish(struct virtgpu_queue *queue, struct list_head *
 			queue->stats.errors++;
 			spin_unlock_bh(&queue->lock);
 		}
-		if (cmd->done_on_error && !status)
-			cmd->done = NULL;
+		if (!status && virtgpu_cmd_row(vg, cmd)->on_error)
+			cmd->done = VIRTGPU_DONE_NOTHING;
 		if (cmd->done && !may_sleep) {
 			cmd->status = status;
 			list_move_tail(&cmd->node, &later);
@@ -483,6 +489,7 @@ void virtgpu_queue_stall(struct virtgpu_queue *queue, const char *what, unsigned
 /* Ends a command that could not be sent. */
 static void virtgpu_queue_drop(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd, int status)
 {
+	bool gives_back = virtgpu_cmd_row(queue->vg, cmd)->gives_back;
 	bool lost, stopping;
 
 	spin_lock_bh(&queue->lock);
@@ -490,7 +497,7 @@ static void virtgpu_queue_drop(struct virtgpu_queue *queue, struct virtgpu_cmd *
 	stopping = !queue->vq;
 	/* A queue that was closed and is open again: the device was reset in between. */
 	lost = queue->is_clean || (status == -ENODEV && !stopping);
-	if (!lost && cmd->gives_back)
+	if (!lost && gives_back)
 		list_add_tail(&cmd->node, &queue->kept);
 	if (status == -ETIMEDOUT)
 		queue->has_dropped = true;
@@ -498,7 +505,7 @@ static void virtgpu_queue_drop(struct virtgpu_queue *queue, struct virtgpu_cmd *
 
 	if (lost)
 		virtgpu_cmd_finish(queue->vg, cmd, VIRTGPU_CMD_LOST, status);
-	else if (!cmd->gives_back)
+	else if (!gives_back)
 		virtgpu_cmd_finish(queue->vg, cmd, VIRTGPU_CMD_UNSENT, status);
 	else if (!stopping && status != -ETIMEDOUT)
 		queue->vg->trouble->reset(queue->vg, VIRTGPU_CAUSE_KEPT_BACK);

@@ -8,10 +8,12 @@
 
 /**
  * struct virtgpu_transport_ops - what the transport tells those above it
+ * @done: what happens when commands have ended, by &enum virtgpu_done
  * @fence_ended: the command that carries a fence has ended, with this status, and whether the host
  *	has answered it. Its reference to the fence goes. May run in softirq
  */
 struct virtgpu_transport_ops {
+	const struct virtgpu_done_row *done;
 	void (*fence_ended)(struct virtgpu_device *vg, struct virtgpu_fence *fence, int status,
 			    bool answered);
 };
