@@ -263,7 +263,8 @@ static void virtgpu_cursor_show(struct virtgpu_output *output, const struct drm_
 	struct virtgpu_cursor *cursor = &output->cursor;
 	struct virtio_gpu_update_cursor *wire = &cursor->wire;
 	struct drm_framebuffer *fb = state->fb;
-	struct virtgpu_resource *res = fb ? virtgpu_fb_cursor(fb) : NULL;
+	struct virtgpu_view view = fb ? virtgpu_fb_view_cursor(fb) : (struct virtgpu_view){};
+	struct virtgpu_resource *res = view.res;
 	__le32 id = cpu_to_le32(res ? res->id : 0);
 	struct virtgpu_cmd *cmd;
 	bool upload;
@@ -273,7 +274,7 @@ static void virtgpu_cursor_show(struct virtgpu_output *output, const struct drm_
 	mutex_lock(&cursor->lock);
 	/* After a reset, and once the cursor was hidden, the host shows no image. */
 	new_image |= wire->resource_id != id;
-	upload = res && new_image && !virtgpu_resource_is_uncopied(res);
+	upload = new_image && view.must_copy;
 	cursor->position_due = true;
 	wire->pos.scanout_id = cpu_to_le32(output->index);
 	wire->pos.x = cpu_to_le32(state->crtc_x);

@@ -78,7 +78,7 @@ static int virtgpu_fb_prepare_uncopied(struct virtgpu_fb *vfb)
 	return 0;
 }
 
-/* The guest's memory, which this host shows as it is only as long as it has not refused to. */
+/* Whether the host shows the guest's pages without a copy, which it may refuse at any time. */
 static bool virtgpu_fb_is_guests(const struct virtgpu_fb *vfb)
 {
 	return vfb->uncopied->blob.size && !to_virtgpu_device(vfb->base.dev)->has_3d;
@@ -154,34 +154,54 @@ int virtgpu_fb_prepare_cursor(struct drm_framebuffer *fb)
 }
 
 /**
- * virtgpu_fb_swapchain - the swap chain that shows a framebuffer on a primary plane
+ * virtgpu_fb_view - how the host shows a framebuffer on a primary plane
  * @fb: the framebuffer, prepared
  * @output: the plane's head
+ * @last: the framebuffer that the plane showed before, or NULL
  *
- * Returns: the swap chain, or NULL if &virtgpu_fb.uncopied shows it.
+ * This is the only place that decides which resource shows a framebuffer and what has to be copied.
+ *
+ * Returns: the view.
  */
-struct virtgpu_swapchain *virtgpu_fb_swapchain(const struct drm_framebuffer *fb,
-					       const struct virtgpu_output *output)
+struct virtgpu_view virtgpu_fb_view(const struct drm_framebuffer *fb,
+				    const struct virtgpu_output *output,
+				    const struct drm_framebuffer *last)
 {
 	const struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
+	struct virtgpu_swapchain *swapchain = NULL;
 
-	return virtgpu_fb_is_copied(vfb) ? READ_ONCE(vfb->swapchains[output->index]) : NULL;
+	if (virtgpu_fb_is_copied(vfb))
+		swapchain = READ_ONCE(vfb->swapchains[output->index]);
+	/* Also if zero copy has ended since the framebuffer was prepared: no swap chain was made. */
+	if (!swapchain)
+		return (struct virtgpu_view){
+			.res = vfb->uncopied,
+			.is_current = fb == last,
+		};
+	return (struct virtgpu_view){
+		.res = swapchain->res,
+		.swapchain = swapchain,
+		.must_copy = true,
+		.is_current = output->last_frame == swapchain,
+	};
 }
 
 /**
- * virtgpu_fb_cursor - what the host shows of a framebuffer on a cursor plane
+ * virtgpu_fb_view_cursor - how the host shows a framebuffer on a cursor plane
  * @fb: the framebuffer, prepared
  *
- * Returns: the resource, with a reference for the caller: a commit on another head may replace it.
+ * Returns: the view. The caller gets a reference to &virtgpu_view.res, because a commit on another
+ * head may replace the resource. &virtgpu_view.is_current is not set, because only the cursor knows.
  */
-struct virtgpu_resource *virtgpu_fb_cursor(struct drm_framebuffer *fb)
+struct virtgpu_view virtgpu_fb_view_cursor(struct drm_framebuffer *fb)
 {
 	struct virtgpu_fb *vfb = to_virtgpu_fb(fb);
-	struct virtgpu_resource *res;
+	struct virtgpu_view view = {};
 
 	mutex_lock(&vfb->lock);
-	res = vfb->cursor;
-	virtgpu_resource_get(res);
+	view.res = vfb->cursor;
+	view.must_copy = !virtgpu_resource_is_uncopied(view.res);
+	virtgpu_resource_get(view.res);
 	mutex_unlock(&vfb->lock);
-	return res;
+	return view;
 }

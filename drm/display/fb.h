@@ -32,14 +32,29 @@ struct virtgpu_fb {
 
 #define to_virtgpu_fb(fb) container_of(fb, struct virtgpu_fb, base)
 
+/**
+ * struct virtgpu_view - how the host shows a framebuffer on a plane
+ * @res: the resource that the host shows
+ * @swapchain: the swap chain that @res belongs to, or NULL
+ * @must_copy: changed pixels have to be copied to @res before
+ * @is_current: @res holds the last frame of the plane, so that only the damage has changed
+ */
+struct virtgpu_view {
+	struct virtgpu_resource *res;
+	struct virtgpu_swapchain *swapchain;
+	bool must_copy;
+	bool is_current;
+};
+
 struct drm_framebuffer *virtgpu_fb_create(struct drm_device *dev, struct drm_file *file,
 					  const struct drm_format_info *info,
 					  const struct drm_mode_fb_cmd2 *mode_cmd);
 int virtgpu_fb_prepare(struct drm_framebuffer *fb, struct virtgpu_output *output);
 void virtgpu_fb_cleanup(struct drm_framebuffer *fb, struct virtgpu_output *output);
 int virtgpu_fb_prepare_cursor(struct drm_framebuffer *fb);
-struct virtgpu_swapchain *virtgpu_fb_swapchain(const struct drm_framebuffer *fb,
-					       const struct virtgpu_output *output);
-struct virtgpu_resource *virtgpu_fb_cursor(struct drm_framebuffer *fb);
+struct virtgpu_view virtgpu_fb_view(const struct drm_framebuffer *fb,
+				    const struct virtgpu_output *output,
+				    const struct drm_framebuffer *last);
+struct virtgpu_view virtgpu_fb_view_cursor(struct drm_framebuffer *fb);
 
 #endif

@@ -9,7 +9,6 @@
 
 #include "display/display.h"
 #include "display/fb.h"
-#include "display/swapchain.h"
 #include "display/panic.h"
 #include "memory/gem.h"
 #include "memory/resource.h"
@@ -24,8 +23,8 @@
  */
 int virtgpu_panic_get_scanout_buffer(struct drm_plane *plane, struct drm_scanout_buffer *sb)
 {
-	const struct virtgpu_resource *res;
 	struct drm_framebuffer *fb;
+	struct virtgpu_view view;
 	struct virtgpu_bo *bo;
 
 	if (!plane->state || !plane->state->fb || !plane->state->visible)
@@ -33,12 +32,12 @@ int virtgpu_panic_get_scanout_buffer(struct drm_plane *plane, struct drm_scanout
 
 	fb = plane->state->fb;
 	bo = to_virtgpu_bo(fb->obj[0]);
-	res = to_virtgpu_fb(fb)->uncopied;
+	view = virtgpu_fb_view(fb, crtc_to_virtgpu_output(plane->state->crtc), fb);
 	/* With an offset the picture does not start on a page's first pixel. */
 	if (drm_gem_is_imported(fb->obj[0]) || fb->offsets[0])
 		return -ENODEV;
 	/* What the host draws is not in these pages. */
-	if (res && !virtgpu_resource_is_guests(res))
+	if (!view.must_copy && !virtgpu_resource_is_guests(view.res))
 		return -ENODEV;
 
 	if (bo->base.vaddr)
@@ -82,15 +81,14 @@ void virtgpu_panic_flush(struct drm_plane *plane)
 	struct virtgpu_device *vg = to_virtgpu_device(plane->dev);
 	struct drm_framebuffer *fb = plane->state->fb;
 	struct virtgpu_output *output = crtc_to_virtgpu_output(plane->state->crtc);
-	const struct virtgpu_swapchain *swapchain = virtgpu_fb_swapchain(fb, output);
+	const struct virtgpu_view view = virtgpu_fb_view(fb, output, fb);
 	struct virtgpu_cmd *transfer = &vg->display->panic.transfer[output->index];
 	struct virtgpu_cmd *flush = &vg->display->panic.flush[output->index];
 	struct virtgpu_cmd *cmds[] = { transfer, flush };
 	struct drm_rect all = { .x2 = fb->width, .y2 = fb->height };
-	const struct virtgpu_resource *res = swapchain ? swapchain->res :
-							 to_virtgpu_fb(fb)->uncopied;
+	const struct virtgpu_resource *res = view.res;
 	/* The host sees a blob's pages as they are. */
-	unsigned int first = swapchain ? 0 : 1, i;
+	unsigned int first = view.must_copy ? 0 : 1, i;
 	unsigned long bit = output->index * ARRAY_SIZE(cmds);
 
 	if (test_bit(bit, &vg->display->panic.busy) || test_bit(bit + 1, &vg->display->panic.busy))

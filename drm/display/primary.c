@@ -11,7 +11,6 @@
 #include "display/damage.h"
 #include "display/display.h"
 #include "display/fb.h"
-#include "display/swapchain.h"
 #include "display/kms.h"
 #include "memory/format.h"
 #include "memory/gem.h"
@@ -89,35 +88,31 @@ static int virtgpu_primary_atomic_check(struct drm_plane *plane, struct drm_atom
 						   DRM_PLANE_NO_SCALING, false, true);
 }
 
-/*
- * Copies the damage to the resource of the swap chain, if there is one. Returns the resource to
- * show, or NULL if the frame is lost.
- */
-static const struct virtgpu_resource *virtgpu_primary_upload(struct virtgpu_output *output,
-							     struct virtgpu_swapchain *swapchain,
-							     const struct drm_framebuffer *fb,
-							     const struct virtgpu_damage *damage)
+/* Copies the damage to the host if it has to be copied. Returns false if the frame is lost. */
+static bool virtgpu_primary_upload(struct virtgpu_output *output, const struct virtgpu_view *view,
+				   const struct drm_framebuffer *fb,
+				   const struct virtgpu_damage *damage)
 {
 	unsigned int i;
 	int ret;
 
-	if (!swapchain) {
+	if (!view->must_copy) {
 		/* No swap chain holds the last frame any more. */
 		output->last_frame = NULL;
-		if (virtgpu_resource_is_guests(to_virtgpu_fb(fb)->uncopied))
+		if (virtgpu_resource_is_guests(view->res))
 			for (i = 0; i < damage->count; i++)
 				virtgpu_bo_sync(fb, &damage->rects[i]);
-		return to_virtgpu_fb(fb)->uncopied;
+		return true;
 	}
 
-	ret = virtgpu_resource_upload(swapchain->res, fb, damage->rects, damage->count);
+	ret = virtgpu_resource_upload(view->res, fb, damage->rects, damage->count);
 	if (ret) {
 		drm_err(fb->dev, "head %u: a frame is lost: %d\n", output->index, ret);
 		output->last_frame = NULL;
-		return NULL;
+		return false;
 	}
-	output->last_frame = swapchain;
-	return swapchain->res;
+	output->last_frame = view->swapchain;
+	return true;
 }
 
 static void virtgpu_primary_atomic_update(struct drm_plane *plane,
@@ -126,10 +121,9 @@ static void virtgpu_primary_atomic_update(struct drm_plane *plane,
 	struct drm_plane_state *old = drm_atomic_get_old_plane_state(state, plane);
 	struct drm_plane_state *new = drm_atomic_get_new_plane_state(state, plane);
 	struct virtgpu_output *output = crtc_to_virtgpu_output(new->crtc);
-	const struct virtgpu_resource *res;
-	struct virtgpu_swapchain *swapchain;
 	struct virtgpu_damage damage;
 	struct drm_rect src, bounds;
+	struct virtgpu_view view;
 	u32 shown_blob;
 
 	if (!new->visible) {
@@ -137,22 +131,20 @@ static void virtgpu_primary_atomic_update(struct drm_plane *plane,
 		return;
 	}
 
-	swapchain = virtgpu_fb_swapchain(new->fb, output);
-	virtgpu_damage_collect(&damage, old, new,
-			       swapchain ? output->last_frame == swapchain : old->fb == new->fb);
+	view = virtgpu_fb_view(new->fb, output, old->fb);
+	virtgpu_damage_collect(&damage, old, new, view.is_current);
 	if (!damage.count)
 		return;
 
 	virtgpu_output_frame_begin(output);
-	res = virtgpu_primary_upload(output, swapchain, new->fb, &damage);
-	if (!res)
+	if (!virtgpu_primary_upload(output, &view, new->fb, &damage))
 		return;
 	drm_rect_fp_to_int(&src, &new->src);
 	virtgpu_damage_bounds(&damage, &bounds);
 	shown_blob = output->shown_fb;
-	virtgpu_output_show(output, new->fb, res, &src);
+	virtgpu_output_show(output, new->fb, view.res, &src);
 	WRITE_ONCE(output->is_blanked, false);
-	virtgpu_output_frame_end(output, virtgpu_cmd_flush(output->vg, res->id, &bounds),
+	virtgpu_output_frame_end(output, virtgpu_cmd_flush(output->vg, view.res->id, &bounds),
 				 shown_blob && shown_blob != output->shown_fb);
 }
 
