@@ -14,6 +14,8 @@ struct work_struct;
 struct drm_plane *virtgpu_primary_create(struct virtgpu_device *vg, u32 index);
 struct drm_plane *virtgpu_cursor_create(struct virtgpu_device *vg, u32 index);
 
+bool virtgpu_commit_waits(struct drm_atomic_commit *state);
+void virtgpu_commit_tail(struct drm_atomic_commit *state, bool may_wait);
 int virtgpu_atomic_commit(struct drm_device *dev, struct drm_atomic_commit *state, bool nonblock);
 void virtgpu_atomic_commit_tail(struct drm_atomic_commit *state);
 void virtgpu_redraw_work(struct work_struct *work);

@@ -12,7 +12,6 @@
 #include <linux/dma-resv.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
-#include <linux/slab.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_gem_shmem_helper.h>
@@ -54,12 +53,10 @@ static void virtgpu_dma_unmap(struct virtgpu_mapping *mapping)
 	dma_resv_lock(gem->resv, NULL);
 	if (drm_gem_is_imported(gem)) {
 		dma_buf_unmap_attachment(gem->import_attach, shmem->sgt, DMA_BIDIRECTIONAL);
+		shmem->sgt = NULL;
 	} else {
-		dma_unmap_sgtable(gem->dev->dev, shmem->sgt, DMA_BIDIRECTIONAL, 0);
-		sg_free_table(shmem->sgt);
-		kfree(shmem->sgt);
+		__drm_gem_shmem_free_sgt_locked(shmem);
 	}
-	shmem->sgt = NULL;
 	dma_resv_unlock(gem->resv);
 }
 
