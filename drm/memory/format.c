@@ -8,7 +8,7 @@
 
 #include "memory/format.h"
 
-/* The first is what consoles and compositors prefer. How large a pixel is the core knows. */
+/* Consoles and compositors prefer the first format. The core knows the size of a pixel. */
 static const struct {
 	u32 fourcc;
 	u32 format;
@@ -81,6 +81,22 @@ u32 virtgpu_format_pixel_size(u32 format)
 		if (virtgpu_formats[i].format == format)
 			return drm_format_info(virtgpu_formats[i].fourcc)->cpp[0];
 	return 0;
+}
+
+/**
+ * virtgpu_format_has_bpp - whether a format has pixels of a size
+ * @bpp: bits of a pixel
+ *
+ * Returns: true if so.
+ */
+bool virtgpu_format_has_bpp(u32 bpp)
+{
+	int i;
+
+	for (i = 0; i < VIRTGPU_FORMAT_COUNT; i++)
+		if (drm_format_info_bpp(drm_format_info(virtgpu_formats[i].fourcc), 0) == bpp)
+			return true;
+	return false;
 }
 
 /**

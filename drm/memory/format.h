@@ -12,6 +12,7 @@ void virtgpu_format_list(u32 fourccs[VIRTGPU_FORMAT_COUNT]);
 u32 virtgpu_format_from_fourcc(u32 fourcc);
 bool virtgpu_format_known(u32 format);
 u32 virtgpu_format_pixel_size(u32 format);
+bool virtgpu_format_has_bpp(u32 bpp);
 u32 virtgpu_format_row(const struct drm_framebuffer *fb);
 
 #endif

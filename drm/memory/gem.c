@@ -21,26 +21,30 @@ static void virtgpu_bo_release(struct kref *refs)
 	struct virtgpu_bo *bo = container_of(refs, struct virtgpu_bo, refs);
 
 	mutex_destroy(&bo->lock);
-	if (bo->is_vram) {
-		virtgpu_vram_free(bo);
-		return;
-	}
+	bo->release(bo);
+}
+
+static void virtgpu_gem_release(struct virtgpu_bo *bo)
+{
 	virtgpu_dma_remove(to_virtgpu_device(bo->base.base.dev), &bo->mapping);
 	drm_gem_shmem_free(&bo->base);
 }
 
 /**
- * virtgpu_bo_init - the start of every buffer object
- * @bo: the object, zeroed; has one reference, which its GEM object's end drops
- * @funcs: of its GEM object
+ * virtgpu_bo_init - initialize what all buffer objects have
+ * @bo: the object, zeroed; gets one reference, which &drm_gem_object_funcs.free drops
+ * @funcs: the GEM functions of its kind
+ * @release: frees an object of its kind
  */
-void virtgpu_bo_init(struct virtgpu_bo *bo, const struct drm_gem_object_funcs *funcs)
+void virtgpu_bo_init(struct virtgpu_bo *bo, const struct drm_gem_object_funcs *funcs,
+		     void (*release)(struct virtgpu_bo *bo))
 {
 	kref_init(&bo->refs);
 	mutex_init(&bo->lock);
 	INIT_LIST_HEAD(&bo->places);
 	virtgpu_mapping_init(&bo->mapping, &bo->base);
 	bo->base.base.funcs = funcs;
+	bo->release = release;
 }
 
 /**
@@ -125,7 +129,7 @@ struct drm_gem_object *virtgpu_gem_create_object(struct drm_device *dev, size_t 
 	if (!bo)
 		return ERR_PTR(-ENOMEM);
 
-	virtgpu_bo_init(bo, &virtgpu_gem_funcs);
+	virtgpu_bo_init(bo, &virtgpu_gem_funcs, virtgpu_gem_release);
 	return &bo->base.base;
 }
 
@@ -415,7 +419,7 @@ void virtgpu_bo_sync(const struct drm_framebuffer *fb, const struct drm_rect *re
  * @dev: the DRM device
  * @args: size in, handle and pitch out
  *
- * Returns: 0 or a negative errno, -EINVAL for anything but 32 bits a pixel, as all formats have.
+ * Returns: 0 or a negative errno; -EINVAL if no format has pixels of that size.
  */
 int virtgpu_dumb_create(struct drm_file *file, struct drm_device *dev,
 			struct drm_mode_create_dumb *args)
@@ -424,7 +428,7 @@ int virtgpu_dumb_create(struct drm_file *file, struct drm_device *dev,
 	struct virtgpu_bo *bo;
 	int ret;
 
-	if (args->bpp != 32)
+	if (!virtgpu_format_has_bpp(args->bpp))
 		return -EINVAL;
 
 	ret = drm_mode_size_dumb(dev, args, args->bpp / 8,

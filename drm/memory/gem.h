@@ -7,7 +7,6 @@
 #include <linux/mutex.h>
 
 #include <drm/drm_gem_shmem_helper.h>
-#include <drm/drm_mm.h>
 
 #include "transport/dma.h"
 
@@ -21,8 +20,8 @@ struct virtgpu_resource;
 struct virtgpu_texture;
 
 /**
- * struct virtgpu_bo - a buffer object
- * @base: the GEM object and its pages
+ * struct virtgpu_bo - what all buffer objects have
+ * @base: the GEM object; its pages, if it has any
  * @refs: the object itself, and every resource of the host's over its memory
  * @lock: protects @res, @cursor and @places
  * @places: its places in swap chains, see virtgpu_swapchain_prepare()
@@ -35,10 +34,10 @@ struct virtgpu_texture;
  * @arriving: bytes that the host writes, while @is_arriving
  * @is_arriving: the CPU is still to be shown what the host wrote to bounce buffers; changed with
  *	the reservation locked
- * @is_vram: the memory is the host's, and @base has no pages
- * @window: where the device shows it, once it is mapped
- * @map_info: how the host wants it to be cached
- * @map_error: what came of mapping it
+ * @release: frees an object of this kind when @refs becomes 0
+ *
+ * There are two kinds: objects with pages of the guest (gem.c), and objects that are memory of the
+ * host (vram.c). They differ in their GEM functions and in @release.
  */
 struct virtgpu_bo {
 	struct drm_gem_shmem_object base;
@@ -53,15 +52,19 @@ struct virtgpu_bo {
 	u32 height;
 	struct virtgpu_rows arriving;
 	bool is_arriving;
-	bool is_vram;
-	struct drm_mm_node window;
-	u32 map_info;
-	int map_error;
+	void (*release)(struct virtgpu_bo *bo);
 };
 
 #define to_virtgpu_bo(gem) container_of(to_drm_gem_shmem_obj(gem), struct virtgpu_bo, base)
 
-void virtgpu_bo_init(struct virtgpu_bo *bo, const struct drm_gem_object_funcs *funcs);
+/* Whether an object has pages of the guest; otherwise it is memory of the host. */
+static inline bool virtgpu_bo_has_pages(const struct virtgpu_bo *bo)
+{
+	return bo->base.base.funcs->get_sg_table;
+}
+
+void virtgpu_bo_init(struct virtgpu_bo *bo, const struct drm_gem_object_funcs *funcs,
+		     void (*release)(struct virtgpu_bo *bo));
 void virtgpu_bo_get(struct virtgpu_bo *bo);
 void virtgpu_bo_put(struct virtgpu_bo *bo);
 int virtgpu_gem_open(struct drm_gem_object *gem, struct drm_file *file);

@@ -17,11 +17,17 @@
 
 MODULE_IMPORT_NS("DMA_BUF");
 
-/*
- * Other virtio devices know the buffer by a name that the host gives it. A dumb buffer that was
- * never shown gets a resource for that.
+/**
+ * virtgpu_prime_get_uuid - &virtio_dma_buf_ops.get_uuid: the host's name of a buffer
+ * @dma_buf: the buffer
+ * @uuid: set on success
+ *
+ * Other virtio devices know the buffer by this name. A dumb buffer that was never shown gets a
+ * resource for that.
+ *
+ * Returns: 0 or a negative errno; -ENODEV if the host has no name for it.
  */
-static int virtgpu_prime_get_uuid(struct dma_buf *dma_buf, uuid_t *uuid)
+int virtgpu_prime_get_uuid(struct dma_buf *dma_buf, uuid_t *uuid)
 {
 	struct drm_gem_object *gem = dma_buf->priv;
 	struct virtgpu_resource *res;
@@ -38,33 +44,12 @@ static int virtgpu_prime_get_uuid(struct dma_buf *dma_buf, uuid_t *uuid)
 	return virtgpu_resource_uuid(res, uuid);
 }
 
-static struct sg_table *virtgpu_prime_map(struct dma_buf_attachment *attach,
-					  enum dma_data_direction dir)
-{
-	struct virtgpu_bo *bo = to_virtgpu_bo((struct drm_gem_object *)attach->dmabuf->priv);
-
-	if (bo->is_vram)
-		return virtgpu_vram_map_dma(bo, attach->dev, dir);
-	return drm_gem_map_dma_buf(attach, dir);
-}
-
-static void virtgpu_prime_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
-				enum dma_data_direction dir)
-{
-	struct virtgpu_bo *bo = to_virtgpu_bo((struct drm_gem_object *)attach->dmabuf->priv);
-
-	if (bo->is_vram)
-		virtgpu_vram_unmap_dma(attach->dev, sgt, dir);
-	else
-		drm_gem_unmap_dma_buf(attach, sgt, dir);
-}
-
-static const struct virtio_dma_buf_ops virtgpu_dma_buf_ops = {
+static const struct virtio_dma_buf_ops virtgpu_prime_ops = {
 	.ops = {
 		.attach = virtio_dma_buf_attach,
 		.detach = drm_gem_map_detach,
-		.map_dma_buf = virtgpu_prime_map,
-		.unmap_dma_buf = virtgpu_prime_unmap,
+		.map_dma_buf = drm_gem_map_dma_buf,
+		.unmap_dma_buf = drm_gem_unmap_dma_buf,
 		.release = drm_gem_dmabuf_release,
 		.mmap = drm_gem_dmabuf_mmap,
 		.vmap = drm_gem_dmabuf_vmap,
@@ -75,18 +60,20 @@ static const struct virtio_dma_buf_ops virtgpu_dma_buf_ops = {
 };
 
 /**
- * virtgpu_prime_export - &drm_gem_object_funcs.export
+ * virtgpu_prime_export_with - export an object by the functions of its kind
  * @gem: the object
- * @flags: of the file that the buffer becomes
+ * @flags: flags of the file that the buffer becomes
+ * @ops: the functions
  *
  * Returns: the buffer, which other virtio devices can ask for its name, or an error pointer.
  */
-struct dma_buf *virtgpu_prime_export(struct drm_gem_object *gem, int flags)
+struct dma_buf *virtgpu_prime_export_with(struct drm_gem_object *gem, int flags,
+					  const struct virtio_dma_buf_ops *ops)
 {
 	struct dma_buf_export_info info = {
 		.exp_name = KBUILD_MODNAME,
 		.owner = gem->dev->driver->fops->owner,
-		.ops = &virtgpu_dma_buf_ops.ops,
+		.ops = &ops->ops,
 		.size = gem->size,
 		.flags = flags,
 		.priv = gem,
@@ -102,11 +89,25 @@ struct dma_buf *virtgpu_prime_export(struct drm_gem_object *gem, int flags)
 	return dma_buf;
 }
 
+/**
+ * virtgpu_prime_export - &drm_gem_object_funcs.export of objects with pages
+ * @gem: the object
+ * @flags: flags of the file that the buffer becomes
+ *
+ * Returns: the buffer or an error pointer.
+ */
+struct dma_buf *virtgpu_prime_export(struct drm_gem_object *gem, int flags)
+{
+	return virtgpu_prime_export_with(gem, flags, &virtgpu_prime_ops);
+}
+
 static bool virtgpu_prime_is_own(struct drm_device *dev, const struct dma_buf *dma_buf)
 {
 	const struct drm_gem_object *gem = dma_buf->priv;
 
-	return dma_buf->ops == &virtgpu_dma_buf_ops.ops && gem->dev == dev;
+	if (dma_buf->ops != &virtgpu_prime_ops.ops && dma_buf->ops != &virtgpu_vram_prime_ops.ops)
+		return false;
+	return gem->dev == dev;
 }
 
 /**

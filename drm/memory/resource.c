@@ -254,7 +254,7 @@ static int virtgpu_resource_send_blob(struct virtgpu_resource *res, enum virtgpu
 	struct virtgpu_cmd *cmd;
 	u32 count = 0;
 
-	if (!virtgpu_resource_bo(res)->is_vram) {
+	if (virtgpu_bo_has_pages(virtgpu_resource_bo(res))) {
 		entries = virtgpu_resource_entries(res, &count);
 		if (IS_ERR(entries))
 			return PTR_ERR(entries);
@@ -950,7 +950,7 @@ static bool virtgpu_resource_is_to_be_restored(const struct virtgpu_resource *re
 {
 	/* The host's own memory went with its context. */
 	return READ_ONCE(res->on_host) && !virtgpu_resource_is_refused(res) &&
-	       !virtgpu_resource_bo(res)->is_vram;
+	       virtgpu_bo_has_pages(virtgpu_resource_bo(res));
 }
 
 /**

@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Memory of the host's that it maps into a window of the device's, for the guest to see. */
+/**
+ * DOC: Memory of the host
+ *
+ * A buffer object of this kind is a blob in the memory of the host, without pages in the guest. For
+ * the guest to see it, the host maps it into a window: a range of addresses that belongs to the
+ * device. It is mapped when it is created or, if the program wishes, when it is first used, and
+ * stays mapped until it is freed.
+ */
 #include <linux/dma-mapping.h>
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
+#include <linux/virtio_dma_buf.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_gem.h>
@@ -18,6 +26,22 @@
 #include "memory/prime.h"
 #include "memory/resource.h"
 #include "transport/cmd.h"
+
+/**
+ * struct virtgpu_vram_bo - a buffer object that is memory of the host
+ * @base: what all buffer objects have; @base.lock protects the rest
+ * @window: its place in the window, once it is mapped
+ * @map_info: how the host wants it to be cached
+ * @map_error: why it could not be mapped, or 0
+ */
+struct virtgpu_vram_bo {
+	struct virtgpu_bo base;
+	struct drm_mm_node window;
+	u32 map_info;
+	int map_error;
+};
+
+#define to_virtgpu_vram_bo(bo) container_of(bo, struct virtgpu_vram_bo, base)
 
 static void virtgpu_vram_fini(struct drm_device *dev, void *data)
 {
@@ -58,27 +82,27 @@ int virtgpu_vram_init(struct virtgpu_device *vg)
 	return drmm_add_action_or_reset(&vg->drm, virtgpu_vram_fini, &vram->mm);
 }
 
-static void virtgpu_vram_give_back(struct virtgpu_bo *bo)
+static void virtgpu_vram_give_back(struct virtgpu_vram_bo *vbo)
 {
-	struct virtgpu_vram *vram = &to_virtgpu_device(bo->base.base.dev)->memory->vram;
+	struct virtgpu_vram *vram = &to_virtgpu_device(vbo->base.base.base.dev)->memory->vram;
 
-	if (!drm_mm_node_allocated(&bo->window))
+	if (!drm_mm_node_allocated(&vbo->window))
 		return;
 	mutex_lock(&vram->lock);
-	drm_mm_remove_node(&bo->window);
+	drm_mm_remove_node(&vbo->window);
 	mutex_unlock(&vram->lock);
 }
 
 /* Has the host map the blob at its place. The place stays taken if the host may still do that. */
-static int virtgpu_vram_tell(struct virtgpu_bo *bo)
+static int virtgpu_vram_tell(struct virtgpu_vram_bo *vbo)
 {
-	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
-	struct virtgpu_cmd *cmd = virtgpu_cmd_map_blob(vg, bo->res->id, bo->window.start);
+	struct virtgpu_device *vg = to_virtgpu_device(vbo->base.base.base.dev);
+	struct virtgpu_cmd *cmd = virtgpu_cmd_map_blob(vg, vbo->base.res->id, vbo->window.start);
 	const struct virtio_gpu_resp_map_info *resp;
 	int ret;
 
 	if (IS_ERR(cmd)) {
-		virtgpu_vram_give_back(bo);
+		virtgpu_vram_give_back(vbo);
 		return PTR_ERR(cmd);
 	}
 	virtgpu_cmd_get(cmd);
@@ -87,41 +111,42 @@ static int virtgpu_vram_tell(struct virtgpu_bo *bo)
 	ret = virtgpu_queue_wait(&vg->transport->ctrl, cmd);
 	resp = cmd->resp;
 	if (!ret)
-		bo->map_info = le32_to_cpu((__force __le32)resp->map_info);
+		vbo->map_info = le32_to_cpu((__force __le32)resp->map_info);
 	else if (virtgpu_cmd_had_no_effect(cmd, ret))
-		virtgpu_vram_give_back(bo);
-	bo->map_error = ret;
+		virtgpu_vram_give_back(vbo);
+	vbo->map_error = ret;
 	virtgpu_cmd_put(vg, cmd);
 	return ret;
 }
 
 /* Finds a place in the window and has the host map the blob there, once. */
-static int virtgpu_vram_map(struct virtgpu_bo *bo)
+static int virtgpu_vram_map(struct virtgpu_vram_bo *vbo)
 {
+	struct virtgpu_bo *bo = &vbo->base;
 	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
 	struct virtgpu_vram *vram = &vg->memory->vram;
 	int ret;
 
 	lockdep_assert_held(&bo->lock);
-	if (bo->map_error || drm_mm_node_allocated(&bo->window))
-		return bo->map_error;
+	if (vbo->map_error || drm_mm_node_allocated(&vbo->window))
+		return vbo->map_error;
 	if (virtgpu_resource_is_refused(bo->res))
 		return -EINVAL;
 	if (!vg->has_host_visible || !(bo->res->blob.flags & VIRTGPU_BLOB_FLAG_USE_MAPPABLE))
 		return -EINVAL;
 
 	mutex_lock(&vram->lock);
-	ret = drm_mm_insert_node(&vram->mm, &bo->window, bo->base.base.size);
+	ret = drm_mm_insert_node(&vram->mm, &vbo->window, bo->base.base.size);
 	mutex_unlock(&vram->lock);
 	if (ret)
 		return ret;
-	return virtgpu_vram_tell(bo);
+	return virtgpu_vram_tell(vbo);
 }
 
-static pgprot_t virtgpu_vram_prot(const struct virtgpu_bo *bo, pgprot_t prot)
+static pgprot_t virtgpu_vram_prot(const struct virtgpu_vram_bo *vbo, pgprot_t prot)
 {
 	prot = pgprot_decrypted(prot);
-	switch (bo->map_info & VIRTIO_GPU_MAP_CACHE_MASK) {
+	switch (vbo->map_info & VIRTIO_GPU_MAP_CACHE_MASK) {
 	case VIRTIO_GPU_MAP_CACHE_WC:
 		return pgprot_writecombine(prot);
 	case VIRTIO_GPU_MAP_CACHE_UNCACHED:
@@ -139,13 +164,13 @@ static const struct vm_operations_struct virtgpu_vram_vm_ops = {
 static int virtgpu_vram_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
 {
 	struct virtgpu_device *vg = to_virtgpu_device(gem->dev);
-	struct virtgpu_bo *bo = to_virtgpu_bo(gem);
+	struct virtgpu_vram_bo *vbo = to_virtgpu_vram_bo(to_virtgpu_bo(gem));
 	unsigned long size = vma->vm_end - vma->vm_start, first;
 	int ret;
 
-	mutex_lock(&bo->lock);
-	ret = virtgpu_vram_map(bo);
-	mutex_unlock(&bo->lock);
+	mutex_lock(&vbo->base.lock);
+	ret = virtgpu_vram_map(vbo);
+	mutex_unlock(&vbo->base.lock);
 	if (ret)
 		return -EINVAL;
 
@@ -155,25 +180,24 @@ static int virtgpu_vram_mmap(struct drm_gem_object *gem, struct vm_area_struct *
 		return -EINVAL;
 
 	vm_flags_set(vma, VM_MIXEDMAP | VM_DONTEXPAND);
-	vma->vm_page_prot = virtgpu_vram_prot(bo, vma_get_page_prot(vma));
+	vma->vm_page_prot = virtgpu_vram_prot(vbo, vma_get_page_prot(vma));
 	vma->vm_ops = &virtgpu_vram_vm_ops;
 	return io_remap_pfn_range(vma, vma->vm_start,
-				  PHYS_PFN(vg->memory->vram.start + bo->window.start) + first, size,
+				  PHYS_PFN(vg->memory->vram.start + vbo->window.start) + first, size,
 				  vma->vm_page_prot);
 }
 
-/**
- * virtgpu_vram_map_dma - for another device to read or write
- * @bo: the object
- * @dev: the other device
- * @dir: an enum dma_data_direction
- *
- * Returns: the table, or an error pointer; for an object that nobody can map, an empty table that
- * other virtio devices take for the object's UUID.
+/*
+ * Maps an object for another device. An object that cannot be mapped has an empty table for other
+ * virtio devices, which use the object's UUID instead.
  */
-struct sg_table *virtgpu_vram_map_dma(struct virtgpu_bo *bo, struct device *dev, int dir)
+static struct sg_table *virtgpu_vram_map_dma(struct dma_buf_attachment *attach,
+					     enum dma_data_direction dir)
 {
+	struct virtgpu_bo *bo = to_virtgpu_bo((struct drm_gem_object *)attach->dmabuf->priv);
 	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
+	struct virtgpu_vram_bo *vbo = to_virtgpu_vram_bo(bo);
+	struct device *dev = attach->dev;
 	struct sg_table *sgt;
 	dma_addr_t addr;
 	int ret;
@@ -189,23 +213,23 @@ struct sg_table *virtgpu_vram_map_dma(struct virtgpu_bo *bo, struct device *dev,
 	}
 
 	mutex_lock(&bo->lock);
-	ret = virtgpu_vram_map(bo);
+	ret = virtgpu_vram_map(vbo);
 	mutex_unlock(&bo->lock);
 	if (ret)
 		goto err_free;
 	ret = sg_alloc_table(sgt, 1, GFP_KERNEL);
 	if (ret)
 		goto err_free;
-	addr = dma_map_resource(dev, vg->memory->vram.start + bo->window.start, bo->window.size,
-				dir, DMA_ATTR_SKIP_CPU_SYNC);
+	addr = dma_map_resource(dev, vg->memory->vram.start + vbo->window.start,
+				vbo->window.size, dir, DMA_ATTR_SKIP_CPU_SYNC);
 	ret = dma_mapping_error(dev, addr);
 	if (ret) {
 		sg_free_table(sgt);
 		goto err_free;
 	}
-	sg_set_page(sgt->sgl, NULL, bo->window.size, 0);
+	sg_set_page(sgt->sgl, NULL, vbo->window.size, 0);
 	sg_dma_address(sgt->sgl) = addr;
-	sg_dma_len(sgt->sgl) = bo->window.size;
+	sg_dma_len(sgt->sgl) = vbo->window.size;
 	return sgt;
 
 err_free:
@@ -213,19 +237,34 @@ err_free:
 	return ERR_PTR(ret);
 }
 
-/**
- * virtgpu_vram_unmap_dma - undo virtgpu_vram_map_dma()
- * @dev: the other device
- * @sgt: the table
- * @dir: an enum dma_data_direction
- */
-void virtgpu_vram_unmap_dma(struct device *dev, struct sg_table *sgt, int dir)
+static void virtgpu_vram_unmap_dma(struct dma_buf_attachment *attach, struct sg_table *sgt,
+				   enum dma_data_direction dir)
 {
 	if (sgt->nents)
-		dma_unmap_resource(dev, sg_dma_address(sgt->sgl), sg_dma_len(sgt->sgl), dir,
-				   DMA_ATTR_SKIP_CPU_SYNC);
+		dma_unmap_resource(attach->dev, sg_dma_address(sgt->sgl), sg_dma_len(sgt->sgl),
+				   dir, DMA_ATTR_SKIP_CPU_SYNC);
 	sg_free_table(sgt);
 	kfree(sgt);
+}
+
+const struct virtio_dma_buf_ops virtgpu_vram_prime_ops = {
+	.ops = {
+		.attach = virtio_dma_buf_attach,
+		.detach = drm_gem_map_detach,
+		.map_dma_buf = virtgpu_vram_map_dma,
+		.unmap_dma_buf = virtgpu_vram_unmap_dma,
+		.release = drm_gem_dmabuf_release,
+		.mmap = drm_gem_dmabuf_mmap,
+		.vmap = drm_gem_dmabuf_vmap,
+		.vunmap = drm_gem_dmabuf_vunmap,
+	},
+	.device_attach = drm_gem_map_attach,
+	.get_uuid = virtgpu_prime_get_uuid,
+};
+
+static struct dma_buf *virtgpu_vram_export(struct drm_gem_object *gem, int flags)
+{
+	return virtgpu_prime_export_with(gem, flags, &virtgpu_vram_prime_ops);
 }
 
 static void virtgpu_vram_gem_free(struct drm_gem_object *gem)
@@ -233,29 +272,27 @@ static void virtgpu_vram_gem_free(struct drm_gem_object *gem)
 	struct virtgpu_bo *bo = to_virtgpu_bo(gem);
 
 	if (bo->res) {
-		if (drm_mm_node_allocated(&bo->window))
+		if (drm_mm_node_allocated(&to_virtgpu_vram_bo(bo)->window))
 			virtgpu_cmd_unmap_blob(bo->res->vg, bo->res->id);
 		virtgpu_resource_put(bo->res);
 	}
 	virtgpu_bo_put(bo);
 }
 
-/**
- * virtgpu_vram_free - free an object that the host has let go of
- * @bo: the object
- */
-void virtgpu_vram_free(struct virtgpu_bo *bo)
+static void virtgpu_vram_release(struct virtgpu_bo *bo)
 {
-	virtgpu_vram_give_back(bo);
+	struct virtgpu_vram_bo *vbo = to_virtgpu_vram_bo(bo);
+
+	virtgpu_vram_give_back(vbo);
 	drm_gem_object_release(&bo->base.base);
-	kfree(bo);
+	kfree(vbo);
 }
 
 static const struct drm_gem_object_funcs virtgpu_vram_funcs = {
 	.open = virtgpu_gem_open,
 	.close = virtgpu_gem_close,
 	.free = virtgpu_vram_gem_free,
-	.export = virtgpu_prime_export,
+	.export = virtgpu_vram_export,
 	.mmap = virtgpu_vram_mmap,
 };
 
@@ -271,14 +308,15 @@ struct virtgpu_bo *virtgpu_vram_create(struct virtgpu_device *vg, const struct v
 				       bool deferred)
 {
 	struct virtgpu_resource *res;
+	struct virtgpu_vram_bo *vbo;
 	struct virtgpu_bo *bo;
 	int ret;
 
-	bo = kzalloc_obj(*bo);
-	if (!bo)
+	vbo = kzalloc_obj(*vbo);
+	if (!vbo)
 		return ERR_PTR(-ENOMEM);
-	virtgpu_bo_init(bo, &virtgpu_vram_funcs);
-	bo->is_vram = true;
+	bo = &vbo->base;
+	virtgpu_bo_init(bo, &virtgpu_vram_funcs, virtgpu_vram_release);
 	drm_gem_private_object_init(&vg->drm, &bo->base.base, blob->size);
 	ret = drm_gem_create_mmap_offset(&bo->base.base);
 	if (ret)
@@ -293,10 +331,10 @@ struct virtgpu_bo *virtgpu_vram_create(struct virtgpu_device *vg, const struct v
 
 	if (!deferred && blob->flags & VIRTGPU_BLOB_FLAG_USE_MAPPABLE) {
 		mutex_lock(&bo->lock);
-		ret = virtgpu_vram_map(bo);
+		ret = virtgpu_vram_map(vbo);
 		mutex_unlock(&bo->lock);
-		/* That the host cannot map it is told to who looks at it. */
-		if (ret && !bo->map_error)
+		/* If the host cannot map it, only those who use the memory get an error. */
+		if (ret && !vbo->map_error)
 			goto err_put;
 	}
 	return bo;

@@ -7,11 +7,10 @@
 
 #include <drm/drm_mm.h>
 
-struct device;
-struct sg_table;
 struct virtgpu_blob;
 struct virtgpu_bo;
 struct virtgpu_device;
+struct virtio_dma_buf_ops;
 
 /**
  * struct virtgpu_vram - the window in which the device shows memory of the host's
@@ -28,8 +27,6 @@ struct virtgpu_vram {
 int virtgpu_vram_init(struct virtgpu_device *vg);
 struct virtgpu_bo *virtgpu_vram_create(struct virtgpu_device *vg, const struct virtgpu_blob *blob,
 				       bool deferred);
-void virtgpu_vram_free(struct virtgpu_bo *bo);
-struct sg_table *virtgpu_vram_map_dma(struct virtgpu_bo *bo, struct device *dev, int dir);
-void virtgpu_vram_unmap_dma(struct device *dev, struct sg_table *sgt, int dir);
+extern const struct virtio_dma_buf_ops virtgpu_vram_prime_ops;
 
 #endif

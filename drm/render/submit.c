@@ -309,7 +309,7 @@ static int virtgpu_submit_sync(struct virtgpu_submit *submit)
 		const struct virtgpu_resource *res = READ_ONCE(bo->res);
 		const struct virtgpu_rows all = { .length = bo->base.base.size, .count = 1 };
 
-		if (!res || !virtgpu_resource_is_direct(res) || bo->is_vram)
+		if (!res || !virtgpu_resource_is_direct(res) || !virtgpu_bo_has_pages(bo))
 			continue;
 		if (!submit->cmd->data.arrivals)
 			ret = virtgpu_arrivals_init(vg, submit->cmd, count);

@@ -104,6 +104,11 @@ static void pixels_have_four_bytes(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, virtgpu_format_pixel_size(format), 4);
 	}
 	KUNIT_EXPECT_EQ(test, virtgpu_format_pixel_size(0), 0);
+	KUNIT_EXPECT_TRUE(test, virtgpu_format_has_bpp(32));
+	KUNIT_EXPECT_FALSE(test, virtgpu_format_has_bpp(0));
+	KUNIT_EXPECT_FALSE(test, virtgpu_format_has_bpp(16));
+	KUNIT_EXPECT_FALSE(test, virtgpu_format_has_bpp(24));
+	KUNIT_EXPECT_FALSE(test, virtgpu_format_has_bpp(64));
 }
 
 static struct kunit_case virtgpu_format_cases[] = {
