@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * What virtio core lacks: a PCI reset calls the driver without the lock of the virtio device (7.3),
- * so it may do so beside probe and remove. Here is all that keeps these apart: both take
- * the lock of the PCI device, which a PCI reset holds from its first callback to its end.
- * docs/upstream/virtio-reset-lock.patch would make that unnecessary.
+/**
+ * DOC: Replacements for parts of virtio core
+ *
+ * virtio core (7.3) calls the driver for a PCI reset without the lock of the virtio device, so
+ * possibly during probe and remove. To keep these apart, probe and remove take the lock of the PCI
+ * device, which a PCI reset holds from its first callback to its end.
+ * docs/upstream/virtio-reset-lock.patch would make this file unnecessary.
  */
 #include <linux/delay.h>
 #include <linux/device.h>
@@ -17,20 +19,20 @@
 #include "device.h"
 #include "life.h"
 
-/* How often the lock of a PCI device is tried, in milliseconds. */
+/* Milliseconds between two attempts to take the lock of a PCI device. */
 #define VIRTGPU_BIND_TRY	10
 
 /* Protects &virtio_device.priv of all devices. */
 static DEFINE_SPINLOCK(virtgpu_bind_lock);
 
 /**
- * virtgpu_bind_lock_parent - keep PCI resets away while the driver comes or goes
+ * virtgpu_bind_lock_parent - prevent PCI resets while the driver is bound or unbound
  * @vdev: the virtio device
  *
- * Who binds or unbinds the PCI device's driver holds the lock already, or waits with it for the
- * lock of the virtio device, which the caller holds. So the lock is only tried.
+ * If the driver of the PCI device is being bound or unbound, that thread holds the lock, and may
+ * wait for the lock of the virtio device, which the caller holds. So the lock is only tried.
  *
- * Returns: whether the caller has the lock now, and has to give it back.
+ * Returns: true if the caller holds the lock now, and must call virtgpu_bind_unlock_parent().
  */
 bool virtgpu_bind_lock_parent(struct virtio_device *vdev)
 {
@@ -45,7 +47,7 @@ bool virtgpu_bind_lock_parent(struct virtio_device *vdev)
 }
 
 /**
- * virtgpu_bind_unlock_parent - let PCI resets through again
+ * virtgpu_bind_unlock_parent - allow PCI resets again
  * @vdev: the virtio device
  */
 void virtgpu_bind_unlock_parent(struct virtio_device *vdev)
@@ -62,7 +64,7 @@ static void virtgpu_bind_set(struct virtio_device *vdev, struct virtgpu_device *
 	spin_unlock_irqrestore(&virtgpu_bind_lock, flags);
 }
 
-/* Comes after all that virtio core does with a device that its driver leaves. */
+/* Called after everything else that virtio core does when the driver leaves a device. */
 static void virtgpu_unbind(void *data)
 {
 	struct virtgpu_device *vg = data;
@@ -77,8 +79,8 @@ static void virtgpu_unbind(void *data)
 }
 
 /**
- * virtgpu_bind - tie a device to its virtio device, until the driver leaves that
- * @vg: the device, whose state says that it is starting; the caller's reference goes with it
+ * virtgpu_bind - bind a device to its virtio device, until the driver leaves it
+ * @vg: the device, whose state is %VIRTGPU_STARTING; takes the caller's reference
  *
  * Returns: 0 or -ENOMEM.
  */
@@ -89,10 +91,10 @@ int virtgpu_bind(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_bound_leave - the driver begins to leave the device
+ * virtgpu_bound_leave - begin to leave the device
  * @vg: the device
  *
- * From here until virtio core has done the last of what it does then, the PCI device is not reset.
+ * The PCI device is not reset from now on until virtio core has finished.
  */
 void virtgpu_bound_leave(struct virtgpu_device *vg)
 {
@@ -101,10 +103,10 @@ void virtgpu_bound_leave(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_bound_notify - &virtio_driver.config_changed: have the heads looked at
+ * virtgpu_bound_notify - &virtio_driver.config_changed: schedule reading the configuration
  * @vdev: the virtio device
  *
- * virtio core lets these events through after a reset, even if it ends after the driver has left.
+ * After a reset virtio core may call this even if the driver has left the device meanwhile.
  */
 void virtgpu_bound_notify(struct virtio_device *vdev)
 {
@@ -113,14 +115,14 @@ void virtgpu_bound_notify(struct virtio_device *vdev)
 
 	spin_lock_irqsave(&virtgpu_bind_lock, flags);
 	vg = vdev->priv;
-	/* All that is away reads the heads when it is back. */
+	/* A device that is away reads the heads when it is back. */
 	if (vg && virtgpu_life_is_up(vg))
 		queue_work(vg->wq, &vg->recovery->config_work);
 	spin_unlock_irqrestore(&virtgpu_bind_lock, flags);
 }
 
 /**
- * virtgpu_bound_get - the device that is tied to a virtio device
+ * virtgpu_bound_get - the device that is bound to a virtio device
  * @vdev: the virtio device
  *
  * Returns: the device with a reference for the caller, or NULL.
@@ -139,12 +141,12 @@ struct virtgpu_device *virtgpu_bound_get(struct virtio_device *vdev)
 }
 
 /**
- * virtgpu_bound_wait - wait until virtio core has done the last of what it does in a probe
+ * virtgpu_bound_wait - wait until virtio core has finished the probe
  * @vg: the device
  *
- * After the driver's part core marks the device as ready, unless it is. A reset that clears the
- * mark just before that would wait for ever for the device to be clear. A driver that leaves after
- * a failed probe ends the wait.
+ * After the driver's probe, virtio core sets the device's status to ready. If a reset cleared the
+ * status just before that, it would wait for ever for the device to be clear. The wait also ends if
+ * the driver leaves the device after a failed probe.
  */
 void virtgpu_bound_wait(struct virtgpu_device *vg)
 {

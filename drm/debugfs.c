@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the driver knows and does, for people: /sys/kernel/debug/dri/N/virtgpu-*. */
+/* Files for debugging: /sys/kernel/debug/dri/N/virtgpu-*. */
 #include <linux/string_choices.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>

@@ -17,16 +17,28 @@ struct workqueue_struct;
 #define VIRTGPU_DRIVER_NAME	"virtio_gpu"
 
 /**
+ * DOC: Overview
+ *
+ * The driver has four parts, each in a folder: transport, memory, display and render. A part uses
+ * only the parts below it; display and render do not use each other. The driver's own folder puts
+ * the parts together (parts.c), and has probe and removal (drv.c), the state of the device
+ * (life.c), resets (reset.c) and suspend (pm.c).
+ */
+
+/**
  * enum virtgpu_cause - why a device has to be reset
- * @VIRTGPU_CAUSE_NONE: it has not
- * @VIRTGPU_CAUSE_DEAD: a question was asked command_timeout ago, and since then nothing was
- *	answered. If there are contexts, the host may render for fence_timeout without an answer
- * @VIRTGPU_CAUSE_FORGETFUL: the question was answered, but an older command was not, or could not
- *	be sent; and there is no context that a reset would cost
- * @VIRTGPU_CAUSE_BROKEN: the ring is in a state that the protocol does not have; counts at once
- * @VIRTGPU_CAUSE_ASKED: the device's status has NEEDS_RESET; counts at once
- * @VIRTGPU_CAUSE_KEPT_BACK: a command that gives memory back could not be sent, and not for lack of
- *	room in the ring; counts at once
+ * @VIRTGPU_CAUSE_NONE: it does not have to be reset
+ * @VIRTGPU_CAUSE_DEAD: the device was asked a question command_timeout ago, and has answered
+ *	nothing since. With contexts it may take fence_timeout, because the host may render
+ *	meanwhile
+ * @VIRTGPU_CAUSE_FORGETFUL: the device has answered the question, but not an older command, or a
+ *	command could not be sent; and there is no context, which a reset would destroy
+ * @VIRTGPU_CAUSE_BROKEN: the ring is in a state that the protocol does not allow
+ * @VIRTGPU_CAUSE_ASKED: the device's status has NEEDS_RESET
+ * @VIRTGPU_CAUSE_KEPT_BACK: a command that gives memory back could not be sent, although the ring
+ *	had room
+ *
+ * The last three lead to a reset at once.
  */
 enum virtgpu_cause {
 	VIRTGPU_CAUSE_NONE,
@@ -38,12 +50,12 @@ enum virtgpu_cause {
 };
 
 /**
- * struct virtgpu_trouble_ops - what parts say of a device that seems to be in trouble, and ask for
- * @ask: a wait has timed out: find out whether the device is alive. Does not sleep
- * @reset: nothing but a reset helps. May be called in softirq
- * @forget: the device was reset: what was known of its troubles does not count now
+ * struct virtgpu_trouble_ops - how parts report trouble with the device, and wait for its end
+ * @ask: a wait has timed out: ask the device whether it is alive. Does not sleep
+ * @reset: the device has to be reset. May be called in softirq
+ * @forget: the device was reset: discard what is known about its trouble
  * @wait: wait until the device has come back, see virtgpu_life_wait()
- * @again: whether to try again what has failed because of a reset, see virtgpu_life_again()
+ * @again: whether to retry what has failed because of a reset, see virtgpu_life_again()
  */
 struct virtgpu_trouble_ops {
 	void (*ask)(struct virtgpu_device *vg);
@@ -56,26 +68,25 @@ struct virtgpu_trouble_ops {
 /**
  * struct virtgpu_device - one virtio GPU
  * @drm: the DRM device; owns the memory of this struct
- * @vdev: the virtio device; not to be touched once the queues are stopped
+ * @vdev: the virtio device; must not be accessed after the queues were stopped
  * @wq: runs completions, hot-plug and resets
- * @trouble: what to do about a device in trouble
+ * @trouble: functions for a device that seems to be in trouble
  * @has_3d: the host has renderers
  * @has_context_init: a file may choose its renderer
  * @has_blob: resources may be plain memory
- * @has_uuid: resources have names that other virtio devices know
- * @has_host_visible: the host's memory can be mapped
- * @has_edid: the host hands out EDID blobs
- * @use_dma_addr: the device sees memory through the DMA API, not by physical address
- * @blob_alignment: of blobs' sizes, in bytes, or 0
- * @num_scanouts: heads of the device, 0 when it only renders
+ * @has_uuid: resources have UUIDs, by which other virtio devices know them
+ * @has_host_visible: memory of the host can be mapped
+ * @has_edid: the host provides EDIDs
+ * @use_dma_addr: the device uses DMA addresses, not physical addresses
+ * @blob_alignment: alignment of the sizes of blobs in bytes, or 0
+ * @num_scanouts: number of heads, 0 if the device only renders
  * @transport: how commands reach the device
  * @memory: buffer objects and host resources
  * @display: heads, and what they show
  * @render: contexts and fences
- * @recovery: whether the device is alive, and how it is brought back
+ * @recovery: the state of the device, and how it is brought back
  *
- * The ground floor: each part includes this header, none of those above it, and each knows the
- * structs of the parts below it.
+ * Each part includes this header, which knows no other header of the driver.
  */
 struct virtgpu_device {
 	struct drm_device drm;

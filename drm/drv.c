@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The driver: probe, remove, registration. */
+/* Probe, remove and registration of the driver. */
 #include <linux/aperture.h>
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
@@ -59,13 +59,13 @@ static const struct drm_driver virtgpu_drm_driver = {
 
 	.name = VIRTGPU_DRIVER_NAME,
 	.desc = "virtio GPU",
-	/* User space looks at the version, too. */
+	/* The same as mainline's, because user space checks the version. */
 	.major = 0,
 	.minor = 1,
 	.patchlevel = 0,
 };
 
-/* A device that is also the boot's VGA takes over from the firmware's framebuffer. */
+/* Removes the driver of the firmware's framebuffer if the device is the boot's VGA device. */
 static int virtgpu_take_aperture(struct drm_device *drm)
 {
 	struct pci_dev *pdev;
@@ -79,7 +79,7 @@ static int virtgpu_take_aperture(struct drm_device *drm)
 	return aperture_remove_conflicting_pci_devices(pdev, VIRTGPU_DRIVER_NAME);
 }
 
-/* A huge page is one entry of a backing, not 512. */
+/* With huge pages the host gets one entry for a backing instead of 512. */
 static void virtgpu_use_huge_pages(struct drm_device *drm)
 {
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
@@ -89,7 +89,10 @@ static void virtgpu_use_huge_pages(struct drm_device *drm)
 		ret = PTR_ERR_OR_ZERO(drm->huge_mnt);
 	if (ret) {
 		drm_warn(drm, "no huge pages for buffers: %d\n", ret);
-		/* The core (7.3) leaves an error there, or what it has unmounted. */
+		/*
+		 * The core leaves an error there, or what it has unmounted; see
+		 * docs/upstream/drm-huge-mnt-error.patch.
+		 */
 		drm->huge_mnt = NULL;
 	}
 #endif
@@ -104,7 +107,7 @@ static int virtgpu_read_config(struct virtgpu_device *vg)
 		return -ENODEV;
 	}
 
-	/* What a Xen guest takes for physical addresses are none of the machine's. */
+	/* Physical addresses of a Xen guest are not those of the machine. */
 	vg->use_dma_addr = !virtio_has_dma_quirk(vg->vdev) || xen_domain();
 	vg->has_3d = virtio_has_feature(vg->vdev, VIRTIO_GPU_F_VIRGL);
 	vg->has_context_init = vg->has_3d &&
@@ -135,7 +138,7 @@ static int virtgpu_read_config(struct virtgpu_device *vg)
 	return 0;
 }
 
-/* Nothing of the driver's own begins from here on. */
+/* Stops all works of the driver. */
 static void virtgpu_no_more_work(struct virtgpu_device *vg)
 {
 	virtgpu_fences_stop(vg);
@@ -151,13 +154,16 @@ static int virtgpu_probe_locked(struct virtio_device *vdev)
 
 	if (!modeset || (modeset < 0 && drm_firmware_drivers_only()))
 		return -ENODEV;
-	/* It was reset since virtio core began: nothing is negotiated any more. */
+	/*
+	 * The device was reset since virtio core began the probe, so features are not negotiated.
+	 */
 	if (!(vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_DRIVER))
 		return -EPROBE_DEFER;
 
 	/*
-	 * User space expects to find the PCI device above the DRM device. Its lifetime is not
-	 * ours, so that devm_drm_dev_alloc() would keep the DRM device for too long.
+	 * User space expects the PCI device as the parent of the DRM device. The PCI device
+	 * outlives the binding of this driver, so devm_drm_dev_alloc() would keep the DRM device
+	 * for too long.
 	 */
 	vg = __drm_dev_alloc(vdev->dev.parent, &virtgpu_drm_driver, sizeof(*vg),
 			     offsetof(struct virtgpu_device, drm));
@@ -211,7 +217,7 @@ static int virtgpu_probe_locked(struct virtio_device *vdev)
 	ret = drm_dev_register(&vg->drm, 0);
 	if (ret) {
 		/*
-		 * Core leaves this set, and then warns of every object that goes; see
+		 * The core leaves this set, and then warns about every object that is freed; see
 		 * docs/upstream/drm-registered-after-failure.patch.
 		 */
 		vg->drm.registered = false;
@@ -240,13 +246,13 @@ static int virtgpu_probe(struct virtio_device *vdev)
 	return ret;
 }
 
-/* Switches the heads off and has the device forget all memory of ours, for good. */
+/* Switches the heads off and resets the device, which then uses no memory of the guest any more. */
 static void virtgpu_quit(struct virtgpu_device *vg)
 {
 	virtgpu_no_more_work(vg);
 	if (vg->num_scanouts) {
 		drm_atomic_helper_shutdown(&vg->drm);
-		/* Commits that are only to be cleaned up. */
+		/* Wait for commits that are still to be cleaned up. */
 		flush_workqueue(vg->wq);
 	}
 	virtgpu_contexts_lost(vg);
@@ -263,7 +269,7 @@ static void virtgpu_remove(struct virtio_device *vdev)
 	virtgpu_dma_stop(vg);
 }
 
-/* A kernel that kexec starts next must not find a device that still writes to memory. */
+/* Resets the device, because it must not write to memory of a kernel that kexec starts. */
 static void virtgpu_shutdown(struct virtio_device *vdev)
 {
 	struct virtgpu_device *vg = vdev->priv;
@@ -281,7 +287,7 @@ MODULE_DEVICE_TABLE(virtio, virtgpu_ids);
 static const unsigned int virtgpu_features[] = {
 	VIRTIO_GPU_F_EDID,
 #ifdef __LITTLE_ENDIAN
-	/* Command streams have the byte order of the program's CPU, and hosts do not swap them. */
+	/* Command streams have the byte order of the guest's CPU, and hosts do not swap bytes. */
 	VIRTIO_GPU_F_VIRGL,
 #endif
 	VIRTIO_GPU_F_CONTEXT_INIT,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the driver's own folder offers to probe and to virtio core. */
+/* Functions of the driver's own folder, for probe and for virtio core. */
 #ifndef VIRTGPU_DRV_H
 #define VIRTGPU_DRV_H
 

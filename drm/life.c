@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The device's state, which this file alone changes, and which whoever needs the device waits for.
+/**
+ * DOC: The state of the device
  *
- * Is the device alive? A wait that times out has the device asked. It is dead if it answers nothing
- * at all, and only then it is reset. Late answers are answers. What a device that is alive has lost
- * is repaired without a reset if there are contexts, because these would not survive it.
+ * The device has one state (&enum virtgpu_state), which only this file changes. Functions that need
+ * the device wait for the state. docs/architecture.md has a figure of the states.
+ *
+ * When a wait times out, the device is asked whether it is alive. Any answer counts, also a late
+ * one. A device that answers nothing is *dead*, and is reset. A device that is alive but has lost
+ * commands is *forgetful*. It is reset, too, unless there are contexts, which a reset would
+ * destroy: then the current state is sent again instead.
  */
 #include <linux/jiffies.h>
 
@@ -16,10 +20,10 @@
 #include "reset.h"
 #include "transport/cmd.h"
 
-/* How often a device that was asked is looked at. */
+/* How often a device that was asked is judged. */
 #define VIRTGPU_LIFE_LOOK	HZ
 
-/* How long a reset may take: as long as the PCI core waits for a device. */
+/* How long a reset may take; the PCI core waits as long for a device. */
 #define VIRTGPU_LIFE_RESET	(60 * HZ)
 
 enum virtgpu_verdict {
@@ -41,20 +45,20 @@ static const char *const virtgpu_state_texts[] = {
 #define VIRTGPU_UP	(BIT(VIRTGPU_RUNNING) | BIT(VIRTGPU_IN_TROUBLE))
 #define VIRTGPU_AWAY	(BIT(VIRTGPU_RESETTING) | BIT(VIRTGPU_ASLEEP))
 
-/* What each state may be followed by. */
+/* The states that may follow each state. */
 static const u32 virtgpu_state_followers[] = {
 	[VIRTGPU_STARTING] = VIRTGPU_UP | BIT(VIRTGPU_GONE),
 	[VIRTGPU_RUNNING] = BIT(VIRTGPU_IN_TROUBLE) | VIRTGPU_AWAY | BIT(VIRTGPU_GONE),
 	[VIRTGPU_IN_TROUBLE] = BIT(VIRTGPU_RUNNING) | VIRTGPU_AWAY | BIT(VIRTGPU_GONE),
-	/* Nobody may have said yet that it did not come back from that. */
+	/* A suspend may begin before it is known that the device did not come back. */
 	[VIRTGPU_RESETTING] = VIRTGPU_UP | BIT(VIRTGPU_ASLEEP) | BIT(VIRTGPU_GONE),
 	[VIRTGPU_ASLEEP] = VIRTGPU_UP | BIT(VIRTGPU_GONE),
-	/* A device that did not come back may do so the next time. */
+	/* A device that did not come back may do so after the next reset. */
 	[VIRTGPU_GONE] = VIRTGPU_AWAY,
 };
 
 /**
- * virtgpu_state_text - a state for people
+ * virtgpu_state_text - the name of a state, for messages
  * @state: the state
  *
  * Returns: a constant string.
@@ -65,11 +69,11 @@ const char *virtgpu_state_text(enum virtgpu_state state)
 }
 
 /**
- * virtgpu_state_may_follow - whether a device may change its state
- * @from: from this one
- * @to: to this one
+ * virtgpu_state_may_follow - whether a state may follow another
+ * @from: the old state
+ * @to: the new state
  *
- * Returns: whether it may.
+ * Returns: true if so.
  */
 bool virtgpu_state_may_follow(enum virtgpu_state from, enum virtgpu_state to)
 {
@@ -94,13 +98,13 @@ static void virtgpu_life_set(struct virtgpu_device *vg, enum virtgpu_state state
 	wake_up_all(&life->changed);
 }
 
-/* The state of a device that is there. */
+/* Returns the state of a device that is neither away nor gone. */
 static enum virtgpu_state virtgpu_life_condition(const struct virtgpu_life *life)
 {
 	return life->is_asked || life->due ? VIRTGPU_IN_TROUBLE : VIRTGPU_RUNNING;
 }
 
-/* After what is known of the device has changed. */
+/* Updates the state after a change of what is known about the device. */
 static void virtgpu_life_settle(struct virtgpu_device *vg)
 {
 	if (virtgpu_life_is_in(&vg->recovery->life, VIRTGPU_UP))
@@ -108,10 +112,10 @@ static void virtgpu_life_settle(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_life_up - the device is set up, or has come back
+ * virtgpu_life_up - note that the device is initialized, or has come back
  * @vg: the device
  *
- * Returns: false if that was too late, because the driver leaves the device.
+ * Returns: false if it is too late, because the driver leaves the device.
  */
 bool virtgpu_life_up(struct virtgpu_device *vg)
 {
@@ -137,12 +141,13 @@ static void virtgpu_life_begin(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_life_begin_reset - the PCI device is about to be reset
+ * virtgpu_life_begin_reset - note that the PCI device is about to be reset
  * @vg: the device
  *
- * The device is set up, see virtgpu_bound_wait(). For recovery the reset has begun before.
+ * The device is initialized, see virtgpu_bound_wait(). If recovery resets it, the state is
+ * %VIRTGPU_RESETTING already.
  *
- * Returns: whether the device is to come back after that.
+ * Returns: true if the device is to come back after that.
  */
 bool virtgpu_life_begin_reset(struct virtgpu_device *vg)
 {
@@ -158,12 +163,12 @@ bool virtgpu_life_begin_reset(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_life_begin_recovery - begin the reset that was decided
+ * virtgpu_life_begin_recovery - begin the reset that is due
  * @vg: the device
  *
- * Waits for nothing.
+ * Does not sleep.
  *
- * Returns: whether the device is still there, and needs it.
+ * Returns: true if the device is up and the reset is still due.
  */
 bool virtgpu_life_begin_recovery(struct virtgpu_device *vg)
 {
@@ -173,7 +178,7 @@ bool virtgpu_life_begin_recovery(struct virtgpu_device *vg)
 	spin_lock_bh(&life->lock);
 	may_begin = life->due && virtgpu_life_is_in(life, VIRTGPU_UP);
 	if (may_begin) {
-		/* New trouble leads to no reset for a while. */
+		/* New trouble does not lead to another reset for a while. */
 		life->reset_at = jiffies;
 		virtgpu_life_begin(vg);
 	}
@@ -182,7 +187,7 @@ bool virtgpu_life_begin_recovery(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_life_end_recovery - the reset has ended, which may have taken long
+ * virtgpu_life_end_recovery - note the end of the reset, which may have taken long
  * @vg: the device
  */
 void virtgpu_life_end_recovery(struct virtgpu_device *vg)
@@ -193,7 +198,7 @@ void virtgpu_life_end_recovery(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_life_sleep - the machine is about to be suspended
+ * virtgpu_life_sleep - note that the machine is about to be suspended
  * @vg: the device
  */
 void virtgpu_life_sleep(struct virtgpu_device *vg)
@@ -205,7 +210,7 @@ void virtgpu_life_sleep(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_life_fail - the device was reset or woken up and does not come back
+ * virtgpu_life_fail - note that the device does not come back after a reset or a suspend
  * @vg: the device
  * @error: why
  */
@@ -225,7 +230,7 @@ void virtgpu_life_fail(struct virtgpu_device *vg, int error)
 		drm_err(&vg->drm, "the device did not come back: %d\n", error);
 }
 
-/* The driver leaves the device as soon as it is not being reset. */
+/* Marks a device that the driver leaves as gone. Returns false while it is being reset. */
 static bool virtgpu_life_try_leave(struct virtgpu_device *vg)
 {
 	struct virtgpu_life *life = &vg->recovery->life;
@@ -242,10 +247,10 @@ static bool virtgpu_life_try_leave(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_life_leave - the driver leaves the device: it is gone for programs, and is not reset
+ * virtgpu_life_leave - mark a device that the driver leaves as gone, so that it is not reset
  * @vg: the device
  *
- * Waits for a reset under way, which has its limit.
+ * Waits for a reset in progress, which has a time limit.
  */
 void virtgpu_life_leave(struct virtgpu_device *vg)
 {
@@ -253,10 +258,10 @@ void virtgpu_life_leave(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_life_is_up - whether a device is there
+ * virtgpu_life_is_up - whether a device can be used
  * @vg: the device
  *
- * Returns: whether it is, in trouble or not.
+ * Returns: true if it is running or in trouble.
  */
 bool virtgpu_life_is_up(const struct virtgpu_device *vg)
 {
@@ -267,7 +272,7 @@ bool virtgpu_life_is_up(const struct virtgpu_device *vg)
  * virtgpu_life_is_leaving - whether virtgpu_life_leave() was called
  * @vg: the device
  *
- * Returns: whether it was.
+ * Returns: true if it was.
  */
 bool virtgpu_life_is_leaving(struct virtgpu_device *vg)
 {
@@ -284,10 +289,10 @@ bool virtgpu_life_is_leaving(struct virtgpu_device *vg)
  * virtgpu_life_wait - wait until the device has come back
  * @vg: the device
  *
- * Takes no lock that bringing it back takes, and neither may the caller hold one: no
- * &virtgpu_memory.making, no &virtgpu_resource.lock, no &virtgpu_fences.emit.
+ * The caller must not hold a lock that is taken to bring the device back: &virtgpu_memory.making,
+ * &virtgpu_resource.lock or &virtgpu_fences.emit.
  *
- * Returns: 0, -ENODEV when it is gone, -EIO when it does not come back soon, -ERESTARTSYS when the
+ * Returns: 0; -ENODEV if it is gone; -EIO if it does not come back soon; -ERESTARTSYS if the
  * program is killed.
  */
 int virtgpu_life_wait(struct virtgpu_device *vg)
@@ -304,13 +309,13 @@ int virtgpu_life_wait(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_life_again - whether to try again what has failed because of a reset
+ * virtgpu_life_again - whether to retry what has failed because of a reset
  * @vg: the device
- * @ret: 0 or why it has failed; changed if the device does not come back
+ * @ret: 0 or the error; changed if the device does not come back
  *
  * Waits for the device, see virtgpu_life_wait().
  *
- * Returns: whether to try again.
+ * Returns: true if the caller should retry.
  */
 bool virtgpu_life_again(struct virtgpu_device *vg, int *ret)
 {
@@ -338,10 +343,11 @@ void virtgpu_life_answered(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 }
 
 /**
- * virtgpu_life_ask - a wait has timed out: ask the device whether it is alive
+ * virtgpu_life_ask - ask the device whether it is alive, because a wait has timed out
  * @vg: the device
  *
- * Does not sleep. If the ring is full, no question is sent: the commands in it serve as one.
+ * Does not sleep. If the ring is full, no question is sent, because the commands in the ring serve
+ * as one.
  */
 void virtgpu_life_ask(struct virtgpu_device *vg)
 {
@@ -367,7 +373,7 @@ void virtgpu_life_ask(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_life_forget - the device was reset: what was known of its troubles does not count now
+ * virtgpu_life_forget - discard what is known about the device's trouble, because it was reset
  * @vg: the device
  */
 void virtgpu_life_forget(struct virtgpu_device *vg)
@@ -382,12 +388,12 @@ void virtgpu_life_forget(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_life_decide - note that a device is to be reset, see virtgpu_reset_decide()
+ * virtgpu_life_decide - note that a reset is due, see virtgpu_reset_decide()
  * @vg: the device
  * @cause: why
- * @delay: when, in jiffies from now
+ * @delay: set to the time until the reset, in jiffies
  *
- * Returns: whether it was not to be reset before.
+ * Returns: true if no reset was due before.
  */
 bool virtgpu_life_decide(struct virtgpu_device *vg, enum virtgpu_cause cause, unsigned long *delay)
 {
@@ -400,7 +406,7 @@ bool virtgpu_life_decide(struct virtgpu_device *vg, enum virtgpu_cause cause, un
 	*delay = time_before(jiffies, next) ? next - jiffies : 0;
 	if (!virtgpu_life_is_in(life, BIT(VIRTGPU_ASLEEP) | BIT(VIRTGPU_GONE))) {
 		is_news = !life->due;
-		/* A better reason counts instead of one that an answer takes away. */
+		/* Replaces a cause that an answer of the device would remove. */
 		if (is_news || virtgpu_cause_is_called_off(life->due)) {
 			life->due = cause;
 			life->last = cause;
@@ -412,10 +418,10 @@ bool virtgpu_life_decide(struct virtgpu_device *vg, enum virtgpu_cause cause, un
 }
 
 /**
- * virtgpu_life_due - why the device is to be reset
+ * virtgpu_life_due - why a reset is due
  * @vg: the device
  *
- * Returns: the cause, %VIRTGPU_CAUSE_NONE if it is not.
+ * Returns: the cause; %VIRTGPU_CAUSE_NONE if no reset is due.
  */
 enum virtgpu_cause virtgpu_life_due(struct virtgpu_device *vg)
 {
@@ -428,9 +434,9 @@ enum virtgpu_cause virtgpu_life_due(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_life_call_off - the device is not to be reset after all
+ * virtgpu_life_call_off - cancel the reset that is due
  * @vg: the device
- * @cause: why it was
+ * @cause: why it was due
  *
  * Returns: false if there is another cause now.
  */
@@ -450,10 +456,10 @@ bool virtgpu_life_call_off(struct virtgpu_device *vg, enum virtgpu_cause cause)
 }
 
 /**
- * virtgpu_life_has_answered - whether a device that was dead has answered anything since
+ * virtgpu_life_has_answered - whether a dead device has answered anything since it was asked
  * @vg: the device
  *
- * Returns: whether it has.
+ * Returns: true if it has.
  */
 bool virtgpu_life_has_answered(struct virtgpu_device *vg)
 {
@@ -461,7 +467,7 @@ bool virtgpu_life_has_answered(struct virtgpu_device *vg)
 	return READ_ONCE(vg->transport->ctrl.answers) != vg->recovery->life.answers;
 }
 
-/* A host that renders may answer nothing else meanwhile. */
+/* Whether the host may be rendering. It may answer nothing meanwhile. */
 static bool virtgpu_life_may_render(struct virtgpu_device *vg)
 {
 	return virtgpu_contexts_live(vg) &&
@@ -487,14 +493,14 @@ static enum virtgpu_verdict virtgpu_life_verdict(struct virtgpu_device *vg)
 		verdict = VIRTGPU_DEAD;
 	if (verdict != VIRTGPU_OPEN)
 		life->is_asked = false;
-	/* A dead one stays in trouble, because it will be reset. */
+	/* A dead device stays in trouble, because it will be reset. */
 	if (verdict != VIRTGPU_DEAD)
 		virtgpu_life_settle(vg);
 	spin_unlock_bh(&life->lock);
 	return verdict;
 }
 
-/* The device is alive, but some commands were never answered, or not sent. */
+/* Repairs a device that is alive, but has lost some commands. */
 static void virtgpu_life_repair(struct virtgpu_device *vg)
 {
 	if (virtgpu_contexts_live(vg))
@@ -503,7 +509,7 @@ static void virtgpu_life_repair(struct virtgpu_device *vg)
 		virtgpu_reset_decide(vg, VIRTGPU_CAUSE_FORGETFUL);
 }
 
-/* Whether the device is being reset. The PCI core does not tell of one that does not come back. */
+/* Whether it is being reset. The PCI core does not report a device that does not come back. */
 static bool virtgpu_life_is_resetting(struct virtgpu_device *vg)
 {
 	if (!virtgpu_life_is_in(&vg->recovery->life, BIT(VIRTGPU_RESETTING)))
@@ -525,7 +531,7 @@ static void virtgpu_life_judge(struct work_struct *work)
 		queue_delayed_work(system_freezable_wq, &recovery->life.judge, VIRTGPU_LIFE_LOOK);
 		return;
 	}
-	/* Its answer may be there, and nobody has looked. */
+	/* Its answer may be in the ring already. */
 	virtgpu_queue_flush(&vg->transport->ctrl);
 	verdict = virtgpu_life_verdict(vg);
 	switch (verdict) {
@@ -542,14 +548,14 @@ static void virtgpu_life_judge(struct work_struct *work)
 
 	virtgpu_fences_give_up(vg);
 	has_lost = virtgpu_queue_has_lost(&vg->transport->ctrl);
-	/* Its orders have an answer of their own, see virtgpu_cursor_watch(). */
+	/* The cursor queue is watched by its own orders, see virtgpu_cursor_watch(). */
 	has_lost |= virtgpu_irq_is_stalled(&vg->transport->cursor.irq);
 	if (has_lost || verdict == VIRTGPU_FORGETFUL)
 		virtgpu_life_repair(vg);
 }
 
 /**
- * virtgpu_life_init - get ready to judge a device
+ * virtgpu_life_init - initialize the state of a device
  * @vg: the device
  */
 void virtgpu_life_init(struct virtgpu_device *vg)
@@ -562,7 +568,7 @@ void virtgpu_life_init(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_life_disable - the device is not judged any more
+ * virtgpu_life_disable - stop judging a device
  * @vg: the device
  */
 void virtgpu_life_disable(struct virtgpu_device *vg)

@@ -13,13 +13,13 @@ struct virtgpu_cmd;
 struct virtgpu_device;
 
 /**
- * enum virtgpu_state - what may be done with a device
- * @VIRTGPU_STARTING: it is being set up
- * @VIRTGPU_RUNNING: it works, as far as anybody knows
- * @VIRTGPU_IN_TROUBLE: it was asked whether it is alive and is not judged yet, or a reset is due
+ * enum virtgpu_state - the state of a device
+ * @VIRTGPU_STARTING: it is being initialized
+ * @VIRTGPU_RUNNING: it works, as far as is known
+ * @VIRTGPU_IN_TROUBLE: it was asked whether it is alive, and is not judged yet; or a reset is due
  * @VIRTGPU_RESETTING: it is being reset, or brought back after that
  * @VIRTGPU_ASLEEP: the machine is suspended
- * @VIRTGPU_GONE: it did not come back from one of these two, or the driver leaves it
+ * @VIRTGPU_GONE: it did not come back from a reset or a suspend, or the driver leaves it
  */
 enum virtgpu_state {
 	VIRTGPU_STARTING,
@@ -31,20 +31,20 @@ enum virtgpu_state {
 };
 
 /**
- * struct virtgpu_life - a device's state, and what is known of one that is in trouble
- * @lock: protects what follows, @changed and @judge excepted; @state is read without it
+ * struct virtgpu_life - the state of a device, and what is known about its trouble
+ * @lock: protects the members below, except @changed and @judge; @state may be read without it
  * @changed: woken when @state changes
- * @state: changed by the functions of life.c only
- * @is_leaving: the driver leaves the device, which nothing brings back
+ * @state: the state, which only the functions of life.c change
+ * @is_leaving: the driver leaves the device for good
  * @is_asked: the device was asked whether it is alive, and is not judged yet
  * @is_answered: it has answered that question
  * @answers: &virtgpu_queue.answers of the control queue when it was asked
- * @asked_at: when that was, in jiffies
- * @due: why a reset is decided
- * @last: why the last one was
- * @reset_at: when the last of these began or ended, in jiffies
+ * @asked_at: when it was asked, in jiffies
+ * @due: why a reset is due
+ * @last: why the last reset was due
+ * @reset_at: when the last of these resets began or ended, in jiffies
  * @reset_since: when the last reset of any kind began, in jiffies
- * @judge: judges it
+ * @judge: work that judges the device
  */
 struct virtgpu_life {
 	spinlock_t lock;
@@ -63,12 +63,12 @@ struct virtgpu_life {
 };
 
 /**
- * struct virtgpu_recovery - a device's state, and how it is brought back
+ * struct virtgpu_recovery - the state of a device, and how it is brought back
  * @vg: the device
- * @life: its state, and whether it is alive
- * @reset_work: resets a device that lost commands and restores its resources
- * @config_work: acts on a change of the device's configuration
- * @has_parent_lock: the driver leaves, and holds the lock of the PCI device meanwhile
+ * @life: its state
+ * @reset_work: resets the device and restores its resources
+ * @config_work: handles a change of the device's configuration
+ * @has_parent_lock: the driver leaves the device, and holds the lock of the PCI device
  */
 struct virtgpu_recovery {
 	struct virtgpu_device *vg;

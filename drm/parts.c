@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* How the parts are put together: each is set up, and gets the callbacks that lead up. */
+/* Initializes the parts of the driver, and gives them their callbacks into the parts above them. */
 #include <linux/workqueue.h>
 
 #include <drm/drm_managed.h>
@@ -65,17 +65,17 @@ static void virtgpu_wq_fini(struct drm_device *dev, void *wq)
 	destroy_workqueue(wq);
 }
 
-/* What is still to be done when nobody has the device open any more needs the parts. */
+/* Before the parts are freed, because works that are still queued use them. */
 static void virtgpu_wq_flush(struct drm_device *dev, void *wq)
 {
 	flush_workqueue(wq);
 }
 
 /**
- * virtgpu_parts_init - set up all parts of a device but recovery, without asking the host
+ * virtgpu_parts_init - initialize all parts of a device except recovery, without asking the host
  * @vg: the device, its features known, with its recovery
  *
- * They go with the DRM device.
+ * They are freed with the DRM device.
  *
  * Returns: 0 or a negative errno.
  */
@@ -84,7 +84,7 @@ int virtgpu_parts_init(struct virtgpu_device *vg)
 	struct drm_device *drm = &vg->drm;
 	int ret;
 
-	/* Completions free memory, hence the rescuer; a frame may wait for them. */
+	/* With a rescuer, because completions free memory; high priority, because frames wait. */
 	vg->wq = alloc_workqueue("virtgpu", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
 	if (!vg->wq)
 		return -ENOMEM;

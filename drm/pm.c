@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Suspend and hibernation: the device may forget everything. Drivers are neither bound nor unbound
- * meanwhile, and recovery's work is frozen.
+ * Suspend and hibernation. The device may lose its whole state. Meanwhile drivers are neither bound
+ * nor unbound, and recovery's work is frozen.
  */
 #include <linux/virtio.h>
 #include <linux/workqueue.h>

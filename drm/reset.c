@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Resets, those of the PCI device that somebody asks for and those that a device in trouble needs:
- * why there is one, and how the device comes back with its resources and its picture.
+/**
+ * DOC: Resets
+ *
+ * A reset is requested by the administrator, for the PCI device, or is due because of trouble
+ * (&enum virtgpu_cause). Both stop the queues, which takes all commands back, and then bring the
+ * device up: the queues are started, all resources are created again, and the current state is
+ * committed once more. Contexts are lost. Programs wait meanwhile.
  */
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
@@ -20,9 +24,9 @@
 #include "reset.h"
 
 /**
- * struct virtgpu_cause_rule - what follows from a cause; enum virtgpu_cause has the evidence
- * @text: for people
- * @is_called_off: there is no reset if the device answers anything before it begins
+ * struct virtgpu_cause_rule - the rule for a cause of resets
+ * @text: its name, for messages
+ * @is_called_off: the reset is cancelled if the device answers anything before it begins
  */
 struct virtgpu_cause_rule {
 	const char *text;
@@ -39,7 +43,7 @@ static const struct virtgpu_cause_rule virtgpu_cause_rules[] = {
 };
 
 /**
- * virtgpu_cause_text - a cause for people
+ * virtgpu_cause_text - the name of a cause, for messages
  * @cause: the cause
  *
  * Returns: a constant string.
@@ -50,10 +54,10 @@ const char *virtgpu_cause_text(enum virtgpu_cause cause)
 }
 
 /**
- * virtgpu_cause_is_called_off - whether an answer of the device calls the reset off
+ * virtgpu_cause_is_called_off - whether an answer of the device cancels the reset
  * @cause: the cause
  *
- * Returns: whether it does.
+ * Returns: true if so.
  */
 bool virtgpu_cause_is_called_off(enum virtgpu_cause cause)
 {
@@ -61,11 +65,11 @@ bool virtgpu_cause_is_called_off(enum virtgpu_cause cause)
 }
 
 /**
- * virtgpu_reset_decide - have the device reset and restored, soon
+ * virtgpu_reset_decide - schedule a reset of the device
  * @vg: the device
  * @cause: why
  *
- * A device that breaks again at once is reset again only after a while. May be called in softirq.
+ * If the last reset was short ago, this one is delayed. May be called in softirq.
  */
 void virtgpu_reset_decide(struct virtgpu_device *vg, enum virtgpu_cause cause)
 {
@@ -88,22 +92,25 @@ static int virtgpu_bring_up_resources(struct virtgpu_device *vg)
 
 	virtgpu_resources_restore(vg);
 	virtgpu_queue_restored(&vg->transport->ctrl);
-	/* Behind that, because a commit before it may have shown what the host did not have yet. */
+	/* After that, because an earlier commit may have shown what the host did not have yet. */
 	virtgpu_display_forget(vg);
 	return 0;
 }
 
 /**
- * virtgpu_bring_up - have a device that was reset or asleep as it was, except for the picture
+ * virtgpu_bring_up - restore a device that was reset or suspended, except for its picture
  * @vg: the device, whose state says that it is away
  *
- * Returns: 0 or a negative errno; then the device is gone.
+ * Returns: 0, or a negative errno if the device is gone.
  */
 int virtgpu_bring_up(struct virtgpu_device *vg)
 {
 	int ret;
 
-	/* And those that were made meanwhile. Who found one before that has sent all it sends. */
+	/*
+	 * Also contexts that were created since the reset began. Under this lock nobody is queueing
+	 * commands of a context that was found valid before.
+	 */
 	mutex_lock(&vg->render->fences.emit);
 	virtgpu_contexts_lost(vg);
 	mutex_unlock(&vg->render->fences.emit);
@@ -115,7 +122,7 @@ int virtgpu_bring_up(struct virtgpu_device *vg)
 		return ret;
 	}
 	if (!virtgpu_life_up(vg)) {
-		/* The driver has waited long enough for this, and leaves. */
+		/* The driver has waited for this until the time limit, and leaves. */
 		virtgpu_queues_stop(vg);
 		return -ENODEV;
 	}
@@ -130,7 +137,7 @@ int virtgpu_bring_up(struct virtgpu_device *vg)
  * virtgpu_reset_prepare - &virtio_driver.reset_prepare
  * @vdev: the virtio device
  *
- * Until virtgpu_reset_done() commits go nowhere; their state is what is shown then.
+ * Until virtgpu_reset_done() commits send nothing. Their state is shown after that.
  *
  * Returns: 0, or -EOPNOTSUPP if there is no driver to come back after the reset.
  */
@@ -145,7 +152,7 @@ int virtgpu_reset_prepare(struct virtio_device *vdev)
 		virtgpu_bound_put(vg);
 		return -EOPNOTSUPP;
 	}
-	/* Before who waits for a fence hears of it. */
+	/* Before the fences are signalled, because programs react to them. */
 	virtgpu_contexts_lost(vg);
 	virtgpu_queues_stop(vg);
 	virtgpu_bound_put(vg);
@@ -173,9 +180,9 @@ int virtgpu_reset_done(struct virtio_device *vdev)
 }
 
 /*
- * The lock of the parent device is held by all others who reset it or have it sleep, so that virtio
- * core does not do two of these at a time. A removal of the PCI device holds it, too, and waits for
- * this work, hence the attempt.
+ * Resets the device under the lock of its parent. Everybody else who resets or suspends the PCI
+ * device holds this lock, so virtio core does not do two of these at a time. The lock is only
+ * tried, because a removal of the PCI device holds it while it waits for this work.
  */
 static int virtgpu_reset_device(struct virtgpu_device *vg)
 {
@@ -187,7 +194,7 @@ static int virtgpu_reset_device(struct virtgpu_device *vg)
 		return -EBUSY;
 	if (virtgpu_life_begin_recovery(vg)) {
 		ret = virtio_device_reset_prepare(vdev) ?: virtio_device_reset_done(vdev);
-		/* Unless virtgpu_reset_done() was called and has said so. */
+		/* Does nothing if virtgpu_reset_done() has done so already. */
 		if (ret)
 			virtgpu_life_fail(vg, ret);
 		virtgpu_life_end_recovery(vg);
@@ -197,7 +204,7 @@ static int virtgpu_reset_device(struct virtgpu_device *vg)
 	return ret;
 }
 
-/* Programs wait instead of seeing a device that has no queues. */
+/* Holds the modeset locks during the reset, so that programs wait for it. */
 static int virtgpu_reset_heads(struct virtgpu_device *vg)
 {
 	struct drm_device *drm = &vg->drm;
@@ -222,29 +229,29 @@ static void virtgpu_reset_work(struct work_struct *work)
 	/* The device was reset meanwhile. */
 	if (cause == VIRTGPU_CAUSE_NONE)
 		return;
-	/* This may have been decided long ago. */
+	/* The decision may be old. */
 	if (virtgpu_cause_is_called_off(cause) && virtgpu_life_has_answered(vg) &&
 	    virtgpu_life_call_off(vg, cause)) {
 		drm_info(&vg->drm, "the host answers again: the device is not reset\n");
 		virtgpu_life_ask(vg);
 		return;
 	}
-	/* What somebody else does with it may be a reset, but need not be one. */
+	/* Somebody else has the lock, perhaps for a reset, perhaps not: try again. */
 	if (virtgpu_reset_heads(vg))
 		queue_delayed_work(system_freezable_wq, &vg->recovery->reset_work, HZ);
 }
 
-/* Acts on a change of the device's configuration. */
+/* Handles a change of the device's configuration. */
 static void virtgpu_config_work(struct work_struct *work)
 {
 	struct virtgpu_recovery *recovery = container_of(work, struct virtgpu_recovery,
 							 config_work);
 	struct virtgpu_device *vg = recovery->vg;
 
-	/* Its registers may be away, too. When it is back its heads are read. */
+	/* Its registers may not be accessible. The heads are read when the device is back. */
 	if (!virtgpu_life_is_up(vg))
 		return;
-	/* After the reset the windows are read. */
+	/* The heads are read after the reset. */
 	if (vg->vdev->config->get_status(vg->vdev) & VIRTIO_CONFIG_S_NEEDS_RESET)
 		virtgpu_reset_decide(vg, VIRTGPU_CAUSE_ASKED);
 	else
@@ -252,7 +259,7 @@ static void virtgpu_config_work(struct work_struct *work)
 }
 
 /**
- * virtgpu_recovery_init - get ready to judge a device and to reset it
+ * virtgpu_recovery_init - initialize the state of a device and its recovery
  * @vg: the device, which has no other parts yet
  *
  * Returns: 0 or -ENOMEM.
@@ -273,7 +280,7 @@ int virtgpu_recovery_init(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_recovery_fini - no resets from here on, and no news of windows
+ * virtgpu_recovery_fini - stop recovery, and changes of the configuration
  * @vg: the device
  */
 void virtgpu_recovery_fini(struct virtgpu_device *vg)
@@ -284,7 +291,7 @@ void virtgpu_recovery_fini(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_mend - have a device that has lost commands told again what it is to show, soon
+ * virtgpu_mend - repair a device that has lost commands without a reset
  * @vg: the device
  */
 void virtgpu_mend(struct virtgpu_device *vg)

@@ -25,8 +25,8 @@
  * virtgpu_commit_waits - whether carrying out a commit may wait for something
  * @state: the commit, whose planes are prepared
  *
- * Returns: true if it sets a mode, if its buffers have fences that are not signalled, or if the host
- * has not drawn enough of the earlier frames.
+ * Returns: true if it sets a mode, if its buffers have fences that are not signalled, or if the
+ * host has not drawn enough of the earlier frames.
  */
 bool virtgpu_commit_waits(struct drm_atomic_commit *state)
 {

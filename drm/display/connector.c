@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Connectors: what the host says of a head's window, as a monitor and its modes. */
+/*
+ * Connectors: the host's window of a head is a monitor, whose preferred mode is the window's size.
+ */
 #include <linux/virtio_gpu.h>
 
 #include <drm/drm_atomic_helper.h>
@@ -17,7 +19,7 @@
 #define VIRTGPU_DEFAULT_HEIGHT	768
 #define VIRTGPU_DEFAULT_REFRESH	60
 
-/* Pixels and lines around a mode of our own: no window needs any, a timing must have some. */
+/* Blanking of our own modes in pixels and lines. Windows need none, but a timing must have some. */
 #define VIRTGPU_BLANKING	32
 
 static enum drm_connector_status virtgpu_connector_detect(struct drm_connector *connector,
@@ -28,7 +30,7 @@ static enum drm_connector_status virtgpu_connector_detect(struct drm_connector *
 	return output->enabled ? connector_status_connected : connector_status_disconnected;
 }
 
-/* Exactly as large as the host's window; CVT and GTF would round the width. */
+/* Creates a mode of the exact size of the host's window. CVT and GTF would round the width. */
 static struct drm_display_mode *virtgpu_window_mode(struct drm_device *dev, u32 width, u32 height)
 {
 	struct drm_display_mode *mode = drm_mode_create(dev);
@@ -52,7 +54,7 @@ static struct drm_display_mode *virtgpu_window_mode(struct drm_device *dev, u32 
 	return mode;
 }
 
-/* The one preferred mode is the window's size, whatever the EDID prefers. */
+/* Makes the window's size the only preferred mode, whatever the EDID prefers. */
 static int virtgpu_prefer_window(struct drm_connector *connector, u32 width, u32 height)
 {
 	struct drm_display_mode *mode;
@@ -85,7 +87,9 @@ static bool virtgpu_edid_equal(const struct drm_edid *a, const struct drm_edid *
 	       !memcmp(raw_a, raw_b, EDID_LENGTH * (1 + raw_a->extensions));
 }
 
-/* Reads a block of the host's EDID, which is valid and so has as many blocks as it says. */
+/*
+ * Reads a block of the host's EDID, which is valid and therefore has all the blocks that it claims.
+ */
 static int virtgpu_edid_block(void *data, u8 *buf, unsigned int block, size_t len)
 {
 	const struct virtgpu_output *output = data;
@@ -98,8 +102,8 @@ static int virtgpu_edid_block(void *data, u8 *buf, unsigned int block, size_t le
 }
 
 /*
- * Adds the modes of the EDID that counts: an administrator's (drm.edid_firmware=, edid_override in
- * debugfs), else the host's. An administrator's EDID also decides which mode is preferred.
+ * Adds the modes of the administrator's EDID (drm.edid_firmware=, edid_override in debugfs) or, if
+ * there is none, of the host's. An administrator's EDID also decides which mode is preferred.
  */
 static int virtgpu_edid_add_modes(struct virtgpu_output *output, bool *is_override)
 {
@@ -114,7 +118,7 @@ static int virtgpu_edid_add_modes(struct virtgpu_output *output, bool *is_overri
 	return count;
 }
 
-/* Programs ask for a connector's modes before they read its properties, so this is the time. */
+/* Called when a program asks for modes, because programs do so before they read properties. */
 static void virtgpu_suggest_position(struct virtgpu_output *output)
 {
 	struct drm_mode_object *object = &output->connector.base;
@@ -166,7 +170,7 @@ static void virtgpu_edid_free(struct drm_device *dev, void *data)
 	drm_edid_free(output->edid);
 }
 
-/* Desktops follow the size and the position of a window only if they find these. */
+/* Attaches the properties that desktops need to follow the size and the position of a window. */
 static void virtgpu_connector_attach_properties(struct virtgpu_output *output)
 {
 	struct drm_mode_object *object = &output->connector.base;
@@ -199,21 +203,21 @@ int virtgpu_connector_init(struct virtgpu_output *output)
 
 	drm_connector_helper_add(&output->connector, &virtgpu_connector_helper_funcs);
 	output->connector.polled = DRM_CONNECTOR_POLL_HPD;
-	/* Hosts without EDIDs need it, too, because an administrator may set one. */
+	/* Also for hosts without EDIDs, because an administrator may set one. */
 	drm_connector_attach_edid_property(&output->connector);
 	virtgpu_connector_attach_properties(output);
 	return drm_connector_attach_encoder(&output->connector, &output->encoder);
 }
 
 /**
- * virtgpu_connector_update - take in what the host says of a head
+ * virtgpu_connector_update - store what the host says about a head
  * @output: the head
- * @info: place, size and state of its window
- * @edid: its EDID or NULL; @output owns it from here
+ * @info: position, size and state of its window
+ * @edid: its EDID or NULL; @output owns it from now on
  *
- * Call with the mode config's mutex held.
+ * The caller holds the mode config's mutex.
  *
- * Returns: whether anything changed.
+ * Returns: true if anything has changed.
  */
 bool virtgpu_connector_update(struct virtgpu_output *output,
 			      const struct virtio_gpu_display_one *info,
@@ -227,6 +231,7 @@ bool virtgpu_connector_update(struct virtgpu_output *output,
 		       output->width != width || output->height != height ||
 		       !virtgpu_edid_equal(output->edid, edid);
 
+	lockdep_assert_held(&output->vg->drm.mode_config.mutex);
 	if (changed)
 		drm_dbg_kms(&output->vg->drm, "head %u: %s, %ux%u at %u,%u\n", output->index,
 			    enabled ? "on" : "off", width, height, x, y);

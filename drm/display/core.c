@@ -102,18 +102,18 @@ int virtgpu_atomic_commit(struct drm_device *dev, struct drm_atomic_commit *stat
 /*
  * Starting the vblank timer: docs/upstream/drm-vblank-timer-deadlock.patch.
  *
- * drm_crtc_vblank_start_timer() waits for a callback of the timer that still runs since vblanks were
- * disabled. Its caller holds the vblank locks with interrupts off, and the callback may wait for
- * these locks, so both CPUs stop for ever. The following two functions can go when the core does not
- * wait.
+ * drm_crtc_vblank_start_timer() waits for a callback of the timer that still runs since vblanks
+ * were disabled. Its caller holds the vblank locks with interrupts off, and the callback may wait
+ * for these locks, so both CPUs stop for ever. The following two functions can go when the core
+ * does not wait.
  */
 
 /**
  * virtgpu_vblank_enable - &drm_crtc_funcs.enable_vblank: start the vblank timer
  * @crtc: the CRTC
  *
- * Does not wait for a callback that is about to handle a vblank: the callback reads the new interval
- * and goes on.
+ * Does not wait for a callback that is about to handle a vblank: the callback reads the new
+ * interval and goes on.
  *
  * Returns: 0.
  */

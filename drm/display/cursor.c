@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Cursor planes. A new image travels on the control queue, the order to show it on the cursor
- * queue; the host keeps no order between the two. So the order is given when the upload is
- * answered, by whoever hears of it, and a commit waits for nothing.
+/**
+ * DOC: Cursor planes
  *
- * Of a head's orders the host holds one at most, and moves are spaced. What changes meanwhile goes
- * with the next: programs move cursors faster than anybody sees, and the ring is short.
+ * The image of a cursor is uploaded on the control queue. An *order* to show or to move it is sent
+ * on the cursor queue, and the host keeps no order between the two queues. So the order is sent
+ * when the upload has been answered, by the function that runs then, and no commit waits for the
+ * host.
+ *
+ * Each head has at most one order that is not answered, and orders that only move the cursor are
+ * spaced in time. Changes in between are sent with the next order, because programs move cursors
+ * faster than anybody sees, and the ring has few entries.
  */
 #include <linux/jiffies.h>
 
@@ -26,7 +30,7 @@
 #include "transport/cmd.h"
 
 /**
- * virtgpu_cursor_init - set up a head's cursor, invisible
+ * virtgpu_cursor_init - initialize a head's cursor, which is invisible
  * @cursor: the cursor
  */
 void virtgpu_cursor_init(struct virtgpu_cursor *cursor)
@@ -36,11 +40,11 @@ void virtgpu_cursor_init(struct virtgpu_cursor *cursor)
 }
 
 /**
- * virtgpu_cursor_set_mode - a head shows a cursor at another rate
+ * virtgpu_cursor_set_mode - adapt the interval between moves to a mode
  * @cursor: the cursor
  * @mode: the head's mode
  *
- * Two orders to move are half a frame apart, so that each frame has a new position.
+ * Two moves are at least half a frame apart, so that each frame can have a new position.
  */
 void virtgpu_cursor_set_mode(struct virtgpu_cursor *cursor, const struct drm_display_mode *mode)
 {
@@ -50,7 +54,7 @@ void virtgpu_cursor_set_mode(struct virtgpu_cursor *cursor, const struct drm_dis
 }
 
 /**
- * virtgpu_cursor_forget - the device was reset and shows no cursor
+ * virtgpu_cursor_forget - note that the device was reset and shows no cursor
  * @cursor: the cursor
  */
 void virtgpu_cursor_forget(struct virtgpu_cursor *cursor)
@@ -63,10 +67,10 @@ void virtgpu_cursor_forget(struct virtgpu_cursor *cursor)
 }
 
 /**
- * virtgpu_cursor_mend - the device may have lost what it was told of a cursor
+ * virtgpu_cursor_mend - note that the device may have lost orders for a cursor
  * @cursor: the cursor
  *
- * It is told again with the next commit. What it answers after all does no harm.
+ * The next commit sends everything again. Late answers do no harm.
  */
 void virtgpu_cursor_mend(struct virtgpu_cursor *cursor)
 {
@@ -77,7 +81,7 @@ void virtgpu_cursor_mend(struct virtgpu_cursor *cursor)
 	mutex_unlock(&cursor->lock);
 }
 
-/* The order that is to be given now, if any. */
+/* Returns the order that is to be sent now, or NULL. */
 static struct virtgpu_cmd *virtgpu_cursor_next(struct virtgpu_output *output)
 {
 	struct virtgpu_cursor *cursor = &output->cursor;
@@ -104,7 +108,7 @@ static struct virtgpu_cmd *virtgpu_cursor_next(struct virtgpu_output *output)
 	return cmd;
 }
 
-/* Not under the cursor's lock: an order that cannot be queued ends at once. */
+/* Without the cursor's lock, because an order that cannot be queued ends at once, and takes it. */
 static void virtgpu_cursor_order(struct virtgpu_output *output, struct virtgpu_cmd *cmd)
 {
 	struct virtgpu_queue *queue = &output->vg->transport->cursor;
@@ -127,7 +131,7 @@ void virtgpu_cursor_ordered(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 
 	mutex_lock(&output->cursor.lock);
 	output->cursor.ordered = false;
-	/* Without a device the rest waits for the next change, or is forgotten. */
+	/* If the device is away, what is due is sent with the next change, or discarded. */
 	if (!cmd->status)
 		next = virtgpu_cursor_next(output);
 	mutex_unlock(&output->cursor.lock);
@@ -153,7 +157,7 @@ static void virtgpu_cursor_work(struct work_struct *work)
 }
 
 /**
- * virtgpu_cursors_init - get ready to move cursors
+ * virtgpu_cursors_init - initialize the work that moves cursors
  * @vg: the device
  */
 void virtgpu_cursors_init(struct virtgpu_device *vg)
@@ -162,7 +166,7 @@ void virtgpu_cursors_init(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_cursors_disable - no cursor moves by itself from here on
+ * virtgpu_cursors_disable - stop the work that moves cursors
  * @vg: the device
  */
 void virtgpu_cursors_disable(struct virtgpu_device *vg)
@@ -170,7 +174,9 @@ void virtgpu_cursors_disable(struct virtgpu_device *vg)
 	disable_delayed_work_sync(&vg->display->cursor_work);
 }
 
-/* Nobody waits for an order, so that nobody but the next notices that it got lost. */
+/*
+ * Detects an order that is not answered. Nobody waits for orders, so the next one checks the last.
+ */
 static void virtgpu_cursor_watch(struct virtgpu_output *output)
 {
 	struct virtgpu_device *vg = output->vg;
@@ -202,13 +208,13 @@ void virtgpu_cursor_hide(struct virtgpu_output *output)
 }
 
 /**
- * virtgpu_cursors_drop - &drm_driver.master_drop: hide the cursors of a master that goes
+ * virtgpu_cursors_drop - &drm_driver.master_drop: hide the cursors of a former master
  * @drm: the DRM device
- * @file: the master's
+ * @file: the file of the former master
  *
- * The planes keep their state, because that is the core's. The next master may know nothing of
- * hotspots: then it does not see the cursor planes, and the old cursor would stay over its picture.
- * A master that comes back shows its cursor again when it moves or sets it.
+ * The planes keep their state, which belongs to the core. If the next master does not support
+ * hotspots, the core hides the cursor planes from it, and the old cursor would stay over its
+ * picture. A master that comes back shows its cursor again when it moves or sets it.
  */
 void virtgpu_cursors_drop(struct drm_device *drm, struct drm_file *file)
 {
@@ -230,7 +236,7 @@ void virtgpu_cursor_uploaded(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 	struct virtgpu_cmd *next;
 
 	mutex_lock(&output->cursor.lock);
-	/* It may have been given up, see virtgpu_cursor_mend(). */
+	/* The count may have been cleared, see virtgpu_cursor_mend(). */
 	if (output->cursor.uploads)
 		output->cursor.uploads--;
 	next = virtgpu_cursor_next(output);
@@ -243,7 +249,10 @@ static const struct drm_rect virtgpu_cursor_all = {
 	.y2 = VIRTGPU_CURSOR_SIZE,
 };
 
-/* Not under the cursor's lock: making room in the ring may need virtgpu_cursor_uploaded(). */
+/*
+ * Without the cursor's lock, because waiting for room in the ring may need
+ * virtgpu_cursor_uploaded(), which takes it.
+ */
 static void virtgpu_cursor_upload(struct virtgpu_output *output, struct virtgpu_resource *res,
 				  const struct drm_framebuffer *fb)
 {
@@ -272,7 +281,7 @@ static void virtgpu_cursor_show(struct virtgpu_output *output, const struct drm_
 	if (res && new_image && virtgpu_resource_is_guests(res))
 		virtgpu_bo_sync(fb, &virtgpu_cursor_all);
 	mutex_lock(&cursor->lock);
-	/* After a reset, and once the cursor was hidden, the host shows no image. */
+	/* After a reset, and after the cursor was hidden, the host shows no image. */
 	new_image |= wire->resource_id != id;
 	upload = new_image && view.must_copy;
 	cursor->position_due = true;
@@ -317,8 +326,8 @@ static int virtgpu_cursor_prepare_fb(struct drm_plane *plane, struct drm_plane_s
 }
 
 /*
- * Whether hosts show an image: it has their size and is shown whole, and its rows are not apart.
- * Hosts ignore any other image, and do not say so.
+ * Whether hosts can show an image: it has the protocol's size, it is shown whole, and there are no
+ * gaps between its rows. Hosts ignore other images without an error.
  */
 static bool virtgpu_cursor_is_shown(const struct drm_plane_state *state)
 {
@@ -366,7 +375,7 @@ static void virtgpu_cursor_atomic_disable(struct drm_plane *plane,
 	virtgpu_cursor_show(crtc_to_virtgpu_output(old->crtc), new, true);
 }
 
-/* Lets the cursor overtake a page flip that waits for its vblank. */
+/* Lets a legacy cursor update overtake a page flip that waits for its vblank. */
 static int virtgpu_cursor_atomic_async_check(struct drm_plane *plane,
 					     struct drm_atomic_commit *state, bool flip)
 {

@@ -12,19 +12,19 @@ struct virtgpu_cmd;
 struct virtgpu_device;
 struct virtgpu_output;
 
-/* The protocol's cursor is 64 x 64. */
+/* The width and the height of every cursor in the protocol. */
 #define VIRTGPU_CURSOR_SIZE 64
 
 /**
  * struct virtgpu_cursor - a head's cursor
- * @lock: protects the rest
- * @wire: what the cursor should be
- * @uploads: images on their way to the host's copy
- * @ordered: the host holds an order
- * @order_time: when the last was given, in jiffies
- * @interval: between two orders to move, unless an image comes with them, in jiffies
- * @image_due: the host has yet to be told of the image in @wire
- * @position_due: the host has yet to be told of the position in @wire
+ * @lock: protects the other members
+ * @wire: the wanted image and position
+ * @uploads: number of images that are being uploaded
+ * @ordered: the host has not answered the last order
+ * @order_time: when the last order was sent, in jiffies
+ * @interval: minimum time between two orders that only move the cursor, in jiffies
+ * @image_due: the image in @wire has not been sent yet
+ * @position_due: the position in @wire has not been sent yet
  */
 struct virtgpu_cursor {
 	struct mutex lock;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Damage: the few rectangles worth uploading out of what a commit declares as changed. */
+/* Damage: joins the damage clips of a commit into a few rectangles to upload. */
 #include <drm/drm_damage_helper.h>
 #include <drm/drm_plane.h>
 
@@ -20,7 +20,7 @@ static struct drm_rect virtgpu_rect_join(const struct drm_rect *a, const struct 
 	};
 }
 
-/* Pixels that would be copied in vain if two rectangles were one. */
+/* Returns the pixels that would be copied unnecessarily if two rectangles were joined. */
 static s64 virtgpu_rect_waste(const struct drm_rect *a, const struct drm_rect *b)
 {
 	struct drm_rect joined = virtgpu_rect_join(a, b);
@@ -28,7 +28,7 @@ static s64 virtgpu_rect_waste(const struct drm_rect *a, const struct drm_rect *b
 	return virtgpu_rect_area(&joined) - virtgpu_rect_area(a) - virtgpu_rect_area(b);
 }
 
-/* The rectangle with which another would be joined at the least waste. */
+/* Returns the index of the rectangle that can be joined with another one at the least waste. */
 static unsigned int virtgpu_damage_nearest(const struct virtgpu_damage *damage,
 					   const struct drm_rect *rect, s64 *waste)
 {
@@ -47,8 +47,8 @@ static unsigned int virtgpu_damage_nearest(const struct virtgpu_damage *damage,
 }
 
 /*
- * A rectangle costs a command: it is joined with another where the pixels copied in vain cost less.
- * The joined one may be near to further rectangles.
+ * Adds a rectangle. Each rectangle costs a command, so it is joined with another one if the wasted
+ * pixels cost less. The joined rectangle may be near to further ones.
  */
 static void virtgpu_damage_add(struct virtgpu_damage *damage, struct drm_rect rect)
 {
@@ -66,15 +66,14 @@ static void virtgpu_damage_add(struct virtgpu_damage *damage, struct drm_rect re
 }
 
 /**
- * virtgpu_damage_collect - find out what a commit has to upload
- * @damage: filled; empty when nothing has
- * @old: plane state the host's picture stands for
- * @new: plane state to show
- * @is_current: what the host has is the last frame; else the clips say nothing about it, and
- *	everything visible is damaged
+ * virtgpu_damage_collect - collect the rectangles that a commit has to upload
+ * @damage: filled; empty if nothing has to be uploaded
+ * @old: the last plane state
+ * @new: the plane state to show
+ * @is_current: the host has the frame of @old; otherwise everything visible is damaged
  *
- * Of many clips those that follow each other are joined, whatever that wastes: programs sort them,
- * and to look for better neighbours takes longer than to copy.
+ * If there are many clips, adjacent ones in the list are joined without looking at the waste:
+ * programs sort clips, and searching for better neighbours takes longer than copying.
  */
 void virtgpu_damage_collect(struct virtgpu_damage *damage, const struct drm_plane_state *old,
 			    const struct drm_plane_state *new, bool is_current)
@@ -107,7 +106,7 @@ void virtgpu_damage_collect(struct virtgpu_damage *damage, const struct drm_plan
 }
 
 /**
- * virtgpu_damage_bounds - the smallest rectangle around all damage
+ * virtgpu_damage_bounds - compute the smallest rectangle around all damage
  * @damage: at least one rectangle
  * @bounds: filled
  */

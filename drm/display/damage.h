@@ -6,15 +6,15 @@
 
 struct drm_plane_state;
 
-/* Clips that are uploaded one by one, and into how many runs more of them are joined. */
+/* Maximum number of clips that are uploaded one by one; more are joined into this many runs. */
 #define VIRTGPU_DAMAGE_MAX	16
 #define VIRTGPU_DAMAGE_RUNS	8
 
-/* Pixels whose copy costs guest and host no more than another command, see docs/frame.md. */
+/* Pixels that cost as much to copy as another command, see docs/frame.md. */
 #define VIRTGPU_DAMAGE_WASTE	4096
 
 /**
- * struct virtgpu_damage - what has to be uploaded, in framebuffer pixels
+ * struct virtgpu_damage - the pixels of a framebuffer that have to be uploaded
  * @count: number of rectangles
  * @rects: the rectangles
  */

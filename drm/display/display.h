@@ -12,13 +12,13 @@ struct drm_property;
 /**
  * struct virtgpu_display - heads, and what they show
  * @vg: the device
- * @hotplug_mode_update: property of connectors: their modes follow the size of a window
- * @outputs: one per head
- * @cursor_work: moves cursors that moved again too soon
- * @redraw_work: shows once more what is shown
- * @is_stale: what the heads were told to show may not be what they show
+ * @hotplug_mode_update: property of connectors: the modes follow the size of a window
+ * @outputs: the heads
+ * @cursor_work: sends moves of cursors that came too soon after the last
+ * @redraw_work: commits the current state once more
+ * @is_stale: the host may have lost what it was told to show
  * @windows_stale: the device was reset since the display information was read
- * @panic: what the panic screen needs, allocated beforehand
+ * @panic: commands for the panic screen, allocated in advance
  */
 struct virtgpu_display {
 	struct virtgpu_device *vg;

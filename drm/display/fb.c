@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Framebuffers: pixels of a buffer object, and the host resource they are shown by. */
+/* Framebuffers, and the host resources that show them. */
 #include <linux/slab.h>
 
 #include <drm/drm_damage_helper.h>
@@ -34,12 +34,13 @@ static const struct drm_framebuffer_funcs virtgpu_fb_funcs = {
 /**
  * virtgpu_fb_create - &drm_mode_config_funcs.fb_create
  * @dev: the DRM device
- * @file: whose handles @mode_cmd names
+ * @file: the file that has the handles in @mode_cmd
  * @info: the pixel format
- * @mode_cmd: what is asked for
+ * @mode_cmd: the parameters
  *
- * Returns: the framebuffer or an error pointer; -ENOENT for an unknown handle, -EINVAL for a
- * format the protocol does not have, a pitch of half pixels or a buffer too small.
+ * Returns: the framebuffer or an error pointer; -ENOENT for an unknown handle; -EINVAL for a format
+ * that the protocol does not have, for a pitch that is not a number of pixels, and for a buffer
+ * that is too small.
  */
 struct drm_framebuffer *virtgpu_fb_create(struct drm_device *dev, struct drm_file *file,
 					  const struct drm_format_info *info,
@@ -95,7 +96,7 @@ static bool virtgpu_fb_is_copied(const struct virtgpu_fb *vfb)
  * @fb: the framebuffer
  * @output: the plane's head
  *
- * Returns: 0, and then virtgpu_fb_cleanup() has to follow; or a negative errno, see
+ * Returns: 0, and then virtgpu_fb_cleanup() must follow; or a negative errno, see
  * virtgpu_resource_create().
  */
 int virtgpu_fb_prepare(struct drm_framebuffer *fb, struct virtgpu_output *output)
@@ -114,7 +115,7 @@ int virtgpu_fb_prepare(struct drm_framebuffer *fb, struct virtgpu_output *output
 }
 
 /**
- * virtgpu_fb_cleanup - a primary plane does not show a framebuffer any more
+ * virtgpu_fb_cleanup - a primary plane no longer shows a framebuffer
  * @fb: the framebuffer
  * @output: the plane's head
  */
@@ -172,7 +173,9 @@ struct virtgpu_view virtgpu_fb_view(const struct drm_framebuffer *fb,
 
 	if (virtgpu_fb_is_copied(vfb))
 		swapchain = READ_ONCE(vfb->swapchains[output->index]);
-	/* Also if zero copy has ended since the framebuffer was prepared: no swap chain was made. */
+	/*
+	 * Also if zero copy has ended since the framebuffer was prepared: no swap chain was made.
+	 */
 	if (!swapchain)
 		return (struct virtgpu_view){
 			.res = vfb->uncopied,
@@ -191,7 +194,8 @@ struct virtgpu_view virtgpu_fb_view(const struct drm_framebuffer *fb,
  * @fb: the framebuffer, prepared
  *
  * Returns: the view. The caller gets a reference to &virtgpu_view.res, because a commit on another
- * head may replace the resource. &virtgpu_view.is_current is not set, because only the cursor knows.
+ * head may replace the resource. &virtgpu_view.is_current is not set, because only the cursor
+ * knows.
  */
 struct virtgpu_view virtgpu_fb_view_cursor(struct drm_framebuffer *fb)
 {

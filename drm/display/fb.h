@@ -14,7 +14,7 @@ struct virtgpu_resource;
 /**
  * struct virtgpu_fb - a framebuffer
  * @base: the DRM framebuffer
- * @lock: protects @uncopied and @cursor while they are made
+ * @lock: protects the creation of @uncopied and @cursor
  * @uncopied: the buffer object's resource, if the host sees its pixels without a copy, or NULL
  * @cursor: the resource that shows it on a cursor plane
  * @swapchains: for each head, the swap chain that shows it on the primary plane if its pixels have

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Heads that come, go and change size on the host. */
+/* Hot-plug: heads that the host adds, removes or resizes. */
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
 
@@ -10,7 +10,7 @@
 #include "display/display.h"
 #include "transport/cmd.h"
 
-/* Makes an EDID of a response, NULL if it is none. */
+/* Returns the EDID in a response, or NULL if it is invalid. */
 static const struct drm_edid *virtgpu_edid_parse(struct virtgpu_device *vg, u32 index,
 						 const struct virtio_gpu_resp_edid *resp)
 {
@@ -22,7 +22,7 @@ static const struct drm_edid *virtgpu_edid_parse(struct virtgpu_device *vg, u32 
 		return NULL;
 	}
 
-	/* Hosts give the size of their buffer, not that of what is in it. */
+	/* Hosts report the size of their buffer, not of the EDID in it. */
 	size = min(size, EDID_LENGTH * (1 + resp->edid[offsetof(struct edid, extensions)]));
 
 	edid = drm_edid_alloc(resp->edid, size);
@@ -34,7 +34,7 @@ static const struct drm_edid *virtgpu_edid_parse(struct virtgpu_device *vg, u32 
 	return edid;
 }
 
-/* A head without a usable EDID still has a size. */
+/* Returns NULL for a head without a valid EDID, which has the size of its window as a mode. */
 static const struct drm_edid *virtgpu_edid_read(struct virtgpu_device *vg, u32 index,
 						struct virtio_gpu_resp_edid *resp)
 {
@@ -44,9 +44,9 @@ static const struct drm_edid *virtgpu_edid_read(struct virtgpu_device *vg, u32 i
 }
 
 /**
- * virtgpu_display_info_read - ask the host about all heads
+ * virtgpu_display_info_read - read the state of all heads from the host
  * @vg: the device
- * @changed: set to whether anything differs from the last time
+ * @changed: set to true if anything differs from the last time
  *
  * Returns: 0 or a negative errno.
  */
@@ -84,11 +84,11 @@ out:
 }
 
 /**
- * virtgpu_hotplug_restored - the device was reset: virtgpu_hotplug() is to read its heads
+ * virtgpu_hotplug_restored - have the next virtgpu_hotplug() read the heads, after a reset
  * @vg: the device
  *
- * Their windows may have changed meanwhile, and no event says so: a reset clears events, and a
- * guest that slept may wake up with another device.
+ * The windows may have changed meanwhile without an event: a reset clears events, and a guest that
+ * was suspended may resume with another device.
  */
 void virtgpu_hotplug_restored(struct virtgpu_device *vg)
 {
@@ -96,7 +96,7 @@ void virtgpu_hotplug_restored(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_hotplug - the device's configuration has changed: act on what it says of the windows
+ * virtgpu_hotplug - read the heads if the device's configuration says that they have changed
  * @vg: the device
  */
 void virtgpu_hotplug(struct virtgpu_device *vg)
@@ -109,12 +109,12 @@ void virtgpu_hotplug(struct virtgpu_device *vg)
 	if (!vg->num_scanouts || !(is_stale || events & VIRTIO_GPU_EVENT_DISPLAY))
 		return;
 
-	/* Cleared before it is read: what changes meanwhile is announced anew. */
+	/* Before the heads are read, so that a change after that causes another event. */
 	events = VIRTIO_GPU_EVENT_DISPLAY;
 	virtio_cwrite_le(vg->vdev, struct virtio_gpu_config, events_clear, &events);
 
 	ret = virtgpu_display_info_read(vg, &changed);
-	/* After a reset they are read again. */
+	/* The device is being reset, and the heads are read again after that. */
 	if (ret == -ENODEV)
 		return;
 	if (ret)

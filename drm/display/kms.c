@@ -1,5 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Mode setting for the device as a whole: its limits and its heads. */
+/**
+ * DOC: Display
+ *
+ * A head of the device is a &struct virtgpu_output: a primary plane (primary.c), a cursor plane
+ * (cursor.c), a CRTC and an encoder (output.c), and a connector (connector.c). The host shows a
+ * part of a resource on a head, which is the head's *scanout*.
+ *
+ * A framebuffer (fb.c) is shown by the resource of its buffer object if the host sees the pixels
+ * without a copy, otherwise by the resource of a swap chain (swapchain.c), to which the damage
+ * (damage.c) of each frame is copied.
+ *
+ * commit.c has the order of a commit, redraw.c commits the current state again, hotplug.c follows
+ * the windows of the host, and core.c has what DRM core lacks.
+ */
 #include <drm/drm_atomic_helper.h>
 #include <drm/drm_connector.h>
 #include <drm/drm_managed.h>
@@ -12,7 +25,7 @@
 #include "display/kms.h"
 
 #define VIRTGPU_MIN_SIZE	32
-/* Xorg shows three heads of 3840 pixels side by side from one framebuffer. */
+/* Large enough for one framebuffer of Xorg with three heads of 3840 pixels side by side. */
 #define VIRTGPU_MAX_SIZE	16384
 
 static const struct drm_mode_config_funcs virtgpu_mode_config_funcs = {
@@ -25,7 +38,7 @@ static const struct drm_mode_config_helper_funcs virtgpu_mode_config_helper_func
 	.atomic_commit_tail = virtgpu_atomic_commit_tail,
 };
 
-/* A reset that finds no memory for an object's first state does not say so. */
+/* Whether all objects have a state. drm_mode_config_reset() does not report missing memory. */
 static bool virtgpu_kms_has_states(struct drm_device *drm)
 {
 	struct drm_connector_list_iter iter;
@@ -99,7 +112,7 @@ static int virtgpu_kms_init(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_display_init - set up the heads, without asking the host
+ * virtgpu_display_init - initialize the display part, without asking the host
  * @vg: the device, its features known
  *
  * Returns: 0 or a negative errno.
@@ -120,7 +133,7 @@ int virtgpu_display_init(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_display_fini - nothing is shown that no program asks for, from here on
+ * virtgpu_display_fini - stop the works of the display part
  * @vg: the device
  */
 void virtgpu_display_fini(struct virtgpu_device *vg)

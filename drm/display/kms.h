@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the heads are put together from. */
+/* Functions that kms.c and output.c use to set up the heads. */
 #ifndef VIRTGPU_KMS_H
 #define VIRTGPU_KMS_H
 

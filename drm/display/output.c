@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A head: CRTC and encoder, and what the host currently shows on it. */
+/**
+ * DOC: Heads
+ *
+ * A head has a CRTC and an encoder. The driver remembers what the host shows on the head, so that a
+ * commit that changes nothing sends no SET_SCANOUT. It counts the frames that the host has not
+ * drawn yet: a guest that draws faster than its host waits for the frame before the last, instead
+ * of filling the ring.
+ */
 #include <linux/jiffies.h>
 
 #include <drm/drm_atomic.h>
@@ -17,13 +24,13 @@
 #include "memory/resource.h"
 #include "transport/cmd.h"
 
-/* Frames on their way to the host before a commit waits: one shown, one underway. */
+/* Frames that the host has not drawn before a commit waits. */
 #define VIRTGPU_MAX_FRAMES	2
 
-/* How long the host's answer keeps a flip back. */
+/* How long a flip waits for the host's answer. */
 #define VIRTGPU_FLIP_LIMIT	HZ
 
-/* Faster than any monitor, slow enough for the vblank timer. */
+/* Frames a second: faster than any monitor, slow enough for the vblank timer. */
 #define VIRTGPU_MAX_REFRESH	1000
 
 /**
@@ -35,14 +42,14 @@
  */
 void virtgpu_output_shown(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	/* A command that was lost says nothing of what the host can do. */
+	/* Only an answer says what the host can do. */
 	if (!cmd->status || cmd->end != VIRTGPU_CMD_ANSWERED || vg->has_3d)
 		return;
 	virtgpu_zero_copy_stop(vg);
 	virtgpu_display_redraw(vg);
 }
 
-/* Of a blob the host knows no shape but the framebuffer's. */
+/* A blob has no shape, so the command includes the shape of the framebuffer. */
 static void virtgpu_output_show_blob(struct virtgpu_output *output,
 				     const struct drm_framebuffer *fb, u32 id,
 				     const struct drm_rect *rect)
@@ -64,10 +71,10 @@ static void virtgpu_output_show_blob(struct virtgpu_output *output,
  * virtgpu_output_show - have the host show a part of a framebuffer, unless it does so already
  * @output: the head
  * @fb: the framebuffer
- * @res: what the host has of it
- * @rect: pixels of it
+ * @res: the resource that shows it
+ * @rect: the pixels to show
  *
- * The command waits for the next kick.
+ * The caller kicks the queue.
  */
 void virtgpu_output_show(struct virtgpu_output *output, const struct drm_framebuffer *fb,
 			 const struct virtgpu_resource *res, const struct drm_rect *rect)
@@ -78,7 +85,7 @@ void virtgpu_output_show(struct virtgpu_output *output, const struct drm_framebu
 	    drm_rect_equals(&output->shown_rect, rect))
 		return;
 
-	/* Before the command is queued: what a reset forgets after that is forgotten. */
+	/* Before the command is queued, so that a reset after that discards these values. */
 	output->shown_resource = res->id;
 	output->shown_fb = fb_id;
 	output->shown_rect = *rect;
@@ -96,7 +103,7 @@ void virtgpu_output_hide(struct virtgpu_output *output)
 {
 	static const struct drm_rect nothing;
 
-	/* Nothing keeps the image while it is not shown. */
+	/* While the head is off, the swap chain may be given up. */
 	output->last_frame = NULL;
 	if (!output->shown_resource)
 		return;
@@ -108,7 +115,7 @@ void virtgpu_output_hide(struct virtgpu_output *output)
 }
 
 /**
- * virtgpu_output_forget - the device was reset and shows nothing
+ * virtgpu_output_forget - note that the device was reset and shows nothing
  * @output: the head
  */
 void virtgpu_output_forget(struct virtgpu_output *output)
@@ -121,10 +128,10 @@ void virtgpu_output_forget(struct virtgpu_output *output)
 }
 
 /**
- * virtgpu_output_mend - the device may have lost what it was told of a head
+ * virtgpu_output_mend - note that the device may have lost commands for a head
  * @output: the head
  *
- * It is told again with the next commit. What it answers after all does no harm.
+ * The next commit sends everything again. Late answers do no harm.
  */
 void virtgpu_output_mend(struct virtgpu_output *output)
 {
@@ -138,7 +145,7 @@ void virtgpu_output_mend(struct virtgpu_output *output)
  * virtgpu_output_has_room - whether a frame can be sent without waiting for the host
  * @output: the head
  *
- * Returns: whether it can, as far as is known.
+ * Returns: true if it can, as far as is known.
  */
 bool virtgpu_output_has_room(struct virtgpu_output *output)
 {
@@ -170,7 +177,7 @@ void virtgpu_output_frame_begin(struct virtgpu_output *output)
 	virtgpu_queue_irq_put(ctrl);
 }
 
-/* The program hears of its flip at the next vblank. */
+/* Sends the event of a flip at the next vblank. */
 static void virtgpu_output_send_event(struct virtgpu_output *output)
 {
 	lockdep_assert_held(&output->crtc.dev->event_lock);
@@ -187,7 +194,7 @@ void virtgpu_output_flushed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
 	struct virtgpu_output *output = cmd->data.output;
 
-	/* It may have been given up, see virtgpu_output_mend(). */
+	/* The count may have been cleared, see virtgpu_output_mend(). */
 	atomic_dec_if_positive(&output->frames);
 	wake_up(&output->frame_done);
 
@@ -201,9 +208,9 @@ void virtgpu_output_flushed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
  * virtgpu_output_frame_end - send the flush that ends a frame
  * @output: the head
  * @flush: the command
- * @is_awaited: the frame replaces memory of the guest's, which the host reads until it answers
+ * @is_awaited: the frame replaces pages of the guest, which the host reads until it answers
  *
- * The CRTC's flush tells the host, of the frames of all heads at once.
+ * The first CRTC's flush kicks the queue once for the frames of all heads.
  */
 void virtgpu_output_frame_end(struct virtgpu_output *output, struct virtgpu_cmd *flush,
 			      bool is_awaited)
@@ -217,8 +224,8 @@ void virtgpu_output_frame_end(struct virtgpu_output *output, struct virtgpu_cmd 
 }
 
 /**
- * virtgpu_output_vblank - a vblank comes: a flip that waits for the host may have waited enough
- * @output: the head
+ * virtgpu_output_vblank - send the event of a flip that has waited for the host for too long
+ * @output: the head, which has a vblank
  */
 void virtgpu_output_vblank(struct virtgpu_output *output)
 {
@@ -234,8 +241,8 @@ void virtgpu_output_vblank(struct virtgpu_output *output)
 }
 
 /*
- * Keeps the event of a flip until the host has answered, if it still reads what the program gets
- * back with the event. Says whether it does.
+ * Keeps the event of a flip until the host has answered, if the host still reads the buffer that
+ * the event gives back to the program. Returns true if the event is kept.
  */
 static bool virtgpu_output_keep_event(struct virtgpu_output *output, struct drm_crtc_state *state)
 {
@@ -289,7 +296,7 @@ static void virtgpu_crtc_atomic_disable(struct drm_crtc *crtc, struct drm_atomic
 	virtgpu_cursor_hide(output);
 	virtgpu_output_hide(output);
 
-	/* A CRTC that stays off is not flushed, and has no vblank to send its event at. */
+	/* A CRTC that stays off is not flushed and has no vblanks, so the event is sent now. */
 	if (new->active)
 		return;
 	spin_lock_irq(&crtc->dev->event_lock);
@@ -299,7 +306,7 @@ static void virtgpu_crtc_atomic_disable(struct drm_crtc *crtc, struct drm_atomic
 	spin_unlock_irq(&crtc->dev->event_lock);
 }
 
-/* Comes when the planes of all CRTCs have sent their frames: the first one kicks for all. */
+/* Called when the planes of all CRTCs have sent their frames: the first call kicks for all. */
 static void virtgpu_crtc_atomic_flush(struct drm_crtc *crtc, struct drm_atomic_commit *state)
 {
 	struct drm_crtc_state *new = drm_atomic_get_new_crtc_state(state, crtc);
@@ -330,7 +337,7 @@ static const struct drm_crtc_funcs virtgpu_crtc_funcs = {
 };
 
 /**
- * virtgpu_output_init - set up a head
+ * virtgpu_output_init - initialize a head
  * @vg: the device
  * @index: the head's number
  *

@@ -26,26 +26,27 @@ struct virtio_gpu_display_one;
  * @crtc: CRTC
  * @encoder: encoder
  * @connector: connector
- * @enabled: the host shows this head; this and the next five under the mode config's mutex
- * @x: of the host's window, pixels
- * @y: of the host's window, pixels
- * @width: of the host's window, pixels
- * @height: of the host's window, pixels
- * @edid: what the host says of the monitor, or NULL
+ * @enabled: the host has a window for this head; this and the next five members are protected by
+ *	the mode config's mutex
+ * @x: position of the host's window, pixels
+ * @y: position of the host's window, pixels
+ * @width: width of the host's window, pixels
+ * @height: height of the host's window, pixels
+ * @edid: EDID from the host, or NULL
  * @shown_resource: number of the resource that the host shows on the head, 0 for none
  * @shown_fb: if that resource is a blob, the ID of the framebuffer that has its shape
  * @shown_rect: the pixels of the resource that are shown
  * @swapchains: resources that show framebuffers whose pixels have to be copied
  * @last_frame: the swap chain whose resource holds the last frame, NULL if none is known to
- * @frames: flushes that the host has not answered
- * @frame_done: woken when it answers one
- * @is_awaited: the frame that is being sent has to be answered before its flip is over
- * @event: of a flip that waits for the host's answer, or NULL; under the device's event lock, as is
- *	@event_limit
- * @event_limit: jiffies until which it waits
- * @is_blanked: what is committed was given up for a commit that has not come yet
- * @in_vblank: the timer's callback may wait for a vblank lock
- * @cursor: the cursor's state
+ * @frames: number of flushes that the host has not answered
+ * @frame_done: woken when the host answers a flush
+ * @is_awaited: the flip of the frame that is being sent has to wait for the host's answer
+ * @event: event of a flip that waits for the host's answer, or NULL; protected by the device's
+ *	event lock, like @event_limit
+ * @event_limit: when @event is sent without the answer, in jiffies
+ * @is_blanked: the resource of the current state was given up for a commit that has not come yet
+ * @in_vblank: the callback of the vblank timer may wait for a vblank lock
+ * @cursor: the state of the cursor
  */
 struct virtgpu_output {
 	struct virtgpu_device *vg;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The panic screen: no locks to wait for, no memory to allocate, no answers to expect. */
+/*
+ * The panic screen. In a panic the driver must not wait for locks, allocate memory or wait for
+ * answers.
+ */
 #include <linux/bitops.h>
 
 #include <drm/drm_framebuffer.h>
@@ -17,9 +20,9 @@
 /**
  * virtgpu_panic_get_scanout_buffer - &drm_plane_helper_funcs.get_scanout_buffer
  * @plane: the plane
- * @sb: filled with where its pixels are
+ * @sb: filled with the location of its pixels
  *
- * Returns: 0, or -ENODEV when nothing is shown or its pixels are somebody else's.
+ * Returns: 0, or -ENODEV if nothing is shown, or if its pixels are not in pages of this driver.
  */
 int virtgpu_panic_get_scanout_buffer(struct drm_plane *plane, struct drm_scanout_buffer *sb)
 {
@@ -33,10 +36,10 @@ int virtgpu_panic_get_scanout_buffer(struct drm_plane *plane, struct drm_scanout
 	fb = plane->state->fb;
 	bo = to_virtgpu_bo(fb->obj[0]);
 	view = virtgpu_fb_view(fb, crtc_to_virtgpu_output(plane->state->crtc), fb);
-	/* With an offset the picture does not start on a page's first pixel. */
+	/* The panic code needs a picture that starts at the first byte of a page. */
 	if (drm_gem_is_imported(fb->obj[0]) || fb->offsets[0])
 		return -ENODEV;
-	/* What the host draws is not in these pages. */
+	/* What a renderer draws is not in these pages. */
 	if (!view.must_copy && !virtgpu_resource_is_guests(view.res))
 		return -ENODEV;
 
@@ -64,7 +67,7 @@ void virtgpu_panic_returned(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 	clear_bit(cmd->data.number, &vg->display->panic.busy);
 }
 
-/* The second reference keeps it off the pool. */
+/* Takes a second reference, because the command must not go back to the pool. */
 static void virtgpu_panic_cmd_init(struct virtgpu_cmd *cmd, u32 type, u32 size)
 {
 	virtgpu_cmd_init(cmd, type, size);
@@ -73,7 +76,7 @@ static void virtgpu_panic_cmd_init(struct virtgpu_cmd *cmd, u32 type, u32 size)
 }
 
 /**
- * virtgpu_panic_flush - &drm_plane_helper_funcs.panic_flush: bring the panic screen to the host
+ * virtgpu_panic_flush - &drm_plane_helper_funcs.panic_flush: send the panic screen to the host
  * @plane: the plane
  */
 void virtgpu_panic_flush(struct drm_plane *plane)
@@ -87,7 +90,7 @@ void virtgpu_panic_flush(struct drm_plane *plane)
 	struct virtgpu_cmd *cmds[] = { transfer, flush };
 	struct drm_rect all = { .x2 = fb->width, .y2 = fb->height };
 	const struct virtgpu_resource *res = view.res;
-	/* The host sees a blob's pages as they are. */
+	/* The host sees the pages of a blob without a transfer. */
 	unsigned int first = view.must_copy ? 0 : 1, i;
 	unsigned long bit = output->index * ARRAY_SIZE(cmds);
 

@@ -10,11 +10,11 @@ struct drm_plane;
 struct drm_scanout_buffer;
 
 /**
- * struct virtgpu_panic - commands set aside for the panic screen
+ * struct virtgpu_panic - commands that are reserved for the panic screen
  * @transfer: one per head
  * @flush: one per head
- * @busy: two bits per head, for its transfer and its flush: the device still holds it from an
- *	earlier (test) panic
+ * @busy: two bits per head, for its transfer and its flush: the device still holds the command of
+ *	an earlier (test) panic
  */
 struct virtgpu_panic {
 	struct virtgpu_cmd transfer[VIRTIO_GPU_MAX_SCANOUTS];

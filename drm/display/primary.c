@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Primary planes: upload what is damaged, show it, flush it. */
+/* Primary planes: a frame uploads the damage, sets the scanout and flushes. */
 #include <drm/drm_atomic.h>
 #include <drm/drm_atomic_helper.h>
 #include <drm/drm_blend.h>
@@ -18,8 +18,8 @@
 #include "transport/cmd.h"
 
 /*
- * The host has no room for another image beside the one that this commit replaces: that one goes,
- * and the head is blank for a moment.
+ * The host has no memory for another resource beside the one that this commit replaces. So that one
+ * is destroyed first, and the head is blank for a moment.
  */
 static int virtgpu_primary_prepare_instead(struct drm_plane *plane, struct drm_plane_state *state,
 					   struct virtgpu_output *output)
@@ -27,7 +27,7 @@ static int virtgpu_primary_prepare_instead(struct drm_plane *plane, struct drm_p
 	struct drm_crtc_commit *last = state->crtc->state->commit;
 	int ret;
 
-	/* The core waits for the commit before in any case; then it is known what is shown. */
+	/* The core waits for the last commit in any case; after that it is known what is shown. */
 	ret = last ? wait_for_completion_interruptible(&last->hw_done) : 0;
 	if (ret)
 		return ret;
@@ -39,7 +39,7 @@ static int virtgpu_primary_prepare_instead(struct drm_plane *plane, struct drm_p
 	return virtgpu_fb_prepare(state->fb, output);
 }
 
-/* A commit that has failed after all leaves a head blank: shows again what is committed. */
+/* After a commit that has blanked the head and then failed, shows the current state again. */
 static void virtgpu_primary_unblank(struct virtgpu_output *output)
 {
 	if (xchg(&output->is_blanked, false))
@@ -194,7 +194,7 @@ struct drm_plane *virtgpu_primary_create(struct virtgpu_device *vg, u32 index)
 		return plane;
 
 	drm_plane_helper_add(plane, &virtgpu_primary_helper_funcs);
-	/* Over black, and nothing else is below, premultiplied pixels look as if opaque. */
+	/* Over a black background, premultiplied pixels look like opaque ones. */
 	drm_plane_create_blend_mode_property(plane, BIT(DRM_MODE_BLEND_PREMULTI));
 	drm_plane_enable_fb_damage_clips(plane);
 	return plane;

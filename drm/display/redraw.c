@@ -2,8 +2,9 @@
 /**
  * DOC: Redraws
  *
- * After a reset, and after a host has lost or refused commands, the driver commits the current state
- * once more. A plane without damage clips is uploaded whole, so the host gets every pixel again.
+ * After a reset, and after a host has lost or refused commands, the driver commits the current
+ * state once more. A plane without damage clips is uploaded whole, so the host gets every pixel
+ * again.
  */
 #include <linux/workqueue.h>
 
@@ -17,10 +18,8 @@
 #include "display/kms.h"
 
 /**
- * virtgpu_redraw_work - commit once more what is committed
+ * virtgpu_redraw_work - commit the current state once more
  * @work: &virtgpu_display.redraw_work
- *
- * A plane without clips is uploaded whole.
  */
 void virtgpu_redraw_work(struct work_struct *work)
 {
@@ -49,7 +48,7 @@ void virtgpu_redraw_work(struct work_struct *work)
 }
 
 /**
- * virtgpu_display_redraw - have what is shown sent once more, soon
+ * virtgpu_display_redraw - schedule a commit of the current state
  * @vg: the device
  */
 void virtgpu_display_redraw(struct virtgpu_device *vg)
@@ -59,7 +58,7 @@ void virtgpu_display_redraw(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_display_forget - the device was reset, and shows nothing
+ * virtgpu_display_forget - note that the device was reset and shows nothing
  * @vg: the device
  */
 void virtgpu_display_forget(struct virtgpu_device *vg)
@@ -71,7 +70,7 @@ void virtgpu_display_forget(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_display_mend - have a device that has lost commands told again what it is to show, soon
+ * virtgpu_display_mend - schedule a redraw of all heads for a device that has lost commands
  * @vg: the device
  */
 void virtgpu_display_mend(struct virtgpu_device *vg)

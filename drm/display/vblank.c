@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The time of vblanks, which come from the core's timer. */
+/* Timestamps of vblanks, which come from the core's timer. */
 #include <linux/hrtimer.h>
 #include <linux/math64.h>
 
@@ -8,14 +8,14 @@
 #include "display/display.h"
 
 /**
- * virtgpu_vblank_time - the vblank that last passed by the clock
+ * virtgpu_vblank_time - &drm_crtc_funcs.get_vblank_timestamp: the time of the last vblank
  * @crtc: the CRTC
  * @max_error: not set, because there is no error
  * @vblank_time: set to the time
- * @in_vblank_irq: not looked at
+ * @in_vblank_irq: ignored
  *
- * For the core's helper a vblank passes when the timer runs, which may be late: a flip in between
- * would be told a time from before it was asked for.
+ * The core's helper returns the last time that the timer was due. If the timer's callback is late,
+ * that is too early, and a flip in between would get a time from before it was requested.
  *
  * Returns: true.
  */
@@ -30,14 +30,14 @@ bool virtgpu_vblank_time(struct drm_crtc *crtc, int *max_error, ktime_t *vblank_
 		*vblank_time = now;
 		return true;
 	}
-	/* Whether or not the timer has been moved on meanwhile, the result is the same. */
+	/* The result is the same whether the timer was forwarded already or not. */
 	expires = READ_ONCE(vblank->vblank_timer.timer.node.expires);
 	late = ktime_sub(now, expires);
 	time = late < 0 ? ktime_sub_ns(expires, frame) :
 			  ktime_add_ns(expires, div64_s64(late, frame) * frame);
 	/*
-	 * A timer that went on may have been set before vblanks were enabled again, or for frames
-	 * of another mode. The core would count billions of vblanks if time went back.
+	 * The timer may have been set before vblanks were enabled again, or for another mode. If
+	 * time went back, the core would count billions of vblanks.
 	 */
 	*vblank_time = max(min(time, now), vblank->time);
 	return true;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * What the host writes into buffer objects. Where the host sees a copy of the memory, in bounce
- * buffers, that is brought to the CPU before the command's fence is signalled.
+/**
+ * DOC: Arrivals
  *
- * The host may leave some of the bytes as they are, and what comes back is all of them. So the
- * bounce buffers have to hold what the CPU wrote last when the command is sent, and of one object
- * no two commands bring something back at the same time: the first would undo what the CPU does
- * after its fence.
+ * If the host writes into a buffer object, it may write into bounce buffers. An *arrival* copies
+ * them back for the CPU, before the fence of the command is signalled.
+ *
+ * All bytes are copied back, also those that the host has not changed. So the bounce buffers have
+ * to hold what the CPU wrote last when the command is sent. And an object has only one arrival at a
+ * time: a second one would overwrite what the CPU writes after the first one's fence.
  */
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
@@ -18,9 +19,9 @@
 #include "transport/transport.h"
 
 /**
- * struct virtgpu_arrivals - the buffer objects that a command's host writes into
- * @count: how many
- * @bos: the objects, each kept until the command has ended
+ * struct virtgpu_arrivals - the buffer objects that the host writes into for a command
+ * @count: number of objects
+ * @bos: the objects, with a reference until the command has ended
  */
 struct virtgpu_arrivals {
 	u32 count;
@@ -28,7 +29,7 @@ struct virtgpu_arrivals {
 };
 
 /**
- * virtgpu_arrivals_done - %VIRTGPU_DONE_ARRIVALS: bring to the CPU what the host has written
+ * virtgpu_arrivals_done - %VIRTGPU_DONE_ARRIVALS: copy what the host has written to the CPU
  * @vg: the device
  * @cmd: the command
  */
@@ -40,7 +41,7 @@ void virtgpu_arrivals_done(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 	for (i = 0; i < arrivals->count; i++) {
 		struct virtgpu_bo *bo = arrivals->bos[i];
 
-		/* A command that was lost fails, and its host may have written anything. */
+		/* A lost command fails, and the host may have written only a part. */
 		if (cmd->end == VIRTGPU_CMD_ANSWERED)
 			virtgpu_dma_sync_for_cpu(vg, &bo->base, &bo->arriving);
 		/* Pairs with the acquire in virtgpu_arrival_is_over(). */
@@ -51,10 +52,10 @@ void virtgpu_arrivals_done(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 }
 
 /**
- * virtgpu_arrivals_init - have a command bring to the CPU what its host writes
+ * virtgpu_arrivals_init - prepare a command for arrivals
  * @vg: the device
- * @cmd: the command, still to be submitted
- * @max: how many objects will be added at most
+ * @cmd: the command, not submitted yet
+ * @max: maximum number of objects that will be added
  *
  * Returns: 0 or -ENOMEM.
  */
@@ -79,7 +80,7 @@ static bool virtgpu_arrival_is_over(const struct virtgpu_bo *bo)
 }
 
 /**
- * virtgpu_arrival_wait - wait until the CPU has what the host wrote into an object before
+ * virtgpu_arrival_wait - wait until an object has no arrival
  * @bo: the object, its reservation locked
  *
  * Returns: 0 or -ERESTARTSYS.
@@ -91,15 +92,16 @@ int virtgpu_arrival_wait(struct virtgpu_bo *bo)
 }
 
 /**
- * virtgpu_arrivals_add - say that a command has the host write into an object
+ * virtgpu_arrivals_add - add an object that the host writes into to a command
  * @vg: the device
  * @cmd: the command
  * @bo: the object, its reservation locked until the command is submitted
- * @rows: what the host may write of it
+ * @rows: bytes of the object that the host may write
  *
- * Does nothing if the host sees the memory itself. The caller shows the device what the CPU wrote.
+ * Does nothing if there are no bounce buffers. The caller makes what the CPU wrote visible to the
+ * device.
  *
- * Returns: 0, or -ERESTARTSYS when a signal came before an earlier command was done.
+ * Returns: 0, or -ERESTARTSYS if a signal came before an earlier command was done.
  */
 int virtgpu_arrivals_add(struct virtgpu_device *vg, struct virtgpu_cmd *cmd, struct virtgpu_bo *bo,
 			 const struct virtgpu_rows *rows)

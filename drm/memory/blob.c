@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Blobs: resources that are plain memory, the guest's, the host's or both. */
+/* Blobs: resources that are plain memory of the guest, of the host or of both. */
 #include <drm/virtgpu_drm.h>
 
 #include "memory/blob.h"
@@ -12,11 +12,11 @@
 				 VIRTGPU_BLOB_FLAG_USE_CROSS_DEVICE)
 
 /**
- * virtgpu_blob_check - whether the device can have a blob
+ * virtgpu_blob_check - check the parameters of a new blob
  * @vg: the device
- * @args: what user space asks for
+ * @args: the parameters from user space
  *
- * Returns: 0, or -EINVAL for what the device does not have and for sizes it does not align.
+ * Returns: 0, or -EINVAL for what the device does not support and for sizes that are not aligned.
  */
 int virtgpu_blob_check(struct virtgpu_device *vg,
 		       const struct drm_virtgpu_resource_create_blob *args)
@@ -42,12 +42,12 @@ int virtgpu_blob_check(struct virtgpu_device *vg,
 }
 
 /**
- * virtgpu_blob_create - make a buffer object that is a blob
+ * virtgpu_blob_create - create a buffer object that is a blob
  * @vg: the device
- * @blob: what memory it is
- * @deferred: whether the host's is to be mapped when somebody wants to see it, not now
+ * @blob: parameters of the blob
+ * @deferred: map memory of the host when it is first used, not now
  *
- * Does not wait for the host to make it; the caller kicks.
+ * Does not wait for the host to create it; the caller kicks the queue.
  *
  * Returns: the object or an error pointer.
  */

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* DRM names formats by the bits of a little-endian word, virtio by the bytes in memory. */
+/*
+ * Pixel formats. DRM names a format by the bits of a little-endian word, the protocol by the order
+ * of the bytes in memory.
+ */
 #include <linux/array_size.h>
 #include <linux/virtio_gpu.h>
 
@@ -24,8 +27,8 @@ static const struct {
 };
 
 /**
- * virtgpu_format_list - the formats a primary plane can show
- * @fourccs: filled with DRM's names
+ * virtgpu_format_list - list the formats that a primary plane can show
+ * @fourccs: filled with DRM's names of the formats
  */
 void virtgpu_format_list(u32 fourccs[VIRTGPU_FORMAT_COUNT])
 {
@@ -53,7 +56,7 @@ u32 virtgpu_format_from_fourcc(u32 fourcc)
 
 /**
  * virtgpu_format_known - whether a 2D resource can have a format
- * @format: the protocol's number
+ * @format: the protocol's number of the format
  *
  * Returns: true if so.
  */
@@ -68,10 +71,10 @@ bool virtgpu_format_known(u32 format)
 }
 
 /**
- * virtgpu_format_pixel_size - how large a pixel of a 2D resource is
- * @format: the protocol's number
+ * virtgpu_format_pixel_size - size of a pixel of a 2D resource
+ * @format: the protocol's number of the format
  *
- * Returns: bytes, 0 for a format that such a resource cannot have.
+ * Returns: bytes; 0 for a format that a 2D resource cannot have.
  */
 u32 virtgpu_format_pixel_size(u32 format)
 {
@@ -100,10 +103,10 @@ bool virtgpu_format_has_bpp(u32 bpp)
 }
 
 /**
- * virtgpu_format_row - how long a framebuffer's rows are
+ * virtgpu_format_row - length of a framebuffer's rows
  * @fb: the framebuffer
  *
- * Returns: pixels from the start of a row to that of the next.
+ * Returns: pixels from the start of a row to the start of the next.
  */
 u32 virtgpu_format_row(const struct drm_framebuffer *fb)
 {

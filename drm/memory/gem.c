@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Buffer objects: shmem pages, and the host resource that comes to life over them. */
+/**
+ * DOC: Buffer objects
+ *
+ * A buffer object of this kind has pages of the guest. Its host resource (&virtgpu_bo.res) is
+ * created when it is first needed, so that a buffer that nobody shows costs the host nothing. The
+ * pages are freed when the object is freed and the host no longer uses them (&virtgpu_bo.refs).
+ */
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
@@ -48,7 +54,7 @@ void virtgpu_bo_init(struct virtgpu_bo *bo, const struct drm_gem_object_funcs *f
 }
 
 /**
- * virtgpu_bo_get - keep an object's memory: the host looks at it
+ * virtgpu_bo_get - keep an object's memory, because the host uses it
  * @bo: the object
  */
 void virtgpu_bo_get(struct virtgpu_bo *bo)
@@ -57,7 +63,7 @@ void virtgpu_bo_get(struct virtgpu_bo *bo)
 }
 
 /**
- * virtgpu_bo_put - the host no longer looks at an object's memory, or nobody else does
+ * virtgpu_bo_put - drop a reference; the last one frees the object's memory
  * @bo: the object
  */
 void virtgpu_bo_put(struct virtgpu_bo *bo)
@@ -78,7 +84,7 @@ int virtgpu_gem_open(struct drm_gem_object *gem, struct drm_file *file)
 }
 
 /**
- * virtgpu_gem_close - &drm_gem_object_funcs.close: a file's handle goes
+ * virtgpu_gem_close - &drm_gem_object_funcs.close: a file closes a handle
  * @gem: the object
  * @file: the file
  */
@@ -96,7 +102,7 @@ static void virtgpu_gem_free(struct drm_gem_object *gem)
 		virtgpu_resource_put(bo->cursor);
 	if (bo->res)
 		virtgpu_resource_put(bo->res);
-	/* The pages stay until the host has answered. */
+	/* The pages stay until the host has answered that it no longer uses them. */
 	virtgpu_bo_put(bo);
 }
 
@@ -134,12 +140,12 @@ struct drm_gem_object *virtgpu_gem_create_object(struct drm_device *dev, size_t 
 }
 
 /**
- * virtgpu_bo_create - a buffer object whose resource is still to be made
+ * virtgpu_bo_create - create a buffer object without a resource
  * @dev: the DRM device
  * @size: bytes
- * @format: pixel format of its own resource, 0 for that of the first framebuffer
- * @width: pixels of its own resource
- * @height: rows of its own resource
+ * @format: pixel format of its resource, 0 for that of the first framebuffer
+ * @width: width of its resource in pixels
+ * @height: height of its resource in pixels
  *
  * Returns: the object or an error pointer.
  */
@@ -160,13 +166,13 @@ struct virtgpu_bo *virtgpu_bo_create(struct drm_device *dev, size_t size, u32 fo
 }
 
 /**
- * virtgpu_bo_create_3d - a buffer object whose resource a renderer draws to
+ * virtgpu_bo_create_3d - create a buffer object with a resource for a renderer
  * @dev: the DRM device
  * @size: bytes
- * @format: in the renderer's numbers
+ * @format: pixel format, in the renderer's numbers
  * @width: pixels
- * @height: rows
- * @texture: what else the renderer wants to know
+ * @height: pixels
+ * @texture: the renderer's other parameters
  *
  * Returns: the object or an error pointer.
  */
@@ -189,9 +195,9 @@ struct virtgpu_bo *virtgpu_bo_create_3d(struct drm_device *dev, size_t size, u32
 }
 
 /**
- * virtgpu_bo_create_blob - a buffer object whose pages are a blob, alone or with the host's
+ * virtgpu_bo_create_blob - create a buffer object whose pages are a blob or a part of one
  * @dev: the DRM device
- * @blob: what memory it is
+ * @blob: parameters of the blob
  *
  * Returns: the object or an error pointer.
  */
@@ -213,7 +219,7 @@ struct virtgpu_bo *virtgpu_bo_create_blob(struct drm_device *dev, const struct v
 }
 
 /**
- * virtgpu_zero_copy_stop - the host cannot show the guest's pages: from now on they are copied
+ * virtgpu_zero_copy_stop - copy pixels from now on, because the host cannot show the guest's pages
  * @vg: the device
  */
 void virtgpu_zero_copy_stop(struct virtgpu_device *vg)
@@ -223,8 +229,8 @@ void virtgpu_zero_copy_stop(struct virtgpu_device *vg)
 }
 
 /*
- * Makes the pages themselves the own resource, for the host to show. That they have to be copied
- * instead is no error.
+ * Creates the object's resource as a blob of its pages, which the host can show without a copy.
+ * Returns 0 also if the pixels have to be copied instead.
  */
 static int virtgpu_bo_make_blob(struct virtgpu_bo *bo)
 {
@@ -236,7 +242,7 @@ static int virtgpu_bo_make_blob(struct virtgpu_bo *bo)
 	struct virtgpu_resource *res;
 
 	lockdep_assert_held(&bo->lock);
-	/* A format that somebody chose makes it an image. */
+	/* A resource with a format is an image, not a blob. */
 	if (bo->res || bo->format || !READ_ONCE(vg->memory->zero_copy))
 		return 0;
 	if (vg->blob_alignment && !IS_ALIGNED(blob.size, vg->blob_alignment))
@@ -247,11 +253,11 @@ static int virtgpu_bo_make_blob(struct virtgpu_bo *bo)
 		bo->res = res;
 		return 0;
 	}
-	/* While zero copy is on, the failure was the guest's (no memory, a signal). */
+	/* If zero copy is still on, the guest has failed: no memory, or a signal. */
 	return READ_ONCE(vg->memory->zero_copy) ? PTR_ERR(res) : 0;
 }
 
-/* Makes the own resource an image if there is none; its shape is then fixed. */
+/* Creates the object's resource as an image, unless it has one. This fixes its shape. */
 static struct virtgpu_resource *virtgpu_bo_make_image(struct virtgpu_bo *bo, u32 format)
 {
 	struct virtgpu_resource *res;
@@ -270,12 +276,12 @@ static struct virtgpu_resource *virtgpu_bo_make_image(struct virtgpu_bo *bo, u32
 }
 
 /**
- * virtgpu_bo_resource - the resource that user space means when it names a buffer object
+ * virtgpu_bo_resource - the resource of a buffer object, which is created if there is none
  * @bo: the buffer object
- * @format: format to make it with when @bo has none
+ * @format: pixel format of a new resource if @bo has none
  *
- * Returns: the resource, valid as long as @bo, or an error pointer; -EINVAL when @bo was
- * imported and never shown, so that nobody knows what it looks like.
+ * Returns: the resource, valid as long as @bo, or an error pointer; -EINVAL if @bo was imported and
+ * never shown, because its shape is unknown then.
  */
 struct virtgpu_resource *virtgpu_bo_resource(struct virtgpu_bo *bo, u32 format)
 {
@@ -291,13 +297,13 @@ struct virtgpu_resource *virtgpu_bo_resource(struct virtgpu_bo *bo, u32 format)
 		ret = PTR_ERR_OR_ZERO(res);
 	} while ((ret == -EDQUOT && vg->memory->ops->make_room(vg)) ||
 		 vg->trouble->again(vg, &ret));
-	/* The guest's or the host's memory, user space does not distinguish. */
+	/* User space does not distinguish between the memory of the guest and of the host. */
 	if (ret)
 		return ERR_PTR(ret == -EDQUOT ? -ENOMEM : ret);
 	return res;
 }
 
-/* Gives an object that has no shape that of a framebuffer over it. */
+/* Gives an object without a shape the shape of a framebuffer over it. */
 static void virtgpu_bo_adopt_shape(struct virtgpu_bo *bo, const struct drm_framebuffer *fb)
 {
 	lockdep_assert_held(&bo->lock);
@@ -308,12 +314,12 @@ static void virtgpu_bo_adopt_shape(struct virtgpu_bo *bo, const struct drm_frame
 }
 
 /**
- * virtgpu_bo_uncopied - the own resource of a buffer object whose pixels the host has or sees
+ * virtgpu_bo_uncopied - the resource that shows a buffer object without a copy
  * @bo: the buffer object
- * @fb: a framebuffer over it; gives its shape to an object that has none
+ * @fb: a framebuffer over it, whose shape an object without one gets
  *
- * Returns: the resource, with a reference for the caller, NULL when the pixels are the guest's and
- * have to be copied, or an error pointer.
+ * Returns: the resource, with a reference for the caller; NULL if the pixels have to be copied; or
+ * an error pointer.
  */
 struct virtgpu_resource *virtgpu_bo_uncopied(struct virtgpu_bo *bo,
 					     const struct drm_framebuffer *fb)
@@ -336,21 +342,21 @@ struct virtgpu_resource *virtgpu_bo_uncopied(struct virtgpu_bo *bo,
 }
 
 /**
- * virtgpu_bo_is_renderers - whether the renderer has an object's pixels, or sees them
+ * virtgpu_bo_is_renderers - whether a renderer has or sees the pixels of an object
  * @bo: the buffer object
  *
- * Returns: whether it does, so that nothing has to be copied for a cursor.
+ * Returns: true if so. Then nothing has to be copied for a cursor.
  */
 bool virtgpu_bo_is_renderers(struct virtgpu_bo *bo)
 {
 	const struct virtgpu_resource *res = READ_ONCE(bo->res);
 
-	/* Other hosts do not say whether they could show the guest's memory as a cursor. */
+	/* Hosts without a renderer do not say whether they can show a blob as a cursor. */
 	return to_virtgpu_device(bo->base.base.dev)->has_3d && res &&
 	       virtgpu_resource_is_uncopied(res) && !virtgpu_resource_is_refused(res);
 }
 
-/* What is a cursor already, or the renderer's own. */
+/* Returns the resource that can show the object as a cursor, or NULL. */
 static struct virtgpu_resource *virtgpu_bo_find_cursor(struct virtgpu_bo *bo,
 						       const struct drm_framebuffer *fb)
 {
@@ -361,12 +367,12 @@ static struct virtgpu_resource *virtgpu_bo_find_cursor(struct virtgpu_bo *bo,
 }
 
 /**
- * virtgpu_bo_cursor - what a buffer object is shown by as a cursor
- * @bo: the buffer object, which keeps it: programs that change between images make framebuffers
- *	anew each time
+ * virtgpu_bo_cursor - the resource that shows a buffer object as a cursor
+ * @bo: the buffer object, which keeps the resource, because some programs create a new framebuffer
+ *	for each change of the cursor
  * @fb: the framebuffer over it
  *
- * Does not wait for the host, nor kick: the upload of the image does.
+ * Neither waits for the host nor kicks the queue; the upload of the pixels kicks.
  *
  * Returns: the resource, with a reference for the caller, or an error pointer.
  */
@@ -394,9 +400,9 @@ struct virtgpu_resource *virtgpu_bo_cursor(struct virtgpu_bo *bo, const struct d
 }
 
 /**
- * virtgpu_bo_sync - show the device what was drawn into a buffer object
+ * virtgpu_bo_sync - make what was drawn into a buffer object visible to the device
  * @fb: a framebuffer over it
- * @rect: its pixels
+ * @rect: pixels of the framebuffer
  */
 void virtgpu_bo_sync(const struct drm_framebuffer *fb, const struct drm_rect *rect)
 {

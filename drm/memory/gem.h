@@ -22,18 +22,18 @@ struct virtgpu_texture;
 /**
  * struct virtgpu_bo - what all buffer objects have
  * @base: the GEM object; its pages, if it has any
- * @refs: the object itself, and every resource of the host's over its memory
+ * @refs: one reference of the GEM object, and one of each host resource that its pages back
  * @lock: protects @res, @cursor and @places
  * @places: its places in swap chains, see virtgpu_swapchain_prepare()
  * @mapping: its entry of &virtgpu_dma.mappings
- * @res: the host resource that lives as long as the object, made when first needed
- * @cursor: the host resource that it was last shown by as a cursor
- * @format: @res's pixel format, in the protocol's numbers; 0 when left to the first framebuffer
- * @width: @res's width, 0 when left to the first framebuffer
- * @height: @res's height
- * @arriving: bytes that the host writes, while @is_arriving
- * @is_arriving: the CPU is still to be shown what the host wrote to bounce buffers; changed with
- *	the reservation locked
+ * @res: the host resource that lives as long as the object, created when first needed
+ * @cursor: the host resource that last showed the object as a cursor
+ * @format: pixel format of @res, in the protocol's numbers; 0: that of the first framebuffer
+ * @width: width of @res, 0: that of the first framebuffer
+ * @height: height of @res
+ * @arriving: bytes that the host writes, while @is_arriving is set
+ * @is_arriving: the host may write to bounce buffers that are not copied back yet; set with the
+ *	reservation locked
  * @release: frees an object of this kind when @refs becomes 0
  *
  * There are two kinds: objects with pages of the guest (gem.c), and objects that are memory of the

@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Memory: buffer objects of the guest's and resources of the host's. */
+/**
+ * DOC: Memory
+ *
+ * Programs have *buffer objects*: pages of the guest (gem.c), or memory of the host (vram.c). The
+ * host has *resources* (resource.c): images of a format and a size, or blobs, which are plain
+ * memory (blob.c). A resource is *backed* by the pages of one or several buffer objects. A buffer
+ * object has at most one resource that lives as long as the object, and any number of others that
+ * show it.
+ */
 #include <drm/drm_managed.h>
 
 #include "memory/memory.h"
@@ -10,9 +18,9 @@ static void virtgpu_resources_fini(struct drm_device *dev, void *data)
 }
 
 /**
- * virtgpu_memory_init - set up memory: there is none yet
+ * virtgpu_memory_init - initialize the memory part
  * @vg: the device, its features known
- * @ops: whom to tell
+ * @ops: callbacks into the parts above
  *
  * Returns: 0 or a negative errno.
  */
@@ -36,8 +44,8 @@ int virtgpu_memory_init(struct virtgpu_device *vg, const struct virtgpu_memory_o
 		return ret;
 
 	/*
-	 * A renderer knows no shape of a blob that is no texture of its own. And in bounce buffers
-	 * the host would see a copy of what is to be shown without one.
+	 * A renderer cannot show blobs that are not its own. With bounce buffers the pages that the
+	 * host would show are copies.
 	 */
 	memory->zero_copy = vg->has_blob && !vg->has_3d && !virtgpu_dma_bounces(vg);
 	return virtgpu_vram_init(vg);

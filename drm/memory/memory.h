@@ -13,13 +13,13 @@ struct drm_gem_object;
 struct virtgpu_bo;
 
 /**
- * struct virtgpu_memory_ops - what memory tells those above it
+ * struct virtgpu_memory_ops - callbacks of the memory part into the parts above it
  * @opened: a file got a handle of an object; returns 0 or a negative errno
- * @closed: a file's handle of an object goes
- * @gone: nobody has an object any more: it is not to be shown again
- * @make_room: the host is out of memory: have it destroy something that can be made again. Returns
- *	whether there was anything. Called without locks of buffer objects and resources
- * @lost: after a reset the host refuses to make again what it had. May not wait for the host
+ * @closed: a file closes a handle of an object
+ * @gone: an object is about to be freed and will not be shown again
+ * @make_room: the host is out of memory: have it destroy something that can be created again.
+ *	Returns true if it did. Called without locks of buffer objects and resources
+ * @lost: after a reset the host refuses to create a resource again. Must not wait for the host
  */
 struct virtgpu_memory_ops {
 	int (*opened)(struct drm_gem_object *gem, struct drm_file *file);
@@ -31,13 +31,13 @@ struct virtgpu_memory_ops {
 
 /**
  * struct virtgpu_memory - buffer objects and host resources
- * @ops: whom to tell
- * @resources: host resources by id, both the id allocator and what a reset restores
- * @next_resource: where the search for a free id begins
- * @making: held while a resource is made, and while all are made again after a reset, so that the
- *	device is told only once to make each of them
- * @zero_copy: the host shows the guest's pages as they are, until it turns out that it cannot
- * @vram: the host's memory that the guest sees
+ * @ops: callbacks into the parts above
+ * @resources: host resources by number; a reset restores all of them
+ * @next_resource: where the search for a free number begins
+ * @making: held while a resource is created, and while all resources are created again after a
+ *	reset, so that the device is told only once to create each of them
+ * @zero_copy: the host shows the guest's pages without a copy; false once the host has refused
+ * @vram: the window for memory of the host
  */
 struct virtgpu_memory {
 	const struct virtgpu_memory_ops *ops;

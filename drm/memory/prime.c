@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Buffers for and from other drivers. */
+/* PRIME: buffers that are exported to, or imported from, other drivers. */
 #include <linux/device.h>
 #include <linux/dma-buf.h>
 #include <linux/module.h>
@@ -115,8 +115,8 @@ static bool virtgpu_prime_is_own(struct drm_device *dev, const struct dma_buf *d
  * @dev: the DRM device
  * @dma_buf: the buffer
  *
- * An exporter gives DMA addresses. The host wants guest-physical ones unless it negotiated
- * otherwise; behind an IOMMU those are not the same, and only our own buffers can come back.
+ * An exporter provides DMA addresses. The host needs physical addresses of the guest, unless it has
+ * negotiated otherwise. With an IOMMU these differ, so only our own buffers can be imported.
  *
  * Returns: the object or an error pointer.
  */

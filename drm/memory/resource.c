@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Host resources: created with their backing, kept until the host has let go of it, made anew
- * after a reset of the device.
+/**
+ * DOC: Host resources
+ *
+ * A resource is created together with its backing, and freed when the host has answered that it no
+ * longer uses the backing. After a reset of the device all resources are created again.
+ *
+ * A host that runs out of memory for another resource can be told to destroy one that nobody shows.
+ * Such a resource is *given up*: it keeps its number and its backing, and is created again when it
+ * is next shown.
  */
 #include <linux/slab.h>
 
@@ -17,12 +23,12 @@
 #include "transport/cmd.h"
 
 /*
- * Entries of a resource with several buffer objects: hosts look for a row from the start of the
- * list, so that sharing a resource should not make it long.
+ * Maximum number of entries for a resource with several buffer objects. Hosts search the list of
+ * entries from its start for each row, so the list should be short.
  */
 #define VIRTGPU_RESOURCE_MAX_ENTRIES	2048
 
-/* QEMU and vhost-user-gpu refuse longer lists. */
+/* Maximum number of entries that QEMU and vhost-user-gpu accept. */
 #define VIRTGPU_MAX_ENTRIES	16384
 
 static u32 virtgpu_bo_entries(struct virtgpu_device *vg, struct virtgpu_bo *bo,
@@ -97,7 +103,7 @@ static struct virtio_gpu_mem_entry *virtgpu_resource_map(struct virtgpu_resource
 	return entries;
 }
 
-/* Describes the pages behind a resource to the host, as few long runs as there are. */
+/* Returns the list of pages that back a resource, with adjacent pages joined. */
 static struct virtio_gpu_mem_entry *virtgpu_resource_entries(struct virtgpu_resource *res,
 							     u32 *count)
 {
@@ -113,8 +119,8 @@ static struct virtio_gpu_mem_entry *virtgpu_resource_entries(struct virtgpu_reso
 
 /*
  * Finds the resource of a command by its number, if it still exists. It is valid until
- * virtgpu_resource_unlock(). A reference instead might be the last one, and dropping that would wait
- * for room in the ring, which completions must not do.
+ * virtgpu_resource_unlock(). A reference instead might be the last one, and dropping that would
+ * wait for room in the ring, which completions must not do.
  */
 static struct virtgpu_resource *virtgpu_resource_lock(struct virtgpu_device *vg,
 						      const struct virtgpu_cmd *cmd)
@@ -194,9 +200,9 @@ static void virtgpu_resource_on_error(const struct virtgpu_resource *res, struct
 }
 
 /**
- * struct virtgpu_sent - the commands that make a resource, to be waited for
+ * struct virtgpu_sent - the commands that create a resource, to be waited for
  * @create: CREATE
- * @attach: ATTACH, NULL when the backing comes with CREATE
+ * @attach: ATTACH, or NULL if CREATE includes the backing
  */
 struct virtgpu_sent {
 	struct virtgpu_cmd *create;
@@ -245,7 +251,7 @@ static struct virtgpu_cmd *virtgpu_resource_create_cmd_blob(const struct virtgpu
 	return virtgpu_cmd_resource_create_blob(res->vg, blob->ctx_id, &create, entries, count);
 }
 
-/* A blob comes with its backing, if it has one in the guest. */
+/* Sends CREATE of a blob, with its backing if it has pages in the guest. */
 static int virtgpu_resource_send_blob(struct virtgpu_resource *res, enum virtgpu_done done,
 				      struct virtgpu_sent *sent)
 {
@@ -270,7 +276,10 @@ static int virtgpu_resource_send_blob(struct virtgpu_resource *res, enum virtgpu
 	return 0;
 }
 
-/* Most textures are never transferred, and bounce buffers are few: they come with a transfer. */
+/*
+ * Whether the backing is attached only before the first transfer: most textures are never
+ * transferred, and there are few bounce buffers.
+ */
 static bool virtgpu_resource_is_backed_late(const struct virtgpu_resource *res)
 {
 	return res->is_3d && !virtgpu_resource_is_custom(res) && virtgpu_dma_bounces(res->vg);
@@ -311,7 +320,7 @@ static int virtgpu_resource_send_image(struct virtgpu_resource *res, enum virtgp
 	create = res->is_3d ? virtgpu_resource_create_cmd_3d(res) :
 			      virtgpu_resource_create_cmd_2d(res);
 	attach = virtgpu_cmd_attach_backing(vg, res->id, entries, count);
-	/* The answer to CREATE comes after ATTACH was sent, and says what there is to say. */
+	/* ATTACH is sent before CREATE is answered. The answer to CREATE has the error. */
 	attach->is_quiet = true;
 	virtgpu_resource_on_error(res, create, done);
 	virtgpu_resource_on_error(res, attach, VIRTGPU_DONE_RESOURCE_ATTACHED);
@@ -343,15 +352,15 @@ static int virtgpu_resource_send(struct virtgpu_resource *res, enum virtgpu_done
 	return ret;
 }
 
-/* The host's own words: there may be room when it has less. */
+/* Whether the host says that it is out of memory. Then it may help to destroy a resource. */
 static bool virtgpu_cmd_finds_no_room(const struct virtgpu_cmd *cmd, int status)
 {
 	return status == -ENOMEM && cmd->end == VIRTGPU_CMD_ANSWERED;
 }
 
 /*
- * Waits for the answers to the commands that make a resource; -EDQUOT when the host is out of
- * memory.
+ * Waits for the answers to the commands that create a resource. Returns -EDQUOT if the host is out
+ * of memory.
  */
 static int virtgpu_resource_wait(struct virtgpu_resource *res, const struct virtgpu_sent *sent)
 {
@@ -359,7 +368,7 @@ static int virtgpu_resource_wait(struct virtgpu_resource *res, const struct virt
 	int ret, attach_ret = 0;
 
 	ret = virtgpu_queue_wait(&vg->transport->ctrl, sent->create);
-	/* A blob that is waited for is to be shown as it is, which this host cannot do. */
+	/* Only blobs for zero copy are waited for: the host cannot show the guest's pages. */
 	if (res->blob.size && ret && ret != -ETIMEDOUT &&
 	    sent->create->end == VIRTGPU_CMD_ANSWERED)
 		virtgpu_zero_copy_stop(vg);
@@ -374,7 +383,7 @@ static int virtgpu_resource_wait(struct virtgpu_resource *res, const struct virt
 	return ret ?: attach_ret;
 }
 
-/* Has the host make a resource that it does not have. Without @wait the caller kicks. */
+/* Has the host create a resource. Without @wait the caller kicks. */
 static int virtgpu_resource_make(struct virtgpu_resource *res, bool wait)
 {
 	struct virtgpu_device *vg = res->vg;
@@ -412,13 +421,13 @@ void virtgpu_resource_unref_done(struct virtgpu_device *vg, struct virtgpu_cmd *
 	virtgpu_resource_free(cmd->data.res);
 }
 
-/* Has the host destroy a resource, and frees it when the host no longer looks at the backing. */
+/* Has the host destroy a resource, and frees it when the host no longer uses the backing. */
 static void virtgpu_resource_unref(struct virtgpu_resource *res)
 {
 	struct virtgpu_device *vg = res->vg;
 	struct virtgpu_cmd *cmd = virtgpu_cmd_resource_unref(vg, res->id);
 
-	/* The host may never have made what user space asked for. */
+	/* The host may have refused to create what user space asked for. */
 	cmd->is_quiet = virtgpu_resource_is_uncopied(res);
 	cmd->done = VIRTGPU_DONE_RESOURCE_UNREF;
 	cmd->data.res = res;
@@ -456,7 +465,7 @@ static struct virtgpu_resource *virtgpu_resource_new(struct virtgpu_bo *bo, u32 
 	res->width = width;
 	res->height = height;
 
-	/* A host that lost an UNREF refuses the number, so it is not used again soon. */
+	/* A host that has lost an UNREF refuses its number, so numbers are not reused soon. */
 	ret = xa_alloc_cyclic(&vg->memory->resources, &res->id, res, xa_limit_31b,
 			      &vg->memory->next_resource, GFP_KERNEL);
 	if (ret < 0) {
@@ -468,18 +477,18 @@ static struct virtgpu_resource *virtgpu_resource_new(struct virtgpu_bo *bo, u32 
 }
 
 /**
- * virtgpu_resource_create - create a host resource over a buffer object
+ * virtgpu_resource_create - create a 2D resource that is backed by a buffer object
  * @bo: the buffer object
  * @format: pixel format, in the protocol's numbers
  * @width: pixels of a row of the backing
- * @height: rows
- * @wait: for the host's answer; else the caller kicks, and a host that refuses it refuses what is
- *	done with it, too
+ * @height: number of rows
+ * @wait: wait for the host's answer. Otherwise the caller kicks, and a host that refuses the
+ *	resource also refuses the commands that use it
  *
- * Returns: the resource or an error pointer: -ENOMEM when the guest is out of memory, -EDQUOT when
- * the host is, and may have to destroy something else, see &virtgpu_memory_ops.make_room, -EINVAL
- * when the host does not know the format, -ETIMEDOUT or -EIO for a host in trouble, -ENODEV when
- * the device was reset meanwhile, see &virtgpu_trouble_ops.again, or is gone.
+ * Returns: the resource or an error pointer: -ENOMEM if the guest is out of memory; -EDQUOT if the
+ * host is, see &virtgpu_memory_ops.make_room; -EINVAL if the host does not know the format;
+ * -ETIMEDOUT or -EIO for a host in trouble; -ENODEV if the device was reset meanwhile, see
+ * &virtgpu_trouble_ops.again, or is gone.
  */
 struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, u32 format, u32 width,
 						 u32 height, bool wait)
@@ -499,14 +508,15 @@ struct virtgpu_resource *virtgpu_resource_create(struct virtgpu_bo *bo, u32 form
 }
 
 /**
- * virtgpu_resource_create_3d - create a buffer object's own resource for a renderer
+ * virtgpu_resource_create_3d - create the resource of a buffer object for a renderer
  * @bo: the buffer object
  * @format: pixel format, in the renderer's numbers
  * @width: pixels
- * @height: rows
- * @texture: what else the renderer wants to know
+ * @height: pixels
+ * @texture: the renderer's other parameters
  *
- * Does not wait: a host that refuses it refuses what is done with it, too. The caller kicks.
+ * Does not wait: a host that refuses the resource also refuses the commands that use it. The caller
+ * kicks.
  *
  * Returns: the resource or an error pointer.
  */
@@ -531,11 +541,11 @@ struct virtgpu_resource *virtgpu_resource_create_3d(struct virtgpu_bo *bo, u32 f
 }
 
 /**
- * virtgpu_resource_create_blob - create a buffer object's own resource, a blob
+ * virtgpu_resource_create_blob - create the resource of a buffer object as a blob
  * @bo: the buffer object
- * @blob: what memory it is
- * @wait: for the host's answer; else the caller kicks, and a host that refuses it refuses what is
- *	done with it, too
+ * @blob: parameters of the blob
+ * @wait: wait for the host's answer. Otherwise the caller kicks, and a host that refuses the
+ *	resource also refuses the commands that use it
  *
  * Returns: the resource or an error pointer.
  */
@@ -558,11 +568,11 @@ struct virtgpu_resource *virtgpu_resource_create_blob(struct virtgpu_bo *bo,
 }
 
 /**
- * virtgpu_resource_fits - whether a resource has a framebuffer's format and shape
+ * virtgpu_resource_fits - whether a resource can show the pixels of a framebuffer
  * @res: the resource
  * @fb: the framebuffer
  *
- * Returns: whether it can show its pixels; a resource that the host refused cannot.
+ * Returns: true if it has the framebuffer's format and shape, and the host has not refused it.
  */
 bool virtgpu_resource_fits(const struct virtgpu_resource *res, const struct drm_framebuffer *fb)
 {
@@ -581,7 +591,7 @@ void virtgpu_resource_get(struct virtgpu_resource *res)
 }
 
 /**
- * virtgpu_resource_put - drop a reference; the last one destroys the host's image
+ * virtgpu_resource_put - drop a reference; the last one has the host destroy the resource
  * @res: the resource
  */
 void virtgpu_resource_put(struct virtgpu_resource *res)
@@ -589,7 +599,7 @@ void virtgpu_resource_put(struct virtgpu_resource *res)
 	kref_put(&res->refs, virtgpu_resource_release);
 }
 
-/* Has the host destroy a resource that stays; says whether it has. */
+/* Has the host destroy a resource that the driver keeps. Returns true if the host has done so. */
 static bool virtgpu_resource_give_up_locked(struct virtgpu_resource *res)
 {
 	struct virtgpu_device *vg = res->vg;
@@ -612,7 +622,7 @@ static bool virtgpu_resource_give_up_locked(struct virtgpu_resource *res)
 		WRITE_ONCE(res->is_attached, false);
 		WRITE_ONCE(res->is_given_up, true);
 	} else if (is_answered || ret == -ETIMEDOUT) {
-		/* The host may have it or not: another one takes its place. */
+		/* It is unknown whether the host has it, so another one has to take its place. */
 		WRITE_ONCE(res->is_refused, true);
 	}
 	return !ret;
@@ -620,18 +630,18 @@ static bool virtgpu_resource_give_up_locked(struct virtgpu_resource *res)
 
 /**
  * virtgpu_resource_give_up - have the host destroy a resource that nobody shows, and wait
- * @res: the resource, an image
+ * @res: a 2D resource
  *
- * It keeps its number and its backing.
+ * The resource keeps its number and its backing.
  *
- * Returns: whether the host has destroyed it.
+ * Returns: true if the host has destroyed it.
  */
 bool virtgpu_resource_give_up(struct virtgpu_resource *res)
 {
 	struct virtgpu_device *vg = res->vg;
 	bool is_done;
 
-	/* A reset either finds it or does not make it again. */
+	/* Under this lock no reset creates it again at the same time. */
 	mutex_lock(&vg->memory->making);
 	mutex_lock(&res->lock);
 	is_done = virtgpu_resource_give_up_locked(res);
@@ -641,11 +651,11 @@ bool virtgpu_resource_give_up(struct virtgpu_resource *res)
 }
 
 /**
- * virtgpu_resource_take_back - have the host make a resource that was given up, and wait
+ * virtgpu_resource_take_back - have the host create a resource that was given up, and wait
  * @res: the resource, whose pixels have to be sent again
  *
- * Returns: 0 or a negative errno, see virtgpu_resource_create(). It is given up as before if guest
- * or host have no memory for it; after other errors another one has to take its place.
+ * Returns: 0 or a negative errno, see virtgpu_resource_create(). If the guest or the host has no
+ * memory for it, the resource stays given up. After other errors another one has to take its place.
  */
 int virtgpu_resource_take_back(struct virtgpu_resource *res)
 {
@@ -664,7 +674,7 @@ int virtgpu_resource_take_back(struct virtgpu_resource *res)
 	return ret;
 }
 
-/* Tells the host of the whole backing once it has none. */
+/* Returns the command that tells the host the whole backing. The host must not know any. */
 static struct virtgpu_cmd *virtgpu_resource_attach(struct virtgpu_resource *res)
 {
 	struct virtio_gpu_mem_entry *entries;
@@ -682,7 +692,7 @@ static struct virtgpu_cmd *virtgpu_resource_attach(struct virtgpu_resource *res)
 }
 
 /**
- * virtgpu_resource_back - make sure that the host knows the memory of what is to be transferred
+ * virtgpu_resource_back - make sure that the host knows the backing, before a transfer
  * @res: the resource
  *
  * Returns: 0 or a negative errno, -ENOMEM if there is no room for bounce buffers.
@@ -707,7 +717,7 @@ int virtgpu_resource_back(struct virtgpu_resource *res)
 	return ret;
 }
 
-/* Has the host forget the backing that it knows for the present one. */
+/* Replaces the backing that the host knows by the present one. */
 static void virtgpu_resource_change_backing(struct virtgpu_resource *res,
 					    struct virtgpu_cmd *attach)
 {
@@ -739,11 +749,11 @@ static struct virtgpu_cmd *virtgpu_resource_send_added(struct virtgpu_resource *
 }
 
 /**
- * virtgpu_resource_add - put a buffer object behind those that back a resource, and wait
- * @res: the resource, an image
- * @bo: the buffer object; the resource holds a reference from here on
+ * virtgpu_resource_add - add a buffer object to the backing of a resource, and wait
+ * @res: a 2D resource
+ * @bo: the buffer object, to which the resource holds a reference from now on
  *
- * Returns: 0 or a negative errno, -ENOSPC when the resource has enough of them.
+ * Returns: 0 or a negative errno; -ENOSPC if the backing has too many objects or entries.
  */
 int virtgpu_resource_add(struct virtgpu_resource *res, struct virtgpu_bo *bo)
 {
@@ -751,7 +761,7 @@ int virtgpu_resource_add(struct virtgpu_resource *res, struct virtgpu_bo *bo)
 	struct virtgpu_cmd *attach;
 	int ret;
 
-	/* After a reset the host has the resource only when all are made again. */
+	/* After a reset the host has the resource only when all are created again. */
 	mutex_lock(&vg->memory->making);
 	mutex_lock(&res->lock);
 	attach = virtgpu_resource_send_added(res, bo);
@@ -779,11 +789,11 @@ void virtgpu_resource_detached(struct virtgpu_device *vg, struct virtgpu_cmd *cm
 }
 
 /**
- * virtgpu_resource_remove - take a buffer object away from those that back a resource
+ * virtgpu_resource_remove - remove a buffer object from the backing of a resource
  * @res: the resource
- * @bo: the buffer object, not the only one
+ * @bo: the buffer object, which must not be the only one
  *
- * The others are attached anew, now or, if that fails, with the next upload.
+ * The other objects are attached again now or, if that fails, with the next upload.
  */
 void virtgpu_resource_remove(struct virtgpu_resource *res, struct virtgpu_bo *bo)
 {
@@ -817,7 +827,7 @@ void virtgpu_resource_remove(struct virtgpu_resource *res, struct virtgpu_bo *bo
 }
 
 /**
- * virtgpu_resource_offset - where in the backing of a resource a buffer object begins
+ * virtgpu_resource_offset - the offset of a buffer object in the backing of a resource
  * @res: the resource, locked or in a panic
  * @bo: the buffer object, one of those that back it
  *
@@ -833,7 +843,7 @@ u64 virtgpu_resource_offset(const struct virtgpu_resource *res, const struct vir
 	return offset;
 }
 
-/* Bytes from a picture's first pixel to the first one of a rectangle. */
+/* Returns the bytes from the first pixel of a framebuffer to the first pixel of a rectangle. */
 static u64 virtgpu_pixel_offset(u32 pitch, u32 bytes, const struct drm_rect *rect)
 {
 	return (u64)rect->y1 * pitch + rect->x1 * bytes;
@@ -859,7 +869,7 @@ int virtgpu_resource_upload(struct virtgpu_resource *res, const struct drm_frame
 
 	mutex_lock(&res->lock);
 	if (virtgpu_resource_is_given_up(res)) {
-		/* The next commit on this head needed the room, and follows at once. */
+		/* The next commit on this head needed the memory, and follows at once. */
 		mutex_unlock(&res->lock);
 		return -EBUSY;
 	}
@@ -900,7 +910,7 @@ struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
 {
 	const u64 bytes = virtgpu_format_pixel_size(res->format);
 	struct virtgpu_device *vg = res->vg;
-	/* Where the host looks for them. */
+	/* The bytes that the host reads. */
 	const struct virtgpu_rows rows = {
 		.offset = offset,
 		.length = drm_rect_width(rect) * bytes,
@@ -913,11 +923,11 @@ struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
 }
 
 /**
- * virtgpu_resource_uuid - what other virtio devices know a resource by
+ * virtgpu_resource_uuid - the UUID by which other virtio devices know a resource
  * @res: the resource
  * @uuid: set on success
  *
- * The host is asked once, and again after a reset, because it has forgotten the name then.
+ * The host is asked once, and again after a reset, because a reset discards UUIDs.
  *
  * Returns: 0 or a negative errno.
  */
@@ -948,17 +958,17 @@ static void virtgpu_resource_forget_uuid(struct virtgpu_resource *res)
 
 static bool virtgpu_resource_is_to_be_restored(const struct virtgpu_resource *res)
 {
-	/* The host's own memory went with its context. */
+	/* Memory of the host was destroyed with its context. */
 	return READ_ONCE(res->on_host) && !virtgpu_resource_is_refused(res) &&
 	       virtgpu_bo_has_pages(virtgpu_resource_bo(res));
 }
 
 /**
- * virtgpu_resources_restore - create every resource anew on a device that was reset
+ * virtgpu_resources_restore - create all resources again on a device that was reset
  * @vg: the device, with &virtgpu_memory.making locked since before its queues were started
  *
- * The images come back without their pixels: what is shown has to be transferred again. What a
- * renderer had drawn is gone.
+ * The pixels are not restored: what is shown has to be transferred again, and what a renderer had
+ * drawn is lost.
  */
 void virtgpu_resources_restore(struct virtgpu_device *vg)
 {
@@ -966,6 +976,7 @@ void virtgpu_resources_restore(struct virtgpu_device *vg)
 	unsigned long id;
 	int ret;
 
+	lockdep_assert_held(&vg->memory->making);
 	xa_lock(&vg->memory->resources);
 	xa_for_each(&vg->memory->resources, id, res) {
 		if (!kref_get_unless_zero(&res->refs))

@@ -16,18 +16,18 @@ struct virtgpu_bo;
 struct virtgpu_cmd;
 struct virtgpu_device;
 
-/* Gallium's numbers for a buffer and a two-dimensional texture, virgl's for a use of its own. */
+/* Gallium's targets for a buffer and a two-dimensional texture, virgl's bind flag for own uses. */
 #define VIRTGPU_TARGET_BUFFER		0
 #define VIRTGPU_TARGET_2D		2
 #define VIRTGPU_BIND_CUSTOM		BIT(17)
 
-/* Buffer objects behind one resource; the whole list is sent again with each new one. */
+/* Buffer objects that back one resource. Each new one sends the whole list of pages again. */
 #define VIRTGPU_RESOURCE_MAX_BOS	8
 
 /**
- * struct virtgpu_backing - a buffer object that backs a resource, or a part of it
+ * struct virtgpu_backing - a buffer object in the backing of a resource
  * @bo: the buffer object
- * @size: bytes that the host was told about
+ * @size: bytes of its pages, as the host was told
  */
 struct virtgpu_backing {
 	struct virtgpu_bo *bo;
@@ -35,12 +35,12 @@ struct virtgpu_backing {
 };
 
 /**
- * struct virtgpu_blob - a resource that is plain memory
- * @mem: whose: one of VIRTGPU_BLOB_MEM
+ * struct virtgpu_blob - parameters of a blob
+ * @mem: whose memory it is: one of VIRTGPU_BLOB_MEM
  * @flags: VIRTGPU_BLOB_FLAG
- * @id: which of the context's, if it is the host's
- * @ctx_id: the context that knows @id
- * @size: bytes; 0 in a resource that is no blob
+ * @id: number of the memory in its context, if it is the host's
+ * @ctx_id: the context
+ * @size: bytes; 0 in a resource that is not a blob
  */
 struct virtgpu_blob {
 	u32 mem;
@@ -51,14 +51,14 @@ struct virtgpu_blob {
 };
 
 /**
- * struct virtgpu_texture - what a renderer wants to know of a resource, in its own terms
+ * struct virtgpu_texture - parameters of a resource for a renderer, in the renderer's numbers
  * @target: dimensions and kind
  * @bind: what it is used for
  * @depth: pixels
- * @array_size: layers
- * @last_level: the smallest mipmap
- * @nr_samples: of a pixel
- * @flags: others
+ * @array_size: number of layers
+ * @last_level: number of the smallest mipmap
+ * @nr_samples: samples of a pixel
+ * @flags: other flags
  */
 struct virtgpu_texture {
 	u32 target;
@@ -71,25 +71,25 @@ struct virtgpu_texture {
 };
 
 /**
- * struct virtgpu_resource - an image on the host, backed by buffer objects of ours
- * @refs: users; the host's image goes with the last one
+ * struct virtgpu_resource - a resource of the host, backed by buffer objects
+ * @refs: users; the host destroys the resource when the last one is gone
  * @vg: the device
  * @lock: protects @backing and @num_backing, and their order in the queue; and @uuid
- * @backing: the pages that back it, one buffer object behind the other
- * @num_backing: how many
- * @on_host: the host has an image to destroy
- * @is_refused: the host did not make it, and is told no more of it
+ * @backing: the buffer objects that back it, one behind the other
+ * @num_backing: number of buffer objects in @backing
+ * @on_host: the host may have the resource, and has to destroy it
+ * @is_refused: the host has refused to create it, and is not told anything more about it
  * @is_attached: the host knows the backing
- * @is_given_up: the host was told to destroy it, and it is made again when it is next shown
+ * @is_given_up: the host has destroyed it to free memory; it is created again when next shown
  * @id: its number in the protocol
  * @format: pixel format, in the protocol's numbers
  * @width: pixels
  * @height: pixels
- * @is_3d: made for a renderer, which draws to it: its pixels are the host's
- * @texture: what the renderer knows of it
- * @blob: the memory it is, if it is a blob
- * @uuid: what other virtio devices know it by, until the device is reset
- * @has_uuid: whether the host was asked for @uuid
+ * @is_3d: it was created for a renderer, and its pixels are on the host
+ * @texture: the renderer's parameters
+ * @blob: the parameters of the blob, if it is one
+ * @uuid: the UUID by which other virtio devices know it, until the device is reset
+ * @has_uuid: @uuid is known
  */
 struct virtgpu_resource {
 	struct kref refs;
@@ -112,27 +112,27 @@ struct virtgpu_resource {
 	bool has_uuid;
 };
 
-/* The only buffer object behind a resource, or the first of several. */
+/* The only buffer object that backs a resource, or the first of several. */
 static inline struct virtgpu_bo *virtgpu_resource_bo(const struct virtgpu_resource *res)
 {
 	return res->backing[0].bo;
 }
 
-/* Nothing has to be uploaded: the host has the pixels, or sees the guest's. */
+/* Whether nothing has to be uploaded, because the host has the pixels or sees the guest's pages. */
 static inline bool virtgpu_resource_is_uncopied(const struct virtgpu_resource *res)
 {
 	return res->is_3d || res->blob.size;
 }
 
-/* The host sees the guest's memory, and nobody copies it. */
+/* Whether the host sees the guest's pages, without a copy. */
 static inline bool virtgpu_resource_is_guests(const struct virtgpu_resource *res)
 {
 	return res->blob.size && res->blob.mem == VIRTGPU_BLOB_MEM_GUEST;
 }
 
 /*
- * A buffer for results of queries and the like: virgl has no copy of it, but writes into the
- * guest's memory while it carries out streams, or later.
+ * Whether it is a buffer for the results of queries. virgl has no copy of it, but writes into the
+ * guest's memory while it executes streams, or later.
  */
 static inline bool virtgpu_resource_is_custom(const struct virtgpu_resource *res)
 {
@@ -140,19 +140,19 @@ static inline bool virtgpu_resource_is_custom(const struct virtgpu_resource *res
 	       res->texture.bind & VIRTGPU_BIND_CUSTOM;
 }
 
-/* A renderer reads and writes the guest's memory of it while it carries out streams. */
+/* Whether a renderer reads and writes the guest's memory while it executes streams. */
 static inline bool virtgpu_resource_is_direct(const struct virtgpu_resource *res)
 {
 	return res->blob.size || virtgpu_resource_is_custom(res);
 }
 
-/* The host said that it did not make it; until it answers nobody knows. */
+/* Whether the host has refused to create it. False until the host has answered. */
 static inline bool virtgpu_resource_is_refused(const struct virtgpu_resource *res)
 {
 	return READ_ONCE(res->is_refused);
 }
 
-/* It was given up for others, which is known to whoever has its image's lock. */
+/* Whether it was given up; stable under &virtgpu_swapchains.lock. */
 static inline bool virtgpu_resource_is_given_up(const struct virtgpu_resource *res)
 {
 	return READ_ONCE(res->is_given_up);

@@ -93,7 +93,7 @@ static void virtgpu_vram_give_back(struct virtgpu_vram_bo *vbo)
 	mutex_unlock(&vram->lock);
 }
 
-/* Has the host map the blob at its place. The place stays taken if the host may still do that. */
+/* Has the host map the blob at its place, which stays reserved if the host may still do that. */
 static int virtgpu_vram_tell(struct virtgpu_vram_bo *vbo)
 {
 	struct virtgpu_device *vg = to_virtgpu_device(vbo->base.base.base.dev);
@@ -119,7 +119,9 @@ static int virtgpu_vram_tell(struct virtgpu_vram_bo *vbo)
 	return ret;
 }
 
-/* Finds a place in the window and has the host map the blob there, once. */
+/*
+ * Reserves a place in the window and has the host map the blob there, unless this was tried before.
+ */
 static int virtgpu_vram_map(struct virtgpu_vram_bo *vbo)
 {
 	struct virtgpu_bo *bo = &vbo->base;
@@ -183,8 +185,8 @@ static int virtgpu_vram_mmap(struct drm_gem_object *gem, struct vm_area_struct *
 	vma->vm_page_prot = virtgpu_vram_prot(vbo, vma_get_page_prot(vma));
 	vma->vm_ops = &virtgpu_vram_vm_ops;
 	return io_remap_pfn_range(vma, vma->vm_start,
-				  PHYS_PFN(vg->memory->vram.start + vbo->window.start) + first, size,
-				  vma->vm_page_prot);
+				  PHYS_PFN(vg->memory->vram.start + vbo->window.start) + first,
+				  size, vma->vm_page_prot);
 }
 
 /*
@@ -297,10 +299,10 @@ static const struct drm_gem_object_funcs virtgpu_vram_funcs = {
 };
 
 /**
- * virtgpu_vram_create - make an object of the host's memory
+ * virtgpu_vram_create - create a buffer object that is memory of the host
  * @vg: the device
- * @blob: which memory
- * @deferred: whether it is to be mapped when somebody wants to see it, not now
+ * @blob: parameters of the blob
+ * @deferred: map it when it is first used, not now
  *
  * Returns: the object or an error pointer.
  */

@@ -13,10 +13,10 @@ struct virtgpu_device;
 struct virtio_dma_buf_ops;
 
 /**
- * struct virtgpu_vram - the window in which the device shows memory of the host's
+ * struct virtgpu_vram - the window for memory of the host
  * @lock: protects @mm
- * @mm: what is where, counted from @start
- * @start: physical address
+ * @mm: allocator of places in the window
+ * @start: physical address of the window
  */
 struct virtgpu_vram {
 	struct mutex lock;

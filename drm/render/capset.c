@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Capability sets: what the host's renderers say of themselves, which user space understands. */
+/* Capability sets: descriptions of the host's renderers, which user space interprets. */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/unaligned.h>
@@ -13,7 +13,7 @@
 #include "render/render.h"
 #include "transport/cmd.h"
 
-/* The largest known has some kilobytes. */
+/* The largest known capset has a few kilobytes. */
 #define VIRTGPU_MAX_CAPSET_SIZE	SZ_1M
 
 /* Bits of virgl's second capset: streams may copy guest memory, directly or by other objects. */
@@ -22,11 +22,11 @@ static const struct {
 	u32 bits;
 } virtgpu_virgl2_transfers[] = {
 	{ 392, BIT(17) | BIT(26) },
-	/* The latter also from the host. */
+	/* Copies by other objects, also from the host. */
 	{ 688, BIT(7) },
 };
 
-/* What the host once answered; it does not change. */
+/* A capset that was read from the host. It does not change. */
 struct virtgpu_capset_copy {
 	struct list_head node;
 	u32 id;
@@ -43,7 +43,7 @@ static void virtgpu_capsets_free(struct drm_device *dev, void *data)
 		kvfree(copy);
 }
 
-/* Keeps what the host says of a renderer, if it can be used. */
+/* Stores what the host says about a renderer, if it can be used. */
 static void virtgpu_capset_add(struct virtgpu_device *vg,
 			       const struct virtio_gpu_resp_capset_info *info)
 {
@@ -61,10 +61,10 @@ static void virtgpu_capset_add(struct virtgpu_device *vg,
 }
 
 /**
- * virtgpu_capsets_read - ask which renderers the host has
+ * virtgpu_capsets_read - read which renderers the host has
  * @vg: the device
  *
- * One that the host does not tell about is left out.
+ * A renderer for which the host returns an error is left out.
  *
  * Returns: 0 or a negative errno.
  */
@@ -98,10 +98,10 @@ int virtgpu_capsets_read(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_capset_mask - the renderers that contexts can be made for
+ * virtgpu_capset_mask - the renderers that contexts can be created for
  * @vg: the device
  *
- * Returns: a bit for each id.
+ * Returns: a mask with a bit for each number of a renderer.
  */
 u64 virtgpu_capset_mask(const struct virtgpu_device *vg)
 {
@@ -115,11 +115,11 @@ u64 virtgpu_capset_mask(const struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_capset_known - whether a context can be made for a renderer
+ * virtgpu_capset_known - whether a context can be created for a renderer
  * @vg: the device
- * @id: the renderer
+ * @id: number of the renderer
  *
- * Returns: whether the host has it.
+ * Returns: true if the host has it.
  */
 bool virtgpu_capset_known(const struct virtgpu_device *vg, u64 id)
 {
@@ -139,9 +139,9 @@ static const struct virtgpu_capset *virtgpu_capset_find(const struct virtgpu_dev
 }
 
 /*
- * A stream may have the host read and write guest memory, and nobody but the renderer knows which.
- * Where the host sees bounce buffers, user space has to say so by ioctls, as it does with hosts
- * that have no such streams.
+ * Hides the capabilities by which streams read and write guest memory, because only the renderer
+ * knows which memory that is. With bounce buffers the driver has to know. User space then uses
+ * ioctls, as with hosts that do not have these capabilities.
  */
 static void virtgpu_capset_hide_transfers(struct virtgpu_capset_copy *copy, u32 size)
 {
@@ -159,7 +159,7 @@ static void virtgpu_capset_hide_transfers(struct virtgpu_capset_copy *copy, u32 
 	}
 }
 
-/* Call with the device's capset lock held. */
+/* Returns the stored copy of a capset, or reads it from the host. */
 static struct virtgpu_capset_copy *virtgpu_capset_get(struct virtgpu_device *vg,
 						      const struct virtgpu_capset *capset,
 						      u32 version)
@@ -194,8 +194,8 @@ static struct virtgpu_capset_copy *virtgpu_capset_get(struct virtgpu_device *vg,
  * @data: the arguments
  * @file: the file
  *
- * Returns: 0; -ENOSYS without renderers; -EINVAL for one that there is not, for a version it does
- * not have and for no bytes; -EBUSY when the host does not answer; -EFAULT; -ENOMEM.
+ * Returns: 0; -ENOSYS without renderers; -EINVAL for an unknown renderer, for a version that it
+ * does not have, and for a size of 0; -EBUSY if the host does not answer; -EFAULT; -ENOMEM.
  */
 int virtgpu_ioctl_get_caps(struct drm_device *dev, void *data, struct drm_file *file)
 {

@@ -9,16 +9,16 @@ struct drm_device;
 struct drm_file;
 struct virtgpu_device;
 
-/* More than the protocol has. */
+/* More than the protocol defines. */
 #define VIRTGPU_MAX_CAPSETS	32
-/* The highest id a context can be made of. */
+/* The highest number of a renderer that contexts can have. */
 #define VIRTGPU_MAX_CAPSET_ID	63
 
 /**
- * struct virtgpu_capset - what a renderer on the host can do
- * @id: which renderer
- * @max_version: of the description
- * @max_size: bytes of the description
+ * struct virtgpu_capset - the capability set of a renderer on the host
+ * @id: number of the renderer
+ * @max_version: highest version of the set
+ * @max_size: maximum size of the set in bytes
  */
 struct virtgpu_capset {
 	u32 id;

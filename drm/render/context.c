@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Contexts: what a renderer on the host keeps for one open file. */
+/**
+ * DOC: Contexts
+ *
+ * A context is what a renderer on the host keeps for one open file. It is created when the file
+ * first needs it, because many files never render. The context knows the objects that the file has
+ * handles of: the host learns of an object with its first handle, and forgets it with the last.
+ *
+ * A context is *lost* with a reset of the device, or when its work does not end. After that the
+ * file gets -EIO.
+ */
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -15,7 +24,7 @@
 #include "render/render.h"
 #include "transport/cmd.h"
 
-/* Each of them once. */
+/* Each parameter may be set once. */
 #define VIRTGPU_MAX_CONTEXT_PARAMS	4
 
 static void virtgpu_context_free(struct virtgpu_device *vg, struct virtgpu_context *ctx)
@@ -37,7 +46,10 @@ void virtgpu_context_destroyed(struct virtgpu_device *vg, struct virtgpu_cmd *cm
 	virtgpu_context_free(vg, cmd->data.ctx);
 }
 
-/* Sending waits for room in the ring, which those who drop a reference may have to make. */
+/*
+ * In a work, because sending waits for room in the ring, and the completions that make room may
+ * drop the last reference.
+ */
 static void virtgpu_context_destroy_work(struct work_struct *work)
 {
 	struct virtgpu_context *ctx = container_of(work, struct virtgpu_context, destroy);
@@ -79,7 +91,7 @@ void virtgpu_context_put(struct virtgpu_context *ctx)
  * @ctx: the context
  * @ring: the ring, or %VIRTGPU_NO_RING
  *
- * Returns: whether it gets an event for each fence there.
+ * Returns: true if the file gets an event for each fence of the ring.
  */
 bool virtgpu_context_polls(const struct virtgpu_context *ctx, int ring)
 {
@@ -91,7 +103,7 @@ bool virtgpu_context_polls(const struct virtgpu_context *ctx, int ring)
  * @dev: the DRM device
  * @file: the file
  *
- * The host's side is made when it is first needed.
+ * The host creates the context when it is first needed.
  *
  * Returns: 0 or a negative errno.
  */
@@ -164,7 +176,7 @@ static int virtgpu_context_create_locked(struct virtgpu_device *vg, struct virtg
 		return -EIO;
 	if (ctx->is_created)
 		return 0;
-	/* A reset that is going on would lose a context that is made now. */
+	/* A reset in progress would lose a context that is created now. */
 	ret = vg->trouble->wait(vg);
 	if (ret)
 		return ret;
@@ -174,10 +186,10 @@ static int virtgpu_context_create_locked(struct virtgpu_device *vg, struct virtg
 	virtgpu_context_get(ctx);
 	virtgpu_cmd_ctx_create(vg, ctx->id, ctx->capset, ctx->name, ctx);
 	ctx->is_created = true;
-	/* What the file had before it had a context. */
+	/* The objects of which the file had handles before. */
 	xa_for_each(&ctx->objects, id, count)
 		virtgpu_cmd_ctx_resource(vg, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, ctx->id, id);
-	/* Paired with virtgpu_context_create(): who sees it sends after these. */
+	/* Pairs with virtgpu_context_create(): commands of others are queued after these. */
 	smp_store_release(&ctx->is_ready, true);
 	return 0;
 }
@@ -187,14 +199,14 @@ static int virtgpu_context_create_locked(struct virtgpu_device *vg, struct virtg
  * @vg: the device
  * @file: the file
  *
- * Returns: 0, -EIO for a context that went with a reset of the device, or see virtgpu_life_wait().
+ * Returns: 0; -EIO for a context that is lost; otherwise see virtgpu_life_wait().
  */
 int virtgpu_context_create(struct virtgpu_device *vg, struct drm_file *file)
 {
 	struct virtgpu_context *ctx = file->driver_priv;
 	int ret;
 
-	/* Paired with virtgpu_context_create_locked(): what that sent comes first. */
+	/* Pairs with virtgpu_context_create_locked(), whose commands come first. */
 	if (smp_load_acquire(&ctx->is_ready) && !READ_ONCE(ctx->is_lost))
 		return 0;
 
@@ -205,7 +217,7 @@ int virtgpu_context_create(struct virtgpu_device *vg, struct drm_file *file)
 }
 
 /**
- * virtgpu_contexts_lost - the device was reset and has no context any more
+ * virtgpu_contexts_lost - mark all contexts as lost, because of a reset
  * @vg: the device
  */
 void virtgpu_contexts_lost(struct virtgpu_device *vg)
@@ -221,10 +233,10 @@ void virtgpu_contexts_lost(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_contexts_live - whether a reset would cost anybody a context
+ * virtgpu_contexts_live - whether there are contexts, which a reset would destroy
  * @vg: the device
  *
- * Returns: whether it would.
+ * Returns: true if there are.
  */
 bool virtgpu_contexts_live(struct virtgpu_device *vg)
 {
@@ -263,9 +275,9 @@ void virtgpu_context_forgotten(struct virtgpu_device *vg, struct virtgpu_cmd *cm
 }
 
 /**
- * virtgpu_context_lose - the work of a context does not end: the host is to forget it
+ * virtgpu_context_lose - lose a context whose work does not end, and have the host destroy it
  * @vg: the device
- * @owner: &virtgpu_context.owner of the context, which may have gone meanwhile
+ * @owner: &virtgpu_context.owner of the context, which may be freed already
  */
 void virtgpu_context_lose(struct virtgpu_device *vg, u64 owner)
 {
@@ -274,7 +286,7 @@ void virtgpu_context_lose(struct virtgpu_device *vg, u64 owner)
 
 	if (!ctx)
 		return;
-	/* Under this lock no more of its commands are queued. */
+	/* After this section none of its commands are queued any more. */
 	mutex_lock(&vg->render->fences.emit);
 	was_lost = xchg(&ctx->is_lost, true);
 	mutex_unlock(&vg->render->fences.emit);
@@ -287,7 +299,7 @@ void virtgpu_context_lose(struct virtgpu_device *vg, u64 owner)
 	virtgpu_cmd_ctx_destroy(vg, ctx->id, VIRTGPU_DONE_CONTEXT_FORGOTTEN, ctx);
 }
 
-/* Tells the host with the next kick, if it has the context. */
+/* Attaches or detaches a resource if the host has the context. The caller kicks. */
 static void virtgpu_context_tell(struct virtgpu_context *ctx, u32 type, u32 id)
 {
 	lockdep_assert_held(&ctx->lock);
@@ -310,7 +322,7 @@ static int virtgpu_context_add(struct virtgpu_context *ctx, const struct virtgpu
 	return ret;
 }
 
-/* A file's handle of an object goes. */
+/* A file closes a handle of an object. */
 static void virtgpu_context_remove(struct virtgpu_context *ctx, const struct virtgpu_resource *res)
 {
 	unsigned long count;
@@ -318,11 +330,11 @@ static void virtgpu_context_remove(struct virtgpu_context *ctx, const struct vir
 	lockdep_assert_held(&ctx->lock);
 	count = xa_to_value(xa_load(&ctx->objects, res->id));
 	if (count > 1) {
-		/* In the place of an entry, which needs no memory. */
+		/* Replacing an entry needs no memory. */
 		xa_store(&ctx->objects, res->id, xa_mk_value(count - 1), GFP_KERNEL);
 	} else if (count) {
 		xa_erase(&ctx->objects, res->id);
-		/* Goes with the end of the buffer or, if others have it, with whatever is next. */
+		/* Sent with the next kick; the end of the buffer kicks. */
 		if (!virtgpu_resource_is_refused(res))
 			virtgpu_context_tell(ctx, VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE, res->id);
 	}
@@ -355,7 +367,7 @@ int virtgpu_context_opened(struct drm_gem_object *gem, struct drm_file *file)
 }
 
 /**
- * virtgpu_context_closed - &virtgpu_memory_ops.closed: a file's handle goes
+ * virtgpu_context_closed - &virtgpu_memory_ops.closed: a file closes a handle
  * @gem: the object
  * @file: the file
  */
@@ -371,7 +383,7 @@ void virtgpu_context_closed(struct drm_gem_object *gem, struct drm_file *file)
 	mutex_unlock(&ctx->lock);
 }
 
-/* A handle that was closed meanwhile has taken nothing from the context. */
+/* If the handle was closed meanwhile, the context did not have the object yet: removes it now. */
 static int virtgpu_context_check_handle(struct virtgpu_context *ctx, struct drm_file *file,
 					u32 handle, struct drm_gem_object *gem,
 					const struct virtgpu_resource *res)
@@ -389,13 +401,13 @@ static int virtgpu_context_check_handle(struct virtgpu_context *ctx, struct drm_
 }
 
 /**
- * virtgpu_context_name - the resource that a file means by a handle
+ * virtgpu_context_name - the resource of a handle that a program names in an ioctl
  * @file: the file
  * @handle: the handle
- * @gem: its object
+ * @gem: the object of the handle
  *
- * A dumb buffer gets one now, and the file's context learns of it, if there is one. The context
- * forgets it when the file closes a handle, and learns of it again if another handle is named.
+ * A dumb buffer gets a resource now, which is attached to the file's context if there is one. It is
+ * detached when the file closes a handle, and attached again if another handle is named.
  *
  * Returns: the resource, valid as long as @gem, or an error pointer, see virtgpu_bo_resource().
  */
@@ -408,7 +420,7 @@ struct virtgpu_resource *virtgpu_context_name(struct drm_file *file, u32 handle,
 	bool is_new;
 	int ret = 0;
 
-	/* Textures and blobs had one before they had handles. */
+	/* Textures and blobs had a resource before they had handles. */
 	if (res && virtgpu_resource_is_uncopied(res))
 		return res;
 
@@ -470,7 +482,7 @@ static bool virtgpu_context_has_polled_rings(const struct virtgpu_context *ctx)
 	return ctx->num_rings == VIRTGPU_MAX_RINGS || !(ctx->poll_mask >> ctx->num_rings);
 }
 
-/* Back to a context that nobody has said anything of. */
+/* Resets all parameters of a context. */
 static void virtgpu_context_unset(struct virtgpu_context *ctx)
 {
 	ctx->is_named = false;
@@ -482,13 +494,13 @@ static void virtgpu_context_unset(struct virtgpu_context *ctx)
 }
 
 /**
- * virtgpu_ioctl_context_init - choose what kind of context a file has
+ * virtgpu_ioctl_context_init - set the parameters of a file's context, and create it
  * @dev: the DRM device
  * @data: the arguments
  * @file: the file
  *
- * Returns: 0; -EEXIST once there is a context; -EINVAL for a device without kinds of contexts, for
- * unknown and repeated parameters, for rings to be polled that there are not; -EFAULT.
+ * Returns: 0; -EEXIST if the context exists; -EINVAL if the device does not support parameters, for
+ * unknown and repeated parameters, and for polled rings that the context does not have; -EFAULT.
  */
 int virtgpu_ioctl_context_init(struct drm_device *dev, void *data, struct drm_file *file)
 {

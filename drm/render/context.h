@@ -14,31 +14,31 @@ struct drm_gem_object;
 struct virtgpu_cmd;
 struct virtgpu_device;
 
-/* Bits of &drm_virtgpu_context_init's poll mask. */
+/* Number of bits in the poll mask of a context. */
 #define VIRTGPU_MAX_RINGS	64
-/* With the NUL that the host does not get. */
+/* Including the NUL, which is not sent to the host. */
 #define VIRTGPU_NAME_SIZE	64
 
 /**
  * struct virtgpu_context - an open file's context on the host
- * @refs: of the file and of each fence on its rings, which a host forgets with the context; not of
- *	fences on rings that are polled
+ * @refs: one reference of the file, and one of each fence on its rings, because a host forgets the
+ *	fences of a context that it destroys. Fences on polled rings hold none
  * @vg: the device
- * @destroy: has the host destroy it
- * @id: its number there
- * @owner: a number of its own that no other context ever has
- * @lock: protects what follows
- * @is_created: whether the host has it
- * @is_ready: and it has what the file has, too; read without @lock
- * @is_lost: the host had it when the device was reset, or its work did not end
- * @is_named: whether user space chose @name
- * @capset: what kind of context it is, 0 for the host's default
- * @objects: how many handles the file has of each resource, by number; they are attached
- * @num_rings: how many timelines it has of its own
+ * @destroy: work that has the host destroy the context
+ * @id: its number on the host
+ * @owner: a number that no other context ever has
+ * @lock: protects the members below
+ * @is_created: the host has the context
+ * @is_ready: the host has the context and its objects; read without @lock
+ * @is_lost: the context was lost with a reset, or because its work did not end
+ * @is_named: user space has chosen @name
+ * @capset: the renderer, 0 for the host's default
+ * @objects: by number of a resource, how many handles the file has; these resources are attached
+ * @num_rings: number of its own timelines
  * @fence_context: &dma_fence.context of its first ring
- * @progress: when each ring last had a fence signalled, in jiffies
+ * @progress: when a fence of each ring was last signalled, in jiffies
  * @poll_mask: rings whose fences send an event
- * @name: for people who debug the host
+ * @name: name for debugging on the host
  */
 struct virtgpu_context {
 	struct kref refs;

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Fences: a command that carries one is answered when the host has done what it asks for. A ring of
- * a context is a timeline of its own; what belongs to no ring is on the device's.
+/**
+ * DOC: Fences
+ *
+ * The host answers a command with a fence when it has executed the command. Each ring of a context
+ * is a timeline; other commands are on the timeline of the device. An answer signals the fence and
+ * all fences before it on the timeline. A fence whose command ended otherwise waits for those
+ * before it.
+ *
+ * A fence is *late* if its timeline has not moved for fence_timeout. Then the device is asked
+ * whether it is alive. If it is, the context of the late fence is lost, and its fences end with
+ * -EIO.
  */
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
@@ -17,11 +25,11 @@ module_param(fence_timeout, uint, 0644);
 MODULE_PARM_DESC(fence_timeout,
 		 "Seconds that rendering may take before its context is lost (default 60)");
 
-/* How often late fences are looked for: the parameter may have changed meanwhile. */
+/* How often to look for late fences. Often, because fence_timeout may be changed meanwhile. */
 #define VIRTGPU_FENCE_WATCH	HZ
 
 /**
- * virtgpu_fence_patience - how long rendering may take
+ * virtgpu_fence_patience - how long rendering may take before a fence is late
  *
  * Returns: jiffies.
  */
@@ -45,7 +53,7 @@ static const struct dma_fence_ops virtgpu_fence_ops = {
 	.get_timeline_name = virtgpu_fence_timeline_name,
 };
 
-/* A fence whose timeline has not moved for too long, or NULL. */
+/* Returns the first late fence, or NULL. */
 static struct virtgpu_fence *virtgpu_fence_late(struct virtgpu_fences *fences, bool *has_pending)
 {
 	unsigned long since, patience = virtgpu_fence_patience();
@@ -65,7 +73,7 @@ static struct virtgpu_fence *virtgpu_fence_late(struct virtgpu_fences *fences, b
 	return NULL;
 }
 
-/* Has the device asked whether it is alive when it does not finish its work in time. */
+/* If a fence is late, asks the device whether it is alive. */
 static void virtgpu_fence_watch(struct work_struct *work)
 {
 	struct virtgpu_render *render = container_of(to_delayed_work(work), struct virtgpu_render,
@@ -87,7 +95,7 @@ static void virtgpu_fence_watch(struct work_struct *work)
 }
 
 /**
- * virtgpu_fences_init - set up a device's fences
+ * virtgpu_fences_init - initialize a device's fences
  * @vg: the device
  */
 void virtgpu_fences_init(struct virtgpu_device *vg)
@@ -103,7 +111,7 @@ void virtgpu_fences_init(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_fences_stop - stop looking for late fences, before the device goes
+ * virtgpu_fences_stop - stop looking for late fences, before the device is removed
  * @vg: the device
  */
 void virtgpu_fences_stop(struct virtgpu_device *vg)
@@ -112,7 +120,7 @@ void virtgpu_fences_stop(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_fence_alloc - a fence that is still to be emitted
+ * virtgpu_fence_alloc - allocate a fence that is not emitted yet
  *
  * Returns: the fence or NULL.
  */
@@ -140,11 +148,11 @@ void virtgpu_fence_put(struct virtgpu_device *vg, struct virtgpu_fence *fence)
 }
 
 /**
- * virtgpu_fence_emit - number a fence and tie it to a command
+ * virtgpu_fence_emit - number a fence and attach it to a command
  * @vg: the device
  * @fence: a new fence
- * @cmd: what it waits for; to be queued before &virtgpu_fences.emit, held here, is released
- * @ctx: the context whose command it is
+ * @cmd: its command, which the caller queues before it releases &virtgpu_fences.emit
+ * @ctx: the context of the command
  * @ring: the ring, or %VIRTGPU_NO_RING
  */
 void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
@@ -170,8 +178,9 @@ void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
 		fence->ctx = ctx;
 	}
 	/*
-	 * A polled ring's fence stands for something that happens, perhaps in hours, and hosts
-	 * signal it when the context goes at the latest: it is never late, nor keeps the context.
+	 * A fence on a polled ring stands for an event that may happen in hours, and hosts signal
+	 * it at the latest when the context is destroyed. So it is never late, and holds no
+	 * reference.
 	 */
 	dma_fence_init64(&fence->base, &virtgpu_fence_ops, NULL, context, ++fences->last);
 	fence->since = jiffies;
@@ -193,13 +202,13 @@ void virtgpu_fence_emit(struct virtgpu_device *vg, struct virtgpu_fence *fence,
 }
 
 /*
- * Takes the fences off the list that are to be signalled now that the command of @fence has ended.
+ * Moves the fences that are to be signalled, because the command of @fence has ended, to @done.
  * @is_last says that the commands before it on its ring have ended, too.
  */
 static void virtgpu_fence_collect(struct virtgpu_fences *fences, struct virtgpu_fence *fence,
 				  bool is_last, struct list_head *done)
 {
-	/* A host that is done with it is done with all that it had before on that ring. */
+	/* A host that has executed it has executed all commands before it on the ring. */
 	bool before = is_last;
 	struct virtgpu_fence *other, *next;
 
@@ -207,7 +216,9 @@ static void virtgpu_fence_collect(struct virtgpu_fences *fences, struct virtgpu_
 	list_for_each_entry_safe(other, next, &fences->pending, node) {
 		if (other->base.context != fence->base.context)
 			continue;
-		/* A fence waits for those before it whose command still has a callback to run. */
+		/*
+		 * A fence waits for those before it whose &virtgpu_cmd.done has not happened yet.
+		 */
 		if (!other->has_ended && (!before || other->has_done))
 			break;
 		if (other == fence)
@@ -230,7 +241,7 @@ static void virtgpu_fences_signal(struct virtgpu_device *vg, struct list_head *d
 	}
 }
 
-/* Ends the fences of a context; of one that belongs to none, that one. */
+/* Ends the fences of a context with -EIO. A late fence without a context is ended alone. */
 static void virtgpu_fences_end(struct virtgpu_device *vg, struct virtgpu_fence *late)
 {
 	struct virtgpu_fences *fences = &vg->render->fences;
@@ -244,13 +255,13 @@ static void virtgpu_fences_end(struct virtgpu_device *vg, struct virtgpu_fence *
 		dma_fence_set_error(&fence->base, -EIO);
 		fence->has_ended = true;
 		fence->is_given_up = true;
-		/* Others behind it get their time from here on. */
+		/* The time of the fences behind it starts now. */
 		if (fence->progress)
 			*fence->progress = jiffies;
 	}
 }
 
-/* Takes fences that were given up off the list, where nothing on their timelines is before them. */
+/* Moves fences that were given up, and are the first on their timelines, to @done. */
 static void virtgpu_fences_collect(struct virtgpu_fences *fences, struct list_head *done)
 {
 	struct virtgpu_fence *fence, *other;
@@ -271,7 +282,7 @@ again:
 }
 
 /**
- * virtgpu_fences_give_up - the host is alive, and does not finish some work: lose whose it is
+ * virtgpu_fences_give_up - lose the contexts of late fences, because the host is alive
  * @vg: the device
  */
 void virtgpu_fences_give_up(struct virtgpu_device *vg)
@@ -286,7 +297,7 @@ void virtgpu_fences_give_up(struct virtgpu_device *vg)
 	while ((late = virtgpu_fence_late(fences, &has_pending))) {
 		owner = late->owner;
 		spin_unlock_bh(&fences->lock);
-		/* The context is lost first, because programs act when they hear of the fence. */
+		/* Lose the context first, because programs react when the fence is signalled. */
 		virtgpu_context_lose(vg, owner);
 		spin_lock_bh(&fences->lock);
 		late = virtgpu_fence_late(fences, &has_pending);
@@ -300,7 +311,7 @@ void virtgpu_fences_give_up(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_fences_cancel - the host has forgotten a context: signal the fences of its rings
+ * virtgpu_fences_cancel - signal the fences of a context that the host has destroyed
  * @vg: the device
  * @ctx: the context
  */
@@ -323,12 +334,12 @@ void virtgpu_fences_cancel(struct virtgpu_device *vg, const struct virtgpu_conte
 }
 
 /**
- * virtgpu_fence_done - a command has ended: signal its fence, in the order of its ring
+ * virtgpu_fence_done - signal the fence of a command that has ended, in the order of its ring
  * @vg: the device
- * @fence: the command's fence; its reference goes
- * @status: how the command ended
- * @answered: whether the host said so. A command that came back otherwise, or with an error, says
- *	nothing of those before it, and its fence waits for theirs
+ * @fence: the fence; the command's reference is dropped
+ * @status: 0, or why the command failed
+ * @answered: the host has answered the command. Without an answer, or with an error, the commands
+ *	before it may not have ended, so the fence waits for theirs
  */
 void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, int status,
 			bool answered)
@@ -338,12 +349,12 @@ void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, 
 	LIST_HEAD(done);
 
 	spin_lock_bh(&fences->lock);
-	/* Unless a later one on its ring was answered first. */
+	/* If a later command on its ring was answered first, it is signalled already. */
 	if (fence->is_pending) {
 		if (status)
 			dma_fence_set_error(&fence->base, status == -ENODEV ? -EIO : status);
 		fence->has_ended = true;
-		/* Hosts answer an error at once, while they still work on what came before. */
+		/* Hosts answer an error at once, while they still execute earlier commands. */
 		virtgpu_fence_collect(fences, fence, answered && !status, &done);
 		if (fence->progress && !list_empty(&done))
 			*fence->progress = jiffies;
@@ -352,7 +363,7 @@ void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, 
 
 	virtgpu_fences_signal(vg, &done);
 	dma_fence_put(&fence->base);
-	/* The host has answered: it may forget the context. */
+	/* The host may forget the context now, because it has answered. */
 	if (ctx)
 		virtgpu_context_put(ctx);
 }

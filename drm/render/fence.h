@@ -13,21 +13,22 @@ struct virtgpu_cmd;
 struct virtgpu_context;
 struct virtgpu_device;
 
-/* The ring of a fence that belongs to no ring of a context, but to the device. */
+/* The ring of a fence on the device's timeline, which belongs to no ring of a context. */
 #define VIRTGPU_NO_RING		(-1)
 
 /**
- * struct virtgpu_fence - signals when the host has done a command and all before it on its ring
- * @base: the fence
- * @node: in &virtgpu_fences.pending
- * @is_pending: whether it is there, from emission until somebody is about to signal it
- * @has_ended: its command has, and it waits for those before it
- * @has_done: its command has a &virtgpu_cmd.done, which happens before it is signalled
- * @owner: &virtgpu_context.owner of the context whose command it is of, or 0
+ * struct virtgpu_fence - signals when the host has executed a command and all before it on its ring
+ * @base: the DMA fence
+ * @node: entry of &virtgpu_fences.pending
+ * @is_pending: it is in that list: from its emission until it is about to be signalled
+ * @has_ended: its command has ended, and the fence waits for those before it
+ * @has_done: its command has a &virtgpu_cmd.done, which happens before the fence is signalled
+ * @owner: &virtgpu_context.owner of the context of its command, or 0
  * @is_given_up: the host does not finish its command
- * @progress: when its timeline last had a fence signalled, in jiffies, or NULL if it is never late
- * @event: for a file that polls the ring, or NULL
- * @ctx: the context that is kept for it, or NULL
+ * @progress: when a fence of its timeline was last signalled, in jiffies, or NULL if it is never
+ *	late
+ * @event: event for a file that polls the ring, or NULL
+ * @ctx: the context to which it holds a reference, or NULL
  * @since: when it was emitted, in jiffies
  */
 struct virtgpu_fence {
@@ -46,13 +47,13 @@ struct virtgpu_fence {
 
 /**
  * struct virtgpu_fences - a device's fences
- * @emit: held from numbering a fence to queueing its command, so that both have one order
+ * @emit: held while a fence is numbered and its command is queued, so that both have the same order
  * @lock: protects @pending
- * @pending: emitted and not signalled, in order
- * @last: number of the last one
- * @context: &dma_fence.context of fences that belong to no ring
+ * @pending: fences that are emitted and not signalled, in order
+ * @last: number of the last fence
+ * @context: &dma_fence.context of fences on the device's timeline
  * @progress: when one of these was last signalled, in jiffies
- * @watch: looks for fences that the host forgot
+ * @watch: work that looks for late fences
  */
 struct virtgpu_fences {
 	struct mutex emit;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The driver's own ioctls; without a renderer what needs one fails with mainline's errno. */
+/* The driver's own ioctls. Without a renderer, those that need one fail with mainline's errno. */
 #include <linux/dma-resv.h>
 #include <linux/overflow.h>
 #include <linux/uaccess.h>
@@ -19,12 +19,12 @@
 #include "render/submit.h"
 #include "transport/cmd.h"
 
-/* Bytes of the largest pixel that any renderer has: four of 64 bits. */
+/* Bytes of the largest pixel of any renderer: four components of 64 bits. */
 #define VIRTGPU_MAX_PIXEL 32ull
 
 #define VIRTGPU_WAIT_TIMEOUT (15 * HZ)
 
-/* What tells the host how to find the memory of a blob, not pixels. */
+/* Maximum size of the command that tells a renderer which memory a blob is. */
 #define VIRTGPU_MAX_BLOB_CMD SZ_64K
 
 static int virtgpu_ioctl_map(struct drm_device *dev, void *data, struct drm_file *file)
@@ -77,7 +77,7 @@ static int virtgpu_ioctl_getparam(struct drm_device *dev, void *data, struct drm
 	return 0;
 }
 
-/* Gives a new object a handle and drops it. */
+/* Creates a handle of a new object and drops the reference to the object. */
 static int virtgpu_resource_handle(struct drm_file *file, struct virtgpu_bo *bo,
 				   struct virtgpu_resource *res,
 				   struct drm_virtgpu_resource_create *args)
@@ -92,7 +92,7 @@ static int virtgpu_resource_handle(struct drm_file *file, struct virtgpu_bo *bo,
 	return ret;
 }
 
-/* What a texture may be the renderer knows best. */
+/* Creates a texture. Only the renderer can check the parameters. */
 static int virtgpu_resource_create_texture(struct drm_device *dev, struct drm_file *file,
 					   struct drm_virtgpu_resource_create *args)
 {
@@ -137,7 +137,7 @@ static int virtgpu_ioctl_resource_create(struct drm_device *dev, void *data, str
 	return virtgpu_resource_handle(file, bo, virtgpu_bo_resource(bo, args->format), args);
 }
 
-/* A context's own words to its renderer, before the host looks for the memory. */
+/* Sends the context's command that tells the renderer which memory a blob will be. */
 static int virtgpu_blob_tell(struct virtgpu_device *vg, const struct virtgpu_context *ctx,
 			     const struct drm_virtgpu_resource_create_blob *args)
 {
@@ -154,8 +154,8 @@ static int virtgpu_blob_tell(struct virtgpu_device *vg, const struct virtgpu_con
 }
 
 /*
- * Makes a blob. -EINVAL for what the device does not have and for sizes it does not align, -ENOSPC
- * when there is no room to map it, -EIO for a context that went with a reset.
+ * Creates a blob. Returns -EINVAL for what the device does not support and for sizes that are not
+ * aligned, -ENOSPC if there is no room to map it, -EIO for a context that is lost.
  */
 static int virtgpu_ioctl_resource_create_blob(struct drm_device *dev, void *data,
 					      struct drm_file *file)
@@ -223,8 +223,8 @@ static bool virtgpu_box_fits(const struct drm_virtgpu_3d_box *box,
 }
 
 /*
- * The bytes that a transfer may be about, from its first one on. How many bytes a pixel has only
- * the renderer knows, but the rows of a texture have no gaps.
+ * Returns the bytes that a transfer may read or write. Only the renderer knows the size of a pixel,
+ * but the rows of a texture have no gaps, so there is a maximum.
  */
 static struct virtgpu_rows
 virtgpu_transfer_rows(const struct drm_virtgpu_3d_transfer_to_host *args,
@@ -248,7 +248,7 @@ virtgpu_transfer_rows(const struct drm_virtgpu_3d_transfer_to_host *args,
 static_assert(sizeof(struct drm_virtgpu_3d_transfer_to_host) ==
 	      sizeof(struct drm_virtgpu_3d_transfer_from_host));
 
-/* Both directions, whose arguments are the same; has the renderer copy, and others wait for it. */
+/* Has the renderer copy in either direction. Both ioctls have the same arguments. */
 static int virtgpu_transfer_3d(struct virtgpu_device *vg, struct drm_file *file, u32 type,
 			       const struct drm_virtgpu_3d_transfer_to_host *args)
 {
@@ -282,7 +282,9 @@ static int virtgpu_transfer_3d(struct virtgpu_device *vg, struct drm_file *file,
 		drm_gem_object_put(gem);
 		return PTR_ERR(res);
 	}
-	/* The renderer knows the strides of a texture; guest memory alone is nothing to copy to. */
+	/*
+	 * Only the renderer knows a texture's strides, and a blob in the guest has no other copy.
+	 */
 	if (virtgpu_resource_is_refused(res) ||
 	    res->blob.mem == VIRTGPU_BLOB_MEM_GUEST ||
 	    (!res->blob.size && (args->stride || args->layer_stride))) {
@@ -335,7 +337,7 @@ static int virtgpu_ioctl_transfer_to_host(struct drm_device *dev, void *data,
 		goto out;
 	}
 
-	/* Of a blob the host has no copy; else it stops where the backing ends. */
+	/* The host has no copy of a blob, and ends other transfers at the end of the backing. */
 	if (res->blob.size || args->offset >= gem->size || !virtgpu_box_fits(&args->box, res)) {
 		ret = -EINVAL;
 		goto out;
@@ -372,7 +374,7 @@ static int virtgpu_ioctl_wait(struct drm_device *dev, void *data, struct drm_fil
 	return ret < 0 ? ret : 0;
 }
 
-/* What user space may call, by ioctl number. */
+/* The driver's ioctls by number. */
 const struct drm_ioctl_desc virtgpu_ioctls[VIRTGPU_NUM_IOCTLS] = {
 	DRM_IOCTL_DEF_DRV(VIRTGPU_MAP, virtgpu_ioctl_map, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(VIRTGPU_EXECBUFFER, virtgpu_ioctl_execbuffer, DRM_RENDER_ALLOW),

@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Rendering: contexts of open files, their command streams, and the fences that these signal. */
+/**
+ * DOC: Rendering
+ *
+ * If the host has renderers, each open file gets a *context* there (context.c). A program reads
+ * what a renderer can do from its capability set (capset.c), and sends it command streams
+ * (submit.c). A *fence* (fence.c) signals when the host has executed a stream. The ioctls are in
+ * ioctl.c. Without a renderer most of them fail with the same errno as in mainline's driver.
+ */
 #include <drm/drm_managed.h>
 
 #include "render/render.h"
@@ -10,7 +17,7 @@ static void virtgpu_contexts_fini(struct drm_device *dev, void *data)
 }
 
 /**
- * virtgpu_render_init - set up rendering, without asking the host
+ * virtgpu_render_init - initialize the render part, without asking the host
  * @vg: the device
  *
  * Returns: 0 or a negative errno.

@@ -13,11 +13,11 @@
 /**
  * struct virtgpu_render - contexts and fences
  * @vg: the device
- * @contexts: of open files, by number; empty without renderers
+ * @contexts: contexts of open files by number; empty without renderers
  * @last_owner: the last &virtgpu_context.owner
- * @fences: what is still to be signalled
- * @num_capsets: how many renderers there are
- * @capsets: what is known of each
+ * @fences: the fences of the device
+ * @num_capsets: number of entries in @capsets
+ * @capsets: the renderers of the host
  * @capset_lock: protects @capset_copies
  * @capset_copies: capsets that were read from the host
  */

@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Command streams: what they wait for, what waits for them, and their way to the host. */
+/**
+ * DOC: Command streams
+ *
+ * EXECBUFFER sends a command stream to the host. Before, it waits for the fences of the syncobjs
+ * and of the sync file that the program names. After, the stream's own fence is in the reservations
+ * of the named objects, in syncobjs and in a sync file. Streams and transfers are queued under
+ * &virtgpu_fences.emit, after another check whether the context was lost meanwhile.
+ */
 #include <linux/dma-fence-chain.h>
 #include <linux/dma-fence-unwrap.h>
 #include <linux/dma-resv.h>
@@ -22,11 +29,11 @@
 #include "render/submit.h"
 #include "transport/cmd.h"
 
-/* QEMU takes 1024 descriptors a command; a stream's pages may be anywhere. */
+/* QEMU accepts 1024 descriptors for a command, and each page of a stream may need one. */
 #define VIRTGPU_MAX_STREAM	(1000 * PAGE_SIZE)
-/* So many streams that nobody waits for may be in the ring before some are taken off. */
+/* Number of commands in the ring from which on a lazy stream takes answers off first. */
 #define VIRTGPU_UNNOTICED	16
-/* Far beyond what anybody uses, and no reason for large allocations. */
+/* Limits that no program reaches, against large allocations. */
 #define VIRTGPU_MAX_SYNCOBJS	(64 * 1024)
 #define VIRTGPU_MAX_OBJECTS	(256 * 1024)
 
@@ -35,7 +42,7 @@ struct virtgpu_event {
 	struct drm_event event;
 };
 
-/* A syncobj that gets the fence, at a point of its timeline or as its only one. */
+/* A syncobj that gets the fence, at a point of its timeline or as its only fence. */
 struct virtgpu_signal {
 	struct drm_syncobj *syncobj;
 	struct dma_fence_chain *chain;
@@ -121,7 +128,7 @@ static int virtgpu_submit_fence(struct virtgpu_submit *submit, bool polled)
 	return polled ? virtgpu_submit_event(submit) : 0;
 }
 
-/* User space may know fewer or more bytes of the struct than we do. */
+/* Copies a syncobj's struct, of which user space may know fewer or more bytes. */
 static int virtgpu_submit_syncobj(const struct drm_virtgpu_execbuffer *args, u64 array, u32 index,
 				  struct drm_virtgpu_execbuffer_syncobj *desc)
 {
@@ -170,7 +177,7 @@ static int virtgpu_submit_signals(struct virtgpu_submit *submit)
 	return 0;
 }
 
-/* What is on our own ring comes before us anyway. */
+/* Waits for a fence, unless it is on the stream's own ring, which keeps the order anyway. */
 static int virtgpu_submit_wait(struct virtgpu_submit *submit, struct dma_fence *fence)
 {
 	struct dma_fence_unwrap iter;
@@ -242,7 +249,7 @@ static int virtgpu_submit_wait_fd(struct virtgpu_submit *submit)
 	return ret;
 }
 
-/* What a program hears of a command that could not be queued. */
+/* Returns the errno for a program whose command could not be queued. */
 static int virtgpu_submit_error(int error)
 {
 	switch (error) {
@@ -286,7 +293,7 @@ static int virtgpu_submit_emit(struct virtgpu_submit *submit)
 	}
 
 	mutex_lock(&vg->render->fences.emit);
-	/* It may have been lost while others' fences were waited for. */
+	/* The context may have been lost during the waits for fences. */
 	if (READ_ONCE(ctx->is_lost))
 		goto unlock;
 	if (fence)
@@ -297,7 +304,7 @@ unlock:
 	return ret;
 }
 
-/* Guest memory that the host sees in bounce buffers is the same on both sides before and after. */
+/* Synchronizes guest memory that the stream may use with its bounce buffers, before and after. */
 static int virtgpu_submit_sync(struct virtgpu_submit *submit)
 {
 	u32 count = submit->args->num_bo_handles, i;
@@ -374,7 +381,7 @@ static void virtgpu_submit_publish(struct virtgpu_submit *submit)
 	}
 }
 
-/* Most submissions have none of the lists. */
+/* Frees everything. Most submissions have none of the lists. */
 static void virtgpu_submit_cleanup(struct virtgpu_submit *submit)
 {
 	struct drm_virtgpu_execbuffer *args = submit->args;
@@ -424,15 +431,15 @@ static int virtgpu_submit_prepare(struct virtgpu_submit *submit, const struct vi
 }
 
 /**
- * virtgpu_ioctl_execbuffer - hand a context's command stream to the host
+ * virtgpu_ioctl_execbuffer - send a command stream of a context to the host
  * @dev: the DRM device
  * @data: the arguments
  * @file: the file
  *
  * Returns: 0; -ENOSYS without a renderer; -EINVAL for unknown flags, for a ring that the context
- * does not have, for fences and syncobjs that are none; -ENOENT for objects that are none;
- * -EALREADY for an object named twice; -EFAULT; -ENOMEM, also for a stream too long for the host;
- * -EIO for a context that went with a reset.
+ * does not have, and for invalid fences and syncobjs; -ENOENT for invalid objects; -EALREADY for an
+ * object that is named twice; -EFAULT; -ENOMEM, also for a stream that is too long for the host;
+ * -EIO for a context that is lost.
  */
 int virtgpu_ioctl_execbuffer(struct drm_device *dev, void *data, struct drm_file *file)
 {
@@ -468,7 +475,7 @@ int virtgpu_ioctl_execbuffer(struct drm_device *dev, void *data, struct drm_file
 	return ret;
 }
 
-/* What the host writes by a transfer comes to the CPU before the fence is signalled. */
+/* Prepares a transfer from the host, whose bytes are copied to the CPU before the fence signals. */
 static int virtgpu_transfer_fetch(struct virtgpu_device *vg, struct virtgpu_cmd *cmd,
 				  struct virtgpu_bo *bo, const struct virtgpu_rows *rows)
 {
@@ -476,13 +483,13 @@ static int virtgpu_transfer_fetch(struct virtgpu_device *vg, struct virtgpu_cmd 
 
 	ret = virtgpu_arrivals_init(vg, cmd, 1);
 	ret = ret ?: virtgpu_arrivals_add(vg, cmd, bo, rows);
-	/* What a stream had the host write there must not be overwritten: it is what is fetched. */
+	/* What a stream has written to such a buffer is fetched, and must not be overwritten. */
 	if (!ret && !virtgpu_resource_is_custom(bo->res))
 		virtgpu_dma_sync_for_device(vg, &bo->base, rows);
 	return ret;
 }
 
-/* Has bounce buffers agree with an object's memory before the transfer, and after it. */
+/* Synchronizes an object's memory with its bounce buffers, before the transfer and after it. */
 static int virtgpu_transfer_sync(struct virtgpu_device *vg, struct virtgpu_cmd *cmd,
 				 struct virtgpu_bo *bo, const struct virtgpu_rows *rows,
 				 bool from_host)
@@ -498,11 +505,11 @@ static int virtgpu_transfer_sync(struct virtgpu_device *vg, struct virtgpu_cmd *
 }
 
 /**
- * virtgpu_submit_plain - queue a command of a context that nobody waits for
+ * virtgpu_submit_plain - queue a command of a context without a fence
  * @ctx: the context
- * @cmd: the command; goes in any case
+ * @cmd: the command, which is consumed in any case
  *
- * Returns: 0, -EIO for a context that was lost, or why the command could not be queued.
+ * Returns: 0; -EIO for a context that is lost; or why the command could not be queued.
  */
 int virtgpu_submit_plain(const struct virtgpu_context *ctx, struct virtgpu_cmd *cmd)
 {
@@ -519,15 +526,15 @@ int virtgpu_submit_plain(const struct virtgpu_context *ctx, struct virtgpu_cmd *
 }
 
 /**
- * virtgpu_submit_transfer - queue a transfer, which others have to wait for
+ * virtgpu_submit_transfer - queue a transfer with a fence in the object's reservation
  * @ctx: the context
- * @cmd: the command; goes in any case
- * @gem: whose memory it reads or writes
- * @rows: what of it, at most
- * @from_host: whether it writes
+ * @cmd: the command, which is consumed in any case
+ * @gem: the object whose memory it reads or writes
+ * @rows: the bytes that it may read or write
+ * @from_host: it writes to the memory
  *
- * Returns: 0, -ENOMEM, -EINTR when a signal came before the object was free, -EIO for a context
- * that was lost, or why the command could not be queued.
+ * Returns: 0; -ENOMEM; -EINTR if a signal came before the object was free; -EIO for a context that
+ * is lost; or why the command could not be queued.
  */
 int virtgpu_submit_transfer(struct virtgpu_context *ctx, struct virtgpu_cmd *cmd,
 			    struct drm_gem_object *gem, const struct virtgpu_rows *rows,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Answers: what the device says of a command, which it is not trusted to say right. */
+/* Checks of the device's answers. The device is not trusted. */
 #include <drm/drm_print.h>
 
 #include "transport/cmd.h"
 
 /**
- * virtgpu_cmd_check - judge length and type of a response before anyone reads it
+ * virtgpu_cmd_check - check the length and the type of a response before anybody reads it
  * @vg: the device, which is not trusted
  * @cmd: a command that the device has finished
  *
@@ -58,12 +58,12 @@ int virtgpu_cmd_check(struct virtgpu_device *vg, const struct virtgpu_cmd *cmd)
 }
 
 /**
- * virtgpu_cmd_is_refused - whether the host says that it did not carry a command out
+ * virtgpu_cmd_is_refused - whether the host says that it did not carry out a command
  * @cmd: a command that has ended
  *
- * Any other answer that is wrong leaves that open.
+ * After any other wrong answer the host may have carried it out.
  *
- * Returns: whether it does.
+ * Returns: true if the answer is an error of the protocol.
  */
 bool virtgpu_cmd_is_refused(const struct virtgpu_cmd *cmd)
 {
@@ -75,14 +75,14 @@ bool virtgpu_cmd_is_refused(const struct virtgpu_cmd *cmd)
 }
 
 /**
- * virtgpu_cmd_had_no_effect - whether the host surely has not carried a command out
+ * virtgpu_cmd_had_no_effect - whether a command is known to have had no effect on the host
  * @cmd: the command
  * @ret: what virtgpu_queue_wait() returned for it
  *
- * After a time-out the host may still do it, and an answer that makes no sense says nothing. A
- * command that was not sent, or was lost with a reset, has no effect.
+ * A command that was not sent, was lost with a reset or was refused has no effect. After a time-out
+ * or an invalid answer this is not known.
  *
- * Returns: whether it surely has not.
+ * Returns: true if it had no effect.
  */
 bool virtgpu_cmd_had_no_effect(const struct virtgpu_cmd *cmd, int ret)
 {

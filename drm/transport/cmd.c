@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * One function per command of the protocol. Those that return a command leave it to the caller
- * to submit it; none kicks but those that wait for the answer.
+/**
+ * DOC: Commands of the protocol
+ *
+ * There is one function for each command. A function that returns a command leaves it to the caller
+ * to submit it. Only functions that wait for the answer kick the queue.
  */
 #include <linux/array_size.h>
 #include <linux/slab.h>
@@ -21,7 +23,7 @@ static const struct {
 } virtgpu_cmd_names[] = VIRTGPU_WITH_NAMES(virtgpu_name_table, { .name = "unknown" });
 
 /**
- * virtgpu_cmd_name - a request's name for people
+ * virtgpu_cmd_name - the name of a request, for messages
  * @type: request type
  *
  * Returns: a constant string.
@@ -37,10 +39,10 @@ const char *virtgpu_cmd_name(u32 type)
 }
 
 /**
- * virtgpu_cmd_type - what a command asks for
+ * virtgpu_cmd_type - the type of a command's request
  * @cmd: the command
  *
- * Returns: its request type.
+ * Returns: the type.
  */
 u32 virtgpu_cmd_type(const struct virtgpu_cmd *cmd)
 {
@@ -96,10 +98,10 @@ int virtgpu_cmd_get_display_info(struct virtgpu_device *vg,
 }
 
 /**
- * virtgpu_cmd_question - ask for something that any host knows, to hear whether it answers at all
+ * virtgpu_cmd_question - send a command that every host answers, to find out whether it is alive
  * @vg: the device
  *
- * Waits for nothing, and asks nothing if there is no room or no memory.
+ * Does not wait. Sends nothing if there is no room in the ring, or no memory.
  */
 void virtgpu_cmd_question(struct virtgpu_device *vg)
 {
@@ -162,7 +164,7 @@ struct virtgpu_cmd *virtgpu_cmd_resource_create_2d(struct virtgpu_device *vg, u3
 }
 
 /**
- * virtgpu_cmd_attach_backing - give a host resource the guest's pages
+ * virtgpu_cmd_attach_backing - tell the host the pages that back a resource
  * @vg: the device
  * @id: the resource
  * @entries: kvmalloc()ed list of pages; the command owns it from here
@@ -395,7 +397,7 @@ int virtgpu_cmd_get_capset(struct virtgpu_device *vg, u32 id, u32 version, void 
 	return ret;
 }
 
-/* A command of a context's; what is wrong with it is user space's doing. */
+/* Allocates a command of a context. It is quiet, because its errors are mistakes of user space. */
 static struct virtgpu_cmd *virtgpu_cmd_alloc_ctx(struct virtgpu_device *vg, u32 type, u32 size,
 						 u32 ctx_id)
 {
@@ -537,7 +539,7 @@ struct virtgpu_cmd *virtgpu_cmd_submit_3d(struct virtgpu_device *vg, u32 ctx_id,
 	req = (void *)cmd->req;
 	req->size = cpu_to_le32(size);
 	if (size <= sizeof(cmd->req) - sizeof(*req)) {
-		/* Spares an allocation and a descriptor. */
+		/* Saves an allocation and a descriptor. */
 		if (copy_from_user(req + 1, stream, size))
 			ret = -EFAULT;
 		cmd->size += size;
@@ -607,7 +609,7 @@ void virtgpu_cmd_set_scanout_blob(struct virtgpu_device *vg,
 	*req = *scanout;
 	req->hdr = hdr;
 	virtgpu_rect_to_wire(&req->r, rect);
-	/* A host that cannot is no error: the pixels are copied then. */
+	/* If the host cannot show blobs, that is no error: the pixels are copied. */
 	cmd->is_quiet = true;
 	cmd->done = VIRTGPU_DONE_SCANOUT;
 	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
@@ -642,7 +644,7 @@ struct virtgpu_cmd *virtgpu_cmd_map_blob(struct virtgpu_device *vg, u32 id, u64 
 }
 
 /**
- * virtgpu_cmd_unmap_blob - have the host take a blob out of the device's window
+ * virtgpu_cmd_unmap_blob - have the host unmap a blob from the device's window
  * @vg: the device
  * @id: the blob
  */
@@ -658,7 +660,8 @@ void virtgpu_cmd_unmap_blob(struct virtgpu_device *vg, u32 id)
 }
 
 /**
- * virtgpu_cmd_assign_uuid - ask for a name that other virtio devices know a resource by, and wait
+ * virtgpu_cmd_assign_uuid - ask for the UUID by which other virtio devices know a resource, and
+ * wait
  * @vg: the device
  * @id: the resource
  * @uuid: set on success

@@ -19,10 +19,10 @@ struct virtgpu_fence;
 struct virtgpu_output;
 struct virtgpu_resource;
 
-/* A short stream finds room behind its request; all other requests are shorter. */
+/* Bytes of a request: enough for a short stream behind its request; others are shorter. */
 #define VIRTGPU_CMD_INLINE	160
 
-/* Commands made in advance: more than one commit on every head needs. */
+/* Commands that are allocated in advance: more than one commit on every head needs. */
 #define VIRTGPU_CMD_RESERVE	64
 
 /**
@@ -33,7 +33,8 @@ struct virtgpu_resource;
  * functions belong to the parts above the transport. &virtgpu_cmd.done selects the row.
  *
  * All functions run in process context, and may take mutexes, but none of the locks that are held
- * while a command waits for room in the ring. Where a function runs depends on how its command ends:
+ * while a command waits for room in the ring. Where a function runs depends on how its command
+ * ends:
  *
  * answered
  *	In a work on the driver's workqueue. A lazy command may also end in virtgpu_queue_reap(), in
@@ -113,10 +114,10 @@ enum virtgpu_cmd_end {
 
 /**
  * struct virtgpu_cmd - a command on its way to the device and back
- * @req_sg: where the request is, prepared once
- * @payload_sg: where the payload is, if in one piece
- * @resp_sg: where the response goes to
- * @refs: one for the queue, one for a waiter
+ * @req_sg: describes @req
+ * @payload_sg: describes @payload, if it is in one piece
+ * @resp_sg: describes @resp
+ * @refs: one reference for the queue, one for a waiter
  * @done: what happens when the command has ended
  * @data: what @done is about
  * @data.arrivals: for %VIRTGPU_DONE_ARRIVALS
@@ -125,31 +126,31 @@ enum virtgpu_cmd_end {
  * @data.output: for frames and cursors
  * @data.res: for %VIRTGPU_DONE_RESOURCE_UNREF
  * @data.number: of a resource that may be freed before the command ends; or of a panic's command
- * @completion: completed after @done ran
+ * @completion: completed after @done has happened
  * @status: 0, or why the command failed
- * @fence: signalled when the command ended, after @done ran, or NULL
- * @is_quiet: the host may refuse it, which is a debug message, not an error
- * @is_lazy: nobody waits for it: that it ended may be noticed with the next frame
- * @is_early: it was sent before the device that was reset had all resources again
+ * @fence: signalled after @done has happened, or NULL
+ * @is_quiet: an error answer is a debug message and not an error message
+ * @is_lazy: nobody waits for it, so its answer may be taken off the ring later, see irq.h
+ * @is_early: it was sent after a reset, before all resources were created again
  * @end: how it ended
  * @node: entry of a list of finished commands
  * @idle: entry of the list of idle commands
- * @seqno: position in the queue's history, for the tracepoints
- * @resp_type: response that means success, 0 when the device sends none
+ * @seqno: number of the command in its queue
+ * @resp_type: type of the response that means success, 0 if the device sends no response
  * @resp_len: bytes the device wrote
  * @resp_min: bytes of a whole response
  * @resp_size: bytes of the response buffer
- * @resp: response buffer, @resp_hdr or an allocation of its own
+ * @resp: response buffer: @resp_hdr, or memory that is freed with the command
  * @size: bytes of the request
- * @payload: kvmalloc()ed bytes sent behind the request, or NULL
- * @payload_size: their number
+ * @payload: kvmalloc()ed data that is sent after the request, or NULL
+ * @payload_size: bytes of @payload
  * @resp_hdr: buffer for responses that are a bare header
  * @req: the request
  */
 struct virtgpu_cmd {
 	struct scatterlist req_sg, payload_sg, resp_sg;
 
-	/* What follows is written anew for each use. */
+	/* Initialized for each use. */
 	struct kref refs;
 	enum virtgpu_done done;
 	union {
@@ -189,9 +190,9 @@ struct virtgpu_cmd {
 
 /**
  * struct virtgpu_cmd_pool - allocator of commands
- * @idle: commands to be used again: as many as there once were at a time, which is what fits into
- *	the rings
- * @lock: protects taking from @idle
+ * @idle: free commands. Commands are never given back to the kernel before the device goes, but
+ *	there are never more than fit into the rings
+ * @lock: serializes taking commands from @idle
  */
 struct virtgpu_cmd_pool {
 	struct llist_head idle;

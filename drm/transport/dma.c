@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * What is mapped for the device. A buffer object may outlive its device, as long as somebody has
- * it open; its mapping must not.
+/**
+ * DOC: Memory that is mapped for the device
  *
- * In a confidential guest, and wherever else the device cannot reach all memory, a mapped object is
- * copied to bounce buffers, and the device sees these. What the CPU writes has to be copied there
- * before the device reads it, and back what the device writes, row by row.
+ * The driver keeps a list of all objects whose pages are mapped for the device, because a program
+ * may keep an object open after the device is gone, but the mapping must not outlive the device.
+ *
+ * In a confidential guest, and wherever the device cannot reach all memory, the DMA API maps bounce
+ * buffers. The driver has to copy what the CPU writes to them before the device reads it, and what
+ * the device writes back from them. It copies only the rows that a command uses.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
@@ -21,7 +23,7 @@
 #include "transport/transport.h"
 
 /**
- * virtgpu_dma_init - nothing is mapped yet
+ * virtgpu_dma_init - initialize the list of mapped objects
  * @vg: the device
  *
  * Returns: 0 or a negative errno.
@@ -33,7 +35,7 @@ int virtgpu_dma_init(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_mapping_init - an object is not mapped yet
+ * virtgpu_mapping_init - initialize the entry of an object, which is not mapped yet
  * @mapping: the object's entry
  * @shmem: the object
  */
@@ -43,7 +45,7 @@ void virtgpu_mapping_init(struct virtgpu_mapping *mapping, struct drm_gem_shmem_
 	mapping->shmem = shmem;
 }
 
-/* An object without a table keeps its pages, or its exporter's buffer. */
+/* Unmaps an object. It keeps its pages, or its exporter's buffer. */
 static void virtgpu_dma_unmap(struct virtgpu_mapping *mapping)
 {
 	struct drm_gem_shmem_object *shmem = mapping->shmem;
@@ -61,11 +63,12 @@ static void virtgpu_dma_unmap(struct virtgpu_mapping *mapping)
 }
 
 /**
- * virtgpu_dma_add - an object has been mapped
+ * virtgpu_dma_add - add an object that was mapped to the list
  * @vg: the device
- * @mapping: the object's entry; it may have been mapped before
+ * @mapping: the object's entry; it may be in the list already
  *
- * Mapped and added in one section of drm_dev_enter(), or virtgpu_dma_stop() might miss it.
+ * The caller maps and adds the object in one section of drm_dev_enter(). Otherwise
+ * virtgpu_dma_stop() might miss it.
  */
 void virtgpu_dma_add(struct virtgpu_device *vg, struct virtgpu_mapping *mapping)
 {
@@ -89,7 +92,7 @@ void virtgpu_dma_remove(struct virtgpu_device *vg, struct virtgpu_mapping *mappi
 }
 
 /**
- * virtgpu_dma_stop - unmap everything
+ * virtgpu_dma_stop - unmap all objects
  * @vg: the device, unplugged and reset
  */
 void virtgpu_dma_stop(struct virtgpu_device *vg)
@@ -102,17 +105,17 @@ void virtgpu_dma_stop(struct virtgpu_device *vg)
 	mutex_unlock(&vg->transport->dma.lock);
 }
 
-/* Nothing but bounce buffers limits the size of a mapping. */
+/* Only bounce buffers limit the size of a mapping. */
 static bool virtgpu_dma_has_limit(const struct virtgpu_device *vg)
 {
 	return dma_max_mapping_size(vg->drm.dev) != SIZE_MAX;
 }
 
 /**
- * virtgpu_dma_bounces - whether the device sees copies of memory, in bounce buffers
+ * virtgpu_dma_bounces - whether the device may see copies of memory in bounce buffers
  * @vg: the device
  *
- * Returns: whether it may.
+ * Returns: true if so.
  */
 bool virtgpu_dma_bounces(const struct virtgpu_device *vg)
 {
@@ -120,12 +123,12 @@ bool virtgpu_dma_bounces(const struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_dma_error - what to tell a program whose memory could not be mapped
+ * virtgpu_dma_error - the errno for a program whose memory could not be mapped
  * @vg: the device
- * @size: bytes of it
- * @error: what the DMA API says
+ * @size: bytes of the memory
+ * @error: the error of the DMA API
  *
- * Returns: the errno, which is -ENOMEM if there is no room for bounce buffers.
+ * Returns: -ENOMEM if there is no room for bounce buffers, otherwise @error.
  */
 int virtgpu_dma_error(struct virtgpu_device *vg, size_t size, int error)
 {
@@ -137,10 +140,10 @@ int virtgpu_dma_error(struct virtgpu_device *vg, size_t size, int error)
 }
 
 /**
- * virtgpu_dma_needs_sync - whether the device and the CPU have to be shown what the other wrote
+ * virtgpu_dma_needs_sync - whether memory has to be synchronized between device and CPU
  * @vg: the device
  *
- * Returns: whether some of the memory that is mapped needs that.
+ * Returns: true if some of the mapped memory has to be.
  */
 bool virtgpu_dma_needs_sync(const struct virtgpu_device *vg)
 {
@@ -148,7 +151,7 @@ bool virtgpu_dma_needs_sync(const struct virtgpu_device *vg)
 }
 
 /**
- * struct virtgpu_dma_walk - a place in the list of an object's mapped pieces
+ * struct virtgpu_dma_walk - a position in the list of an object's mapped pieces
  * @sg: a piece
  * @left: pieces from @sg on
  * @offset: bytes before @sg
@@ -162,7 +165,7 @@ struct virtgpu_dma_walk {
 static void virtgpu_dma_sync_piece(struct device *dev, dma_addr_t address, size_t size,
 				   enum dma_data_direction dir)
 {
-	/* Exporters of foreign buffers may map them in their own way. */
+	/* Exporters may map their buffers in another way. */
 	if (!dma_need_sync(dev, address))
 		return;
 	if (dir == DMA_TO_DEVICE)
@@ -171,7 +174,7 @@ static void virtgpu_dma_sync_piece(struct device *dev, dma_addr_t address, size_
 		dma_sync_single_for_cpu(dev, address, size, dir);
 }
 
-/* Syncs bytes, which are not before those of the last call with this @walk. */
+/* Synchronizes bytes. They must not be before those of the last call with this @walk. */
 static void virtgpu_dma_sync_bytes(struct device *dev, struct virtgpu_dma_walk *walk, u64 offset,
 				   u64 size, enum dma_data_direction dir)
 {
@@ -219,12 +222,12 @@ static void virtgpu_dma_sync(struct virtgpu_device *vg, const struct drm_gem_shm
 }
 
 /**
- * virtgpu_dma_sync_for_device - show the device what the CPU wrote
+ * virtgpu_dma_sync_for_device - make what the CPU wrote visible to the device
  * @vg: the device
  * @shmem: an object; nothing is done if it is not mapped
  * @rows: bytes of it
  *
- * Waits for nothing.
+ * Does not sleep.
  */
 void virtgpu_dma_sync_for_device(struct virtgpu_device *vg,
 				 const struct drm_gem_shmem_object *shmem,
@@ -234,12 +237,12 @@ void virtgpu_dma_sync_for_device(struct virtgpu_device *vg,
 }
 
 /**
- * virtgpu_dma_sync_for_cpu - show the CPU what the device wrote
+ * virtgpu_dma_sync_for_cpu - make what the device wrote visible to the CPU
  * @vg: the device
  * @shmem: an object; nothing is done if it is not mapped
  * @rows: bytes of it
  *
- * Waits for nothing.
+ * Does not sleep.
  */
 void virtgpu_dma_sync_for_cpu(struct virtgpu_device *vg, const struct drm_gem_shmem_object *shmem,
 			      const struct virtgpu_rows *rows)

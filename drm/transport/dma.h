@@ -10,7 +10,7 @@ struct drm_gem_shmem_object;
 struct virtgpu_device;
 
 /**
- * struct virtgpu_dma - memory that the device may look at
+ * struct virtgpu_dma - memory that is mapped for the device
  * @lock: protects @mappings
  * @mappings: of objects whose pages are mapped for the device
  */
@@ -30,13 +30,13 @@ struct virtgpu_mapping {
 };
 
 /**
- * struct virtgpu_rows - bytes of a buffer object that are equally far apart
+ * struct virtgpu_rows - rows of bytes in a buffer object, at equal distances
  * @offset: bytes before the first row
  * @length: bytes of each row
  * @pitch: bytes from the start of a row to that of the next
  * @count: how many rows
  *
- * What lies behind the end of the object does not count.
+ * Rows may end after the end of the object; these bytes are ignored.
  */
 struct virtgpu_rows {
 	u64 offset;

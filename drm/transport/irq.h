@@ -8,9 +8,9 @@
 /**
  * DOC: When a queue interrupts
  *
- * An interrupt costs the guest more than a frame's commands do. So a queue lets the device interrupt
- * only while somebody waits for an answer. *Lazy* commands are those that nobody waits for: the
- * answers to them are taken off the ring when the next ones are sent.
+ * An interrupt costs the guest more than a frame's commands do. So a queue lets the device
+ * interrupt only while somebody waits for an answer. *Lazy* commands are those that nobody waits
+ * for: the answers to them are taken off the ring when the next ones are sent.
  *
  * ==========  =====================================================  ==========
  * state       event                                                  next state

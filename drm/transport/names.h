@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What commands are called, in messages and in the traces of both drivers. */
+/* Names of commands, for messages and for the tracepoints of both drivers. */
 #ifndef VIRTGPU_NAMES_H
 #define VIRTGPU_NAMES_H
 
 #include <linux/virtio_gpu.h>
 
-/* Has a macro called with its first argument and a list of numbers and names. */
+/* Calls a macro with its first argument and a list of numbers and names. */
 #define VIRTGPU_WITH_NAMES(call, first) \
 	call(first, \
 	     { VIRTIO_GPU_CMD_GET_DISPLAY_INFO, "GET_DISPLAY_INFO" }, \

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Commands: allocated, kept for the next one, counted by who holds them. */
+/* The pool of commands: allocation, reference counts, reuse. */
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -69,7 +69,7 @@ static void virtgpu_cmd_begin(struct virtgpu_cmd *cmd, u32 type, u32 size)
 }
 
 /**
- * virtgpu_cmd_init - write a new command into memory of the caller's
+ * virtgpu_cmd_init - initialize a command in memory of the caller
  * @cmd: the command; gets one reference
  * @type: request type
  * @size: bytes of the request, at most %VIRTGPU_CMD_INLINE
@@ -83,7 +83,7 @@ void virtgpu_cmd_init(struct virtgpu_cmd *cmd, u32 type, u32 size)
 }
 
 /**
- * virtgpu_cmd_alloc - a command with a request of @size zeroed bytes
+ * virtgpu_cmd_alloc - allocate a command with a request of @size zeroed bytes
  * @vg: the device
  * @type: request type
  * @size: bytes of the request, at most %VIRTGPU_CMD_INLINE
@@ -135,7 +135,7 @@ int virtgpu_cmd_alloc_resp(struct virtgpu_cmd *cmd, u32 type, u32 size)
 }
 
 /**
- * virtgpu_cmd_get - keep a command past its completion
+ * virtgpu_cmd_get - take a reference, so that the command stays valid after it has ended
  * @cmd: the command
  */
 void virtgpu_cmd_get(struct virtgpu_cmd *cmd)

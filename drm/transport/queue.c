@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The two virtqueues: commands go in, are batched, kicked, answered, timed out.
- * Nothing here knows what a command means.
+/**
+ * DOC: Queues
+ *
+ * The control queue and the cursor queue carry commands to the device. A command is added to the
+ * ring by virtgpu_queue_submit(). virtgpu_queue_kick() tells the device of all commands that were
+ * added since the last kick. A work takes answered commands off the ring and ends them, see
+ * command.h. Nothing in this file depends on what a command means.
+ *
+ * Waits have a time limit. When a wait times out, the queue is *stalled*: later waits are short,
+ * and the device is asked whether it is alive.
  */
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
@@ -16,7 +23,7 @@
 /* Of most commands: the request, a payload, the response. */
 #define VIRTGPU_CMD_DESCRIPTORS	3
 
-/* A kick may get lost, e.g. in a host that is not quite ready; waiting longer would not help. */
+/* A kick may get lost, for example in a host that is not ready yet, so it is repeated. */
 #define VIRTGPU_KICK_AGAIN	((unsigned long)HZ)
 
 static unsigned int command_timeout = 10;
@@ -24,7 +31,7 @@ module_param(command_timeout, uint, 0644);
 MODULE_PARM_DESC(command_timeout,
 		 "Seconds to wait for the host's answer to a command (default 10)");
 
-/* What became of a command that the host has answered, see virtgpu_cmd_check(). */
+/* Returns how a command ended that the host has answered, see virtgpu_cmd_check(). */
 static enum virtgpu_cmd_end virtgpu_cmd_answered(int status)
 {
 	return status == -ENODEV ? VIRTGPU_CMD_LOST : VIRTGPU_CMD_ANSWERED;
@@ -92,7 +99,7 @@ static void virtgpu_queue_update_irq(struct virtgpu_queue *queue)
 	virtgpu_queue_follow_irq(queue, was_wanted);
 }
 
-/* Takes a command that the device has finished off the ring. Is there one? */
+/* Takes a finished command off the ring. Returns false if there is none. */
 static bool virtgpu_queue_collect(struct virtgpu_queue *queue, struct list_head *finished)
 {
 	struct virtgpu_cmd *cmd;
@@ -181,7 +188,9 @@ static void virtgpu_queue_dequeue(struct virtgpu_queue *queue, bool may_sleep)
 	queue->stats.interrupts++;
 	do {
 		virtqueue_disable_cb(queue->vq);
-		/* To the end: what a device claims to have finished besides breaks the ring. */
+		/*
+		 * Until the ring is empty, because only then virtio notices answers to no command.
+		 */
 		while (virtgpu_queue_collect(queue, &finished))
 			;
 		virtgpu_irq_settle(&queue->irq);
@@ -210,7 +219,7 @@ static void virtgpu_queue_dequeue_softirq(struct work_struct *work)
 }
 
 /**
- * virtgpu_queue_flush - notice what the device has finished so far
+ * virtgpu_queue_flush - end all commands that the device has finished so far, and wait for that
  * @queue: the queue
  */
 void virtgpu_queue_flush(struct virtgpu_queue *queue)
@@ -220,18 +229,18 @@ void virtgpu_queue_flush(struct virtgpu_queue *queue)
 }
 
 /**
- * virtgpu_queue_reap - notice what the device has finished and does not interrupt for
+ * virtgpu_queue_reap - end lazy commands that the device has finished
  * @queue: the queue
  *
- * Called where the next such commands are about to be sent: as long as frames follow each other
- * no interrupt is needed for any.
+ * Called before the next lazy commands are sent. So no interrupt is needed while frames follow each
+ * other.
  */
 void virtgpu_queue_reap(struct virtgpu_queue *queue)
 {
 	LIST_HEAD(finished);
 
 	spin_lock_bh(&queue->lock);
-	/* Else it interrupts, and keeps the order in which commands end. */
+	/* Otherwise the interrupt's work ends them, in order. */
 	if (queue->vq && !virtgpu_irq_is_wanted(&queue->irq) && list_empty(&queue->finished))
 		while (queue->in_flight && virtgpu_queue_collect(queue, &finished))
 			;
@@ -240,10 +249,10 @@ void virtgpu_queue_reap(struct virtgpu_queue *queue)
 }
 
 /**
- * virtgpu_queue_irq_get - have the device interrupt also for commands that nobody waits for
+ * virtgpu_queue_irq_get - let the device interrupt also for lazy commands
  * @queue: the queue
  *
- * Until virtgpu_queue_irq_put().
+ * Lasts until virtgpu_queue_irq_put().
  */
 void virtgpu_queue_irq_get(struct virtgpu_queue *queue)
 {
@@ -270,7 +279,7 @@ void virtgpu_queue_irq_put(struct virtgpu_queue *queue)
  * @vg: the device
  * @queue: the queue
  * @name: for messages
- * @in_softirq: whether finished commands are taken off it there: if most only wake somebody up
+ * @in_softirq: take finished commands off in softirq, which pays if most only wake up a waiter
  */
 void virtgpu_queue_init(struct virtgpu_device *vg, struct virtgpu_queue *queue, const char *name,
 			bool in_softirq)
@@ -280,7 +289,7 @@ void virtgpu_queue_init(struct virtgpu_device *vg, struct virtgpu_queue *queue, 
 	spin_lock_init(&queue->lock);
 	init_waitqueue_head(&queue->space);
 	queue->dequeue_wq = in_softirq ? system_bh_wq : vg->wq;
-	/* What lockdep takes for one kind of work is initialized in one place. */
+	/* Two calls, because lockdep keeps a class for each place of initialization. */
 	if (in_softirq)
 		INIT_WORK(&queue->dequeue_work, virtgpu_queue_dequeue_softirq);
 	else
@@ -365,7 +374,7 @@ static struct virtqueue *virtgpu_queue_close(struct virtgpu_queue *queue)
 	return vq;
 }
 
-/* No more interrupts come; what ended before is heard of. */
+/* Stops the works, and ends the commands that were answered before. No more interrupts come. */
 static void virtgpu_queue_cancel(struct virtgpu_queue *queue)
 {
 	cancel_work_sync(&queue->dequeue_work);
@@ -373,7 +382,7 @@ static void virtgpu_queue_cancel(struct virtgpu_queue *queue)
 	virtgpu_queue_finish_rest(queue);
 }
 
-/* The device was reset: the commands that it held, and those kept from it, end. */
+/* Ends the commands that the device held, and those that were kept, after a reset. */
 static void virtgpu_queue_reclaim(struct virtgpu_queue *queue, struct virtqueue *vq)
 {
 	struct virtgpu_cmd *cmd, *next;
@@ -426,7 +435,7 @@ void virtgpu_queues_stop(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_queue_restored - the device that was reset has all resources again
+ * virtgpu_queue_restored - note that all resources were created again after a reset
  * @queue: the queue
  */
 void virtgpu_queue_restored(struct virtgpu_queue *queue)
@@ -437,7 +446,7 @@ void virtgpu_queue_restored(struct virtgpu_queue *queue)
 }
 
 /**
- * virtgpu_queue_patience - how long a host may take that is not known to be in trouble
+ * virtgpu_queue_patience - how long to wait for a host that is not known to be in trouble
  *
  * Returns: jiffies.
  */
@@ -450,8 +459,7 @@ unsigned long virtgpu_queue_patience(void)
  * virtgpu_queue_timeout - how long to wait for the host
  * @queue: the queue
  *
- * Returns: jiffies; short once the host is known not to answer, so that nobody queues up
- * behind a dead host.
+ * Returns: jiffies; 1 while the queue is stalled, so that waiters do not add up their time.
  */
 unsigned long virtgpu_queue_timeout(const struct virtgpu_queue *queue)
 {
@@ -461,7 +469,7 @@ unsigned long virtgpu_queue_timeout(const struct virtgpu_queue *queue)
 }
 
 /**
- * virtgpu_queue_stall - note that the host let us wait too long, and ask whether it is alive
+ * virtgpu_queue_stall - a wait has timed out: ask whether the host is alive
  * @queue: the queue
  * @what: what was waited for
  * @patience: for how long, in jiffies
@@ -495,7 +503,7 @@ static void virtgpu_queue_drop(struct virtgpu_queue *queue, struct virtgpu_cmd *
 	spin_lock_bh(&queue->lock);
 	queue->stats.dropped++;
 	stopping = !queue->vq;
-	/* A queue that was closed and is open again: the device was reset in between. */
+	/* -ENODEV from a queue that is open now: the device was reset in between. */
 	lost = queue->is_clean || (status == -ENODEV && !stopping);
 	if (!lost && gives_back)
 		list_add_tail(&cmd->node, &queue->kept);
@@ -512,8 +520,9 @@ static void virtgpu_queue_drop(struct virtgpu_queue *queue, struct virtgpu_cmd *
 }
 
 /*
- * How many descriptors have to be free for a command that has found no room; 0 when there never is
- * any. A command takes a single one that is indirect, unless there is no memory for its table.
+ * Returns how many descriptors have to be free before a command that found no room is tried again;
+ * 0 if the ring is too small for it. With indirect descriptors a command takes one, unless there is
+ * no memory for its table.
  */
 static unsigned int virtgpu_queue_need(unsigned int num_free, unsigned int size, bool has_indirect,
 				       unsigned int descs)
@@ -533,7 +542,7 @@ static bool virtgpu_queue_has_space(struct virtgpu_queue *queue, unsigned int ne
 	return space;
 }
 
-/* The payload may be vmalloc()ed: describe its pages, joined where they touch. */
+/* Describes the pages of a vmalloc()ed payload, with adjacent pages joined. */
 static int virtgpu_payload_sgt(struct virtgpu_cmd *cmd, struct sg_table *sgt)
 {
 	unsigned int count = DIV_ROUND_UP(cmd->payload_size, PAGE_SIZE);
@@ -567,8 +576,9 @@ static void virtgpu_queue_added(struct virtgpu_queue *queue, struct virtgpu_cmd 
 }
 
 /*
- * Returns -ENOSPC when the ring has no room for now, and in @need how much there has to be; -E2BIG
- * when it never has. virtio warns if it has to find out the latter.
+ * Adds a command to the ring. Returns -ENOSPC if the ring has no room now, and sets @need to the
+ * number of free descriptors that it takes; -E2BIG if the ring is too small, which is checked here
+ * because virtio would warn.
  */
 static int virtgpu_queue_add(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd,
 			     struct scatterlist **sgs, unsigned int out, unsigned int in,
@@ -600,9 +610,9 @@ static int virtgpu_queue_add(struct virtgpu_queue *queue, struct virtgpu_cmd *cm
  * @queue: the queue
  * @cmd: the command; the caller's reference goes with it
  *
- * Waits for room in the ring. The device is told by the next virtgpu_queue_kick(). The
- * command's &virtgpu_cmd.done runs in any case: before this returns if the command could not be
- * queued, but only after the next reset if the command gives something back.
+ * Waits for room in the ring. The next virtgpu_queue_kick() tells the device. &virtgpu_cmd.done
+ * happens in any case: before this function returns if the command could not be queued, but only
+ * after the next reset if the command gives something back.
  *
  * Returns: 0, or why the command could not be queued: -ENODEV during a reset, -E2BIG for one that
  * is larger than the ring, -ENOMEM, -EIO, -ETIMEDOUT.
@@ -671,14 +681,15 @@ drop:
 }
 
 /**
- * virtgpu_queue_ask - hand a question to the device, unless there is no room for it
+ * virtgpu_queue_ask - send the question whether the device is alive, if the ring has room
  * @queue: the queue
  * @cmd: the command, without a payload; the caller's reference goes with it
  *
- * Waits for nothing. The answer says of each older command without a fence that is not answered by
- * then that it is lost, see virtgpu_queue_has_lost().
+ * Does not wait. Older commands without a fence that are not answered before the question are lost,
+ * because hosts answer in order; see virtgpu_queue_has_lost().
  *
- * Returns: whether there was room; without it @cmd is freed, and its callback is not called.
+ * Returns: true if the question was sent. Otherwise @cmd is freed, and &virtgpu_cmd.done does not
+ * happen.
  */
 bool virtgpu_queue_ask(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 {
@@ -707,7 +718,7 @@ bool virtgpu_queue_ask(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
  * virtgpu_queue_has_lost - whether a device that has answered the question has lost commands
  * @queue: the queue
  *
- * Returns: whether it has, or never got some, since this was called last.
+ * Returns: true if it has lost commands, or did not get some, since the last call.
  */
 bool virtgpu_queue_has_lost(struct virtgpu_queue *queue)
 {
@@ -722,7 +733,7 @@ bool virtgpu_queue_has_lost(struct virtgpu_queue *queue)
 }
 
 /**
- * virtgpu_queue_send_kept - send what could not be sent before
+ * virtgpu_queue_send_kept - send the commands that were kept because they could not be sent
  * @queue: the queue
  */
 void virtgpu_queue_send_kept(struct virtgpu_queue *queue)
@@ -762,7 +773,7 @@ unlock:
 }
 
 /**
- * virtgpu_queue_kick_again - tell the device once more, because it may have missed the last kick
+ * virtgpu_queue_kick_again - repeat the last kick, which the device may have missed
  * @queue: the queue
  */
 void virtgpu_queue_kick_again(struct virtgpu_queue *queue)
@@ -776,8 +787,8 @@ void virtgpu_queue_kick_again(struct virtgpu_queue *queue)
 }
 
 /**
- * virtgpu_queue_slice - how long to wait before the device is told once more
- * @left: how long to wait in all, in jiffies
+ * virtgpu_queue_slice - how long to wait before the next virtgpu_queue_kick_again()
+ * @left: how long to wait in total, in jiffies
  *
  * Returns: jiffies.
  */
@@ -787,11 +798,11 @@ unsigned long virtgpu_queue_slice(unsigned long left)
 }
 
 /**
- * virtgpu_queue_goes_on - after a virtgpu_queue_slice() without an answer, kick the device again
+ * virtgpu_queue_goes_on - kick the device again after a virtgpu_queue_slice() without an answer
  * @queue: the queue
- * @left: how long there was to wait; how long there is now
+ * @left: time that was left before the slice; reduced by the slice
  *
- * Returns: whether there is time left.
+ * Returns: true if time is left.
  */
 bool virtgpu_queue_goes_on(struct virtgpu_queue *queue, unsigned long *left)
 {
@@ -828,8 +839,8 @@ int virtgpu_queue_wait(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
  * @cmds: commands without payload and response
  * @count: number of them
  *
- * For the panic screen, when nobody is left to release a lock, the allocator's included: for a
- * single descriptor virtio allocates nothing. Kicks.
+ * For the panic screen, when no lock will be released any more, not even the allocator's. virtio
+ * allocates nothing for a command of one descriptor. Kicks the device.
  *
  * Returns: how many commands were queued, the first ones.
  */

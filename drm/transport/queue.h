@@ -13,7 +13,7 @@
 struct virtqueue;
 
 /**
- * struct virtgpu_queue_stats - what went through a queue, for debugfs
+ * struct virtgpu_queue_stats - counters of a queue, for debugfs
  * @commands: commands handed to the device
  * @kicks: notifications sent to the device
  * @interrupts: notifications received from the device
@@ -34,22 +34,22 @@ struct virtgpu_queue_stats {
  * @vq: the virtqueue, NULL while the queue is stopped
  * @name: for messages
  * @lock: protects everything below and the virtqueue
- * @space: woken when descriptors come free and when the queue stops or starts
+ * @space: woken when descriptors become free, and when the queue is stopped or started
  * @dequeue_work: takes finished commands off the virtqueue
- * @dequeue_wq: what it runs on
- * @finished: commands whose &virtgpu_cmd.done has still to be called, by @finish_work
- * @finish_work: for what @dequeue_work may not do where it runs
- * @kept: commands that could not be sent and give something back
- * @is_clean: the device was reset, and has not been given anything since
- * @is_restoring: the device was reset, and does not have all resources again
- * @seqno: commands added so far
- * @in_flight: commands the device holds
- * @unfenced: commands among them without a fence, which hosts answer in their order
- * @asked: the command in the queue's history that was to find out whether the device is alive
- * @older: commands without a fence before that one that are not answered
- * @has_dropped: a command was not sent because the device made no room
- * @answers: commands answered so far
- * @heard: when the device last answered, or was given the only command that it had, in jiffies
+ * @dequeue_wq: the workqueue that runs @dequeue_work
+ * @finished: answered commands whose &virtgpu_cmd.done is left to @finish_work
+ * @finish_work: ends the commands in @finished, because @dequeue_work may run in softirq
+ * @kept: commands that could not be sent, and that give something back when they end
+ * @is_clean: the device was reset, and was sent nothing since
+ * @is_restoring: the device was reset, and not all resources were created again yet
+ * @seqno: number of commands that were added so far
+ * @in_flight: number of commands that the device holds
+ * @unfenced: number of those without a fence, which hosts answer in order
+ * @asked: &virtgpu_cmd.seqno of the question whether the device is alive
+ * @older: number of commands without a fence before the question that are not answered
+ * @has_dropped: a command was not sent because the ring had no room for too long
+ * @answers: number of commands that were answered so far
+ * @heard: when the device last answered, or got a command while it had none, in jiffies
  * @irq: whether the device is to interrupt, and whether it is to be kicked
  * @stats: counters
  */

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The transport: queues, commands and memory that the device sees. It knows what a command looks
- * like, and not what it is for.
+/**
+ * DOC: Transport
+ *
+ * The transport is the lowest part. It has the queues (queue.c), the commands (command.h, pool.c),
+ * a function for each command of the protocol (cmd.c), the checks of the device's answers
+ * (answer.c), and the list of memory that is mapped for the device (dma.c). It knows how commands
+ * look, but not what they are used for.
  */
 #include <drm/drm_managed.h>
 
@@ -10,7 +14,7 @@
 /**
  * virtgpu_transport_init - set up the transport, with stopped queues
  * @vg: the device, with its workqueue
- * @ops: whom to tell
+ * @ops: callbacks into the parts above
  *
  * Returns: 0 or a negative errno.
  */
@@ -32,7 +36,10 @@ int virtgpu_transport_init(struct virtgpu_device *vg, const struct virtgpu_trans
 	if (ret)
 		return ret;
 
-	/* A fence needs no thread to be woken first; after a cursor there is something to do. */
+	/*
+	 * Most answers on the control queue only signal a fence or wake up a waiter, which softirq
+	 * can do. After a cursor's answer there may be another order to send, which may sleep.
+	 */
 	virtgpu_queue_init(vg, &transport->ctrl, "control", true);
 	virtgpu_queue_init(vg, &transport->cursor, "cursor", false);
 	return 0;

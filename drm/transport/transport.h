@@ -7,10 +7,10 @@
 #include "transport/queue.h"
 
 /**
- * struct virtgpu_transport_ops - what the transport tells those above it
+ * struct virtgpu_transport_ops - callbacks of the transport into the parts above it
  * @done: what happens when commands have ended, by &enum virtgpu_done
- * @fence_ended: the command that carries a fence has ended, with this status, and whether the host
- *	has answered it. Its reference to the fence goes. May run in softirq
+ * @fence_ended: the command of a fence has ended with this status; the host has answered it or not.
+ *	Takes the command's reference to the fence. May run in softirq
  */
 struct virtgpu_transport_ops {
 	const struct virtgpu_done_row *done;
@@ -20,10 +20,10 @@ struct virtgpu_transport_ops {
 
 /**
  * struct virtgpu_transport - how commands and memory reach the device
- * @ops: whom to tell
+ * @ops: callbacks
  * @ctrl: control queue
  * @cursor: cursor queue
- * @cmds: where commands come from
+ * @cmds: the pool of commands
  * @dma: memory that is mapped for the device
  */
 struct virtgpu_transport {
