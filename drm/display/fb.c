@@ -174,7 +174,7 @@ struct virtgpu_view virtgpu_fb_view(const struct drm_framebuffer *fb,
 	if (virtgpu_fb_is_copied(vfb))
 		swapchain = READ_ONCE(vfb->swapchains[output->index]);
 	/*
-	 * Also if zero copy has ended since the framebuffer was prepared: no swap chain was made.
+	 * Also if zero copy has ended since the framebuffer was prepared: no swapchain was made.
 	 */
 	if (!swapchain)
 		return (struct virtgpu_view){

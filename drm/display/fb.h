@@ -17,7 +17,7 @@ struct virtgpu_resource;
  * @lock: protects the creation of @uncopied and @cursor
  * @uncopied: the buffer object's resource, if the host sees its pixels without a copy, or NULL
  * @cursor: the resource that shows it on a cursor plane
- * @swapchains: for each head, the swap chain that shows it on the primary plane if its pixels have
+ * @swapchains: for each head, the swapchain that shows it on the primary plane if its pixels have
  *	to be copied
  * @uses: for each head, the number of states of the primary plane that show it or are about to
  */
@@ -35,7 +35,7 @@ struct virtgpu_fb {
 /**
  * struct virtgpu_view - how the host shows a framebuffer on a plane
  * @res: the resource that the host shows
- * @swapchain: the swap chain that @res belongs to, or NULL
+ * @swapchain: the swapchain that @res belongs to, or NULL
  * @must_copy: changed pixels have to be copied to @res before
  * @is_current: @res holds the last frame of the plane, so that only the damage has changed
  */

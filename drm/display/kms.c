@@ -7,7 +7,7 @@
  * part of a resource on a head, which is the head's *scanout*.
  *
  * A framebuffer (fb.c) is shown by the resource of its buffer object if the host sees the pixels
- * without a copy, otherwise by the resource of a swap chain (swapchain.c), to which the damage
+ * without a copy, otherwise by the resource of a swapchain (swapchain.c), to which the damage
  * (damage.c) of each frame is copied.
  *
  * commit.c has the order of a commit, redraw.c commits the current state again, hotplug.c follows

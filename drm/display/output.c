@@ -103,7 +103,7 @@ void virtgpu_output_hide(struct virtgpu_output *output)
 {
 	static const struct drm_rect nothing;
 
-	/* While the head is off, the swap chain may be given up. */
+	/* While the head is off, the swapchain may be given up. */
 	output->last_frame = NULL;
 	if (!output->shown_resource)
 		return;

@@ -37,7 +37,7 @@ struct virtio_gpu_display_one;
  * @shown_fb: if that resource is a blob, the ID of the framebuffer that has its shape
  * @shown_rect: the pixels of the resource that are shown
  * @swapchains: resources that show framebuffers whose pixels have to be copied
- * @last_frame: the swap chain whose resource holds the last frame, NULL if none is known to
+ * @last_frame: the swapchain whose resource holds the last frame, NULL if none is known to
  * @frames: number of flushes that the host has not answered
  * @frame_done: woken when the host answers a flush
  * @is_awaited: the flip of the frame that is being sent has to wait for the host's answer

@@ -97,7 +97,7 @@ static bool virtgpu_primary_upload(struct virtgpu_output *output, const struct v
 	int ret;
 
 	if (!view->must_copy) {
-		/* No swap chain holds the last frame any more. */
+		/* No swapchain holds the last frame any more. */
 		output->last_frame = NULL;
 		if (virtgpu_resource_is_guests(view->res))
 			for (i = 0; i < damage->count; i++)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /**
- * DOC: Swap chains
+ * DOC: Swapchains
  *
  * A program that draws into several buffers in turn shows one picture. For buffers whose pixels
- * have to be copied, the host keeps one resource for all of them: the *swap chain* of these
+ * have to be copied, the host keeps one resource for all of them: the *swapchain* of these
  * buffers. All of them back the resource, one behind the other, and the offset of a transfer in the
  * backing selects the buffer that the pixels are copied from.
  *
@@ -23,9 +23,9 @@
 #include "memory/resource.h"
 
 /**
- * struct virtgpu_place - a buffer object's place in a swap chain
+ * struct virtgpu_place - a buffer object's place in a swapchain
  * @node: entry of &virtgpu_bo.places
- * @swapchain: the swap chain
+ * @swapchain: the swapchain
  */
 struct virtgpu_place {
 	struct list_head node;
@@ -33,7 +33,7 @@ struct virtgpu_place {
 };
 
 /**
- * virtgpu_swapchains_init - initialize a head's list of swap chains
+ * virtgpu_swapchains_init - initialize a head's list of swapchains
  * @swapchains: the list, which is empty afterwards
  */
 void virtgpu_swapchains_init(struct virtgpu_swapchains *swapchains)
@@ -64,7 +64,7 @@ static struct virtgpu_swapchain *virtgpu_swapchain_create(struct virtgpu_swapcha
 	return swapchain;
 }
 
-/* Adds @fb's buffer object to a swap chain that has room for it, or to a new one. */
+/* Adds @fb's buffer object to a swapchain that has room for it, or to a new one. */
 static struct virtgpu_swapchain *virtgpu_swapchain_join(struct virtgpu_swapchains *swapchains,
 							struct drm_framebuffer *fb)
 {
@@ -110,7 +110,7 @@ static struct virtgpu_swapchain *virtgpu_swapchain_find(struct virtgpu_swapchain
 	return place->swapchain;
 }
 
-/* Has the host create the resource of a swap chain again if it was given up. */
+/* Has the host create the resource of a swapchain again if it was given up. */
 static struct virtgpu_swapchain *virtgpu_swapchain_take_back(struct virtgpu_swapchain *swapchain)
 {
 	int ret;
@@ -121,7 +121,7 @@ static struct virtgpu_swapchain *virtgpu_swapchain_take_back(struct virtgpu_swap
 	return ret ? ERR_PTR(ret) : swapchain;
 }
 
-/* Changes the swap chain that shows a framebuffer, and moves the framebuffer's uses to it. */
+/* Changes the swapchain that shows a framebuffer, and moves the framebuffer's uses to it. */
 static void virtgpu_swapchain_assign(struct virtgpu_fb *vfb, u32 index,
 				     struct virtgpu_swapchain *swapchain)
 {
@@ -156,16 +156,16 @@ static bool virtgpu_swapchain_is_on_host(const struct virtgpu_swapchain *swapcha
 }
 
 /**
- * virtgpu_swapchain_prepare - give a framebuffer's buffer object a place in a head's swap chain
+ * virtgpu_swapchain_prepare - give a framebuffer's buffer object a place in a head's swapchain
  * @output: the head
  * @fb: the framebuffer
- * @is_copied: a swap chain shows it; otherwise it is only counted as used
+ * @is_copied: a swapchain shows it; otherwise it is only counted as used
  *
  * The object keeps the place until it is freed, so that other framebuffers over it find the place.
- * If the host is out of memory, resources of swap chains that no plane shows are given up.
+ * If the host is out of memory, resources of swapchains that no plane shows are given up.
  *
  * Returns: 0, and then virtgpu_swapchain_cleanup() must follow; or a negative errno, see
- * virtgpu_resource_create(); -EDQUOT if all swap chains are shown.
+ * virtgpu_resource_create(); -EDQUOT if all swapchains are shown.
  */
 int virtgpu_swapchain_prepare(struct virtgpu_output *output, struct drm_framebuffer *fb,
 			      bool is_copied)
@@ -212,7 +212,7 @@ void virtgpu_swapchain_cleanup(struct virtgpu_output *output, struct drm_framebu
 	mutex_unlock(&output->swapchains.lock);
 }
 
-/* Returns the least recently used swap chain of a head that no plane state uses, or NULL. */
+/* Returns the least recently used swapchain of a head that no plane state uses, or NULL. */
 static struct virtgpu_swapchain *virtgpu_swapchains_oldest(struct virtgpu_swapchains *swapchains)
 {
 	struct virtgpu_swapchain *swapchain, *oldest = NULL;
@@ -227,9 +227,9 @@ static struct virtgpu_swapchain *virtgpu_swapchains_oldest(struct virtgpu_swapch
 
 /**
  * virtgpu_swapchains_give_up - have the host destroy the least recently shown resource
- * @vg: the device; the caller holds none of the locks of its swap chains
+ * @vg: the device; the caller holds none of the locks of its swapchains
  *
- * Only resources of swap chains that no plane shows are considered. The host creates the resource
+ * Only resources of swapchains that no plane shows are considered. The host creates the resource
  * again when it is next shown.
  *
  * Returns: true if the host has destroyed a resource.
@@ -268,7 +268,7 @@ bool virtgpu_swapchains_give_up(struct virtgpu_device *vg)
  * virtgpu_swapchain_give_up_shown - blank a head and have the host destroy what the head showed
  * @output: the head, about to show another resource; nobody else commits to it
  *
- * Returns: true if the head showed a swap chain, whose resource is destroyed now.
+ * Returns: true if the head showed a swapchain, whose resource is destroyed now.
  */
 bool virtgpu_swapchain_give_up_shown(struct virtgpu_output *output)
 {
@@ -304,7 +304,7 @@ static void virtgpu_swapchain_leave(struct virtgpu_swapchain *swapchain, struct 
 }
 
 /**
- * virtgpu_swapchains_leave - remove a buffer object from its swap chains
+ * virtgpu_swapchains_leave - remove a buffer object from its swapchains
  * @bo: the buffer object, which is about to be freed
  */
 void virtgpu_swapchains_leave(struct virtgpu_bo *bo)

@@ -14,7 +14,7 @@ struct virtgpu_swapchains;
 
 /**
  * struct virtgpu_swapchain - a group of buffer objects that take turns on one resource of a head
- * @owner: the head's swap chains, which contain this one
+ * @owner: the head's swapchains, which contain this one
  * @node: entry of &virtgpu_swapchains.list
  * @res: the resource, which has the shape of all framebuffers that it shows
  * @users: number of buffer objects that back @res
@@ -31,10 +31,10 @@ struct virtgpu_swapchain {
 };
 
 /**
- * struct virtgpu_swapchains - the swap chains of a head
+ * struct virtgpu_swapchains - the swapchains of a head
  * @lock: protects @list, its entries except for their resources, &virtgpu_fb.swapchains and
  *	&virtgpu_fb.uses
- * @list: the swap chains, newest first
+ * @list: the swapchains, newest first
  */
 struct virtgpu_swapchains {
 	struct mutex lock;

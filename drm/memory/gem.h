@@ -24,7 +24,7 @@ struct virtgpu_texture;
  * @base: the GEM object; its pages, if it has any
  * @refs: one reference of the GEM object, and one of each host resource that its pages back
  * @lock: protects @res, @cursor and @places
- * @places: its places in swap chains, see virtgpu_swapchain_prepare()
+ * @places: its places in swapchains, see virtgpu_swapchain_prepare()
  * @mapping: its entry of &virtgpu_dma.mappings
  * @res: the host resource that lives as long as the object, created when first needed
  * @cursor: the host resource that last showed the object as a cursor
