@@ -107,6 +107,7 @@ static enum virtgpu_state virtgpu_life_condition(const struct virtgpu_life *life
 /* Updates the state after a change of what is known about the device. */
 static void virtgpu_life_settle(struct virtgpu_device *vg)
 {
+	lockdep_assert_held(&vg->recovery->life.lock);
 	if (virtgpu_life_is_in(&vg->recovery->life, VIRTGPU_UP))
 		virtgpu_life_set(vg, virtgpu_life_condition(&vg->recovery->life));
 }

@@ -21,7 +21,8 @@ static void virtgpu_fb_destroy(struct drm_framebuffer *fb)
 	if (vfb->uncopied)
 		virtgpu_resource_put(vfb->uncopied);
 	mutex_destroy(&vfb->lock);
-	/* drm_gem_fb_destroy() frees the struct, whose first member is @base. */
+	/* drm_gem_fb_destroy() frees the struct by its first member. */
+	static_assert(offsetof(struct virtgpu_fb, base) == 0);
 	drm_gem_fb_destroy(fb);
 }
 

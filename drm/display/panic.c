@@ -94,6 +94,8 @@ void virtgpu_panic_flush(struct drm_plane *plane)
 	unsigned int first = view.must_copy ? 0 : 1, i;
 	unsigned long bit = output->index * ARRAY_SIZE(cmds);
 
+	static_assert(VIRTIO_GPU_MAX_SCANOUTS * ARRAY_SIZE(cmds) <= BITS_PER_LONG);
+
 	if (test_bit(bit, &vg->display->panic.busy) || test_bit(bit + 1, &vg->display->panic.busy))
 		return;
 

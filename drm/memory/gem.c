@@ -33,6 +33,8 @@ static void virtgpu_bo_release(struct kref *refs)
 static void virtgpu_gem_release(struct virtgpu_bo *bo)
 {
 	virtgpu_dma_remove(to_virtgpu_device(bo->base.base.dev), &bo->mapping);
+	/* drm_gem_shmem_free() frees the struct by its first member. */
+	static_assert(offsetof(struct virtgpu_bo, base) == 0);
 	drm_gem_shmem_free(&bo->base);
 }
 
@@ -421,7 +423,7 @@ void virtgpu_bo_sync(const struct drm_framebuffer *fb, const struct drm_rect *re
 
 /**
  * virtgpu_dumb_create - &drm_driver.dumb_create
- * @file: who asks
+ * @file: the file that gets the handle
  * @dev: the DRM device
  * @args: size in, handle and pitch out
  *

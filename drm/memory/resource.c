@@ -73,6 +73,7 @@ static struct virtio_gpu_mem_entry *virtgpu_resource_map(struct virtgpu_resource
 	u32 total = 0, n;
 	unsigned int i;
 
+	lockdep_assert_held(&res->lock);
 	for (i = 0; i < res->num_backing; i++) {
 		sgts[i] = drm_gem_shmem_get_pages_sgt(&res->backing[i].bo->base);
 		if (IS_ERR(sgts[i]))

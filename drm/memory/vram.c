@@ -101,6 +101,7 @@ static int virtgpu_vram_tell(struct virtgpu_vram_bo *vbo)
 	const struct virtio_gpu_resp_map_info *resp;
 	int ret;
 
+	lockdep_assert_held(&vbo->base.lock);
 	if (IS_ERR(cmd)) {
 		virtgpu_vram_give_back(vbo);
 		return PTR_ERR(cmd);

@@ -7,7 +7,7 @@
 
 static const struct virtgpu_rows all = { .length = PAGE_SIZE, .count = 1 };
 
-/* A device that sees bounce buffers. */
+/* A device with bounce buffers. */
 static struct virtgpu_device *make_device(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
@@ -104,7 +104,7 @@ static void second_command_waits_for_the_first(struct kunit *test)
 	INIT_DELAYED_WORK_ONSTACK(&first.work, end);
 	schedule_delayed_work(&first.work, HZ / 20);
 	KUNIT_EXPECT_EQ(test, add(vg, second, bo), 0);
-	/* The first is over, so that the reference is the second's. */
+	/* The first command has ended, so the reference belongs to the second. */
 	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&first.work));
 	KUNIT_EXPECT_TRUE(test, bo->is_arriving);
 	flush_delayed_work(&first.work);
@@ -127,7 +127,7 @@ static void signal_ends_the_wait(struct kunit *test)
 	clear_thread_flag(TIF_SIGPENDING);
 	KUNIT_EXPECT_EQ(test, ret, -ERESTARTSYS);
 	KUNIT_EXPECT_EQ(test, kref_read(&bo->refs), 2);
-	/* It has nothing to bring, and the first still has. */
+	/* The second command has no arrival, but the first still has. */
 	virtgpu_cmd_cancel(vg, second);
 	KUNIT_EXPECT_TRUE(test, bo->is_arriving);
 	virtgpu_cmd_cancel(vg, first);

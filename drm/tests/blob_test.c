@@ -63,14 +63,14 @@ static void unknown_flags_are_rejected(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, virtgpu_blob_check(vg, &args), 0);
 	args.blob_flags = 8;
 	KUNIT_EXPECT_EQ(test, virtgpu_blob_check(vg, &args), -EINVAL);
-	/* Other devices find it by its UUID. */
+	/* Needs a UUID, by which other devices know the blob. */
 	args.blob_flags = VIRTGPU_BLOB_FLAG_USE_CROSS_DEVICE;
 	KUNIT_EXPECT_EQ(test, virtgpu_blob_check(vg, &args), -EINVAL);
 	vg->has_uuid = true;
 	KUNIT_EXPECT_EQ(test, virtgpu_blob_check(vg, &args), 0);
 }
 
-/* A blob of the guest is its pages; id and command are for the renderer. */
+/* The number and the command are for the renderer, and a blob of the guest has neither. */
 static void blob_of_the_guest_has_no_id(struct kunit *test)
 {
 	struct virtgpu_device *vg = make_device(test);
@@ -95,7 +95,7 @@ static void absurd_sizes_are_rejected(struct kunit *test)
 
 	args.size = 0;
 	KUNIT_EXPECT_EQ(test, virtgpu_blob_check(vg, &args), -EINVAL);
-	/* Rounded up to pages this is 0. */
+	/* Rounded up to pages, this size is 0. */
 	args.size = U64_MAX;
 	KUNIT_EXPECT_EQ(test, virtgpu_blob_check(vg, &args), -EINVAL);
 	args.size = 1;

@@ -67,7 +67,7 @@ static void only_capsets_of_the_host_are_known(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, virtgpu_capset_known(vg, 1));
 	KUNIT_EXPECT_FALSE(test, virtgpu_capset_known(vg, 0));
 	KUNIT_EXPECT_FALSE(test, virtgpu_capset_known(vg, 2));
-	/* No context can be made of it, and no bit of the mask is it. */
+	/* No context can be created for it, and the mask has no bit for it. */
 	KUNIT_EXPECT_FALSE(test, virtgpu_capset_known(vg, 64));
 	KUNIT_EXPECT_FALSE(test, virtgpu_capset_known(vg, 65));
 	KUNIT_EXPECT_FALSE(test, virtgpu_capset_known(vg, (1ULL << 32) + 1));
@@ -104,7 +104,7 @@ static void get_caps_has_mainlines_errors(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, get_caps(vg, 1, 0, 0), -EINVAL);
 	KUNIT_EXPECT_EQ(test, get_caps(vg, 2, 0, 160), -EINVAL);
 	KUNIT_EXPECT_EQ(test, get_caps(vg, 1, 3, 160), -EINVAL);
-	/* The queue is stopped; nothing is kept of the failure. */
+	/* The queue is stopped, and the failure is not stored. */
 	KUNIT_EXPECT_EQ(test, get_caps(vg, 1, 2, 160), -ENODEV);
 	KUNIT_EXPECT_TRUE(test, list_empty(&vg->render->capset_copies));
 }

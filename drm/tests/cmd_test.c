@@ -99,7 +99,7 @@ static void transfer_3d_gets_its_own_header(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, le32_to_cpu(req->box.w), 17);
 	KUNIT_EXPECT_EQ(test, le64_to_cpu(req->offset), 0x123456789aULL);
 	KUNIT_EXPECT_EQ(test, le32_to_cpu(req->resource_id), 5);
-	/* User space's mistakes are not logged. */
+	/* Mistakes of user space are not error messages. */
 	KUNIT_EXPECT_TRUE(test, cmd->is_quiet);
 	virtgpu_cmd_put(vg, cmd);
 }
@@ -135,7 +135,10 @@ static void mapping_names_blob_and_place(struct kunit *test)
 	virtgpu_cmd_put(vg, cmd);
 }
 
-/* Of a command that the host refused or never got; after a time-out or nonsense nobody knows. */
+/*
+ * A refused or unsent command has no effect. After a time-out or an invalid answer this is not
+ * known.
+ */
 static void effect_of_failures_is_known(struct kunit *test)
 {
 	struct virtio_gpu_ctrl_hdr resp = {};

@@ -7,7 +7,7 @@ static struct virtgpu_output *head(struct kunit *test)
 	return &virtgpu_kunit_device(test)->display->outputs[0];
 }
 
-/* An EDID with bytes of the caller's choice at both ends. */
+/* An EDID whose first and last bytes the caller chooses. */
 static const struct drm_edid *make_edid_with(u8 first, u8 extensions, u8 last)
 {
 	u8 *bytes = kzalloc(EDID_LENGTH * (1 + extensions), GFP_KERNEL);
@@ -28,7 +28,7 @@ static const struct drm_edid *make_edid(u8 first, u8 extensions)
 	return make_edid_with(first, extensions, 0);
 }
 
-/* Sizes of windows. A second of the last ones has more pixels than 32 bits can count. */
+/* Sizes of windows. At the last ones, 32 bits cannot count the pixels of a second. */
 static const struct {
 	u32 width;
 	u32 height;
@@ -241,7 +241,7 @@ static void override_wins_over_the_window(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, connector->edid_override);
 	expect_window(test, output, 853, 481, 1000, 500);
 
-	/* The host's own is none. */
+	/* The host's EDID is no override. */
 	drm_edid_free(connector->edid_override);
 	connector->edid_override = NULL;
 	output->edid = make_monitor();
@@ -310,7 +310,7 @@ static void changes_of_a_head_are_noticed(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, output->enabled);
 }
 
-/* What drm_object_property_set_value() has set, or the attachment. */
+/* The value from drm_object_property_set_value(), or from the attachment. */
 static u64 property_value(struct kunit *test, struct drm_connector *connector,
 			  struct drm_property *property)
 {

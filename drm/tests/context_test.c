@@ -55,7 +55,7 @@ static void absurd_numbers_of_rings_are_rejected(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ctx.num_rings, 0);
 }
 
-/* The core warns about an allocation of no timelines, which is the next one's number. */
+/* The core warns about an allocation of 0 timelines. */
 static void context_without_rings_has_a_timeline(struct kunit *test)
 {
 	struct virtgpu_device *vg = make_device(test);
@@ -121,7 +121,7 @@ static void failed_init_leaves_nothing(struct kunit *test)
 	virtgpu_context_unset(&ctx);
 	KUNIT_EXPECT_FALSE(test, ctx.is_named);
 	KUNIT_EXPECT_STREQ(test, ctx.name, "");
-	/* And all can be set again. */
+	/* All parameters can be set again. */
 	KUNIT_EXPECT_EQ(test, set(vg, &ctx, VIRTGPU_CONTEXT_PARAM_CAPSET_ID, 4), 0);
 	KUNIT_EXPECT_EQ(test, set(vg, &ctx, VIRTGPU_CONTEXT_PARAM_NUM_RINGS, 4), 0);
 	KUNIT_EXPECT_EQ(test, set(vg, &ctx, VIRTGPU_CONTEXT_PARAM_POLL_RINGS_MASK, 4), 0);
@@ -153,7 +153,7 @@ static void lost_context_is_not_made_again(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, xa_empty(&vg->render->contexts));
 }
 
-/* A context that is asked for while the device is reset waits for the device, and is not lost. */
+/* A context that is created during a reset waits for the device, and is not lost. */
 static void context_waits_for_the_device(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
@@ -162,7 +162,7 @@ static void context_waits_for_the_device(struct kunit *test)
 
 	vg->has_3d = true;
 	vg->recovery->life.state = VIRTGPU_RESETTING;
-	/* But not for long. */
+	/* The wait is short. */
 	virtgpu_irq_stall(&vg->transport->ctrl.irq);
 	file = open_file(test, vg);
 	ctx = file->driver_priv;
@@ -194,7 +194,7 @@ static void reset_loses_only_what_the_host_had(struct kunit *test)
 	flush_workqueue(vg->wq);
 }
 
-/* For the host, number 0 is no context. */
+/* The host has no context of number 0. */
 static void contexts_are_counted_from_one(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);

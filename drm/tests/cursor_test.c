@@ -13,7 +13,7 @@ static void new_pictures_are_noticed(struct kunit *test)
 	struct drm_plane_state new = old;
 
 	KUNIT_EXPECT_FALSE(test, virtgpu_cursor_is_new(&old, &new));
-	/* A move is no new picture. */
+	/* A move does not change the image. */
 	new.crtc_x = 11;
 	new.crtc_y = -5;
 	KUNIT_EXPECT_FALSE(test, virtgpu_cursor_is_new(&old, &new));
@@ -33,7 +33,7 @@ static void new_pictures_are_noticed(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, virtgpu_cursor_is_new(&old, &new));
 }
 
-/* The type of the order that is given now, 0 for none; the host has taken it. */
+/* Returns the type of the order that is sent now, or 0. */
 static u32 order_type(struct virtgpu_output *output)
 {
 	struct virtgpu_cmd *cmd;
@@ -106,7 +106,7 @@ static void moves_are_spaced(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, order_type(output), VIRTIO_GPU_CMD_MOVE_CURSOR);
 	output->cursor.ordered = false;
 	output->cursor.position_due = true;
-	/* Far in the future, so that the test's own time does not count. */
+	/* Far in the future, so the duration of the test does not matter. */
 	output->cursor.order_time = jiffies + HZ;
 	KUNIT_EXPECT_EQ(test, order_type(output), 0);
 	KUNIT_EXPECT_TRUE(test, output->cursor.position_due);
@@ -167,7 +167,7 @@ static void no_cursor_has_no_hotspot(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, le32_to_cpu(wire->hot_y), 0);
 }
 
-/* A move leaves the image alone, unless the host shows another one or none. */
+/* A move sends the image only if the host shows another one or none. */
 static void image_is_shown_until_it_is_another(struct kunit *test)
 {
 	struct virtgpu_output *output = head(test);

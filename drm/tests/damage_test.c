@@ -12,7 +12,7 @@
 
 #define GRID		1024
 #define ROUNDS		2000
-/* So far from each other small rectangles are not joined. */
+/* At this distance small rectangles are not joined. */
 #define DISTANCE	1900
 
 static bool is_covered(const struct virtgpu_damage *damage, int x, int y)
@@ -48,13 +48,13 @@ static void expect_rect(struct kunit *test, const struct drm_rect *rect, int x1,
 	KUNIT_EXPECT_EQ(test, rect->y2, y2);
 }
 
-/* What the driver makes of @count clips of a source of @size x @size pixels. */
+/* Collects the damage of @count clips of a source of @size x @size pixels. */
 static void collect_from(struct virtgpu_damage *damage, const struct drm_rect *rects, int count,
 			 int size, bool visible, bool is_current)
 {
 	static struct drm_framebuffer fb;
 	static struct drm_crtc crtc;
-	/* The core reads clips only of a plane that has the property. */
+	/* The core reads clips only if the plane has the property. */
 	static struct drm_property prop;
 	static struct drm_object_properties props = { .count = 1, .properties = { &prop } };
 	static struct drm_device dev = { .mode_config.prop_fb_damage_clips = &prop };
@@ -79,7 +79,7 @@ static void collect(struct virtgpu_damage *damage, const struct drm_rect *rects,
 
 static void near_rects_are_joined(struct kunit *test)
 {
-	/* 64 x 64 pixels between them: as much as a command costs. */
+	/* 64 x 64 pixels between them cost as much as a command. */
 	const struct drm_rect rects[] = { DRM_RECT_INIT(0, 0, 1, 64), DRM_RECT_INIT(65, 0, 1, 64) };
 	struct virtgpu_damage damage;
 
@@ -90,7 +90,7 @@ static void near_rects_are_joined(struct kunit *test)
 
 static void far_rects_stay_apart(struct kunit *test)
 {
-	/* A column more than near_rects_are_joined() has. */
+	/* One column more than in near_rects_are_joined(). */
 	const struct drm_rect rects[] = { DRM_RECT_INIT(0, 0, 1, 64), DRM_RECT_INIT(66, 0, 1, 64) };
 	struct virtgpu_damage damage;
 
@@ -252,7 +252,7 @@ static struct drm_rect random_rect(struct rnd_state *state)
 	};
 }
 
-/* Every damaged pixel is uploaded. Few rectangles are joined only where that is cheaper. */
+/* Every damaged pixel is uploaded. A few rectangles are joined only if that is cheaper. */
 static void random_damage_is_covered(struct kunit *test)
 {
 	struct rnd_state state;

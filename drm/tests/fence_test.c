@@ -103,7 +103,7 @@ static void answer_signals_those_before(struct kunit *test)
 	end(vg, NULL, fences, 3);
 }
 
-/* What the host wrote is not there before that was done. */
+/* The fence signals only after &virtgpu_cmd.done has happened. */
 static void answer_waits_for_what_is_to_be_done(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
@@ -122,7 +122,7 @@ static void answer_waits_for_what_is_to_be_done(struct kunit *test)
 	end(vg, NULL, fences, 3);
 }
 
-/* The host did not answer it, so that its end says nothing about the others. */
+/* The host did not answer the command, so its end says nothing about the others. */
 static void unanswered_end_waits_for_those_before(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
@@ -143,7 +143,7 @@ static void unanswered_end_waits_for_those_before(struct kunit *test)
 	end(vg, NULL, fences, 3);
 }
 
-/* The host answers an error at once, and still works on what came before. */
+/* The host answers an error at once, while it still executes earlier commands. */
 static void error_answer_waits_for_those_before(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
@@ -182,7 +182,7 @@ static void rings_are_timelines_of_their_own(struct kunit *test)
 	end(vg, ctx, fences, 3);
 }
 
-/* A fence of a ring keeps its context: the host forgets the fence together with it. */
+/* A fence on a ring holds a reference to its context, with which the host would forget it. */
 static void fence_keeps_its_context(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
@@ -219,7 +219,7 @@ static void fence_timeout_is_at_least_a_second(struct kunit *test)
 	fence_timeout = old;
 }
 
-/* Lets so much time pass for a fence's timeline. */
+/* Moves the start of a fence and of its timeline into the past. */
 static void grow_old(struct virtgpu_fence *fence, unsigned long age)
 {
 	fence->since = jiffies - age;
@@ -237,13 +237,13 @@ static bool has_late(struct virtgpu_device *vg)
 	return has_late;
 }
 
-/* For a late fence the device is asked, and the next look for such comes as soon as usual. */
+/* For a late fence the device is asked, and the work runs again after the usual time. */
 static void late_fence_does_not_slow_the_watch(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
 	struct virtgpu_fence *fence = emit(test, vg, NULL, VIRTGPU_NO_RING);
 
-	/* Only a device that is there is asked. */
+	/* Only a device that is up is asked. */
 	vg->recovery->life.state = VIRTGPU_RUNNING;
 	grow_old(fence, virtgpu_fence_patience());
 	cancel_delayed_work_sync(&vg->render->fences.watch);
@@ -284,7 +284,7 @@ static void polled_ring_is_never_late(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kref_read(&ctx->refs), 1);
 	grow_old(fence, 2 * virtgpu_fence_patience());
 	KUNIT_EXPECT_FALSE(test, has_late(vg));
-	/* It ends with its context. */
+	/* The fence ends with its context. */
 	virtgpu_fences_cancel(vg, ctx);
 	KUNIT_EXPECT_TRUE(test, signaled(fence));
 	KUNIT_EXPECT_EQ(test, fence->base.error, -ECANCELED);

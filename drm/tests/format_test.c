@@ -81,7 +81,7 @@ static void other_formats_are_unknown(struct kunit *test)
 		0, DRM_FORMAT_RGB565, DRM_FORMAT_RGB888, DRM_FORMAT_XRGB2101010, DRM_FORMAT_NV12,
 		DRM_FORMAT_XRGB8888 | DRM_FORMAT_BIG_ENDIAN, U32_MAX,
 	};
-	/* 0 is the answer for none, the others are next to known ones. */
+	/* 0 means no format, the others are adjacent to known ones. */
 	static const u32 numbers[] = { 0, 5, 66, 69, 120, 122, 133, 135, U32_MAX };
 	int i;
 

@@ -2,7 +2,7 @@
 #include "display/hotplug.c"
 #include "tests/kunit.h"
 
-/* A valid block; a block that is no base block needs no header. */
+/* A valid block. Only the base block needs a header. */
 static void fill_block(u8 *block, bool is_base, u8 extensions)
 {
 	static const u8 header[] = { 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00 };
@@ -36,7 +36,7 @@ static struct virtio_gpu_resp_edid *make_response(struct kunit *test, u32 size, 
 	return resp;
 }
 
-/* Blocks of the EDID that the driver makes of a response, 0 for none. */
+/* Returns the number of blocks of the EDID in a response, 0 for none. */
 static int blocks(struct kunit *test, struct virtgpu_device *vg, u32 size, u8 extensions)
 {
 	const struct drm_edid *edid = virtgpu_edid_parse(vg, 0, make_response(test, size,
@@ -61,7 +61,7 @@ static void extensions_are_read(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, blocks(test, vg, 8 * EDID_LENGTH, 7), 8);
 }
 
-/* QEMU says 1024, whatever it fills in. */
+/* QEMU always reports 1024 bytes. */
 static void rest_of_the_buffer_is_ignored(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);

@@ -29,7 +29,7 @@ static void empty_box_does_not_fit(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, fits(0, 0, 640, 0));
 }
 
-/* A sum that wraps around looks as if it were within. */
+/* A sum that wraps around would seem to be within the limits. */
 static void box_does_not_wrap_around(struct kunit *test)
 {
 	KUNIT_EXPECT_FALSE(test, fits(1, 0, U32_MAX, 1));
@@ -56,11 +56,11 @@ static void transfers_are_of_so_many_bytes(struct kunit *test)
 	};
 	static const struct virtgpu_resource buffer = { .width = 4096, .height = 1, .is_3d = true };
 
-	/* Its rows are as long as the texture, whose pixels may be the largest. */
+	/* The rows are as long as the texture with the largest pixels. */
 	KUNIT_EXPECT_EQ(test, length(&texture, 0, 10, 3, 1), 3 * 640 * 32);
 	KUNIT_EXPECT_EQ(test, length(&texture, 2, 10, 3, 1), 3 * 160 * 32);
 	KUNIT_EXPECT_EQ(test, length(&texture, U32_MAX, 1, 1, 1), 32);
-	/* Where the next layer begins is not known. */
+	/* The start of the next layer is unknown. */
 	KUNIT_EXPECT_EQ(test, length(&texture, 0, 10, 3, 2), SZ_1G);
 	KUNIT_EXPECT_EQ(test, length(&texture, 0, U32_MAX, U32_MAX, 1), SZ_1G);
 	KUNIT_EXPECT_EQ(test, length(&buffer, 0, 77, 1, 1), 77);
@@ -81,9 +81,9 @@ static void unknown_parameters_are_rejected(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, getparam(vg, 1000), -EINVAL);
 	/* The number has 64 bits. */
 	KUNIT_EXPECT_EQ(test, getparam(vg, (1ULL << 32) + VIRTGPU_PARAM_3D_FEATURES), -EINVAL);
-	/* A device that aligns nothing does not know the parameter. */
+	/* A device without an alignment does not have the parameter. */
 	KUNIT_EXPECT_EQ(test, getparam(vg, VIRTGPU_PARAM_BLOB_ALIGNMENT), -ENOENT);
-	/* The address is none. */
+	/* The address is invalid. */
 	KUNIT_EXPECT_EQ(test, getparam(vg, VIRTGPU_PARAM_3D_FEATURES), -EFAULT);
 }
 
@@ -137,7 +137,7 @@ static void renderers_ioctls_need_a_renderer(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, virtgpu_ioctl_context_init(&vg->drm, &init, file), -EINVAL);
 }
 
-/* The ioctls' numbers are the contract's; each may be called on the render node. */
+/* The ioctls have the numbers of the uapi, and all are allowed on the render node. */
 static void ioctls_are_where_they_are_called(struct kunit *test)
 {
 	int i;

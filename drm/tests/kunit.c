@@ -30,7 +30,7 @@ struct virtgpu_device *virtgpu_kunit_device(struct kunit *test)
 	vg->num_scanouts = 1;
 	KUNIT_ASSERT_EQ(test, virtgpu_recovery_init(vg), 0);
 	KUNIT_ASSERT_EQ(test, virtgpu_parts_init(vg), 0);
-	/* Nobody waits for this device. */
+	/* Waits for the device end at once. */
 	virtgpu_life_leave(vg);
 	return vg;
 }

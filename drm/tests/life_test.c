@@ -43,7 +43,7 @@ static void asked_device_is_in_trouble(struct kunit *test)
 	virtgpu_life_disable(vg);
 }
 
-/* A device that was asked, or broke, while it was set up is in trouble as soon as it is there. */
+/* A device that was asked, or broke, during its initialization is in trouble after that. */
 static void trouble_while_starting_counts(struct kunit *test)
 {
 	struct virtgpu_device *vg = device_in(test, VIRTGPU_STARTING);
@@ -66,13 +66,13 @@ static void only_silence_is_called_off(struct kunit *test)
 
 	KUNIT_EXPECT_TRUE(test, virtgpu_life_decide(vg, VIRTGPU_CAUSE_DEAD, &delay));
 	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_IN_TROUBLE);
-	/* A reason that an answer takes away gives way to one that stays, and not the other way. */
+	/* A cause that an answer removes is replaced by one that stays, but not vice versa. */
 	KUNIT_EXPECT_FALSE(test, virtgpu_life_decide(vg, VIRTGPU_CAUSE_ASKED, &delay));
 	KUNIT_EXPECT_FALSE(test, virtgpu_life_decide(vg, VIRTGPU_CAUSE_DEAD, &delay));
 	KUNIT_EXPECT_EQ(test, virtgpu_life_due(vg), VIRTGPU_CAUSE_ASKED);
 	KUNIT_EXPECT_FALSE(test, virtgpu_life_call_off(vg, VIRTGPU_CAUSE_DEAD));
 	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_IN_TROUBLE);
-	/* A reset takes all of them away. */
+	/* A reset removes all causes. */
 	virtgpu_life_forget(vg);
 	KUNIT_EXPECT_EQ(test, virtgpu_life_due(vg), VIRTGPU_CAUSE_NONE);
 	KUNIT_EXPECT_EQ(test, vg->recovery->life.last, VIRTGPU_CAUSE_ASKED);
@@ -95,7 +95,7 @@ static void resets_are_apart(struct kunit *test)
 	virtgpu_life_disable(vg);
 }
 
-/* Nothing is decided for, or asked of, a device that is away for long. */
+/* A device that is away for long is neither asked nor reset. */
 static void sleeping_device_is_left_alone(struct kunit *test)
 {
 	struct virtgpu_device *vg = device_in(test, VIRTGPU_RUNNING);
@@ -125,7 +125,7 @@ static void failed_device_may_come_back(struct kunit *test)
 	virtgpu_life_disable(vg);
 }
 
-/* A reset that does not end is not waited for any longer. */
+/* The wait for a reset that does not end has a limit. */
 static void reset_has_a_limit(struct kunit *test)
 {
 	struct virtgpu_device *vg = device_in(test, VIRTGPU_RUNNING);
@@ -151,7 +151,7 @@ static void leaving_is_for_ever(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_GONE);
 }
 
-/* Nor for, or of, one that is gone. */
+/* The same for a device that is gone. */
 static void gone_device_is_left_alone(struct kunit *test)
 {
 	struct virtgpu_device *vg = device_in(test, VIRTGPU_GONE);
@@ -173,7 +173,7 @@ static void only_a_reset_is_reason_to_try_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
 	ret = -ENODEV;
 	KUNIT_EXPECT_TRUE(test, virtgpu_life_again(vg, &ret));
-	/* The wait has a bound, which is short for a device that is known not to answer. */
+	/* The wait has a limit, which is short for a stalled device. */
 	vg->recovery->life.state = VIRTGPU_RESETTING;
 	virtgpu_irq_stall(&vg->transport->ctrl.irq);
 	ret = -ENODEV;

@@ -7,7 +7,7 @@ static struct virtgpu_output *head(struct kunit *test)
 	return &virtgpu_kunit_device(test)->display->outputs[0];
 }
 
-/* 1000 x 1000 pixels with their blanking, at @clock kHz: as many frames a second. */
+/* 1000 x 1000 pixels including blanking, at @clock kHz, are @clock / 1000 frames a second. */
 static enum drm_mode_status status_of(int clock)
 {
 	const struct drm_display_mode mode = { .htotal = 1000, .vtotal = 1000, .clock = clock };
@@ -71,7 +71,7 @@ static void two_frames_are_on_their_way(struct kunit *test)
 	atomic_set(&output->frames, 0);
 }
 
-/* A frame that the host never gets is over, too. */
+/* A frame that cannot be sent does not count as in flight. */
 static void lost_frame_makes_room(struct kunit *test)
 {
 	struct virtgpu_output *output = head(test);
@@ -81,7 +81,7 @@ static void lost_frame_makes_room(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&output->frames), 0);
 }
 
-/* Commands that the stopped queue has dropped. */
+/* Returns the number of commands that the stopped queue has dropped. */
 static u64 commands(const struct virtgpu_output *output)
 {
 	return output->vg->transport->ctrl.stats.dropped;
@@ -136,7 +136,7 @@ static void head_is_switched_off_once(struct kunit *test)
 	virtgpu_output_hide(output);
 	virtgpu_output_hide(output);
 	KUNIT_EXPECT_EQ(test, commands(output), 2);
-	/* And is shown again when it is switched on. */
+	/* The resource is shown again when the head is switched on. */
 	virtgpu_output_show(output, &fb, &res, &all);
 	KUNIT_EXPECT_EQ(test, commands(output), 3);
 }

@@ -38,7 +38,7 @@ static void answer_without_a_header_is_none(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, check(vg, VIRTIO_GPU_RESP_OK_NODATA, 0), -EIO);
 	KUNIT_EXPECT_EQ(test, check(vg, VIRTIO_GPU_RESP_OK_NODATA, HDR - 1), -EIO);
-	/* The device did not write the whole type, so that it means nothing. */
+	/* The device did not write the whole type, so the type is invalid. */
 	KUNIT_EXPECT_EQ(test, check(vg, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, HDR - 1), -EIO);
 }
 
@@ -68,7 +68,7 @@ static const struct {
 	{ VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID, -EINVAL },
 	{ VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID, -EINVAL },
 	{ VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, -EINVAL },
-	/* Another success, a request, what the protocol does not have. */
+	/* Another success, a request, and numbers that the protocol does not have. */
 	{ VIRTIO_GPU_RESP_OK_EDID, -EIO },
 	{ VIRTIO_GPU_CMD_RESOURCE_FLUSH, -EIO },
 	{ VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER + 1, -EIO },
@@ -101,7 +101,7 @@ static void quiet_commands_have_the_same_errnos(struct kunit *test)
 	}
 }
 
-/* Only that the host does not know a resource is due to the reset. */
+/* Only the error that the host does not know a resource is caused by the reset. */
 static void early_command_is_lost_with_the_reset(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
@@ -122,6 +122,13 @@ static void early_command_is_lost_with_the_reset(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, virtgpu_cmd_answered(0), VIRTGPU_CMD_ANSWERED);
 }
 
+static void add(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
+{
+	spin_lock_bh(&queue->lock);
+	virtgpu_queue_added(queue, cmd);
+	spin_unlock_bh(&queue->lock);
+}
+
 /* A queue that was never open has nothing to restore. */
 static void commands_are_early_until_all_is_restored(struct kunit *test)
 {
@@ -131,10 +138,10 @@ static void commands_are_early_until_all_is_restored(struct kunit *test)
 
 	KUNIT_EXPECT_FALSE(test, ctrl->is_restoring);
 	virtgpu_queue_close(ctrl);
-	virtgpu_queue_added(ctrl, cmd);
+	add(ctrl, cmd);
 	KUNIT_EXPECT_TRUE(test, cmd->is_early);
 	virtgpu_queue_restored(ctrl);
-	virtgpu_queue_added(ctrl, cmd);
+	add(ctrl, cmd);
 	KUNIT_EXPECT_FALSE(test, cmd->is_early);
 	virtgpu_cmd_put(vg, cmd);
 }
@@ -149,7 +156,7 @@ static void command_without_answer_is_not_judged(struct kunit *test)
 	virtgpu_cmd_put(vg, cmd);
 }
 
-/* Each request of the protocol that the driver sends has a name of its own. */
+/* Each request that the driver sends has its own name. */
 static void commands_have_names(struct kunit *test)
 {
 	static const u32 types[] = {
@@ -179,7 +186,7 @@ static void commands_have_names(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, virtgpu_cmd_name(VIRTIO_GPU_RESP_OK_NODATA), "unknown");
 }
 
-/* Nothing of the command before is in the next one that has its memory. */
+/* A command that is used again has no values of its last use. */
 static void used_command_comes_back_clean(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
@@ -299,7 +306,7 @@ static void stopped_queue_ends_commands(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, status, -ENODEV);
 	KUNIT_EXPECT_EQ(test, vg->transport->ctrl.stats.dropped, 1);
 	KUNIT_EXPECT_EQ(test, vg->transport->ctrl.in_flight, 0);
-	/* A waiter does not wait for the host. */
+	/* A waiter returns at once. */
 	KUNIT_EXPECT_EQ(test, virtgpu_queue_wait(&vg->transport->ctrl, cmd), -ENODEV);
 	virtgpu_cmd_put(vg, cmd);
 }
@@ -427,7 +434,7 @@ static void room_is_counted_in_descriptors(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
 
-	/* A stopped queue takes everything, and ends it. */
+	/* A stopped queue accepts every command, and ends it. */
 	KUNIT_EXPECT_TRUE(test, virtgpu_queue_has_space(&vg->transport->ctrl, 1000));
 	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(3, 8, false, 4), 4);
 	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(0, 8, false, 8), 8);
@@ -437,7 +444,7 @@ static void room_is_counted_in_descriptors(struct kunit *test)
 	/* With indirect descriptors each command needs one. */
 	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(0, 8, true, 4), 1);
 	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(0, 8, true, 1000), 1);
-	/* That one was free means that there was no memory for its table. */
+	/* If one descriptor was free, there was no memory for the indirect table. */
 	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(1, 8, true, 4), 4);
 	KUNIT_EXPECT_EQ(test, virtgpu_queue_need(1, 8, true, 1000), 0);
 }

@@ -120,7 +120,7 @@ static void framebuffer_fits_its_own_shape(struct kunit *test)
 		.height = 48,
 	};
 
-	/* The pitch counts, not the width. */
+	/* The pitch matters, not the width. */
 	KUNIT_EXPECT_TRUE(test, virtgpu_resource_fits(&res, &fb));
 	KUNIT_EXPECT_FALSE(test, virtgpu_resource_fits(&refused, &fb));
 	fb.pitches[0] = 260;
@@ -133,7 +133,7 @@ static void framebuffer_fits_its_own_shape(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, virtgpu_resource_fits(&res, &fb));
 }
 
-/* The protocol's 0 is no resource. */
+/* The protocol has no resource of number 0. */
 static void numbers_start_at_one(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
@@ -146,7 +146,7 @@ static void numbers_start_at_one(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, a->id, 1);
 	KUNIT_EXPECT_EQ(test, b->id, 2);
 	KUNIT_EXPECT_PTR_EQ(test, xa_load(&vg->memory->resources, 2), b);
-	/* The host never had it, so that it goes at once. */
+	/* The host never had the resource, so it is freed at once. */
 	virtgpu_resource_put(b);
 	KUNIT_EXPECT_NULL(test, xa_load(&vg->memory->resources, 2));
 	virtgpu_resource_put(a);
@@ -167,7 +167,7 @@ static void free_number_is_not_the_next(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, res->id, 2);
 	virtgpu_resource_put(res);
 
-	/* Behind the last one comes the first. */
+	/* After the last number the first one is used. */
 	vg->memory->next_resource = INT_MAX;
 	res = virtgpu_resource_new(bo, 1, 16, 16);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, res);

@@ -54,7 +54,7 @@ static void own_ring_is_not_waited_for(struct kunit *test)
 	spin_lock_init(&lock);
 	dma_fence_init(&fence, &ops, &lock, submit.fence_context, 1);
 	KUNIT_EXPECT_EQ(test, virtgpu_submit_wait(&submit, &fence), 0);
-	/* Of any other ring it is, until a signal comes. */
+	/* A fence on another ring is waited for, until a signal comes. */
 	submit.fence_context++;
 	set_thread_flag(TIF_SIGPENDING);
 	ret = virtgpu_submit_wait(&submit, &fence);
@@ -114,7 +114,7 @@ static void signal_ends_a_transfer(struct kunit *test)
 	struct virtgpu_bo *bo = make_bo(test, vg);
 	int ret, from_host;
 
-	/* As if the host were to write to it. */
+	/* The object has an arrival. */
 	vg->use_dma_addr = true;
 	bo->is_arriving = true;
 	for (from_host = 0; from_host < 2; from_host++) {

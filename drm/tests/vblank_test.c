@@ -7,7 +7,7 @@ static struct virtgpu_output *head(struct kunit *test)
 	return &virtgpu_kunit_device(test)->display->outputs[0];
 }
 
-/* The vblank that is told, in frames after the one the timer is set to, which is @due from now. */
+/* Returns the reported vblank, in frames after the one that the timer is set to, @due from now. */
 static s64 vblank_after_timers(struct virtgpu_output *output, s64 due, int frame)
 {
 	struct drm_vblank_crtc *vblank = drm_crtc_vblank_crtc(&output->crtc);
@@ -22,7 +22,9 @@ static s64 vblank_after_timers(struct virtgpu_output *output, s64 due, int frame
 	return ktime_to_ns(ktime_sub(time, expires)) / frame;
 }
 
-/* Frames of two seconds, in whose middle the time is looked at: the test may take a second. */
+/*
+ * Frames of two seconds. The time is read in the middle of a frame, so the test may take a second.
+ */
 static void vblank_is_the_last_that_passed(struct kunit *test)
 {
 	struct virtgpu_output *output = head(test);
@@ -49,7 +51,10 @@ static void vblank_without_frames_is_now(struct kunit *test)
 	KUNIT_EXPECT_LE(test, ktime_to_ns(time), ktime_to_ns(ktime_get()));
 }
 
-/* A timer that was not stopped may expire as it did before vblanks were off, or in another mode. */
+/*
+ * A timer that was not stopped may have the interval of before vblanks were off, or of another
+ * mode.
+ */
 static void vblank_does_not_go_back_or_ahead(struct kunit *test)
 {
 	struct virtgpu_output *output = head(test);

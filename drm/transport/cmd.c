@@ -6,6 +6,7 @@
  * to submit it. Only functions that wait for the answer kick the queue.
  */
 #include <linux/array_size.h>
+#include <linux/build_bug.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -14,6 +15,12 @@
 
 #include "transport/cmd.h"
 #include "transport/names.h"
+
+/* The largest requests fit into a command. */
+static_assert(sizeof(struct virtio_gpu_set_scanout_blob) <= VIRTGPU_CMD_INLINE);
+static_assert(sizeof(struct virtio_gpu_ctx_create) <= VIRTGPU_CMD_INLINE);
+static_assert(sizeof(struct virtio_gpu_resource_create_3d) <= VIRTGPU_CMD_INLINE);
+static_assert(sizeof(struct virtio_gpu_transfer_host_3d) <= VIRTGPU_CMD_INLINE);
 
 #define virtgpu_name_table(first, ...)	{ first, __VA_ARGS__ }
 

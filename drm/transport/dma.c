@@ -51,6 +51,7 @@ static void virtgpu_dma_unmap(struct virtgpu_mapping *mapping)
 	struct drm_gem_shmem_object *shmem = mapping->shmem;
 	struct drm_gem_object *gem = &shmem->base;
 
+	lockdep_assert_held(&to_virtgpu_device(gem->dev)->transport->dma.lock);
 	list_del_init(&mapping->node);
 	dma_resv_lock(gem->resv, NULL);
 	if (drm_gem_is_imported(gem)) {

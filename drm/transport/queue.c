@@ -563,6 +563,7 @@ static int virtgpu_payload_sgt(struct virtgpu_cmd *cmd, struct sg_table *sgt)
 
 static void virtgpu_queue_added(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 {
+	lockdep_assert_held(&queue->lock);
 	cmd->seqno = ++queue->seqno;
 	cmd->is_early = queue->is_restoring;
 	if (!queue->in_flight)
