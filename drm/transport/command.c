@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The pool of commands: allocation, reference counts, reuse. */
+/* Commands: their pool, and their reference counts. */
 #include <linux/mm.h>
 #include <linux/slab.h>
 
