@@ -288,12 +288,24 @@ static struct virtio_gpu_display_one display(bool enabled, u32 width, u32 height
 	};
 }
 
+static bool update_info(struct virtgpu_output *output, const struct virtio_gpu_display_one *info,
+			const struct drm_edid *edid)
+{
+	struct mutex *lock = &output->vg->drm.mode_config.mutex;
+	bool changed;
+
+	mutex_lock(lock);
+	changed = virtgpu_connector_update(output, info, edid);
+	mutex_unlock(lock);
+	return changed;
+}
+
 static bool update(struct virtgpu_output *output, bool enabled, u32 width, u32 height,
 		   const struct drm_edid *edid)
 {
 	struct virtio_gpu_display_one info = display(enabled, width, height);
 
-	return virtgpu_connector_update(output, &info, edid);
+	return update_info(output, &info, edid);
 }
 
 static void changes_of_a_head_are_noticed(struct kunit *test)
@@ -339,13 +351,13 @@ static void position_is_suggested(struct kunit *test)
 	struct virtio_gpu_display_one info = display(true, 800, 600);
 	struct virtgpu_output *output = head(test);
 
-	virtgpu_connector_update(output, &info, NULL);
+	update_info(output, &info, NULL);
 	expect_position(test, output, 0, 0);
 	info.r.x = cpu_to_le32(1920);
-	KUNIT_EXPECT_TRUE(test, virtgpu_connector_update(output, &info, NULL));
+	KUNIT_EXPECT_TRUE(test, update_info(output, &info, NULL));
 	expect_position(test, output, 1920, 0);
 	info.r.y = cpu_to_le32(U32_MAX);
-	KUNIT_EXPECT_TRUE(test, virtgpu_connector_update(output, &info, NULL));
+	KUNIT_EXPECT_TRUE(test, update_info(output, &info, NULL));
 	expect_position(test, output, 1920, U32_MAX);
 }
 

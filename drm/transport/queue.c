@@ -20,7 +20,7 @@
 #include "transport/cmd.h"
 #include "transport/trace.h"
 
-/* Of most commands: the request, a payload, the response. */
+/* Descriptors of most commands: the request, a payload, the response. */
 #define VIRTGPU_CMD_DESCRIPTORS	3
 
 /* A kick may get lost, for example in a host that is not ready yet, so it is repeated. */
@@ -219,8 +219,10 @@ static void virtgpu_queue_dequeue_softirq(struct work_struct *work)
 }
 
 /**
- * virtgpu_queue_flush - end all commands that the device has finished so far, and wait for that
+ * virtgpu_queue_flush - take all commands that the device has finished so far off the ring
  * @queue: the queue
+ *
+ * Waits for the work that does so. Commands may still be left to &virtgpu_queue.finish_work.
  */
 void virtgpu_queue_flush(struct virtgpu_queue *queue)
 {
