@@ -39,6 +39,7 @@ static SUITES: &[&kunit::Suite] = &[
     &render::ioctl::tests::SUITE,
     &reset::tests::SUITE,
     &transport::cmd::tests::SUITE,
+    &transport::irq::tests::SUITE,
     &transport::queue::tests::SUITE,
 ];
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Answers: the device is not trusted.
+//! Checks of the device's answers.
+//!
+//! The device is not trusted: length and type of each response are checked before anyone reads it. An
+//! error of the protocol becomes an errno.
 use kernel::prelude::*;
 use virtio::gpu::{resp, Header, Wire};
 
@@ -8,9 +11,9 @@ use crate::{
     transport::command::{kind, Chain},
 };
 
-/// What a response means of which `expected`, if it is not 0, is the type and `room` the size. A command
-/// that named a resource too `early`, before the device had it again after a reset, counts as lost with
-/// the reset.
+/// Checks a response that should have the type `expected` and the size `room`. The device sends no
+/// response if `expected` is 0. An `early` command was sent before the device had all resources again
+/// after a reset. If it named one that the device did not have, it counts as lost in the reset.
 fn verdict(response: &[u8], expected: u32, room: usize, early: bool) -> Result {
     if expected == 0 {
         return Ok(());
@@ -30,14 +33,14 @@ fn verdict(response: &[u8], expected: u32, room: usize, early: bool) -> Result {
     }
 }
 
-/// Says what is wrong with a response, unless it is a refusal that is expected.
+/// Logs what is wrong with a response, unless it is an error that is expected.
 fn complain(dev: &Device, chain: &Chain) {
     let (request, response) = (kind(chain), chain.response());
     let expected = chain.data().resp_type;
     let Some(header) = Header::from_bytes(response) else {
         drm::drm_err_ratelimited!(
             dev,
-            "command 0x{:x}: response of {} bytes is no response\n",
+            "command 0x{:x}: a response of {} bytes has no header\n",
             request,
             response.len()
         );
@@ -63,7 +66,7 @@ fn complain(dev: &Device, chain: &Chain) {
     }
 }
 
-/// Judges length and type of a response before anyone reads it: the device is not trusted.
+/// Checks length and type of a response, and logs what is wrong with it.
 pub(super) fn check(dev: &Device, chain: &Chain) -> Result {
     verdict(
         chain.response(),
@@ -78,8 +81,8 @@ pub(super) fn check(dev: &Device, chain: &Chain) -> Result {
     })
 }
 
-/// Whether the host says that it did not carry a command out. Any other answer that is wrong, or
-/// none, leaves that open.
+/// Returns whether the response says that the host did not execute the command. After any other wrong
+/// response, or none, the host may have executed it.
 pub(crate) fn is_refused(chain: &Chain) -> bool {
     Header::from_bytes(chain.response()).is_some_and(|header| resp::ERRORS.contains(&header.kind))
 }
@@ -115,7 +118,7 @@ pub(crate) mod tests {
     pub(crate) fn answer_without_a_header_is_none(test: &Test) {
         expect_eq!(test, judge(resp::OK_NODATA, 0), Err(EIO));
         expect_eq!(test, judge(resp::OK_NODATA, ROOM - 1), Err(EIO));
-        // The device did not write the whole type, so that it means nothing.
+        // The device did not write the whole type, so the type means nothing.
         expect_eq!(test, judge(resp::ERR_OUT_OF_MEMORY, ROOM - 1), Err(EIO));
     }
 
@@ -133,7 +136,7 @@ pub(crate) mod tests {
             (0x1203, EINVAL),
             (0x1204, EINVAL),
             (0x1205, EINVAL),
-            // What the protocol does not have, another success, a request.
+            // An unknown type, another command's success, a request.
             (0x1206, EIO),
             (resp::OK_EDID, EIO),
             (cmd::RESOURCE_FLUSH, EIO),
@@ -148,7 +151,7 @@ pub(crate) mod tests {
         expect_eq!(test, verdict(&[], 0, 0, false), Ok(()));
     }
 
-    /// Only that the host does not know a resource is due to the reset.
+    /// The only error that is due to the reset is that the host does not know a resource.
     pub(crate) fn early_command_is_lost_with_the_reset(test: &Test) {
         for (kind, status) in [
             (resp::OK_NODATA, Ok(())),

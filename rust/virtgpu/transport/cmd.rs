@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-//! One function per command of the protocol. Those that return a command leave it to the caller to
-//! submit it; none kicks but those that wait for the answer.
+//! Encoders: one function per command of the protocol.
+//!
+//! Functions that return a command leave it to the caller to submit and to kick. The others submit the
+//! command and wait for the answer.
 use drm::Rect;
 use kernel::prelude::*;
 use virtio::gpu::{self, cmd, resp, Header, Wire};
@@ -39,19 +41,19 @@ fn query<R: Wire, A: Wire>(dev: &Device, request: &R, resp_type: u32) -> Result<
     A::from_bytes(dev.transport.ctrl.wait(dev, &waiter)?.response()).ok_or(EIO)
 }
 
-/// Asks for the size and state of every head, and waits.
+/// Reads the size and state of every head. Waits for the answer.
 pub(crate) fn get_display_info(dev: &Device) -> Result<gpu::DisplayInfo> {
     query(dev, &header(cmd::GET_DISPLAY_INFO), resp::OK_DISPLAY_INFO)
 }
 
-/// Asks for something that any host knows, to hear whether it answers at all.
+/// Makes a command that every host answers, to find out whether this one is alive.
 pub(crate) fn question() -> Result<Chain> {
     let request = header(cmd::GET_DISPLAY_INFO);
     let chain = command_with_response::<_, gpu::DisplayInfo>(&request, resp::OK_DISPLAY_INFO)?;
     Ok(quiet(chain))
 }
 
-/// Asks for a head's EDID, and waits.
+/// Reads a head's EDID. Waits for the answer.
 pub(crate) fn get_edid(dev: &Device, scanout: u32) -> Result<KBox<gpu::Edid>> {
     let request = gpu::GetEdid {
         hdr: header(cmd::GET_EDID),
@@ -77,7 +79,7 @@ pub(crate) fn resource_create_2d(
     })
 }
 
-/// Gives a host resource the guest's pages, `count` runs of them listed in `entries`.
+/// Attaches guest pages to a host resource; `entries` lists them as `count` runs.
 pub(crate) fn attach_backing(
     resource_id: u32,
     entries: KVec<KVec<u8>>,
@@ -92,7 +94,7 @@ pub(crate) fn attach_backing(
     Ok(chain)
 }
 
-/// Has the host forget a resource's pages. A resource that had none is no error.
+/// Detaches the guest pages of a host resource. It is not an error if it has none.
 pub(crate) fn detach_backing(resource_id: u32) -> Result<Chain> {
     Ok(quiet(command(&gpu::ResourceDetachBacking {
         hdr: header(cmd::RESOURCE_DETACH_BACKING),
@@ -101,7 +103,7 @@ pub(crate) fn detach_backing(resource_id: u32) -> Result<Chain> {
     })?))
 }
 
-/// Destroys a host resource; detaches its backing, too.
+/// Destroys a host resource, and detaches its backing.
 pub(crate) fn resource_unref(resource_id: u32) -> Result<Chain> {
     command(&gpu::ResourceUnref {
         hdr: header(cmd::RESOURCE_UNREF),
@@ -120,12 +122,12 @@ fn transfer_request(resource_id: u32, pixels: &Rect, offset: u64) -> gpu::Transf
     }
 }
 
-/// Copies pixels from the backing, where they begin at a byte offset, to the host.
+/// Copies pixels from the backing to the host resource. In the backing they begin at a byte offset.
 pub(crate) fn transfer(pool: &Pool, resource_id: u32, pixels: &Rect, offset: u64) -> Result<Chain> {
     pool.command(&transfer_request(resource_id, pixels, offset))
 }
 
-/// Shows a part of a resource on a head; resource 0 switches the head off.
+/// Shows a part of a resource on a head. Resource 0 switches the head off.
 pub(crate) fn set_scanout(
     pool: &Pool,
     scanout_id: u32,
@@ -149,13 +151,13 @@ fn flush_request(resource_id: u32, pixels: &Rect) -> gpu::ResourceFlush {
     }
 }
 
-/// Has the host redraw pixels on every head that shows them.
+/// Makes the host redraw pixels on every head that shows them.
 pub(crate) fn flush(pool: &Pool, resource_id: u32, pixels: &Rect) -> Result<Chain> {
     pool.command(&flush_request(resource_id, pixels))
 }
 
-/// A transfer and a flush to be refilled when there is no memory for new ones. They have no room for
-/// an answer: nobody is left to read it.
+/// Makes a transfer and a flush for the panic screen, which must not allocate memory. They have no room
+/// for a response, because nothing reads it then.
 pub(crate) fn blanks() -> Result<(Chain, Chain)> {
     let nothing = Rect::default();
     Ok((
@@ -164,7 +166,7 @@ pub(crate) fn blanks() -> Result<(Chain, Chain)> {
     ))
 }
 
-/// Writes a transfer of a resource's pixels into a command that was one before.
+/// Overwrites one of the [`blanks`] with a transfer of a resource's pixels.
 pub(crate) fn refill_transfer(
     chain: &mut Chain,
     resource_id: u32,
@@ -174,12 +176,12 @@ pub(crate) fn refill_transfer(
     chain.set_request(transfer_request(resource_id, pixels, offset).as_bytes())
 }
 
-/// Writes a flush into a command that was one before.
+/// Overwrites one of the [`blanks`] with a flush.
 pub(crate) fn refill_flush(chain: &mut Chain, resource_id: u32, pixels: &Rect) -> Result {
     chain.set_request(flush_request(resource_id, pixels).as_bytes())
 }
 
-/// Moves a head's cursor or changes its image. Hosts return cursor commands without a response.
+/// Moves a head's cursor or changes its image. Hosts send no response to cursor commands.
 pub(crate) fn cursor(pool: &Pool, kind: u32, wire: &gpu::UpdateCursor) -> Result<Chain> {
     pool.command_without_response(&gpu::UpdateCursor {
         hdr: header(kind),
@@ -233,7 +235,7 @@ pub(crate) mod tests {
         Ok(())
     }
 
-    /// The panic screen writes its requests into commands that were made before.
+    /// The panic screen overwrites commands that were allocated before.
     fn blanks_are_refilled(test: &Test) -> Result {
         let (mut transfer, mut flush) = blanks()?;
         expect_eq!(test, transfer.descriptors(), 1);

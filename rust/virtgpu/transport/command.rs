@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A command: a request with room for the answer, and what is to happen at its end.
+//! Commands: a request, room for the response, and what happens when the command ends.
+//!
+//! Whatever happens, a command ends exactly once: when the device answers it, when it could not be
+//! sent, or when the device is reset under it. So nothing that depends on a command (pages, references,
+//! counters) leaks. What happens at the end is an [`End`]: a [`Waiter`] is woken, or [`Done::happen`]
+//! of the part that sent the command is called.
 use kernel::{
     new_spinlock,
     prelude::*,
@@ -15,55 +20,55 @@ use crate::device::{Cause, Device, VirtGpu};
 /// A command on its way to the device and back.
 pub(crate) type Chain = virtio::Chain<Cmd>;
 
-/// What the transport needs from the parts above it. Implemented by the driver.
+/// What the transport needs from the parts above it. Implemented by the driver in `parts.rs`.
 pub(crate) trait Callbacks {
-    /// What they do when a command has ended, in whatever way.
+    /// The things that may happen at the end of a command.
     type Done: Done;
 
-    /// A wait has timed out: finds out whether the device is alive. Does not sleep.
+    /// Called when a wait has timed out: finds out whether the device is alive. Does not sleep.
     fn ask(dev: &Device);
 
-    /// Nothing but a reset helps.
+    /// Called when the device has to be reset.
     fn reset(dev: &Device, cause: Cause);
 
-    /// The queues are down, and the device was reset: its trouble is over.
+    /// Called when the queues are stopped and the device was reset: its trouble is over.
     fn forget(dev: &Device);
 }
 
-/// What a part does when a command has ended.
+/// What a part does at the end of a command.
 pub(crate) trait Done: Send + Sized {
-    /// The command was answered, could not be sent, or was lost with a reset (`ENODEV`). Returns the
-    /// command, unless it is still needed.
+    /// Called when the command was answered, could not be sent, or was lost in a reset (`ENODEV`).
+    /// Returns the command, unless it is still needed.
     ///
-    /// Called from a work of the driver's workqueue after an answer, or from the next commit if nobody
-    /// waits for it; from `submit()` if the command could not be sent; from the reset that it was lost
-    /// with. So it takes none of the locks that are held while a command waits for room in the ring.
+    /// The caller is the work that takes answers off the ring; the next commit, if the command is lazy;
+    /// `submit()`, if the command could not be sent; or the reset that the command was lost in. So this
+    /// must not take a lock that is held while a command waits for room in the ring.
     fn happen(self, dev: &Device, chain: Chain, status: Result) -> Option<Chain>;
 }
 
-/// What is to happen when a command has ended.
+/// What happens at the end of a command.
 pub(super) enum End {
-    /// Somebody waits.
+    /// A waiter is woken.
     Wake(Arc<Waiter>),
     Done(<VirtGpu as Callbacks>::Done),
 }
 
-/// The driver's part of a command.
+/// The driver's data of a command.
 pub(crate) struct Cmd {
-    /// Position in the queue's history, for the tracepoints.
+    /// The command's number in its queue, for the tracepoints.
     pub(super) seqno: u32,
-    /// Response that means success, 0 when the device sends none.
+    /// Type of the response that means success, 0 if the device sends none.
     pub(super) resp_type: u32,
-    /// The host may refuse it, which is a debug message, not an error.
+    /// An error of the host is expected and not logged.
     pub(super) quiet: bool,
-    /// Nobody waits for it: that it ended may be noticed with the next frame.
+    /// Nothing waits for it, so its answer may be taken off the ring with the next frame.
     pub(super) lazy: bool,
-    /// It was sent before the device that was reset had all resources again.
+    /// It was sent after a reset, before the device had all resources again.
     pub(super) early: bool,
-    /// Its end gives memory back that the device may use.
+    /// Its end frees memory that the device may use until then.
     pub(super) gives_back: bool,
     pub(super) end: Option<End>,
-    /// The next one in the list of those that are kept.
+    /// The next command in the list of those that are kept.
     pub(super) next: Option<Chain>,
 }
 
@@ -81,28 +86,28 @@ impl Cmd {
         }
     }
 
-    /// Says what is to happen when it has ended.
+    /// Sets what happens at the end of the command.
     pub(crate) fn set_done(&mut self, done: impl Into<<VirtGpu as Callbacks>::Done>) {
         self.end = Some(End::Done(done.into()));
     }
 
-    /// Nothing is to happen.
+    /// Makes nothing happen at the end of the command.
     pub(crate) fn clear_done(&mut self) {
         self.end = None;
     }
 }
 
-/// Makes a command of a request that is answered by a bare header.
+/// Makes a command from a request whose response is only a header.
 pub(crate) fn command<R: Wire>(request: &R) -> Result<Chain> {
     command_with_response::<R, Header>(request, resp::OK_NODATA)
 }
 
-/// Makes a command of a request that is not answered.
+/// Makes a command from a request without a response.
 pub(crate) fn command_without_response<R: Wire>(request: &R) -> Result<Chain> {
     Chain::new(request.as_bytes(), 0, Cmd::new(0))
 }
 
-/// Makes a command of a request that is answered by an `A`.
+/// Makes a command from a request whose response is an `A`.
 pub(crate) fn command_with_response<R: Wire, A: Wire>(
     request: &R,
     resp_type: u32,
@@ -114,38 +119,38 @@ pub(crate) fn command_with_response<R: Wire, A: Wire>(
     )
 }
 
-/// Says what is to happen at a command's end.
+/// Sets what happens at the end of a command.
 pub(crate) fn on_done(mut chain: Chain, done: impl Into<<VirtGpu as Callbacks>::Done>) -> Chain {
     chain.data_mut().set_done(done);
     chain
 }
 
-/// Says who waits for a command's end.
+/// Sets the waiter that is woken at the end of a command.
 pub(crate) fn wake(mut chain: Chain, waiter: &Arc<Waiter>) -> Chain {
     chain.data_mut().end = Some(End::Wake(waiter.clone()));
     chain
 }
 
-/// Has a refusal of a command be a debug message, not an error.
+/// Marks a command whose error response is expected and not logged.
 pub(crate) fn quiet(mut chain: Chain) -> Chain {
     chain.data_mut().quiet = true;
     chain
 }
 
-/// Says that nobody waits for a command.
+/// Marks a command that nothing waits for.
 pub(crate) fn lazily(mut chain: Chain) -> Chain {
     chain.data_mut().lazy = true;
     chain
 }
 
-/// Marks a command whose end gives memory back. It ends only with an answer or a reset, also if it
-/// could not be sent, because the device may use the memory until then.
+/// Marks a command whose end frees memory that the device may use. Even if it cannot be sent, it ends
+/// only with an answer or a reset, because the device may use the memory until then.
 pub(crate) fn gives_back(mut chain: Chain) -> Chain {
     chain.data_mut().gives_back = true;
     chain
 }
 
-/// Somebody who waits for a command.
+/// A task that waits for a command.
 #[pin_data]
 pub(crate) struct Waiter {
     #[pin]
@@ -165,14 +170,14 @@ impl Waiter {
         )
     }
 
-    /// The command that somebody waits for has ended.
+    /// Hands over the command that has ended, and wakes the task.
     pub(crate) fn wake(&self, status: Result, chain: Chain) {
         *self.result.lock() = Some((status, chain));
         self.queue.wake_all();
     }
 }
 
-/// A command's type.
+/// Returns a command's type.
 pub(super) fn kind(chain: &Chain) -> u32 {
     Header::from_bytes(chain.request()).map_or(0, |header| header.kind)
 }

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The transport: commands to the device and its answers. It knows nothing of what they mean.
+//! The transport part: sends commands to the device and receives its answers.
+//!
+//! It does not know what commands mean to the parts above it; what it needs from them is the trait
+//! [`Callbacks`]. [`cmd`] encodes commands, [`pool`] recycles them, [`queue`] carries them, [`irq`]
+//! decides when the device interrupts, [`answer`] checks the responses.
 use drm::workqueue::Workqueue;
 use kernel::{
     device::Bound,
@@ -17,10 +21,11 @@ use crate::{
 pub(crate) mod answer;
 pub(crate) mod cmd;
 pub(crate) mod command;
+pub(crate) mod irq;
 pub(crate) mod pool;
 pub(crate) mod queue;
 
-/// A device's queues, and what they need.
+/// The transport part of a device.
 #[pin_data]
 pub(crate) struct Transport {
     pub(crate) vdev: virtio::Handle,
@@ -33,7 +38,7 @@ pub(crate) struct Transport {
     pub(crate) cursor: Queue,
     #[pin]
     pub(crate) pool: Pool,
-    /// Runs what frees memory and what a frame waits for.
+    /// Runs the works that frames wait for, and those that free memory.
     pub(crate) completions: Workqueue,
 }
 
@@ -50,19 +55,19 @@ impl Transport {
     }
 }
 
-/// Descriptors of most commands: the request, a payload, the response.
+/// Number of descriptors of most commands: the request, a payload, the response.
 const CMD_DESCRIPTORS: usize = 3;
 
-/// Keeps the device while its queues run.
+/// Handles the interrupts of the queues. Holds a reference to the device while they run.
 pub(crate) struct Handler(ARef<Device>);
 
 impl Interrupt for Handler {
     fn interrupt(&self, queue: usize) {
-        queue::enqueue(&self.0, queue == 0);
+        queue::schedule(&self.0, queue == 0);
     }
 }
 
-/// Finds the virtqueues and lets commands through.
+/// Finds the virtqueues and opens the queues.
 pub(crate) fn start(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     let (transport, [ctrl, cursor]) =
         virtio::Transport::start(vdev, [c"control", c"cursor"], Handler(dev.into()))?;
@@ -79,14 +84,15 @@ pub(crate) fn start(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     *dev.transport.running.lock() = Some(transport);
     dev.transport.ctrl.open(ctrl);
     dev.transport.cursor.open(cursor);
-    // What came before the queues were open.
-    queue::enqueue(&dev.into(), true);
+    // An interrupt may have come before the queues were open.
+    queue::schedule(&dev.into(), true);
     Ok(())
 }
 
-/// Resets the device and takes every command back.
+/// Closes the queues, resets the device and ends every command.
 ///
-/// From here until [`start`] submitted commands fail with `ENODEV`. Safe on stopped queues.
+/// From then on until [`start`], submitted commands fail with `ENODEV`. Does nothing if the queues are
+/// stopped.
 pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
     let transport = dev.transport.running.lock().take();
     let (Some(transport), Some(ctrl), Some(cursor)) = (
@@ -96,7 +102,7 @@ pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
     ) else {
         return;
     };
-    // The works that handle answers end before anybody acts upon the reset.
+    // The works that handle answers have to end before commands end with the reset.
     dev.cancel_work::<{ work::CONTROL }>();
     dev.cancel_work::<{ work::CURSOR }>();
     transport.stop(vdev, [ctrl, cursor], |index, chain| {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The pool of commands.
+//! The pool of commands. A commit must not fail, so its commands come from here: some are allocated in
+//! advance, and commands that have ended are used again.
 use kernel::{
     new_spinlock,
     prelude::*,
@@ -10,15 +11,14 @@ use virtio::gpu::{resp, Header, Wire};
 
 use crate::transport::command::{Chain, Cmd};
 
-/// Commands of which frames and orders to show cursors are made. Those that came back are used again,
-/// and some are made in advance.
+/// Commands for frames and cursors.
 #[pin_data]
 pub(crate) struct Pool {
     #[pin]
     chains: SpinLock<KVec<Chain>>,
 }
 
-/// Commands kept: more than one commit on every head needs.
+/// Number of commands that are kept: more than one commit on every head needs.
 const POOL_SIZE: usize = 64;
 
 impl Pool {
@@ -34,7 +34,7 @@ impl Pool {
         }? Error)
     }
 
-    /// Waits for memory rather than fails: a commit must not.
+    /// Makes a command. Waits for memory instead of failing, because a commit must not fail.
     fn make<R: Wire>(&self, request: &R, response_len: usize, resp_type: u32) -> Result<Chain> {
         loop {
             let spare = self.chains.lock().pop();
@@ -43,24 +43,24 @@ impl Pool {
                 return Ok(chain);
             }
             match Chain::new(request.as_bytes(), response_len, Cmd::new(resp_type)) {
-                // A command may come back meanwhile.
+                // Another command may end meanwhile.
                 Err(ENOMEM) => fsleep(Delta::from_millis(1)),
                 made => return made,
             }
         }
     }
 
-    /// Makes a command of a request that is answered by a bare header.
+    /// Makes a command from a request whose response is only a header.
     pub(crate) fn command<R: Wire>(&self, request: &R) -> Result<Chain> {
         self.make(request, core::mem::size_of::<Header>(), resp::OK_NODATA)
     }
 
-    /// Makes a command that the device does not answer.
+    /// Makes a command from a request without a response.
     pub(crate) fn command_without_response<R: Wire>(&self, request: &R) -> Result<Chain> {
         self.make(request, 0, 0)
     }
 
-    /// Takes a command back, to be used again.
+    /// Takes a command back, to use it again.
     pub(super) fn put(&self, chain: Chain) {
         if !chain.is_renewable() {
             return;
@@ -88,13 +88,13 @@ pub(crate) mod tests {
         }
     }
 
-    /// How many commands a pool keeps, and how many it could.
+    /// Returns how many commands a pool has, and how many it can have.
     fn size(pool: &Pool) -> (usize, usize) {
         let chains = pool.chains.lock();
         (chains.len(), chains.capacity())
     }
 
-    /// Nothing of the command before is in the next one that has its memory.
+    /// Nothing of the old command is in the new one.
     pub(crate) fn used_command_comes_back_clean(test: &Test) -> Result {
         let pool = KBox::pin_init(Pool::new(), GFP_KERNEL)?;
         let first = lazily(quiet(pool.command(&request(cmd::UPDATE_CURSOR))?));
@@ -113,7 +113,7 @@ pub(crate) mod tests {
         Ok(())
     }
 
-    /// Before any came back.
+    /// Before any command has ended.
     pub(crate) fn pool_has_commands_in_advance(test: &Test) -> Result {
         let pool = KBox::pin_init(Pool::new(), GFP_KERNEL)?;
         expect_eq!(test, size(&pool).0, POOL_SIZE);

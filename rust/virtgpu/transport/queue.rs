@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A ring: commands go in, are batched, kicked, answered, timed out.
+//! The queues: a virtqueue that carries commands.
 //!
-//! Nothing here knows what a command means.
+//! [`Queue::submit`] adds a command to the ring and waits for room if there is none. [`Queue::kick`]
+//! tells the device of all commands that were added since the last kick, so a batch costs one kick. The
+//! work that an interrupt schedules takes finished commands off the ring ([`Queue::dequeue`]), and so
+//! does the next frame for commands that nothing waits for ([`Queue::reap`]). The interrupt state is in
+//! [`irq`](super::irq).
+//!
+//! A queue is closed while the device is reset. Commands submitted then end with `ENODEV`.
 use kernel::{
     new_spinlock,
     prelude::*,
@@ -19,11 +25,13 @@ use crate::{
     transport::{
         answer::check,
         command::{kind, Callbacks, Chain, Cmd, Done, End, Waiter},
+        irq::{Change, Irq},
     },
 };
 
-/// How many descriptors have to be free for a command that has found no room; none when there never
-/// is any. A command takes a single one that is indirect, unless there is no memory for its table.
+/// Returns how many descriptors have to be free for a command that has found no room, or `None` if the
+/// ring is too small for it. A command takes one indirect descriptor, unless there is no memory for its
+/// table.
 fn room_needed(free: usize, size: usize, has_indirect: bool, descriptors: usize) -> Option<usize> {
     if has_indirect && free == 0 {
         return Some(1);
@@ -31,7 +39,7 @@ fn room_needed(free: usize, size: usize, has_indirect: bool, descriptors: usize)
     (descriptors <= size).then_some(descriptors)
 }
 
-/// Seconds that the host may take to answer, while it is not known to be in trouble.
+/// Returns for how many seconds a host that is not known to be in trouble is waited for.
 fn patience_seconds() -> u32 {
     command_timeout().clamp(1, 86400)
 }
@@ -41,13 +49,13 @@ pub(crate) fn patience() -> usize {
     msecs_to_jiffies(patience_seconds() * 1000)
 }
 
-/// Jiffies to wait before the device is kicked again. A kick may get lost, e.g. in a host that is not
-/// quite ready; waiting longer would not help.
+/// Returns after how many jiffies the device is kicked again. A kick may get lost, e.g. in a host that
+/// is not quite ready, and then waiting longer does not help.
 pub(crate) fn kick_again_after() -> usize {
     msecs_to_jiffies(1000)
 }
 
-/// What went through a queue.
+/// Statistics of a queue.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Stats {
     pub(crate) commands: u64,
@@ -57,9 +65,9 @@ pub(crate) struct Stats {
     pub(crate) dropped: u64,
 }
 
-/// How a queue is, for people.
+/// The status of a queue, for debugfs.
 pub(crate) struct Status {
-    /// Descriptors of the ring, 0 while it is stopped.
+    /// Number of descriptors in the ring, 0 while it is stopped.
     pub(crate) size: usize,
     pub(crate) free: usize,
     pub(crate) in_flight: u32,
@@ -68,64 +76,59 @@ pub(crate) struct Status {
 }
 
 struct State {
-    /// None while the queue is stopped.
+    /// `None` while the queue is stopped.
     vq: Option<Virtqueue<Cmd>>,
-    /// The device let a command time out and has answered none since.
-    stalled: bool,
-    /// Commands added so far.
+    irq: Irq,
+    /// Number of commands added so far.
     seqno: u32,
-    /// Commands the device holds.
+    /// Number of commands that the device holds.
     in_flight: u32,
-    /// The command in the queue's history that was to find out whether the device is alive.
+    /// The number of the command that asks whether the device is alive.
     asked: u32,
-    /// Commands before that one that are not answered.
+    /// Number of commands before that one that are not answered.
     older: u32,
-    /// A command was not sent because the device made no room.
+    /// A command was not sent because the ring stayed full.
     has_dropped: bool,
-    /// Commands answered so far.
+    /// Number of commands answered so far.
     answers: u32,
-    /// Commands among those the device holds that are not lazy, and those who wait for room or for a frame.
-    awaited: u32,
-    /// The device was not told of all commands yet.
-    unkicked: bool,
-    /// The device was told not to interrupt.
-    silent: bool,
-    /// Commands that could not be sent and give something back, until the device was reset.
+    /// Commands that could not be sent and whose end frees memory. They end with the next reset.
     kept: Option<Chain>,
-    /// The device was reset, and has not been given anything since.
+    /// The device was reset, and was not given any memory since.
     is_clean: bool,
-    /// The device was reset, and does not have all resources again.
+    /// The device was reset, and does not have all resources again yet.
     is_restoring: bool,
     stats: Stats,
 }
 
 impl State {
-    /// Lets the device interrupt only while somebody waits. False when it has finished more, and
-    /// may not say so.
-    fn listen(&mut self) -> bool {
-        let listen = self.awaited > 0 || self.stalled;
-        let Some(vq) = self.vq.as_mut().filter(|_| listen == self.silent) else {
+    /// Enables or disables interrupts if the number of waiters says so. Returns false if the device has
+    /// finished commands for which it may not interrupt any more.
+    fn update_irq(&mut self) -> bool {
+        let Some(vq) = self.vq.as_mut() else {
             return true;
         };
-        self.silent = !listen;
-        if listen {
-            return vq.enable_interrupts();
-        }
-        vq.disable_interrupts();
-        true
+        apply(vq, self.irq.settle())
     }
 
-    /// The device holds one more command.
+    /// Prepares to take all finished commands off the ring. Needs no interrupts meanwhile.
+    fn begin_drain(&mut self) {
+        self.irq.begin_drain();
+        if let Some(vq) = self.vq.as_mut() {
+            vq.disable_interrupts();
+        }
+    }
+
+    /// Counts a command that was added to the ring.
     fn added(&mut self, lazy: bool) {
         self.stats.commands += 1;
         self.in_flight += 1;
-        self.awaited += u32::from(!lazy);
+        self.irq.added(lazy);
     }
 
-    /// Notes that a command is in the ring, of which the device is still to be told.
+    /// Counts a command that was added to the ring and that the device has not been told of.
     fn queued(&mut self, name: &CStr, seqno: u32, kind: u32, lazy: bool) {
         self.seqno = seqno;
-        self.unkicked = true;
+        self.irq.kick_later();
         self.added(lazy);
         trace::cmd_queue(name, seqno, kind, self.in_flight);
     }
@@ -135,14 +138,25 @@ impl State {
         let chain = self.vq.as_mut()?.pop()?;
         self.in_flight = self.in_flight.saturating_sub(1);
         self.answers = self.answers.wrapping_add(1);
-        self.stalled = false;
+        self.irq.answered();
         if (chain.data().seqno.wrapping_sub(self.asked) as i32) < 0 {
             self.older = self.older.saturating_sub(1);
         }
-        if !chain.data().lazy {
-            self.awaited = self.awaited.saturating_sub(1);
-        }
+        self.irq.removed(chain.data().lazy);
         Some(chain)
+    }
+}
+
+/// Enables or disables the interrupts of a ring. Returns false if they were enabled too late for
+/// commands that the device has finished.
+fn apply(vq: &mut Virtqueue<Cmd>, change: Change) -> bool {
+    match change {
+        Change::Keep => true,
+        Change::Enable => vq.enable_interrupts(),
+        Change::Disable => {
+            vq.disable_interrupts();
+            true
+        }
     }
 }
 
@@ -186,16 +200,13 @@ impl Queue {
             name,
             state <- new_spinlock!(State {
                 vq: None,
-                stalled: false,
+                irq: Irq::new(),
                 seqno: 0,
                 in_flight: 0,
                 asked: 0,
                 older: 0,
                 has_dropped: false,
                 answers: 0,
-                awaited: 0,
-                unkicked: false,
-                silent: false,
                 kept: None,
                 is_clean: true,
                 is_restoring: false,
@@ -211,27 +222,26 @@ impl Queue {
         })
     }
 
-    /// Lets commands through.
+    /// Starts to accept commands.
     pub(super) fn open(&self, vq: Virtqueue<Cmd>) {
         let mut state = self.state.lock();
         state.vq = Some(vq);
-        state.stalled = false;
+        state.irq.open();
         state.in_flight = 0;
         state.older = 0;
         state.has_dropped = false;
-        state.silent = false;
         state.is_clean = false;
     }
 
-    /// Keeps a command that could not be sent, because of `error`, if the device may use what it
-    /// gives back, and says whether the device has to be reset for it. Else the command comes back,
-    /// and is to be finished.
+    /// Keeps a command that could not be sent because of `error`, if the device may use the memory that
+    /// its end frees. Returns whether the device has to be reset to end it. Otherwise the command comes
+    /// back as the error, and the caller finishes it.
     fn keep(&self, mut chain: Chain, error: Error) -> Result<bool, Chain> {
         let mut state = self.state.lock();
         state.stats.dropped += 1;
         state.has_dropped |= error == ETIMEDOUT;
-        // A stop that is under way is about to reset the device. A queue that was closed and is open
-        // again had its device reset in between.
+        // A closed queue's device is about to be reset. If the queue was closed and is open again, the
+        // device was reset in between.
         let is_open = state.vq.is_some();
         let lost = state.is_clean || (error == ENODEV && is_open);
         if lost || !chain.data().gives_back {
@@ -239,21 +249,17 @@ impl Queue {
         }
         chain.data_mut().next = state.kept.take();
         state.kept = Some(chain);
-        // A device that made no room has been asked whether it is alive; what is kept is lost then.
+        // If the ring stayed full, the device was asked whether it is alive. That decides about a reset.
         Ok(is_open && error != ETIMEDOUT)
     }
 
-    /// Ends a command that a device held which was reset.
+    /// Ends a command that the device held when it was reset.
     pub(super) fn lost(&self, dev: &Device, chain: Chain) {
-        let mut state = self.state.lock();
-        if !chain.data().lazy {
-            state.awaited = state.awaited.saturating_sub(1);
-        }
-        drop(state);
+        self.state.lock().irq.removed(chain.data().lazy);
         finish(dev, chain, Err(ENODEV));
     }
 
-    /// The device was reset: ends the commands that were kept until now.
+    /// Ends the commands that were kept until the device was reset.
     pub(super) fn end_kept(&self, dev: &Device) {
         for chain in self.take_kept() {
             finish(dev, chain, Err(ENODEV));
@@ -272,12 +278,12 @@ impl Queue {
             size: state.vq.as_ref().map_or(0, Virtqueue::size),
             free: state.vq.as_ref().map_or(0, Virtqueue::free),
             in_flight: state.in_flight,
-            stalled: state.stalled,
+            stalled: state.irq.is_stalled(),
             stats: state.stats,
         }
     }
 
-    /// Lets no more commands through.
+    /// Stops to accept commands.
     pub(super) fn close(&self) -> Option<Virtqueue<Cmd>> {
         let mut state = self.state.lock();
         state.is_restoring = true;
@@ -287,32 +293,35 @@ impl Queue {
         vq
     }
 
-    /// The device that was reset has all resources again.
+    /// Records that the device has all resources again after a reset.
     pub(crate) fn restored(&self) {
         self.state.lock().is_restoring = false;
     }
 
-    /// Jiffies to wait for the host; few once it is known not to answer, so that nobody queues up
-    /// behind a dead host.
+    /// Returns for how many jiffies the host is waited for. A stalled host is hardly waited for, because
+    /// otherwise each program would wait for the whole time, one after the other.
     pub(crate) fn timeout(&self) -> usize {
-        if self.state.lock().stalled {
+        if self.state.lock().irq.is_stalled() {
             1
         } else {
             patience()
         }
     }
 
-    /// Notes that the host let us wait too long, and asks whether it is alive.
+    /// Records that a wait has timed out, and asks whether the device is alive.
     pub(crate) fn stall(&self, dev: &Device, what: &str) {
         let mut state = self.state.lock();
+        let (is_first, change) = state.irq.stall();
+        let has_finished = state.vq.as_mut().is_some_and(|vq| !apply(vq, change));
         let is_open = state.vq.is_some();
-        let first = is_open && !state.stalled;
-        state.stalled = true;
         drop(state);
+        if has_finished {
+            self.schedule(dev);
+        }
         if is_open {
             VirtGpu::ask(dev);
         }
-        if first {
+        if is_open && is_first {
             drm::drm_err!(
                 dev,
                 "{} queue: no answer from the host to {} in {} s\n",
@@ -328,11 +337,11 @@ impl Queue {
         state.vq.as_ref().is_none_or(|vq| vq.free() >= need)
     }
 
-    /// Hands a command to the device, as soon as there is room in the ring.
+    /// Adds a command to the ring. Waits for room if there is none.
     ///
-    /// The device is told by the next [`kick`](Self::kick). What is to happen at the command's end
-    /// happens in any case: before this returns if the command could not be queued, but only after
-    /// the next reset if it gives something back.
+    /// The next [`kick`](Self::kick) tells the device. The command ends in any case. If it could not be
+    /// added, it ends before this returns; if its end frees memory that the device may use, it ends
+    /// with the next reset.
     pub(crate) fn submit(&self, dev: &Device, mut chain: Chain) {
         let descriptors = chain.descriptors();
         let lazy = chain.data().lazy;
@@ -390,15 +399,14 @@ impl Queue {
         }
     }
 
-    /// Tells the device about the commands submitted so far. Does nothing if it has been told
-    /// already.
+    /// Tells the device of the commands submitted so far, unless it was told already.
     pub(crate) fn kick(&self, dev: &Device) {
         let mut state = self.state.lock();
-        if !core::mem::take(&mut state.unkicked) {
+        if !state.irq.take_kick() {
             return;
         }
-        if !state.listen() {
-            self.dequeue_soon(dev);
+        if !state.update_irq() {
+            self.schedule(dev);
         }
         if let Some(vq) = state.vq.as_mut() {
             if vq.kick_prepare() {
@@ -408,7 +416,7 @@ impl Queue {
         }
     }
 
-    /// Tells the device once more, because it may have missed the last kick.
+    /// Tells the device again, because it may have missed the last kick.
     pub(crate) fn kick_again(&self) {
         let mut state = self.state.lock();
         if state.in_flight == 0 {
@@ -420,7 +428,8 @@ impl Queue {
         }
     }
 
-    /// Waits as long as there is time, and kicks again meanwhile.
+    /// Waits for a condition until the time-out, and repeats the kick meanwhile. Returns false after the
+    /// time-out.
     fn wait_kicking(&self, queue: &WaitQueue, mut condition: impl FnMut() -> bool) -> bool {
         let mut left = self.timeout();
         while !queue.wait_timeout(left.min(kick_again_after()), &mut condition) {
@@ -433,8 +442,8 @@ impl Queue {
         true
     }
 
-    /// Hands a question to the device, unless there is no room for it. Waits for nothing. The answer
-    /// says of each older command that is not answered by then that it is lost.
+    /// Sends a command that asks whether the device is alive, unless the ring has no room for it. Does
+    /// not wait. Older commands that are not answered before this one are lost.
     pub(crate) fn ask(&self, dev: &Device, mut chain: Chain) {
         let mut state = self.state.lock();
         let seqno = state.seqno.wrapping_add(1);
@@ -451,8 +460,8 @@ impl Queue {
         self.kick(dev);
     }
 
-    /// Whether a device that has answered the question has lost commands, or never got some, since
-    /// this was called last.
+    /// Returns whether commands were lost or not sent since the last call. Called when the device has
+    /// answered the question.
     pub(crate) fn take_lost(&self) -> bool {
         let mut state = self.state.lock();
         let older = core::mem::take(&mut state.older);
@@ -460,29 +469,31 @@ impl Queue {
         older != 0 || has_dropped || state.kept.is_some()
     }
 
-    /// Commands answered so far.
+    /// Returns the number of commands answered so far.
     pub(crate) fn answers(&self) -> u32 {
         self.state.lock().answers
     }
 
-    /// Whether the device has finished something that nobody has noticed; it is noticed soon.
+    /// Returns whether there are finished commands in the ring, and schedules the work that takes them
+    /// off.
     pub(crate) fn has_finished(&self, dev: &Device) -> bool {
         let mut state = self.state.lock();
-        state.silent = false;
+        state.irq.listen();
         let has_finished = state.vq.as_mut().is_some_and(|vq| !vq.enable_interrupts());
         drop(state);
         if has_finished {
-            self.dequeue_soon(dev);
+            self.schedule(dev);
         }
         has_finished
     }
 
-    fn dequeue_soon(&self, dev: &Device) {
-        enqueue(&dev.into(), core::ptr::eq(self, &dev.transport.ctrl));
+    /// Schedules the work that takes finished commands off the ring.
+    fn schedule(&self, dev: &Device) {
+        schedule(&dev.into(), core::ptr::eq(self, &dev.transport.ctrl));
     }
 
-    /// Waits for something that happens at a command's end, also if nobody else waits for that.
-    /// False when the host took too long.
+    /// Waits for a condition that the end of a command makes true, also of a lazy one. Returns false
+    /// after the time-out.
     pub(crate) fn wait_for(
         &self,
         dev: &Device,
@@ -491,23 +502,22 @@ impl Queue {
         condition: impl FnMut() -> bool,
     ) -> bool {
         let mut state = self.state.lock();
-        state.awaited += 1;
-        if !state.listen() {
-            self.dequeue_soon(dev);
+        state.irq.get();
+        if !state.update_irq() {
+            self.schedule(dev);
         }
         drop(state);
         let met = self.wait_kicking(queue, condition);
         if !met {
             self.stall(dev, what);
         }
-        let mut state = self.state.lock();
-        state.awaited = state.awaited.saturating_sub(1);
+        self.state.lock().irq.put();
         met
     }
 
-    /// Hands commands to the device without waiting for anything, and kicks; for the panic screen,
-    /// when nobody is left to release a lock. Those that cannot be sent stay where they are, because
-    /// to free memory may take a lock.
+    /// Adds commands to the ring and kicks, without waiting for anything. It is for the panic screen,
+    /// when a lock that is held is never released. Commands that cannot be added stay in `chains`,
+    /// because freeing them may take a lock.
     pub(crate) fn try_submit(&self, chains: &mut [Option<Chain>]) {
         let Some(mut state) = self.state.try_lock() else {
             return;
@@ -532,11 +542,11 @@ impl Queue {
         }
     }
 
-    /// Waits for a command that was submitted. The response is in the chain.
+    /// Waits for a command that was submitted, and returns it with its response.
     ///
     /// # Errors
     ///
-    /// What the host's answer means, `ETIMEDOUT`, `ENODEV`.
+    /// That of the response, `ETIMEDOUT`, `ENODEV` if the device is reset.
     pub(crate) fn wait(&self, dev: &Device, waiter: &Waiter) -> Result<Chain> {
         if !self.wait_kicking(&waiter.queue, || waiter.result.lock().is_some()) {
             self.stall(dev, "a command");
@@ -546,7 +556,7 @@ impl Queue {
         status.map(|()| chain)
     }
 
-    /// Judges a finished command and does what is to be done at its end.
+    /// Checks the response of a command and ends it.
     fn end(&self, dev: &Device, chain: Chain) {
         let status = check(dev, &chain);
         trace::cmd_response(self.name, chain.data().seqno, kind(&chain), status);
@@ -556,15 +566,14 @@ impl Queue {
         finish(dev, chain, status);
     }
 
-    /// Notices what the device has finished and does not interrupt for.
+    /// Ends the commands that the device has finished without an interrupt.
     ///
-    /// Called where the next such commands are about to be sent: as long as frames follow each
-    /// other no interrupt is needed for any.
+    /// Called before the next commands of this kind are sent, so frames that follow each other need no
+    /// interrupts.
     pub(crate) fn reap(&self, dev: &Device) {
         loop {
             let mut state = self.state.lock();
-            // Else it interrupts, and keeps the order in which commands end.
-            if !state.silent || state.stalled {
+            if !state.irq.may_reap() {
                 return;
             }
             let Some(chain) = state.pop() else {
@@ -575,11 +584,9 @@ impl Queue {
         }
     }
 
-    /// Takes finished commands off the ring.
+    /// Ends all commands that the device has finished. This is the work that an interrupt schedules.
     pub(crate) fn dequeue(&self, dev: &Device) {
-        if let Some(vq) = self.state.lock().vq.as_mut() {
-            vq.disable_interrupts();
-        }
+        self.state.lock().begin_drain();
         let broken = loop {
             let mut state = self.state.lock();
             if let Some(chain) = state.pop() {
@@ -587,18 +594,17 @@ impl Queue {
                 self.end(dev, chain);
                 continue;
             }
-            state.silent = true;
-            let quiet = state.listen();
+            let change = state.irq.end_drain();
             let Some(vq) = state.vq.as_mut() else {
                 return;
             };
+            let is_empty = apply(vq, change);
             let broken = vq.is_broken();
-            if quiet || broken {
+            if is_empty || broken {
                 state.stats.interrupts += 1;
                 break broken;
             }
-            vq.disable_interrupts();
-            state.silent = false;
+            state.begin_drain();
         };
         self.space.wake_all();
 
@@ -608,9 +614,9 @@ impl Queue {
     }
 }
 
-/// Has the work done that takes finished commands off a ring.
-pub(super) fn enqueue(dev: &ARef<Device>, is_ctrl: bool) {
-    // Pending already is as good.
+/// Schedules the work that takes finished commands off a ring.
+pub(super) fn schedule(dev: &ARef<Device>, is_ctrl: bool) {
+    // It makes no difference if it is pending already.
     let _ = if is_ctrl {
         dev.transport
             .completions
@@ -650,12 +656,12 @@ pub(crate) mod tests {
 
     fn room_is_counted_in_descriptors(test: &Test) {
         expect_eq!(test, room_needed(3, 8, false, 4), Some(4));
-        // A command that is larger than the ring does not wait, however much is free.
+        // A command that is larger than the ring does not wait.
         expect_eq!(test, room_needed(0, 8, false, 9), None);
         expect_eq!(test, room_needed(8, 8, false, 9), None);
-        // With indirect descriptors each command needs one.
+        // With indirect descriptors each command takes one.
         expect_eq!(test, room_needed(0, 8, true, 1000), Some(1));
-        // That one was free means that there was no memory for its table.
+        // One was free, so there was no memory for the table.
         expect_eq!(test, room_needed(1, 8, true, 4), Some(4));
         expect_eq!(test, room_needed(1, 8, true, 1000), None);
     }
@@ -664,22 +670,22 @@ pub(crate) mod tests {
         Ok(gives_back(command(&request(cmd::RESOURCE_UNREF))?))
     }
 
-    /// The queue is closed, but its device is not yet reset and may still use the memory.
+    /// The queue is closed, but the device is not reset yet and may still use the memory.
     fn what_a_host_may_use_is_kept_until_a_reset(test: &Test) -> Result {
         let queue = KBox::pin_init(Queue::new(c"test"), GFP_KERNEL)?;
         queue.state.lock().is_clean = false;
-        // The reset is about to come anyway.
+        // No other reset is needed, because one is about to come.
         expect!(test, matches!(queue.keep(unref()?, ENODEV), Ok(false)));
         expect!(test, matches!(queue.keep(unref()?, ENODEV), Ok(false)));
         expect_eq!(test, queue.status().stats.dropped, 2);
         expect_eq!(test, queue.take_kept().count(), 2);
         expect_eq!(test, queue.take_kept().count(), 0);
-        // A device that was reset uses nothing.
+        // A device that was reset uses no memory.
         expect!(test, queue.keep(unref()?, ENODEV).is_err());
         Ok(())
     }
 
-    /// Other commands end at once, or a program would wait for the reset.
+    /// Other commands end at once, because otherwise a program would wait for the reset.
     fn unsent_command_ends_before_the_reset(test: &Test) -> Result {
         let queue = KBox::pin_init(Queue::new(c"test"), GFP_KERNEL)?;
         queue.state.lock().is_clean = false;
@@ -700,7 +706,7 @@ pub(crate) mod tests {
         Ok(())
     }
 
-    /// There may be another panic screen later, and nothing may be freed now.
+    /// Nothing may be freed now, and the next panic screen uses it.
     fn unsent_command_of_a_panic_stays(test: &Test) -> Result {
         let queue = KBox::pin_init(Queue::new(c"test"), GFP_KERNEL)?;
         let mut chains = [Some(command(&request(cmd::RESOURCE_FLUSH))?), None];
@@ -713,7 +719,7 @@ pub(crate) mod tests {
     fn silent_host_is_not_waited_for(test: &Test) -> Result {
         let queue = KBox::pin_init(Queue::new(c"test"), GFP_KERNEL)?;
         expect_eq!(test, queue.timeout(), patience());
-        queue.state.lock().stalled = true;
+        queue.state.lock().irq.stall();
         expect_eq!(test, queue.timeout(), 1);
         Ok(())
     }
