@@ -60,7 +60,7 @@ fn capabilities(dev: &Device, m: &SeqFile) -> Result {
             if window.enabled { "on" } else { "off" },
             window.width,
             window.height,
-            output.shown()
+            output.shown_resource()
         );
     }
     Ok(())

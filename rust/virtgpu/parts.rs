@@ -11,12 +11,12 @@ use kernel::{
 use crate::{
     device::{work, Cause, Device, VirtGpu},
     display::{
-        cursor,
-        image::{self, Image},
-        kms, output, panic, redraw, Display,
+        cursor, kms, output, panic, redraw,
+        swapchain::{self, Swapchain},
+        Display,
     },
     life::{self, Life, Question},
-    memory::{self, record, Memory},
+    memory::{self, host_resource, Memory},
     reset,
     transport::{
         command::{self, Chain},
@@ -130,7 +130,7 @@ macro_rules! ends {
 }
 
 ends! {
-    Resource(record::Done),
+    Resource(host_resource::Done),
     Frame(output::Frame),
     Cursor(cursor::Done),
     Panic(panic::Done),
@@ -154,10 +154,10 @@ impl command::Callbacks for VirtGpu {
 }
 
 impl memory::callbacks::Callbacks for VirtGpu {
-    type Shared = Image;
+    type Group = Swapchain;
 
     fn make_room(dev: &Device) -> bool {
-        image::give_up(dev.display.images())
+        swapchain::give_up(dev.display.swapchains())
     }
 
     fn while_up<R>(dev: &Device, f: impl FnMut() -> Result<R>) -> Result<R> {

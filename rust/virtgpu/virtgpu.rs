@@ -32,6 +32,7 @@ static SUITES: &[&kunit::Suite] = &[
     &display::damage::tests::SUITE,
     &display::hotplug::tests::SUITE,
     &display::output::tests::SUITE,
+    &display::swapchain::tests::SUITE,
     &drm_tests::SUITE,
     &life::tests::SUITE,
     &memory::format::tests::SUITE,

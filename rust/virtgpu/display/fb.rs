@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Framebuffers: pixels of a buffer object, and the host resource they are shown by.
+//! Framebuffers, and the host resources that show them.
+//!
+//! The host cannot show a framebuffer's pixels directly, because this driver has neither renderer nor
+//! blobs: they are always copied to a host resource. On a primary plane that is the resource of a
+//! [`Swapchain`], on a cursor plane the cursor resource of the buffer object. [`prepare`] and
+//! [`prepare_cursor`] make sure that the resource exists, [`shown_by`] and [`cursor`] return it.
 use drm::kms::{DriverFramebuffer, FramebufferInfo};
 use kernel::{
     new_mutex,
@@ -9,28 +14,35 @@ use kernel::{
 
 use crate::{
     device::{Device, VirtGpu},
-    display::image::{self, Image, Images},
+    display::swapchain::{self, Swapchain, Swapchains},
     memory::{callbacks::Callbacks, format, gem, resource::Resource},
 };
 
-/// How a framebuffer is shown on a head.
-struct Shown {
+/// The use of a framebuffer on a head's primary plane.
+struct Use {
     /// The head's number.
     head: u32,
-    image: Option<Arc<Image>>,
-    /// States of the head's primary plane that show it or are about to.
-    uses: u32,
+    swapchain: Option<Arc<Swapchain>>,
+    /// Number of states of the head's primary plane that show it or are about to.
+    states: u32,
+}
+
+/// What shows a framebuffer on a head.
+pub(crate) struct ShownBy {
+    pub(crate) resource: Arc<Resource>,
+    /// The resource holds the head's last frame, so only the damage has to be copied.
+    pub(crate) is_current: bool,
 }
 
 /// The driver's part of a framebuffer.
 #[pin_data]
 pub(crate) struct Fb {
-    /// What it is shown by on a cursor plane.
+    /// The resource that shows it on a cursor plane.
     #[pin]
     cursor: Mutex<Option<Arc<Resource>>>,
-    /// What it is shown by on each head's primary plane.
+    /// Its uses on primary planes, one entry per head.
     #[pin]
-    shown: Mutex<KVec<Shown>>,
+    uses: Mutex<KVec<Use>>,
 }
 
 pub(crate) type Framebuffer = drm::kms::Framebuffer<Fb>;
@@ -48,56 +60,57 @@ impl DriverFramebuffer for Fb {
     fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             cursor <- new_mutex!(None),
-            shown <- new_mutex!(KVec::new()),
+            uses <- new_mutex!(KVec::new()),
         })
     }
 }
 
-fn find_mut<'a>(shown: &'a mut [Shown], images: &Images) -> Option<&'a mut Shown> {
-    shown.iter_mut().find(|shown| shown.head == images.head)
+fn find_mut<'a>(uses: &'a mut [Use], swapchains: &Swapchains) -> Option<&'a mut Use> {
+    uses.iter_mut().find(|usage| usage.head == swapchains.head)
 }
 
-/// Counts a state of a head's plane that is to show a framebuffer. Returns whether the host can.
-fn begin(fb: &Framebuffer, images: &Images) -> Result<bool> {
-    let _list = images.list.lock();
-    let mut shown = fb.shown.lock();
-    if find_mut(&mut shown, images).is_none() {
-        let none = Shown {
-            head: images.head,
-            image: None,
-            uses: 0,
+/// Counts a state of a head's plane that is to show a framebuffer. Returns whether the host has the
+/// resource to show it.
+fn begin(fb: &Framebuffer, swapchains: &Swapchains) -> Result<bool> {
+    let _list = swapchains.list.lock();
+    let mut uses = fb.uses.lock();
+    if find_mut(&mut uses, swapchains).is_none() {
+        let unused = Use {
+            head: swapchains.head,
+            swapchain: None,
+            states: 0,
         };
-        shown.push(none, GFP_KERNEL)?;
+        uses.push(unused, GFP_KERNEL)?;
     }
-    let Some(shown) = find_mut(&mut shown, images) else {
+    let Some(usage) = find_mut(&mut uses, swapchains) else {
         return Ok(false);
     };
-    shown.uses += 1;
-    Ok(shown.image.as_ref().is_some_and(|image| {
-        image.add_uses(1);
-        image.is_on_host()
+    usage.states += 1;
+    Ok(usage.swapchain.as_ref().is_some_and(|swapchain| {
+        swapchain.add_uses(1);
+        swapchain.is_on_host()
     }))
 }
 
-/// Changes by which image a framebuffer is shown on a head; the head's images are locked.
-fn assign(fb: &Framebuffer, images: &Images, image: Arc<Image>) {
-    let mut shown = fb.shown.lock();
-    if let Some(shown) = find_mut(&mut shown, images) {
-        image.add_uses(shown.uses);
-        if let Some(old) = shown.image.replace(image) {
-            old.remove_uses(shown.uses);
+/// Sets the swapchain that shows a framebuffer on a head. The caller holds [`Swapchains::list`].
+fn assign(fb: &Framebuffer, swapchains: &Swapchains, swapchain: Arc<Swapchain>) {
+    let mut uses = fb.uses.lock();
+    if let Some(usage) = find_mut(&mut uses, swapchains) {
+        swapchain.add_uses(usage.states);
+        if let Some(old) = usage.swapchain.replace(swapchain) {
+            old.remove_uses(usage.states);
         }
     }
 }
 
-/// Makes sure the host can show a framebuffer on a primary plane; [`cleanup`] has to follow. If the
-/// host is out of memory, images that nobody shows are given up.
+/// Makes sure that the host can show a framebuffer on a primary plane. The caller later calls
+/// [`cleanup`]. If the host is out of memory, swapchains that no plane shows are given up.
 ///
 /// # Errors
 ///
-/// Those of [`Resource::create`], `ENOSPC` when all images are shown.
-pub(crate) fn prepare(dev: &Device, fb: &Framebuffer, images: &Arc<Images>) -> Result {
-    if begin(fb, images)? {
+/// Those of [`Resource::create`]; `ENOSPC` if the host is out of memory and all swapchains are shown.
+pub(crate) fn prepare(dev: &Device, fb: &Framebuffer, swapchains: &Arc<Swapchains>) -> Result {
+    if begin(fb, swapchains)? {
         return Ok(());
     }
     let (bo, info) = (fb.object(), fb.info());
@@ -105,28 +118,28 @@ pub(crate) fn prepare(dev: &Device, fb: &Framebuffer, images: &Arc<Images>) -> R
     let mut made = Err(ENOSPC);
     while made == Err(ENOSPC) {
         made = VirtGpu::while_up(dev, || {
-            image::prepare(images, bo, &info, |image| assign(fb, images, image))
+            swapchain::prepare(swapchains, bo, &info, |found| assign(fb, swapchains, found))
         });
-        if made == Err(ENOSPC) && !image::give_up(dev.display.images()) {
+        if made == Err(ENOSPC) && !swapchain::give_up(dev.display.swapchains()) {
             break;
         }
     }
-    made.inspect_err(|_| cleanup(fb, images))
+    made.inspect_err(|_| cleanup(fb, swapchains))
 }
 
-/// A state of a head's plane does not show a framebuffer any more.
-pub(crate) fn cleanup(fb: &Framebuffer, images: &Images) {
-    let _list = images.list.lock();
-    let mut shown = fb.shown.lock();
-    if let Some(shown) = find_mut(&mut shown, images) {
-        shown.uses -= 1;
-        if let Some(image) = &shown.image {
-            image.remove_uses(1);
+/// Counts a state of a head's plane that no longer shows a framebuffer.
+pub(crate) fn cleanup(fb: &Framebuffer, swapchains: &Swapchains) {
+    let _list = swapchains.list.lock();
+    let mut uses = fb.uses.lock();
+    if let Some(usage) = find_mut(&mut uses, swapchains) {
+        usage.states -= 1;
+        if let Some(swapchain) = &usage.swapchain {
+            swapchain.remove_uses(1);
         }
     }
 }
 
-/// Makes sure the host can show a framebuffer on a cursor plane; does not wait for it.
+/// Makes sure that the host can show a framebuffer on a cursor plane. Does not wait for the host.
 pub(crate) fn prepare_cursor(fb: &Framebuffer) -> Result {
     let mut cursor = fb.cursor.lock();
     if cursor.as_ref().is_none_or(|cursor| cursor.is_refused()) {
@@ -138,22 +151,26 @@ pub(crate) fn prepare_cursor(fb: &Framebuffer) -> Result {
     Ok(())
 }
 
-fn find(shown: &[Shown], images: &Images) -> Option<Arc<Image>> {
-    let shown = shown.iter().find(|shown| shown.head == images.head)?;
-    shown.image.clone()
+fn find(uses: &[Use], swapchains: &Swapchains) -> Option<ShownBy> {
+    let usage = uses.iter().find(|usage| usage.head == swapchains.head)?;
+    let resource = usage.swapchain.as_ref()?.resource.clone();
+    Some(ShownBy {
+        is_current: swapchains.is_last_frame(resource.id),
+        resource,
+    })
 }
 
-/// What a framebuffer that was prepared is shown by on a head.
-pub(crate) fn image(fb: &Framebuffer, images: &Images) -> Option<Arc<Image>> {
-    find(&fb.shown.lock(), images)
+/// Returns what shows a prepared framebuffer on a head's primary plane.
+pub(crate) fn shown_by(fb: &Framebuffer, swapchains: &Swapchains) -> Option<ShownBy> {
+    find(&fb.uses.lock(), swapchains)
 }
 
-/// The same, for the panic screen: nothing is waited for.
-pub(crate) fn try_image(fb: &Framebuffer, images: &Images) -> Option<Arc<Image>> {
-    find(&fb.shown.try_lock()?, images)
+/// Does the same for the panic screen: fails instead of waiting for a lock.
+pub(crate) fn try_shown_by(fb: &Framebuffer, swapchains: &Swapchains) -> Option<ShownBy> {
+    find(&fb.uses.try_lock()?, swapchains)
 }
 
-/// What a framebuffer that was prepared is shown by as a cursor.
+/// Returns the resource that shows a prepared framebuffer on a cursor plane.
 pub(crate) fn cursor(fb: &Framebuffer) -> Option<Arc<Resource>> {
     fb.cursor.lock().clone()
 }

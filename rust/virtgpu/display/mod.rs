@@ -7,19 +7,19 @@ use kernel::{
 };
 use virtio::gpu;
 
-use crate::display::{image::Images, output::Output};
+use crate::display::{output::Output, swapchain::Swapchains};
 
 pub(crate) mod connector;
 pub(crate) mod cursor;
 pub(crate) mod damage;
 pub(crate) mod fb;
 pub(crate) mod hotplug;
-pub(crate) mod image;
 pub(crate) mod kms;
 pub(crate) mod output;
 pub(crate) mod panic;
 pub(crate) mod primary;
 pub(crate) mod redraw;
+pub(crate) mod swapchain;
 
 /// A device's heads.
 pub(crate) struct Display {
@@ -51,8 +51,8 @@ impl Display {
         }
     }
 
-    /// The images of all heads.
-    pub(crate) fn images(&self) -> impl Iterator<Item = &Arc<Images>> {
-        self.outputs.iter().map(|output| &output.images)
+    /// The swapchains of all heads.
+    pub(crate) fn swapchains(&self) -> impl Iterator<Item = &Arc<Swapchains>> {
+        self.outputs.iter().map(|output| &output.swapchains)
     }
 }

@@ -16,7 +16,7 @@ use virtio::wait::WaitQueue;
 
 use crate::{
     device::{Device, VirtGpu},
-    display::{cursor::Cursor, image::Images, panic::Panic},
+    display::{cursor::Cursor, panic::Panic, swapchain::Swapchains},
     transport::{
         cmd,
         command::{self, lazily, on_done, Chain},
@@ -51,9 +51,7 @@ pub(crate) struct Output {
     pub(crate) window: Mutex<Window>,
     #[pin]
     scanout: Mutex<Scanout>,
-    pub(crate) images: Arc<Images>,
-    /// The resource whose pixels are the last frame, 0 when none surely is.
-    last_frame: Atomic<u32>,
+    pub(crate) swapchains: Arc<Swapchains>,
     /// Flushes that the host has not answered.
     frames: Atomic<i32>,
     #[pin]
@@ -66,14 +64,14 @@ pub(crate) struct Output {
 
 impl Output {
     pub(crate) fn new(index: u32) -> Result<Arc<Self>> {
-        let (images, cursor, panic) = (Images::new(index)?, Cursor::new(index)?, Panic::new()?);
+        let (swapchains, cursor, panic) =
+            (Swapchains::new(index)?, Cursor::new(index)?, Panic::new()?);
         Arc::pin_init(
             pin_init!(Self {
                 index,
                 window <- new_mutex!(Window::default()),
                 scanout <- new_mutex!(Scanout::default()),
-                images,
-                last_frame: Atomic::new(0),
+                swapchains,
                 frames: Atomic::new(0),
                 frame_done <- WaitQueue::new(),
                 blanked: Atomic::new(false),
@@ -101,38 +99,29 @@ impl Output {
         }
     }
 
-    /// The resource that the host shows, 0 for none.
-    pub(crate) fn shown(&self) -> u32 {
+    /// Returns the resource that the host shows, 0 for none.
+    pub(crate) fn shown_resource(&self) -> u32 {
         self.scanout.lock().resource
     }
 
     /// Has the host show nothing.
     pub(crate) fn hide(&self, dev: &Device) {
-        self.lost_frame();
+        self.swapchains.lost_frame();
         self.show(dev, 0, Rect::default());
         dev.transport.ctrl.kick(dev);
     }
 
-    /// Has the host show nothing and destroy the image that it showed. Nobody else may commit to the
-    /// head. Returns whether it showed an image.
+    /// Has the host show nothing, and destroy the resource that it showed. The caller prevents other
+    /// commits to the head. Returns false if it showed no swapchain's resource.
     pub(crate) fn give_up_shown(&self, dev: &Device) -> bool {
-        self.images.give_up_shown(self.shown(), || self.hide(dev))
-    }
-
-    /// Whether a resource's pixels are the last frame.
-    pub(crate) fn is_last_frame(&self, resource: u32) -> bool {
-        self.last_frame.load(Relaxed) == resource
-    }
-
-    /// No resource's pixels surely are the last frame.
-    pub(crate) fn lost_frame(&self) {
-        self.last_frame.store(0, Relaxed);
+        self.swapchains
+            .give_up_shown(self.shown_resource(), || self.hide(dev))
     }
 
     /// The device was reset and shows nothing.
     pub(crate) fn forget(&self) {
         *self.scanout.lock() = Scanout::default();
-        self.lost_frame();
+        self.swapchains.lost_frame();
         self.cursor.forget();
     }
 
@@ -155,7 +144,7 @@ impl Output {
     /// Sends the flush that ends a frame, a resource's pixels. The CRTC's flush tells the host, of
     /// the frames of all heads at once.
     pub(crate) fn frame_end(self: &Arc<Self>, dev: &Device, resource: u32, flush: Chain) {
-        self.last_frame.store(resource, Relaxed);
+        self.swapchains.set_last_frame(resource);
         self.frames.fetch_add(1, Relaxed);
         let flush = on_done(flush, Frame(self.clone()));
         dev.transport.ctrl.submit(dev, lazily(flush));
@@ -218,32 +207,18 @@ pub(crate) mod tests {
         Ok(())
     }
 
-    fn lost_frame_is_no_resources(test: &Test) -> Result {
-        let output = Output::new(0)?;
-        output.last_frame.store(7, Relaxed);
-        expect!(test, output.is_last_frame(7));
-        expect!(test, !output.is_last_frame(8));
-        output.lost_frame();
-        expect!(test, !output.is_last_frame(7));
-        Ok(())
-    }
-
     fn reset_forgets_what_is_shown(test: &Test) -> Result {
         let output = Output::new(0)?;
         output.scanout.lock().resource = 7;
-        output.last_frame.store(7, Relaxed);
+        output.swapchains.set_last_frame(7);
         output.forget();
-        expect_eq!(test, output.shown(), 0);
-        expect!(test, !output.is_last_frame(7));
+        expect_eq!(test, output.shown_resource(), 0);
+        expect!(test, !output.swapchains.is_last_frame(7));
         Ok(())
     }
 
     kunit::suite!(
         c"virtgpu_rs_output",
-        [
-            two_frames_are_on_their_way,
-            lost_frame_is_no_resources,
-            reset_forgets_what_is_shown,
-        ]
+        [two_frames_are_on_their_way, reset_forgets_what_is_shown,]
     );
 }

@@ -46,7 +46,7 @@ impl DriverPlane for Primary {
     const DAMAGE_CLIPS: bool = true;
 
     fn prepare_fb(&self, dev: &Device, fb: &Framebuffer) -> Result {
-        fb::prepare(dev, fb, &self.output.images)
+        fb::prepare(dev, fb, &self.output.swapchains)
     }
 
     /// The head is blank for a moment.
@@ -56,7 +56,7 @@ impl DriverPlane for Primary {
             self.output.blanked.store(false, Relaxed);
             return Err(ENOMEM);
         }
-        fb::prepare(dev, fb, &self.output.images).map_err(|error| {
+        fb::prepare(dev, fb, &self.output.swapchains).map_err(|error| {
             self.unblank(dev);
             if error == ENOSPC {
                 ENOMEM
@@ -67,7 +67,7 @@ impl DriverPlane for Primary {
     }
 
     fn cleanup_fb(&self, dev: &Device, fb: &Framebuffer) {
-        fb::cleanup(fb, &self.output.images);
+        fb::cleanup(fb, &self.output.swapchains);
         self.unblank(dev);
     }
 
@@ -91,17 +91,17 @@ impl DriverPlane for Primary {
             self.output.hide(dev);
             return;
         };
-        let Some(image) = fb::image(fb, &self.output.images) else {
+        let Some(shown_by) = fb::shown_by(fb, &self.output.swapchains) else {
             return;
         };
-        let id = image.resource.id;
-        let damage = Damage::collect(old, new, self.output.is_last_frame(id));
+        let id = shown_by.resource.id;
+        let damage = Damage::collect(old, new, shown_by.is_current);
         let Some(bounds) = damage.bounds() else {
             return;
         };
 
         self.output.frame_begin(dev);
-        let uploaded = image
+        let uploaded = shown_by
             .resource
             .upload(fb.object(), &fb.info(), damage.rects());
         let sent = uploaded.and_then(|()| {
@@ -112,7 +112,7 @@ impl DriverPlane for Primary {
             Ok(())
         });
         if let Err(error) = sent {
-            self.output.lost_frame();
+            self.output.swapchains.lost_frame();
             drm::drm_err!(
                 dev,
                 "head {}: a frame is lost: {:?}\n",
@@ -125,11 +125,10 @@ impl DriverPlane for Primary {
     fn panic_flush(&self, dev: &Device, state: &PlaneState<Self>) {
         let shown = state
             .framebuffer()
-            .and_then(|fb| Some((fb, fb::try_image(fb, &self.output.images)?)));
-        let Some((fb, image)) = shown else {
+            .and_then(|fb| Some((fb, fb::try_shown_by(fb, &self.output.swapchains)?.resource)));
+        let Some((fb, resource)) = shown else {
             return;
         };
-        let resource = &image.resource;
         // Elsewhere in the backing is another buffer's picture.
         let Some(offset) = resource.try_offset(fb.object()) else {
             return;

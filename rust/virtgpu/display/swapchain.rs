@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Images: what a head shows of framebuffers. A program that draws into several buffers in turn
-//! shows one picture all the same, and the host keeps one: all of them back it, and where in the
-//! backing a transfer begins tells whose pixels it takes. So while the image is the last frame
-//! ([`Output::is_last_frame`](crate::display::output::Output::is_last_frame)), what a commit declares as damage is all there is to copy.
+//! Swapchains: buffers that take turns on one host resource of a head.
+//!
+//! A program that draws into several buffers in turn still shows one picture, so the host keeps one
+//! resource for all of them. All of the buffers back it, one behind the other, and the offset of a
+//! transfer selects the buffer whose pixels are copied. While the resource holds the head's last frame
+//! ([`Swapchains::is_last_frame`]), only what a commit declares as damage has to be copied.
+//!
+//! A swapchain is created with its first buffer and destroyed with its last one. The host may be told
+//! to destroy the resource of one that no plane shows ([`give_up`]). It is then created again when it
+//! is next shown.
 use drm::kms::FramebufferInfo;
 use kernel::{
     new_mutex,
@@ -17,201 +23,240 @@ use virtio::wait::jiffies;
 
 use crate::{
     device::Object,
-    memory::{callbacks::Shared, format, keeper::Keeper, resource::Resource},
+    memory::{callbacks::Group, format, keeper::Keeper, resource::Resource},
 };
 
-/// The images of a head.
+/// The swapchains of a head, and which of them holds the last frame.
 #[pin_data]
-pub(crate) struct Images {
+pub(crate) struct Swapchains {
     /// The head's number.
     pub(crate) head: u32,
     #[pin]
-    pub(crate) list: Mutex<KVec<Arc<Image>>>,
+    pub(crate) list: Mutex<KVec<Arc<Swapchain>>>,
+    /// The resource that holds the last frame, 0 when it is not certain that one does.
+    last_frame: Atomic<u32>,
 }
 
-impl Images {
+impl Swapchains {
     pub(crate) fn new(head: u32) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
                 head,
                 list <- new_mutex!(KVec::new()),
+                last_frame: Atomic::new(0),
             }),
             GFP_KERNEL,
         )
     }
 
-    /// Has the host destroy the image that a head shows, by the resource's number, after `hide` had it
-    /// show nothing. Nobody else may commit to the head. Returns whether it showed an image.
+    /// Returns whether a resource holds the last frame.
+    pub(crate) fn is_last_frame(&self, resource: u32) -> bool {
+        self.last_frame.load(Relaxed) == resource
+    }
+
+    /// Records that a resource holds the last frame.
+    pub(crate) fn set_last_frame(&self, resource: u32) {
+        self.last_frame.store(resource, Relaxed);
+    }
+
+    /// Records that it is not certain which resource holds the last frame, if any.
+    pub(crate) fn lost_frame(&self) {
+        self.last_frame.store(0, Relaxed);
+    }
+
+    /// Calls `hide`, which has the head show nothing, and then has the host destroy the resource that
+    /// the head showed. The caller prevents other commits to the head. Returns false if the head shows
+    /// no swapchain's resource.
     pub(crate) fn give_up_shown(&self, shown: u32, hide: impl FnOnce()) -> bool {
-        let images = self.list.lock();
-        let Some(image) = images
+        let swapchains = self.list.lock();
+        let Some(swapchain) = swapchains
             .iter()
-            .find(|image| image.resource.id == shown && image.is_on_host())
+            .find(|swapchain| swapchain.resource.id == shown && swapchain.is_on_host())
         else {
             return false;
         };
         hide();
-        image.resource.give_up()
+        swapchain.resource.give_up()
     }
 }
 
-/// A resource in which framebuffers of one shape take turns on a head.
-pub(crate) struct Image {
+/// A host resource in which framebuffers of one shape take turns on a head.
+pub(crate) struct Swapchain {
     pub(crate) resource: Arc<Resource>,
-    /// All of the head.
-    images: Arc<Images>,
-    /// Buffer objects that back it; changed under the lock of the head's images.
+    /// The head's swapchains, of which this is one.
+    swapchains: Arc<Swapchains>,
+    /// Number of buffer objects that back it. Changed under [`Swapchains::list`].
     users: Atomic<u32>,
-    /// States of planes that show it or are about to; without any it may be given up. Changed under
-    /// that lock, too.
+    /// Number of plane states that show it or are about to. If there are none, it may be given up.
+    /// Changed under [`Swapchains::list`].
     uses: Atomic<u32>,
-    /// When the last one went, in jiffies.
+    /// When the number of plane states last decreased, in jiffies.
     used_at: Atomic<usize>,
 }
 
-impl Image {
-    fn is_of(&self, images: &Arc<Images>) -> bool {
-        Arc::ptr_eq(&self.images, images)
+impl Swapchain {
+    fn is_of(&self, swapchains: &Arc<Swapchains>) -> bool {
+        Arc::ptr_eq(&self.swapchains, swapchains)
     }
 
-    /// Whether the host has it.
+    /// Returns whether the host has the resource.
     pub(crate) fn is_on_host(&self) -> bool {
         !self.resource.is_refused() && !self.resource.is_given_up()
     }
 
-    /// So many states of planes begin to use it.
+    /// Counts plane states that begin to use it.
     pub(crate) fn add_uses(&self, count: u32) {
         self.uses.store(self.uses.load(Relaxed) + count, Relaxed);
     }
 
-    /// So many states of planes end to use it.
+    /// Counts plane states that no longer use it.
     pub(crate) fn remove_uses(&self, count: u32) {
         self.uses.store(self.uses.load(Relaxed) - count, Relaxed);
         self.used_at.store(jiffies(), Relaxed);
     }
 
-    /// For how many jiffies nobody has used it, if it may be given up.
+    /// Returns for how many jiffies no plane state has used it, or `None` if it must not be given up.
     fn unused_for(&self) -> Option<usize> {
         (self.uses.load(Relaxed) == 0 && self.is_on_host())
             .then(|| jiffies().wrapping_sub(self.used_at.load(Relaxed)))
     }
 }
 
-impl Shared for Image {
+impl Group for Swapchain {
     fn leave(self: Arc<Self>, keeper: &Arc<Keeper>) {
-        let mut images = self.images.list.lock();
+        let mut swapchains = self.swapchains.list.lock();
         let users = self.users.load(Relaxed) - 1;
         self.users.store(users, Relaxed);
         if users > 0 {
-            drop(images);
+            drop(swapchains);
             self.resource.remove(keeper);
             return;
         }
-        let index = images.iter().position(|image| Arc::ptr_eq(image, &self));
-        let gone = index.and_then(|index| images.remove(index).ok());
-        drop(images);
+        let index = swapchains
+            .iter()
+            .position(|swapchain| Arc::ptr_eq(swapchain, &self));
+        let gone = index.and_then(|index| swapchains.remove(index).ok());
+        drop(swapchains);
         drop(gone);
     }
 }
 
-/// An image backed by the buffer object, one that others are in or a new one.
+/// Adds a buffer object to a swapchain that has room for it, or to a new one.
 fn join(
-    head: &Arc<Images>,
-    images: &mut KVec<Arc<Image>>,
+    head: &Arc<Swapchains>,
+    swapchains: &mut KVec<Arc<Swapchain>>,
     bo: &Object,
     format: u32,
     info: &FramebufferInfo,
-) -> Result<Arc<Image>> {
-    for image in images
+) -> Result<Arc<Swapchain>> {
+    for swapchain in swapchains
         .iter()
         .rev()
-        .filter(|image| image.resource.fits(format, info) && image.is_on_host())
+        .filter(|swapchain| swapchain.resource.fits(format, info) && swapchain.is_on_host())
     {
-        match image.resource.add(bo) {
+        match swapchain.resource.add(bo) {
             Ok(()) => {
-                let users = image.users.load(Relaxed) + 1;
-                image.users.store(users, Relaxed);
-                return Ok(image.clone());
+                let users = swapchain.users.load(Relaxed) + 1;
+                swapchain.users.store(users, Relaxed);
+                return Ok(swapchain.clone());
             }
             Err(ENOSPC) => (),
             Err(error) => return Err(error),
         }
     }
-    images.reserve(1, GFP_KERNEL)?;
-    let image = Arc::new(
-        Image {
+    swapchains.reserve(1, GFP_KERNEL)?;
+    let swapchain = Arc::new(
+        Swapchain {
             resource: Resource::create(bo, format, format::row(info), info.height)?,
-            images: head.clone(),
+            swapchains: head.clone(),
             users: Atomic::new(1),
             uses: Atomic::new(0),
             used_at: Atomic::new(jiffies()),
         },
         GFP_KERNEL,
     )?;
-    images.push(image.clone(), GFP_KERNEL)?;
-    Ok(image)
+    swapchains.push(swapchain.clone(), GFP_KERNEL)?;
+    Ok(swapchain)
 }
 
-/// Finds the place of a framebuffer's buffer object in an image of a head, or gives it one.
+/// Returns the swapchain of a head that a framebuffer's buffer object is in; adds it to one if needed.
 fn find(
-    head: &Arc<Images>,
-    images: &mut KVec<Arc<Image>>,
+    head: &Arc<Swapchains>,
+    swapchains: &mut KVec<Arc<Swapchain>>,
     bo: &Object,
     info: &FramebufferInfo,
-) -> Result<Arc<Image>> {
+) -> Result<Arc<Swapchain>> {
     let format = format::from_fourcc(info.fourcc).ok_or(EINVAL)?;
-    let mut places = bo.images.lock();
-    if let Some(image) = places
+    let mut groups = bo.groups.lock();
+    if let Some(swapchain) = groups
         .iter()
-        .find(|image| image.is_of(head) && image.resource.fits(format, info))
+        .find(|swapchain| swapchain.is_of(head) && swapchain.resource.fits(format, info))
     {
-        return Ok(image.clone());
+        return Ok(swapchain.clone());
     }
-    places.reserve(1, GFP_KERNEL)?;
-    let image = join(head, images, bo, format, info)?;
-    places.push(image.clone(), GFP_KERNEL)?;
-    Ok(image)
+    groups.reserve(1, GFP_KERNEL)?;
+    let swapchain = join(head, swapchains, bo, format, info)?;
+    groups.push(swapchain.clone(), GFP_KERNEL)?;
+    Ok(swapchain)
 }
 
-/// Gives a framebuffer's buffer object a place in an image of a head that the host has, and calls
-/// `found` before anybody can give that up.
+/// Makes sure that a framebuffer's buffer object is in a swapchain of a head, and that the host has its
+/// resource. Calls `found` under [`Swapchains::list`], so that the swapchain cannot be given up before.
 ///
 /// # Errors
 ///
 /// Those of [`Resource::create`].
 pub(crate) fn prepare(
-    head: &Arc<Images>,
+    head: &Arc<Swapchains>,
     bo: &Object,
     info: &FramebufferInfo,
-    found: impl FnOnce(Arc<Image>),
+    found: impl FnOnce(Arc<Swapchain>),
 ) -> Result {
-    let mut images = head.list.lock();
-    let image = find(head, &mut images, bo, info)?;
-    if image.resource.is_given_up() {
-        image.resource.take_back()?;
+    let mut swapchains = head.list.lock();
+    let swapchain = find(head, &mut swapchains, bo, info)?;
+    if swapchain.resource.is_given_up() {
+        swapchain.resource.take_back()?;
     }
-    found(image);
+    found(swapchain);
     Ok(())
 }
 
-fn oldest(images: &[Arc<Image>]) -> Option<(usize, &Arc<Image>)> {
-    images
+fn oldest(swapchains: &[Arc<Swapchain>]) -> Option<(usize, &Arc<Swapchain>)> {
+    swapchains
         .iter()
-        .filter_map(|image| Some((image.unused_for()?, image)))
+        .filter_map(|swapchain| Some((swapchain.unused_for()?, swapchain)))
         .max_by_key(|(age, _)| *age)
 }
 
-/// Has the host destroy the image of any head that no plane has shown for longest. It is made again
-/// when it is next shown. Returns whether there was one.
-pub(crate) fn give_up<'a>(heads: impl Iterator<Item = &'a Arc<Images>>) -> bool {
-    let age = |head: &Arc<Images>| oldest(&head.list.lock()).map(|(age, _)| age);
+/// Has the host destroy the resource of the swapchain, of all heads, that no plane has shown for
+/// longest. It is created again when it is next shown. Returns false if all are shown.
+pub(crate) fn give_up<'a>(heads: impl Iterator<Item = &'a Arc<Swapchains>>) -> bool {
+    let age = |head: &Arc<Swapchains>| oldest(&head.list.lock()).map(|(age, _)| age);
     let Some((_, head)) = heads
         .filter_map(|head| Some((age(head)?, head)))
         .max_by_key(|(age, _)| *age)
     else {
         return false;
     };
-    let images = head.list.lock();
-    // Another one, if somebody was faster.
-    oldest(&images).is_some_and(|(_, image)| image.resource.give_up())
+    let swapchains = head.list.lock();
+    // The list may have changed since it was unlocked, so this may be another swapchain.
+    oldest(&swapchains).is_some_and(|(_, swapchain)| swapchain.resource.give_up())
+}
+
+#[cfg(kunit)]
+pub(crate) mod tests {
+    use super::*;
+    use kunit::{expect, Test};
+
+    fn last_frame_is_of_one_resource(test: &Test) -> Result {
+        let swapchains = Swapchains::new(0)?;
+        swapchains.set_last_frame(7);
+        expect!(test, swapchains.is_last_frame(7));
+        expect!(test, !swapchains.is_last_frame(8));
+        swapchains.lost_frame();
+        expect!(test, !swapchains.is_last_frame(7));
+        Ok(())
+    }
+
+    kunit::suite!(c"virtgpu_rs_swapchain", [last_frame_is_of_one_resource]);
 }

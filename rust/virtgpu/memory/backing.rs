@@ -17,7 +17,7 @@ pub(super) const MAX_PARTS: usize = 8;
 
 /// Entries of a resource with several buffer objects: hosts look for a row from the start of the
 /// list, so that sharing a resource should not make it long.
-pub(super) const MAX_SHARED_ENTRIES: usize = 2048;
+pub(super) const MAX_GROUP_ENTRIES: usize = 2048;
 
 /// QEMU and vhost-user-gpu refuse longer lists.
 const MAX_ENTRIES: usize = 16384;

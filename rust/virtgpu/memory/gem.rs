@@ -17,7 +17,7 @@ use kernel::{
 use crate::{
     device::{Device, Object, VirtGpu, VirtGpuFile},
     memory::{
-        callbacks::{Callbacks, Shared},
+        callbacks::{Callbacks, Group},
         format,
         keeper::{Keeper, Kept},
         resource::Resource,
@@ -32,6 +32,7 @@ pub(crate) struct Shape {
     pub(crate) height: u32,
 }
 
+/// An object's own resource: the one that user space means when it names the object.
 struct Own {
     shape: Shape,
     resource: Option<Arc<Resource>>,
@@ -45,10 +46,10 @@ pub(crate) struct Bo {
     /// What it was last shown by as a cursor.
     #[pin]
     cursor: Mutex<Option<Arc<Resource>>>,
-    /// The images that it backs, each as long as the object lives: other framebuffers over it will
-    /// find them.
+    /// The groups that it is in. It stays in them as long as it lives, so that later framebuffers over
+    /// it find them.
     #[pin]
-    pub(crate) images: Mutex<KVec<Arc<<VirtGpu as Callbacks>::Shared>>>,
+    pub(crate) groups: Mutex<KVec<Arc<<VirtGpu as Callbacks>::Group>>>,
     #[pin]
     keeper: Mutex<Option<Arc<Keeper>>>,
 }
@@ -73,7 +74,7 @@ impl DriverObject for Bo {
                 resource: None,
             }),
             cursor <- new_mutex!(None),
-            images <- new_mutex!(KVec::new()),
+            groups <- new_mutex!(KVec::new()),
             keeper <- new_mutex!(Some(Keeper::new()?)),
         })
     }
@@ -83,9 +84,9 @@ impl DriverObject for Bo {
         let Some(keeper) = object.keeper.lock().take() else {
             return;
         };
-        let images = core::mem::take(&mut *object.images.lock());
-        for image in images {
-            image.leave(&keeper);
+        let groups = core::mem::take(&mut *object.groups.lock());
+        for group in groups {
+            group.leave(&keeper);
         }
         let cursor = object.cursor.lock().take();
         drop(cursor);
@@ -103,7 +104,7 @@ pub(crate) fn create(dev: &Device, size: usize, shape: Shape) -> Result<ARef<Obj
 }
 
 /// Makes the own resource if there is none; its shape is then fixed.
-fn own_locked(bo: &Object, own: &mut Own, format: u32) -> Result<Arc<Resource>> {
+fn resource_locked(bo: &Object, own: &mut Own, format: u32) -> Result<Arc<Resource>> {
     if let Some(resource) = &own.resource {
         return Ok(resource.clone());
     }
@@ -125,16 +126,16 @@ fn own_locked(bo: &Object, own: &mut Own, format: u32) -> Result<Arc<Resource>> 
 ///
 /// `EINVAL` when the object was imported and never shown, so that nobody knows what it looks like;
 /// those of [`Resource::create`].
-pub(crate) fn own_resource(bo: &Object, format: u32) -> Result<Arc<Resource>> {
+pub(crate) fn resource(bo: &Object, format: u32) -> Result<Arc<Resource>> {
     loop {
-        let own = VirtGpu::while_up(bo.dev(), || own_locked(bo, &mut bo.own.lock(), format));
-        match own {
+        let made = VirtGpu::while_up(bo.dev(), || resource_locked(bo, &mut bo.own.lock(), format));
+        match made {
             Err(error) if error == ENOSPC => {
                 if !VirtGpu::make_room(bo.dev()) {
                     return Err(ENOMEM);
                 }
             }
-            own => return own,
+            made => return made,
         }
     }
 }

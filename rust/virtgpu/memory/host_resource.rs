@@ -29,11 +29,11 @@ pub(crate) enum Done {
     /// The host no longer looks at a buffer object's pages: so may they go.
     Detached(Arc<Keeper>),
     /// The host made a resource, or refused to; somebody may wait for that.
-    Created(Arc<Record>, Option<Arc<Waiter>>),
+    Created(Arc<HostResource>, Option<Arc<Waiter>>),
     /// The host made a resource again after a reset, or refused to.
-    Restored(Arc<Record>),
+    Restored(Arc<HostResource>),
     /// The host has a resource's backing, or has none; somebody may wait for that.
-    Attached(Arc<Record>, Option<Arc<Waiter>>),
+    Attached(Arc<HostResource>, Option<Arc<Waiter>>),
 }
 
 impl command::Done for Done {
@@ -47,22 +47,22 @@ impl command::Done for Done {
                 drop(keeper);
                 None
             }
-            Self::Created(record, waiter) => {
+            Self::Created(host, waiter) => {
                 if is_refused(&chain) {
-                    record.refused();
+                    host.refused();
                 }
                 waiter
             }
-            Self::Restored(record) => {
+            Self::Restored(host) => {
                 if is_refused(&chain) {
-                    record.refused();
+                    host.refused();
                     VirtGpu::lost(dev);
                 }
                 None
             }
-            Self::Attached(record, waiter) => {
+            Self::Attached(host, waiter) => {
                 if status.is_err() {
-                    record.detached();
+                    host.detached();
                 }
                 waiter
             }
@@ -78,7 +78,7 @@ impl command::Done for Done {
 /// What it takes to make a resource, now and after a reset. Its pages stay as long as it is in the
 /// table.
 #[pin_data]
-pub(crate) struct Record {
+pub(crate) struct HostResource {
     pub(super) id: u32,
     pub(super) format: u32,
     pub(super) width: u32,
@@ -94,7 +94,7 @@ pub(crate) struct Record {
     pub(super) given_up: Atomic<bool>,
 }
 
-impl Record {
+impl HostResource {
     /// The host did not make it.
     pub(crate) fn refused(&self) {
         self.refused.store(true, Relaxed);
@@ -150,9 +150,9 @@ pub(crate) mod tests {
     use kernel::new_mutex;
     use kunit::{expect, Test};
 
-    pub(crate) fn record(id: u32) -> Result<Arc<Record>> {
+    pub(crate) fn host_resource(id: u32) -> Result<Arc<HostResource>> {
         Arc::pin_init(
-            pin_init!(Record {
+            pin_init!(HostResource {
                 id,
                 format: 2,
                 width: 64,
@@ -168,11 +168,11 @@ pub(crate) mod tests {
 
     /// Whether the host is told of the end of a resource.
     fn ends_on_host(stage: Stage, refused: bool, attached: bool) -> Result<bool> {
-        let record = record(1)?;
-        record.backing.lock().stage = stage;
-        record.refused.store(refused, Relaxed);
-        record.attached.store(attached, Relaxed);
-        Ok(record.end() && record.backing.lock().stage == Stage::Ended)
+        let host = host_resource(1)?;
+        host.backing.lock().stage = stage;
+        host.refused.store(refused, Relaxed);
+        host.attached.store(attached, Relaxed);
+        Ok(host.end() && host.backing.lock().stage == Stage::Ended)
     }
 
     pub(crate) fn host_hears_of_the_end_of_what_it_may_have(test: &Test) -> Result {

@@ -8,8 +8,8 @@ pub(crate) mod backing;
 pub(crate) mod callbacks;
 pub(crate) mod format;
 pub(crate) mod gem;
+pub(crate) mod host_resource;
 pub(crate) mod keeper;
-pub(crate) mod record;
 pub(crate) mod resource;
 pub(crate) mod table;
 

@@ -14,10 +14,10 @@ use kernel::{
 use crate::{
     device::{Device, Object},
     memory::{
-        backing::{Backing, Part, Stage, MAX_PARTS, MAX_SHARED_ENTRIES},
+        backing::{Backing, Part, Stage, MAX_GROUP_ENTRIES, MAX_PARTS},
         format,
+        host_resource::{Done, HostResource},
         keeper::{Keeper, Kept},
-        record::{Done, Record},
     },
     transport::{
         cmd,
@@ -52,7 +52,7 @@ pub(crate) struct Resource {
     pub(crate) format: u32,
     pub(crate) width: u32,
     pub(crate) height: u32,
-    record: Arc<Record>,
+    host: Arc<HostResource>,
     /// The command that destroys it, made when there was memory, until it is sent.
     unref: Pin<KBox<SpinLock<Option<Chain>>>>,
 }
@@ -60,12 +60,12 @@ pub(crate) struct Resource {
 impl Resource {
     fn new(bo: &Object, format: u32, width: u32, height: u32) -> Result<Arc<Self>> {
         let dev = bo.dev();
-        let record = dev.memory.resources.add(|id| {
+        let host = dev.memory.resources.add(|id| {
             let part = Part::new(dev, bo, id)?;
             let mut parts = KVec::with_capacity(1, GFP_KERNEL)?;
             parts.push(part, GFP_KERNEL)?;
             Arc::pin_init(
-                pin_init!(Record {
+                pin_init!(HostResource {
                     id,
                     format,
                     width,
@@ -78,7 +78,7 @@ impl Resource {
                 GFP_KERNEL,
             )
         })?;
-        let id = record.id;
+        let id = host.id;
         cmd::resource_unref(id)
             .and_then(|unref| KBox::pin_init(new_spinlock!(Some(unref)), GFP_KERNEL))
             .and_then(|unref| {
@@ -89,7 +89,7 @@ impl Resource {
                         format,
                         width,
                         height,
-                        record,
+                        host,
                         unref,
                     },
                     GFP_KERNEL,
@@ -128,7 +128,7 @@ impl Resource {
     /// Has the host destroy a resource that nobody shows, and waits; returns whether it has. It
     /// keeps its number and its backing.
     pub(crate) fn give_up(&self) -> bool {
-        let (dev, record) = (&*self.dev, &self.record);
+        let (dev, host) = (&*self.dev, &self.host);
         let Ok((waiter, unref)) =
             Waiter::new().and_then(|w| Ok((w, cmd::resource_unref(self.id)?)))
         else {
@@ -136,7 +136,7 @@ impl Resource {
         };
         // A reset either finds it or does not make it again.
         let _making = dev.memory.resources.making.lock();
-        let mut backing = record.backing.lock();
+        let mut backing = host.backing.lock();
         if backing.stage != Stage::Made || self.is_refused() {
             return false;
         }
@@ -145,15 +145,15 @@ impl Resource {
         match dev.transport.ctrl.wait(dev, &waiter) {
             Ok(_) => {
                 backing.stage = Stage::New;
-                record.detached();
-                record.given_up.store(true, Relaxed);
+                host.detached();
+                host.given_up.store(true, Relaxed);
                 true
             }
             // It was lost with a reset, or never sent.
             Err(error) if error == ENODEV => false,
             // The host may have it or not: another one takes its place.
             Err(_) => {
-                record.refused();
+                host.refused();
                 false
             }
         }
@@ -166,28 +166,28 @@ impl Resource {
     /// Those of [`create`](Self::create). It is given up as before if guest or host have no memory
     /// for it; after other errors another one has to take its place.
     pub(crate) fn take_back(&self) -> Result {
-        let record = &self.record;
+        let host = &self.host;
         let made = self.make();
-        let mut backing = record.backing.lock();
+        let mut backing = host.backing.lock();
         if backing.stage == Stage::New {
             // It was not sent.
             return made;
         }
-        if made == Err(ENOSPC) && !record.attached.load(Relaxed) {
+        if made == Err(ENOSPC) && !host.attached.load(Relaxed) {
             backing.stage = Stage::New;
-            record.refused.store(false, Relaxed);
+            host.refused.store(false, Relaxed);
             return made;
         }
         if made.is_err() {
-            record.refused();
+            host.refused();
         }
-        record.given_up.store(false, Relaxed);
+        host.given_up.store(false, Relaxed);
         made
     }
 
     /// Whether the host was told to destroy it.
     pub(crate) fn is_given_up(&self) -> bool {
-        self.record.given_up.load(Relaxed)
+        self.host.given_up.load(Relaxed)
     }
 
     /// The same without waiting: a host that refuses it refuses what is done with it, too.
@@ -208,13 +208,13 @@ impl Resource {
 
     /// Has the host make what it does not have; says who waits for the answers.
     fn send(&self, created: Option<Arc<Waiter>>, attached: Option<Arc<Waiter>>) -> Result {
-        let (dev, record) = (&*self.dev, &self.record);
+        let (dev, host) = (&*self.dev, &self.host);
         let making = dev.memory.resources.making.lock();
-        let sent = record.send(
+        let sent = host.send(
             dev,
-            &mut record.backing.lock(),
-            Done::Created(record.clone(), created),
-            Done::Attached(record.clone(), attached),
+            &mut host.backing.lock(),
+            Done::Created(host.clone(), created),
+            Done::Attached(host.clone(), attached),
         );
         drop(making);
         dev.transport.ctrl.kick(dev);
@@ -223,7 +223,7 @@ impl Resource {
 
     /// Whether the host did not make it.
     pub(crate) fn is_refused(&self) -> bool {
-        self.record.refused.load(Relaxed)
+        self.host.refused.load(Relaxed)
     }
 
     /// Whether it has a framebuffer's format and shape, and the host did not refuse it.
@@ -245,9 +245,9 @@ impl Resource {
         {
             // After a reset the host has the resource only when all are made again.
             let _making = dev.memory.resources.making.lock();
-            let mut backing = self.record.backing.lock();
+            let mut backing = self.host.backing.lock();
             if backing.parts.len() == MAX_PARTS
-                || backing.entries() + part.entries.len() > MAX_SHARED_ENTRIES
+                || backing.entries() + part.entries.len() > MAX_GROUP_ENTRIES
             {
                 return Err(ENOSPC);
             }
@@ -262,7 +262,7 @@ impl Resource {
                 }
             };
             dev.transport.ctrl.submit(dev, detach);
-            self.record.attached.store(true, Relaxed);
+            self.host.attached.store(true, Relaxed);
             dev.transport.ctrl.submit(dev, wake(attach, &waiter));
         }
         dev.transport.ctrl.kick(dev);
@@ -277,7 +277,7 @@ impl Resource {
     /// now or, if that fails, with the next upload.
     pub(crate) fn remove(&self, keeper: &Arc<Keeper>) {
         let dev = &*self.dev;
-        let mut backing = self.record.backing.lock();
+        let mut backing = self.host.backing.lock();
         let index = backing
             .parts
             .iter()
@@ -285,12 +285,12 @@ impl Resource {
         let Some(part) = index.and_then(|index| backing.parts.remove(index).ok()) else {
             return;
         };
-        if (self.is_refused() || self.is_given_up()) && !self.record.attached.load(Relaxed) {
+        if (self.is_refused() || self.is_given_up()) && !self.host.attached.load(Relaxed) {
             // The host does not know of the pages.
             drop(backing);
             return;
         }
-        self.record.detached();
+        self.host.detached();
         dev.transport.ctrl.submit(
             dev,
             gives_back(on_done(part.detach, Done::Detached(part.keeper))),
@@ -303,10 +303,10 @@ impl Resource {
     }
 
     fn submit_attach(&self, attach: Chain) {
-        self.record.attached.store(true, Relaxed);
+        self.host.attached.store(true, Relaxed);
         self.dev.transport.ctrl.submit(
             &self.dev,
-            on_done(attach, Done::Attached(self.record.clone(), None)),
+            on_done(attach, Done::Attached(self.host.clone(), None)),
         );
     }
 
@@ -332,12 +332,12 @@ impl Resource {
     pub(crate) fn upload(&self, bo: &Object, info: &FramebufferInfo, rects: &[Rect]) -> Result {
         let dev = &*self.dev;
         let keeper = bo.keeper().ok_or(ENOENT)?;
-        let backing = self.record.backing.lock();
+        let backing = self.host.backing.lock();
         if self.is_given_up() {
             // The next commit on this head needed the room, and follows at once.
             return Err(EBUSY);
         }
-        if !self.record.attached.load(Relaxed) {
+        if !self.host.attached.load(Relaxed) {
             let (detach, attach) = (cmd::detach_backing(self.id)?, backing.attach(self.id)?);
             dev.transport.ctrl.submit(dev, detach);
             self.submit_attach(attach);
@@ -356,7 +356,7 @@ impl Resource {
     /// waited for.
     pub(crate) fn try_offset(&self, bo: &Object) -> Option<u64> {
         let keeper = bo.try_keeper()?;
-        Some(self.record.backing.try_lock()?.offset(&keeper))
+        Some(self.host.backing.try_lock()?.offset(&keeper))
     }
 
     /// Shows the device all of a framebuffer, for the panic screen. False when it could not be done.
@@ -371,7 +371,7 @@ impl Drop for Resource {
     fn drop(&mut self) {
         let chain = self.unref.lock().take();
         // Pages that the host may look at stay until it answers.
-        match chain.filter(|_| self.record.end()) {
+        match chain.filter(|_| self.host.end()) {
             Some(chain) => {
                 let unref = gives_back(on_done(chain, Done::Unref(self.id)));
                 self.dev.transport.ctrl.submit(&self.dev, unref);
@@ -385,7 +385,7 @@ impl Drop for Resource {
 #[cfg(kunit)]
 pub(crate) mod tests {
     use super::*;
-    use crate::memory::{record::tests::*, table::tests::*};
+    use crate::memory::{host_resource::tests::*, table::tests::*};
     use kunit::{expect, expect_eq, Test};
 
     fn framebuffer(pitch: u32) -> FramebufferInfo {

@@ -7,24 +7,24 @@ use kernel::{
     sync::{atomic::Relaxed, Arc, Mutex},
 };
 
-use crate::{device::Device, memory::record::Record};
+use crate::{device::Device, memory::host_resource::HostResource};
 
 struct Table {
     last: u32,
     /// None while a resource of that number is being made.
-    records: RBTree<u32, Option<Arc<Record>>>,
+    resources: RBTree<u32, Option<Arc<HostResource>>>,
 }
 
 impl Table {
     /// Finds a number that is free, and keeps it.
-    fn take_number(&mut self, node: RBTreeNodeReservation<u32, Option<Arc<Record>>>) -> u32 {
+    fn take_number(&mut self, node: RBTreeNodeReservation<u32, Option<Arc<HostResource>>>) -> u32 {
         loop {
             self.last = self.last.wrapping_add(1) & 0x7fff_ffff;
-            if self.last != 0 && self.records.get(&self.last).is_none() {
+            if self.last != 0 && self.resources.get(&self.last).is_none() {
                 break;
             }
         }
-        self.records.insert(node.into_node(self.last, None));
+        self.resources.insert(node.into_node(self.last, None));
         self.last
     }
 }
@@ -45,7 +45,7 @@ impl Resources {
         pin_init!(Self {
             table <- new_mutex!(Table {
                 last: 0,
-                records: RBTree::new(),
+                resources: RBTree::new(),
             }),
             making <- new_mutex!(()),
         })
@@ -53,20 +53,23 @@ impl Resources {
 
     /// Finds a number that is free, and keeps what is made for it. Completions need the table, and
     /// memory may come free only with them: nothing is allocated while it is locked.
-    pub(super) fn add(&self, make: impl FnOnce(u32) -> Result<Arc<Record>>) -> Result<Arc<Record>> {
+    pub(super) fn add(
+        &self,
+        make: impl FnOnce(u32) -> Result<Arc<HostResource>>,
+    ) -> Result<Arc<HostResource>> {
         let node = RBTreeNodeReservation::new(GFP_KERNEL)?;
         let id = self.table.lock().take_number(node);
-        let record = make(id).inspect_err(|_| self.remove(id))?;
-        if let Some(place) = self.table.lock().records.get_mut(&id) {
-            *place = Some(record.clone());
+        let host = make(id).inspect_err(|_| self.remove(id))?;
+        if let Some(place) = self.table.lock().resources.get_mut(&id) {
+            *place = Some(host.clone());
         }
-        Ok(record)
+        Ok(host)
     }
 
     /// The host has let go of a resource, or never had it.
     pub(crate) fn remove(&self, id: u32) {
-        let record = self.table.lock().records.remove(&id);
-        drop(record);
+        let host = self.table.lock().resources.remove(&id);
+        drop(host);
     }
 
     /// Creates every resource anew, without their pixels, on a device that was reset and that
@@ -80,11 +83,11 @@ impl Resources {
         start()?;
         let mut last = 0;
         // The table is not locked while a command waits for room in the ring.
-        while let Some(record) = self.next(last) {
-            if let Err(error) = record.restore(dev) {
-                drm::drm_err!(dev, "resource {} is lost: {:?}\n", record.id, error);
+        while let Some(host) = self.next(last) {
+            if let Err(error) = host.restore(dev) {
+                drm::drm_err!(dev, "resource {} is lost: {:?}\n", host.id, error);
             }
-            last = record.id;
+            last = host.id;
         }
         dev.transport.ctrl.restored();
         drop(making);
@@ -96,35 +99,24 @@ impl Resources {
     /// the host did not refuse, and that was not given up.
     pub(crate) fn for_each(&self, mut f: impl FnMut(u32, u32, (u32, u32), u64)) {
         let mut last = 0;
-        while let Some(record) = self.next(last) {
-            last = record.id;
-            if record.refused.load(Relaxed) || record.given_up.load(Relaxed) {
+        while let Some(host) = self.next(last) {
+            last = host.id;
+            if host.refused.load(Relaxed) || host.given_up.load(Relaxed) {
                 continue;
             }
-            let size = record
-                .backing
-                .lock()
-                .parts
-                .iter()
-                .map(|part| part.size)
-                .sum();
-            f(
-                record.id,
-                record.format,
-                (record.width, record.height),
-                size,
-            );
+            let size = host.backing.lock().parts.iter().map(|part| part.size).sum();
+            f(host.id, host.format, (host.width, host.height), size);
         }
     }
 
     /// The first resource behind a number.
-    fn next(&self, mut last: u32) -> Option<Arc<Record>> {
+    fn next(&self, mut last: u32) -> Option<Arc<HostResource>> {
         let table = self.table.lock();
         loop {
-            let cursor = table.records.cursor_lower_bound(&(last + 1))?;
-            let (id, record) = cursor.current();
-            if let Some(record) = record {
-                return Some(record.clone());
+            let cursor = table.resources.cursor_lower_bound(&(last + 1))?;
+            let (id, host) = cursor.current();
+            if let Some(host) = host {
+                return Some(host.clone());
             }
             last = *id;
         }
@@ -134,31 +126,31 @@ impl Resources {
 #[cfg(kunit)]
 pub(crate) mod tests {
     use super::*;
-    use crate::memory::record::tests::record;
+    use crate::memory::host_resource::tests::host_resource;
     use kunit::{expect_eq, Test};
 
     /// The protocol's 0 is no resource.
     pub(crate) fn numbers_start_at_one(test: &Test) -> Result {
         let resources = KBox::pin_init(Resources::new(), GFP_KERNEL)?;
-        expect_eq!(test, resources.add(record)?.id, 1);
-        expect_eq!(test, resources.add(record)?.id, 2);
+        expect_eq!(test, resources.add(host_resource)?.id, 1);
+        expect_eq!(test, resources.add(host_resource)?.id, 2);
         Ok(())
     }
 
     pub(crate) fn used_numbers_are_skipped(test: &Test) -> Result {
         let resources = KBox::pin_init(Resources::new(), GFP_KERNEL)?;
-        resources.add(record)?;
+        resources.add(host_resource)?;
         resources.table.lock().last = 0x7fff_fffe;
-        expect_eq!(test, resources.add(record)?.id, 0x7fff_ffff);
+        expect_eq!(test, resources.add(host_resource)?.id, 0x7fff_ffff);
         // Behind the last one comes the first one that is free.
-        expect_eq!(test, resources.add(record)?.id, 2);
+        expect_eq!(test, resources.add(host_resource)?.id, 2);
         Ok(())
     }
 
     pub(crate) fn every_resource_is_visited(test: &Test) -> Result {
         let resources = KBox::pin_init(Resources::new(), GFP_KERNEL)?;
         for _ in 0..3 {
-            resources.add(record)?;
+            resources.add(host_resource)?;
         }
         resources.remove(2);
         let mut ids = (0, 0);

@@ -82,7 +82,7 @@ pub(crate) fn resource_create(
         height: args.height,
     };
     let bo = gem::create(dev, size, shape)?;
-    args.res_handle = gem::own_resource(&bo, args.format)?.id;
+    args.res_handle = gem::resource(&bo, args.format)?.id;
     args.bo_handle = bo.create_handle(file)?;
     Ok(0)
 }
@@ -96,7 +96,7 @@ pub(crate) fn resource_info(
     args.size = bo.size() as u32;
     // Not a blob: this driver has none.
     args.blob_mem = 0;
-    args.res_handle = gem::own_resource(&bo, wire_format::B8G8R8X8)?.id;
+    args.res_handle = gem::resource(&bo, wire_format::B8G8R8X8)?.id;
     Ok(0)
 }
 
@@ -113,7 +113,7 @@ pub(crate) fn transfer_to_host(
     file: &VFile,
 ) -> Result<u32> {
     let bo = Object::lookup_handle(file, args.bo_handle)?;
-    let resource = gem::own_resource(&bo, wire_format::B8G8R8X8)?;
+    let resource = gem::resource(&bo, wire_format::B8G8R8X8)?;
     let part = &args.box_;
     let whole = (resource.width, resource.height);
     let rect = checked_box((part.x, part.y), (part.w, part.h), whole).ok_or(EINVAL)?;
