@@ -311,7 +311,7 @@ impl Cursor {
 /// Whether hosts show an image: it has their size and is shown whole, and its rows are not apart.
 /// Hosts ignore any other image, and do not say so.
 fn is_shown(info: &FramebufferInfo, src_size: (u32, u32)) -> bool {
-    (info.width, info.height, info.pitch) == (SIZE, SIZE, SIZE * format::PIXEL_SIZE)
+    (info.width, info.height, format::row(info)) == (SIZE, SIZE, SIZE)
         && src_size == (SIZE << 16, SIZE << 16)
 }
 

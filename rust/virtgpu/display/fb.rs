@@ -51,10 +51,11 @@ impl DriverFramebuffer for Fb {
     type Driver = VirtGpu;
 
     fn check(_dev: &Device, info: &FramebufferInfo) -> Result {
-        if info.pitch % format::PIXEL_SIZE != 0 {
+        let format = format::by_fourcc(info.fourcc).ok_or(EINVAL)?;
+        if info.pitch.checked_rem(format.cpp) != Some(0) {
             return Err(EINVAL);
         }
-        format::from_fourcc(info.fourcc).map(drop).ok_or(EINVAL)
+        Ok(())
     }
 
     fn new() -> impl PinInit<Self, Error> {
@@ -144,9 +145,9 @@ pub(crate) fn prepare_cursor(fb: &Framebuffer) -> Result {
     let mut cursor = fb.cursor.lock();
     if cursor.as_ref().is_none_or(|cursor| cursor.is_refused()) {
         let info = fb.info();
-        let format = format::from_fourcc(info.fourcc).ok_or(EINVAL)?;
+        let format = format::by_fourcc(info.fourcc).ok_or(EINVAL)?;
         gem::adopt_shape(fb.object(), &info);
-        *cursor = Some(gem::cursor(fb.object(), format, &info)?);
+        *cursor = Some(gem::cursor(fb.object(), format.number, &info)?);
     }
     Ok(())
 }

@@ -186,7 +186,7 @@ fn find(
     bo: &Object,
     info: &FramebufferInfo,
 ) -> Result<Arc<Swapchain>> {
-    let format = format::from_fourcc(info.fourcc).ok_or(EINVAL)?;
+    let format = format::by_fourcc(info.fourcc).ok_or(EINVAL)?.number;
     let mut groups = bo.groups.lock();
     if let Some(swapchain) = groups
         .iter()

@@ -174,16 +174,16 @@ pub(crate) fn cursor(bo: &Object, format: u32, info: &FramebufferInfo) -> Result
 ///
 /// # Errors
 ///
-/// `EINVAL` for anything but 32 bits a pixel, `ENOMEM`.
+/// `EINVAL` for other than [`format::default`]'s bits per pixel, `ENOMEM`.
 pub(crate) fn dumb_create(
     dev: &Device,
     file: &File<VirtGpuFile>,
     args: &mut DumbBuffer<'_>,
 ) -> Result {
-    if args.bpp() != 32 {
+    if args.bpp() != 8 * format::default().cpp {
         return Err(EINVAL);
     }
-    args.compute_size(dev, 4)?;
+    args.compute_size(dev, format::default().cpp as usize)?;
     let shape = Shape {
         format: 0,
         width: args.width(),

@@ -25,16 +25,16 @@ use crate::{
     },
 };
 
-/// Bytes from a picture's first pixel to the first one of a rectangle.
-fn pixel_offset(pitch: u32, rect: &Rect) -> u64 {
-    rect.y1 as u64 * u64::from(pitch) + rect.x1 as u64 * u64::from(format::PIXEL_SIZE)
+/// Returns the number of bytes from an image's first pixel to the first one of a rectangle.
+fn pixel_offset(cpp: u32, pitch: u32, rect: &Rect) -> u64 {
+    rect.y1 as u64 * u64::from(pitch) + rect.x1 as u64 * u64::from(cpp)
 }
 
-/// The bytes of a rectangle's pixels, the first of which is at an offset.
-fn rows(offset: u64, pitch: u32, rect: &Rect) -> Rows {
+/// Returns the bytes of a rectangle's pixels, the first of which is at `offset`.
+fn rows(cpp: u32, offset: u64, pitch: u32, rect: &Rect) -> Rows {
     Rows {
         offset,
-        length: rect.width() as u32 * format::PIXEL_SIZE,
+        length: rect.width() as u32 * cpp,
         pitch,
         count: rect.height() as u32,
     }
@@ -52,6 +52,8 @@ pub(crate) struct Resource {
     pub(crate) format: u32,
     pub(crate) width: u32,
     pub(crate) height: u32,
+    /// Bytes per pixel.
+    cpp: u32,
     host: Arc<HostResource>,
     /// The command that destroys it, made when there was memory, until it is sent.
     unref: Pin<KBox<SpinLock<Option<Chain>>>>,
@@ -60,6 +62,7 @@ pub(crate) struct Resource {
 impl Resource {
     fn new(bo: &Object, format: u32, width: u32, height: u32) -> Result<Arc<Self>> {
         let dev = bo.dev();
+        let cpp = format::by_number(format).ok_or(EINVAL)?.cpp;
         let host = dev.memory.resources.add(|id| {
             let part = Part::new(dev, bo, id)?;
             let mut parts = KVec::with_capacity(1, GFP_KERNEL)?;
@@ -89,6 +92,7 @@ impl Resource {
                         format,
                         width,
                         height,
+                        cpp,
                         host,
                         unref,
                     },
@@ -313,7 +317,7 @@ impl Resource {
     /// Copies pixels to the host, from a byte offset of the backing on; for a resource that one
     /// buffer object backs.
     pub(crate) fn transfer(&self, bo: &Object, pixels: &Rect, offset: u64) -> Result<Chain> {
-        self.sync(bo, &rows(offset, self.width * format::PIXEL_SIZE, pixels));
+        self.sync(bo, &rows(self.cpp, offset, self.width * self.cpp, pixels));
         cmd::transfer(&self.dev.transport.pool, self.id, pixels, offset)
     }
 
@@ -344,8 +348,8 @@ impl Resource {
         }
         let base = backing.offset(&keeper);
         for rect in rects {
-            let offset = u64::from(info.offset) + pixel_offset(info.pitch, rect);
-            self.sync(bo, &rows(offset, info.pitch, rect));
+            let offset = u64::from(info.offset) + pixel_offset(self.cpp, info.pitch, rect);
+            self.sync(bo, &rows(self.cpp, offset, info.pitch, rect));
             let transfer = cmd::transfer(&dev.transport.pool, self.id, rect, base + offset)?;
             dev.transport.ctrl.submit(dev, lazily(transfer));
         }
@@ -363,7 +367,7 @@ impl Resource {
     pub(crate) fn try_sync(&self, bo: &Object, info: &FramebufferInfo) -> bool {
         let all = Rect::new(0, 0, info.width as i32, info.height as i32);
         !self.dev.memory.use_dma_addr
-            || bo.try_sync_for_device(&rows(u64::from(info.offset), info.pitch, &all))
+            || bo.try_sync_for_device(&rows(self.cpp, u64::from(info.offset), info.pitch, &all))
     }
 }
 
@@ -390,7 +394,7 @@ pub(crate) mod tests {
 
     fn framebuffer(pitch: u32) -> FramebufferInfo {
         FramebufferInfo {
-            fourcc: 0,
+            fourcc: format::XRGB8888,
             pitch,
             offset: 0,
             width: 60,
@@ -399,7 +403,7 @@ pub(crate) mod tests {
     }
 
     fn pixels_lie_row_behind_row(test: &Test) {
-        let offset = |x, y| pixel_offset(131_072, &Rect::new(x, y, 1, 1));
+        let offset = |x, y| pixel_offset(4, 131_072, &Rect::new(x, y, 1, 1));
         expect_eq!(test, offset(0, 0), 0);
         expect_eq!(test, offset(1, 0), 4);
         expect_eq!(test, offset(7, 5), 5 * 131_072 + 28);

@@ -8,7 +8,7 @@ use kernel::{
     time::msecs_to_jiffies,
     uaccess::{UserPtr, UserSlice},
 };
-use virtio::gpu::{format as wire_format, uapi};
+use virtio::gpu::uapi;
 
 use crate::{
     device::{Device, Object, VirtGpuFile},
@@ -65,7 +65,7 @@ pub(crate) fn resource_create(
         || args.array_size > 1
         || args.last_level > 1
         || args.nr_samples > 1
-        || !format::is_known(args.format)
+        || format::by_number(args.format).is_none()
         || args.width == 0
         || args.height == 0
     {
@@ -96,7 +96,7 @@ pub(crate) fn resource_info(
     args.size = bo.size() as u32;
     // Not a blob: this driver has none.
     args.blob_mem = 0;
-    args.res_handle = gem::resource(&bo, wire_format::B8G8R8X8)?.id;
+    args.res_handle = gem::resource(&bo, format::default().number)?.id;
     Ok(0)
 }
 
@@ -113,7 +113,7 @@ pub(crate) fn transfer_to_host(
     file: &VFile,
 ) -> Result<u32> {
     let bo = Object::lookup_handle(file, args.bo_handle)?;
-    let resource = gem::resource(&bo, wire_format::B8G8R8X8)?;
+    let resource = gem::resource(&bo, format::default().number)?;
     let part = &args.box_;
     let whole = (resource.width, resource.height);
     let rect = checked_box((part.x, part.y), (part.w, part.h), whole).ok_or(EINVAL)?;
