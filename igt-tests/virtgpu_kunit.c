@@ -169,15 +169,17 @@ static void suite(const char *name)
 
 #define SUITES_OF_RUST(X)						\
 	X(cmd) X(connector) X(cursor) X(damage) X(drm) X(format)	\
-	X(hotplug) X(ioctl) X(life) X(output) X(queue) X(reset)	\
-	X(resource)
+	X(hotplug) X(ioctl) X(irq) X(life) X(output) X(queue) X(reset)	\
+	X(resource) X(swapchain)
 
 #define FUNCTION(name)	static void suite_##name(void) { suite(#name); }
 #define SUBTEST(name)	{ #name, "KUnit suite", suite_##name },
 
 SUITES_OF_C(FUNCTION)
 FUNCTION(drm)
+FUNCTION(irq)
 FUNCTION(reset)
+FUNCTION(swapchain)
 
 static void unload(void);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the driver knows and does, for people: `/sys/kernel/debug/dri/N/virtgpu-*`.
+//! Files in debugfs: `/sys/kernel/debug/dri/N/virtgpu-*`.
 use drm::debugfs::Info;
 use kernel::{prelude::*, seq_file::SeqFile, seq_print};
 use virtio::{

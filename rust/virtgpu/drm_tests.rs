@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! KUnit tests of what the crates `drm` and `virtio` compute.
+//! KUnit tests of computations of the crates `drm` and `virtio`.
 use drm::{kms::modes::Timing, Rect};
 use kunit::{expect, expect_eq, Test};
 use virtio::gpu::{self, Wire};
@@ -15,7 +15,7 @@ fn area_is_64_bit(test: &Test) {
     expect_eq!(test, Rect::new(0, 0, 65536, 65536).area(), 1 << 32);
 }
 
-/// Hosts have sizes without a sign.
+/// The sizes that hosts use are unsigned.
 fn size_may_wrap_around(test: &Test) {
     for (at, size) in [(i32::MAX, 2), (0, i32::MIN), (i32::MIN, i32::MAX), (5, -1)] {
         let rect = Rect::new(at, at, size, size);
@@ -85,7 +85,7 @@ fn wire_structs_are_their_bytes(test: &Test) {
 fn short_bytes_are_no_struct(test: &Test) {
     expect!(test, gpu::Rect::from_bytes(&[0; 15]).is_none());
     expect!(test, gpu::Rect::from_bytes(&[]).is_none());
-    // What is behind it does not count.
+    // Further bytes are ignored.
     expect!(test, gpu::Rect::from_bytes(&[0; 17]).is_some());
 }
 

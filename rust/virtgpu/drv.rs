@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The driver: probe, remove, registration.
+//! The driver: registration, probe, remove and shutdown.
 use drm::{file::DriverFile, gem::DumbBuffer, DriverInfo, File, Registration, UnregisteredDevice};
 use kernel::{
     device::Bound,
@@ -10,11 +10,11 @@ use kernel::{
 use virtio::{device::F_VERSION_1, driver::DeviceId, driver::IdTable, gpu};
 
 use crate::{
-    device::{work, Device, VirtGpu, VirtGpuFile},
-    display::{hotplug, kms},
+    device::{Device, VirtGpu, VirtGpuFile},
+    display::{cursor, hotplug},
     memory::gem,
     module_parameters,
-    parts::{self, Data},
+    parts::{self, Data, Works},
     pm,
     render::ioctl,
     reset, transport,
@@ -47,7 +47,7 @@ impl drm::Driver for VirtGpu {
     const FEAT_SYNCOBJ: bool = true;
 
     drm::declare_drm_ioctls! { VirtGpu;
-        // The table begins at the driver's first number, 0, which nobody uses.
+        // The table begins with the driver's first number, 0, which is unused.
         (0, NONE, u32, drm::ioctl::RENDER_ALLOW, ioctl::no_feature),
         (gpu::uapi::DRM_VIRTGPU_MAP, VIRTGPU_MAP, gpu::uapi::drm_virtgpu_map, drm::ioctl::RENDER_ALLOW, ioctl::map),
         (gpu::uapi::DRM_VIRTGPU_EXECBUFFER, VIRTGPU_EXECBUFFER, gpu::uapi::drm_virtgpu_execbuffer, drm::ioctl::RENDER_ALLOW, ioctl::no_renderer),
@@ -66,8 +66,8 @@ impl drm::Driver for VirtGpu {
         gem::dumb_create(dev, file, args)
     }
 
-    /// An exporter gives DMA addresses. The host wants guest-physical ones unless it negotiated
-    /// otherwise; behind an IOMMU those are not the same, and only our own buffers can come back.
+    /// An exporter provides DMA addresses. The host needs guest-physical ones, unless it negotiated
+    /// otherwise. Behind an IOMMU these differ, so only the device's own buffers can be imported.
     fn prime_import_check(dev: &Device, own: bool) -> Result {
         if !own && !dev.memory.use_dma_addr && dev.is_iommu_mapped() {
             return Err(ENODEV);
@@ -76,11 +76,11 @@ impl drm::Driver for VirtGpu {
     }
 
     fn master_dropped(dev: &Device) {
-        kms::hide_cursors(dev);
+        cursor::hide_all(dev);
     }
 }
 
-/// The driver's hold on a bound device.
+/// The driver's data of a bound device.
 pub(crate) struct VirtGpuDriver {
     dev: ARef<Device>,
     registration: Pin<KBox<Mutex<Option<Registration<VirtGpu>>>>>,
@@ -88,7 +88,7 @@ pub(crate) struct VirtGpuDriver {
 }
 
 impl VirtGpuDriver {
-    /// Switches the heads off and has the device forget all memory of ours, for good.
+    /// Switches the heads off and resets the device, so that it no longer uses the guest's memory.
     fn quit(&self, vdev: &virtio::Device<Bound>) {
         self.works.quiesce();
         if !self.dev.display.outputs.is_empty() {
@@ -120,7 +120,7 @@ fn read_config(vdev: &virtio::Device<Bound>) -> Result<usize> {
     Ok(count)
 }
 
-/// Reads the heads and shows the device to user space.
+/// Reads the display information and registers the DRM device.
 fn bring_up(drm: UnregisteredDevice<VirtGpu>) -> Result<Registration<VirtGpu>> {
     if !drm.display.outputs.is_empty() {
         hotplug::read_display_info(&drm).inspect_err(|error| {
@@ -131,32 +131,9 @@ fn bring_up(drm: UnregisteredDevice<VirtGpu>) -> Result<Registration<VirtGpu>> {
             );
         })?;
     }
-    // A program may use it from here on.
+    // Programs may use the device from here on.
     drm.life.started();
     Registration::new(drm)
-}
-
-/// The right to have the works of a device run. Dropped, it waits for those that are pending, and
-/// none runs again: their code may be unloaded soon.
-struct Works(ARef<Device>);
-
-impl Works {
-    /// No resets and no news of heads from here on.
-    fn quiesce(&self) {
-        self.0.disable_work::<{ work::HOTPLUG }>();
-        self.0.disable_delayed_work::<{ work::RESET }>();
-        self.0.disable_work::<{ work::REDRAW }>();
-        self.0.disable_delayed_work::<{ work::LATE_CURSOR }>();
-        self.0.disable_delayed_work::<{ work::JUDGE }>();
-    }
-}
-
-impl Drop for Works {
-    fn drop(&mut self) {
-        self.quiesce();
-        self.0.disable_work::<{ work::CONTROL }>();
-        self.0.disable_work::<{ work::CURSOR }>();
-    }
 }
 
 virtio::virtio_device_table!(TABLE, [DeviceId::new(gpu::ID)]);
@@ -172,11 +149,11 @@ impl virtio::Driver for VirtGpuDriver {
         }
 
         let count = read_config(vdev)?;
-        // User space expects to find the PCI device above the DRM device.
+        // User space expects the PCI device as the parent of the DRM device.
         let drm = UnregisteredDevice::<VirtGpu>::new(vdev.parent(), parts::data(vdev, count)?)?;
         let dev: ARef<Device> = (&*drm).into();
         dev.take_aperture()?;
-        // A huge page is one entry of a backing, not 512.
+        // A huge page takes one entry of a backing instead of 512.
         if let Err(error) = dev.use_huge_pages() {
             drm::drm_warn!(dev, "no huge pages for buffers: {:?}\n", error);
         }
@@ -189,8 +166,8 @@ impl virtio::Driver for VirtGpuDriver {
         }
 
         let slot = KBox::pin_init(new_mutex!(None), GFP_KERNEL)?;
-        let works = Works(dev.clone());
-        // Nothing fails any more that would not stop the queues.
+        let works = Works::new(&dev);
+        // Whatever fails after this has to stop the queues.
         transport::start(&dev, vdev)?;
         let registration = bring_up(drm).inspect_err(|_| {
             dev.life.leave();
@@ -213,7 +190,7 @@ impl virtio::Driver for VirtGpuDriver {
     }
 
     fn remove(&self, vdev: &virtio::Device<Bound>) {
-        // Before anything that a reset under way would get in the way of.
+        // Comes first, because it waits for a reset that is under way.
         self.dev.life.leave();
         let registration = self.registration.lock().take();
         drop(registration);

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-//! How the parts are put together: each has its data and its works, and gets the callbacks that lead up.
+//! Puts the parts together: the data of each, the device's works, and the callbacks of the lower
+//! parts.
+//!
+//! [`Data`] has a field for each part that has data: transport, memory and display, and the
+//! device's life. (The render part has none.) Each is set up by its own function, and goes with the
+//! DRM device. The works are here, because the kernel finds a work by a field of the device's data.
 use kernel::{
     device::Bound,
     impl_has_delayed_work, impl_has_work, new_delayed_work, new_work,
@@ -11,7 +16,7 @@ use kernel::{
 use crate::{
     device::{work, Cause, Device, VirtGpu},
     display::{
-        cursor, kms, output, panic, redraw,
+        cursor, output, panic, redraw,
         swapchain::{self, Swapchain},
         Display,
     },
@@ -24,7 +29,7 @@ use crate::{
     },
 };
 
-/// The driver's part of a device.
+/// The driver's data of a device.
 #[pin_data]
 pub(crate) struct Data {
     #[pin]
@@ -81,11 +86,11 @@ works! {
     { work::HOTPLUG } => reset::configuration_changed,
     { work::RESET } => reset::run,
     { work::REDRAW } => redraw::run,
-    { work::LATE_CURSOR } => kms::move_cursors,
+    { work::LATE_CURSOR } => cursor::move_late,
     { work::JUDGE } => life::judge,
 }
 
-/// The data of a device that has so many heads.
+/// Sets up the data of a device with `count` heads.
 pub(crate) fn data(
     vdev: &virtio::Device<Bound>,
     count: usize,
@@ -106,9 +111,36 @@ pub(crate) fn data(
     }))
 }
 
+/// Permits the works of a device to run. When it is dropped, it waits for those that are pending, and
+/// none runs again, because their code may be unloaded next.
+pub(crate) struct Works(ARef<Device>);
+
+impl Works {
+    pub(crate) fn new(dev: &Device) -> Self {
+        Self(dev.into())
+    }
+
+    /// Disables the works that reset the device or change what it shows, and waits for them.
+    pub(crate) fn quiesce(&self) {
+        self.0.disable_work::<{ work::HOTPLUG }>();
+        self.0.disable_delayed_work::<{ work::RESET }>();
+        self.0.disable_work::<{ work::REDRAW }>();
+        self.0.disable_delayed_work::<{ work::LATE_CURSOR }>();
+        self.0.disable_delayed_work::<{ work::JUDGE }>();
+    }
+}
+
+impl Drop for Works {
+    fn drop(&mut self) {
+        self.quiesce();
+        self.0.disable_work::<{ work::CONTROL }>();
+        self.0.disable_work::<{ work::CURSOR }>();
+    }
+}
+
 macro_rules! ends {
     ($($name:ident($part:ty)),* $(,)?) => {
-        /// All that may happen at the end of a command.
+        /// What may happen at the end of a command.
         pub(crate) enum Done {
             $($name($part)),*
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Suspend and hibernation. The device may lose its state meanwhile: the heads are switched off before
-//! and on again behind a bring-up as after a [reset].
+//! Suspend and hibernation. The device may lose its state, so the heads are switched off before and
+//! on again afterwards, and the device is brought up in between as after a [reset].
 use kernel::{device::Bound, prelude::*};
 
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     reset, transport,
 };
 
-/// The machine is about to sleep.
+/// Called when the machine is suspended.
 pub(crate) fn freeze(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     if !dev.display.outputs.is_empty() {
         dev.suspend_kms()?;
@@ -20,7 +20,7 @@ pub(crate) fn freeze(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     Ok(())
 }
 
-/// The machine is awake again.
+/// Called when the machine is resumed.
 pub(crate) fn restore(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     if dev.life.status().0 == State::Asleep {
         reset::come_back(dev, vdev)?;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The virtio GPU driver, in the same parts as the C one in `drm/`: transport, memory, display and render.
-//! `parts.rs` puts them together.
+//! The virtio GPU driver.
 //!
-//! There is no `unsafe` here: it all is in the crates `drm` and `virtio`.
+//! It has the same parts as the C driver in `drm/`: transport, memory, display and render.
+//! `parts.rs` puts them together. docs/architecture.md has an overview.
+//!
+//! The driver has no `unsafe`: all of it is in the crates `drm` and `virtio`.
 #![forbid(unsafe_code)]
 
 mod debugfs;

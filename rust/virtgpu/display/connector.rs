@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Connectors: what the host says of a head's window, as a monitor and its modes.
+//! Connectors: present a head's window on the host as a monitor with modes.
 use drm::kms::{connector::ModeList, DriverConnector};
 use kernel::sync::Arc;
 
@@ -7,10 +7,11 @@ use crate::{device::VirtGpu, display::output::Output};
 
 const DEFAULT_SIZE: (u32, u32) = (1024, 768);
 const REFRESH: u32 = 60;
-/// Pixels and lines around a mode of our own: no window needs any, a timing must have some.
+/// Blanking of the preferred mode, in pixels and lines. A window needs none, but a timing must have
+/// some.
 const BLANKING: u16 = 32;
 
-/// The size of the preferred mode: the window's, unless framebuffers cannot have it.
+/// Returns the size of the preferred mode: the window's, unless framebuffers cannot have that size.
 fn preferred_size(window: (u32, u32), min: (u32, u32), max: (u32, u32)) -> (u32, u32) {
     if (min.0..=max.0).contains(&window.0) && (min.1..=max.1).contains(&window.1) {
         window
@@ -19,7 +20,7 @@ fn preferred_size(window: (u32, u32), min: (u32, u32), max: (u32, u32)) -> (u32,
     }
 }
 
-/// The driver's part of a connector.
+/// The driver's data of a connector.
 pub(crate) struct Connector {
     pub(crate) output: Arc<Output>,
 }
@@ -35,11 +36,12 @@ impl DriverConnector for Connector {
         let window = self.output.window.lock();
         let (min, max) = modes.limits();
 
-        // Programs ask for a connector's modes before they read its properties, so this is the time.
+        // Programs ask for a connector's modes before they read its properties, so it is set here.
         modes.suggest_position(window.x, window.y);
         let edid = modes.read_edid(window.edid.as_ref());
         let count = modes.add_edid(edid.as_ref());
-        // An administrator's EDID also decides which mode is preferred.
+        // If an administrator has overridden the EDID, that one also decides which mode is
+        // preferred.
         if count > 0 && edid != window.edid {
             return;
         }
@@ -47,7 +49,7 @@ impl DriverConnector for Connector {
             modes.add_usual(max.0, max.1);
         }
         let (width, height) = preferred_size((window.width, window.height), min, max);
-        // The one preferred mode is the window's size, whatever the EDID prefers.
+        // The only preferred mode has the window's size, even if the EDID prefers another.
         modes.prefer(width as u16, height as u16, REFRESH, BLANKING);
     }
 }
@@ -80,7 +82,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// Also for windows whose second has more pixels than 32 bits can count.
+    /// Also for windows so large that the pixels of a second do not fit into 32 bits.
     fn window_mode_has_60_frames(test: &Test) {
         for (width, height) in [
             (32, 32),

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Cursor planes. A new image travels on the control queue, the order to show it on the cursor
-//! queue; the host keeps no order between the two. So the order is given when the upload is
-//! answered, by whoever hears of it, and a commit waits for nothing.
+//! Cursor planes.
 //!
-//! Of a head's orders the host holds one at most, and moves are spaced. What changes meanwhile
-//! goes with the next: programs move cursors faster than anybody sees, and the ring is short.
+//! A new image is uploaded on the control queue, but the command that shows or moves it is sent on
+//! the cursor queue, and the host does not order the two queues. So the cursor command is sent when
+//! the host has answered the upload, from the end of that command, and a commit does not wait.
+//!
+//! For each head at most one cursor command is in flight, and moves are spaced. Changes meanwhile
+//! are sent with the next command, because programs move cursors faster than anyone can see, and
+//! the ring is short. [`State::due`] decides what is sent when.
 use drm::{
     kms::{
         atomic::{AtomicCheck, AtomicCommit},
@@ -35,11 +38,11 @@ use crate::{
     },
 };
 
-/// What happens when a command of a cursor has ended.
+/// What happens at the end of a cursor's commands.
 pub(crate) enum Done {
-    /// The host took an order to show it.
+    /// A cursor command has ended.
     Ordered(Arc<Cursor>),
-    /// Its image was uploaded.
+    /// The upload of an image has ended.
     Uploaded(Arc<Cursor>),
 }
 
@@ -53,36 +56,36 @@ impl command::Done for Done {
     }
 }
 
-/// Width and height of the one size that hosts show, in pixels.
+/// Width and height of cursors in pixels. Hosts show no other size.
 pub(crate) const SIZE: u32 = 64;
 
-/// An order for a head's cursor, and when it is to be given.
+/// Which cursor command is to be sent, and when.
 #[cfg_attr(kunit, derive(Debug))]
 #[derive(PartialEq, Eq)]
 enum Due {
-    /// Never, until something changes.
+    /// None, until something changes.
     Nothing,
-    /// In so many jiffies.
+    /// A move, in this number of jiffies.
     Later(usize),
-    /// At once, this request.
+    /// This command, now.
     Now(u32),
 }
 
-/// What is known of a head's cursor.
+/// The state of a head's cursor.
 struct State {
-    /// The request that shows it as it is to be.
+    /// The command that makes the host show the cursor as committed.
     wire: gpu::UpdateCursor,
-    /// Images on their way to the host.
+    /// Number of uploads in flight.
     uploads: u32,
-    /// The host holds an order.
+    /// A cursor command is in flight.
     ordered: bool,
-    /// When the last was given, in jiffies.
+    /// When the last one was sent, in jiffies.
     order_time: Option<usize>,
-    /// Between two orders to move, unless an image comes with them, in jiffies.
+    /// Time between two moves, unless the image changes, too, in jiffies.
     interval: usize,
-    /// The host does not know the image yet.
+    /// The host was not told of the image yet.
     image_due: bool,
-    /// The host does not know the position yet.
+    /// The host was not told of the position yet.
     position_due: bool,
 }
 
@@ -99,20 +102,20 @@ impl State {
         }
     }
 
-    /// The device was reset and shows no cursor.
+    /// Follows a reset of the device, after which the host shows no cursor.
     fn forget(&mut self) {
         self.wire = gpu::UpdateCursor::zeroed();
         self.image_due = false;
         self.position_due = false;
     }
 
-    /// The head has another mode. Two orders to move are half a frame apart, so that each frame has a
-    /// new position.
+    /// Sets the interval for a mode. Moves are half a frame apart, so that each frame has a new
+    /// position.
     fn set_mode(&mut self, mode: &DisplayMode) {
         self.interval = msecs_to_jiffies(500 / mode.vrefresh().max(1)).max(1);
     }
 
-    /// Takes in where the cursor of a head is to be.
+    /// Sets the position.
     fn place(&mut self, scanout: u32, (x, y): (i32, i32)) {
         self.wire.pos.scanout_id = scanout;
         self.wire.pos.x = x as u32;
@@ -120,7 +123,7 @@ impl State {
         self.position_due = true;
     }
 
-    /// Takes in another image, a resource with a hotspot, or none.
+    /// Sets the image: a resource with a hotspot, or none.
     fn show(&mut self, image: Option<(u32, (i32, i32))>) {
         let (resource, (hot_x, hot_y)) = image.unwrap_or_default();
         self.wire.resource_id = resource;
@@ -129,13 +132,13 @@ impl State {
         self.image_due = true;
     }
 
-    /// Jiffies since the last order.
+    /// Returns the jiffies since the last cursor command.
     fn since_order(&self) -> usize {
         self.order_time
             .map_or(usize::MAX, |at| jiffies().wrapping_sub(at))
     }
 
-    /// Which order is to be given, so many jiffies after the last.
+    /// Returns which cursor command is to be sent, at a time after the last one.
     fn due(&self, since_order: usize) -> Due {
         if self.uploads != 0 || self.ordered || !(self.image_due || self.position_due) {
             return Due::Nothing;
@@ -149,12 +152,12 @@ impl State {
         }
     }
 
-    /// The order that is to be given now, if any.
+    /// Returns the cursor command that is to be sent now, if any.
     fn next(&mut self, dev: &Device, cursor: &Arc<Cursor>) -> Option<Chain> {
         let kind = match self.due(self.since_order()) {
             Due::Nothing => return None,
             Due::Later(wait) => {
-                // Pending already is as good.
+                // It makes no difference if it is pending already.
                 let _ = dev
                     .transport
                     .completions
@@ -178,7 +181,8 @@ impl State {
         }
     }
 
-    /// Nobody waits for an order, so that nobody but the next notices that it got lost.
+    /// Checks whether the cursor command in flight has timed out. Nothing waits for it, so that is
+    /// done when the next one is to be sent.
     fn watch(&self, dev: &Device) {
         if self.ordered && self.since_order() > queue::patience() {
             dev.transport.cursor.stall(dev, "a cursor");
@@ -186,7 +190,8 @@ impl State {
     }
 }
 
-/// Gives an order. Not under the cursor's lock: one that cannot be queued ends at once.
+/// Sends a cursor command. The caller must not hold the cursor's lock, because the end of a command
+/// that cannot be sent takes it.
 fn order(dev: &Device, chain: Option<Chain>) {
     if let Some(chain) = chain {
         dev.transport.cursor.submit(dev, chain);
@@ -214,23 +219,23 @@ impl Cursor {
         )
     }
 
-    /// The device was reset and shows no cursor.
+    /// Follows a reset of the device, after which the host shows no cursor.
     pub(crate) fn forget(&self) {
         self.state.lock().forget();
     }
 
-    /// The head has another mode.
+    /// Follows a new mode of the head.
     pub(crate) fn set_mode(&self, mode: &DisplayMode) {
         self.state.lock().set_mode(mode);
     }
 
-    /// Gives the order that is due, if any.
+    /// Sends the cursor command that is due, if any.
     pub(crate) fn give_order(self: &Arc<Self>, dev: &Device) {
         let chain = self.state.lock().next(dev, self);
         order(dev, chain);
     }
 
-    /// Has the host show no cursor.
+    /// Makes the host show no cursor.
     pub(crate) fn hide(self: &Arc<Self>, dev: &Device) {
         let mut state = self.state.lock();
         if state.wire.resource_id != 0 {
@@ -242,11 +247,11 @@ impl Cursor {
         }
     }
 
-    /// The host has taken an order, or never will.
+    /// Called when a cursor command has ended.
     fn ordered(self: &Arc<Self>, dev: &Device, status: Result) {
         let mut state = self.state.lock();
         state.ordered = false;
-        // Without a device the rest waits for the next change, or is forgotten.
+        // During a reset the rest is sent with the next change, or is forgotten.
         if status.is_ok() {
             let chain = state.next(dev, self);
             drop(state);
@@ -254,7 +259,7 @@ impl Cursor {
         }
     }
 
-    /// The host has an image, or never will.
+    /// Called when the upload of an image has ended.
     fn uploaded(self: &Arc<Self>, dev: &Device) {
         let mut state = self.state.lock();
         state.uploads -= 1;
@@ -269,7 +274,7 @@ impl Cursor {
             .and_then(|fb| Some((fb, fb::cursor(fb)?)));
         let mut state = self.state.lock();
         let id = shown.as_ref().map_or(0, |(_, resource)| resource.id);
-        // After a reset, and once the cursor was hidden, the host shows no image.
+        // After a reset, or if the cursor was hidden, the host shows no image.
         let new_image = new_image || state.wire.resource_id != id;
         state.place(self.head, plane.crtc_position());
         if new_image {
@@ -288,7 +293,7 @@ impl Cursor {
         drop(state);
 
         order(dev, chain);
-        // Not under the lock: making room in the ring may need `uploaded()`.
+        // Not under the lock, because to make room in the ring `uploaded()` may have to run.
         let Some((fb, resource)) = upload else {
             return;
         };
@@ -308,14 +313,31 @@ impl Cursor {
     }
 }
 
-/// Whether hosts show an image: it has their size and is shown whole, and its rows are not apart.
-/// Hosts ignore any other image, and do not say so.
+/// Sends the moves of cursors that were held back, because the last move was too recent.
+pub(crate) fn move_late(dev: &Device) {
+    for output in dev.display.outputs.iter() {
+        output.cursor.give_order(dev);
+    }
+}
+
+/// Hides all cursors when the DRM master is dropped. A next master that does not support hotspots
+/// does not see the cursor planes, so the old cursor would stay. The planes keep their state,
+/// because it belongs to the core. A master that comes back shows its cursor again when it moves or
+/// sets it.
+pub(crate) fn hide_all(dev: &Device) {
+    for output in dev.display.outputs.iter() {
+        output.cursor.hide(dev);
+    }
+}
+
+/// Returns whether hosts show an image: it has the right size, is shown whole, and its rows follow
+/// each other without a gap. Hosts silently ignore any other image.
 fn is_shown(info: &FramebufferInfo, src_size: (u32, u32)) -> bool {
     (info.width, info.height, format::row(info)) == (SIZE, SIZE, SIZE)
         && src_size == (SIZE << 16, SIZE << 16)
 }
 
-/// The driver's part of a cursor plane.
+/// The driver's data of a cursor plane.
 pub(crate) struct CursorPlane {
     pub(crate) cursor: Arc<Cursor>,
 }
@@ -361,7 +383,7 @@ impl DriverPlane for CursorPlane {
         self.cursor.show(dev, new, true);
     }
 
-    /// Lets the cursor overtake a page flip that waits for its vblank.
+    /// Allows an update of the cursor while a page flip waits for its vblank.
     fn atomic_async_check(&self, _old: &PlaneState<Self>, _new: &PlaneState<Self>) -> Result {
         Ok(())
     }

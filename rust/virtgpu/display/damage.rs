@@ -1,31 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Damage: the few rectangles worth uploading out of what a commit declares as changed.
+//! Damage: the few rectangles that a commit uploads.
 use drm::{
     kms::{DriverPlane, PlaneState},
     Rect,
 };
 
-/// Clips that are uploaded one by one, and into how many runs more of them are joined.
+/// Up to this number, clips are uploaded one by one. More of them are joined into up to `RUNS`
+/// runs.
 const MAX: usize = 16;
 const RUNS: usize = 8;
 
-/// Pixels whose copy costs guest and host no more than another command, see docs/frame.md.
+/// Number of pixels whose copy costs guest and host as much as another command, see docs/frame.md.
 const WASTE: i64 = 4096;
 
-/// What has to be uploaded, in framebuffer pixels.
+/// The rectangles that have to be uploaded, in framebuffer pixels.
 pub(crate) struct Damage {
     count: usize,
     rects: [Rect; MAX],
 }
 
 impl Damage {
-    /// Finds out what a commit has to upload.
+    /// Collects the rectangles that a commit has to upload.
     ///
-    /// If what the host has is not the last frame, the clips say nothing about it, and everything
-    /// visible is damaged.
+    /// Clips describe the difference to the last frame. If the host's resource does not hold the
+    /// last frame, everything visible has to be uploaded.
     ///
-    /// Of many clips those that follow each other are joined, whatever that wastes: programs sort
-    /// them, and to look for better neighbours takes longer than to copy.
+    /// Of many clips, those that follow each other are joined. Programs sort them, and a search for
+    /// better neighbours would take longer than the copy of some more pixels.
     pub(crate) fn collect<T: DriverPlane>(
         old: &PlaneState<T>,
         new: &PlaneState<T>,
@@ -47,7 +48,7 @@ impl Damage {
         }
     }
 
-    /// What clips damage, which `for_each` gives one by one, each with the number of all.
+    /// Collects clips. `for_each` passes them one by one, each with the number of all clips.
     fn of_clips(for_each: impl FnOnce(&mut dyn FnMut(Rect, usize))) -> Self {
         let mut damage = Self::none();
         let (mut run, mut joined) = (0, Rect::default());
@@ -73,13 +74,14 @@ impl Damage {
         &self.rects[..self.count]
     }
 
-    /// The smallest rectangle around all damage, if there is any.
+    /// Returns the smallest rectangle that contains all damage, if there is any.
     pub(crate) fn bounds(&self) -> Option<Rect> {
         self.rects().iter().copied().reduce(|a, b| a.join(&b))
     }
 
-    /// A rectangle costs a command: it is joined with another where the pixels copied in vain cost
-    /// less. The joined one may be near to further rectangles.
+    /// Adds a rectangle. Each rectangle costs a command, so it is joined with another one if the
+    /// pixels that are then copied needlessly cost less. The result may be joined with further
+    /// ones.
     fn add(&mut self, mut rect: Rect) {
         while let Some((index, waste)) = self.nearest(&rect) {
             if waste > WASTE {
@@ -93,7 +95,7 @@ impl Damage {
         self.count += 1;
     }
 
-    /// The rectangle with which another would be joined at the least waste, and that.
+    /// Returns the rectangle to join another with at the least waste, and the waste in pixels.
     fn nearest(&self, rect: &Rect) -> Option<(usize, i64)> {
         let area = |rect: &Rect| rect.area() as i64;
         let waste = |other: &Rect| area(&rect.join(other)) - area(rect) - area(other);
@@ -110,20 +112,20 @@ pub(crate) mod tests {
     use super::*;
     use kunit::{expect, expect_eq, Test};
 
-    /// So far from each other small rectangles are not joined.
+    /// Small rectangles at this distance are not joined.
     const DISTANCE: i32 = 1900;
 
     fn of(clips: &[Rect]) -> Damage {
         Damage::of_clips(|f| clips.iter().for_each(|clip| f(*clip, clips.len())))
     }
 
-    /// Clips in a row that are far from each other.
+    /// One of several clips in a row that are far from each other.
     fn far(index: usize) -> Rect {
         Rect::new(index as i32 * DISTANCE, 0, 1, 10)
     }
 
     fn near_rects_are_joined(test: &Test) {
-        // 64 x 64 pixels between them: as much as a command costs.
+        // There are 64 x 64 pixels between them, which cost as much as a command.
         let damage = of(&[Rect::new(0, 0, 1, 64), Rect::new(65, 0, 1, 64)]);
         expect_eq!(test, damage.rects(), [Rect::new(0, 0, 66, 64)]);
     }

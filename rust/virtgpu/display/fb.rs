@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Framebuffers, and the host resources that show them.
 //!
-//! The host cannot show a framebuffer's pixels directly, because this driver has neither renderer nor
-//! blobs: they are always copied to a host resource. On a primary plane that is the resource of a
-//! [`Swapchain`], on a cursor plane the cursor resource of the buffer object. [`prepare`] and
+//! The host cannot show a framebuffer's pixels directly, because this driver has neither renderer
+//! nor blobs: they are always copied to a host resource. On a primary plane that is the resource of
+//! a [`Swapchain`], on a cursor plane the cursor resource of the buffer object. [`prepare`] and
 //! [`prepare_cursor`] make sure that the resource exists, [`shown_by`] and [`cursor`] return it.
 use drm::kms::{DriverFramebuffer, FramebufferInfo};
 use kernel::{
@@ -34,7 +34,7 @@ pub(crate) struct ShownBy {
     pub(crate) is_current: bool,
 }
 
-/// The driver's part of a framebuffer.
+/// The driver's data of a framebuffer.
 #[pin_data]
 pub(crate) struct Fb {
     /// The resource that shows it on a cursor plane.
@@ -109,7 +109,8 @@ fn assign(fb: &Framebuffer, swapchains: &Swapchains, swapchain: Arc<Swapchain>) 
 ///
 /// # Errors
 ///
-/// Those of [`Resource::create`]; `ENOSPC` if the host is out of memory and all swapchains are shown.
+/// Those of [`Resource::create`]; `ENOSPC` if the host is out of memory and all swapchains are
+/// shown.
 pub(crate) fn prepare(dev: &Device, fb: &Framebuffer, swapchains: &Arc<Swapchains>) -> Result {
     if begin(fb, swapchains)? {
         return Ok(());

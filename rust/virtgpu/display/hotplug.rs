@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Heads that come, go and change size on the host.
+//! Hotplug: the host adds, removes, moves and resizes windows.
+//!
+//! The display information is read when the device is probed, when the device announces a change,
+//! and after each reset.
 use drm::kms::{
     connector::{EDID_EXTENSIONS, EDID_LENGTH},
     Edid,
@@ -17,16 +20,16 @@ use crate::{
     transport::cmd,
 };
 
-/// The bytes of the EDID in a response; none when their number is absurd.
+/// Returns the bytes of the EDID in a response, or `None` if its size is not valid.
 fn edid_bytes(response: &gpu::Edid) -> Option<&[u8]> {
     let bytes = response.edid.get(..response.size as usize)?;
-    // Hosts give the size of their buffer, not that of what is in it.
+    // Hosts return the size of their buffer, not of the EDID in it.
     let blocks = 1 + usize::from(*bytes.get(EDID_EXTENSIONS)?);
     let bytes = &bytes[..bytes.len().min(blocks * EDID_LENGTH)];
     (bytes.len() >= EDID_LENGTH).then_some(bytes)
 }
 
-/// A head without a usable EDID still has a size.
+/// Reads a head's EDID. It is not an error if there is none, because the head still has a size.
 fn read_edid(dev: &Device, index: u32) -> Option<Edid> {
     let response = cmd::get_edid(dev, index).ok()?;
     let Some(bytes) = edid_bytes(&response) else {
@@ -42,7 +45,7 @@ fn read_edid(dev: &Device, index: u32) -> Option<Edid> {
     }
 }
 
-/// Asks the host about all heads; tells whether anything differs from the last time.
+/// Reads the display information of all heads. Returns whether it has changed.
 ///
 /// # Errors
 ///
@@ -71,37 +74,37 @@ pub(crate) fn read_display_info(dev: &Device) -> Result<bool> {
     Ok(changed)
 }
 
-/// Has the heads read again, soon.
+/// Schedules [`run`].
 pub(crate) fn schedule(dev: &Device) {
-    // Pending already is as good.
+    // It makes no difference if it is pending already.
     let _ = workqueue::system_long().enqueue::<ARef<Device>, { work::HOTPLUG }>(dev.into());
 }
 
-/// Has the heads of a device that was reset read again, soon. Their windows may have changed
-/// meanwhile, and no event says so: a reset clears events, and a guest that slept may wake up with
-/// another device.
+/// Schedules [`run`] after a reset. The windows may have changed without an event, because a reset
+/// clears events, and because the device may be another one after a suspend.
 pub(crate) fn restored(dev: &Device) {
     dev.display.windows_stale.store(true, Relaxed);
     schedule(dev);
 }
 
-/// Whether the device was reset since the display information was read; the caller reads it now.
+/// Returns whether the device was reset since the display information was read. The caller reads it
+/// now.
 fn take_stale(dev: &Device) -> bool {
     let is_stale = dev.display.windows_stale.load(Relaxed);
-    // Whoever sets it from here on has this work run again.
+    // If it is set after this, the work runs again.
     if is_stale {
         dev.display.windows_stale.store(false, Relaxed);
     }
     is_stale
 }
 
-/// Acts on a change of the host's windows, if that is what has changed.
+/// Reads the display information if it may have changed, and tells user space of changes.
 pub(crate) fn run(dev: &Device) {
     let is_stale = take_stale(dev);
     let events = dev.transport.vdev.with(|vdev| {
         let events = vdev.read_config(gpu::CONFIG_EVENTS_READ);
         if events & gpu::EVENT_DISPLAY != 0 {
-            // Cleared before it is read: what changes meanwhile is announced anew.
+            // Cleared before the information is read, so that later changes cause another event.
             vdev.write_config(gpu::CONFIG_EVENTS_CLEAR, gpu::EVENT_DISPLAY);
         }
         events
@@ -115,7 +118,7 @@ pub(crate) fn run(dev: &Device) {
 
     match read_display_info(dev) {
         Ok(true) => dev.hotplug_event(),
-        // After a reset they are read again.
+        // The device is being reset, after which the information is read again.
         Ok(false) | Err(ENODEV) => (),
         Err(error) => {
             drm::drm_err!(
@@ -133,7 +136,8 @@ pub(crate) mod tests {
     use kunit::{expect, expect_eq, Test};
     use virtio::gpu::Wire;
 
-    /// A valid EDID whose first block says that there are more, and what the host says of its size.
+    /// Makes a response with a valid EDID, its number of extensions, and the size that the host
+    /// claims.
     fn response(size: u32, extensions: u8) -> Result<KBox<gpu::Edid>> {
         let mut response = KBox::new(gpu::Edid::zeroed(), GFP_KERNEL)?;
         response.size = size;
@@ -158,7 +162,7 @@ pub(crate) mod tests {
         Ok(edid_bytes(&*response(size, extensions)?).map(<[u8]>::len))
     }
 
-    /// A valid EDID with a byte of the caller's choice in its last block.
+    /// Makes a valid EDID with the given byte in its last block.
     fn edid(extensions: u8, byte: u8) -> Result<Edid> {
         let mut response = response(0, extensions)?;
         let length = (1 + usize::from(extensions)) * EDID_LENGTH;
@@ -175,7 +179,7 @@ pub(crate) mod tests {
         Ok(())
     }
 
-    /// QEMU says 1024, whatever it fills in.
+    /// QEMU always returns 1024.
     fn rest_of_the_buffer_is_ignored(test: &Test) -> Result {
         expect_eq!(test, length(1024, 0)?, Some(128));
         expect_eq!(test, length(1024, 1)?, Some(256));
@@ -205,7 +209,7 @@ pub(crate) mod tests {
         );
     }
 
-    /// A lack of memory would be another error.
+    /// The error must not be that of a lack of memory.
     fn short_bytes_are_no_edid(test: &Test) {
         for bytes in [&[][..], &[0; 1], &[0xff; EDID_LENGTH - 1]] {
             expect!(test, Edid::new(bytes).is_err_and(|error| error == EINVAL));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Mode setting for the device as a whole: its limits and its heads.
+//! Mode setting of the whole device: its limits and its KMS objects.
 use drm::kms::{Connector, Crtc, Encoder, KmsDriver, ModeConfigInfo, Plane, UnregisteredKmsDevice};
 use kernel::prelude::*;
 
@@ -11,23 +11,6 @@ use crate::{
 const MIN_SIZE: u32 = 32;
 /// Xorg shows three heads of 3840 pixels side by side from one framebuffer.
 const MAX_SIZE: u32 = 16384;
-
-/// Moves cursors that moved again too soon.
-pub(crate) fn move_cursors(dev: &Device) {
-    for output in dev.display.outputs.iter() {
-        output.cursor.give_order(dev);
-    }
-}
-
-/// Hides the cursors of a master that goes. The planes keep their state, because that is the core's.
-/// The next master may know nothing of hotspots: then it does not see the cursor planes, and the old
-/// cursor would stay over its picture. A master that comes back shows its cursor again when it moves
-/// or sets it.
-pub(crate) fn hide_cursors(dev: &Device) {
-    for output in dev.display.outputs.iter() {
-        output.cursor.hide(dev);
-    }
-}
 
 impl KmsDriver for VirtGpu {
     type Framebuffer = Fb;

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The display: heads, and what is shown on them.
+//! The display part: heads, and what is shown on them.
+//!
+//! A head is an [`output`]: a CRTC with a [`primary`] plane, a [`cursor`] plane and a
+//! [`connector`]. A framebuffer ([`fb`]) is shown by a host resource, which it usually shares with
+//! other framebuffers of the head ([`swapchain`]). docs/frame.md follows a frame from the commit to
+//! the host.
 use kernel::{
     device::Bound,
     prelude::*,
@@ -21,17 +26,17 @@ pub(crate) mod primary;
 pub(crate) mod redraw;
 pub(crate) mod swapchain;
 
-/// A device's heads.
+/// The display part of a device.
 pub(crate) struct Display {
     pub(crate) outputs: KVec<Arc<Output>>,
-    /// The host hands out EDID blobs.
+    /// The host has EDIDs.
     pub(crate) has_edid: bool,
     /// The device was reset since the display information was read.
     pub(crate) windows_stale: Atomic<bool>,
 }
 
 impl Display {
-    /// The heads of a device that has so many.
+    /// Sets up `count` heads.
     pub(crate) fn new(vdev: &virtio::Device<Bound>, count: usize) -> Result<Self> {
         let mut outputs = KVec::with_capacity(count, GFP_KERNEL)?;
         for index in 0..count {
@@ -44,14 +49,14 @@ impl Display {
         })
     }
 
-    /// The device was reset and shows nothing.
+    /// Follows a reset of the device, after which the host shows nothing.
     pub(crate) fn forget(&self) {
         for output in self.outputs.iter() {
             output.forget();
         }
     }
 
-    /// The swapchains of all heads.
+    /// Returns the swapchains of all heads.
     pub(crate) fn swapchains(&self) -> impl Iterator<Item = &Arc<Swapchains>> {
         self.outputs.iter().map(|output| &output.swapchains)
     }

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A head: what the host says of its window, and what it currently shows on it.
+//! Heads: a window on the host, and what the host shows in it.
+//!
+//! An [`Output`] remembers what the host shows, so a commit that changes nothing sends nothing. It
+//! also counts the frames that the host has not drawn yet, so a guest that is faster than its host
+//! waits instead of filling the ring.
 use drm::{
     kms::{DisplayMode, DriverCrtc, Edid},
     Rect,
@@ -23,10 +27,10 @@ use crate::{
     },
 };
 
-/// Frames on their way to the host before a commit waits: one shown, one underway.
+/// Number of frames in flight before a commit waits: one that the host draws, and one after it.
 const MAX_FRAMES: i32 = 2;
 
-/// What the host says of a head.
+/// A head's window on the host.
 #[derive(Default, PartialEq)]
 pub(crate) struct Window {
     pub(crate) enabled: bool,
@@ -43,7 +47,7 @@ struct Scanout {
     rect: Rect,
 }
 
-/// One head of the device.
+/// A head of the device.
 #[pin_data]
 pub(crate) struct Output {
     pub(crate) index: u32,
@@ -52,11 +56,11 @@ pub(crate) struct Output {
     #[pin]
     scanout: Mutex<Scanout>,
     pub(crate) swapchains: Arc<Swapchains>,
-    /// Flushes that the host has not answered.
+    /// Number of flushes that the host has not answered.
     frames: Atomic<i32>,
     #[pin]
     frame_done: WaitQueue,
-    /// What is committed was given up for a commit that has not come yet.
+    /// The resource of what is committed was given up for a commit that is still to come.
     pub(crate) blanked: Atomic<bool>,
     pub(crate) cursor: Arc<Cursor>,
     pub(crate) panic: Arc<Panic>,
@@ -82,7 +86,7 @@ impl Output {
         )
     }
 
-    /// Has the host show a part of a resource, unless it does so already. Waits for the next kick.
+    /// Makes the host show a part of a resource, unless it does so already. The caller kicks.
     pub(crate) fn show(&self, dev: &Device, resource: u32, rect: Rect) {
         let wanted = Scanout { resource, rect };
         let mut scanout = self.scanout.lock();
@@ -104,34 +108,33 @@ impl Output {
         self.scanout.lock().resource
     }
 
-    /// Has the host show nothing.
+    /// Makes the host show nothing.
     pub(crate) fn hide(&self, dev: &Device) {
         self.swapchains.lost_frame();
         self.show(dev, 0, Rect::default());
         dev.transport.ctrl.kick(dev);
     }
 
-    /// Has the host show nothing, and destroy the resource that it showed. The caller prevents other
-    /// commits to the head. Returns false if it showed no swapchain's resource.
+    /// Makes the host show nothing, and destroy the resource that it showed. The caller prevents
+    /// other commits to the head. Returns false if it showed no swapchain's resource.
     pub(crate) fn give_up_shown(&self, dev: &Device) -> bool {
         self.swapchains
             .give_up_shown(self.shown_resource(), || self.hide(dev))
     }
 
-    /// The device was reset and shows nothing.
+    /// Follows a reset of the device, after which the host shows nothing.
     pub(crate) fn forget(&self) {
         *self.scanout.lock() = Scanout::default();
         self.swapchains.lost_frame();
         self.cursor.forget();
     }
 
-    /// Whether a frame can be sent without waiting for the host, as far as is known.
+    /// Returns whether a frame can probably be sent without waiting for the host.
     pub(crate) fn has_room(&self) -> bool {
         self.frames.load(Relaxed) < MAX_FRAMES
     }
 
-    /// Waits until the host has drawn the frame before the last, so that a guest that draws faster
-    /// than its host does not fill the ring.
+    /// Waits until the host has drawn the frame before the last one.
     pub(crate) fn frame_begin(&self, dev: &Device) {
         dev.transport.ctrl.reap(dev);
         if !self.has_room() {
@@ -141,8 +144,8 @@ impl Output {
         }
     }
 
-    /// Sends the flush that ends a frame, a resource's pixels. The CRTC's flush tells the host, of
-    /// the frames of all heads at once.
+    /// Sends the flush that ends a frame of a resource. [`Crtc::atomic_flush`] kicks for the frames
+    /// of all heads at once.
     pub(crate) fn frame_end(self: &Arc<Self>, dev: &Device, resource: u32, flush: Chain) {
         self.swapchains.set_last_frame(resource);
         self.frames.fetch_add(1, Relaxed);
@@ -150,14 +153,14 @@ impl Output {
         dev.transport.ctrl.submit(dev, lazily(flush));
     }
 
-    /// The host has drawn a frame, or never will.
+    /// Called when a flush has ended.
     fn frame_done(&self) {
         self.frames.fetch_sub(1, Relaxed);
         self.frame_done.wake_all();
     }
 }
 
-/// A frame was drawn.
+/// What happens at the end of a frame's flush.
 pub(crate) struct Frame(Arc<Output>);
 
 impl command::Done for Frame {
@@ -167,7 +170,7 @@ impl command::Done for Frame {
     }
 }
 
-/// The driver's part of a CRTC.
+/// The driver's data of a CRTC.
 pub(crate) struct Crtc {
     pub(crate) output: Arc<Output>,
 }
@@ -179,7 +182,8 @@ impl DriverCrtc for Crtc {
         self.output.cursor.set_mode(mode);
     }
 
-    /// The first CRTC kicks for the frames of all.
+    /// Kicks for the frames of all heads, because all planes are updated before the first CRTC is
+    /// flushed.
     fn atomic_flush(&self, dev: &Device) {
         dev.transport.ctrl.kick(dev);
     }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The panic screen: no locks to wait for, no memory to allocate, no answers to expect.
+//! The panic screen: must not wait for locks, allocate memory, or expect answers.
+//!
+//! Its commands are allocated in advance, because after a panic nothing else may be relied on.
 use drm::Rect;
 use kernel::{
     new_spinlock,
@@ -15,7 +17,8 @@ use crate::{
     },
 };
 
-/// A command of the panic screen comes back, by its number.
+/// What happens at the end of a command of the panic screen, which has a number: it is kept for the
+/// next time.
 pub(crate) struct Done(Arc<Panic>, usize);
 
 impl command::Done for Done {
@@ -25,8 +28,8 @@ impl command::Done for Done {
     }
 }
 
-/// Commands set aside for the panic screen. The device has them from one panic (there are those
-/// for tests) until it has answered.
+/// The commands of the panic screen. From one panic on the device has them until it has answered.
+/// (Tests cause more than one.)
 #[pin_data]
 pub(crate) struct Panic {
     #[pin]
@@ -44,7 +47,7 @@ impl Panic {
         )
     }
 
-    /// Brings all of a resource to the host. A command that cannot be sent stays for the next time.
+    /// Uploads all of a resource. A command that cannot be sent is kept for the next time.
     pub(crate) fn flush(
         self: &Arc<Self>,
         dev: &Device,
@@ -55,7 +58,7 @@ impl Panic {
         let Some(mut commands) = self.commands.try_lock() else {
             return;
         };
-        // Else the device still has one of them.
+        // If one is missing, the device still has it.
         let [Some(transfer), Some(flush)] = commands.each_mut().map(Option::as_mut) else {
             return;
         };
@@ -70,7 +73,7 @@ impl Panic {
         }
         dev.transport.ctrl.try_submit(&mut *commands);
         for chain in commands.iter_mut().flatten() {
-            // The caller has `self`, so that this is not the last reference.
+            // This is not the last reference, because the caller holds one.
             chain.data_mut().clear_done();
         }
     }

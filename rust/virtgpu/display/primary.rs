@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Primary planes: upload what is damaged, show it, flush it.
+//! Primary planes: upload the damage, show the resource, flush it.
 use drm::kms::{
     atomic::{AtomicCheck, AtomicCommit},
     plane::Type,
@@ -22,13 +22,13 @@ use crate::{
     transport::cmd,
 };
 
-/// The driver's part of a primary plane.
+/// The driver's data of a primary plane.
 pub(crate) struct Primary {
     pub(crate) output: Arc<Output>,
 }
 
 impl Primary {
-    /// A commit that has failed after all leaves a head blank: shows again what is committed.
+    /// Shows again what is committed, if the head was blanked for a commit that then failed.
     fn unblank(&self, dev: &Device) {
         if self.output.blanked.load(Relaxed) {
             self.output.blanked.store(false, Relaxed);
@@ -49,7 +49,8 @@ impl DriverPlane for Primary {
         fb::prepare(dev, fb, &self.output.swapchains)
     }
 
-    /// The head is blank for a moment.
+    /// Gives up the resource that the head shows, for a framebuffer that the host has no memory
+    /// for. The head is blank until the commit.
     fn prepare_fb_instead(&self, dev: &Device, fb: &Framebuffer) -> Result {
         self.output.blanked.store(true, Relaxed);
         if !self.output.give_up_shown(dev) {
@@ -129,7 +130,7 @@ impl DriverPlane for Primary {
         let Some((fb, resource)) = shown else {
             return;
         };
-        // Elsewhere in the backing is another buffer's picture.
+        // The rest of the backing belongs to other buffers.
         let Some(offset) = resource.try_offset(fb.object()) else {
             return;
         };

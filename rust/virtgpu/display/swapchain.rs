@@ -3,12 +3,12 @@
 //!
 //! A program that draws into several buffers in turn still shows one picture, so the host keeps one
 //! resource for all of them. All of the buffers back it, one behind the other, and the offset of a
-//! transfer selects the buffer whose pixels are copied. While the resource holds the head's last frame
-//! ([`Swapchains::is_last_frame`]), only what a commit declares as damage has to be copied.
+//! transfer selects the buffer whose pixels are copied. While the resource holds the head's last
+//! frame ([`Swapchains::is_last_frame`]), only what a commit declares as damage has to be copied.
 //!
-//! A swapchain is created with its first buffer and destroyed with its last one. The host may be told
-//! to destroy the resource of one that no plane shows ([`give_up`]). It is then created again when it
-//! is next shown.
+//! A swapchain is created with its first buffer and destroyed with its last one. The host may be
+//! told to destroy the resource of one that no plane shows ([`give_up`]). It is then created again
+//! when it is next shown.
 use drm::kms::FramebufferInfo;
 use kernel::{
     new_mutex,
@@ -64,9 +64,9 @@ impl Swapchains {
         self.last_frame.store(0, Relaxed);
     }
 
-    /// Calls `hide`, which has the head show nothing, and then has the host destroy the resource that
-    /// the head showed. The caller prevents other commits to the head. Returns false if the head shows
-    /// no swapchain's resource.
+    /// Calls `hide`, which has the head show nothing, and then has the host destroy the resource
+    /// that the head showed. The caller prevents other commits to the head. Returns false if the
+    /// head shows no swapchain's resource.
     pub(crate) fn give_up_shown(&self, shown: u32, hide: impl FnOnce()) -> bool {
         let swapchains = self.list.lock();
         let Some(swapchain) = swapchains
@@ -115,7 +115,8 @@ impl Swapchain {
         self.used_at.store(jiffies(), Relaxed);
     }
 
-    /// Returns for how many jiffies no plane state has used it, or `None` if it must not be given up.
+    /// Returns for how many jiffies no plane state has used it, or `None` if it must not be given
+    /// up.
     fn unused_for(&self) -> Option<usize> {
         (self.uses.load(Relaxed) == 0 && self.is_on_host())
             .then(|| jiffies().wrapping_sub(self.used_at.load(Relaxed)))
@@ -179,7 +180,8 @@ fn join(
     Ok(swapchain)
 }
 
-/// Returns the swapchain of a head that a framebuffer's buffer object is in; adds it to one if needed.
+/// Returns the swapchain of a head that a framebuffer's buffer object is in; adds it to one if
+/// needed.
 fn find(
     head: &Arc<Swapchains>,
     swapchains: &mut KVec<Arc<Swapchain>>,
@@ -200,8 +202,9 @@ fn find(
     Ok(swapchain)
 }
 
-/// Makes sure that a framebuffer's buffer object is in a swapchain of a head, and that the host has its
-/// resource. Calls `found` under [`Swapchains::list`], so that the swapchain cannot be given up before.
+/// Makes sure that a framebuffer's buffer object is in a swapchain of a head, and that the host has
+/// its resource. Calls `found` under [`Swapchains::list`], so that the swapchain cannot be given up
+/// before.
 ///
 /// # Errors
 ///

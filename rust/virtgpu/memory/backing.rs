@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What backs a resource: the pages of buffer objects, as the host is told of them.
+//! The backing of a resource: lists of the pages of buffer objects, in the form that the host gets.
 use kernel::{prelude::*, sync::Arc};
 use virtio::gpu::{MemEntry, Wire};
 
@@ -9,26 +9,27 @@ use crate::{
     transport::{cmd, command::Chain},
 };
 
-/// Bytes of a piece of a list of pages.
+/// Size of a piece of such a list, in bytes. The list is allocated in pieces.
 const PIECE: usize = 32768;
 
-/// Buffer objects behind one resource; the whole list is sent again with each new one.
+/// Limit of the number of buffer objects behind one resource, because the whole list is sent again
+/// with each new one.
 pub(super) const MAX_PARTS: usize = 8;
 
-/// Entries of a resource with several buffer objects: hosts look for a row from the start of the
-/// list, so that sharing a resource should not make it long.
+/// Limit of the number of entries of a resource with several buffer objects, because hosts search
+/// for each row from the start of the list.
 pub(super) const MAX_GROUP_ENTRIES: usize = 2048;
 
-/// QEMU and vhost-user-gpu refuse longer lists.
+/// Limit of the number of entries. QEMU and vhost-user-gpu refuse longer lists.
 const MAX_ENTRIES: usize = 16384;
 
-/// A buffer object that backs a resource, or a part of it.
+/// A buffer object in a backing.
 pub(super) struct Part {
     pub(super) keeper: Arc<Keeper>,
-    /// Bytes that the host was told about.
+    /// Size of the pages that the host gets, in bytes.
     pub(super) size: u64,
     pub(super) entries: KVec<MemEntry>,
-    /// The command that takes it away, made when there was memory.
+    /// The command that detaches it. It is allocated in advance, because detaching must not fail.
     pub(super) detach: Chain,
 }
 
@@ -65,18 +66,18 @@ impl Part {
     }
 }
 
-/// What the host is to know of a resource.
+/// Whether the host is to have a resource.
 #[derive(PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Nothing yet.
+    /// It does not have it yet, or was told to destroy it and may be told to create it again.
     New,
-    /// It was told to make it, and is told again after a reset.
+    /// It was told to create it, and is told again after a reset.
     Made,
-    /// It was told to destroy it, or never had it. A reset does not bring it back.
+    /// It was told to destroy it for good, or never had it. A reset does not create it again.
     Ended,
 }
 
-/// The pages that back a resource, one buffer object behind the other.
+/// The buffer objects that back a resource, one behind the other.
 pub(super) struct Backing {
     pub(super) parts: KVec<Part>,
     pub(super) stage: Stage,
@@ -87,7 +88,7 @@ impl Backing {
         self.parts.iter().map(|part| part.entries.len()).sum()
     }
 
-    /// Where a buffer object begins, in bytes.
+    /// Returns where a buffer object begins, in bytes.
     pub(super) fn offset(&self, keeper: &Arc<Keeper>) -> u64 {
         self.parts
             .iter()
@@ -96,7 +97,7 @@ impl Backing {
             .sum()
     }
 
-    /// Tells the host of all of it, once it has none.
+    /// Makes the command that attaches all of it. The host must have no backing then.
     pub(super) fn attach(&self, id: u32) -> Result<Chain> {
         let mut pieces = KVec::new();
         for part in self.parts.iter() {

@@ -14,16 +14,16 @@ pub(crate) trait Callbacks {
     fn make_room(dev: &Device) -> bool;
 
     /// Waits until the device is up and calls `f`; repeats that if `f` fails because the device was
-    /// reset meanwhile. The caller must hold no lock that a reset takes, because this waits for the end
-    /// of a reset.
+    /// reset meanwhile. The caller must hold no lock that a reset takes, because this waits for the
+    /// end of a reset.
     ///
     /// # Errors
     ///
     /// Those of `f`; `ENODEV` if the device is gone, `ERESTARTSYS` if the program is killed.
     fn while_up<R>(dev: &Device, f: impl FnMut() -> Result<R>) -> Result<R>;
 
-    /// Called when the host refuses to create a resource again after a reset, so that another one has
-    /// to take its place. Must not wait for the host.
+    /// Called when the host refuses to create a resource again after a reset, so that another one
+    /// has to take its place. Must not wait for the host.
     fn lost(dev: &Device);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Pixel formats. DRM names a format after the bits of a little-endian word, virtio after the bytes in
-//! memory. A new format needs a line in [`FORMATS`] and nothing else.
+//! Pixel formats. DRM names a format after the bits of a little-endian word, virtio after the bytes
+//! in memory. A new format needs a line in [`FORMATS`] and nothing else.
 use drm::kms::{fourcc, FramebufferInfo};
 use virtio::gpu::format;
 
@@ -78,8 +78,8 @@ pub(crate) mod tests {
     use super::*;
     use kunit::{expect, expect_eq, Test};
 
-    /// DRM's letters, from the most significant byte on, and the protocol's number of the format
-    /// that has them in memory from the last byte on.
+    /// DRM's name, whose letters begin with the most significant byte, and the protocol's number of
+    /// the format, whose letters begin with the first byte in memory.
     const WORDS: [(&[u8; 4], u32); 8] = [
         (b"XR24", 2),   // X R G B is B8G8R8X8
         (b"AR24", 1),   // A R G B is B8G8R8A8
@@ -113,7 +113,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// All of the names in the table have four letters for four bytes.
+    /// Each name in the table has four letters for four bytes.
     fn pixels_have_the_bytes_of_their_words(test: &Test) {
         for (name, number) in WORDS {
             let info = FramebufferInfo {

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Buffer objects: shmem pages, and the host resource that comes to life over them.
+//! Buffer objects: pages in shmem, and the host resources that they back.
+//!
+//! An object backs up to three kinds of resources, each of which is created when it is first
+//! needed: its own one, which user space means when it names the object ([`resource`]); one that
+//! shows it as a cursor ([`cursor`]); and those of the groups that it is in (the display's
+//! swapchains). When the object is freed it leaves them, and its pages stay until the host no
+//! longer uses them, see [`keeper`](super::keeper).
 use drm::{
     gem::{
         shmem::{DriverObject, Dying},
@@ -24,7 +30,8 @@ use crate::{
     },
 };
 
-/// The shape of an object's own resource; left to the first framebuffer where it is 0.
+/// The format and size of an object's own resource. The first framebuffer over the object sets what
+/// is 0.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Shape {
     pub(crate) format: u32,
@@ -38,16 +45,16 @@ struct Own {
     resource: Option<Arc<Resource>>,
 }
 
-/// The driver's part of a buffer object.
+/// The driver's data of a buffer object.
 #[pin_data]
 pub(crate) struct Bo {
     #[pin]
     own: Mutex<Own>,
-    /// What it was last shown by as a cursor.
+    /// The resource that showed it last as a cursor.
     #[pin]
     cursor: Mutex<Option<Arc<Resource>>>,
-    /// The groups that it is in. It stays in them as long as it lives, so that later framebuffers over
-    /// it find them.
+    /// The groups that it is in. It stays in them as long as it lives, so that later framebuffers
+    /// over it find them.
     #[pin]
     pub(crate) groups: Mutex<KVec<Arc<<VirtGpu as Callbacks>::Group>>>,
     #[pin]
@@ -79,7 +86,7 @@ impl DriverObject for Bo {
         })
     }
 
-    /// The pages stay until the host has answered.
+    /// The pages stay until the host has answered that it no longer uses them.
     fn free(object: Dying<Self>) {
         let Some(keeper) = object.keeper.lock().take() else {
             return;
@@ -96,14 +103,14 @@ impl DriverObject for Bo {
     }
 }
 
-/// Makes a buffer object whose resource is still to be made.
+/// Creates a buffer object. Its own resource is created later.
 pub(crate) fn create(dev: &Device, size: usize, shape: Shape) -> Result<ARef<Object>> {
     let bo = Object::new(dev, size)?;
     bo.own.lock().shape = shape;
     Ok(bo)
 }
 
-/// Makes the own resource if there is none; its shape is then fixed.
+/// Creates an object's own resource if there is none. Its shape no longer changes then.
 fn resource_locked(bo: &Object, own: &mut Own, format: u32) -> Result<Arc<Resource>> {
     if let Some(resource) = &own.resource {
         return Ok(resource.clone());
@@ -120,12 +127,13 @@ fn resource_locked(bo: &Object, own: &mut Own, format: u32) -> Result<Arc<Resour
     Ok(resource)
 }
 
-/// The resource that user space means when it names a buffer object.
+/// Returns an object's own resource: the one that user space means when it names the object.
+/// Creates it if there is none.
 ///
 /// # Errors
 ///
-/// `EINVAL` when the object was imported and never shown, so that nobody knows what it looks like;
-/// those of [`Resource::create`].
+/// `EINVAL` if the object was imported and never shown, because its size in pixels is not known
+/// then; those of [`Resource::create`].
 pub(crate) fn resource(bo: &Object, format: u32) -> Result<Arc<Resource>> {
     loop {
         let made = VirtGpu::while_up(bo.dev(), || resource_locked(bo, &mut bo.own.lock(), format));
@@ -140,7 +148,7 @@ pub(crate) fn resource(bo: &Object, format: u32) -> Result<Arc<Resource>> {
     }
 }
 
-/// Gives an object that has no shape that of a framebuffer over it.
+/// Sets the shape of an object from a framebuffer over it, unless it has one.
 pub(crate) fn adopt_shape(bo: &Object, info: &FramebufferInfo) {
     let mut own = bo.own.lock();
     if own.shape.width == 0 && info.offset == 0 {
@@ -149,8 +157,8 @@ pub(crate) fn adopt_shape(bo: &Object, info: &FramebufferInfo) {
     }
 }
 
-/// What an object is shown by as a cursor. The object keeps it: programs that change between images
-/// make framebuffers anew each time.
+/// Returns the resource that shows an object as a cursor. The object keeps it, because programs
+/// that change between cursor images create a framebuffer each time.
 ///
 /// # Errors
 ///
@@ -170,7 +178,7 @@ pub(crate) fn cursor(bo: &Object, format: u32, info: &FramebufferInfo) -> Result
     Ok(resource)
 }
 
-/// Makes a dumb buffer.
+/// Creates a dumb buffer.
 ///
 /// # Errors
 ///

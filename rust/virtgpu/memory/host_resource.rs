@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the driver knows of a resource as long as the host may have it.
+//! What the host has of a resource.
+//!
+//! [`Resource`](super::resource::Resource) is the handle that the other parts use. A
+//! [`HostResource`] outlives it until the host has answered that the resource is destroyed, because
+//! until then the host may use the pages, and a reset has to know of it.
+//!
+//! [`Stage`] says whether the host is to have the resource. Three flags follow from the host's
+//! answers: `attached`, `refused` and `given_up`.
 use kernel::{
     prelude::*,
     sync::{
@@ -22,17 +29,17 @@ use crate::{
     },
 };
 
-/// What happens when a command of a resource has ended.
+/// What happens at the end of a resource's commands.
 pub(crate) enum Done {
-    /// A resource is gone: so may be its pages.
+    /// The host has destroyed the resource, so its pages may be freed.
     Unref(u32),
-    /// The host no longer looks at a buffer object's pages: so may they go.
+    /// The host no longer uses a buffer object's pages, so they may be freed.
     Detached(Arc<Keeper>),
-    /// The host made a resource, or refused to; somebody may wait for that.
+    /// The host has created the resource, or refused to. There may be a waiter.
     Created(Arc<HostResource>, Option<Arc<Waiter>>),
-    /// The host made a resource again after a reset, or refused to.
+    /// The host has created the resource again after a reset, or refused to.
     Restored(Arc<HostResource>),
-    /// The host has a resource's backing, or has none; somebody may wait for that.
+    /// The host has attached the resource's backing, or failed to. There may be a waiter.
     Attached(Arc<HostResource>, Option<Arc<Waiter>>),
 }
 
@@ -75,37 +82,37 @@ impl command::Done for Done {
     }
 }
 
-/// What it takes to make a resource, now and after a reset. Its pages stay as long as it is in the
-/// table.
+/// A resource as the host has it, and what it takes to create it, now and after a reset. Its pages
+/// are not freed as long as it is in the table.
 #[pin_data]
 pub(crate) struct HostResource {
     pub(super) id: u32,
     pub(super) format: u32,
     pub(super) width: u32,
     pub(super) height: u32,
-    /// Locked, also their order in the queue.
+    /// Also held while commands about the resource are queued, to keep them in order.
     #[pin]
     pub(super) backing: Mutex<Backing>,
-    /// The host knows the backing.
+    /// The host has the backing, as far as the driver knows.
     pub(super) attached: Atomic<bool>,
-    /// The host did not make it, and is told no more of it.
+    /// The host refused to create it, and gets no more commands about it.
     pub(super) refused: Atomic<bool>,
-    /// The host was told to destroy it, and it is made again when it is next shown.
+    /// The host was told to destroy it. It is created again when it is next shown.
     pub(super) given_up: Atomic<bool>,
 }
 
 impl HostResource {
-    /// The host did not make it.
+    /// Records that the host refused to create it.
     pub(crate) fn refused(&self) {
         self.refused.store(true, Relaxed);
     }
 
-    /// The host has no backing of it.
+    /// Records that the host has no backing of it.
     pub(crate) fn detached(&self) {
         self.attached.store(false, Relaxed);
     }
 
-    /// Sends CREATE and ATTACH in one batch.
+    /// Sends RESOURCE_CREATE_2D and RESOURCE_ATTACH_BACKING in one batch.
     pub(super) fn send(
         &self,
         dev: &Device,
@@ -114,7 +121,7 @@ impl HostResource {
         attached: Done,
     ) -> Result {
         let create = cmd::resource_create_2d(self.id, self.format, self.width, self.height)?;
-        // The answer to CREATE comes after ATTACH was sent, and says what there is to say.
+        // If the host refuses the first, it also refuses this one, and one message is enough.
         let attach = quiet(backing.attach(self.id)?);
         let (create, attach) = (on_done(create, created), on_done(attach, attached));
 
@@ -125,9 +132,9 @@ impl HostResource {
         Ok(())
     }
 
-    /// Has a device that was reset make it again.
+    /// Makes a device that was reset create it again.
     pub(super) fn restore(self: &Arc<Self>, dev: &Device) -> Result {
-        // Under the lock, so that the end of the resource comes behind this in the queue.
+        // Under the lock, so that commands that end the resource are queued after this.
         let mut backing = self.backing.lock();
         if backing.stage != Stage::Made || self.refused.load(Relaxed) {
             return Ok(());
@@ -137,7 +144,8 @@ impl HostResource {
         self.send(dev, &mut backing, created, attached)
     }
 
-    /// Nobody uses it any more. Returns whether the host may have it, or may look at its pages.
+    /// Records that nothing uses it any more. Returns whether the host may have it, or may use its
+    /// pages.
     pub(super) fn end(&self) -> bool {
         let stage = core::mem::replace(&mut self.backing.lock().stage, Stage::Ended);
         stage == Stage::Made && (!self.refused.load(Relaxed) || self.attached.load(Relaxed))
@@ -166,7 +174,7 @@ pub(crate) mod tests {
         )
     }
 
-    /// Whether the host is told of the end of a resource.
+    /// Returns whether the host is told of the end of a resource.
     fn ends_on_host(stage: Stage, refused: bool, attached: bool) -> Result<bool> {
         let host = host_resource(1)?;
         host.backing.lock().stage = stage;
@@ -179,7 +187,7 @@ pub(crate) mod tests {
         expect!(test, !ends_on_host(Stage::New, false, false)?);
         expect!(test, ends_on_host(Stage::Made, false, false)?);
         expect!(test, ends_on_host(Stage::Made, false, true)?);
-        // The host may still look at the pages.
+        // The host may still use the pages.
         expect!(test, ends_on_host(Stage::Made, true, true)?);
         expect!(test, !ends_on_host(Stage::Made, true, false)?);
         expect!(test, !ends_on_host(Stage::Ended, false, true)?);

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The pages of a buffer object outlive it while the host may look at them.
+//! Keepers: the pages of a buffer object outlive it as long as the host may use them.
+//!
+//! Everything that tells the host of an object's pages holds a reference to the object's
+//! [`Keeper`]. When the object is freed, the keeper takes it over, and the last reference to the
+//! keeper frees it.
 use drm::gem::shmem::Dying;
 use kernel::{
     new_spinlock,
@@ -11,8 +15,7 @@ use crate::device::VirtGpu;
 
 type Object = Dying<<VirtGpu as drm::Driver>::Object>;
 
-/// Keeps an object's pages while the host may look at them: once nobody uses the object any more,
-/// the last one who keeps it frees it.
+/// Keeps an object's pages from being freed.
 #[pin_data]
 pub(crate) struct Keeper {
     #[pin]
@@ -27,18 +30,18 @@ impl Keeper {
         )
     }
 
-    /// Nobody uses the object any more.
+    /// Takes over an object that nothing else uses any more.
     pub(crate) fn take_over(&self, object: Object) {
         let none = self.object.lock().replace(object);
         drop(none);
     }
 }
 
-/// A buffer object, as far as resources know it.
+/// A buffer object, as the resources see it.
 pub(crate) trait Kept {
-    /// To be held by whoever tells the host of the object's pages.
+    /// Returns the keeper, to be held by everything that tells the host of the object's pages.
     fn keeper(&self) -> Option<Arc<Keeper>>;
 
-    /// The same, without waiting for anything.
+    /// Does the same, but fails instead of waiting for a lock.
     fn try_keeper(&self) -> Option<Arc<Keeper>>;
 }

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Memory: buffer objects, and the host's resources that they back.
+//! The memory part: buffer objects, and the host resources that they back.
+//!
+//! [`gem`] has the buffer objects and [`resource`] the resources. [`host_resource`] is what the
+//! host has of a resource, [`table`] lists all of these, and [`backing`] and [`keeper`] are about
+//! the pages.
 use kernel::{device::Bound, prelude::*};
 
 use crate::memory::table::Resources;
@@ -13,10 +17,10 @@ pub(crate) mod keeper;
 pub(crate) mod resource;
 pub(crate) mod table;
 
-/// A device's resources.
+/// The memory part of a device.
 #[pin_data]
 pub(crate) struct Memory {
-    /// The device sees memory through the DMA API, not by physical address.
+    /// The device gets DMA addresses, not physical addresses.
     pub(crate) use_dma_addr: bool,
     #[pin]
     pub(crate) resources: Resources,

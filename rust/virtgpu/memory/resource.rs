@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Host resources: created with their backing, and kept until the host has let go of it.
+//! Resources: the driver's handles of the images that the host keeps.
+//!
+//! A resource is created together with its backing, and is destroyed with the last reference to it.
+//! A host that is out of memory may be told to destroy one earlier ([`Resource::give_up`]) and to
+//! create it again when it is next shown ([`Resource::take_back`]). After a reset all are created
+//! again ([`Resources::restore`](super::table::Resources::restore)).
+//!
+//! Only an error of the protocol means that the host did not create the resource. After any other
+//! wrong answer, or none, the host is told to destroy it. A command that was lost in a reset means
+//! nothing, because the reset may have created the resource again.
 use drm::{gem::shmem::Rows, kms::FramebufferInfo, Rect};
 use kernel::{
     new_mutex, new_spinlock,
@@ -40,12 +49,12 @@ fn rows(cpp: u32, offset: u64, pitch: u32, rect: &Rect) -> Rows {
     }
 }
 
-/// Whether format, width and height are those that show a framebuffer.
+/// Returns whether a resource of this format, width and height can show a framebuffer.
 fn has_shape(shape: (u32, u32, u32), format: u32, info: &FramebufferInfo) -> bool {
     shape == (format, format::row(info), info.height)
 }
 
-/// An image on the host, backed by buffer objects of ours.
+/// A resource of the host, backed by buffer objects.
 pub(crate) struct Resource {
     dev: ARef<Device>,
     pub(crate) id: u32,
@@ -55,7 +64,8 @@ pub(crate) struct Resource {
     /// Bytes per pixel.
     cpp: u32,
     host: Arc<HostResource>,
-    /// The command that destroys it, made when there was memory, until it is sent.
+    /// The command that destroys it, until it is sent. It is allocated in advance, because
+    /// destroying must not fail.
     unref: Pin<KBox<SpinLock<Option<Chain>>>>,
 }
 
@@ -102,20 +112,22 @@ impl Resource {
             .inspect_err(|_| dev.memory.resources.remove(id))
     }
 
-    /// Creates a host resource over a buffer object, and waits for it.
+    /// Creates a resource that is backed by a buffer object. Waits for the answer.
     ///
     /// # Errors
     ///
-    /// `ENOMEM` when the guest is out of memory; `ENOSPC` when the host is, and may have to give up
-    /// another resource, see [`Callbacks::make_room`](crate::memory::callbacks::Callbacks::make_room); `EINVAL` when the host does not
-    /// know the format, `ETIMEDOUT` or `EIO` for a host in trouble, `ENODEV` when the device is gone.
+    /// `ENOMEM` if the guest is out of memory; `ENOSPC` if the host is, so that another resource
+    /// may have to be given up, see
+    /// [`Callbacks::make_room`](super::callbacks::Callbacks::make_room); `EINVAL` if the host does
+    /// not know the format; `ETIMEDOUT` or `EIO` if the host is in trouble; `ENODEV` if the device
+    /// is gone or is reset.
     pub(crate) fn create(bo: &Object, format: u32, width: u32, height: u32) -> Result<Arc<Self>> {
         let resource = Self::new(bo, format, width, height)?;
         resource.make()?;
         Ok(resource)
     }
 
-    /// Has the host make it, and waits.
+    /// Makes the host create it. Waits for the answer.
     fn make(&self) -> Result {
         let dev = &*self.dev;
         let (created, attached) = (Waiter::new()?, Waiter::new()?);
@@ -129,8 +141,8 @@ impl Resource {
         Ok(())
     }
 
-    /// Has the host destroy a resource that nobody shows, and waits; returns whether it has. It
-    /// keeps its number and its backing.
+    /// Makes the host destroy a resource that no head shows. Waits for the answer, and returns
+    /// whether the host has destroyed it. The resource keeps its number and its backing.
     pub(crate) fn give_up(&self) -> bool {
         let (dev, host) = (&*self.dev, &self.host);
         let Ok((waiter, unref)) =
@@ -138,7 +150,7 @@ impl Resource {
         else {
             return false;
         };
-        // A reset either finds it or does not make it again.
+        // A restore after a reset comes either before this, or does not create it again.
         let _making = dev.memory.resources.making.lock();
         let mut backing = host.backing.lock();
         if backing.stage != Stage::Made || self.is_refused() {
@@ -153,9 +165,9 @@ impl Resource {
                 host.given_up.store(true, Relaxed);
                 true
             }
-            // It was lost with a reset, or never sent.
+            // The command was lost in a reset, or was not sent.
             Err(error) if error == ENODEV => false,
-            // The host may have it or not: another one takes its place.
+            // It is not known whether the host has it, so another one takes its place.
             Err(_) => {
                 host.refused();
                 false
@@ -163,18 +175,19 @@ impl Resource {
         }
     }
 
-    /// Has the host make a resource that was given up, and waits. Its pixels have to be sent again.
+    /// Makes the host create a resource that was given up. Waits for the answer. Its pixels have to
+    /// be uploaded again.
     ///
     /// # Errors
     ///
-    /// Those of [`create`](Self::create). It is given up as before if guest or host have no memory
-    /// for it; after other errors another one has to take its place.
+    /// Those of [`create`](Self::create). If guest or host have no memory for it, it is still given
+    /// up. After other errors another one has to take its place.
     pub(crate) fn take_back(&self) -> Result {
         let host = &self.host;
         let made = self.make();
         let mut backing = host.backing.lock();
         if backing.stage == Stage::New {
-            // It was not sent.
+            // The commands were not sent.
             return made;
         }
         if made == Err(ENOSPC) && !host.attached.load(Relaxed) {
@@ -189,12 +202,13 @@ impl Resource {
         made
     }
 
-    /// Whether the host was told to destroy it.
+    /// Returns whether the host was told to destroy it.
     pub(crate) fn is_given_up(&self) -> bool {
         self.host.given_up.load(Relaxed)
     }
 
-    /// The same without waiting: a host that refuses it refuses what is done with it, too.
+    /// As [`create`](Self::create), but does not wait. A host that refuses to create it also
+    /// refuses the commands that use it.
     ///
     /// # Errors
     ///
@@ -210,7 +224,7 @@ impl Resource {
         Ok(resource)
     }
 
-    /// Has the host make what it does not have; says who waits for the answers.
+    /// Sends the commands that create it. There may be waiters for the answers.
     fn send(&self, created: Option<Arc<Waiter>>, attached: Option<Arc<Waiter>>) -> Result {
         let (dev, host) = (&*self.dev, &self.host);
         let making = dev.memory.resources.making.lock();
@@ -225,21 +239,22 @@ impl Resource {
         sent
     }
 
-    /// Whether the host did not make it.
+    /// Returns whether the host refused to create it.
     pub(crate) fn is_refused(&self) -> bool {
         self.host.refused.load(Relaxed)
     }
 
-    /// Whether it has a framebuffer's format and shape, and the host did not refuse it.
+    /// Returns whether it can show a framebuffer, and the host did not refuse it.
     pub(crate) fn fits(&self, format: u32, info: &FramebufferInfo) -> bool {
         has_shape((self.format, self.width, self.height), format, info) && !self.is_refused()
     }
 
-    /// Puts a buffer object behind those that back the resource, and waits.
+    /// Appends a buffer object to those that back the resource. Waits for the answer.
     ///
     /// # Errors
     ///
-    /// `ENOSPC` when the resource has enough of them; else those of [`create`](Self::create).
+    /// `ENOSPC` if the resource has as many of them as it may have; those of
+    /// [`create`](Self::create).
     pub(crate) fn add(&self, bo: &Object) -> Result {
         let dev = &*self.dev;
         let waiter = Waiter::new()?;
@@ -247,7 +262,7 @@ impl Resource {
         let part = Part::new(dev, bo, self.id)?;
         let keeper = part.keeper.clone();
         {
-            // After a reset the host has the resource only when all are made again.
+            // After a reset the host has the resource only once all are created again.
             let _making = dev.memory.resources.making.lock();
             let mut backing = self.host.backing.lock();
             if backing.parts.len() == MAX_PARTS
@@ -277,8 +292,8 @@ impl Resource {
             .inspect_err(|_| self.remove(&keeper))
     }
 
-    /// Takes a buffer object away from those that back the resource. The others are attached anew,
-    /// now or, if that fails, with the next upload.
+    /// Removes a buffer object from those that back the resource. The others are attached again
+    /// now, or with the next upload if there is no memory for that.
     pub(crate) fn remove(&self, keeper: &Arc<Keeper>) {
         let dev = &*self.dev;
         let mut backing = self.host.backing.lock();
@@ -290,7 +305,7 @@ impl Resource {
             return;
         };
         if (self.is_refused() || self.is_given_up()) && !self.host.attached.load(Relaxed) {
-            // The host does not know of the pages.
+            // The host does not know the pages.
             drop(backing);
             return;
         }
@@ -314,21 +329,21 @@ impl Resource {
         );
     }
 
-    /// Copies pixels to the host, from a byte offset of the backing on; for a resource that one
-    /// buffer object backs.
+    /// Makes a command that copies pixels from a byte offset of the backing to the host. For a
+    /// resource that is backed by one buffer object only.
     pub(crate) fn transfer(&self, bo: &Object, pixels: &Rect, offset: u64) -> Result<Chain> {
         self.sync(bo, &rows(self.cpp, offset, self.width * self.cpp, pixels));
         cmd::transfer(&self.dev.transport.pool, self.id, pixels, offset)
     }
 
-    /// Where the device sees memory in bounce buffers it reads a copy.
+    /// Copies pixels to bounce buffers, if the device reads the memory there.
     fn sync(&self, bo: &Object, rows: &Rows) {
         if self.dev.memory.use_dma_addr {
             bo.sync_for_device(rows);
         }
     }
 
-    /// Copies rectangles of a framebuffer over a buffer object to the host.
+    /// Copies rectangles of a framebuffer to the host.
     ///
     /// # Errors
     ///
@@ -338,7 +353,7 @@ impl Resource {
         let keeper = bo.keeper().ok_or(ENOENT)?;
         let backing = self.host.backing.lock();
         if self.is_given_up() {
-            // The next commit on this head needed the room, and follows at once.
+            // The next commit on this head needed the host's memory, and shows another resource.
             return Err(EBUSY);
         }
         if !self.host.attached.load(Relaxed) {
@@ -356,14 +371,15 @@ impl Resource {
         Ok(())
     }
 
-    /// Where in the backing a buffer object begins, in bytes; for the panic screen: nothing is
-    /// waited for.
+    /// Returns where in the backing a buffer object begins, in bytes. For the panic screen: fails
+    /// instead of waiting for a lock.
     pub(crate) fn try_offset(&self, bo: &Object) -> Option<u64> {
         let keeper = bo.try_keeper()?;
         Some(self.host.backing.try_lock()?.offset(&keeper))
     }
 
-    /// Shows the device all of a framebuffer, for the panic screen. False when it could not be done.
+    /// Copies all of a framebuffer to bounce buffers, for the panic screen. Returns false if that
+    /// could not be done.
     pub(crate) fn try_sync(&self, bo: &Object, info: &FramebufferInfo) -> bool {
         let all = Rect::new(0, 0, info.width as i32, info.height as i32);
         !self.dev.memory.use_dma_addr
@@ -374,7 +390,7 @@ impl Resource {
 impl Drop for Resource {
     fn drop(&mut self) {
         let chain = self.unref.lock().take();
-        // Pages that the host may look at stay until it answers.
+        // Pages that the host may use are freed after its answer.
         match chain.filter(|_| self.host.end()) {
             Some(chain) => {
                 let unref = gives_back(on_done(chain, Done::Unref(self.id)));
@@ -407,12 +423,12 @@ pub(crate) mod tests {
         expect_eq!(test, offset(0, 0), 0);
         expect_eq!(test, offset(1, 0), 4);
         expect_eq!(test, offset(7, 5), 5 * 131_072 + 28);
-        // Does not fit into 32 bits.
+        // This does not fit into 32 bits.
         expect_eq!(test, offset(0, 40_000), 40_000 * 131_072);
     }
 
     fn framebuffer_fits_its_own_shape(test: &Test) {
-        // The pitch counts, not the width.
+        // The resource is as wide as the pitch.
         expect!(test, has_shape((2, 64, 48), 2, &framebuffer(256)));
         expect!(test, !has_shape((2, 64, 48), 1, &framebuffer(256)));
         expect!(test, !has_shape((2, 60, 48), 2, &framebuffer(256)));

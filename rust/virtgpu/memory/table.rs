@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! All resources of a device.
+//! The table of all resources of a device, by number.
 use kernel::{
     new_mutex,
     prelude::*,
@@ -11,12 +11,12 @@ use crate::{device::Device, memory::host_resource::HostResource};
 
 struct Table {
     last: u32,
-    /// None while a resource of that number is being made.
+    /// The entry is `None` while the resource is being set up.
     resources: RBTree<u32, Option<Arc<HostResource>>>,
 }
 
 impl Table {
-    /// Finds a number that is free, and keeps it.
+    /// Reserves a free number.
     fn take_number(&mut self, node: RBTreeNodeReservation<u32, Option<Arc<HostResource>>>) -> u32 {
         loop {
             self.last = self.last.wrapping_add(1) & 0x7fff_ffff;
@@ -29,13 +29,13 @@ impl Table {
     }
 }
 
-/// All resources by number.
+/// All resources of a device.
 #[pin_data]
 pub(crate) struct Resources {
     #[pin]
     table: Mutex<Table>,
-    /// Held while a resource is made, and while [`restore`](Self::restore) makes all of them again,
-    /// so that the device is told only once to make each of them.
+    /// Held while a resource is created, and while [`restore`](Self::restore) creates all of them
+    /// again, so that the device is told to create each of them only once.
     #[pin]
     pub(super) making: Mutex<()>,
 }
@@ -51,8 +51,8 @@ impl Resources {
         })
     }
 
-    /// Finds a number that is free, and keeps what is made for it. Completions need the table, and
-    /// memory may come free only with them: nothing is allocated while it is locked.
+    /// Adds a resource under a free number. Nothing is allocated while the table is locked, because
+    /// an allocation may wait for the end of a command, which locks the table.
     pub(super) fn add(
         &self,
         make: impl FnOnce(u32) -> Result<Arc<HostResource>>,
@@ -66,14 +66,14 @@ impl Resources {
         Ok(host)
     }
 
-    /// The host has let go of a resource, or never had it.
+    /// Removes a resource that the host no longer has, or never had.
     pub(crate) fn remove(&self, id: u32) {
         let host = self.table.lock().resources.remove(&id);
         drop(host);
     }
 
-    /// Creates every resource anew, without their pixels, on a device that was reset and that
-    /// `start` brings up.
+    /// Makes a device that was reset create every resource again, without its pixels. `start`
+    /// brings the device up.
     ///
     /// # Errors
     ///
@@ -82,7 +82,8 @@ impl Resources {
         let making = self.making.lock();
         start()?;
         let mut last = 0;
-        // The table is not locked while a command waits for room in the ring.
+        // The table is not locked while a command is submitted, because that may wait for room in
+        // the ring.
         while let Some(host) = self.next(last) {
             if let Err(error) = host.restore(dev) {
                 drm::drm_err!(dev, "resource {} is lost: {:?}\n", host.id, error);
@@ -95,8 +96,8 @@ impl Resources {
         Ok(())
     }
 
-    /// Calls `f` with number, format, size in pixels and bytes of the backing of each resource that
-    /// the host did not refuse, and that was not given up.
+    /// Calls `f` with the number, format, size in pixels and size of the backing in bytes of each
+    /// resource that the host did not refuse and that was not given up.
     pub(crate) fn for_each(&self, mut f: impl FnMut(u32, u32, (u32, u32), u64)) {
         let mut last = 0;
         while let Some(host) = self.next(last) {
@@ -109,7 +110,7 @@ impl Resources {
         }
     }
 
-    /// The first resource behind a number.
+    /// Returns the resource with the lowest number above `last`.
     fn next(&self, mut last: u32) -> Option<Arc<HostResource>> {
         let table = self.table.lock();
         loop {
@@ -129,7 +130,7 @@ pub(crate) mod tests {
     use crate::memory::host_resource::tests::host_resource;
     use kunit::{expect_eq, Test};
 
-    /// The protocol's 0 is no resource.
+    /// In the protocol 0 means no resource.
     pub(crate) fn numbers_start_at_one(test: &Test) -> Result {
         let resources = KBox::pin_init(Resources::new(), GFP_KERNEL)?;
         expect_eq!(test, resources.add(host_resource)?.id, 1);
@@ -142,7 +143,7 @@ pub(crate) mod tests {
         resources.add(host_resource)?;
         resources.table.lock().last = 0x7fff_fffe;
         expect_eq!(test, resources.add(host_resource)?.id, 0x7fff_ffff);
-        // Behind the last one comes the first one that is free.
+        // After the highest number comes the lowest one that is free.
         expect_eq!(test, resources.add(host_resource)?.id, 2);
         Ok(())
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The driver's own ioctls, for a device without 3D: what needs a renderer fails with mainline's
-//! errno.
+//! The driver's own ioctls, for a device without 3D. Those that need a renderer fail with the same
+//! errno as mainline's driver.
 use drm::{gem as drm_gem, File, Rect};
 use kernel::{
     page::{page_align, PAGE_SIZE},
@@ -20,7 +20,7 @@ use crate::{
 
 type VFile = File<VirtGpuFile>;
 
-/// Gallium's number for a two-dimensional texture.
+/// Gallium's number of the two-dimensional texture target.
 const TARGET_2D: u32 = 2;
 const WAIT_MS: u32 = 15_000;
 
@@ -94,13 +94,13 @@ pub(crate) fn resource_info(
 ) -> Result<u32> {
     let bo = Object::lookup_handle(file, args.bo_handle)?;
     args.size = bo.size() as u32;
-    // Not a blob: this driver has none.
+    // It is not a blob, because this driver has none.
     args.blob_mem = 0;
     args.res_handle = gem::resource(&bo, format::default().number)?.id;
     Ok(0)
 }
 
-/// A box at a place, of a size, as pixels of a resource of `whole` size.
+/// Returns a box as a rectangle, if it is within a resource of size `whole`.
 fn checked_box(at: (u32, u32), size: (u32, u32), whole: (u32, u32)) -> Option<Rect> {
     let fits = |at: u32, size, whole| at < whole && size != 0 && size <= whole - at;
     (fits(at.0, size.0, whole.0) && fits(at.1, size.1, whole.1))
@@ -117,7 +117,7 @@ pub(crate) fn transfer_to_host(
     let part = &args.box_;
     let whole = (resource.width, resource.height);
     let rect = checked_box((part.x, part.y), (part.w, part.h), whole).ok_or(EINVAL)?;
-    // The host itself stops where the backing ends.
+    // The host does not read beyond the end of the backing.
     if args.offset as usize >= bo.size() {
         return Err(EINVAL);
     }
@@ -176,7 +176,7 @@ pub(crate) mod tests {
         expect!(test, !fits(0, 0, 640, 0));
     }
 
-    /// A sum that wraps around looks as if it were within.
+    /// A sum that wraps around would look as if the box were within.
     fn box_does_not_wrap_around(test: &Test) {
         expect!(test, !fits(1, 0, u32::MAX, 1));
         expect!(test, !fits(0, 1, 1, u32::MAX));

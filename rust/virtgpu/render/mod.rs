@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Rendering: what programs ask of the device by the driver's own ioctls.
+//! The render part: the driver's own ioctls. It has no state per device, because this driver
+//! supports no renderer.
 
 pub(crate) mod ioctl;

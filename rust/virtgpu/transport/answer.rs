@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Checks of the device's answers.
 //!
-//! The device is not trusted: length and type of each response are checked before anyone reads it. An
-//! error of the protocol becomes an errno.
+//! The device is not trusted: length and type of each response are checked before anyone reads it.
+//! An error of the protocol becomes an errno.
 use kernel::prelude::*;
 use virtio::gpu::{resp, Header, Wire};
 
@@ -40,7 +40,7 @@ fn complain(dev: &Device, chain: &Chain) {
     let Some(header) = Header::from_bytes(response) else {
         drm::drm_err_ratelimited!(
             dev,
-            "command 0x{:x}: a response of {} bytes has no header\n",
+            "command 0x{:x}: response of {} bytes is no response\n",
             request,
             response.len()
         );
@@ -81,8 +81,8 @@ pub(super) fn check(dev: &Device, chain: &Chain) -> Result {
     })
 }
 
-/// Returns whether the response says that the host did not execute the command. After any other wrong
-/// response, or none, the host may have executed it.
+/// Returns whether the response says that the host did not execute the command. After any other
+/// wrong response, or none, the host may have executed it.
 pub(crate) fn is_refused(chain: &Chain) -> bool {
     Header::from_bytes(chain.response()).is_some_and(|header| resp::ERRORS.contains(&header.kind))
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Encoders: one function per command of the protocol.
 //!
-//! Functions that return a command leave it to the caller to submit and to kick. The others submit the
-//! command and wait for the answer.
+//! Functions that return a command leave it to the caller to submit and to kick. The others submit
+//! the command and wait for the answer.
 use drm::Rect;
 use kernel::prelude::*;
 use virtio::gpu::{self, cmd, resp, Header, Wire};
@@ -156,8 +156,8 @@ pub(crate) fn flush(pool: &Pool, resource_id: u32, pixels: &Rect) -> Result<Chai
     pool.command(&flush_request(resource_id, pixels))
 }
 
-/// Makes a transfer and a flush for the panic screen, which must not allocate memory. They have no room
-/// for a response, because nothing reads it then.
+/// Makes a transfer and a flush for the panic screen, which must not allocate memory. They have no
+/// room for a response, because nothing reads it then.
 pub(crate) fn blanks() -> Result<(Chain, Chain)> {
     let nothing = Rect::default();
     Ok((

@@ -2,9 +2,9 @@
 //! Commands: a request, room for the response, and what happens when the command ends.
 //!
 //! Whatever happens, a command ends exactly once: when the device answers it, when it could not be
-//! sent, or when the device is reset under it. So nothing that depends on a command (pages, references,
-//! counters) leaks. What happens at the end is an [`End`]: a [`Waiter`] is woken, or [`Done::happen`]
-//! of the part that sent the command is called.
+//! sent, or when the device is reset under it. So nothing that depends on a command (pages,
+//! references, counters) leaks. What happens at the end is an [`End`]: a [`Waiter`] is woken, or
+//! [`Done::happen`] of the part that sent the command is called.
 use kernel::{
     new_spinlock,
     prelude::*,
@@ -40,9 +40,9 @@ pub(crate) trait Done: Send + Sized {
     /// Called when the command was answered, could not be sent, or was lost in a reset (`ENODEV`).
     /// Returns the command, unless it is still needed.
     ///
-    /// The caller is the work that takes answers off the ring; the next commit, if the command is lazy;
-    /// `submit()`, if the command could not be sent; or the reset that the command was lost in. So this
-    /// must not take a lock that is held while a command waits for room in the ring.
+    /// The caller is the work that takes answers off the ring; the next commit, if the command is
+    /// lazy; `submit()`, if the command could not be sent; or the reset that the command was lost
+    /// in. So this must not take a lock that is held while a command waits for room in the ring.
     fn happen(self, dev: &Device, chain: Chain, status: Result) -> Option<Chain>;
 }
 
@@ -143,8 +143,8 @@ pub(crate) fn lazily(mut chain: Chain) -> Chain {
     chain
 }
 
-/// Marks a command whose end frees memory that the device may use. Even if it cannot be sent, it ends
-/// only with an answer or a reset, because the device may use the memory until then.
+/// Marks a command whose end frees memory that the device may use. Even if it cannot be sent, it
+/// ends only with an answer or a reset, because the device may use the memory until then.
 pub(crate) fn gives_back(mut chain: Chain) -> Chain {
     chain.data_mut().gives_back = true;
     chain

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A ring's interrupt state: whether the device is to interrupt when it has finished a command.
 //!
-//! Most commands of a frame need no interrupt, because the next frame takes their answers off the ring
-//! ([`Queue::reap`](super::queue::Queue::reap)). The device is asked to interrupt only while something
-//! waits for it.
+//! Most commands of a frame need no interrupt, because the next frame takes their answers off the
+//! ring ([`Queue::reap`](super::queue::Queue::reap)). The device is asked to interrupt only while
+//! something waits for it.
 //!
 //! | state | the device interrupts | who takes answers off the ring |
 //! |---|---|---|
-//! | [`Silent`](State::Silent) | no, because nobody waits for an answer | the next frame |
+//! | [`Silent`](State::Silent) | no, because nothing waits for an answer | the next frame |
 //! | [`Listening`](State::Listening) | yes | the work that an interrupt schedules |
 //! | [`Stalled`](State::Stalled) | yes; a wait has timed out, and the device has answered nothing since | the same work |
 //!
@@ -19,9 +19,9 @@
 //! | any | `Stalled` | [`stall`](Irq::stall): a wait has timed out |
 //! | `Stalled` | `Listening` | [`answered`](Irq::answered): the device has answered something |
 //!
-//! While the work drains the ring ([`begin_drain`](Irq::begin_drain)), interrupts are disabled whatever
-//! the state is, and [`settle`](Irq::settle) changes nothing. [`end_drain`](Irq::end_drain) makes up for
-//! that.
+//! While the work drains the ring ([`begin_drain`](Irq::begin_drain)), interrupts are disabled
+//! whatever the state is, and [`settle`](Irq::settle) changes nothing.
+//! [`end_drain`](Irq::end_drain) makes up for that.
 //!
 //! This module does not touch the ring. Its functions return what the caller has to do there.
 
@@ -46,8 +46,8 @@ pub(super) enum Change {
 /// The interrupt state of a ring. Protected by the ring's lock.
 pub(super) struct Irq {
     state: State,
-    /// The number of commands in flight that are not lazy, plus the number of tasks that wait for room
-    /// in the ring or for a frame.
+    /// The number of commands in flight that are not lazy, plus the number of tasks that wait for
+    /// room in the ring or for a frame.
     waiters: u32,
     /// The work is taking answers off the ring.
     is_draining: bool,
@@ -126,8 +126,8 @@ impl Irq {
         }
     }
 
-    /// A wait has timed out. Returns whether this is the first one since the device answered something,
-    /// and what to do about the interrupts.
+    /// A wait has timed out. Returns whether this is the first one since the device answered
+    /// something, and what to do about the interrupts.
     pub(super) fn stall(&mut self) -> (bool, Change) {
         let last = core::mem::replace(&mut self.state, State::Stalled);
         let change = if last == State::Silent && !self.is_draining {
@@ -149,8 +149,9 @@ impl Irq {
         self.state == State::Stalled
     }
 
-    /// Returns whether answers may be taken off the ring without an interrupt. In other states the work
-    /// does that, and there must be only one, because commands end in the order of their answers.
+    /// Returns whether answers may be taken off the ring without an interrupt. In other states the
+    /// work does that, and there must be only one, because commands end in the order of their
+    /// answers.
     pub(super) fn may_reap(&self) -> bool {
         self.state == State::Silent && !self.is_draining
     }

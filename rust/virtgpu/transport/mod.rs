@@ -91,8 +91,8 @@ pub(crate) fn start(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
 
 /// Closes the queues, resets the device and ends every command.
 ///
-/// From then on until [`start`], submitted commands fail with `ENODEV`. Does nothing if the queues are
-/// stopped.
+/// From then on until [`start`], submitted commands fail with `ENODEV`. Does nothing if the queues
+/// are stopped.
 pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
     let transport = dev.transport.running.lock().take();
     let (Some(transport), Some(ctrl), Some(cursor)) = (

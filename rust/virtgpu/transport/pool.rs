@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The pool of commands. A commit must not fail, so its commands come from here: some are allocated in
-//! advance, and commands that have ended are used again.
+//! The pool of commands. A commit must not fail, so its commands come from here: some are allocated
+//! in advance, and commands that have ended are used again.
 use kernel::{
     new_spinlock,
     prelude::*,

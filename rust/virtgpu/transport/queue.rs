@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The queues: a virtqueue that carries commands.
 //!
-//! [`Queue::submit`] adds a command to the ring and waits for room if there is none. [`Queue::kick`]
-//! tells the device of all commands that were added since the last kick, so a batch costs one kick. The
-//! work that an interrupt schedules takes finished commands off the ring ([`Queue::dequeue`]), and so
-//! does the next frame for commands that nothing waits for ([`Queue::reap`]). The interrupt state is in
-//! [`irq`](super::irq).
+//! [`Queue::submit`] adds a command to the ring and waits for room if there is none.
+//! [`Queue::kick`] tells the device of all commands that were added since the last kick, so a batch
+//! costs one kick. The work that an interrupt schedules takes finished commands off the ring
+//! ([`Queue::dequeue`]), and so does the next frame for commands that nothing waits for
+//! ([`Queue::reap`]). The interrupt state is in [`irq`](super::irq).
 //!
 //! A queue is closed while the device is reset. Commands submitted then end with `ENODEV`.
 use kernel::{
@@ -29,9 +29,9 @@ use crate::{
     },
 };
 
-/// Returns how many descriptors have to be free for a command that has found no room, or `None` if the
-/// ring is too small for it. A command takes one indirect descriptor, unless there is no memory for its
-/// table.
+/// Returns how many descriptors have to be free for a command that has found no room, or `None` if
+/// the ring is too small for it. A command takes one indirect descriptor, unless there is no memory
+/// for its table.
 fn room_needed(free: usize, size: usize, has_indirect: bool, descriptors: usize) -> Option<usize> {
     if has_indirect && free == 0 {
         return Some(1);
@@ -44,13 +44,13 @@ fn patience_seconds() -> u32 {
     command_timeout().clamp(1, 86400)
 }
 
-/// The same in jiffies.
+/// Returns the same in jiffies.
 pub(crate) fn patience() -> usize {
     msecs_to_jiffies(patience_seconds() * 1000)
 }
 
-/// Returns after how many jiffies the device is kicked again. A kick may get lost, e.g. in a host that
-/// is not quite ready, and then waiting longer does not help.
+/// Returns after how many jiffies the device is kicked again. A kick may get lost, e.g. in a host
+/// that is not quite ready, and then waiting longer does not help.
 pub(crate) fn kick_again_after() -> usize {
     msecs_to_jiffies(1000)
 }
@@ -101,8 +101,8 @@ struct State {
 }
 
 impl State {
-    /// Enables or disables interrupts if the number of waiters says so. Returns false if the device has
-    /// finished commands for which it may not interrupt any more.
+    /// Enables or disables interrupts if the number of waiters says so. Returns false if the device
+    /// has finished commands for which it may not interrupt any more.
     fn update_irq(&mut self) -> bool {
         let Some(vq) = self.vq.as_mut() else {
             return true;
@@ -233,15 +233,15 @@ impl Queue {
         state.is_clean = false;
     }
 
-    /// Keeps a command that could not be sent because of `error`, if the device may use the memory that
-    /// its end frees. Returns whether the device has to be reset to end it. Otherwise the command comes
-    /// back as the error, and the caller finishes it.
+    /// Keeps a command that could not be sent because of `error`, if the device may use the memory
+    /// that its end frees. Returns whether the device has to be reset to end it. Otherwise the
+    /// command comes back as the error, and the caller finishes it.
     fn keep(&self, mut chain: Chain, error: Error) -> Result<bool, Chain> {
         let mut state = self.state.lock();
         state.stats.dropped += 1;
         state.has_dropped |= error == ETIMEDOUT;
-        // A closed queue's device is about to be reset. If the queue was closed and is open again, the
-        // device was reset in between.
+        // A closed queue's device is about to be reset. If the queue was closed and is open again,
+        // the device was reset in between.
         let is_open = state.vq.is_some();
         let lost = state.is_clean || (error == ENODEV && is_open);
         if lost || !chain.data().gives_back {
@@ -249,7 +249,8 @@ impl Queue {
         }
         chain.data_mut().next = state.kept.take();
         state.kept = Some(chain);
-        // If the ring stayed full, the device was asked whether it is alive. That decides about a reset.
+        // If the ring stayed full, the device was asked whether it is alive. That decides about a
+        // reset.
         Ok(is_open && error != ETIMEDOUT)
     }
 
@@ -298,8 +299,8 @@ impl Queue {
         self.state.lock().is_restoring = false;
     }
 
-    /// Returns for how many jiffies the host is waited for. A stalled host is hardly waited for, because
-    /// otherwise each program would wait for the whole time, one after the other.
+    /// Returns for how many jiffies the host is waited for. A stalled host is hardly waited for,
+    /// because otherwise each program would wait for the whole time, one after the other.
     pub(crate) fn timeout(&self) -> usize {
         if self.state.lock().irq.is_stalled() {
             1
@@ -339,9 +340,9 @@ impl Queue {
 
     /// Adds a command to the ring. Waits for room if there is none.
     ///
-    /// The next [`kick`](Self::kick) tells the device. The command ends in any case. If it could not be
-    /// added, it ends before this returns; if its end frees memory that the device may use, it ends
-    /// with the next reset.
+    /// The next [`kick`](Self::kick) tells the device. The command ends in any case. If it could
+    /// not be added, it ends before this returns; if its end frees memory that the device may use,
+    /// it ends with the next reset.
     pub(crate) fn submit(&self, dev: &Device, mut chain: Chain) {
         let descriptors = chain.descriptors();
         let lazy = chain.data().lazy;
@@ -428,8 +429,8 @@ impl Queue {
         }
     }
 
-    /// Waits for a condition until the time-out, and repeats the kick meanwhile. Returns false after the
-    /// time-out.
+    /// Waits for a condition until the time-out, and repeats the kick meanwhile. Returns false
+    /// after the time-out.
     fn wait_kicking(&self, queue: &WaitQueue, mut condition: impl FnMut() -> bool) -> bool {
         let mut left = self.timeout();
         while !queue.wait_timeout(left.min(kick_again_after()), &mut condition) {
@@ -442,8 +443,8 @@ impl Queue {
         true
     }
 
-    /// Sends a command that asks whether the device is alive, unless the ring has no room for it. Does
-    /// not wait. Older commands that are not answered before this one are lost.
+    /// Sends a command that asks whether the device is alive, unless the ring has no room for it.
+    /// Does not wait. Older commands that are not answered before this one are lost.
     pub(crate) fn ask(&self, dev: &Device, mut chain: Chain) {
         let mut state = self.state.lock();
         let seqno = state.seqno.wrapping_add(1);
@@ -460,8 +461,8 @@ impl Queue {
         self.kick(dev);
     }
 
-    /// Returns whether commands were lost or not sent since the last call. Called when the device has
-    /// answered the question.
+    /// Returns whether commands were lost or not sent since the last call. Called when the device
+    /// has answered the question.
     pub(crate) fn take_lost(&self) -> bool {
         let mut state = self.state.lock();
         let older = core::mem::take(&mut state.older);
@@ -474,8 +475,8 @@ impl Queue {
         self.state.lock().answers
     }
 
-    /// Returns whether there are finished commands in the ring, and schedules the work that takes them
-    /// off.
+    /// Returns whether there are finished commands in the ring, and schedules the work that takes
+    /// them off.
     pub(crate) fn has_finished(&self, dev: &Device) -> bool {
         let mut state = self.state.lock();
         state.irq.listen();
@@ -492,8 +493,8 @@ impl Queue {
         schedule(&dev.into(), core::ptr::eq(self, &dev.transport.ctrl));
     }
 
-    /// Waits for a condition that the end of a command makes true, also of a lazy one. Returns false
-    /// after the time-out.
+    /// Waits for a condition that the end of a command makes true, also of a lazy one. Returns
+    /// false after the time-out.
     pub(crate) fn wait_for(
         &self,
         dev: &Device,
@@ -515,9 +516,9 @@ impl Queue {
         met
     }
 
-    /// Adds commands to the ring and kicks, without waiting for anything. It is for the panic screen,
-    /// when a lock that is held is never released. Commands that cannot be added stay in `chains`,
-    /// because freeing them may take a lock.
+    /// Adds commands to the ring and kicks, without waiting for anything. It is for the panic
+    /// screen, when a lock that is held is never released. Commands that cannot be added stay in
+    /// `chains`, because freeing them may take a lock.
     pub(crate) fn try_submit(&self, chains: &mut [Option<Chain>]) {
         let Some(mut state) = self.state.try_lock() else {
             return;
@@ -568,8 +569,8 @@ impl Queue {
 
     /// Ends the commands that the device has finished without an interrupt.
     ///
-    /// Called before the next commands of this kind are sent, so frames that follow each other need no
-    /// interrupts.
+    /// Called before the next commands of this kind are sent, so frames that follow each other need
+    /// no interrupts.
     pub(crate) fn reap(&self, dev: &Device) {
         loop {
             let mut state = self.state.lock();
@@ -584,7 +585,8 @@ impl Queue {
         }
     }
 
-    /// Ends all commands that the device has finished. This is the work that an interrupt schedules.
+    /// Ends all commands that the device has finished. This is the work that an interrupt
+    /// schedules.
     pub(crate) fn dequeue(&self, dev: &Device) {
         self.state.lock().begin_drain();
         let broken = loop {
