@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the abstraction crates need of the kernel, for bindgen. */
+/* The kernel's headers that the abstraction crates need, for bindgen. */
 #include <drm/clients/drm_client_setup.h>
 #include <drm/drm_atomic.h>
 #include <drm/drm_atomic_helper.h>

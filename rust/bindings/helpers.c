@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The kernel's inline functions and macros, made callable. */
+/* Functions that make inline functions and macros of the kernel available to Rust. */
 #include "helper.h"
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
@@ -175,7 +175,7 @@ int helper_drmm_mode_config_init(struct drm_device *dev)
 	return drmm_mode_config_init(dev);
 }
 
-/* Whether a reset found memory for every object's first state. */
+/* Returns whether there was memory for the initial state of every object. */
 bool helper_drm_has_states(struct drm_device *dev)
 {
 	struct drm_connector_list_iter iter;
@@ -217,7 +217,7 @@ int helper_drm_lock_all(struct drm_device *dev, int (*locked)(void *data,
 	return ret;
 }
 
-/* drm_gem_shmem_helper.h has these as inline functions, meant for a table of functions. */
+/* In drm_gem_shmem_helper.h these are inline functions, for a table of functions. */
 void helper_drm_gem_shmem_print_info(struct drm_printer *p, unsigned int indent,
 				     const struct drm_gem_object *obj)
 {
@@ -239,7 +239,10 @@ struct sg_table *helper_drm_gem_shmem_get_sg_table(struct drm_gem_object *obj)
 	return drm_gem_shmem_object_get_sg_table(obj);
 }
 
-/* An object without a table keeps its pages, or its exporter's buffer. */
+/*
+ * Unmaps an object and frees its table. The object keeps its pages, or its exporter's buffer. Not
+ * needed if DRM core has a function that does what drm_gem_shmem_release() does to the table.
+ */
 void helper_drm_gem_shmem_unmap(struct drm_gem_shmem_object *shmem)
 {
 	struct drm_gem_object *obj = &shmem->base;
@@ -318,7 +321,7 @@ int helper_drm_gem_huge_mnt_create(struct drm_device *dev, const char *value)
 
 	if (!ret)
 		ret = PTR_ERR_OR_ZERO(dev->huge_mnt);
-	/* The core (7.3) leaves an error there, or what it has unmounted. */
+	/* The core (7.3) leaves an error pointer there, or a mount that is gone. */
 	if (ret)
 		dev->huge_mnt = NULL;
 	return ret;
@@ -356,8 +359,8 @@ void helper_drm_fb_memcpy_toio(void *dst, unsigned int dst_pitch, const struct i
 }
 
 /*
- * Whether a CRTC still waits for the vblank of an earlier commit, also of one that the core no
- * longer looks at because it is cleaned up.
+ * Returns whether a CRTC still waits for the vblank of an earlier commit. Includes commits that
+ * were cleaned up, which the core does not check.
  */
 bool helper_drm_commit_is_busy(struct drm_atomic_commit *state)
 {
@@ -372,8 +375,8 @@ bool helper_drm_commit_is_busy(struct drm_atomic_commit *state)
 }
 
 /*
- * Whether a commit whose planes are prepared has anything to wait for: modes, a device that is
- * busy, who draws.
+ * Returns whether a commit whose planes are prepared has to wait: it changes a mode, the device has
+ * no room for a frame, or a fence is not signalled.
  */
 bool helper_drm_commit_waits(struct drm_atomic_commit *state,
 			     bool (*has_room)(struct drm_crtc *crtc))
@@ -401,7 +404,7 @@ int helper_drm_wait_for_last_commit(struct drm_plane_state *state)
 	return last ? wait_for_completion_interruptible(&last->hw_done) : 0;
 }
 
-/* Has a worker carry out a commit, to which it gets a reference. */
+/* Queues a work that executes a commit. The work gets a reference to the commit. */
 void helper_drm_commit_queue(struct drm_atomic_commit *state, work_func_t work,
 			     struct workqueue_struct *queue)
 {

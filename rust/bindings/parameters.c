@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A module parameter that may change while the module is there, which module! cannot make. */
+/* A module parameter that can be changed at run time, which module! does not support. */
 #include <linux/moduleparam.h>
 
 #include "helper.h"

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! `kernel` of Linux 7.2, with what 7.3 has more.
+//! The crate `kernel` of Linux 7.2, with additions of 7.3.
 pub use kernel::*;
 
-/// The crate itself, for macros.
+/// This crate, for macros.
 #[doc(hidden)]
 pub use kernel as older;
 
-/// Makes a list of devices by which the module is also found: the form without data of its own.
+/// Declares a list of devices and the module's aliases, in the form without data per device.
 #[macro_export]
 macro_rules! module_device_table {
     ($table_type:literal, $id_type:ty, $table:ident, @none, [$($id:expr),* $(,)?]) => {
@@ -58,7 +58,7 @@ pub mod module_param {
             self.0.as_void_ptr()
         }
 
-        /// What was given when the module was loaded, or the default.
+        /// Returns the value that was set when the module was loaded, or the default.
         #[inline]
         pub fn value(&self) -> T
         where
@@ -70,7 +70,7 @@ pub mod module_param {
 }
 
 pub mod prelude {
-    //! Names that nearly every source uses.
+    //! Names that most sources use.
     pub use kernel::prelude::*;
 
     use core::num::NonZeroI32;
@@ -89,13 +89,13 @@ pub mod prelude {
 }
 
 pub mod io {
-    //! Views of memory of devices: what signatures need, with no memory that implements it.
+    //! Views of devices' memory. This has only what signatures need; no memory implements it.
     pub use kernel::io::*;
     use kernel::ptr::KnownSize;
 
-    /// Memory of which at least the size is known.
+    /// Memory with a known minimum size.
     pub struct Region<const SIZE: usize = 0> {
-        /// Never to be referred to: only the address and the length count.
+        /// Must not be dereferenced, because only address and length are meaningful.
         pub bytes: [u8],
     }
 
@@ -106,27 +106,27 @@ pub mod io {
         }
     }
 
-    /// A way of access to memory of devices.
+    /// A way to access devices' memory.
     pub trait IoBackend {
-        /// Some memory that can be accessed in this way.
+        /// Memory that can be accessed in this way.
         type View<'a, T: ?Sized + KnownSize>;
 
-        /// Where that memory is.
+        /// Returns the address of the memory.
         fn as_ptr<T: ?Sized + KnownSize>(view: Self::View<'_, T>) -> *mut T;
     }
 
-    /// A handle of memory of a device.
+    /// A handle of a device's memory.
     pub trait IoBase<'a>: Copy {
-        /// How it is accessed.
+        /// The way to access it.
         type Backend: IoBackend;
-        /// What is there.
+        /// The type of its contents.
         type Target: ?Sized + KnownSize;
 
-        /// All of it.
+        /// Returns a view of all of it.
         fn as_view(self) -> <Self::Backend as IoBackend>::View<'a, Self::Target>;
     }
 
-    /// Access by the processor's loads and stores.
+    /// Access by the CPU's loads and stores.
     pub struct MmioBackend;
 
     impl IoBackend for MmioBackend {

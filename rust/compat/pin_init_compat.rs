@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! `pin_init` of Linux 7.2, with what 7.3 has more.
+//! The crate `pin_init` of Linux 7.2, with additions of 7.3.
 pub use pin_init::*;
 
-/// Initializes a slot.
+/// Initializes memory by an initializer.
 ///
 /// # Safety
 ///

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! Files for people, in `/sys/kernel/debug/dri/N/`.
+//! Files in debugfs, `/sys/kernel/debug/dri/N/`.
 //!
 //! C header: [`include/drm/drm_debugfs.h`](srctree/include/drm/drm_debugfs.h)
 use core::marker::PhantomData;
@@ -9,7 +9,7 @@ use kernel::{prelude::*, seq_file::SeqFile};
 
 use crate::{Device, Driver};
 
-/// A file: its contents are written anew each time it is read. The C counterpart is
+/// A file whose contents are generated each time it is read. The C counterpart is
 /// `struct drm_debugfs_info`.
 pub struct Info<T: Driver> {
     name: &'static CStr,
@@ -18,7 +18,7 @@ pub struct Info<T: Driver> {
 }
 
 impl<T: Driver> Info<T> {
-    /// A file with a name.
+    /// Describes a file by its name and the function that generates its contents.
     pub const fn new(name: &'static CStr, show: fn(&Device<T>, &SeqFile) -> Result) -> Self {
         Self {
             name,
@@ -32,7 +32,7 @@ extern "C" fn show_callback<T: Driver>(
     m: *mut kernel::bindings::seq_file,
     _data: *mut kernel::ffi::c_void,
 ) -> kernel::ffi::c_int {
-    // SAFETY: The core calls this for an entry that `init_callback` made.
+    // SAFETY: The core calls this for an entry that `init_callback` created.
     let (dev, m, info) = unsafe {
         let entry = (*m).private.cast::<bindings::drm_debugfs_entry>();
         (

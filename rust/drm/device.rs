@@ -34,13 +34,14 @@ use crate::{
 pub struct Device<T: Driver> {
     dev: Opaque<bindings::drm_device>,
     pub(crate) mappings: Mappings,
-    /// Runs commits that nobody waits for. Empty once the device was unregistered.
+    /// Runs nonblocking commits. Empty after the device was unregistered.
     pub(crate) commits: Workqueue,
     data: T::Data,
 }
 
-/// A device that user space cannot see yet: what may only be done before it can, for instance
-/// adding planes, wants one of these. [`Registration`](crate::Registration) takes it away.
+/// A device that user space cannot see yet. Functions that must be called before user space can see
+/// the device, e.g. to add planes, take one of these. [`Registration`](crate::Registration)
+/// consumes it.
 pub struct UnregisteredDevice<T: Driver>(ARef<Device<T>>, NotThreadSafe);
 
 impl<T: Driver> Deref for UnregisteredDevice<T> {
@@ -101,20 +102,20 @@ impl<T: Driver> UnregisteredDevice<T> {
         driver
     };
 
-    /// Makes a device below `parent`, invisible, with the driver's data in it.
+    /// Creates a device with the driver's data below `parent`. It is not registered.
     ///
     /// # Errors
     ///
     /// `ENOMEM`, and those of `data`. C: `devm_drm_dev_alloc()`.
     pub fn new(parent: &device::Device<Bound>, data: impl PinInit<T::Data, Error>) -> Result<Self> {
         let commits = Workqueue::new(c"drm-commits")?;
-        // Without `release` until there is data to be dropped.
+        // Has no `release` until there is data to drop.
         let early = bindings::drm_driver {
             release: None,
             ..Self::VTABLE
         };
-        // SAFETY: The size is that of a `Device<T>`, whose `dev` is at that offset; `early` is
-        // replaced before it goes.
+        // SAFETY: The size is that of a `Device<T>`, and the offset that of its `dev`. `early` is
+        // replaced below, before it goes out of scope.
         let raw: *mut Device<T> = from_err_ptr(unsafe {
             bindings::__drm_dev_alloc(
                 ptr::from_ref(parent).cast_mut().cast(),
@@ -127,29 +128,31 @@ impl<T: Driver> UnregisteredDevice<T> {
         })?
         .cast();
 
-        // SAFETY: The memory is there, nobody else has it, and it does not move.
+        // SAFETY: The memory was just allocated, so nothing else refers to it, and it does not
+        // move.
         let ret = unsafe {
             let Ok(()) = pin_init::raw_try_init(&raw mut (*raw).mappings, Mappings::new());
             pin_init::raw_try_init(&raw mut (*raw).data, data)
         };
         if let Err(error) = ret {
-            // SAFETY: The only reference.
+            // SAFETY: This is the only reference, and it is not used after this.
             unsafe { bindings::drm_dev_put(raw.cast()) };
             return Err(error);
         }
-        // SAFETY: Still nobody else has it.
+        // SAFETY: Nothing else refers to the device yet.
         unsafe { (&raw mut (*raw).commits).write(commits) };
         // SAFETY: As above.
         unsafe { (*raw.cast::<bindings::drm_device>()).driver = const { &Self::VTABLE } };
 
-        // SAFETY: The device is complete, and the only reference becomes the `ARef`'s.
+        // SAFETY: The device is initialized, and the only reference is moved into the `ARef`.
         let device = unsafe { ARef::from_raw(NonNull::new_unchecked(raw)) };
         Ok(Self(device, NotThreadSafe))
     }
 
-    /// Takes mode setting out of what the device can do, for one without a head.
+    /// Disables mode setting, for a device without heads.
     pub fn disable_modesetting(&self) {
-        // SAFETY: Nobody else has the device yet.
+        // SAFETY: The device is not registered, and `self` is its only owner, so nothing else uses
+        // it.
         unsafe { (*self.as_raw()).driver_features = Self::features(false) }
     }
 
@@ -161,10 +164,10 @@ impl<T: Driver> UnregisteredDevice<T> {
 impl<T: Driver> Device<T> {
     /// # Safety
     ///
-    /// `ptr` must be a device of driver `T` as long as the reference is used.
+    /// `ptr` must be a valid device of driver `T` as long as the reference is used.
     #[doc(hidden)]
     pub unsafe fn from_raw<'a>(ptr: *mut bindings::drm_device) -> &'a Self {
-        // SAFETY: By the requirements; `dev` is the first field.
+        // SAFETY: By the requirements of this function, and because `dev` is the first field.
         unsafe { &*ptr.cast() }
     }
 
@@ -173,17 +176,17 @@ impl<T: Driver> Device<T> {
         self.dev.get()
     }
 
-    /// The device below which this one is, for messages.
+    /// Returns the parent device, for messages.
     pub fn as_device(&self) -> &device::Device {
-        // SAFETY: The parent is referenced as long as the device.
+        // SAFETY: The DRM device holds a reference to its parent.
         unsafe { device::Device::from_raw((*self.as_raw()).dev) }
     }
 
-    /// Has buffers made from huge pages, if the kernel can; C: `drm_gem_huge_mnt_create()`.
+    /// Allocates buffers from huge pages, if the kernel can; C: `drm_gem_huge_mnt_create()`.
     ///
     /// # Errors
     ///
-    /// `ENODEV` when it cannot, `ENOMEM`. Buffers are then made from small pages.
+    /// `ENODEV` if it cannot, `ENOMEM`. Buffers are then allocated from small pages.
     pub fn use_huge_pages(&self) -> Result {
         // SAFETY: The device is valid.
         kernel::error::to_result(unsafe {
@@ -191,13 +194,13 @@ impl<T: Driver> Device<T> {
         })
     }
 
-    /// Whether buffers are made from huge pages.
+    /// Returns whether buffers are allocated from huge pages.
     pub fn has_huge_pages(&self) -> bool {
-        // SAFETY: The device is valid; the mount is fixed before there are buffers.
+        // SAFETY: The device is valid, and the mount is only set before the device is registered.
         unsafe { bindings::helper_drm_gem_has_huge_mnt(self.as_raw()) }
     }
 
-    /// Takes the place of a firmware's framebuffer if this is the machine's VGA.
+    /// Removes a firmware's framebuffer if the device is the machine's VGA.
     ///
     /// # Errors
     ///
@@ -209,33 +212,33 @@ impl<T: Driver> Device<T> {
         })
     }
 
-    /// Whether its memory accesses are translated by an IOMMU.
+    /// Returns whether an IOMMU translates the device's memory accesses.
     pub fn is_iommu_mapped(&self) -> bool {
         // SAFETY: The device and its parent are valid.
         unsafe { bindings::helper_device_iommu_mapped((*self.as_raw()).dev) }
     }
 
-    /// Allows runs of memory as long as the machine can map; C: `dma_set_max_seg_size()`.
+    /// Allows segments of memory of any length; C: `dma_set_max_seg_size()`.
     pub fn unlimited_segments(&self) {
-        // SAFETY: The device and its parent are valid, and nobody maps memory for it yet.
+        // SAFETY: The device and its parent are valid.
         unsafe { bindings::helper_dma_unlimited_segments((*self.as_raw()).dev) }
     }
 
-    /// Whether memory may have to be mapped by bounce buffers: nothing else limits the size of a
-    /// mapping. C: `dma_max_mapping_size()`.
+    /// Returns whether memory may have to be mapped by bounce buffers, because nothing else limits
+    /// the size of a mapping. C: `dma_max_mapping_size()`.
     pub(crate) fn has_dma_limit(&self) -> bool {
         // SAFETY: The device and its parent are valid.
         unsafe { kernel::bindings::dma_max_mapping_size((*self.as_raw()).dev) != usize::MAX }
     }
 
-    /// Takes buffer objects' memory away from a device that has gone and was stopped: objects that
-    /// are still open keep their pages, but nothing is mapped any more, or again. C:
+    /// Unmaps the memory of all buffer objects for the device, which must be unplugged and stopped.
+    /// Objects that are still open keep their pages, but cannot be mapped again. C:
     /// `dma_unmap_sgtable()`.
     pub fn unmap_objects(&self) {
         self.mappings.clear();
     }
 
-    /// Runs `f` unless the device has gone; C: `drm_dev_enter()`.
+    /// Calls `f` unless the device was unplugged; C: `drm_dev_enter()`.
     pub fn while_plugged<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
         let mut index = 0;
         // SAFETY: The device is valid.
@@ -243,13 +246,14 @@ impl<T: Driver> Device<T> {
             return None;
         }
         let result = f();
-        // SAFETY: Entered above.
+        // SAFETY: `index` is that of the successful `drm_dev_enter()` above.
         unsafe { bindings::drm_dev_exit(index) };
         Some(result)
     }
 
     extern "C" fn release(ptr: *mut bindings::drm_device) {
-        // SAFETY: The last reference is gone; all were initialized, or this would not be called.
+        // SAFETY: The core calls this for the last reference. `new` sets `release` only after all
+        // of these fields were initialized.
         unsafe {
             ptr::drop_in_place(&raw mut (*ptr.cast::<Self>()).data);
             ptr::drop_in_place(&raw mut (*ptr.cast::<Self>()).commits);
@@ -266,20 +270,21 @@ impl<T: Driver> Deref for Device<T> {
     }
 }
 
-// SAFETY: The count is the C device's.
+// SAFETY: The functions use the reference count of the C device.
 unsafe impl<T: Driver> AlwaysRefCounted for Device<T> {
     fn inc_ref(&self) {
-        // SAFETY: A shared reference proves that the count is not zero.
+        // SAFETY: The caller has a shared reference, so the count is not zero.
         unsafe { bindings::drm_dev_get(self.as_raw()) };
     }
 
     unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: The caller gives up a reference.
+        // SAFETY: The caller passes a reference that it owns.
         unsafe { bindings::drm_dev_put(obj.as_ref().as_raw()) };
     }
 }
 
-// SAFETY: The C device may be used on any thread; the data is `Send` and `Sync`.
+// SAFETY: The C device may be used on any thread, and the bounds of `Driver` require that the data
+// is `Send` and `Sync`.
 unsafe impl<T: Driver> Send for Device<T> {}
 // SAFETY: As above.
 unsafe impl<T: Driver> Sync for Device<T> {}
@@ -295,18 +300,19 @@ where
     }
 }
 
-// SAFETY: The work is the data's, at a fixed offset in the device; the two functions are inverse.
+// SAFETY: The work is at a fixed offset in the data, which is at a fixed offset in the device, so
+// the two functions are inverse.
 unsafe impl<T: Driver, const ID: u64> HasWork<Self, ID> for Device<T>
 where
     T::Data: HasWork<Self, ID>,
 {
     unsafe fn raw_get_work(device: *mut Self) -> *mut Work<Self, ID> {
-        // SAFETY: The caller gives a valid device.
+        // SAFETY: The caller passes a valid device.
         unsafe { T::Data::raw_get_work(&raw mut (*device).data) }
     }
 
     unsafe fn work_container_of(work: *mut Work<Self, ID>) -> *mut Self {
-        // SAFETY: The caller gives the work of a device's data.
+        // SAFETY: The caller passes the work of a device's data.
         unsafe {
             let data = T::Data::work_container_of(work);
             kernel::container_of!(data, Self, data)
@@ -314,22 +320,22 @@ where
     }
 }
 
-// SAFETY: The work is that of a delayed work, for the data's is.
+// SAFETY: By `HasDelayedWork` of the data, the work is in a delayed work.
 unsafe impl<T: Driver, const ID: u64> HasDelayedWork<Self, ID> for Device<T> where
     T::Data: HasDelayedWork<Self, ID>
 {
 }
 
 impl<T: Driver> Device<T> {
-    /// Waits until a work has run or taken back from its queue, and never lets it run again.
+    /// Disables a work for good. Removes it from its queue, or waits until it has run.
     ///
     /// C: `disable_work_sync()`.
     pub fn disable_work<const ID: u64>(&self)
     where
         T::Data: HasWork<Self, ID> + WorkItem<ID, Pointer = ARef<Self>>,
     {
-        // SAFETY: The work is part of the device. When it was pending, the reference that the queue
-        // held is ours now.
+        // SAFETY: The work is part of the device, to which the caller has a reference. If it was
+        // pending, the reference that the queue held is dropped here.
         unsafe {
             let work = <Self as HasWork<Self, ID>>::raw_get_work(ptr::from_ref(self).cast_mut());
             if kernel::bindings::disable_work_sync(Work::raw_get(work)) {
@@ -338,12 +344,13 @@ impl<T: Driver> Device<T> {
         }
     }
 
-    /// As [`disable_work`](Self::disable_work), for a delayed one; C: `disable_delayed_work_sync()`.
+    /// Does the same as [`disable_work`](Self::disable_work) for a delayed work; C:
+    /// `disable_delayed_work_sync()`.
     pub fn disable_delayed_work<const ID: u64>(&self)
     where
         T::Data: HasDelayedWork<Self, ID> + WorkItem<ID, Pointer = ARef<Self>>,
     {
-        // SAFETY: As in `disable_work`; the work is the first field of its delayed work.
+        // SAFETY: As in `disable_work`. The work is the first field of its delayed work.
         unsafe {
             let work = <Self as HasWork<Self, ID>>::raw_get_work(ptr::from_ref(self).cast_mut());
             if kernel::bindings::disable_delayed_work_sync(Work::raw_get(work).cast()) {
@@ -352,7 +359,7 @@ impl<T: Driver> Device<T> {
         }
     }
 
-    /// Waits until a work has run or takes it back from its queue; C: `cancel_work_sync()`.
+    /// Removes a work from its queue, or waits until it has run; C: `cancel_work_sync()`.
     pub fn cancel_work<const ID: u64>(&self)
     where
         T::Data: HasWork<Self, ID> + WorkItem<ID, Pointer = ARef<Self>>,

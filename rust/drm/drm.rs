@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! DRM drivers in Rust, mode setting included, for kernels whose own `kernel::drm` is not there.
+//! DRM drivers in Rust, including mode setting, for kernels without `kernel::drm`.
 //!
-//! Names and shapes are upstream's `kernel::drm` and its posted mode-setting work wherever those
-//! have a name for a thing.
+//! Names and types follow upstream's `kernel::drm` and the mode-setting patches posted for it, as
+//! far as these have a name for a thing. All `unsafe` code of a driver is here and in the crate
+//! `virtio`.
+//!
+//! Some code makes up for what DRM core lacks, and says which patch in docs/upstream/ would make it
+//! unnecessary: a failed registration in [`driver`], and vblank timers in [`kms`].
 
 pub mod debugfs;
 pub mod device;
@@ -19,13 +23,14 @@ pub use driver::{Driver, DriverInfo, Registration};
 pub use file::File;
 pub use rect::Rect;
 
-/// A message about a device, as `drm_err()` and its siblings in C print it.
+/// Prints a message about a device; C: `drm_err()`.
 #[macro_export]
 macro_rules! drm_err {
     ($dev:expr, $($arg:tt)*) => { kernel::dev_err!($dev.as_device(), $($arg)*) };
 }
 
-/// As [`drm_err!`], for what a device can cause again and again: at most ten in five seconds.
+/// Does the same as [`drm_err!`], but prints at most ten messages in five seconds. For messages
+/// that a device can cause repeatedly.
 #[macro_export]
 macro_rules! drm_err_ratelimited {
     ($dev:expr, $($arg:tt)*) => {
@@ -37,25 +42,26 @@ macro_rules! drm_err_ratelimited {
 
 #[doc(hidden)]
 pub fn may_print() -> bool {
-    // SAFETY: Counts in a place of its own.
+    // SAFETY: The function has no requirements; its state has its own lock.
     unsafe { drm_bindings::helper_ratelimit() }
 }
 
-/// See [`drm_err!`].
+/// Prints a message about a device, see [`drm_err!`].
 #[macro_export]
 macro_rules! drm_info {
     ($dev:expr, $($arg:tt)*) => { kernel::dev_info!($dev.as_device(), $($arg)*) };
 }
 
-/// See [`drm_err!`].
+/// Prints a message about a device, see [`drm_err!`].
 #[macro_export]
 macro_rules! drm_warn {
     ($dev:expr, $($arg:tt)*) => { kernel::dev_warn!($dev.as_device(), $($arg)*) };
 }
 
-/// Warns, with a backtrace, if what never should be is, and says whether it is; C: `WARN_ON()`.
+/// Warns with a backtrace if a condition that must never be true is true. Returns the condition. C:
+/// `WARN_ON()`.
 pub fn warn_on(condition: bool) -> bool {
-    // SAFETY: Can be called anywhere.
+    // SAFETY: The function has no requirements.
     unsafe { drm_bindings::helper_warn_on(condition) }
 }
 

@@ -9,16 +9,16 @@ use kernel::{prelude::*, types::Opaque};
 
 use crate::Device;
 
-/// The driver's part of an open file.
+/// The driver's data of an open file.
 pub trait DriverFile: Send + Sync {
     /// The driver.
     type Driver: crate::Driver;
 
-    /// Somebody opens the device.
+    /// Called when the device is opened.
     ///
     /// # Errors
     ///
-    /// What they get.
+    /// The error that `open()` returns.
     fn open(device: &Device<Self::Driver>) -> Result<Pin<KBox<Self>>>;
 }
 
@@ -26,7 +26,7 @@ pub trait DriverFile: Send + Sync {
 ///
 /// # Invariants
 ///
-/// The contents are a valid `struct drm_file` that `T::open` has seen.
+/// The contents are a valid `struct drm_file` with the data that `T::open` returned.
 #[repr(transparent)]
 pub struct File<T: DriverFile>(Opaque<bindings::drm_file>, PhantomData<T>);
 
@@ -43,9 +43,10 @@ impl<T: DriverFile> File<T> {
         self.0.get()
     }
 
-    /// The driver's part.
+    /// Returns the driver's data.
     pub fn inner(&self) -> Pin<&T> {
-        // SAFETY: `open_callback` stored a pinned `T`, which stays until `postclose_callback`.
+        // SAFETY: `open_callback` has stored a pinned `T`, which is valid until
+        // `postclose_callback`.
         unsafe { Pin::new_unchecked(&*(*self.as_raw()).driver_priv.cast()) }
     }
 
@@ -53,11 +54,12 @@ impl<T: DriverFile> File<T> {
         raw_dev: *mut bindings::drm_device,
         raw_file: *mut bindings::drm_file,
     ) -> kernel::ffi::c_int {
-        // SAFETY: The core calls this with a device of this driver's.
+        // SAFETY: The core calls this with a device of this driver.
         let dev = unsafe { Device::<T::Driver>::from_raw(raw_dev) };
 
         crate::errno(T::open(dev).map(|inner| {
-            // SAFETY: The file is being opened, nobody else has it; `inner` stays pinned.
+            // SAFETY: The file is being opened, so nothing else uses it. `inner` stays pinned,
+            // because it is only accessed by reference until `postclose_callback` drops it.
             unsafe {
                 (*raw_file).driver_priv = KBox::into_raw(Pin::into_inner_unchecked(inner)).cast();
             }
@@ -68,7 +70,7 @@ impl<T: DriverFile> File<T> {
         _dev: *mut bindings::drm_device,
         raw_file: *mut bindings::drm_file,
     ) {
-        // SAFETY: `open_callback` stored it; nobody has the file any more.
+        // SAFETY: `open_callback` has stored it, and the file is closed, so nothing else uses it.
         drop(unsafe { KBox::<T>::from_raw((*raw_file).driver_priv.cast()) });
     }
 }

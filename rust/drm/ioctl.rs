@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! Ioctls of a driver's own.
+//! A driver's own ioctls.
 //!
 //! C header: [`include/drm/drm_ioctl.h`](srctree/include/drm/drm_ioctl.h)
 use drm_bindings as bindings;
 
-/// An entry of a driver's table; the C counterpart is `struct drm_ioctl_desc`.
+/// An entry of a driver's table of ioctls; the C counterpart is `struct drm_ioctl_desc`.
 pub type DrmIoctlDescriptor = bindings::drm_ioctl_desc;
 
-/// Allowed on render nodes.
+/// The ioctl is allowed on render nodes.
 pub const RENDER_ALLOW: u32 = bindings::drm_ioctl_flags_DRM_RENDER_ALLOW;
 
-/// The raw types of [`declare_drm_ioctls!`](crate::declare_drm_ioctls).
+/// The raw types that [`declare_drm_ioctls!`](crate::declare_drm_ioctls) uses.
 #[doc(hidden)]
 pub mod internal {
     pub use drm_bindings::{drm_device, drm_file, drm_ioctl_desc};
     use kernel::error::Result;
     pub use kernel::ffi;
 
-    /// A driver's function for an ioctl with argument `D`.
+    /// A driver's handler of an ioctl with argument `D`.
     pub type Handler<T, D> =
         fn(&crate::Device<T>, &mut D, &crate::File<<T as crate::Driver>::File>) -> Result<u32>;
 
@@ -25,7 +25,8 @@ pub mod internal {
     ///
     /// # Safety
     ///
-    /// Only for the core's ioctl dispatch: device and file must be `T`'s, `data` a `D`.
+    /// Device and file must be valid and of `T`, and `data` must point to a `D`, as in the core's
+    /// dispatch of ioctls.
     pub unsafe fn call<T: crate::Driver, D>(
         handler: Handler<T, D>,
         dev: *mut drm_device,
@@ -47,10 +48,11 @@ pub mod internal {
     }
 }
 
-/// Makes a driver's table of ioctls: number in the driver's range, argument type, flags, handler.
+/// Declares a driver's table of ioctls. An entry has the number in the driver's range, the type of
+/// the argument, flags and the handler.
 ///
-/// A handler is a `fn(&Device<T>, &mut Argument, &File<T::File>) -> Result<u32>`; the argument is a
-/// copy that goes back to user space.
+/// A handler is a `fn(&Device<T>, &mut Argument, &File<T::File>) -> Result<u32>`. The argument is a
+/// copy in the kernel, which is copied back to user space afterwards.
 #[macro_export]
 macro_rules! declare_drm_ioctls {
     ($driver:ty; $(($nr:expr, $name:ident, $argument:ty, $flags:expr, $handler:path)),* $(,)?) => {
@@ -71,8 +73,8 @@ macro_rules! declare_drm_ioctls {
                         data: *mut $crate::ioctl::internal::ffi::c_void,
                         file: *mut $crate::ioctl::internal::drm_file,
                     ) -> $crate::ioctl::internal::ffi::c_int {
-                        // SAFETY: Called by the core for a device of this driver, with `data` of
-                        // the size the number tells.
+                        // SAFETY: The core calls this for a device of this driver, with `data` of
+                        // the size that is encoded in the number.
                         unsafe {
                             $crate::ioctl::internal::call::<$driver, $argument>(
                                 $handler, dev, data, file,

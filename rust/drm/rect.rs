@@ -2,8 +2,8 @@
 //! Rectangles of pixels.
 use drm_bindings as bindings;
 
-/// A rectangle in pixels, its right and lower edges excluded; the C counterpart is
-/// `struct drm_rect`.
+/// A rectangle in pixels, without its right and lower edges; the C counterpart is `struct
+/// drm_rect`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rect {
     /// Left edge.
@@ -17,10 +17,11 @@ pub struct Rect {
 }
 
 impl Rect {
-    /// The rectangle at a point with a size.
+    /// Makes a rectangle from its upper left corner and its size.
     ///
-    /// Edges wrap around, so this does not panic. A device's values are unsigned 32 bits: also those
-    /// beyond `i32::MAX` come out of [`width`](Self::width) and [`height`](Self::height) unchanged.
+    /// Edges wrap around, so this does not panic. A device has unsigned 32-bit values.
+    /// [`width`](Self::width) and [`height`](Self::height) return them unchanged, even those beyond
+    /// `i32::MAX`.
     #[inline]
     pub const fn new(x: i32, y: i32, width: i32, height: i32) -> Self {
         Self {
@@ -51,7 +52,7 @@ impl Rect {
         }
     }
 
-    /// From 16.16 fixed point to whole pixels, the fractions cut off; C: `drm_rect_fp_to_int()`.
+    /// Converts 16.16 fixed point to whole pixels, without fractions; C: `drm_rect_fp_to_int()`.
     #[inline]
     pub fn from_fixed_point(raw: Self) -> Self {
         Self::new(
@@ -62,25 +63,25 @@ impl Rect {
         )
     }
 
-    /// Pixels from left to right.
+    /// Returns the width in pixels.
     #[inline]
     pub const fn width(&self) -> i32 {
         self.x2.wrapping_sub(self.x1)
     }
 
-    /// Pixels from top to bottom.
+    /// Returns the height in pixels.
     #[inline]
     pub const fn height(&self) -> i32 {
         self.y2.wrapping_sub(self.y1)
     }
 
-    /// Pixels in it.
+    /// Returns the number of pixels.
     #[inline]
     pub const fn area(&self) -> u64 {
         self.width() as u32 as u64 * self.height() as u32 as u64
     }
 
-    /// The smallest rectangle around both.
+    /// Returns the smallest rectangle that contains both.
     #[inline]
     pub fn join(&self, other: &Self) -> Self {
         Self {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! Workqueues of a driver's own.
+//! A driver's own workqueues.
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 use core::{ops::Deref, ptr::NonNull};
@@ -7,32 +7,32 @@ use core::{ops::Deref, ptr::NonNull};
 use drm_bindings as bindings;
 use kernel::{prelude::*, workqueue::Queue};
 
-/// A workqueue for works that others wait for to have memory freed: it has a thread of its own for
-/// when no other can be made. Its works run on any processor, before most threads.
+/// A workqueue for works that free memory. It has a rescuer thread for when no other thread can be
+/// created. Its works run on any CPU, with a high priority.
 ///
-/// Dropped, it waits for its works, so that none of them may be the last to have it.
+/// When it is dropped, it waits for its works, so none of them may hold the last reference to it.
 ///
 /// # Invariants
 ///
-/// The pointer is a workqueue that nobody else destroys.
+/// The pointer is a valid workqueue that only `drop` destroys.
 pub struct Workqueue(NonNull<kernel::bindings::workqueue_struct>);
 
 impl Workqueue {
-    /// A workqueue, named for people.
+    /// Creates a workqueue. The name is for debugging.
     ///
     /// # Errors
     ///
     /// `ENOMEM`. C: `alloc_workqueue()` with `WQ_MEM_RECLAIM`.
     pub fn new(name: &'static CStr) -> Result<Self> {
-        // SAFETY: The name is a string that stays.
+        // SAFETY: The name is a static string.
         let raw = unsafe { bindings::helper_alloc_workqueue(name.as_char_ptr()) };
-        // INVARIANT: It was made here.
+        // INVARIANT: It was created here, and the pointer is not passed on.
         Ok(Self(NonNull::new(raw.cast()).ok_or(ENOMEM)?))
     }
 
     /// Waits until the works that are queued now have run; C: `flush_workqueue()`.
     pub fn flush(&self) {
-        // SAFETY: The workqueue is there as long as `self`.
+        // SAFETY: By the type's invariants, the workqueue is valid.
         unsafe { kernel::bindings::__flush_workqueue(self.0.as_ptr()) };
     }
 
@@ -45,19 +45,19 @@ impl Deref for Workqueue {
     type Target = Queue;
 
     fn deref(&self) -> &Queue {
-        // SAFETY: The workqueue is there as long as `self`.
+        // SAFETY: By the type's invariants, the workqueue is valid.
         unsafe { Queue::from_raw(self.0.as_ptr()) }
     }
 }
 
 impl Drop for Workqueue {
     fn drop(&mut self) {
-        // SAFETY: By the type's invariants nobody else has destroyed it.
+        // SAFETY: By the type's invariants, the workqueue is valid and is only destroyed here.
         unsafe { kernel::bindings::destroy_workqueue(self.0.as_ptr()) };
     }
 }
 
-// SAFETY: A workqueue may be used from any thread.
+// SAFETY: A workqueue may be used on any thread.
 unsafe impl Send for Workqueue {}
-// SAFETY: As above; it has its own lock.
+// SAFETY: As above, and it has its own locks.
 unsafe impl Sync for Workqueue {}

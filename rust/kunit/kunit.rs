@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! KUnit suites of modules outside the kernel's tree.
+//! KUnit suites for out-of-tree modules.
 //!
-//! The kernel crate's own `#[kunit_tests]` is there only where KUnit is built into the kernel. This
-//! crate needs KUnit when the module is loaded.
+//! The kernel crate's own `#[kunit_tests]` exists only if KUnit is built into the kernel. This
+//! crate needs KUnit only when the module is loaded.
 //!
 //! C header: [`include/kunit/test.h`](srctree/include/kunit/test.h)
 use core::{cell::UnsafeCell, ffi::CStr, fmt, mem, ptr};
 use kernel::{bindings, error::to_result, ffi::c_void, prelude::*, types::Opaque};
 
-/// A test that runs; the C counterpart is `struct kunit`.
+/// A running test; the C counterpart is `struct kunit`.
 #[repr(transparent)]
 pub struct Test(Opaque<bindings::kunit>);
 
 impl Test {
-    /// Notes that an expectation was not met. The test goes on.
+    /// Records that an expectation was not met. The test continues.
     #[doc(hidden)]
     pub fn fail(&self, file: &'static CStr, line: u32, args: fmt::Arguments<'_>) {
         let location = bindings::kunit_loc {
@@ -21,8 +21,8 @@ impl Test {
             line: line as i32,
         };
         let assertion = bindings::kunit_assert {};
-        // SAFETY: The test runs, and everything else is read before this returns; `%pA` takes
-        // arguments of Rust.
+        // SAFETY: The test is running. The function reads its arguments before it returns, and
+        // `%pA` is the conversion for Rust's arguments.
         unsafe {
             bindings::__kunit_do_failed_assertion(
                 self.0.get(),
@@ -37,7 +37,7 @@ impl Test {
     }
 }
 
-/// Expects that something is true; C: `KUNIT_EXPECT_TRUE()`.
+/// Expects that a condition is true; C: `KUNIT_EXPECT_TRUE()`.
 #[macro_export]
 macro_rules! expect {
     ($test:expr, $condition:expr $(,)?) => {
@@ -75,7 +75,7 @@ macro_rules! expect_eq {
     };
 }
 
-/// What a case returns: nothing, or an error that fails it.
+/// What a case returns: nothing, or a result whose error fails the case.
 pub trait Outcome {
     #[doc(hidden)]
     fn report(self, test: &Test);
@@ -100,12 +100,12 @@ pub trait Case {
     fn run(test: &Test);
 }
 
-/// The cases of a suite and the end of their list; the C counterpart is an array of
+/// The cases of a suite, and the end marker of the list; the C counterpart is an array of
 /// `struct kunit_case`.
 #[doc(hidden)]
 pub struct Cases<const N: usize>(UnsafeCell<[bindings::kunit_case; N]>);
 
-// SAFETY: Only KUnit writes to it, which runs one suite at a time.
+// SAFETY: Only KUnit writes to it, and KUnit runs one suite at a time.
 unsafe impl<const N: usize> Sync for Cases<N> {}
 
 /// An entry of [`Cases`].
@@ -121,26 +121,27 @@ impl Entry {
         Self(case)
     }
 
-    /// What ends the list.
+    /// The end marker of the list.
     pub const fn end() -> Self {
-        // SAFETY: Numbers, pointers and optional functions may be zero.
+        // SAFETY: All zeros is a valid value of numbers, pointers and optional functions.
         Self(unsafe { mem::zeroed() })
     }
 }
 
-/// What KUnit calls for a case.
+/// Runs a case. KUnit calls this.
 ///
 /// # Safety
 ///
-/// `test` is the test that runs.
+/// `test` must be the running test.
 unsafe extern "C" fn run_case<C: Case>(test: *mut bindings::kunit) {
-    // SAFETY: As the caller promises; the type is transparent.
+    // SAFETY: By the requirements of this function, and the type is transparent.
     C::run(unsafe { &*test.cast::<Test>() });
 }
 
 impl<const N: usize> Cases<N> {
     pub const fn new(entries: [Entry; N]) -> Self {
-        // SAFETY: `Entry` is transparent, so that an entry is a case; none has anything to drop.
+        // SAFETY: `Entry` is transparent, so an array of entries is an array of cases. Nothing in
+        // them has to be dropped.
         Self(UnsafeCell::new(unsafe {
             mem::transmute_copy::<[Entry; N], [bindings::kunit_case; N]>(&entries)
         }))
@@ -154,10 +155,10 @@ pub struct Suite(#[expect(dead_code, reason = "KUnit reads it")] UnsafeCell<bind
 unsafe impl Sync for Suite {}
 
 impl Suite {
-    /// A suite of these cases; [`suite!`] calls this.
+    /// Makes a suite of cases. [`suite!`] calls this.
     #[doc(hidden)]
     pub const fn new<const N: usize>(name: &'static CStr, cases: &'static Cases<N>) -> Self {
-        // SAFETY: Numbers, pointers and optional functions may be zero.
+        // SAFETY: All zeros is a valid value of numbers, pointers and optional functions.
         let mut suite: bindings::kunit_suite = unsafe { mem::zeroed() };
         let bytes = name.to_bytes();
         let mut i = 0;
@@ -198,34 +199,35 @@ macro_rules! suite {
 ///
 /// # Errors
 ///
-/// `EINTR`. A case that fails is no error.
+/// `EINTR`. It is not an error if a case fails.
 pub fn run(suites: &'static [&'static Suite]) -> Result {
-    // SAFETY: References are pointers that are not null, and the suites live as long as the module.
+    // SAFETY: References have the layout of pointers, and the suites are valid as long as the
+    // module.
     to_result(unsafe {
         bindings::__kunit_test_suites_init(suites.as_ptr().cast(), suites.len() as i32, true)
     })
 }
 
-/// Has KUnit forget suites, before the module goes.
+/// Removes suites from KUnit, before the module is unloaded.
 pub fn forget(suites: &'static [&'static Suite]) {
-    // SAFETY: As in `run`; the list is only read.
+    // SAFETY: As in `run`, and the function only reads the list.
     unsafe {
         bindings::__kunit_test_suites_exit(suites.as_ptr().cast_mut().cast(), suites.len() as i32);
     }
 }
 
-/// In the place of a driver's module a module that runs `SUITES` of the crate.
+/// Declares a module that runs the crate's `SUITES`, instead of a driver's module.
 ///
-/// It takes what the driver's own macro takes.
+/// It takes the same arguments as the macro of the driver's module.
 #[macro_export]
 macro_rules! module {
     (type: $driver:ty, $($rest:tt)*) => {
-        /// Not the driver's module, but called as such.
+        /// Replaces the driver's module, whose name it has.
         struct DriverModule;
 
         impl kernel::Module for DriverModule {
             fn init(_module: &'static kernel::ThisModule) -> kernel::error::Result<Self> {
-                // The driver's functions are used, if not by this module.
+                // Avoids warnings of unused functions, because this module does not use the driver.
                 const _: fn($driver) = |_| ();
                 $crate::run(SUITES)?;
                 Ok(Self)

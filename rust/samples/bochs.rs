@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A whole driver on the `drm` crate, small enough to read at once: QEMU's `bochs-display`.
+//! A sample driver on the `drm` crate, for QEMU's `bochs-display`.
 //!
-//! The device shows what is in its own memory, so that a commit copies what changed there. A few
-//! registers hold the size of the picture; beside them lies the monitor's EDID.
+//! The device shows the contents of its own memory, so a commit copies the damage there. A few
+//! registers set the size of the image. The monitor's EDID is in the same BAR as the registers.
 #![forbid(unsafe_code)]
 
 use drm::{
@@ -31,15 +31,15 @@ use kernel::{
 const VENDOR: u16 = 0x1234;
 const DEVICE: u16 = 0x1111;
 
-/// The BAR with the picture, and the one with the EDID and the registers.
+/// The BAR with the pixels, and the one with the EDID and the registers.
 const VRAM_BAR: u32 = 0;
 const REGISTER_BAR: u32 = 2;
 const REGISTER_BAR_SIZE: usize = 0x600;
-/// Bytes of the EDID at the start of that BAR, at most.
+/// The maximum size of the EDID at the start of that BAR in bytes.
 const EDID_SIZE: usize = 0x400;
 const REGISTERS: usize = 0x500;
 
-/// Registers of 16 bits, in their order.
+/// The 16-bit registers, in order.
 #[derive(Clone, Copy)]
 enum Register {
     Id = 0,
@@ -62,7 +62,7 @@ const XRGB8888: u32 = fourcc(b"XR24");
 const BYTES_PER_PIXEL: u32 = 4;
 const MAX_SIZE: u32 = 8192;
 
-/// The device's registers and memory, until it is unbound.
+/// The device's registers and memory, which are accessible until the device is unbound.
 struct Hardware {
     registers: pci::DevresBar<REGISTER_BAR_SIZE>,
     vram: pci::DevresBar,
@@ -88,13 +88,13 @@ impl Hardware {
         registers.try_read16(REGISTERS + 2 * register as usize)
     }
 
-    /// Writes to registers, unless the device has gone.
+    /// Writes to registers, unless the device was unbound.
     fn write(&self, values: &[(Register, u16)]) {
         let Some(registers) = self.registers.try_access() else {
             return;
         };
         for (register, value) in values {
-            // The offsets are those of an enum, all inside the BAR.
+            // The offsets come from an enum, and are all within the BAR.
             let _ = registers.try_write16(*value, REGISTERS + 2 * *register as usize);
         }
     }
@@ -139,7 +139,7 @@ impl Driver for Bochs {
     }
 }
 
-/// Buffers need nothing of their own, nor do files and framebuffers.
+/// The driver needs no data of buffers, files and framebuffers.
 struct Buffer;
 
 impl DriverObject for Buffer {
@@ -218,7 +218,7 @@ impl DriverPlane for Primary {
         check.check_unscaled_plane(new, false)
     }
 
-    /// Copies what changed. The device's rows are as long as the picture is wide.
+    /// Copies the damage. In the device's memory, rows follow each other without a gap.
     fn atomic_update(
         &self,
         dev: &Device<Bochs>,
@@ -296,14 +296,14 @@ impl DriverConnector for Monitor {
     }
 }
 
-/// The driver's hold on a bound device.
+/// The driver's data of a bound device.
 struct BochsDriver {
     dev: ARef<Device<Bochs>>,
     registration: Pin<KBox<Mutex<Option<Registration<Bochs>>>>>,
 }
 
-// The vendor has no name in the kernel crate: any other display is told by its class first, and
-// then by its numbers.
+// The kernel crate has no name for the vendor. So the table matches the class of any other display,
+// and probe checks the numbers.
 kernel::pci_device_table!(
     TABLE,
     <BochsDriver as pci::Driver>::IdInfo,
@@ -354,7 +354,8 @@ impl pci::Driver for BochsDriver {
     }
 
     fn unbind<'bound>(_pdev: &'bound pci::Device<Core<'_>>, this: Pin<&Self>) {
-        // User space first, then the picture, while the registers are still there.
+        // First unregisters the device, and then switches the head off while the registers are
+        // accessible.
         drop(this.registration.lock().take());
         this.dev.shutdown_kms();
         this.dev.unmap_objects();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! The virtio device: features, configuration space, status.
+//! Virtio devices: features, configuration space, status, resets.
 use core::marker::PhantomData;
 
 use drm_bindings as bindings;
@@ -27,7 +27,7 @@ pub struct Device<Ctx: DeviceContext = Normal>(Opaque<bindings::virtio_device>, 
 
 /// The device conforms to virtio 1.
 pub const F_VERSION_1: u32 = bindings::VIRTIO_F_VERSION_1;
-/// A descriptor can name a table of descriptors.
+/// A descriptor can refer to a table of descriptors.
 pub const F_INDIRECT_DESC: u32 = bindings::VIRTIO_RING_F_INDIRECT_DESC;
 
 impl<Ctx: DeviceContext> Device<Ctx> {
@@ -35,7 +35,7 @@ impl<Ctx: DeviceContext> Device<Ctx> {
     ///
     /// `ptr` must be a valid device that is in context `Ctx` as long as the reference is used.
     pub(crate) unsafe fn from_raw<'a>(ptr: *mut bindings::virtio_device) -> &'a Self {
-        // SAFETY: By the requirements of this function; the type is transparent.
+        // SAFETY: By the requirements of this function, and the type is transparent.
         unsafe { &*ptr.cast() }
     }
 
@@ -43,47 +43,49 @@ impl<Ctx: DeviceContext> Device<Ctx> {
         self.0.get()
     }
 
-    /// Whether a feature was negotiated; C: `virtio_has_feature()`.
+    /// Returns whether a feature was negotiated; C: `virtio_has_feature()`.
     pub fn has_feature(&self, bit: u32) -> bool {
         // SAFETY: The device is valid.
         unsafe { bindings::helper_virtio_has_feature(self.as_raw(), bit) }
     }
 
-    /// Whether the device sees memory through the DMA API, not by physical address: it says so, or
-    /// this is a Xen guest, whose physical addresses are none of the machine's. C:
+    /// Returns whether the device needs DMA addresses, not physical ones: it requires them, or this
+    /// is a Xen guest, whose physical addresses are not those of the machine. C:
     /// `virtio_has_dma_quirk()`, `xen_domain()`.
     pub fn uses_dma_addresses(&self) -> bool {
-        // SAFETY: Reads what the kernel found out at boot.
+        // SAFETY: The function has no requirements; it reads what the kernel has detected at boot.
         let is_xen = unsafe { bindings::helper_xen_domain() };
         is_xen || self.has_feature(bindings::VIRTIO_F_ACCESS_PLATFORM)
     }
 
-    /// The virtio device as the driver core knows it.
+    /// Returns the virtio device as a device of the driver core.
     pub fn as_device(&self) -> &device::Device<Ctx> {
-        // SAFETY: The embedded `struct device` is valid as long as `self` and in the same context;
-        // `device::Device` is transparent over it.
+        // SAFETY: The embedded `struct device` is valid as long as `self` and is in the same
+        // context, and `device::Device` is transparent over it.
         unsafe { &*(&raw mut (*self.as_raw()).dev).cast() }
     }
 
-    /// The device that carries this one, for instance a PCI function.
+    /// Returns the parent device, e.g. a PCI function.
     pub fn parent(&self) -> &device::Device<Ctx> {
-        // SAFETY: Virtio devices always have a parent, which outlives them and is bound as long as
-        // they are; `device::Device` is transparent over `struct device`.
+        // SAFETY: A virtio device always has a parent. It holds a reference to the parent, whose
+        // driver has registered it and removes it before it is unbound. `device::Device` is
+        // transparent over `struct device`.
         unsafe { &*(*self.as_raw()).dev.parent.cast() }
     }
 }
 
-/// Memory of the device that the driver may map; the C counterpart is `struct virtio_shm_region`.
+/// Memory of the device that a driver may map; the C counterpart is `struct virtio_shm_region`.
 #[derive(Clone, Copy)]
 pub struct SharedMemory {
     /// Physical address.
     pub address: u64,
-    /// Bytes.
+    /// Size in bytes.
     pub length: u64,
 }
 
 impl Device<device::Bound> {
-    /// A shared-memory region by its number, if the device has it; C: `virtio_get_shm_region()`.
+    /// Returns the shared memory region with a number, if the device has it; C:
+    /// `virtio_get_shm_region()`.
     pub fn shared_memory(&self, id: u8) -> Option<SharedMemory> {
         let (mut address, mut length) = (0, 0);
         // SAFETY: The device is valid and bound.
@@ -110,64 +112,65 @@ impl Device<device::Bound> {
         unsafe { bindings::helper_virtio_get_status(self.as_raw()) }.into()
     }
 
-    /// Whether virtio core has negotiated with the device, and nobody has reset it since.
+    /// Returns whether virtio core has negotiated with the device, and it was not reset since.
     pub(crate) fn has_driver_status(&self) -> bool {
         self.status() & bindings::VIRTIO_CONFIG_S_DRIVER != 0
     }
 
-    /// Whether the device says it cannot go on without a reset.
+    /// Returns whether the device requires a reset.
     pub fn needs_reset(&self) -> bool {
         self.status() & bindings::VIRTIO_CONFIG_S_NEEDS_RESET != 0
     }
 
-    /// Has the driver's `reset_prepare` and `reset_done` called around a reset of the device, if
-    /// `is_needed` says so when nobody else can reset it.
+    /// Resets the device and calls the driver's `reset_prepare` and `reset_done`, if `is_needed`
+    /// returns true after other resets are locked out.
     ///
-    /// Waits neither for a probe nor for a removal, so that both may wait for a work that calls this.
+    /// Does not wait for a probe or a removal, so both may wait for a work that calls this.
     ///
     /// # Errors
     ///
-    /// Those of the callbacks; `EBUSY` while the driver still probes or is removed, or while somebody
-    /// resets, removes or puts to sleep the device below. C: `virtio_device_reset_prepare()`,
+    /// Those of the callbacks; `EBUSY` while the driver probes or is removed, or while the parent
+    /// device is reset, removed or suspended. C: `virtio_device_reset_prepare()`,
     /// `virtio_device_reset_done()`.
     pub fn reset(&self, is_needed: impl FnOnce() -> bool) -> Result {
         let _lock = ParentLock::try_new(self).ok_or(EBUSY)?;
         if !is_needed() {
             return Ok(());
         }
-        // SAFETY: The device is valid and bound, so that its driver is ours.
+        // SAFETY: The device is valid, and it is bound to the driver that calls this.
         to_result(unsafe { bindings::virtio_device_reset_prepare(self.as_raw()) })?;
         // SAFETY: As above.
         to_result(unsafe { bindings::virtio_device_reset_done(self.as_raw()) })
     }
 }
 
-// SAFETY: The reference count is that of the embedded `struct device`.
+// SAFETY: The functions use the reference count of the embedded `struct device`.
 unsafe impl AlwaysRefCounted for Device<Normal> {
     fn inc_ref(&self) {
-        // SAFETY: A shared reference proves that the count is not zero.
+        // SAFETY: The caller has a shared reference, so the count is not zero.
         unsafe { kernel::bindings::get_device(&raw mut (*self.as_raw()).dev) };
     }
 
     unsafe fn dec_ref(obj: core::ptr::NonNull<Self>) {
-        // SAFETY: The caller gives up a reference.
+        // SAFETY: The caller passes a reference that it owns.
         unsafe { kernel::bindings::put_device(&raw mut (*obj.as_ref().as_raw()).dev) };
     }
 }
 
 impl From<&Device<device::Bound>> for ARef<Device> {
     fn from(dev: &Device<device::Bound>) -> Self {
-        // SAFETY: The context is a marker only; a bound device is one that is referenced.
+        // SAFETY: The context is only a marker in the type, and the caller has a reference to the
+        // device.
         let dev: &Device = unsafe { Device::from_raw(dev.as_raw()) };
         dev.into()
     }
 }
 
-/// A bound device for code that may run until the driver lets it go, and a little longer: works.
+/// A bound device for code that may run until the device is unbound, and shortly after: works.
 ///
 /// # Invariants
 ///
-/// The inner option is emptied, under its lock, before the device is unbound.
+/// The inner option is set to `None`, under its lock, before the device is unbound.
 pub struct Handle(Arc<Inner>);
 
 #[pin_data]
@@ -177,14 +180,14 @@ struct Inner {
 }
 
 impl Handle {
-    /// A handle on a device, good until it is unbound.
+    /// Creates a handle of a device. It is empty after the device is unbound.
     ///
     /// # Errors
     ///
     /// `ENOMEM`.
     pub fn new(dev: &Device<device::Bound>) -> Result<Self> {
         extern "C" fn revoke(inner: *mut kernel::ffi::c_void) {
-            // SAFETY: The reference that `new` gave away.
+            // SAFETY: `data` is the reference that `new` has passed to the action.
             let inner = unsafe { Arc::from_raw(inner.cast::<Inner>().cast_const()) };
             let dev = inner.dev.lock().take();
             drop(dev);
@@ -196,8 +199,8 @@ impl Handle {
             }),
             GFP_KERNEL,
         )?;
-        // SAFETY: The device is bound, so that the action runs when it is unbound; it gets a
-        // reference of its own.
+        // SAFETY: The device is bound, so the action runs when it is unbound. The action owns a
+        // reference to its data.
         to_result(unsafe {
             bindings::helper_devm_add_action_or_reset(
                 &raw mut (*dev.as_raw()).dev,
@@ -208,11 +211,12 @@ impl Handle {
         Ok(Self(inner))
     }
 
-    /// Runs `f` with the device unless it was unbound; it is not while `f` runs. Sleeps.
+    /// Calls `f` with the device, unless it was unbound. Prevents that it is unbound while `f`
+    /// runs. Sleeps.
     pub fn with<R>(&self, f: impl FnOnce(&Device<device::Bound>) -> R) -> Option<R> {
         let dev = self.0.dev.lock();
         dev.as_ref().map(|dev| {
-            // SAFETY: The lock is held, so that the device is still bound.
+            // SAFETY: By the type's invariants, the device is bound as long as the lock is held.
             f(unsafe { Device::from_raw(dev.as_raw()) })
         })
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! Registration of virtio drivers.
+//! Virtio drivers and their registration.
 use core::{
     marker::PhantomData,
     mem::{offset_of, size_of},
@@ -28,13 +28,13 @@ pub struct RawId {
 
 const _: () = assert!(size_of::<RawId>() == size_of::<bindings::virtio_device_id>());
 
-/// A kind of device; the C counterpart is `struct virtio_device_id`.
+/// An identifier of a kind of device; the C counterpart is `struct virtio_device_id`.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
 pub struct DeviceId(RawId);
 
 impl DeviceId {
-    /// Every device of a kind, whoever made it; C: `VIRTIO_DEV_ANY_ID`.
+    /// Identifies the devices of a kind from any vendor; C: `VIRTIO_DEV_ANY_ID`.
     pub const fn new(kind: u32) -> Self {
         Self(RawId {
             device: kind,
@@ -48,11 +48,11 @@ unsafe impl RawDeviceId for DeviceId {
     type RawType = RawId;
 }
 
-/// A driver's list of devices, made by [`virtio_device_table!`](crate::virtio_device_table).
+/// A driver's list of devices, declared by [`virtio_device_table!`](crate::virtio_device_table).
 pub type IdTable = &'static dyn kernel::device_id::IdTable<DeviceId, ()>;
 
-/// Makes a list of devices by which the module is also found and loaded;
-/// C: `MODULE_DEVICE_TABLE(virtio, ...)`.
+/// Declares a list of devices, and the module aliases by which the module is loaded; C:
+/// `MODULE_DEVICE_TABLE(virtio, ...)`.
 #[macro_export]
 macro_rules! virtio_device_table {
     ($name:ident, [$($id:expr),* $(,)?]) => {
@@ -60,65 +60,66 @@ macro_rules! virtio_device_table {
     };
 }
 
-/// A virtio driver. A value of the type is the driver's hold on one bound device: it comes from
-/// [`probe`](Driver::probe) and is dropped when the device is unbound, after
+/// A virtio driver. A value of the type is the driver's data of a bound device:
+/// [`probe`](Driver::probe) returns it, and it is dropped when the device is unbound, after
 /// [`remove`](Driver::remove).
 pub trait Driver: Sized + Send + Sync + 'static {
-    /// The devices it drives.
+    /// The devices that the driver supports.
     const IDS: IdTable;
-    /// The feature bits it understands.
+    /// The feature bits that the driver supports.
     const FEATURES: &'static [u32];
 
-    /// A device was found.
+    /// Called when a device was found.
     ///
     /// # Errors
     ///
-    /// Any: the device stays without a driver.
+    /// Any. The device has no driver then.
     fn probe(dev: &Device<Bound>) -> Result<Self>;
-    /// The device or the driver goes away.
+    /// Called when the device or the driver is removed.
     fn remove(&self, dev: &Device<Bound>);
-    /// The machine goes down.
+    /// Called when the machine is shut down.
     fn shutdown(&self, _dev: &Device<Bound>) {}
-    /// The configuration space changed. In interrupt context, and with the lock of the device's
-    /// resources (devres) held.
+    /// Called in interrupt context, with the lock of the device's resources (devres) held, when the
+    /// configuration space has changed.
     fn config_changed(&self, _dev: &Device<Bound>) {}
-    /// Get ready for a suspend or a snapshot: the device may lose its state.
+    /// Called before a suspend or a snapshot, in which the device may lose its state.
     ///
     /// # Errors
     ///
-    /// Any: the machine stays awake.
+    /// Any. The suspend is aborted then.
     fn freeze(&self, _dev: &Device<Bound>) -> Result {
         Ok(())
     }
-    /// The opposite of [`freeze`](Driver::freeze), on a device that was reset.
+    /// Called after a resume or a snapshot, on a device that was reset.
     ///
     /// # Errors
     ///
-    /// Any: the device is marked as failed.
+    /// Any. The device is marked as failed then.
     fn restore(&self, _dev: &Device<Bound>) -> Result {
         Ok(())
     }
-    /// The device is about to be reset. That is never beside another reset, a probe, a removal or a
-    /// suspend.
+    /// Called before the device is reset. Resets do not run at the same time as another reset, a
+    /// probe, a removal or a suspend.
     ///
     /// # Errors
     ///
-    /// `EOPNOTSUPP`: it is reset without the driver's help, and [`reset_done`](Driver::reset_done) is
-    /// not called. Any other: the same, with a message of the bus.
+    /// `EOPNOTSUPP` if the device is to be reset without the driver, and without
+    /// [`reset_done`](Driver::reset_done). Any other error has the same effect, and the bus logs
+    /// it.
     fn reset_prepare(&self, _dev: &Device<Bound>) -> Result {
         Ok(())
     }
-    /// The device was reset.
+    /// Called after the device was reset.
     ///
     /// # Errors
     ///
-    /// Any: the device is marked as failed.
+    /// Any. The device is marked as failed then.
     fn reset_done(&self, _dev: &Device<Bound>) -> Result {
         Ok(())
     }
 }
 
-/// The C struct, empty at first.
+/// The C struct. `register` fills it.
 #[repr(transparent)]
 pub struct RawDriver(bindings::virtio_driver);
 
@@ -129,7 +130,7 @@ impl Default for RawDriver {
     }
 }
 
-/// Connects a [`Driver`] with the bus.
+/// Connects a [`Driver`] to the bus.
 pub struct Adapter<T: Driver>(PhantomData<T>);
 
 // SAFETY: `struct virtio_driver` is a C struct with a `struct device_driver` at that offset. The
@@ -140,14 +141,14 @@ unsafe impl<T: Driver> DriverLayout for Adapter<T> {
     const DEVICE_DRIVER_OFFSET: usize = offset_of!(bindings::virtio_driver, driver);
 }
 
-// SAFETY: `unregister` undoes `register`.
+// SAFETY: `unregister` reverts `register`.
 unsafe impl<T: Driver> RegistrationOps for Adapter<T> {
     unsafe fn register(
         reg: &Opaque<Self::DriverType>,
         name: &'static CStr,
         module: &'static ThisModule,
     ) -> Result {
-        // SAFETY: Nobody else looks at the struct before it is registered.
+        // SAFETY: Nothing else uses the struct before it is registered.
         let driver = unsafe { &mut (*reg.get()).0 };
         driver.driver.name = name.as_char_ptr();
         driver.id_table = T::IDS.as_ptr().cast();
@@ -162,15 +163,15 @@ unsafe impl<T: Driver> RegistrationOps for Adapter<T> {
         driver.reset_prepare = Some(Self::reset_prepare_callback);
         driver.reset_done = Some(Self::reset_done_callback);
 
-        // SAFETY: The struct is complete and pinned until `unregister`.
+        // SAFETY: The struct is initialized, and is pinned until `unregister`.
         to_result(unsafe { bindings::__register_virtio_driver(reg.get().cast(), module.as_ptr()) })
     }
 
     unsafe fn unregister(reg: &Opaque<Self::DriverType>) {
         // SAFETY: The caller has registered it.
         unsafe { bindings::unregister_virtio_driver(reg.get().cast()) };
-        // The driver's code may be gone soon, and a reset that found the driver is about to call it.
-        // SAFETY: No lock of a device is held while a module is loaded or unloaded.
+        // The driver's code may be unloaded next, and a reset that has found the driver may still
+        // call it. SAFETY: No lock of a device is held while a module is loaded or unloaded.
         unsafe { bindings::helper_virtio_flush_resets() };
     }
 }
@@ -184,31 +185,31 @@ fn errno(result: Result) -> kernel::ffi::c_int {
 
 impl<T: Driver> Adapter<T> {
     extern "C" fn probe_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
-        // SAFETY: The bus calls us with a device that is valid and being bound.
+        // SAFETY: The bus calls this with a valid device that is being bound.
         errno(bind::probe::<T>(unsafe { Device::from_raw(vdev) }))
     }
 
     extern "C" fn remove_callback(vdev: *mut bindings::virtio_device) {
-        // SAFETY: The bus calls us with a device that is valid and bound.
+        // SAFETY: The bus calls this with a valid and bound device.
         bind::remove::<T>(unsafe { Device::from_raw(vdev) });
     }
 
     extern "C" fn shutdown_callback(vdev: *mut bindings::virtio_device) {
-        // SAFETY: The bus calls us with a valid device, and holds its lock.
+        // SAFETY: The bus calls this with a valid device, and holds its lock.
         let dev = unsafe { Device::from_raw(vdev) };
         bind::with(dev, |value: &T| value.shutdown(dev));
     }
 
-    /// In interrupt context.
+    /// Called in interrupt context.
     extern "C" fn config_changed_callback(vdev: *mut bindings::virtio_device) {
-        // SAFETY: The bus calls us with a valid device, which is not unbound while the lock of its
+        // SAFETY: The bus calls this with a valid device, which is not unbound while the lock of its
         // resources is held.
         let dev = unsafe { Device::from_raw(vdev) };
         bind::notify(dev, |value: &T| value.config_changed(dev));
     }
 
     extern "C" fn freeze_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
-        // SAFETY: The bus calls us with a valid device, and no driver leaves one during a suspend.
+        // SAFETY: The bus calls this with a valid device, and no driver is unbound during a suspend.
         let dev = unsafe { Device::from_raw(vdev) };
         errno(bind::with(dev, |value: &T| value.freeze(dev)).unwrap_or(Err(EBUSY)))
     }
@@ -220,11 +221,11 @@ impl<T: Driver> Adapter<T> {
     }
 
     extern "C" fn reset_prepare_callback(vdev: *mut bindings::virtio_device) -> kernel::ffi::c_int {
-        // SAFETY: The bus calls us with a valid device and holds the lock of its parent, which a driver
-        // that leaves takes, too.
+        // SAFETY: The bus calls this with a valid device and holds the lock of its parent, which
+        // `bind::remove` takes, too.
         let dev = unsafe { Device::from_raw(vdev) };
         let result = bind::with_bound(dev, |value: &T| value.reset_prepare(dev));
-        // As virtio core says of a device without a driver.
+        // Virtio core returns the same for a device without a driver.
         errno(result.unwrap_or(Err(EOPNOTSUPP)))
     }
 

@@ -1,36 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! The virtio GPU's protocol: numbers and layouts of the virtio specification, as bytes.
+//! The protocol of the virtio GPU: numbers and structs of the virtio specification.
 //!
 //! C header: [`include/uapi/linux/virtio_gpu.h`](srctree/include/uapi/linux/virtio_gpu.h)
 use core::mem::{size_of, MaybeUninit};
 
-// The protocol is little-endian; fields are plain integers.
+// The protocol is little-endian, and the fields are plain integers.
 const _: () = assert!(cfg!(target_endian = "little"));
 
-/// A struct of the protocol: little-endian integers and nothing else.
+/// A struct of the protocol. It contains only little-endian integers.
 ///
 /// # Safety
 ///
-/// The type has no padding, and every pattern of bits is a value.
+/// The type must have no padding, and every bit pattern must be a valid value.
 pub unsafe trait Wire: Copy {
-    /// The struct's bytes.
+    /// Returns the struct's bytes.
     fn as_bytes(&self) -> &[u8] {
-        // SAFETY: There is no padding, so that all bytes are initialized.
+        // SAFETY: By the trait's requirements there is no padding, so all bytes are initialized.
         unsafe { core::slice::from_raw_parts(core::ptr::from_ref(self).cast(), size_of::<Self>()) }
     }
 
-    /// A struct of these bytes; none when there are too few.
+    /// Copies a struct from the beginning of `bytes`. Returns `None` if there are too few.
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         if bytes.len() < size_of::<Self>() {
             return None;
         }
-        // SAFETY: There are enough bytes, and every pattern of bits is a value.
+        // SAFETY: There are enough bytes, and by the trait's requirements every bit pattern is
+        // valid.
         Some(unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
     }
 
-    /// All zeros.
+    /// Returns a struct of zeros.
     fn zeroed() -> Self {
-        // SAFETY: Every pattern of bits is a value.
+        // SAFETY: By the trait's requirements every bit pattern is valid.
         unsafe { MaybeUninit::zeroed().assume_init() }
     }
 }
@@ -42,25 +43,25 @@ macro_rules! wire {
         #[derive(Clone, Copy)]
         pub struct $name { $($(#[$field_doc])* pub $field: $type),* }
 
-        // SAFETY: Integers of 32 and 64 bits, and structs and arrays of such, without gaps: checked
-        // below.
+        // SAFETY: The type consists of integers, and of structs and arrays of integers. It is
+        // checked below that there are no gaps.
         unsafe impl Wire for $name {}
         const _: () = assert!(size_of::<$name>() == 0 $(+ size_of::<$type>())*);
     )*};
 }
 
 wire! {
-    /// What every request and response begins with; C: `struct virtio_gpu_ctrl_hdr`.
+    /// The header of every request and response; C: `struct virtio_gpu_ctrl_hdr`.
     Header {
-        /// Request or response type.
+        /// Type of the request or response.
         kind: u32,
         /// Flags.
         flags: u32,
-        /// Fence.
+        /// Number of the fence.
         fence_id: u64,
-        /// Rendering context.
+        /// Number of the rendering context.
         ctx_id: u32,
-        /// Ring of the context, and padding.
+        /// Number of the context's ring, and padding.
         ring: u32,
     }
     /// A rectangle in pixels; C: `struct virtio_gpu_rect`.
@@ -69,197 +70,197 @@ wire! {
         x: u32,
         /// Upper edge.
         y: u32,
-        /// Pixels.
+        /// Width in pixels.
         width: u32,
-        /// Pixels.
+        /// Height in pixels.
         height: u32,
     }
     /// C: `struct virtio_gpu_resource_create_2d`.
     ResourceCreate2d {
-        /// Type.
+        /// Header.
         hdr: Header,
         /// Number of the resource.
         resource_id: u32,
         /// Pixel format.
         format: u32,
-        /// Pixels.
+        /// Width in pixels.
         width: u32,
-        /// Pixels.
+        /// Height in pixels.
         height: u32,
     }
     /// C: `struct virtio_gpu_resource_unref`.
     ResourceUnref {
-        /// Type.
+        /// Header.
         hdr: Header,
         /// Number of the resource.
         resource_id: u32,
-        /// Zero.
+        /// Padding, zero.
         padding: u32,
     }
     /// C: `struct virtio_gpu_resource_detach_backing`.
     ResourceDetachBacking {
-        /// Type.
+        /// Header.
         hdr: Header,
         /// Number of the resource.
         resource_id: u32,
-        /// Zero.
+        /// Padding, zero.
         padding: u32,
     }
     /// C: `struct virtio_gpu_resource_attach_backing`.
     ResourceAttachBacking {
-        /// Type.
+        /// Header.
         hdr: Header,
         /// Number of the resource.
         resource_id: u32,
-        /// How many [`MemEntry`] follow.
+        /// Number of the [`MemEntry`] that follow.
         nr_entries: u32,
     }
     /// A run of guest memory; C: `struct virtio_gpu_mem_entry`.
     MemEntry {
-        /// Where.
+        /// Address.
         addr: u64,
         /// Bytes.
         length: u32,
-        /// Zero.
+        /// Padding, zero.
         padding: u32,
     }
     /// C: `struct virtio_gpu_set_scanout`.
     SetScanout {
-        /// Type.
+        /// Header.
         hdr: Header,
-        /// What is shown of the resource.
+        /// The part of the resource that is shown.
         r: Rect,
-        /// Head.
+        /// Number of the head.
         scanout_id: u32,
         /// Number of the resource, 0 for none.
         resource_id: u32,
     }
     /// C: `struct virtio_gpu_resource_flush`.
     ResourceFlush {
-        /// Type.
+        /// Header.
         hdr: Header,
-        /// Pixels of the resource.
+        /// A part of the resource in pixels.
         r: Rect,
         /// Number of the resource.
         resource_id: u32,
-        /// Zero.
+        /// Padding, zero.
         padding: u32,
     }
     /// C: `struct virtio_gpu_transfer_to_host_2d`.
     TransferToHost2d {
-        /// Type.
+        /// Header.
         hdr: Header,
-        /// Pixels of the resource.
+        /// A part of the resource in pixels.
         r: Rect,
-        /// Bytes from the start of the backing to the first of them.
+        /// Offset of its first pixel in the backing in bytes.
         offset: u64,
         /// Number of the resource.
         resource_id: u32,
-        /// Zero.
+        /// Padding, zero.
         padding: u32,
     }
-    /// One head's state; C: `struct virtio_gpu_display_one`.
+    /// The state of a head; C: `struct virtio_gpu_display_one`.
     DisplayOne {
-        /// Size of the window.
+        /// Position and size of the window.
         r: Rect,
-        /// Whether there is one.
+        /// Whether there is a window.
         enabled: u32,
         /// Flags.
         flags: u32,
     }
     /// C: `struct virtio_gpu_resp_display_info`.
     DisplayInfo {
-        /// Type.
+        /// Header.
         hdr: Header,
-        /// Heads.
+        /// The heads.
         pmodes: [DisplayOne; MAX_SCANOUTS],
     }
     /// C: `struct virtio_gpu_cmd_get_edid`.
     GetEdid {
-        /// Type.
+        /// Header.
         hdr: Header,
-        /// Head.
+        /// Number of the head.
         scanout: u32,
-        /// Zero.
+        /// Padding, zero.
         padding: u32,
     }
     /// C: `struct virtio_gpu_resp_edid`.
     Edid {
-        /// Type.
+        /// Header.
         hdr: Header,
-        /// Bytes of `edid` that count.
+        /// Number of valid bytes in `edid`.
         size: u32,
-        /// Zero.
+        /// Padding, zero.
         padding: u32,
-        /// The blob.
+        /// The EDID.
         edid: [u8; 1024],
     }
-    /// Where a cursor is; C: `struct virtio_gpu_cursor_pos`.
+    /// The position of a cursor; C: `struct virtio_gpu_cursor_pos`.
     CursorPos {
-        /// Head.
+        /// Number of the head.
         scanout_id: u32,
-        /// Pixels.
+        /// Pixels from the edge of the head.
         x: u32,
-        /// Pixels.
+        /// Pixels from the edge of the head.
         y: u32,
-        /// Zero.
+        /// Padding, zero.
         padding: u32,
     }
     /// C: `struct virtio_gpu_update_cursor`.
     UpdateCursor {
-        /// Type.
+        /// Header.
         hdr: Header,
-        /// Where.
+        /// Address.
         pos: CursorPos,
-        /// Image, 0 for none.
+        /// Number of the resource with the image, 0 for none.
         resource_id: u32,
-        /// Pixel of the image that points.
+        /// Hotspot in the image.
         hot_x: u32,
-        /// Pixel of the image that points.
+        /// Hotspot in the image.
         hot_y: u32,
-        /// Zero.
+        /// Padding, zero.
         padding: u32,
     }
 }
 
-/// The device's number on the virtio bus.
+/// The number of this kind of device on the virtio bus.
 pub const ID: u32 = 16;
-/// The region of memory that blobs of the host are mapped in.
+/// The shared memory region in which the host's blobs are mapped.
 pub const SHM_ID_HOST_VISIBLE: u8 = 1;
-/// Heads of a device, at most.
+/// The maximum number of heads.
 pub const MAX_SCANOUTS: usize = 16;
-/// Feature: the device hands out EDID blobs.
+/// Feature: the device has EDIDs.
 pub const F_EDID: u32 = 1;
-/// Configuration: what happened.
+/// Offset in the configuration: pending events.
 pub const CONFIG_EVENTS_READ: usize = 0;
-/// Configuration: what was seen.
+/// Offset in the configuration: events to clear.
 pub const CONFIG_EVENTS_CLEAR: usize = 4;
-/// Configuration: number of heads.
+/// Offset in the configuration: number of heads.
 pub const CONFIG_NUM_SCANOUTS: usize = 8;
-/// Event: a head changed.
+/// Event: the display information has changed.
 pub const EVENT_DISPLAY: u32 = 1;
 
 /// Request types.
 pub mod cmd {
-    /// Asks for all heads.
+    /// Reads the display information of all heads.
     pub const GET_DISPLAY_INFO: u32 = 0x0100;
-    /// Creates an image.
+    /// Creates a 2D resource.
     pub const RESOURCE_CREATE_2D: u32 = 0x0101;
-    /// Destroys one.
+    /// Destroys a resource.
     pub const RESOURCE_UNREF: u32 = 0x0102;
-    /// Shows one.
+    /// Shows a resource on a head.
     pub const SET_SCANOUT: u32 = 0x0103;
-    /// Redraws it.
+    /// Redraws a part of a resource.
     pub const RESOURCE_FLUSH: u32 = 0x0104;
-    /// Copies pixels to it.
+    /// Copies pixels from the backing to the resource.
     pub const TRANSFER_TO_HOST_2D: u32 = 0x0105;
-    /// Gives it memory.
+    /// Attaches a backing to a resource.
     pub const RESOURCE_ATTACH_BACKING: u32 = 0x0106;
-    /// Takes its memory away.
+    /// Detaches the backing of a resource.
     pub const RESOURCE_DETACH_BACKING: u32 = 0x0107;
-    /// Asks for a head's EDID.
+    /// Reads a head's EDID.
     pub const GET_EDID: u32 = 0x010a;
-    /// Changes a cursor's image.
+    /// Changes the image and position of a cursor.
     pub const UPDATE_CURSOR: u32 = 0x0300;
     /// Moves a cursor.
     pub const MOVE_CURSOR: u32 = 0x0301;
@@ -267,25 +268,25 @@ pub mod cmd {
 
 /// Response types.
 pub mod resp {
-    /// Done.
+    /// Success without data.
     pub const OK_NODATA: u32 = 0x1100;
     /// [`DisplayInfo`](super::DisplayInfo).
     pub const OK_DISPLAY_INFO: u32 = 0x1101;
     /// [`Edid`](super::Edid).
     pub const OK_EDID: u32 = 0x1104;
-    /// The host has no memory.
+    /// The host is out of memory.
     pub const ERR_OUT_OF_MEMORY: u32 = 0x1201;
-    /// The first of four errors about an argument.
+    /// The first of four errors for invalid arguments.
     pub const ERR_INVALID_SCANOUT_ID: u32 = 0x1202;
     /// The host does not have the resource.
     pub const ERR_INVALID_RESOURCE_ID: u32 = 0x1203;
-    /// The last of them.
+    /// The last of these errors.
     pub const ERR_INVALID_PARAMETER: u32 = 0x1205;
-    /// All errors, the unspecific one included.
+    /// All errors, including the unspecific one.
     pub const ERRORS: core::ops::RangeInclusive<u32> = 0x1200..=ERR_INVALID_PARAMETER;
 }
 
-/// Pixel formats, by the order of their bytes in memory.
+/// Pixel formats, named after the order of their bytes in memory.
 pub mod format {
     /// XRGB8888.
     pub const B8G8R8X8: u32 = 2;
@@ -305,7 +306,7 @@ pub mod format {
     pub const R8G8B8X8: u32 = 134;
 }
 
-/// Arguments of the driver's ioctls, as user space lays them out.
+/// The arguments of the driver's ioctls, in user space's layout.
 pub mod uapi {
     pub use drm_bindings::{
         drm_virtgpu_3d_transfer_from_host, drm_virtgpu_3d_transfer_to_host, drm_virtgpu_3d_wait,

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! Virtqueues: buffers go to the device and come back.
+//! Virtqueues, and the chains of buffers that they carry.
+//!
+//! [`Virtqueue::add`] takes ownership of a [`Chain`], and [`Virtqueue::pop`] returns it when the
+//! device has used it. In between nothing can access or free it, because there is no value for it.
 //!
 //! C header: [`include/linux/virtio.h`](srctree/include/linux/virtio.h)
 use core::{iter, marker::PhantomData, mem::MaybeUninit, ptr::NonNull, slice};
@@ -15,31 +18,32 @@ use kernel::{
 
 use crate::Device;
 
-/// Longest request that needs no allocation of its own, in bytes.
+/// The maximum size of a request in bytes.
 pub const REQUEST_SIZE: usize = 96;
-/// Longest response that needs no allocation of its own, in bytes.
+/// The maximum size of a response without an allocation of its own in bytes.
 pub const RESPONSE_SIZE: usize = 24;
 
 type Sg = kernel::bindings::scatterlist;
 
 fn empty_sg() -> Sg {
-    // SAFETY: All zeros is a valid scatterlist entry.
+    // SAFETY: All zeros is a valid value of the C struct.
     unsafe { MaybeUninit::zeroed().assume_init() }
 }
 
-/// Describes pieces of memory, as many as there are entries, to a device.
+/// Fills a scatterlist with pieces of memory, one per entry.
 fn fill_sg<'a>(sg: &mut [Sg], pieces: impl IntoIterator<Item = &'a mut [u8]>) {
-    // SAFETY: The table has that many entries.
+    // SAFETY: The slice has that many entries.
     unsafe { kernel::bindings::sg_init_table(sg.as_mut_ptr(), sg.len() as u32) };
     for (entry, piece) in sg.iter_mut().zip(pieces) {
-        // SAFETY: The entry was initialised; who uses it sees to it that the memory is there.
+        // SAFETY: The entry was initialized above. It is not dereferenced here; the chain that
+        // contains it owns the memory that it refers to.
         unsafe {
             bindings::helper_sg_set_buf(entry, piece.as_mut_ptr().cast(), piece.len() as u32)
         };
     }
 }
 
-/// What a [`Chain`] points to. It never moves while the device may look at it.
+/// The contents of a [`Chain`]. They do not move while the device may use them.
 struct Buffer<T> {
     data: T,
     request: [u8; REQUEST_SIZE],
@@ -50,26 +54,26 @@ struct Buffer<T> {
     response_len: usize,
     used: usize,
     request_sg: Sg,
-    /// Request and payload, where there is one.
+    /// The request, and the payload, if there is one.
     long_sg: KVec<Sg>,
     response_sg: Sg,
 }
 
-/// A request with room for the response and a `T` of the driver's, to be handed to a device.
+/// A request for a device, with room for the response, and with data `T` of the driver.
 ///
 /// # Invariants
 ///
-/// The buffer is on the heap; a chain that the device owns is behind a raw pointer, so that nobody
-/// has a reference to it.
+/// The buffer is on the heap. A chain that the device owns is only known by a raw pointer, so there
+/// is no reference to it.
 pub struct Chain<T: Send>(KBox<Buffer<T>>);
 
 impl<T: Send> Chain<T> {
-    /// A chain with a request of at most [`REQUEST_SIZE`] bytes and room for a response of
-    /// `response_len` bytes; 0 when the device sends none.
+    /// Creates a chain with a request of at most [`REQUEST_SIZE`] bytes and room for a response of
+    /// `response_len` bytes, which is 0 if the device sends none.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `EINVAL` for a request that is too long.
+    /// `ENOMEM`, `EINVAL` if the request is too long.
     pub fn new(request: &[u8], response_len: usize, data: T) -> Result<Self> {
         if request.len() > REQUEST_SIZE {
             return Err(EINVAL);
@@ -110,11 +114,11 @@ impl<T: Send> Chain<T> {
         Ok(Self(buffer))
     }
 
-    /// Makes a new one out of a chain that came back, instead of allocating it.
+    /// Reuses a chain for another request, instead of allocating a new one.
     ///
     /// # Errors
     ///
-    /// `EINVAL` for a request or a response that is too long, or a chain with a payload.
+    /// `EINVAL` if the request or the response is too long, or if the chain has a payload.
     pub fn renew(&mut self, request: &[u8], response_len: usize, data: T) -> Result {
         if request.len() > REQUEST_SIZE || response_len > RESPONSE_SIZE || !self.is_renewable() {
             return Err(EINVAL);
@@ -130,12 +134,13 @@ impl<T: Send> Chain<T> {
         Ok(())
     }
 
-    /// Whether [`renew`](Self::renew) can make a new one out of it: nothing hangs on it.
+    /// Returns whether [`renew`](Self::renew) can reuse the chain: it has no allocations of its
+    /// own.
     pub fn is_renewable(&self) -> bool {
         self.0.payload.is_empty() && self.0.long_response.is_empty()
     }
 
-    /// Sends more bytes behind the request, in as many pieces as are given.
+    /// Adds a payload that is sent behind the request, in pieces.
     ///
     /// # Errors
     ///
@@ -151,21 +156,21 @@ impl<T: Send> Chain<T> {
         Ok(())
     }
 
-    /// The driver's data.
+    /// Returns the driver's data.
     pub fn data(&self) -> &T {
         &self.0.data
     }
 
-    /// The driver's data, to be changed.
+    /// Returns the driver's data mutably.
     pub fn data_mut(&mut self) -> &mut T {
         &mut self.0.data
     }
 
-    /// Writes another request, as long as the first, into a chain that came back.
+    /// Overwrites the request with another one of the same length.
     ///
     /// # Errors
     ///
-    /// `EINVAL` for one of another length.
+    /// `EINVAL` if it has another length.
     pub fn set_request(&mut self, request: &[u8]) -> Result {
         if request.len() != self.0.request_len {
             return Err(EINVAL);
@@ -175,17 +180,18 @@ impl<T: Send> Chain<T> {
         Ok(())
     }
 
-    /// The request.
+    /// Returns the request.
     pub fn request(&self) -> &[u8] {
         &self.0.request[..self.0.request_len]
     }
 
-    /// Room for the response in bytes.
+    /// Returns the room for the response in bytes.
     pub fn response_room(&self) -> usize {
         self.0.response_len
     }
 
-    /// What the device wrote, once it has; never more than there is room for, whatever it claims.
+    /// Returns the response. It is never longer than the room for it, even if the device claims
+    /// more.
     pub fn response(&self) -> &[u8] {
         let all = if self.0.long_response.is_empty() {
             &self.0.response[..]
@@ -195,54 +201,55 @@ impl<T: Send> Chain<T> {
         &all[..self.0.used.min(self.0.response_len)]
     }
 
-    /// How many descriptors a ring without indirect ones needs for it.
+    /// Returns how many descriptors the chain takes in a ring without indirect descriptors.
     pub fn descriptors(&self) -> usize {
         1 + self.0.payload.len() + usize::from(self.0.response_len != 0)
     }
 }
 
-// SAFETY: A chain owns everything it points to; the scatterlists are only looked at by the queue.
+// SAFETY: A chain owns everything that it refers to, and only the queue uses the scatterlists.
 unsafe impl<T: Send> Send for Chain<T> {}
 
-/// What is told when a device has used a buffer.
+/// A handler of interrupts.
 pub trait Interrupt: Send + Sync + 'static {
-    /// Queue number `queue` has something to [`pop`](Virtqueue::pop). In interrupt context.
+    /// Called in interrupt context when there may be chains to [`pop`](Virtqueue::pop) off a queue,
+    /// given by its number.
     fn interrupt(&self, queue: usize);
 }
 
-/// A ring of buffers shared with the device; the C counterpart is `struct virtqueue`.
+/// A ring of chains that is shared with the device; the C counterpart is `struct virtqueue`.
 ///
-/// Its methods need it exclusively: keep it in a lock.
+/// Its methods take it by exclusive reference, so a driver keeps it in a lock.
 ///
 /// # Invariants
 ///
-/// `ptr` is a virtqueue of a device that has not been stopped: [`Transport::stop`] takes it away.
-/// All buffers in it are [`Chain`]s of `T`.
+/// `ptr` is a valid virtqueue of a device that is not stopped, because [`Transport::stop`] consumes
+/// the value. All buffers in it are [`Chain`]s of `T`.
 pub struct Virtqueue<T: Send> {
     ptr: NonNull<bindings::virtqueue>,
     _chains: PhantomData<Chain<T>>,
 }
 
-// SAFETY: A virtqueue is bound to no thread.
+// SAFETY: A virtqueue may be used on any thread.
 unsafe impl<T: Send> Send for Virtqueue<T> {}
 
 impl<T: Send> Virtqueue<T> {
-    /// Hands a chain to the device. It learns of it at the next kick.
+    /// Adds a chain to the ring. The device is told by the next notification.
     ///
     /// # Errors
     ///
-    /// The chain comes back, with `ENOSPC` when the ring is full for now or smaller than the chain,
-    /// or `EIO` when it is broken. C: `virtqueue_add_sgs()`.
+    /// The chain is returned with `ENOSPC` if the ring is full or is smaller than the chain, or
+    /// with `EIO` if the ring is broken. C: `virtqueue_add_sgs()`.
     pub fn add(&mut self, chain: Chain<T>) -> core::result::Result<(), (Error, Chain<T>)> {
         self.add_with(chain, bindings::GFP_ATOMIC)
     }
 
-    /// As [`add`](Self::add) for a chain of a single descriptor, for which virtio allocates nothing,
-    /// and so waits for no lock either: for the panic screen.
+    /// Does the same as [`add`](Self::add) for a chain of a single descriptor. For such a chain
+    /// virtio allocates nothing, and so does not wait for a lock. For the panic screen.
     ///
     /// # Errors
     ///
-    /// As [`add`](Self::add), and `EINVAL` for a chain with a payload or room for a response.
+    /// Those of [`add`](Self::add), and `EINVAL` if the chain has a payload or room for a response.
     pub fn try_add(&mut self, chain: Chain<T>) -> core::result::Result<(), (Error, Chain<T>)> {
         if chain.descriptors() != 1 {
             return Err((EINVAL, chain));
@@ -256,7 +263,7 @@ impl<T: Send> Virtqueue<T> {
         flags: bindings::gfp_t,
     ) -> core::result::Result<(), (Error, Chain<T>)> {
         if chain.descriptors() > self.size() && !self.has_indirect() {
-            // virtio warns of a chain that is larger than the ring.
+            // The core warns of a chain that is larger than the ring.
             return Err((ENOSPC, chain));
         }
         let buffer = &mut *chain.0;
@@ -269,7 +276,8 @@ impl<T: Send> Virtqueue<T> {
         let inputs = u32::from(buffer.response_len != 0);
         let token = KBox::into_raw(chain.0);
 
-        // SAFETY: The queue is valid; the buffer stays where it is until it is popped.
+        // SAFETY: By the type's invariants the queue is valid. The buffer is on the heap, and it is
+        // leaked until it is popped, so it does not move.
         let ret = to_result(unsafe {
             bindings::virtqueue_add_sgs(
                 self.ptr.as_ptr(),
@@ -280,11 +288,11 @@ impl<T: Send> Virtqueue<T> {
                 flags,
             )
         });
-        // SAFETY: The queue did not take it.
+        // SAFETY: The queue has not taken the chain, and `token` is the leaked box.
         ret.map_err(|error| (error, Chain(unsafe { KBox::from_raw(token) })))
     }
 
-    /// Takes back a chain that the device has used; C: `virtqueue_get_buf()`.
+    /// Returns a chain that the device has used; C: `virtqueue_get_buf()`.
     pub fn pop(&mut self) -> Option<Chain<T>> {
         let mut used = 0;
         // SAFETY: The queue is valid.
@@ -298,11 +306,13 @@ impl<T: Send> Virtqueue<T> {
         if token.is_null() {
             return None;
         }
-        // SAFETY: By the type's invariants it is what `add` leaked, and the device is done with it.
+        // SAFETY: By the type's invariants it is a box that `add` has leaked. The ring returns each
+        // token once, when the device has used the buffer.
         Some(Chain(unsafe { KBox::from_raw(token.cast()) }))
     }
 
-    /// Whether the device wants to be notified of what was added; C: `virtqueue_kick_prepare()`.
+    /// Returns whether the device needs a notification of the added chains; C:
+    /// `virtqueue_kick_prepare()`.
     pub fn kick_prepare(&mut self) -> bool {
         // SAFETY: The queue is valid.
         unsafe { bindings::virtqueue_kick_prepare(self.ptr.as_ptr()) }
@@ -314,59 +324,63 @@ impl<T: Send> Virtqueue<T> {
         unsafe { bindings::virtqueue_notify(self.ptr.as_ptr()) };
     }
 
-    /// No interrupts, please; a hint. C: `virtqueue_disable_cb()`.
+    /// Asks the device not to interrupt, which is only a hint. C: `virtqueue_disable_cb()`.
     pub fn disable_interrupts(&mut self) {
         // SAFETY: The queue is valid.
         unsafe { bindings::virtqueue_disable_cb(self.ptr.as_ptr()) };
     }
 
-    /// Interrupts again; false when something came meanwhile. C: `virtqueue_enable_cb()`.
+    /// Asks the device to interrupt. Returns false if there are used chains, for which it may not
+    /// interrupt. C: `virtqueue_enable_cb()`.
     pub fn enable_interrupts(&mut self) -> bool {
         // SAFETY: The queue is valid.
         unsafe { bindings::virtqueue_enable_cb(self.ptr.as_ptr()) }
     }
 
-    /// Descriptors that are free.
+    /// Returns the number of free descriptors.
     pub fn free(&self) -> usize {
         // SAFETY: The queue is valid.
         unsafe { (*self.ptr.as_ptr()).num_free as usize }
     }
 
-    /// Whether a chain may take a single descriptor of the ring, however many it has.
+    /// Returns whether a chain takes only a single descriptor of the ring, if memory can be
+    /// allocated for an indirect table.
     pub fn has_indirect(&self) -> bool {
         // SAFETY: The queue is valid.
         let vdev = unsafe { (*self.ptr.as_ptr()).vdev };
-        // SAFETY: A valid queue is of a valid device.
+        // SAFETY: A valid queue belongs to a valid device.
         unsafe { bindings::helper_virtio_has_feature(vdev, crate::device::F_INDIRECT_DESC) }
     }
 
-    /// Descriptors of the ring; C: `virtqueue_get_vring_size()`.
+    /// Returns the number of descriptors; C: `virtqueue_get_vring_size()`.
     pub fn size(&self) -> usize {
         // SAFETY: The queue is valid.
         unsafe { bindings::virtqueue_get_vring_size(self.ptr.as_ptr()) as usize }
     }
 
-    /// The device answered what was never asked; C: `virtqueue_is_broken()`.
+    /// Returns whether the device has used a buffer that it does not have, or otherwise broken the
+    /// protocol; C: `virtqueue_is_broken()`.
     pub fn is_broken(&self) -> bool {
         // SAFETY: The queue is valid.
         unsafe { bindings::virtqueue_is_broken(self.ptr.as_ptr()) }
     }
 }
 
-/// A device of which `N` queues run. Ends with [`stop`](Transport::stop); forgotten, they go on.
+/// The `N` running queues of a device. They end with [`stop`](Transport::stop); without it they run
+/// on.
 ///
 /// # Invariants
 ///
-/// `dev.priv` is a leaked `KBox<H>`, used by the interrupt handler until the device is reset. There
-/// are `N` virtqueues of `dev`.
+/// `dev.priv` is a leaked `KBox<H>`, which the interrupt handler uses until the device is reset.
+/// `dev` has `N` virtqueues.
 pub struct Transport<H: Interrupt, const N: usize> {
     dev: ARef<Device>,
     _handler: PhantomData<H>,
 }
 
 extern "C" fn interrupt_callback<H: Interrupt>(vq: *mut bindings::virtqueue) {
-    // SAFETY: The ring calls us with a valid queue; its device's handler is there from before the
-    // device is ready until after it was reset.
+    // SAFETY: The ring calls this with a valid queue. The handler of its device is set before the
+    // device is ready, and is dropped after it was reset.
     unsafe {
         let handler = (*(*vq).vdev).priv_.cast::<H>();
         if let Some(handler) = handler.as_ref() {
@@ -376,11 +390,11 @@ extern "C" fn interrupt_callback<H: Interrupt>(vq: *mut bindings::virtqueue) {
 }
 
 impl<H: Interrupt, const N: usize> Transport<H, N> {
-    /// Finds the device's queues, named for people, and lets it go.
+    /// Finds the device's queues and marks the device as ready. The names are for debugging.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, `ENOENT` for a device that has fewer queues. C: `virtio_find_vqs()`.
+    /// `ENOMEM`, `ENOENT` if the device has fewer queues. C: `virtio_find_vqs()`.
     pub fn start<T: Send>(
         dev: &Device<Bound>,
         names: [&'static CStr; N],
@@ -395,7 +409,7 @@ impl<H: Interrupt, const N: usize> Transport<H, N> {
         let mut queues = [core::ptr::null_mut(); N];
         let vdev = dev.as_raw();
 
-        // SAFETY: The device is bound; the handler is in place before any interrupt.
+        // SAFETY: The device is bound, and the handler was set above, before there are interrupts.
         let ret = to_result(unsafe {
             (*vdev).priv_ = handler.cast();
             bindings::helper_virtio_find_vqs(
@@ -406,14 +420,15 @@ impl<H: Interrupt, const N: usize> Transport<H, N> {
             )
         });
         if let Err(error) = ret {
-            // SAFETY: There are no queues that could use the handler.
+            // SAFETY: No queue exists that could use the handler, and it is the box that was leaked
+            // above.
             unsafe {
                 (*vdev).priv_ = core::ptr::null_mut();
                 drop(KBox::from_raw(handler));
             }
             return Err(error);
         }
-        // SAFETY: The device is bound and has its queues.
+        // SAFETY: The device is bound, and its queues were found.
         unsafe { bindings::helper_virtio_device_ready(vdev) };
 
         Ok((
@@ -422,18 +437,17 @@ impl<H: Interrupt, const N: usize> Transport<H, N> {
                 _handler: PhantomData,
             },
             queues.map(|queue| Virtqueue {
-                // SAFETY: `virtio_find_vqs()` fills in every queue that has a name.
+                // SAFETY: `virtio_find_vqs()` has set every queue that has a name.
                 ptr: unsafe { NonNull::new_unchecked(queue) },
                 _chains: PhantomData,
             }),
         ))
     }
 
-    /// Resets the device and takes all queues away. What the device still held goes to `reclaim`,
-    /// with the number of its queue.
+    /// Resets the device and deletes all queues. Calls `reclaim` with each chain that the device
+    /// still held and the number of its queue.
     ///
-    /// Device and queues have to be those that [`start`](Self::start) was about: others stay as they
-    /// are, and so do these.
+    /// Does nothing if device or queues are not those of [`start`](Self::start).
     pub fn stop<T: Send>(
         self,
         dev: &Device<Bound>,
@@ -442,10 +456,10 @@ impl<H: Interrupt, const N: usize> Transport<H, N> {
     ) {
         let vdev = dev.as_raw();
         let ours = |queue: &Virtqueue<T>| {
-            // SAFETY: The queue is valid; its device never changes.
+            // SAFETY: The queue is valid, and its device never changes.
             core::ptr::eq(unsafe { (*queue.ptr.as_ptr()).vdev }, vdev)
         };
-        // All `N` of them being the device's, none is left for anybody to use.
+        // These are all of the device's `N` queues, so none is left that could still be used.
         if !core::ptr::eq(self.dev.as_raw(), vdev) || !queues.iter().all(ours) {
             dev_err!(
                 dev.as_device(),
@@ -454,8 +468,7 @@ impl<H: Interrupt, const N: usize> Transport<H, N> {
             return;
         }
 
-        // SAFETY: The device is bound. After the reset it looks at nothing any more, and no
-        // interrupt comes.
+        // SAFETY: The device is bound. After the reset it neither uses memory nor interrupts.
         let handler = unsafe {
             bindings::virtio_reset_device(vdev);
             let handler = (*vdev).priv_.cast::<H>();
@@ -465,7 +478,7 @@ impl<H: Interrupt, const N: usize> Transport<H, N> {
         drop(handler);
         for (index, mut queue) in queues.into_iter().enumerate() {
             while let Some(chain) = queue.pop().or_else(|| {
-                // SAFETY: The queue is valid, and the device was reset.
+                // SAFETY: The queue is valid, and the device was reset, as the function requires.
                 Virtqueue::chain(unsafe {
                     bindings::virtqueue_detach_unused_buf(queue.ptr.as_ptr())
                 })
@@ -473,7 +486,7 @@ impl<H: Interrupt, const N: usize> Transport<H, N> {
                 reclaim(index, chain);
             }
         }
-        // SAFETY: The device was reset, and nobody has a queue of it any more.
+        // SAFETY: The device was reset, and all of its queues were passed by value.
         unsafe { bindings::helper_virtio_del_vqs(vdev) };
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 //! Virtio drivers in Rust: registration, configuration space, virtqueues.
 //!
-//! A buffer that was handed to the device is owned by the queue until it comes back: nothing can
-//! touch or free it in between, for there is no name for it any more.
+//! A queue owns a buffer from when it is added until the device has used it. In between nothing can
+//! access or free the buffer, because there is no value for it.
 //!
 //! C headers: [`include/linux/virtio.h`](srctree/include/linux/virtio.h),
 //! [`include/linux/virtio_config.h`](srctree/include/linux/virtio_config.h)
@@ -19,7 +19,7 @@ pub use device::{Device, Handle};
 pub use driver::{Adapter, Driver};
 pub use queue::{Chain, Interrupt, Transport, Virtqueue};
 
-/// Declares a kernel module that is one virtio driver.
+/// Declares a kernel module that consists of one virtio driver.
 ///
 /// The C counterpart is `module_virtio_driver()`.
 #[macro_export]

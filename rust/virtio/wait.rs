@@ -1,39 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! Waiting for a condition, with a time limit.
+//! Wait queues, and the time in jiffies.
 use drm_bindings as bindings;
 use kernel::{prelude::*, types::Opaque};
 
-/// The time, in jiffies since some moment; wraps around.
+/// Returns the current time in jiffies. It wraps around.
 pub fn jiffies() -> usize {
-    // SAFETY: The kernel's clock can be read at any time.
+    // SAFETY: The variable always exists, and may be read at any time.
     unsafe { (&raw const kernel::bindings::jiffies).read_volatile() }
 }
 
-/// Seconds to wait for a host's answer to a command: the module parameter `command_timeout`, as it
-/// is now.
+/// Returns the current value of the module parameter `command_timeout`: how many seconds to wait
+/// for a host's answer.
 pub fn command_timeout() -> u32 {
-    // SAFETY: Reads a variable that is always there.
+    // SAFETY: The function has no requirements; it reads a static variable.
     unsafe { bindings::helper_command_timeout() }
 }
 
-/// Threads that wait for something to become true; the C counterpart is `wait_queue_head_t`.
+/// A queue of threads that wait for a condition; the C counterpart is `wait_queue_head_t`.
 #[pin_data]
 pub struct WaitQueue {
     #[pin]
     head: Opaque<kernel::bindings::wait_queue_head>,
 }
 
-// SAFETY: A wait queue may be used from any thread; it has its own lock.
+// SAFETY: A wait queue may be used on any thread, and it has its own lock.
 unsafe impl Send for WaitQueue {}
 // SAFETY: As above.
 unsafe impl Sync for WaitQueue {}
 
 impl WaitQueue {
-    /// An empty queue.
+    /// Creates an empty queue.
     pub fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             head <- Opaque::ffi_init(|slot| {
-                // SAFETY: `slot` is memory for a wait queue; the lock class is static.
+                // SAFETY: `slot` is memory for a wait queue, and the lock class is static.
                 unsafe {
                     kernel::bindings::__init_waitqueue_head(
                         slot,
@@ -45,7 +45,7 @@ impl WaitQueue {
         })
     }
 
-    /// Wakes everybody, to look at their conditions again.
+    /// Wakes all threads, which then check their conditions again.
     pub fn wake_all(&self) {
         // SAFETY: The queue is initialized.
         unsafe {
@@ -58,25 +58,25 @@ impl WaitQueue {
         }
     }
 
-    /// Waits until `condition` holds, for at most `timeout` jiffies, and tells whether it does.
+    /// Waits until `condition` is true, for at most `timeout` jiffies. Returns whether it is true.
     ///
-    /// Whoever makes the condition true has to call [`wake_all`](Self::wake_all) afterwards.
-    /// Sleeps, without regard to signals. C: `wait_event_timeout()`.
+    /// [`wake_all`](Self::wake_all) has to be called after the condition has become true. Sleeps,
+    /// and is not interrupted by signals. C: `wait_event_timeout()`.
     pub fn wait_timeout(&self, timeout: usize, condition: impl FnMut() -> bool) -> bool {
         self.wait_in(bindings::TASK_UNINTERRUPTIBLE, timeout, condition)
             .unwrap_or(false)
     }
 
-    /// As [`wait_timeout`](Self::wait_timeout), until the task is killed.
+    /// Does the same as [`wait_timeout`](Self::wait_timeout), until the task is killed.
     ///
     /// # Errors
     ///
-    /// `ERESTARTSYS` when it is. C: `wait_event_killable_timeout()`.
+    /// `ERESTARTSYS` if the task is killed. C: `wait_event_killable_timeout()`.
     pub fn wait_killable(&self, timeout: usize, condition: impl FnMut() -> bool) -> Result<bool> {
         self.wait_in(bindings::TASK_KILLABLE, timeout, condition)
     }
 
-    /// As [`wait_timeout`](Self::wait_timeout), however long it takes; C: `wait_event()`.
+    /// Waits until `condition` is true, without a time limit; C: `wait_event()`.
     pub fn wait(&self, condition: impl FnMut() -> bool) {
         self.wait_timeout(isize::MAX as usize, condition);
     }
@@ -93,10 +93,10 @@ impl WaitQueue {
             return Ok(true);
         }
         let entry: Opaque<kernel::bindings::wait_queue_entry> = Opaque::uninit();
-        // SAFETY: `entry` stays where it is until `finish_wait()`.
+        // SAFETY: `entry` is a local variable that does not move before `finish_wait()`.
         unsafe { kernel::bindings::init_wait_entry(entry.get(), 0) };
         let done = loop {
-            // SAFETY: Queue and entry are initialized.
+            // SAFETY: Queue and entry are initialized, and the entry is on no other queue.
             let interrupted = unsafe {
                 kernel::bindings::prepare_to_wait_event(self.head.get(), entry.get(), state as i32)
             };
@@ -109,10 +109,10 @@ impl WaitQueue {
             if left == 0 {
                 break Ok(false);
             }
-            // SAFETY: We are a thread that may sleep.
+            // SAFETY: The functions that call this require a context that may sleep.
             left = unsafe { kernel::bindings::schedule_timeout(left) };
         };
-        // SAFETY: `entry` was prepared above.
+        // SAFETY: `entry` was added to the queue above.
         unsafe { kernel::bindings::finish_wait(self.head.get(), entry.get()) };
         done
     }

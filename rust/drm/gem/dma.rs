@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! What is mapped for a device. A buffer object may outlive its device, as long as somebody has it
-//! open; its mapping must not.
+//! Mappings of buffer objects for a device. A buffer object may be open longer than its device
+//! exists, but the DMA API requires that it is unmapped before the device goes.
 use core::ptr::NonNull;
 
 use drm_bindings as bindings;
@@ -15,8 +15,8 @@ use crate::{Device, Driver};
 
 type Raw = NonNull<bindings::drm_gem_shmem_object>;
 
-/// What to tell a program whose memory, of so many bytes, could not be mapped: the DMA API says `EIO`
-/// if there is no room for bounce buffers.
+/// Returns the error for memory that could not be mapped. The DMA API returns `EIO` if there is no
+/// room for bounce buffers, which becomes `ENOMEM`.
 pub(crate) fn error<T: Driver>(dev: &Device<T>, size: usize, error: Error) -> Error {
     if error != EIO || !dev.has_dma_limit() {
         return error;
@@ -32,20 +32,20 @@ pub(crate) fn error<T: Driver>(dev: &Device<T>, size: usize, error: Error) -> Er
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Mapped(Raw);
 
-// SAFETY: An address; who follows it holds the lock of `Mappings`.
+// SAFETY: It is only an address. It is only dereferenced under the lock of `Mappings`.
 unsafe impl Send for Mapped {}
 
 struct State {
     objects: RBTree<Mapped, ()>,
-    /// The device is, and nothing may be mapped any more.
+    /// The device is gone, and nothing may be mapped any more.
     gone: bool,
 }
 
-/// The objects of a device that are mapped for it.
+/// The buffer objects of a device that are mapped for it.
 ///
 /// # Invariants
 ///
-/// All of them are valid, and have a table of their pages: an object is taken out before it is
+/// All of them are valid and have a table of their pages, because an object is removed before it is
 /// freed. Tables are only freed under the lock.
 #[pin_data]
 pub(crate) struct Mappings {
@@ -63,17 +63,17 @@ impl Mappings {
         })
     }
 
-    /// Has `map` map an object, which it may have been before, notes that, and calls `then` while it
-    /// is sure to be mapped.
+    /// Calls `map`, which maps an object unless it is mapped already; records the object; and calls
+    /// `then` under the lock, so that the object cannot be unmapped meanwhile.
     ///
     /// # Errors
     ///
-    /// `ENODEV` when the device has gone, `ENOMEM`, and those of `map` and `then`.
+    /// `ENODEV` if the device is gone, `ENOMEM`, and those of `map` and `then`.
     ///
     /// # Safety
     ///
-    /// What `map` gives must be a valid object of the device, to be [`remove`](Self::remove)d before
-    /// it is freed.
+    /// `map` must return a valid object of the device, and [`remove`](Self::remove) must be called
+    /// before the object is freed.
     pub(crate) unsafe fn add(
         &self,
         map: impl FnOnce() -> Result<Raw>,
@@ -83,7 +83,8 @@ impl Mappings {
         let object = map()?;
         let mut state = self.state.lock();
         if state.gone {
-            // SAFETY: The object is valid, by the requirements, and we have the lock.
+            // SAFETY: The object is valid, by the requirements of this function, and the lock is
+            // held.
             unsafe {
                 if !(*object.as_ptr()).sgt.is_null() {
                     bindings::helper_drm_gem_shmem_unmap(object.as_ptr());
@@ -98,7 +99,7 @@ impl Mappings {
         result
     }
 
-    /// Calls `f` while nothing is unmapped.
+    /// Calls `f` under the lock, so that nothing can be unmapped meanwhile.
     pub(crate) fn keep<R>(&self, f: impl FnOnce() -> R) -> R {
         let state = self.state.lock();
         let result = f();
@@ -106,7 +107,7 @@ impl Mappings {
         result
     }
 
-    /// The same without waiting, for the panic screen; none if something is being unmapped.
+    /// Does the same for the panic screen: returns `None` instead of waiting for the lock.
     pub(crate) fn try_keep<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
         let state = self.state.try_lock()?;
         let result = f();
@@ -119,20 +120,22 @@ impl Mappings {
         let mut state = self.state.lock();
         let node = state.objects.remove_node(&Mapped(object));
         if node.is_some() {
-            // SAFETY: By the type's invariants; we have the lock.
+            // SAFETY: By the type's invariants the object is valid and has a table, and the lock is
+            // held.
             unsafe { bindings::helper_drm_gem_shmem_unmap(object.as_ptr()) };
         }
         drop(state);
         drop(node);
     }
 
-    /// Unmaps everything, for good.
+    /// Unmaps all objects, and prevents that any is mapped again.
     pub(crate) fn clear(&self) {
         let mut state = self.state.lock();
         state.gone = true;
         let objects = core::mem::replace(&mut state.objects, RBTree::new());
         for (Mapped(object), ()) in objects.iter() {
-            // SAFETY: By the type's invariants; we have the lock.
+            // SAFETY: By the type's invariants the object is valid and has a table, and the lock is
+            // held.
             unsafe { bindings::helper_drm_gem_shmem_unmap(object.as_ptr()) };
         }
         drop(state);

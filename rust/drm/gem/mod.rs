@@ -15,42 +15,42 @@ use crate::{errno, Device, Driver, File};
 pub(crate) mod dma;
 pub mod shmem;
 
-/// What a program asks of a dumb buffer, and what it gets; the C counterpart is
+/// The arguments and results of the ioctl that creates a dumb buffer; the C counterpart is
 /// `struct drm_mode_create_dumb`.
 pub struct DumbBuffer<'a>(&'a mut bindings::drm_mode_create_dumb);
 
 impl DumbBuffer<'_> {
-    /// Pixels of a row.
+    /// Returns the width in pixels.
     pub fn width(&self) -> u32 {
         self.0.width
     }
 
-    /// Rows.
+    /// Returns the height in pixels.
     pub fn height(&self) -> u32 {
         self.0.height
     }
 
-    /// Bits of a pixel.
+    /// Returns the number of bits per pixel.
     pub fn bpp(&self) -> u32 {
         self.0.bpp
     }
 
-    /// Bytes of the whole, once [`compute_size`](Self::compute_size) found them.
+    /// Returns the size in bytes, after [`compute_size`](Self::compute_size).
     pub fn size(&self) -> u64 {
         self.0.size
     }
 
-    /// Fills in pitch and size, rows being multiples of so many bytes.
+    /// Computes pitch and size. The pitch is a multiple of `pitch_align` bytes.
     ///
     /// # Errors
     ///
-    /// `EINVAL` when they do not fit their types. C: `drm_mode_size_dumb()`.
+    /// `EINVAL` if they do not fit their types. C: `drm_mode_size_dumb()`.
     pub fn compute_size<T: Driver>(&mut self, dev: &Device<T>, pitch_align: usize) -> Result {
         // SAFETY: Device and arguments are valid.
         to_result(unsafe { bindings::drm_mode_size_dumb(dev.as_raw(), self.0, pitch_align, 0) })
     }
 
-    /// Tells the program the handle of its buffer.
+    /// Sets the handle of the buffer.
     pub fn set_handle(&mut self, handle: u32) {
         self.0.handle = handle;
     }
@@ -61,7 +61,7 @@ pub(crate) extern "C" fn dumb_create_callback<T: Driver>(
     dev: *mut bindings::drm_device,
     args: *mut bindings::drm_mode_create_dumb,
 ) -> kernel::ffi::c_int {
-    // SAFETY: The core calls this with valid arguments, for a device of this driver's.
+    // SAFETY: The core calls this with valid arguments, for a device of this driver.
     let (dev, file, args) =
         unsafe { (Device::<T>::from_raw(dev), File::from_raw(file), &mut *args) };
 
@@ -72,7 +72,7 @@ pub(crate) extern "C" fn prime_import_callback<T: Driver>(
     dev: *mut bindings::drm_device,
     dma_buf: *mut bindings::dma_buf,
 ) -> *mut bindings::drm_gem_object {
-    // SAFETY: The core calls this with valid arguments, for a device of this driver's.
+    // SAFETY: The core calls this with valid arguments, for a device of this driver.
     let own = unsafe { bindings::drm_gem_is_prime_exported_dma_buf(dev, dma_buf) };
     // SAFETY: As above.
     let device = unsafe { Device::<T>::from_raw(dev) };
@@ -86,30 +86,30 @@ pub(crate) extern "C" fn prime_import_callback<T: Driver>(
     // SAFETY: As above.
     let raw = unsafe { bindings::drm_gem_prime_import(dev, dma_buf) };
     if let Err(error) = from_err_ptr(raw) {
-        // SAFETY: The buffer is valid.
+        // SAFETY: The core holds a reference to the buffer during the import.
         let size = unsafe { (*dma_buf).size };
         return dma::error(device, size, error).to_ptr();
     }
-    // What is our own is mapped when that is needed; what is foreign has been.
+    // The device's own objects are mapped when that is needed. The import has mapped the others.
     if own {
         return raw;
     }
-    // SAFETY: The object is valid. All of the device are shmem objects, whose first field is the GEM
-    // object, and `Dying` takes them out of the mappings.
+    // SAFETY: The object is valid, and it is a shmem object as all of the device, whose first field
+    // is the GEM object. `Dying` removes it from the mappings before it is freed.
     let noted = unsafe {
         device
             .mappings
             .add(|| NonNull::new(raw.cast()).ok_or(EINVAL), || Ok(()))
     };
     if let Err(error) = noted {
-        // SAFETY: The reference is ours.
+        // SAFETY: The reference is the one that the import returned.
         unsafe { bindings::helper_drm_gem_object_put(raw) };
         return error.to_ptr();
     }
     raw
 }
 
-/// Looks a handle up and gives its offset for `mmap()`; C: `drm_gem_dumb_map_offset()`.
+/// Returns the offset for `mmap()` of the object with a handle; C: `drm_gem_dumb_map_offset()`.
 ///
 /// # Errors
 ///
@@ -138,14 +138,14 @@ pub(crate) const fn create_fops(owner: *mut kernel::bindings::module) -> binding
     fops.poll = Some(bindings::drm_poll);
     fops.read = Some(bindings::drm_read);
     fops.llseek = Some(kernel::bindings::noop_llseek);
-    // Huge pages of a buffer are mapped as such where its address allows.
+    // Chooses addresses at which huge pages can be mapped as such.
     fops.get_unmapped_area = Some(bindings::drm_gem_get_unmapped_area);
     fops.mmap = Some(bindings::drm_gem_mmap);
     fops.fop_flags = kernel::bindings::FOP_UNSIGNED_OFFSET;
     fops
 }
 
-/// Turns a `Result` with a pointer into the kernel's error pointer.
+/// Converts a `Result` with a pointer to an error pointer of C.
 pub(crate) fn to_err_ptr<T>(result: Result<*mut T>) -> *mut T {
     match result {
         Ok(ptr) => ptr,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! Buffer objects in shared memory.
+//! Buffer objects in shared memory (shmem).
 //!
 //! C header: [`include/drm/drm_gem_shmem_helper.h`](srctree/include/drm/drm_gem_shmem_helper.h)
 use core::{
@@ -21,16 +21,16 @@ use crate::{
     Device, Driver, File,
 };
 
-/// The driver's part of a buffer object.
+/// The driver's data of a buffer object.
 pub trait DriverObject: Sync + Send + Sized + 'static {
     /// The driver.
     type Driver: Driver<Object = Self>;
 
-    /// The part of a new object, be it made here or imported.
+    /// Initializes the data of a new object, created or imported.
     fn new(dev: &Device<Self::Driver>, size: usize) -> impl PinInit<Self, Error>;
 
-    /// Nobody uses the object any more. Its pages go when `object` is dropped, which may be later:
-    /// a driver whose device still reads them keeps it until then.
+    /// Called when nothing uses the object any more. Its pages are freed when `object` is dropped.
+    /// A driver whose device still reads them may keep it until then.
     fn free(object: Dying<Self>) {
         drop(object);
     }
@@ -49,10 +49,10 @@ pub struct Object<T: DriverObject> {
     inner: T,
 }
 
-/// An object without users, with its pages; dropped, both are gone.
+/// An object that nothing uses any more, with its pages. When it is dropped, both are freed.
 pub struct Dying<T: DriverObject>(NonNull<Object<T>>);
 
-// SAFETY: Nobody else has the object, and it may be freed on any thread.
+// SAFETY: Nothing else refers to the object, and it may be freed on any thread.
 unsafe impl<T: DriverObject> Send for Dying<T> {}
 // SAFETY: The object is `Sync`.
 unsafe impl<T: DriverObject> Sync for Dying<T> {}
@@ -61,7 +61,7 @@ impl<T: DriverObject> Deref for Dying<T> {
     type Target = Object<T>;
 
     fn deref(&self) -> &Object<T> {
-        // SAFETY: The object is there until we are dropped.
+        // SAFETY: The object is only freed by `drop` of `self`.
         unsafe { self.0.as_ref() }
     }
 }
@@ -69,7 +69,8 @@ impl<T: DriverObject> Deref for Dying<T> {
 impl<T: DriverObject> Drop for Dying<T> {
     fn drop(&mut self) {
         self.dev().mappings.remove(self.0.cast());
-        // SAFETY: The object has no users; the C function frees the memory, which is `kmalloc()`ed.
+        // SAFETY: Nothing else refers to the object. The C function frees the memory with
+        // `kfree()`, and `create_object_callback` allocated it with `kmalloc()`.
         unsafe {
             ptr::drop_in_place(&raw mut (*self.0.as_ptr()).inner);
             bindings::drm_gem_shmem_free(self.0.as_ptr().cast());
@@ -77,29 +78,29 @@ impl<T: DriverObject> Drop for Dying<T> {
     }
 }
 
-/// Where an object's pages are.
+/// A run of an object's pages.
 #[derive(Clone, Copy)]
 pub struct Segment {
-    /// Address, physical or for DMA.
+    /// Physical or DMA address.
     pub address: u64,
-    /// Bytes.
+    /// Size in bytes.
     pub length: u32,
 }
 
-/// Bytes of an object that are equally far apart. Those behind its end do not count.
+/// Rows of bytes at equal distances in an object. Those beyond its end are ignored.
 pub struct Rows {
-    /// Bytes before the first row.
+    /// Offset of the first row in bytes.
     pub offset: u64,
-    /// Bytes of each row.
+    /// Length of each row in bytes.
     pub length: u32,
-    /// Bytes from the start of a row to that of the next.
+    /// Distance from the start of a row to the start of the next in bytes.
     pub pitch: u32,
-    /// How many rows.
+    /// Number of rows.
     pub count: u32,
 }
 
 impl Rows {
-    /// Calls `f` for each run of bytes: rows without gaps are one.
+    /// Calls `f` for each run of bytes. Rows without a gap between them are one run.
     fn for_each_run(&self, mut f: impl FnMut(Range<u64>)) {
         let run = |index: u32, length| {
             let start = self
@@ -118,7 +119,7 @@ impl Rows {
     }
 }
 
-/// A way through the mapped pieces of an object, in order.
+/// An iteration over the mapped segments of an object, in order.
 ///
 /// # Invariants
 ///
@@ -126,14 +127,14 @@ impl Rows {
 struct Pieces {
     sg: *mut kernel::bindings::scatterlist,
     left: u32,
-    /// Bytes before `sg`.
+    /// Number of bytes before `sg`.
     offset: u64,
 }
 
 impl Pieces {
     /// # Safety
     ///
-    /// `sgt` must be a mapped table, which stays as long as the result is used.
+    /// `sgt` must be a mapped table as long as the result is used.
     unsafe fn new(sgt: *const kernel::bindings::sg_table) -> Self {
         // SAFETY: By the requirements of this function.
         let (sg, left) = unsafe { ((*sgt).sgl, (*sgt).nents) };
@@ -145,8 +146,8 @@ impl Pieces {
         }
     }
 
-    /// Calls `f` with address and size of each mapped part of bytes, which are not before those of
-    /// the last call.
+    /// Calls `f` with address and size of each mapped part of a range of bytes, which must not
+    /// begin before the range of the last call.
     fn visit(&mut self, bytes: Range<u64>, mut f: impl FnMut(u64, usize)) {
         let mut start = bytes.start;
         while self.left > 0 && start < bytes.end {
@@ -184,15 +185,15 @@ impl<T: DriverObject> Object<T> {
         funcs
     };
 
-    /// Makes an object of so many bytes.
+    /// Creates an object. Its size is in bytes.
     ///
     /// # Errors
     ///
     /// `ENOMEM`, and those of [`DriverObject::new`].
     pub fn new(dev: &Device<T::Driver>, size: usize) -> Result<ARef<Self>> {
-        // SAFETY: The device is valid, and makes its objects with `create_object_callback`.
+        // SAFETY: The device is valid, and creates its objects by `create_object_callback`.
         let raw = from_err_ptr(unsafe { bindings::drm_gem_shmem_create(dev.as_raw(), size) })?;
-        // SAFETY: The new object's only reference becomes the `ARef`'s.
+        // SAFETY: The new object's only reference is moved into the `ARef`. The object is not null.
         Ok(unsafe { ARef::from_raw(NonNull::new_unchecked(raw.cast())) })
     }
 
@@ -201,11 +202,12 @@ impl<T: DriverObject> Object<T> {
         unsafe { &raw mut (*self.obj.get()).base }
     }
 
-    /// Waits for what others do with the pixels, for at most `timeout` jiffies, 0 to ask only.
+    /// Waits until nothing writes or reads the object's pixels, for at most `timeout` jiffies. With
+    /// 0 it only checks.
     ///
     /// # Errors
     ///
-    /// `EBUSY` when it is not done by then; `ERESTARTSYS`. C: `dma_resv_wait_timeout()`.
+    /// `EBUSY` after the time-out, `ERESTARTSYS` for a signal. C: `dma_resv_wait_timeout()`.
     pub fn wait(&self, timeout: usize) -> Result {
         // SAFETY: The object and its reservation are valid.
         let left = unsafe {
@@ -225,31 +227,32 @@ impl<T: DriverObject> Object<T> {
 
     /// # Safety
     ///
-    /// `raw` must be an object of `T::Driver` as long as the reference is used.
+    /// `raw` must be a valid object of `T::Driver` as long as the reference is used.
     pub(crate) unsafe fn from_raw<'a>(raw: *mut bindings::drm_gem_object) -> &'a Self {
-        // SAFETY: The GEM object is the first field of the shmem object, which is that of `Self`.
+        // SAFETY: By the requirements of this function. The GEM object is the first field of the
+        // shmem object, which is the first field of `Self`.
         unsafe { &*raw.cast() }
     }
 
-    /// The device it belongs to.
+    /// Returns the device that the object belongs to.
     pub fn dev(&self) -> &Device<T::Driver> {
-        // SAFETY: An object's device lives longer than the object.
+        // SAFETY: An object holds a reference to its device.
         unsafe { Device::from_raw((*self.as_raw()).dev) }
     }
 
-    /// Bytes.
+    /// Size in bytes.
     pub fn size(&self) -> usize {
         // SAFETY: The object is valid.
         unsafe { (*self.as_raw()).size }
     }
 
-    /// Whether its pages are another driver's.
+    /// Returns whether its pages belong to another driver.
     pub fn is_imported(&self) -> bool {
         // SAFETY: The object is valid.
         unsafe { !(*self.as_raw()).import_attach.is_null() }
     }
 
-    /// A new name for it in a file.
+    /// Creates a handle for the object in a file.
     ///
     /// # Errors
     ///
@@ -263,7 +266,7 @@ impl<T: DriverObject> Object<T> {
         Ok(handle)
     }
 
-    /// The object that has a name in a file.
+    /// Returns the object that has a handle in a file.
     ///
     /// # Errors
     ///
@@ -275,20 +278,22 @@ impl<T: DriverObject> Object<T> {
         // SAFETY: The file is valid.
         let raw = unsafe { bindings::drm_gem_object_lookup(file.as_raw(), handle) };
         let raw = NonNull::new(raw).ok_or(ENOENT)?;
-        // SAFETY: All objects of the file's driver are `Self`; the reference becomes the `ARef`'s.
+        // SAFETY: All objects of the file's driver are `Self`. The reference that the lookup
+        // returned is moved into the `ARef`.
         Ok(unsafe { ARef::from_raw(raw.cast()) })
     }
 
-    /// Pins and maps the pages, and calls `f` with each run of them, by address for DMA or physical.
+    /// Pins and maps the pages, and calls `f` with each run of them. The addresses are physical
+    /// ones or DMA addresses.
     ///
-    /// The pages stay pinned as long as the object, and mapped as long as that and the device. C:
-    /// `drm_gem_shmem_get_pages_sgt()`.
+    /// The pages stay pinned as long as the object exists, and mapped until the object or the
+    /// device goes. C: `drm_gem_shmem_get_pages_sgt()`.
     ///
     /// # Errors
     ///
-    /// `ENODEV` when the device has gone; `ENOMEM`, also when there is no room for bounce buffers;
-    /// `EINVAL` for a foreign buffer of a driver without [`MAPS_IMPORTS`](Driver::MAPS_IMPORTS); those
-    /// of `f`.
+    /// `ENODEV` if the device is gone; `ENOMEM`, also if there is no room for bounce buffers;
+    /// `EINVAL` for an imported buffer of a driver without [`MAPS_IMPORTS`](Driver::MAPS_IMPORTS);
+    /// those of `f`.
     pub fn for_each_segment(&self, dma: bool, mut f: impl FnMut(Segment) -> Result) -> Result {
         let raw = self.obj.get();
         let map = || {
@@ -300,7 +305,8 @@ impl<T: DriverObject> Object<T> {
                 .map_err(|error| dma::error(self.dev(), self.size(), error))?;
             NonNull::new(raw).ok_or(EINVAL)
         };
-        // SAFETY: The table is there while this is called.
+        // SAFETY: `add` calls this under the lock of the mappings, so the table is not freed
+        // meanwhile.
         let visit = || unsafe {
             let sgt = (*raw).sgt;
             let mut sg = (*sgt).sgl;
@@ -321,24 +327,24 @@ impl<T: DriverObject> Object<T> {
             }
             Ok(())
         };
-        // SAFETY: The object is valid, and taken out of the mappings by `Dying`.
+        // SAFETY: The object is valid, and `Dying` removes it from the mappings before it is freed.
         let add = || unsafe { self.dev().mappings.add(map, visit) };
-        // A foreign object that was unmapped cannot be mapped again.
+        // An imported object that was unmapped cannot be mapped again.
         self.dev().while_plugged(add).unwrap_or(Err(ENODEV))
     }
 
-    /// Shows the device what the CPU wrote, where it sees a copy in bounce buffers.
+    /// Copies what the CPU has written to bounce buffers, if the device reads it there.
     pub fn sync_for_device(&self, rows: &Rows) {
         self.dev().mappings.keep(|| {
-            // SAFETY: No table is freed while this runs.
+            // SAFETY: This runs under the lock of the mappings, so no table is freed meanwhile.
             unsafe { self.sync_mapped(rows) }
         });
     }
 
-    /// The same, for the panic screen: nothing is waited for. False when it could not be done.
+    /// Does the same for the panic screen: returns false instead of waiting for a lock.
     pub fn try_sync_for_device(&self, rows: &Rows) -> bool {
         let synced = self.dev().mappings.try_keep(|| {
-            // SAFETY: No table is freed while this runs.
+            // SAFETY: This runs under the lock of the mappings, so no table is freed meanwhile.
             unsafe { self.sync_mapped(rows) }
         });
         synced.is_some()
@@ -346,7 +352,7 @@ impl<T: DriverObject> Object<T> {
 
     /// # Safety
     ///
-    /// The table of the object's pages, if there is one, must stay while this runs.
+    /// The table of the object's pages, if there is one, must not be freed while this runs.
     unsafe fn sync_mapped(&self, rows: &Rows) {
         // SAFETY: The object and its device are valid.
         let (sgt, dev) = unsafe { ((*self.obj.get()).sgt, (*(*self.as_raw()).dev).dev) };
@@ -354,11 +360,11 @@ impl<T: DriverObject> Object<T> {
         if sgt.is_null() || !unsafe { bindings::helper_dma_dev_need_sync(dev) } {
             return;
         }
-        // SAFETY: The table stays, by the requirements of this function.
+        // SAFETY: The table is not freed meanwhile, by the requirements of this function.
         let mut pieces = unsafe { Pieces::new(sgt) };
         rows.for_each_run(|run| {
             pieces.visit(run, |address, size| {
-                // Exporters of foreign buffers may map them in their own way.
+                // Exporters may map their buffers in their own way.
                 // SAFETY: The device is valid.
                 if unsafe { bindings::helper_dma_need_sync(dev, address) } {
                     // SAFETY: The bytes are mapped for the device.
@@ -369,7 +375,8 @@ impl<T: DriverObject> Object<T> {
     }
 
     extern "C" fn free_callback(raw: *mut bindings::drm_gem_object) {
-        // SAFETY: The last reference is gone; the GEM object is at the start of a `Self`.
+        // SAFETY: The core calls this for the last reference, and the GEM object is at the start of
+        // a `Self`.
         T::free(Dying(unsafe { NonNull::new_unchecked(raw.cast()) }))
     }
 }
@@ -380,7 +387,7 @@ pub(crate) extern "C" fn create_object_callback<T: DriverObject>(
 ) -> *mut bindings::drm_gem_object {
     // SAFETY: The core calls this for a device of `T::Driver`.
     let dev = unsafe { Device::<T::Driver>::from_raw(dev) };
-    // SAFETY: All zeros is what the shmem helpers expect.
+    // SAFETY: All zeros is a valid value of the C struct, and is what the shmem helpers expect.
     let obj: bindings::drm_gem_shmem_object = unsafe { core::mem::zeroed() };
     let object = KBox::pin_init(
         try_pin_init!(Object::<T> {
@@ -391,10 +398,10 @@ pub(crate) extern "C" fn create_object_callback<T: DriverObject>(
     );
 
     to_err_ptr(object.map(|object| {
-        // SAFETY: The object stays where it is, and is freed by `Dying`.
+        // SAFETY: The object is not moved, because only `Dying` frees it.
         let mut object = ManuallyDrop::new(unsafe { Pin::into_inner_unchecked(object) });
         let raw: *mut Object<T> = &raw mut **object;
-        // SAFETY: Nobody else has the object.
+        // SAFETY: The object was just created, so nothing else refers to it.
         unsafe {
             let gem: *mut bindings::drm_gem_object = raw.cast();
             (*gem).funcs = const { &Object::<T>::FUNCS };
@@ -411,20 +418,21 @@ impl<T: DriverObject> Deref for Object<T> {
     }
 }
 
-// SAFETY: The count is the GEM object's.
+// SAFETY: The functions use the reference count of the GEM object.
 unsafe impl<T: DriverObject> AlwaysRefCounted for Object<T> {
     fn inc_ref(&self) {
-        // SAFETY: A shared reference proves that the count is not zero.
+        // SAFETY: The caller has a shared reference, so the count is not zero.
         unsafe { bindings::helper_drm_gem_object_get(self.as_raw()) }
     }
 
     unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: The caller gives up a reference.
+        // SAFETY: The caller passes a reference that it owns.
         unsafe { bindings::helper_drm_gem_object_put(obj.as_ref().as_raw()) }
     }
 }
 
-// SAFETY: GEM objects may be used on any thread; the driver's part is `Send` and `Sync`.
+// SAFETY: GEM objects may be used on any thread, and `DriverObject` requires that the driver's data
+// is `Send` and `Sync`.
 unsafe impl<T: DriverObject> Send for Object<T> {}
 // SAFETY: As above.
 unsafe impl<T: DriverObject> Sync for Object<T> {}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! Atomic commits: one type while a state is checked, another while it is carried out, so that the
-//! device cannot be touched by a check.
+//! Atomic commits. A state has one type while it is checked and another while it is committed, so
+//! that a check cannot touch the device.
 //!
 //! C header: [`include/drm/drm_atomic.h`](srctree/include/drm/drm_atomic.h)
 use core::marker::PhantomData;
@@ -10,10 +10,10 @@ use kernel::{error::to_result, prelude::*};
 
 use super::{DriverPlane, Plane, PlaneState};
 
-/// A state that is being checked; nothing of it is on the device.
+/// A state that is being checked. The device does not show it yet.
 pub struct AtomicCheck<'a>(*mut bindings::drm_atomic_commit, PhantomData<&'a ()>);
 
-/// A state that is being carried out; it was checked, and nobody changes it any more.
+/// A state that is being committed. It was checked, and does not change any more.
 pub struct AtomicCommit<'a>(*mut bindings::drm_atomic_commit, PhantomData<&'a ()>);
 
 macro_rules! plane_states {
@@ -21,12 +21,12 @@ macro_rules! plane_states {
         impl<'a> $type<'a> {
             /// # Safety
             ///
-            /// `raw` must be a state of that kind as long as the value is used.
+            /// `raw` must be a valid state of that kind as long as the value is used.
             pub(crate) unsafe fn from_raw(raw: *mut bindings::drm_atomic_commit) -> Self {
                 Self(raw, PhantomData)
             }
 
-            /// A plane's state as it was.
+            /// Returns a plane's old state.
             pub(crate) fn old_plane_state<T: DriverPlane>(
                 &self,
                 plane: &Plane<T>,
@@ -40,7 +40,7 @@ macro_rules! plane_states {
                 }
             }
 
-            /// A plane's state as it is to be.
+            /// Returns a plane's new state.
             pub(crate) fn new_plane_state<T: DriverPlane>(
                 &self,
                 plane: &Plane<T>,
@@ -61,19 +61,19 @@ plane_states!(AtomicCheck);
 plane_states!(AtomicCommit);
 
 impl AtomicCheck<'_> {
-    /// Checks that a plane shows its framebuffer unscaled, and clips it;
-    /// C: `drm_atomic_helper_check_plane_state()`.
+    /// Checks that a plane shows its framebuffer unscaled, and clips it; C:
+    /// `drm_atomic_helper_check_plane_state()`.
     ///
     /// # Errors
     ///
-    /// `EINVAL` when it is scaled, or does not cover its CRTC and has to.
+    /// `EINVAL` if it is scaled, or if it does not cover its CRTC but has to.
     pub fn check_unscaled_plane<T: DriverPlane>(
         &self,
         new: &PlaneState<T>,
         can_position: bool,
     ) -> Result {
         let raw = new.as_raw();
-        // SAFETY: The states are valid; in a check the plane's state is ours to complete.
+        // SAFETY: The states are valid, and a check may change the new state of its plane.
         to_result(unsafe {
             let crtc = (*raw).crtc;
             let crtc_state = if crtc.is_null() {
@@ -94,9 +94,11 @@ impl AtomicCheck<'_> {
 }
 
 impl AtomicCommit<'_> {
-    /// Whether the CRTC that shows the plane is set up anew; C: `drm_atomic_crtc_needs_modeset()`.
+    /// Returns whether the commit sets the mode of the CRTC that shows the plane; C:
+    /// `drm_atomic_crtc_needs_modeset()`.
     pub fn needs_modeset<T: DriverPlane>(&self, state: &PlaneState<T>) -> bool {
-        // SAFETY: The states are valid; a CRTC whose plane changes is part of the commit.
+        // SAFETY: The states are valid, and the core adds a plane's CRTC to the commit of the
+        // plane.
         unsafe {
             let crtc = (*state.as_raw()).crtc;
             if crtc.is_null() {

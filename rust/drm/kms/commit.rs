@@ -1,6 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! Commits. One that a program does not want to wait for, and that has nothing to wait for itself,
-//! is carried out where it is asked for: to send a frame takes less than to wake somebody up for it.
+//! Commits, and their order.
+//!
+//! First the planes and CRTCs that go off are disabled. Then CRTCs are enabled, then the planes of
+//! active CRTCs are updated, so a plane is shown by a CRTC that is on ([`tail_callback`]). Then the
+//! commit waits for its vblanks, and frees the framebuffers that it has replaced.
+//!
+//! A nonblocking commit that has nothing to wait for is executed by the caller, because sending a
+//! frame takes less time than waking up a worker. It has nothing to wait for if it changes no mode,
+//! its fences are signalled, and the device has room for a frame of each of its CRTCs. Other
+//! nonblocking commits go to a worker, and one that finds a CRTC waiting for the vblank of an
+//! earlier commit fails with `EBUSY`. The core's helper always uses a worker: if
+//! `drm_atomic_helper_commit()` had the caller execute such commits, [`commit_callback`] and
+//! everything that it calls here would not be needed.
 //!
 //! C header: [`include/drm/drm_atomic_helper.h`](srctree/include/drm/drm_atomic_helper.h)
 use drm_bindings as bindings;
@@ -9,7 +20,7 @@ use kernel::{error::to_result, prelude::*};
 use crate::{errno, Device, Driver};
 
 extern "C" fn has_room_callback<T: Driver>(crtc: *mut bindings::drm_crtc) -> bool {
-    // SAFETY: The CRTC is valid, and of a device of `T`.
+    // SAFETY: `helper_drm_commit_waits()` calls this for the CRTCs of a commit on a device of `T`.
     unsafe { T::has_room(Device::from_raw((*crtc).dev), (*crtc).index) }
 }
 
@@ -30,11 +41,12 @@ pub(super) extern "C" fn commit_callback<T: Driver>(
 
 /// C: `drm_mode_config_helper_funcs.atomic_commit_tail`.
 ///
-/// Planes after CRTCs, and only those of CRTCs that run. The end is waited for by what belongs to
-/// the commit: as soon as it is done with the hardware the next one frees the states that are
-/// current now, and `drm_atomic_helper_wait_for_vblanks()` would look into them.
+/// Waits for the flips by `drm_atomic_helper_wait_for_flip_done()`, which uses only what belongs to
+/// the commit. `drm_atomic_helper_wait_for_vblanks()` would read the current states, which the next
+/// commit frees as soon as this one is done with the hardware.
 pub(super) extern "C" fn tail_callback(state: *mut bindings::drm_atomic_commit) {
-    // SAFETY: The core calls this with a state that was swapped in; the order is the C function's.
+    // SAFETY: The core calls this with a state that was swapped in. The functions are called in the
+    // order of `drm_atomic_helper_commit_tail_rpm()`.
     unsafe {
         let dev = (*state).dev;
 
@@ -47,7 +59,7 @@ pub(super) extern "C" fn tail_callback(state: *mut bindings::drm_atomic_commit) 
     }
 }
 
-/// Carries out a commit that nobody waits for, or has a worker do that.
+/// Executes a nonblocking commit, or queues it for a worker.
 ///
 /// # Safety
 ///
@@ -57,14 +69,15 @@ unsafe fn commit_nonblocking<T: Driver>(
     dev: *mut bindings::drm_device,
     state: *mut bindings::drm_atomic_commit,
 ) -> Result {
-    // SAFETY: By the requirements of this function; the order is that of the C function.
+    // SAFETY: By the requirements of this function. The functions are called in the order of
+    // `drm_atomic_helper_commit()`.
     unsafe {
         if bindings::helper_drm_commit_is_busy(state) {
             return Err(EBUSY);
         }
         to_result(bindings::drm_atomic_helper_setup_commit(state, true))?;
         to_result(bindings::drm_atomic_helper_prepare_planes(dev, state))?;
-        // All fences that count are known now: one that comes later is not waited for.
+        // All fences that the commit has to wait for are known now.
         let waits = bindings::helper_drm_commit_waits(state, Some(has_room_callback::<T>));
         to_result(bindings::drm_atomic_helper_swap_state(state, true))
             .inspect_err(|_| bindings::drm_atomic_helper_unprepare_planes(dev, state))?;
@@ -77,8 +90,9 @@ unsafe fn commit_nonblocking<T: Driver>(
     Ok(())
 }
 
-/// Has a worker carry out a commit, unless the device has gone: then nobody would wait for the worker
-/// before its code is unloaded, as [`Registration`](crate::Registration) does.
+/// Queues a commit for a worker, unless the device was unplugged. After that,
+/// [`Registration`](crate::Registration) no longer waits for the worker, and its code may be
+/// unloaded.
 ///
 /// # Safety
 ///
@@ -86,15 +100,16 @@ unsafe fn commit_nonblocking<T: Driver>(
 unsafe fn queue<T: Driver>(dev: &Device<T>, state: *mut bindings::drm_atomic_commit) -> bool {
     let queue = dev.commits.as_raw().cast();
     dev.while_plugged(|| {
-        // SAFETY: By the requirements of this function; the workqueue is there as long as the device,
-        // to which the state has a reference.
+        // SAFETY: By the requirements of this function. The workqueue is a field of the device, to
+        // which the state has a reference.
         unsafe { bindings::helper_drm_commit_queue(state, Some(work_callback), queue) };
     })
     .is_some()
 }
 
 extern "C" fn work_callback(work: *mut bindings::work_struct) {
-    // SAFETY: The work is that of a state that was swapped in, to which it has a reference.
+    // SAFETY: `queue` has queued the work of a state that was swapped in, with a reference to the
+    // state.
     unsafe {
         let state = kernel::container_of!(work, bindings::drm_atomic_commit, commit_work);
 
@@ -103,13 +118,14 @@ extern "C" fn work_callback(work: *mut bindings::work_struct) {
     }
 }
 
-/// What the C function's worker does.
+/// Executes a commit as the worker of the core's helper does.
 ///
 /// # Safety
 ///
 /// `state` must be a state that was swapped in.
 unsafe fn commit_all(state: *mut bindings::drm_atomic_commit) {
-    // SAFETY: By the requirements of this function; the order is that of the C function.
+    // SAFETY: By the requirements of this function. The functions are called in the order of
+    // `drm_atomic_helper_commit()`.
     unsafe {
         let _ = bindings::drm_atomic_helper_wait_for_fences((*state).dev, state, false);
         bindings::drm_atomic_helper_wait_for_dependencies(state);
@@ -118,15 +134,16 @@ unsafe fn commit_all(state: *mut bindings::drm_atomic_commit) {
     }
 }
 
-/// What the worker does, less modes and less waiting for the vblank.
+/// Executes a commit that changes no mode. Does not wait for the vblank.
 ///
 /// # Safety
 ///
-/// `state` must be a state of `dev` that was swapped in and has nothing to wait for.
+/// `state` must be a state of `dev` that was swapped in and that has nothing to wait for.
 unsafe fn commit_planes(dev: *mut bindings::drm_device, state: *mut bindings::drm_atomic_commit) {
-    // SAFETY: By the requirements of this function; the order is that of the C function.
+    // SAFETY: By the requirements of this function. The functions are called in the order of
+    // `drm_atomic_helper_commit()`.
     unsafe {
-        // These fences are signalled, and given back.
+        // The fences are signalled, so this only drops the references to them.
         let _ = bindings::drm_atomic_helper_wait_for_fences(dev, state, false);
         bindings::drm_atomic_helper_wait_for_dependencies(state);
         bindings::helper_drm_commit_active_planes(dev, state);

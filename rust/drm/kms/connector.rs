@@ -10,50 +10,50 @@ use kernel::{error::to_result, ffi::c_void, prelude::*, types::Opaque};
 use super::{modes::Timing, UnregisteredKmsDevice};
 use crate::Driver;
 
-/// What a monitor says of itself; the C counterpart is `struct drm_edid`.
+/// The EDID of a monitor; the C counterpart is `struct drm_edid`.
 pub struct Edid(NonNull<bindings::drm_edid>);
 
-// SAFETY: An EDID is bytes that do not change.
+// SAFETY: The bytes of an EDID do not change.
 unsafe impl Send for Edid {}
 // SAFETY: As above.
 unsafe impl Sync for Edid {}
 
-/// Bytes of an EDID block.
+/// Size of an EDID block in bytes.
 pub const EDID_LENGTH: usize = 128;
-/// Where an EDID's first block says how many more there are.
+/// Offset of the number of extension blocks in the first block.
 pub const EDID_EXTENSIONS: usize = 126;
 
 impl Edid {
-    /// An EDID of these bytes.
+    /// Makes an EDID from bytes.
     ///
     /// # Errors
     ///
-    /// `EINVAL` when they are none, `ENOMEM`. C: `drm_edid_alloc()`, `drm_edid_valid()`.
+    /// `EINVAL` if they are not a valid EDID, `ENOMEM`. C: `drm_edid_alloc()`, `drm_edid_valid()`.
     pub fn new(bytes: &[u8]) -> Result<Self> {
         if bytes.len() < EDID_LENGTH {
             return Err(EINVAL);
         }
-        // SAFETY: The bytes are copied.
+        // SAFETY: The function copies the bytes.
         let raw = unsafe { bindings::drm_edid_alloc(bytes.as_ptr().cast(), bytes.len()) };
         let edid = Self(NonNull::new(raw.cast_mut()).ok_or(ENOMEM)?);
-        // SAFETY: The EDID is ours.
+        // SAFETY: `self` owns the EDID.
         if !unsafe { bindings::drm_edid_valid(edid.0.as_ptr()) } {
             return Err(EINVAL);
         }
         Ok(edid)
     }
 
-    /// Its bytes.
+    /// Returns the bytes.
     pub fn bytes(&self) -> &[u8] {
-        // SAFETY: The EDID is ours.
+        // SAFETY: `self` owns the EDID.
         let raw: *const u8 = unsafe { bindings::drm_edid_raw(self.0.as_ptr()) }.cast();
         if raw.is_null() {
             return &[];
         }
-        // SAFETY: The core gives no pointer to less than a block.
+        // SAFETY: The core returns no pointer to less than one block.
         let blocks = 1 + usize::from(unsafe { *raw.add(EDID_EXTENSIONS) });
-        // SAFETY: The core gives no pointer to fewer blocks than the first one says. They live as long
-        // as the EDID.
+        // SAFETY: The core returns no pointer to fewer blocks than the first one announces. They
+        // are valid as long as the EDID.
         unsafe { core::slice::from_raw_parts(raw, blocks * EDID_LENGTH) }
     }
 }
@@ -66,20 +66,20 @@ impl PartialEq for Edid {
 
 impl Drop for Edid {
     fn drop(&mut self) {
-        // SAFETY: The EDID is ours.
+        // SAFETY: `self` owns the EDID.
         unsafe { bindings::drm_edid_free(self.0.as_ptr()) }
     }
 }
 
-/// The modes a connector is about to offer; a driver adds to them.
+/// The list of a connector's modes while it is being filled.
 pub struct ModeList<'a> {
     connector: &'a mut bindings::drm_connector,
     count: i32,
 }
 
 impl ModeList<'_> {
-    /// The EDID that counts: an administrator's (`drm.edid_firmware=`, `edid_override` in debugfs),
-    /// else the device's own. C: `drm_edid_read_custom()`.
+    /// Returns the EDID to use: that of the administrator (`drm.edid_firmware=`, `edid_override` in
+    /// debugfs), or else the device's own. C: `drm_edid_read_custom()`.
     pub fn read_edid(&mut self, own: Option<&Edid>) -> Option<Edid> {
         extern "C" fn read_block(
             data: *mut c_void,
@@ -87,30 +87,30 @@ impl ModeList<'_> {
             block: kernel::ffi::c_uint,
             size: usize,
         ) -> kernel::ffi::c_int {
-            // SAFETY: `data` is the option below.
+            // SAFETY: `data` is a pointer to `own`, which is passed below.
             let own = unsafe { &*data.cast::<Option<&Edid>>() };
             let bytes = own.and_then(|own| own.bytes().chunks(EDID_LENGTH).nth(block as usize));
             let Some(bytes) = bytes.filter(|bytes| bytes.len() == size) else {
                 return EIO.to_errno();
             };
-            // SAFETY: The core gives memory for so many bytes.
+            // SAFETY: The core passes memory for that many bytes.
             unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), target, size) };
             0
         }
 
         let mut own = own;
-        // SAFETY: The connector is valid; `own` lives until the call returns.
+        // SAFETY: The connector is valid, and `own` lives until the call returns.
         let raw = unsafe {
             bindings::drm_edid_read_custom(self.connector, Some(read_block), (&raw mut own).cast())
         };
         NonNull::new(raw.cast_mut()).map(Edid)
     }
 
-    /// Tells user space where the device wants what it shows, see
+    /// Suggests a position of the monitor to user space, see
     /// [`KmsDriver::FOLLOWS_WINDOWS`](super::KmsDriver::FOLLOWS_WINDOWS).
     pub fn suggest_position(&mut self, x: u32, y: u32) {
         let object = &raw mut self.connector.base;
-        // SAFETY: The properties are made before there are connectors, and stay as they are.
+        // SAFETY: The properties are created before the connectors, and do not change.
         let config = unsafe { &(*self.connector.dev).mode_config };
         for (property, value) in [
             (config.suggested_x_property, x),
@@ -119,12 +119,13 @@ impl ModeList<'_> {
             if property.is_null() {
                 continue;
             }
-            // SAFETY: Connector and property are valid, and the core has locked the modes for us.
+            // SAFETY: Connector and property are valid, and the core holds the lock of the mode
+            // config.
             unsafe { bindings::drm_object_property_set_value(object, property, value.into()) };
         }
     }
 
-    /// Adds what an EDID names and tells user space of it.
+    /// Adds the modes of an EDID, and sets the EDID property. Returns the number of modes.
     pub fn add_edid(&mut self, edid: Option<&Edid>) -> i32 {
         let raw = edid.map_or(ptr::null(), |edid| edid.0.as_ptr().cast_const());
         // SAFETY: Connector and EDID are valid.
@@ -136,21 +137,20 @@ impl ModeList<'_> {
         count
     }
 
-    /// Adds the usual modes up to a size in pixels; C: `drm_add_modes_noedid()`.
+    /// Adds common modes up to a size in pixels; C: `drm_add_modes_noedid()`.
     pub fn add_usual(&mut self, width: u32, height: u32) {
         // SAFETY: The connector is valid.
         self.count += unsafe { bindings::drm_add_modes_noedid(self.connector, width, height) };
     }
 
-    /// Makes a size, in pixels, the one preferred mode, and adds it if it is not there.
-    ///
-    /// An added one has the timing of [`Timing::exact`].
+    /// Makes the mode with a size in pixels the only preferred one. Adds it if it is missing, with
+    /// the timing of [`Timing::exact`].
     pub fn prefer(&mut self, width: u16, height: u16, refresh: u32, blanking: u16) {
         let preferred = bindings::DRM_MODE_TYPE_PREFERRED as u8;
         let list = &raw mut self.connector.probed_modes;
         let mut found = false;
 
-        // SAFETY: The core has locked the list of modes for us; its entries are modes.
+        // SAFETY: The core holds the lock of the list of modes, and its entries are modes.
         unsafe {
             let mut entry = (*list).next;
             while !ptr::eq(entry, list) {
@@ -169,9 +169,9 @@ impl ModeList<'_> {
     }
 
     fn add_exact(&mut self, width: u16, height: u16, refresh: u32, blanking: u16) {
-        // SAFETY: The connector's device is valid.
+        // SAFETY: A connector's device is valid as long as the connector.
         let mode = unsafe { bindings::drm_mode_create(self.connector.dev) };
-        // SAFETY: A new mode is nobody else's.
+        // SAFETY: Nothing else refers to the new mode.
         let Some(new) = (unsafe { mode.as_mut() }) else {
             return;
         };
@@ -180,7 +180,7 @@ impl ModeList<'_> {
         [new.hdisplay, new.hsync_start, new.hsync_end, new.htotal] = timing.horizontal;
         [new.vdisplay, new.vsync_start, new.vsync_end, new.vtotal] = timing.vertical;
         new.clock = timing.clock;
-        // SAFETY: The mode is complete; the connector takes it.
+        // SAFETY: The mode is initialized. The connector takes ownership of it.
         unsafe {
             bindings::drm_mode_set_name(mode);
             bindings::drm_mode_probed_add(self.connector, mode);
@@ -188,9 +188,9 @@ impl ModeList<'_> {
         self.count += 1;
     }
 
-    /// Limits of framebuffers: least and greatest width and height in pixels.
+    /// Returns the limits of framebuffers: minimum and maximum width and height in pixels.
     pub fn limits(&self) -> ((u32, u32), (u32, u32)) {
-        // SAFETY: The limits are fixed before there are connectors.
+        // SAFETY: The limits are set before there are connectors, and do not change.
         let config = unsafe { &(*self.connector.dev).mode_config };
         (
             (config.min_width, config.min_height),
@@ -199,15 +199,15 @@ impl ModeList<'_> {
     }
 }
 
-/// The driver's part of a connector.
+/// The driver's data of a connector.
 pub trait DriverConnector: Send + Sync + Sized + 'static {
     /// The driver.
     type Driver: Driver;
 
-    /// Is anything connected?
+    /// Returns whether a monitor is connected.
     fn detect(&self) -> bool;
 
-    /// Which modes are there?
+    /// Fills the list of modes.
     fn get_modes(&self, modes: &mut ModeList<'_>);
 }
 
@@ -241,13 +241,13 @@ impl<T: DriverConnector> Connector<T> {
         funcs
     };
 
-    /// Makes a virtual connector. It lives as long as the device.
+    /// Creates a virtual connector. It lives as long as the device.
     ///
     /// # Errors
     ///
     /// `ENOMEM`. C: `drmm_connector_init()`.
     pub fn new<'a>(dev: &'a UnregisteredKmsDevice<'_, T::Driver>, inner: T) -> Result<&'a Self> {
-        // SAFETY: All zeros is what the core expects.
+        // SAFETY: All zeros is a valid value of the C struct, and is what the core expects.
         let connector: bindings::drm_connector = unsafe { core::mem::zeroed() };
         let this = KBox::into_raw(KBox::new(
             Self {
@@ -257,10 +257,11 @@ impl<T: DriverConnector> Connector<T> {
             GFP_KERNEL,
         )?);
         let raw: *mut bindings::drm_connector = this.cast();
-        // The memory goes with the device, after what initialization adds here, and whatever the
-        // core still counts: its clients (7.3) lose references when they run out of memory.
+        // The memory is freed with the device, after the cleanup that the initialization below
+        // adds. It does not depend on references: the core's clients (7.3) leak some when they run
+        // out of memory.
         //
-        // SAFETY: Device and memory are valid; when this fails it has freed the memory.
+        // SAFETY: Device and memory are valid. If this fails it has freed the memory.
         to_result(unsafe {
             bindings::__drmm_add_action_or_reset(
                 dev.as_raw(),
@@ -279,11 +280,12 @@ impl<T: DriverConnector> Connector<T> {
                 ptr::null_mut(),
             )
         })?;
-        // SAFETY: The connector is initialized, and lives until `free_callback`.
+        // SAFETY: The connector is initialized, and is valid until `free_callback`.
         unsafe {
             (*raw).helper_private = const { &Self::HELPER };
             (*raw).polled = bindings::DRM_CONNECTOR_POLL_HPD as u8;
-            // Devices without EDIDs need it, too, because an administrator may set one.
+            // Devices without EDIDs need the property, too, because an administrator may set an
+            // EDID.
             bindings::drm_connector_attach_edid_property(raw);
         }
         dev.attach_window_properties(raw);
@@ -296,7 +298,7 @@ impl<T: DriverConnector> Connector<T> {
     }
 
     extern "C" fn free_callback(_dev: *mut bindings::drm_device, this: *mut c_void) {
-        // SAFETY: The device goes, and `new` made this of a box.
+        // SAFETY: The core calls this once, when the device is freed, and `new` has passed a box.
         drop(unsafe { KBox::<Self>::from_raw(this.cast()) });
     }
 
@@ -304,7 +306,7 @@ impl<T: DriverConnector> Connector<T> {
         raw: *mut bindings::drm_connector,
         _force: bool,
     ) -> bindings::drm_connector_status {
-        // SAFETY: The core calls this for a connector of ours.
+        // SAFETY: The core calls this for a connector of this type.
         if unsafe { &*raw.cast::<Self>() }.inner.detect() {
             bindings::drm_connector_status_connector_status_connected
         } else {
@@ -313,7 +315,8 @@ impl<T: DriverConnector> Connector<T> {
     }
 
     extern "C" fn get_modes_callback(raw: *mut bindings::drm_connector) -> kernel::ffi::c_int {
-        // SAFETY: The core calls this for a connector of ours, its modes locked.
+        // SAFETY: The core calls this for a connector of this type, with the lock of its modes
+        // held.
         let (this, connector) = unsafe { (&*raw.cast::<Self>(), &mut *raw) };
         let mut modes = ModeList {
             connector,

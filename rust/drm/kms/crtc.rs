@@ -13,23 +13,25 @@ use super::{
 };
 use crate::{Device, Driver};
 
-/// The driver's part of a CRTC.
+/// The driver's data of a CRTC.
 pub trait DriverCrtc: Send + Sync + Sized + 'static {
     /// The driver.
     type Driver: Driver;
 
-    /// Whether the device can show a mode, whose rate the vblank timer can keep.
+    /// Returns whether the device can show a mode. The caller checks that the vblank timer can keep
+    /// its rate.
     fn mode_valid(&self, _mode: &DisplayMode) -> bool {
         true
     }
 
-    /// The CRTC is switched on, its planes not yet.
+    /// Switches the CRTC on. Its planes are enabled afterwards.
     fn atomic_enable(&self, _dev: &Device<Self::Driver>, _mode: &DisplayMode) {}
 
-    /// The planes of all CRTCs of a commit have been updated; vblank events are armed after it.
+    /// Called when the planes of all CRTCs of a commit were updated. Vblank events are armed after
+    /// it.
     fn atomic_flush(&self, _dev: &Device<Self::Driver>) {}
 
-    /// The CRTC is switched off, its planes included.
+    /// Switches the CRTC and its planes off.
     fn atomic_disable(&self, dev: &Device<Self::Driver>);
 }
 
@@ -45,7 +47,7 @@ pub struct Crtc<T: DriverCrtc> {
     inner: T,
 }
 
-/// Faster than any monitor, slow enough for the vblank timer.
+/// The maximum refresh rate: faster than any monitor, but slow enough for the vblank timer.
 const MAX_REFRESH: u64 = 1000;
 
 impl<T: DriverCrtc> Crtc<T> {
@@ -75,7 +77,7 @@ impl<T: DriverCrtc> Crtc<T> {
         funcs
     };
 
-    /// Makes a CRTC of a primary and a cursor plane. It lives as long as the device.
+    /// Creates a CRTC with a primary and a cursor plane. It lives as long as the device.
     ///
     /// # Errors
     ///
@@ -91,14 +93,14 @@ impl<T: DriverCrtc> Crtc<T> {
         C: DriverPlane<Driver = T::Driver>,
     {
         let same = |plane: *mut bindings::drm_plane| {
-            // SAFETY: The plane is valid; its device never changes.
+            // SAFETY: The plane is valid, and its device never changes.
             ptr::eq(unsafe { (*plane).dev }, dev.as_raw())
         };
         if !same(primary.as_raw()) || !cursor.is_none_or(|cursor| same(cursor.as_raw())) {
             return Err(EINVAL);
         }
 
-        // SAFETY: All zeros is what the core expects.
+        // SAFETY: All zeros is a valid value of the C struct, and is what the core expects.
         let crtc: bindings::drm_crtc = unsafe { core::mem::zeroed() };
         let this = KBox::into_raw(KBox::new(
             Self {
@@ -120,8 +122,8 @@ impl<T: DriverCrtc> Crtc<T> {
             )
         });
         if let Err(error) = ret {
-            // SAFETY: An object that the core failed on is ours, unless it is in the device's list
-            // already: then the device destroys it in the end.
+            // SAFETY: If the core has failed, it does not refer to the object, unless the object is
+            // in the device's list. In that case the device destroys it.
             unsafe {
                 if (*this.cast::<bindings::drm_crtc>()).head.next.is_null() {
                     drop(KBox::from_raw(this));
@@ -129,29 +131,30 @@ impl<T: DriverCrtc> Crtc<T> {
             }
             return Err(error);
         }
-        // SAFETY: The CRTC is initialized, and lives until `destroy_callback`.
+        // SAFETY: The CRTC is initialized, and is valid until `destroy_callback`.
         unsafe {
             (*this.cast::<bindings::drm_crtc>()).helper_private = const { &Self::HELPER };
             Ok(&*this)
         }
     }
 
-    /// Its bit in masks of CRTCs; C: `drm_crtc_mask()`.
+    /// Returns its bit in masks of CRTCs; C: `drm_crtc_mask()`.
     pub fn mask(&self) -> u32 {
-        // SAFETY: The index is fixed once the CRTC is initialized.
+        // SAFETY: The index does not change after the CRTC is initialized.
         1 << unsafe { (*self.crtc.get()).index }
     }
 
     /// # Safety
     ///
-    /// `raw` must be a `Self` as long as the reference is used.
+    /// `raw` must be a valid `Self` as long as the reference is used.
     unsafe fn from_raw<'a>(raw: *mut bindings::drm_crtc) -> &'a Self {
-        // SAFETY: `crtc` is the first field.
+        // SAFETY: By the requirements of this function. `crtc` is the first field.
         unsafe { &*raw.cast() }
     }
 
     extern "C" fn destroy_callback(raw: *mut bindings::drm_crtc) {
-        // SAFETY: The core is done with it.
+        // SAFETY: The core calls this once and does not use the object afterwards. `new` made it of
+        // a box.
         unsafe {
             bindings::drm_crtc_cleanup(raw);
             drop(KBox::<Self>::from_raw(raw.cast()));
@@ -162,7 +165,7 @@ impl<T: DriverCrtc> Crtc<T> {
         raw: *mut bindings::drm_crtc,
         mode: *const bindings::drm_display_mode,
     ) -> bindings::drm_mode_status {
-        // SAFETY: The core calls this for a CRTC of ours with a valid mode.
+        // SAFETY: The core calls this for a CRTC of this type with a valid mode.
         let (crtc, mode) = unsafe { (Self::from_raw(raw), DisplayMode::from_raw(&*mode)) };
         match timer_mode_valid(mode) {
             bindings::drm_mode_status_MODE_OK if !crtc.inner.mode_valid(mode) => {
@@ -173,17 +176,18 @@ impl<T: DriverCrtc> Crtc<T> {
     }
 
     extern "C" fn enable_vblank_callback(raw: *mut bindings::drm_crtc) -> kernel::ffi::c_int {
-        // SAFETY: The core calls this for a CRTC of ours.
+        // SAFETY: The core calls this for a CRTC of this type.
         let crtc = unsafe { Self::from_raw(raw) };
-        // SAFETY: The core calls this as `enable_vblank` of `raw`, and the timer is the one of `raw`.
+        // SAFETY: The core calls this as `enable_vblank` of `raw`, and the timer is the one of
+        // `raw`.
         unsafe { crtc.vblanks.enable(raw) }
     }
 
     extern "C" fn handle_vblank_timeout_callback(raw: *mut bindings::drm_crtc) -> bool {
-        // SAFETY: The core calls this for a CRTC of ours.
+        // SAFETY: The core calls this for a CRTC of this type.
         let crtc = unsafe { Self::from_raw(raw) };
-        // SAFETY: The core calls this as `handle_vblank_timeout` of `raw`, and the timer is the one of
-        // `raw`.
+        // SAFETY: The core calls this as `handle_vblank_timeout` of `raw`, and the timer is the one
+        // of `raw`.
         unsafe { crtc.vblanks.timeout(raw) }
     }
 
@@ -191,7 +195,7 @@ impl<T: DriverCrtc> Crtc<T> {
         raw: *mut bindings::drm_crtc,
         state: *mut bindings::drm_atomic_commit,
     ) {
-        // SAFETY: The core calls this for a CRTC of ours, with a state that has it.
+        // SAFETY: The core calls this for a CRTC of this type, with a state that contains it.
         unsafe {
             let new = bindings::helper_drm_atomic_new_crtc_state(state, raw);
             Self::from_raw(raw).inner.atomic_enable(
@@ -206,7 +210,7 @@ impl<T: DriverCrtc> Crtc<T> {
         raw: *mut bindings::drm_crtc,
         state: *mut bindings::drm_atomic_commit,
     ) {
-        // SAFETY: The core passes a CRTC of ours, whose device is there, and the commit.
+        // SAFETY: The core calls this for a CRTC of this type, with the commit.
         unsafe {
             Self::from_raw(raw)
                 .inner
@@ -219,14 +223,14 @@ impl<T: DriverCrtc> Crtc<T> {
         raw: *mut bindings::drm_crtc,
         state: *mut bindings::drm_atomic_commit,
     ) {
-        // SAFETY: The core calls this for a CRTC of ours, with a state that has it.
+        // SAFETY: The core calls this for a CRTC of this type, with a state that contains it.
         unsafe {
             let new = bindings::helper_drm_atomic_new_crtc_state(state, raw);
             bindings::drm_crtc_vblank_atomic_disable(raw, state);
             Self::from_raw(raw)
                 .inner
                 .atomic_disable(Device::from_raw((*raw).dev));
-            // A CRTC that stays off is not flushed, and has no vblank to send its event at.
+            // A CRTC that stays off is not flushed, and has no vblank at which to send the event.
             if !(*new).active {
                 bindings::helper_drm_crtc_send_event(raw, new);
             }
@@ -245,7 +249,7 @@ fn timer_mode_valid(mode: &DisplayMode) -> bindings::drm_mode_status {
     if mode.vscan > 1 {
         return bindings::drm_mode_status_MODE_NO_VSCAN;
     }
-    // Between one and `MAX_REFRESH` frames a second: the vblank timer's range.
+    // The vblank timer supports from one to `MAX_REFRESH` frames per second.
     if pixels == 0 || clock <= 0 || (clock as u64) < pixels {
         return bindings::drm_mode_status_MODE_CLOCK_LOW;
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! Encoders, which for virtual devices do nothing.
+//! Encoders. Those of virtual devices do nothing.
 use drm_bindings as bindings;
 use kernel::{error::to_result, prelude::*};
 
@@ -10,7 +10,7 @@ use crate::Driver;
 pub struct Encoder<'a>(&'a mut bindings::drm_encoder);
 
 impl<'a> Encoder<'a> {
-    /// Makes an encoder fed by a CRTC. It lives as long as the device.
+    /// Creates an encoder for a CRTC. It lives as long as the device.
     ///
     /// # Errors
     ///
@@ -19,7 +19,7 @@ impl<'a> Encoder<'a> {
         dev: &'a UnregisteredKmsDevice<'_, T>,
         crtc: &Crtc<C>,
     ) -> Result<Self> {
-        // SAFETY: The device is being set up; the allocation is its own.
+        // SAFETY: The device is valid and being set up, and it owns the allocation.
         let raw = kernel::error::from_err_ptr(unsafe {
             bindings::__drmm_encoder_alloc(
                 dev.as_raw(),
@@ -31,19 +31,19 @@ impl<'a> Encoder<'a> {
             )
         })?
         .cast::<bindings::drm_encoder>();
-        // SAFETY: Just made, and nobody else has it.
+        // SAFETY: The encoder was just created, so nothing else uses it.
         let encoder = unsafe { &mut *raw };
         encoder.possible_crtcs = crtc.mask();
         Ok(Self(encoder))
     }
 
-    /// Lets it feed a connector.
+    /// Attaches the encoder to a connector.
     ///
     /// # Errors
     ///
     /// `ENOMEM`. C: `drm_connector_attach_encoder()`.
     pub fn attach<C: DriverConnector>(&mut self, connector: &Connector<C>) -> Result {
-        // SAFETY: Both are valid objects of a device being set up.
+        // SAFETY: Both are valid objects of a device that is being set up.
         to_result(unsafe { bindings::drm_connector_attach_encoder(connector.as_raw(), self.0) })
     }
 }

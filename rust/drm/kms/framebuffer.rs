@@ -12,33 +12,33 @@ use crate::{
     Device, Driver,
 };
 
-/// What a program asks of a framebuffer.
+/// The layout of a framebuffer.
 pub struct FramebufferInfo {
-    /// Pixel format.
+    /// Pixel format, as DRM's four-character code.
     pub fourcc: u32,
-    /// Bytes from row to row.
+    /// Distance from the start of a row to the start of the next in bytes.
     pub pitch: u32,
-    /// Bytes before the first pixel.
+    /// Offset of the first pixel in bytes.
     pub offset: u32,
-    /// Pixels of a row.
+    /// Width in pixels.
     pub width: u32,
-    /// Rows.
+    /// Height in pixels.
     pub height: u32,
 }
 
-/// The driver's part of a framebuffer.
+/// The driver's data of a framebuffer.
 pub trait DriverFramebuffer: Send + Sync + Sized + 'static {
     /// The driver.
     type Driver: Driver;
 
-    /// Checks what is asked.
+    /// Checks the layout of a new framebuffer.
     ///
     /// # Errors
     ///
-    /// What user space gets.
+    /// The error that user space gets.
     fn check(dev: &Device<Self::Driver>, info: &FramebufferInfo) -> Result;
 
-    /// The part of a new framebuffer.
+    /// Initializes the data of a new framebuffer.
     fn new() -> impl PinInit<Self, Error>;
 }
 
@@ -55,7 +55,8 @@ pub struct Framebuffer<T: DriverFramebuffer> {
     inner: T,
 }
 
-// SAFETY: Framebuffers may be used on any thread; the driver's part is `Send` and `Sync`.
+// SAFETY: Framebuffers may be used on any thread, and `DriverFramebuffer` requires that the
+// driver's data is `Send` and `Sync`.
 unsafe impl<T: DriverFramebuffer> Send for Framebuffer<T> {}
 // SAFETY: As above.
 unsafe impl<T: DriverFramebuffer> Sync for Framebuffer<T> {}
@@ -80,22 +81,22 @@ impl<T: DriverFramebuffer> Framebuffer<T> {
 
     /// # Safety
     ///
-    /// `raw` must be a framebuffer of `T::Driver` as long as the reference is used.
+    /// `raw` must be a valid framebuffer of `T::Driver` as long as the reference is used.
     pub(crate) unsafe fn from_raw<'a>(raw: *mut bindings::drm_framebuffer) -> &'a Self {
-        // SAFETY: `fb` is the first field.
+        // SAFETY: By the requirements of this function. `fb` is the first field.
         unsafe { &*raw.cast() }
     }
 
     fn raw(&self) -> &bindings::drm_framebuffer {
-        // SAFETY: What we read of it does not change.
+        // SAFETY: The framebuffer is valid, and the fields that are read do not change.
         unsafe { &*self.fb.get() }
     }
 
-    /// What it looks like.
+    /// Returns the layout.
     pub fn info(&self) -> FramebufferInfo {
         let raw = self.raw();
         FramebufferInfo {
-            // SAFETY: A framebuffer's format is static.
+            // SAFETY: A framebuffer's format is a static entry of the core's table.
             fourcc: unsafe { (*raw.format).format },
             pitch: raw.pitches[0],
             offset: raw.offsets[0],
@@ -104,14 +105,15 @@ impl<T: DriverFramebuffer> Framebuffer<T> {
         }
     }
 
-    /// The buffer object that holds the pixels.
+    /// Returns the buffer object that contains the pixels.
     pub fn object(&self) -> &shmem::Object<<T::Driver as Driver>::Object> {
-        // SAFETY: The object is of the framebuffer's driver, and is kept by it.
+        // SAFETY: By the type's invariants the object is of `T::Driver`. The framebuffer holds a
+        // reference.
         unsafe { shmem::Object::from_raw(self.raw().obj[0]) }
     }
 
     extern "C" fn destroy_callback(raw: *mut bindings::drm_framebuffer) {
-        // SAFETY: The last reference is gone; the C function frees the memory.
+        // SAFETY: The core calls this for the last reference. The C function frees the memory.
         unsafe {
             ptr::drop_in_place(&raw mut (*raw.cast::<Self>()).inner);
             bindings::drm_gem_fb_destroy(raw);
@@ -152,7 +154,7 @@ unsafe fn create<T: Driver>(
         },
     )?;
 
-    // SAFETY: All zeros is what the core expects.
+    // SAFETY: All zeros is a valid value of the C struct, and is what the core expects.
     let fb: bindings::drm_framebuffer = unsafe { core::mem::zeroed() };
     let framebuffer = KBox::pin_init(
         try_pin_init!(Framebuffer::<T::Framebuffer> {
@@ -162,7 +164,7 @@ unsafe fn create<T: Driver>(
         GFP_KERNEL,
     )?;
 
-    // SAFETY: The arguments are valid, and the memory is ours.
+    // SAFETY: The arguments are valid, and nothing else refers to the new framebuffer.
     to_result(unsafe {
         bindings::drm_gem_fb_init_with_funcs(
             dev,
@@ -173,6 +175,6 @@ unsafe fn create<T: Driver>(
             const { &Framebuffer::<T::Framebuffer>::FUNCS },
         )
     })?;
-    // SAFETY: It stays where it is, until `destroy_callback`.
+    // SAFETY: The framebuffer is not moved until `destroy_callback`.
     Ok(KBox::into_raw(unsafe { Pin::into_inner_unchecked(framebuffer) }).cast())
 }

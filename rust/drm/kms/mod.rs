@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 //! Mode setting.
 //!
-//! Objects are made on an [`UnregisteredKmsDevice`], which exists only while a device is being set
-//! up; plane, CRTC and connector hold the driver's data and live as long as the device.
+//! Objects are created with an [`UnregisteredKmsDevice`], which exists only while a device is being
+//! set up. Planes, CRTCs and connectors contain the driver's data and live as long as the device.
 //!
 //! C header: [`include/drm/drm_mode_config.h`](srctree/include/drm/drm_mode_config.h)
 use core::ops::Deref;
@@ -31,16 +31,16 @@ pub use modes::DisplayMode;
 pub use plane::{DriverPlane, Plane, PlaneState};
 pub use shadow::ShadowBuffer;
 
-/// A format's name from its four characters; C: `fourcc_code()`.
+/// Returns the code of a format from its four characters; C: `fourcc_code()`.
 pub const fn fourcc(code: &[u8; 4]) -> u32 {
     u32::from_le_bytes(*code)
 }
 
-/// Limits of a device; the C counterparts are fields of `struct drm_mode_config`.
+/// The limits of a device; the C counterparts are fields of `struct drm_mode_config`.
 pub struct ModeConfigInfo {
-    /// Least width and height of a framebuffer in pixels.
+    /// Minimum width and height of a framebuffer in pixels.
     pub min_resolution: (u32, u32),
-    /// Greatest width and height of a framebuffer in pixels.
+    /// Maximum width and height of a framebuffer in pixels.
     pub max_resolution: (u32, u32),
     /// Width and height of a cursor in pixels.
     pub max_cursor: (u32, u32),
@@ -48,27 +48,26 @@ pub struct ModeConfigInfo {
     pub preferred_depth: u32,
 }
 
-/// What a driver with mode setting says about it.
+/// A driver with mode setting.
 pub trait KmsDriver: Sized {
-    /// The driver's part of a framebuffer.
+    /// The driver's data of a framebuffer.
     type Framebuffer: DriverFramebuffer<Driver = Self>;
 
-    /// Its cursor planes have a hotspot, and are not to be used by programs that ignore it.
+    /// The cursor planes have a hotspot, and programs that do not support hotspots must not use
+    /// them.
     const FEAT_CURSOR_HOTSPOT: bool = false;
 
-    /// Its connectors are windows of a host: desktops are to follow their size, and their position
-    /// as far as [`ModeList::suggest_position`](connector::ModeList::suggest_position) names it.
+    /// The connectors are windows of a host. Desktops are to follow their size, and the position
+    /// that [`ModeList::suggest_position`](connector::ModeList::suggest_position) sets.
     const FOLLOWS_WINDOWS: bool = false;
 
-    /// The device's limits.
+    /// Returns the device's limits.
     fn mode_config_info(dev: &Device<Self>) -> ModeConfigInfo
     where
         Self: Driver;
 
-    /// Whether a frame for a CRTC, by its index, can be sent without waiting for the device.
-    ///
-    /// If so, a commit that nobody waits for is carried out where it is asked for; else a worker
-    /// is woken up for it.
+    /// Returns whether a frame for a CRTC, given by its index, can be sent without waiting for the
+    /// device. If so, the caller of a nonblocking commit executes it; otherwise a worker does.
     fn has_room(_dev: &Device<Self>, _crtc: u32) -> bool
     where
         Self: Driver,
@@ -76,17 +75,17 @@ pub trait KmsDriver: Sized {
         false
     }
 
-    /// Makes planes, CRTCs, encoders and connectors.
+    /// Creates planes, CRTCs, encoders and connectors.
     ///
     /// # Errors
     ///
-    /// Any: the device is not brought up.
+    /// Any. The device is not registered then.
     fn create_objects(dev: &UnregisteredKmsDevice<'_, Self>) -> Result
     where
         Self: Driver;
 }
 
-/// A device whose mode setting is being set up: the only one that objects can be added to.
+/// A device whose mode setting is being set up. Objects can only be added to such a device.
 ///
 /// # Invariants
 ///
@@ -106,15 +105,16 @@ impl<T: Driver> Deref for UnregisteredKmsDevice<'_, T> {
 }
 
 impl<'a, T: Driver> UnregisteredKmsDevice<'a, T> {
-    /// Makes the properties of windows, if the driver has such.
+    /// Creates the properties of windows, if the driver's connectors are windows.
     fn new(dev: &'a UnregisteredDevice<T>) -> Result<Self> {
         let mut hotplug_mode_update = core::ptr::null_mut();
         if T::FOLLOWS_WINDOWS {
-            // SAFETY: The mode config is initialized, and nobody else has the device.
+            // SAFETY: The mode config is initialized, and the device is not registered, so nothing
+            // else uses it.
             to_result(unsafe {
                 bindings::drm_mode_create_suggested_offset_properties(dev.as_raw())
             })?;
-            // SAFETY: As above; the name is copied.
+            // SAFETY: As above, and the function copies the name.
             hotplug_mode_update = unsafe {
                 bindings::drm_property_create_range(
                     dev.as_raw(),
@@ -128,28 +128,28 @@ impl<'a, T: Driver> UnregisteredKmsDevice<'a, T> {
                 return Err(ENOMEM);
             }
         }
-        // INVARIANT: Both were made above, or there is none.
+        // INVARIANT: Either all of the properties were created above, or the pointer is null.
         Ok(Self {
             dev,
             hotplug_mode_update,
         })
     }
 
-    /// Gives a new connector of the device the properties of a window.
+    /// Attaches the properties of a window to a new connector.
     fn attach_window_properties(&self, connector: *mut bindings::drm_connector) {
         if self.hotplug_mode_update.is_null() {
             return;
         }
-        // SAFETY: The connector is initialized, and nobody else has it.
+        // SAFETY: The connector is initialized, and nothing else uses it yet.
         let object = unsafe { &raw mut (*connector).base };
-        // SAFETY: Nobody else has the device.
+        // SAFETY: The device is not registered, so nothing else uses it.
         let config = unsafe { &(*self.dev.as_raw()).mode_config };
         for (property, value) in [
             (self.hotplug_mode_update, 1),
             (config.suggested_x_property, 0),
             (config.suggested_y_property, 0),
         ] {
-            // SAFETY: By the invariants, the properties are the device's.
+            // SAFETY: By the type's invariants, the properties are of the device.
             unsafe { bindings::drm_object_attach_property(object, property, value) };
         }
     }
@@ -176,7 +176,7 @@ impl<T: Driver> Funcs<T> {
 }
 
 impl<T: Driver> UnregisteredDevice<T> {
-    /// Sets up mode setting: limits, objects, vblanks, first state.
+    /// Sets up mode setting: limits, objects, vblanks and the initial state.
     ///
     /// # Errors
     ///
@@ -185,7 +185,8 @@ impl<T: Driver> UnregisteredDevice<T> {
         let raw = self.as_raw();
         let info = T::mode_config_info(self);
 
-        // SAFETY: Nobody else has the device; the tables of functions are static.
+        // SAFETY: The device is not registered, so nothing else uses it. The tables of functions
+        // are static.
         unsafe {
             to_result(bindings::helper_drmm_mode_config_init(raw))?;
             let config = &mut (*raw).mode_config;
@@ -201,7 +202,8 @@ impl<T: Driver> UnregisteredDevice<T> {
 
         T::create_objects(&UnregisteredKmsDevice::new(self)?)?;
 
-        // SAFETY: The objects are complete, and nobody else has the device.
+        // SAFETY: The objects are initialized, and the device is not registered, so nothing else
+        // uses it.
         unsafe {
             to_result(bindings::drm_vblank_init(
                 raw,
@@ -217,19 +219,19 @@ impl<T: Driver> UnregisteredDevice<T> {
 }
 
 impl<T: Driver> Device<T> {
-    /// Tells user space that heads changed. Sleeps. C: `drm_kms_helper_hotplug_event()`.
+    /// Tells user space that connectors have changed. Sleeps. C: `drm_kms_helper_hotplug_event()`.
     pub fn hotplug_event(&self) {
         // SAFETY: The device is valid and has mode setting.
         unsafe { bindings::drm_kms_helper_hotplug_event(self.as_raw()) }
     }
 
-    /// Switches everything off, for good. C: `drm_atomic_helper_shutdown()`.
+    /// Switches all heads off; C: `drm_atomic_helper_shutdown()`.
     pub fn shutdown_kms(&self) {
         // SAFETY: The device is valid and has mode setting.
         unsafe { bindings::drm_atomic_helper_shutdown(self.as_raw()) }
     }
 
-    /// Switches everything off and remembers what was on; C: `drm_mode_config_helper_suspend()`.
+    /// Saves the current state and switches all heads off; C: `drm_mode_config_helper_suspend()`.
     ///
     /// # Errors
     ///
@@ -239,7 +241,7 @@ impl<T: Driver> Device<T> {
         to_result(unsafe { bindings::drm_mode_config_helper_suspend(self.as_raw()) })
     }
 
-    /// Switches on what was on; C: `drm_mode_config_helper_resume()`.
+    /// Restores the saved state; C: `drm_mode_config_helper_resume()`.
     ///
     /// # Errors
     ///
@@ -249,8 +251,9 @@ impl<T: Driver> Device<T> {
         to_result(unsafe { bindings::drm_mode_config_helper_resume(self.as_raw()) })
     }
 
-    /// Runs `f` while nobody can commit, and again, with the locks taken anew, as often as it says
-    /// `EDEADLK`. C: `DRM_MODESET_LOCK_ALL_BEGIN()`.
+    /// Calls `f` with all locks of mode setting held, so that nothing else can commit. Repeats that
+    /// with the locks released and taken again if `f` returns `EDEADLK`. C:
+    /// `DRM_MODESET_LOCK_ALL_BEGIN()`.
     ///
     /// # Errors
     ///
@@ -260,18 +263,19 @@ impl<T: Driver> Device<T> {
             data: *mut kernel::ffi::c_void,
             _ctx: *mut bindings::drm_modeset_acquire_ctx,
         ) -> kernel::ffi::c_int {
-            // SAFETY: `data` is the closure below, which nobody else uses meanwhile.
+            // SAFETY: `data` is a pointer to the closure below, which is not used elsewhere
+            // meanwhile.
             let f = unsafe { &mut *data.cast::<F>() };
             crate::errno(f())
         }
 
-        // SAFETY: The device is valid and has mode setting; `f` lives until the call returns.
+        // SAFETY: The device is valid and has mode setting, and `f` lives until the call returns.
         to_result(unsafe {
             bindings::helper_drm_lock_all(self.as_raw(), Some(locked::<F>), (&raw mut f).cast())
         })
     }
 
-    /// Commits once more what is committed, every plane whole.
+    /// Commits the current state again, with all of every plane.
     ///
     /// # Errors
     ///
@@ -281,7 +285,7 @@ impl<T: Driver> Device<T> {
             data: *mut kernel::ffi::c_void,
             ctx: *mut bindings::drm_modeset_acquire_ctx,
         ) -> kernel::ffi::c_int {
-            // SAFETY: `data` is the device, whose locks are held in `ctx`.
+            // SAFETY: `data` is the device, whose locks are held by `ctx`.
             unsafe {
                 let state = bindings::drm_atomic_helper_duplicate_state(data.cast(), ctx);
                 if let Err(error) = kernel::error::from_err_ptr(state) {

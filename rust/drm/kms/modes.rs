@@ -4,20 +4,21 @@
 //! C header: [`include/drm/drm_modes.h`](srctree/include/drm/drm_modes.h)
 use drm_bindings as bindings;
 
-/// The timing of a mode: where on a line, and on which line of a frame, what begins or ends.
+/// The timing of a mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// Pixels until the end of the picture, the start and the end of sync, the end of the line.
+    /// Pixels until the end of the visible part, the start of sync, the end of sync and the end of
+    /// the line.
     pub horizontal: [u16; 4],
-    /// Lines until the same.
+    /// Lines until the same in a frame.
     pub vertical: [u16; 4],
-    /// Thousands of pixels a second.
+    /// Pixel clock in kHz.
     pub clock: i32,
 }
 
 impl Timing {
-    /// A picture of exactly this size, with so many frames a second and `blanking` pixels and lines
-    /// around it. CVT and GTF would round the width.
+    /// Computes the timing of a mode of exactly this size, with `refresh` frames per second and
+    /// `blanking` pixels and lines. CVT and GTF would round the width.
     pub fn exact(width: u16, height: u16, refresh: u32, blanking: u16) -> Self {
         let times = |size: u16| {
             [
@@ -28,7 +29,7 @@ impl Timing {
             ]
         };
         let (horizontal, vertical) = (times(width), times(height));
-        // A second of large frames is more than 32 bits of pixels.
+        // The number of pixels per second may not fit into 32 bits.
         let pixels = u64::from(horizontal[3]) * u64::from(vertical[3]) * u64::from(refresh);
         Self {
             horizontal,
@@ -38,7 +39,7 @@ impl Timing {
     }
 }
 
-/// A mode of a monitor; the C counterpart is `struct drm_display_mode`.
+/// A display mode; the C counterpart is `struct drm_display_mode`.
 #[repr(transparent)]
 pub struct DisplayMode(bindings::drm_display_mode);
 
@@ -52,20 +53,20 @@ impl DisplayMode {
         &self.0
     }
 
-    /// Pixels of a row.
+    /// Returns the width in pixels.
     pub fn hdisplay(&self) -> u16 {
         self.0.hdisplay
     }
 
-    /// Rows.
+    /// Returns the height in pixels.
     pub fn vdisplay(&self) -> u16 {
         self.0.vdisplay
     }
 
-    /// Frames a second, rounded, or 0 for a mode without a size; the C counterpart is
+    /// Returns the frames per second, rounded, or 0 for a mode without a size; C:
     /// `drm_mode_vrefresh()`.
     pub fn vrefresh(&self) -> u32 {
-        // SAFETY: The mode is valid, and only read.
+        // SAFETY: The mode is valid, and the function only reads it.
         let rate = unsafe { bindings::drm_mode_vrefresh(&raw const self.0) };
         rate as u32
     }

@@ -17,64 +17,65 @@ use super::{
 };
 use crate::{errno, Device, Driver, Rect};
 
-/// What a plane is for.
+/// The type of a plane.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Type {
-    /// The picture.
+    /// The primary plane of a CRTC.
     Primary,
-    /// The cursor.
+    /// The cursor plane of a CRTC.
     Cursor,
 }
 
 type Fb<T> = Framebuffer<<<T as DriverPlane>::Driver as KmsDriver>::Framebuffer>;
 
-/// The driver's part of a plane.
+/// The driver's data of a plane.
 #[vtable]
 pub trait DriverPlane: Send + Sync + Sized + 'static {
     /// The driver.
     type Driver: Driver;
 
-    /// What it is for.
+    /// The plane's type.
     const TYPE: Type;
     /// Pixel formats, the preferred one first.
     const FORMATS: &'static [u32];
-    /// It can tell what changed in a framebuffer.
+    /// Programs may declare what has changed in a framebuffer (`FB_DAMAGE_CLIPS`).
     const DAMAGE_CLIPS: bool = false;
-    /// The CPU copies its pixels: they are mapped for each commit, see
+    /// The CPU copies the pixels, so they are mapped for each commit, see
     /// [`PlaneState::shadow_buffer`].
     const SHADOW: bool = false;
-    /// The one size it shows, in pixels.
+    /// The only size that the plane shows, in pixels.
     const SIZE_HINT: Option<(u16, u16)> = None;
 
-    /// A framebuffer is about to be shown: last chance to fail.
+    /// Called when a framebuffer is about to be shown. The commit cannot fail after this.
     ///
     /// # Errors
     ///
-    /// What the commit gets.
+    /// The error that the commit fails with.
     fn prepare_fb(&self, _dev: &Device<Self::Driver>, _fb: &Fb<Self>) -> Result {
         Ok(())
     }
 
-    /// The same after [`prepare_fb`](Self::prepare_fb) has said `ENOSPC`: what the plane shows may be
-    /// given up for it. The commit before is done, and nobody else commits to the CRTC.
+    /// Called after [`prepare_fb`](Self::prepare_fb) has returned `ENOSPC`. The driver may give up
+    /// what the plane shows to make room. The previous commit is done, and no other commits to the
+    /// CRTC.
     ///
     /// # Errors
     ///
-    /// What the commit gets.
+    /// The error that the commit fails with.
     fn prepare_fb_instead(&self, _dev: &Device<Self::Driver>, _fb: &Fb<Self>) -> Result {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// A framebuffer that was prepared is not shown any more, or will not be.
+    /// Called when a prepared framebuffer is not shown any more, or will not be shown.
     fn cleanup_fb(&self, _dev: &Device<Self::Driver>, _fb: &Fb<Self>) {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Can the device do this? Nothing may be done yet.
+    /// Checks whether the device can show a state. Must not change the device.
     ///
     /// # Errors
     ///
-    /// What the commit gets.
+    /// The error that the commit fails with.
     fn atomic_check(
         &self,
         old: &PlaneState<Self>,
@@ -82,7 +83,7 @@ pub trait DriverPlane: Send + Sync + Sized + 'static {
         check: &AtomicCheck<'_>,
     ) -> Result;
 
-    /// Do it.
+    /// Shows a state.
     fn atomic_update(
         &self,
         dev: &Device<Self::Driver>,
@@ -91,7 +92,7 @@ pub trait DriverPlane: Send + Sync + Sized + 'static {
         commit: &AtomicCommit<'_>,
     );
 
-    /// Show nothing any more.
+    /// Shows nothing any more.
     fn atomic_disable(
         &self,
         dev: &Device<Self::Driver>,
@@ -99,24 +100,24 @@ pub trait DriverPlane: Send + Sync + Sized + 'static {
         new: &PlaneState<Self>,
     );
 
-    /// Can it be done at once, ahead of commits that wait?
+    /// Checks whether a state can be shown at once, before commits that wait.
     ///
     /// # Errors
     ///
-    /// Any: it is done in its turn.
+    /// Any. The state is then committed in order.
     fn atomic_async_check(&self, _old: &PlaneState<Self>, _new: &PlaneState<Self>) -> Result {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// The kernel has panicked and drawn into the framebuffer shown: bring it to the screen.
+    /// Called when the kernel has panicked and has drawn into the framebuffer: shows its pixels.
     ///
-    /// Nothing may be waited for or allocated. Only buffers in shared memory that begin with their
-    /// first pixel and are the driver's own are drawn into.
+    /// Must not wait or allocate memory. The kernel only draws into the driver's own buffers in
+    /// shared memory whose first pixel has the offset 0.
     fn panic_flush(&self, _dev: &Device<Self::Driver>, _state: &PlaneState<Self>) {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Do it at once. `new_image` tells that more than the position changed.
+    /// Shows a state at once. `new_image` tells whether more than the position has changed.
     fn atomic_async_update(
         &self,
         _dev: &Device<Self::Driver>,
@@ -182,8 +183,7 @@ impl<T: DriverPlane> Plane<T> {
         funcs
     };
 
-    /// Makes a plane that the CRTCs in `possible_crtcs`, a bit each, can show. It lives as long as
-    /// the device.
+    /// Creates a plane for the CRTCs in the mask `possible_crtcs`. It lives as long as the device.
     ///
     /// # Errors
     ///
@@ -193,7 +193,7 @@ impl<T: DriverPlane> Plane<T> {
         possible_crtcs: u32,
         inner: T,
     ) -> Result<&'a Self> {
-        // SAFETY: All zeros is what the core expects.
+        // SAFETY: All zeros is a valid value of the C struct, and is what the core expects.
         let plane: bindings::drm_plane = unsafe { mem::zeroed() };
         let this = KBox::into_raw(KBox::new(
             Self {
@@ -203,7 +203,7 @@ impl<T: DriverPlane> Plane<T> {
             GFP_KERNEL,
         )?);
         let raw: *mut bindings::drm_plane = this.cast();
-        // SAFETY: Device and memory are valid; functions and formats are static.
+        // SAFETY: Device and memory are valid, and functions and formats are static.
         let ret = to_result(unsafe {
             bindings::drm_universal_plane_init(
                 dev.as_raw(),
@@ -221,8 +221,8 @@ impl<T: DriverPlane> Plane<T> {
             )
         });
         if let Err(error) = ret {
-            // SAFETY: An object that the core failed on is ours, unless it is in the device's list
-            // already: then the device destroys it in the end.
+            // SAFETY: If the core has failed, it does not refer to the object, unless the object is
+            // in the device's list. In that case the device destroys it.
             unsafe {
                 if (*this.cast::<bindings::drm_plane>()).head.next.is_null() {
                     drop(KBox::from_raw(this));
@@ -231,10 +231,10 @@ impl<T: DriverPlane> Plane<T> {
             return Err(error);
         }
 
-        // SAFETY: The plane is initialized, and lives until `destroy_callback`.
+        // SAFETY: The plane is initialized, and is valid until `destroy_callback`.
         unsafe {
             (*raw).helper_private = const { &Self::HELPER };
-            // Over black, and nothing else is below, premultiplied pixels look as if opaque.
+            // Nothing but black is below the plane, and there premultiplied pixels look opaque.
             bindings::drm_plane_create_blend_mode_property(raw, 1);
             if T::DAMAGE_CLIPS {
                 bindings::drm_plane_enable_fb_damage_clips(raw);
@@ -251,22 +251,23 @@ impl<T: DriverPlane> Plane<T> {
         self.plane.get()
     }
 
-    /// The device it belongs to.
+    /// Returns the device that the plane belongs to.
     pub fn dev(&self) -> &Device<T::Driver> {
-        // SAFETY: A plane's device lives as long as the plane.
+        // SAFETY: A plane's device is valid as long as the plane.
         unsafe { Device::from_raw((*self.as_raw()).dev) }
     }
 
     /// # Safety
     ///
-    /// `raw` must be a `Self` as long as the reference is used.
+    /// `raw` must be a valid `Self` as long as the reference is used.
     unsafe fn from_raw<'a>(raw: *mut bindings::drm_plane) -> &'a Self {
-        // SAFETY: `plane` is the first field.
+        // SAFETY: By the requirements of this function. `plane` is the first field.
         unsafe { &*raw.cast() }
     }
 
     extern "C" fn destroy_callback(raw: *mut bindings::drm_plane) {
-        // SAFETY: The core is done with it.
+        // SAFETY: The core calls this once and does not use the object afterwards. `new` made it of
+        // a box.
         unsafe {
             bindings::drm_plane_cleanup(raw);
             drop(KBox::<Self>::from_raw(raw.cast()));
@@ -277,7 +278,7 @@ impl<T: DriverPlane> Plane<T> {
         raw: *mut bindings::drm_plane,
         state: *mut bindings::drm_plane_state,
     ) -> kernel::ffi::c_int {
-        // SAFETY: The core calls this for a plane of ours with a valid state.
+        // SAFETY: The core calls this for a plane of this type with a valid state.
         unsafe {
             if (*state).fb.is_null() {
                 return 0;
@@ -304,7 +305,7 @@ impl<T: DriverPlane> Plane<T> {
         raw: *mut bindings::drm_plane,
         state: *mut bindings::drm_plane_state,
     ) {
-        // SAFETY: The core calls this for a plane of ours with a valid state.
+        // SAFETY: The core calls this for a plane of this type with a valid state.
         unsafe {
             if !(*state).fb.is_null() {
                 let plane = Self::from_raw(raw);
@@ -319,7 +320,7 @@ impl<T: DriverPlane> Plane<T> {
         raw: *mut bindings::drm_plane,
         state: *mut bindings::drm_atomic_commit,
     ) -> kernel::ffi::c_int {
-        // SAFETY: The core calls this for a plane of ours, with a state being checked.
+        // SAFETY: The core calls this for a plane of this type, with a state that is being checked.
         let (plane, check) = unsafe { (Self::from_raw(raw), AtomicCheck::from_raw(state)) };
         errno(plane.inner.atomic_check(
             check.old_plane_state(plane),
@@ -332,7 +333,8 @@ impl<T: DriverPlane> Plane<T> {
         raw: *mut bindings::drm_plane,
         state: *mut bindings::drm_atomic_commit,
     ) {
-        // SAFETY: The core calls this for a plane of ours, with a state being carried out.
+        // SAFETY: The core calls this for a plane of this type, with a state that is being
+        // committed.
         let (plane, commit) = unsafe { (Self::from_raw(raw), AtomicCommit::from_raw(state)) };
         plane.inner.atomic_update(
             plane.dev(),
@@ -346,7 +348,8 @@ impl<T: DriverPlane> Plane<T> {
         raw: *mut bindings::drm_plane,
         state: *mut bindings::drm_atomic_commit,
     ) {
-        // SAFETY: The core calls this for a plane of ours, with a state being carried out.
+        // SAFETY: The core calls this for a plane of this type, with a state that is being
+        // committed.
         let (plane, commit) = unsafe { (Self::from_raw(raw), AtomicCommit::from_raw(state)) };
         plane.inner.atomic_disable(
             plane.dev(),
@@ -356,8 +359,8 @@ impl<T: DriverPlane> Plane<T> {
     }
 
     extern "C" fn panic_flush_callback(raw: *mut bindings::drm_plane) {
-        // SAFETY: The core calls this for a plane of ours whose framebuffer it has drawn into, when
-        // nobody else runs.
+        // SAFETY: The core calls this for a plane of this type whose framebuffer it has drawn into,
+        // when no other CPU runs.
         let (plane, state) = unsafe { (Self::from_raw(raw), PlaneState::from_raw((*raw).state)) };
         plane.inner.panic_flush(plane.dev(), state)
     }
@@ -367,7 +370,7 @@ impl<T: DriverPlane> Plane<T> {
         state: *mut bindings::drm_atomic_commit,
         flip: bool,
     ) -> kernel::ffi::c_int {
-        // SAFETY: The core calls this for a plane of ours, with a state being checked.
+        // SAFETY: The core calls this for a plane of this type, with a state that is being checked.
         let (plane, check) = unsafe { (Self::from_raw(raw), AtomicCheck::from_raw(state)) };
         let (old, new) = (check.old_plane_state(plane), check.new_plane_state(plane));
         if flip || old.framebuffer().is_none() || new.framebuffer().is_none() {
@@ -380,8 +383,8 @@ impl<T: DriverPlane> Plane<T> {
         raw: *mut bindings::drm_plane,
         state: *mut bindings::drm_atomic_commit,
     ) {
-        // SAFETY: The core calls this for a plane of ours, with a state being carried out and the
-        // plane's lock held.
+        // SAFETY: The core calls this for a plane of this type, with a state that is being
+        // committed and the plane's lock held.
         unsafe {
             let plane = Self::from_raw(raw);
             let commit = AtomicCommit::from_raw(state);
@@ -412,8 +415,8 @@ extern "C" fn get_scanout_buffer_callback(
     plane: *mut bindings::drm_plane,
     sb: *mut bindings::drm_scanout_buffer,
 ) -> kernel::ffi::c_int {
-    // SAFETY: The core calls this with valid arguments, when nobody else changes the state. All
-    // objects of our drivers are in shared memory.
+    // SAFETY: The core calls this with valid arguments, when nothing else changes the state. All
+    // objects of the crate's drivers are shmem objects.
     unsafe {
         let state = (*plane).state;
         if state.is_null() || (*state).fb.is_null() || !(*state).visible {
@@ -448,7 +451,7 @@ impl<T: DriverPlane> Deref for Plane<T> {
     }
 }
 
-/// What a plane shows, and where; the C counterpart is `struct drm_plane_state`.
+/// The state of a plane: what it shows, and where; the C counterpart is `struct drm_plane_state`.
 ///
 /// # Invariants
 ///
@@ -459,9 +462,9 @@ pub struct PlaneState<T: DriverPlane>(Opaque<bindings::drm_plane_state>, Phantom
 impl<T: DriverPlane> PlaneState<T> {
     /// # Safety
     ///
-    /// `raw` must be a state of a plane of `T` as long as the reference is used.
+    /// `raw` must be a valid state of a plane of `T` as long as the reference is used.
     pub(crate) unsafe fn from_raw<'a>(raw: *mut bindings::drm_plane_state) -> &'a Self {
-        // SAFETY: By the requirements of this function; the type is transparent.
+        // SAFETY: By the requirements of this function, and the type is transparent.
         unsafe { &*raw.cast() }
     }
 
@@ -470,48 +473,49 @@ impl<T: DriverPlane> PlaneState<T> {
     }
 
     fn raw(&self) -> &bindings::drm_plane_state {
-        // SAFETY: Nobody changes the state while drivers look at it.
+        // SAFETY: By the type's invariants the state is valid. Nothing changes it during a
+        // callback.
         unsafe { &*self.as_raw() }
     }
 
-    /// The framebuffer, if any.
+    /// Returns the framebuffer, if any.
     pub fn framebuffer(&self) -> Option<&Fb<T>> {
         let raw = self.raw().fb;
-        // SAFETY: The state keeps its framebuffer, which is of the plane's driver.
+        // SAFETY: The state holds a reference to its framebuffer, which is of the plane's driver.
         (!raw.is_null()).then(|| unsafe { Framebuffer::from_raw(raw) })
     }
 
-    /// Whether any of it can be seen.
+    /// Returns whether any of it is visible.
     pub fn visible(&self) -> bool {
         self.raw().visible
     }
 
-    /// What is shown of the framebuffer, in whole pixels, as clipped by the check.
+    /// Returns the visible part of the framebuffer in whole pixels, as clipped by the check.
     pub fn src(&self) -> Rect {
         Rect::from_fixed_point(Rect::from_raw(&self.raw().src))
     }
 
-    /// Width and height that is shown of the framebuffer, in 1/65536 pixels, as asked.
+    /// Returns the requested width and height of the part of the framebuffer in 1/65536 pixels.
     pub fn src_size(&self) -> (u32, u32) {
         (self.raw().src_w, self.raw().src_h)
     }
 
-    /// Where on the CRTC, in pixels; may be beyond its edges.
+    /// Returns the position on the CRTC in pixels, which may be beyond its edges.
     pub fn crtc_position(&self) -> (i32, i32) {
         (self.raw().crtc_x, self.raw().crtc_y)
     }
 
-    /// The pixel of a cursor that points.
+    /// Returns the hotspot of a cursor.
     pub fn hotspot(&self) -> (i32, i32) {
         (self.raw().hotspot_x, self.raw().hotspot_y)
     }
 
-    /// Whether both show the same framebuffer, the contents of which may differ.
+    /// Returns whether both show the same framebuffer. Its contents may differ.
     pub fn same_framebuffer(&self, other: &Self) -> bool {
         ptr::eq(self.raw().fb, other.raw().fb)
     }
 
-    /// Whether `new` shows another image than this: more than its position differs.
+    /// Returns whether `new` differs in more than the position.
     pub fn image_differs(&self, new: &Self) -> bool {
         let (a, b) = (self.raw(), new.raw());
         !ptr::eq(a.fb, b.fb)
@@ -521,8 +525,8 @@ impl<T: DriverPlane> PlaneState<T> {
             || a.hotspot_y != b.hotspot_y
     }
 
-    /// Calls `f` with each part of the framebuffer that changed since `old`, in pixels, and with how
-    /// many there are at most; C: `drm_atomic_for_each_plane_damage()`.
+    /// Calls `f` with each part of the framebuffer that has changed since `old`, in pixels, and
+    /// with the maximum number of them; C: `drm_atomic_for_each_plane_damage()`.
     pub fn for_each_damage(&self, old: &Self, mut f: impl FnMut(Rect, usize)) {
         let mut iter = mem::MaybeUninit::zeroed();
         // SAFETY: Both are states of one plane.

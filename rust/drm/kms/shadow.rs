@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! Framebuffers that the CPU copies to the device's own memory.
+//! Shadow buffers: framebuffers that the CPU copies to the device's own memory.
 //!
 //! C header: [`include/drm/drm_gem_atomic_helper.h`](srctree/include/drm/drm_gem_atomic_helper.h)
 use drm_bindings as bindings;
@@ -12,23 +12,24 @@ use kernel::{
 use super::{DriverPlane, PlaneState};
 use crate::Rect;
 
-/// The pixels of a framebuffer that is being shown, mapped for the CPU; the C counterpart is the
-/// `data` of `struct drm_shadow_plane_state`.
+/// The pixels of a framebuffer that is being committed, mapped for the CPU; the C counterpart is
+/// the `data` of `struct drm_shadow_plane_state`.
 ///
-/// Programs may write to them at any time, so that they can be copied, but not be looked at.
+/// Programs may write to them at any time, so they can be copied, but there is no reference to
+/// them.
 pub struct ShadowBuffer<'a> {
     fb: &'a bindings::drm_framebuffer,
     map: &'a kernel::bindings::iosys_map,
 }
 
 impl ShadowBuffer<'_> {
-    /// Copies a part, in pixels of the framebuffer, to where memory of a device has so many bytes
-    /// before the part's first pixel and from row to row. C: `drm_fb_memcpy()`.
+    /// Copies a part of the framebuffer, in pixels, to the memory of a device: to an offset in
+    /// bytes and with a pitch in bytes. C: `drm_fb_memcpy()`.
     ///
     /// # Errors
     ///
-    /// `EINVAL` for a part beyond the framebuffer, one for which the memory has no room, a pitch of
-    /// 0, which would not mean 0, and pixels in several planes.
+    /// `EINVAL` if the part is not within the framebuffer, if it does not fit into the memory, if
+    /// the pitch is 0 (which the C function would replace), and for formats with several planes.
     pub fn copy_to<'io, const SIZE: usize>(
         &self,
         part: &Rect,
@@ -42,13 +43,13 @@ impl ShadowBuffer<'_> {
             && part.y1 < part.y2
             && part.x2 as u32 <= self.fb.width
             && part.y2 as u32 <= self.fb.height;
-        // SAFETY: A framebuffer's format is static.
+        // SAFETY: A framebuffer's format is a static entry of the core's table.
         let planes = unsafe { (*self.fb.format).num_planes };
         if !inside || pitch == 0 || planes != 1 {
             return Err(EINVAL);
         }
 
-        // SAFETY: As above, and it has a plane.
+        // SAFETY: As above, and each format has a plane.
         let row =
             unsafe { bindings::drm_format_info_min_pitch(self.fb.format, 0, part.width() as u32) };
         let region: *mut Region<SIZE> = MmioBackend::as_ptr(memory.as_view());
@@ -61,8 +62,8 @@ impl ShadowBuffer<'_> {
             return Err(EINVAL);
         }
 
-        // SAFETY: The part is inside the framebuffer, which is mapped, and inside the memory, which
-        // is that of a device and mapped as long as `memory`.
+        // SAFETY: It was checked above that the part is within the framebuffer, which is mapped,
+        // and within the memory, which is mapped as long as `memory` exists.
         unsafe {
             bindings::helper_drm_fb_memcpy_toio(
                 region.cast::<u8>().wrapping_add(offset).cast(),
@@ -77,8 +78,8 @@ impl ShadowBuffer<'_> {
 }
 
 impl<T: DriverPlane> PlaneState<T> {
-    /// The framebuffer's pixels while a commit is carried out, on a plane with
-    /// [`SHADOW`](DriverPlane::SHADOW): without it, this does not compile.
+    /// Returns the framebuffer's pixels during a commit. Does not compile for a plane without
+    /// [`SHADOW`](DriverPlane::SHADOW).
     pub fn shadow_buffer(&self) -> Option<ShadowBuffer<'_>> {
         const {
             assert!(
@@ -86,8 +87,8 @@ impl<T: DriverPlane> PlaneState<T> {
                 "only planes with SHADOW have their pixels mapped"
             )
         };
-        // SAFETY: The states of such planes are shadow plane states, whose first field is the plane
-        // state; a framebuffer that is mapped is kept by the state.
+        // SAFETY: The states of planes with `SHADOW` are shadow plane states, whose first field is
+        // the plane state. The state holds a reference to the framebuffer and its mapping.
         unsafe {
             let fb = (*self.as_raw()).fb.as_ref()?;
             let shadow = &*self.as_raw().cast::<bindings::drm_shadow_plane_state>();
