@@ -321,7 +321,10 @@ int helper_drm_gem_huge_mnt_create(struct drm_device *dev, const char *value)
 
 	if (!ret)
 		ret = PTR_ERR_OR_ZERO(dev->huge_mnt);
-	/* The core (7.3) leaves an error pointer there, or a mount that is gone. */
+	/*
+	 * The core (7.3) leaves an error pointer there, or a mount that is gone. Not needed with
+	 * docs/upstream/drm-huge-mnt-error.patch.
+	 */
 	if (ret)
 		dev->huge_mnt = NULL;
 	return ret;

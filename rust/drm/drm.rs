@@ -5,8 +5,9 @@
 //! far as these have a name for a thing. All `unsafe` code of a driver is here and in the crate
 //! `virtio`.
 //!
-//! Some code makes up for what DRM core lacks, and says which patch in docs/upstream/ would make it
-//! unnecessary: a failed registration in [`driver`], and vblank timers in [`kms`].
+//! Some code makes up for what DRM core lacks. It names the patch in docs/upstream/ that would make it
+//! unnecessary: commits without a worker and vblank timers in [`kms`], a failed registration in
+//! [`driver`], and the mount of huge pages in `bindings/helpers.c`.
 
 pub mod debugfs;
 pub mod device;

@@ -9,9 +9,9 @@
 //! frame takes less time than waking up a worker. It has nothing to wait for if it changes no mode,
 //! its fences are signalled, and the device has room for a frame of each of its CRTCs. Other
 //! nonblocking commits go to a worker, and one that finds a CRTC waiting for the vblank of an
-//! earlier commit fails with `EBUSY`. The core's helper always uses a worker: if
-//! `drm_atomic_helper_commit()` had the caller execute such commits, [`commit_callback`] and
-//! everything that it calls here would not be needed.
+//! earlier commit fails with `EBUSY`. The core's helper always uses a worker. With
+//! `docs/upstream/drm-commit-without-worker.patch`, [`commit_callback`] and everything that it calls
+//! here is unnecessary.
 //!
 //! C header: [`include/drm/drm_atomic_helper.h`](srctree/include/drm/drm_atomic_helper.h)
 use drm_bindings as bindings;

@@ -4,7 +4,7 @@
 //! The host cannot show a framebuffer's pixels directly, because this driver has neither renderer
 //! nor blobs: they are always copied to a host resource. On a primary plane that is the resource of
 //! a [`Swapchain`], on a cursor plane the cursor resource of the buffer object. [`prepare`] and
-//! [`prepare_cursor`] make sure that the resource exists, [`shown_by`] and [`cursor`] return it.
+//! [`prepare_cursor`] make sure that the resource exists, [`view`] and [`cursor`] return it.
 use drm::kms::{DriverFramebuffer, FramebufferInfo};
 use kernel::{
     new_mutex,
@@ -27,8 +27,8 @@ struct Use {
     states: u32,
 }
 
-/// What shows a framebuffer on a head.
-pub(crate) struct ShownBy {
+/// How the host shows a framebuffer on a head's primary plane. Its pixels always have to be copied.
+pub(crate) struct View {
     pub(crate) resource: Arc<Resource>,
     /// The resource holds the head's last frame, so only the damage has to be copied.
     pub(crate) is_current: bool,
@@ -153,22 +153,22 @@ pub(crate) fn prepare_cursor(fb: &Framebuffer) -> Result {
     Ok(())
 }
 
-fn find(uses: &[Use], swapchains: &Swapchains) -> Option<ShownBy> {
+fn find(uses: &[Use], swapchains: &Swapchains) -> Option<View> {
     let usage = uses.iter().find(|usage| usage.head == swapchains.head)?;
     let resource = usage.swapchain.as_ref()?.resource.clone();
-    Some(ShownBy {
+    Some(View {
         is_current: swapchains.is_last_frame(resource.id),
         resource,
     })
 }
 
-/// Returns what shows a prepared framebuffer on a head's primary plane.
-pub(crate) fn shown_by(fb: &Framebuffer, swapchains: &Swapchains) -> Option<ShownBy> {
+/// Returns how the host shows a prepared framebuffer on a head's primary plane.
+pub(crate) fn view(fb: &Framebuffer, swapchains: &Swapchains) -> Option<View> {
     find(&fb.uses.lock(), swapchains)
 }
 
 /// Does the same for the panic screen: fails instead of waiting for a lock.
-pub(crate) fn try_shown_by(fb: &Framebuffer, swapchains: &Swapchains) -> Option<ShownBy> {
+pub(crate) fn try_view(fb: &Framebuffer, swapchains: &Swapchains) -> Option<View> {
     find(&fb.uses.try_lock()?, swapchains)
 }
 

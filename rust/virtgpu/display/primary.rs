@@ -92,17 +92,17 @@ impl DriverPlane for Primary {
             self.output.hide(dev);
             return;
         };
-        let Some(shown_by) = fb::shown_by(fb, &self.output.swapchains) else {
+        let Some(view) = fb::view(fb, &self.output.swapchains) else {
             return;
         };
-        let id = shown_by.resource.id;
-        let damage = Damage::collect(old, new, shown_by.is_current);
+        let id = view.resource.id;
+        let damage = Damage::collect(old, new, view.is_current);
         let Some(bounds) = damage.bounds() else {
             return;
         };
 
         self.output.frame_begin(dev);
-        let uploaded = shown_by
+        let uploaded = view
             .resource
             .upload(fb.object(), &fb.info(), damage.rects());
         let sent = uploaded.and_then(|()| {
@@ -126,7 +126,7 @@ impl DriverPlane for Primary {
     fn panic_flush(&self, dev: &Device, state: &PlaneState<Self>) {
         let shown = state
             .framebuffer()
-            .and_then(|fb| Some((fb, fb::try_shown_by(fb, &self.output.swapchains)?.resource)));
+            .and_then(|fb| Some((fb, fb::try_view(fb, &self.output.swapchains)?.resource)));
         let Some((fb, resource)) = shown else {
             return;
         };
