@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The life of a device: the state that it is in, what leads from one to the other, who waits for
-//! that; and whether it is alive. A wait that times out has it asked. It is dead if it answers
-//! nothing at all. Late answers are answers. A device that is alive is reset only if it has lost
-//! commands.
+//! The life of a device: its state, and whether it is alive.
 //!
-//! docs/architecture.md has a picture of the states.
+//! [`State`] is changed only by [`Known::enter`]. docs/architecture.md has a figure of the states
+//! and their transitions. [`Life::while_up`] waits for a state in which programs can use the
+//! device.
+//!
+//! When a wait times out, the device is asked whether it is alive ([`ask`]), and is judged some
+//! time later ([`judge`]). It is dead if it has answered nothing at all since; late answers count
+//! as answers. A device that is alive is reset only if it has lost commands.
 use kernel::{
     new_spinlock,
     prelude::*,
@@ -23,48 +26,50 @@ use crate::{
     },
 };
 
-/// Where a device is in its life.
+/// The state of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// It is being probed, and nobody else knows it.
+    /// It is being probed, and programs cannot use it yet.
     Starting,
     Running,
-    /// It was asked whether it is alive and is not judged yet, or a reset was decided upon that has
-    /// not begun.
+    /// It was asked whether it is alive and is not judged yet, or a reset was decided that has not
+    /// begun.
     InTrouble,
-    /// Its queues are down until it is back from a reset.
+    /// Its queues are stopped until it comes back from a reset.
     Resetting,
-    /// Its queues are down until the machine is awake again.
+    /// Its queues are stopped until the machine is resumed.
     Asleep,
-    /// It did not come back, unless it does so after the next reset; or the driver leaves it.
+    /// It has not come back from a reset, but may do so after the next one; or the driver leaves
+    /// it.
     Gone,
 }
 
 impl State {
-    /// Whether it may follow another one.
+    /// Returns whether this state may follow another one.
     fn may_follow(self, last: Self) -> bool {
         match self {
             Self::Starting => false,
             Self::Running => !matches!(last, Self::Running | Self::Gone),
             Self::InTrouble => !matches!(last, Self::InTrouble | Self::Gone),
             Self::Resetting => !matches!(last, Self::Resetting | Self::Starting | Self::Asleep),
-            // The bus does not say that a device did not come back; a suspend may find it so.
+            // The bus does not tell if a device has not come back from a reset, so a suspend may
+            // find it resetting.
             Self::Asleep => !matches!(last, Self::Asleep | Self::Starting),
             Self::Gone => last != Self::Gone,
         }
     }
 
-    /// Whether the device takes commands of programs.
+    /// Returns whether programs can use the device.
     fn is_up(self) -> bool {
         matches!(self, Self::Running | Self::InTrouble)
     }
 
-    /// Whether nobody asks the device anything, or decides anything about it.
+    /// Returns whether the device must not be asked, and no reset must be decided.
     fn is_away_for_long(self) -> bool {
         matches!(self, Self::Asleep | Self::Gone)
     }
 
-    /// For people.
+    /// Returns the name for debugfs.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Starting => "starting",
@@ -77,28 +82,28 @@ impl State {
     }
 }
 
-/// What a device turns out to be.
+/// The result of judging a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Open,
     Alive,
-    /// It answers others, but not the question.
+    /// It has answered other commands, but not the question.
     Forgetful,
     Dead,
 }
 
-/// What is known of a device.
+/// What the driver knows of a device.
 struct Known {
     state: State,
     /// The driver leaves the device.
     is_leaving: bool,
-    /// How often it came back from a reset or from sleep.
+    /// How often it has come back from a reset or a suspend.
     epoch: u32,
-    /// When the reset began that is under way, in jiffies.
+    /// When the current reset began, in jiffies.
     resetting_since: usize,
-    /// A reset that is to come, and why.
+    /// The cause of a reset that was decided and has not begun.
     decided: Option<Cause>,
-    /// Why a reset was decided upon last.
+    /// The cause of the last reset that was decided.
     last_cause: Option<Cause>,
     /// When the driver last reset it, in jiffies.
     reset_at: Option<usize>,
@@ -106,9 +111,9 @@ struct Known {
     is_asked: bool,
     /// It has answered that question.
     is_answered: bool,
-    /// How many answers there were when it was asked.
+    /// The number of answers when it was asked.
     answers: u32,
-    /// When that was, in jiffies.
+    /// When it was asked, in jiffies.
     asked_at: usize,
 }
 
@@ -129,7 +134,7 @@ impl Known {
         }
     }
 
-    /// The only place that changes the state.
+    /// Changes the state. Nothing else does.
     fn enter(&mut self, state: State) {
         if !drm::warn_on(!state.may_follow(self.state)) {
             self.state = state;
@@ -140,7 +145,7 @@ impl Known {
         self.is_asked || self.decided.is_some()
     }
 
-    /// Follows what is known of a device that is up.
+    /// Sets the state of a device that is up according to whether it is in trouble.
     fn settle(&mut self) {
         match (self.state, self.is_in_trouble()) {
             (State::Running, true) => self.enter(State::InTrouble),
@@ -149,7 +154,7 @@ impl Known {
         }
     }
 
-    /// The device is up, for the first time or again.
+    /// Sets the state of a device that has come up, for the first time or again.
     fn arrive(&mut self) {
         self.epoch = self.epoch.wrapping_add(1);
         self.enter(if self.is_in_trouble() {
@@ -159,14 +164,14 @@ impl Known {
         });
     }
 
-    /// The device's trouble is over.
+    /// Records that the device's trouble is over.
     fn forget(&mut self) {
         self.is_asked = false;
         self.decided = None;
     }
 
-    /// Notes that the device is asked whether it is alive, after so many answers. Returns whether that
-    /// is to be done: not twice, and not while it is away for long.
+    /// Records that the device is asked whether it is alive, with the current number of answers.
+    /// Returns false if it must not be asked: it was asked already, or it is away for long.
     fn ask(&mut self, answers: u32) -> bool {
         if self.is_asked || self.state.is_away_for_long() {
             return false;
@@ -179,13 +184,14 @@ impl Known {
         true
     }
 
-    /// Notes that a reset is to come. Returns after how many jiffies, if that is news.
+    /// Records that a reset is decided. Returns its delay in jiffies, unless one was decided
+    /// before.
     fn decide(&mut self, cause: Cause) -> Option<usize> {
         if self.state.is_away_for_long() {
             return None;
         }
         let is_news = self.decided.is_none();
-        // What an answer cannot call off counts more.
+        // A cause that an answer does not call off takes precedence.
         if self
             .decided
             .is_none_or(|old| old.rule().is_called_off_by_answer)
@@ -200,7 +206,7 @@ impl Known {
         is_news.then(|| patience().saturating_sub(since))
     }
 
-    /// Judges a device that now has given so many answers, so many jiffies after the question.
+    /// Judges a device by the current number of answers and the jiffies since the question.
     fn verdict(&self, answers: u32, since: usize) -> Verdict {
         if !self.is_asked || self.is_answered {
             Verdict::Alive
@@ -214,17 +220,17 @@ impl Known {
     }
 }
 
-/// Jiffies that a reset may take: as long as the PCI core waits for a device.
+/// Returns how many jiffies a reset may take: as long as the PCI core waits for a device.
 fn return_time() -> usize {
     msecs_to_jiffies(60_000)
 }
 
-/// The answer to the question whether a device is alive.
+/// What happens at the end of the question whether the device is alive.
 pub(crate) struct Question;
 
 impl command::Done for Question {
     fn happen(self, dev: &Device, chain: Chain, status: Result) -> Option<Chain> {
-        // A reset says nothing.
+        // A question that was lost in a reset is not an answer.
         if status != Err(ENODEV) {
             dev.life.answered();
         }
@@ -232,12 +238,12 @@ impl command::Done for Question {
     }
 }
 
-/// A device's life.
+/// The life of a device.
 #[pin_data]
 pub(crate) struct Life {
     #[pin]
     known: SpinLock<Known>,
-    /// Those who wait for another state.
+    /// Tasks that wait for another state.
     #[pin]
     changed: WaitQueue,
 }
@@ -250,74 +256,74 @@ impl Life {
         })
     }
 
-    /// The state, and why a reset was decided upon last.
+    /// Returns the state, and the cause of the last reset that was decided.
     pub(crate) fn status(&self) -> (State, Option<Cause>) {
         let known = self.known.lock();
         (known.state, known.last_cause)
     }
 
-    /// The device has answered the question.
+    /// Records that the device has answered the question.
     pub(crate) fn answered(&self) {
         self.known.lock().is_answered = true;
     }
 
-    /// The queues are down, and the device was reset.
+    /// Records that the queues are stopped and the device was reset.
     pub(crate) fn forget(&self) {
         self.known.lock().forget();
     }
 
-    /// Whether a device that was dead has answered anything since.
+    /// Returns whether a device that was dead has answered anything since.
     pub(crate) fn has_answered(&self, dev: &Device) -> bool {
         dev.transport.ctrl.has_finished(dev)
             || dev.transport.ctrl.answers() != self.known.lock().answers
     }
 
-    /// The probe has brought the device up.
+    /// Records that the probe has brought the device up.
     pub(crate) fn started(&self) {
         self.known.lock().arrive();
         self.changed.wake_all();
     }
 
-    /// A reset is to come: see [`reset::decide`](crate::reset::decide), which is the one who calls this.
+    /// Records that a reset is decided, for [`reset::decide`](crate::reset::decide).
     pub(crate) fn decide(&self, cause: Cause) -> Option<usize> {
         self.known.lock().decide(cause)
     }
 
-    /// The reset that is to come, and the state that it finds.
+    /// Returns the state, and the cause of the reset that was decided, if there is one.
     pub(crate) fn decided(&self) -> Option<(State, Cause)> {
         let known = self.known.lock();
         known.decided.map(|cause| (known.state, cause))
     }
 
-    /// Whether a reset that was decided upon may begin.
+    /// Returns whether a reset that was decided may begin.
     pub(crate) fn is_reset_due(&self) -> bool {
         let known = self.known.lock();
         known.state == State::InTrouble && known.decided.is_some()
     }
 
-    /// The reset that was to come does not.
+    /// Cancels the reset that was decided.
     pub(crate) fn call_off(&self) {
         let mut known = self.known.lock();
         known.decided = None;
         known.settle();
     }
 
-    /// Notes when the driver resets the device, because new trouble leads to no reset for a while.
+    /// Records when the driver resets the device, because the next reset is delayed after that.
     pub(crate) fn note_reset(&self) {
         self.known.lock().reset_at = Some(jiffies());
     }
 
-    /// A reset begins.
+    /// Begins a reset.
     ///
     /// # Errors
     ///
-    /// `EOPNOTSUPP` when the driver has nothing to do with it.
+    /// `EOPNOTSUPP` if the device is to be reset without the driver.
     pub(crate) fn begin_reset(&self) -> Result {
         let mut known = self.known.lock();
         if known.is_leaving || matches!(known.state, State::Starting | State::Asleep) {
             return Err(EOPNOTSUPP);
         }
-        // Else the one before did not end, because the bus failed. Resets do not overlap.
+        // Resets do not overlap, so if this is false the bus has not ended the last one.
         if known.state != State::Resetting {
             known.enter(State::Resetting);
         }
@@ -325,7 +331,8 @@ impl Life {
         Ok(())
     }
 
-    /// The machine is about to sleep. No reset is under way: both hold the lock of the device below.
+    /// Records that the machine is suspended. No reset runs meanwhile, because both hold the lock
+    /// of the parent device.
     pub(crate) fn sleep(&self) {
         let mut known = self.known.lock();
         if !known.is_leaving {
@@ -333,7 +340,7 @@ impl Life {
         }
     }
 
-    /// The driver leaves the device. Waits for a reset that is under way.
+    /// Records that the driver leaves the device. Waits until a running reset has ended.
     pub(crate) fn leave(&self) {
         let try_leave = |now: bool| {
             let mut known = self.known.lock();
@@ -355,7 +362,7 @@ impl Life {
         self.changed.wake_all();
     }
 
-    /// Whether the device takes commands of programs.
+    /// Returns whether programs can use the device.
     pub(crate) fn is_up(&self) -> bool {
         self.known.lock().state.is_up()
     }
@@ -364,8 +371,8 @@ impl Life {
     ///
     /// # Errors
     ///
-    /// `ENODEV` when it has gone, `EIO` when it does not come back soon, `ERESTARTSYS` when the program
-    /// is killed.
+    /// `ENODEV` if it is gone, `EIO` if it does not come back soon, `ERESTARTSYS` if the program is
+    /// killed.
     fn wait_up(&self) -> Result<u32> {
         let mut epoch = Err(EIO);
         self.changed.wait_killable(patience(), || {
@@ -380,19 +387,20 @@ impl Life {
         epoch
     }
 
-    /// Whether the device has been, or is, down since an epoch.
+    /// Returns whether the device is down, or has been since an epoch.
     fn was_down_since(&self, epoch: u32) -> bool {
         let known = self.known.lock();
         !known.state.is_up() || known.epoch != epoch
     }
 
-    /// Runs `f` on a device that is up, and again if it fails because the device was not. A program
-    /// waits here for the end of a reset, so that the caller must hold no lock that a reset takes.
+    /// Waits until the device is up and calls `f`; repeats that if `f` fails because the device was
+    /// reset meanwhile. The caller must hold no lock that a reset takes, because this waits for the
+    /// end of a reset.
     ///
     /// # Errors
     ///
-    /// Those of `f`; `ENODEV` when the device has gone, `EIO` when it does not come back soon,
-    /// `ERESTARTSYS` when the program is killed.
+    /// Those of `f`; `ENODEV` if the device is gone, `EIO` if it does not come back soon,
+    /// `ERESTARTSYS` if the program is killed.
     pub(crate) fn while_up<R>(&self, mut f: impl FnMut() -> Result<R>) -> Result<R> {
         loop {
             let epoch = self.wait_up()?;
@@ -404,11 +412,11 @@ impl Life {
     }
 }
 
-/// Ends a reset or the machine's sleep: the device is up again, or has gone.
+/// Ends a reset or a suspend: the device is up again, or is gone.
 ///
 /// # Errors
 ///
-/// Those of `result`; `ENODEV` when it was removed meanwhile.
+/// That of `result`; `ENODEV` if the device was removed meanwhile.
 pub(crate) fn came_back(dev: &Device, result: Result) -> Result {
     let life = &dev.life;
     let mut known = life.known.lock();
@@ -429,15 +437,15 @@ pub(crate) fn came_back(dev: &Device, result: Result) -> Result {
     })
 }
 
-/// Has the device judged, soon.
+/// Schedules [`judge`].
 pub(crate) fn judge_soon(dev: &Device) {
-    // Pending already is as good.
+    // It makes no difference if it is pending already.
     let _ = workqueue::system_freezable()
         .enqueue_delayed::<ARef<Device>, { work::JUDGE }>(dev.into(), kick_again_after());
 }
 
-/// A wait has timed out: asks the device whether it is alive. Does not sleep. If the ring is full,
-/// no question is sent: the commands in it serve as one.
+/// Asks the device whether it is alive, because a wait has timed out. Does not sleep. If the ring
+/// is full, no question is sent, because an answer to one of the commands in it is as good.
 pub(crate) fn ask(dev: &Device) {
     let answers = dev.transport.ctrl.answers();
     if !dev.life.known.lock().ask(answers) {
@@ -450,7 +458,7 @@ pub(crate) fn ask(dev: &Device) {
     judge_soon(dev);
 }
 
-/// Judges the device, if it is time to.
+/// Judges the device if it was asked, and ends a reset that takes too long.
 pub(crate) fn judge(dev: &Device) {
     let known = dev.life.known.lock();
     let since = jiffies().wrapping_sub(known.resetting_since);
@@ -467,7 +475,7 @@ pub(crate) fn judge(dev: &Device) {
 
 fn judge_answers(dev: &Device) {
     let verdict = if dev.transport.ctrl.has_finished(dev) {
-        // Its answer is there, and nobody has looked.
+        // The answer is in the ring, and was not taken off yet.
         Verdict::Open
     } else {
         let answers = dev.transport.ctrl.answers();
@@ -534,7 +542,7 @@ pub(crate) mod tests {
         expect_eq!(test, known.verdict(6, 10 * patience()), Verdict::Alive);
     }
 
-    /// A row says which states follow the one of that row.
+    /// Each row has the states that may follow the state of the row.
     fn each_state_has_its_followers(test: &Test) {
         let rows = [
             [false, true, true, false, false, true],
@@ -575,7 +583,7 @@ pub(crate) mod tests {
         expect_eq!(test, known.decide(Cause::Broken), Some(0));
         known.settle();
         expect_eq!(test, known.state, State::InTrouble);
-        // It is to come anyway.
+        // A reset was already decided.
         expect_eq!(test, known.decide(Cause::Broken), None);
         known.enter(State::Resetting);
         known.decided = None;
@@ -584,7 +592,7 @@ pub(crate) mod tests {
         expect_eq!(test, known.last_cause, Some(Cause::Broken));
     }
 
-    /// A device that breaks at once again is left alone for a while.
+    /// A device that breaks again at once is not reset for a while.
     fn resets_are_spaced(test: &Test) {
         let mut known = started();
         known.reset_at = Some(jiffies());
@@ -592,7 +600,7 @@ pub(crate) mod tests {
         expect!(test, delay > patience() / 2 && delay <= patience());
     }
 
-    /// An answer must not call off the reset of a ring that is broken.
+    /// An answer must not call off the reset of a broken ring.
     fn cause_that_no_answer_calls_off_stays(test: &Test) {
         let mut known = started();
         known.decide(Cause::Dead);
@@ -611,7 +619,7 @@ pub(crate) mod tests {
         expect_eq!(test, known.state, State::InTrouble);
     }
 
-    /// It may come back after the next reset, and nobody waits for that.
+    /// It may come back after the next reset, but nothing waits for that.
     fn device_that_did_not_come_back_is_gone(test: &Test) -> Result {
         let life = KBox::pin_init(Life::new(), GFP_KERNEL)?;
         life.started();
@@ -646,7 +654,7 @@ pub(crate) mod tests {
         Ok(())
     }
 
-    /// Nothing is decided for, or asked of, a device that is away for long.
+    /// A device that is away for long is not asked, and no reset is decided.
     fn device_that_is_away_is_left_alone(test: &Test) {
         for state in [State::Asleep, State::Gone] {
             let mut known = started();
@@ -660,7 +668,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// What a reset came between is tried again, once.
+    /// A call that a reset interrupted is repeated once.
     fn reset_in_between_is_no_failure(test: &Test) -> Result {
         let life = KBox::pin_init(Life::new(), GFP_KERNEL)?;
         life.started();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Resets: what they are decided upon for, and how the device comes back. It forgets everything: take
-//! the queues down, bring them up, create the resources anew, show what was shown.
+//! Resets: the rules for each cause, and how the device comes back.
+//!
+//! A device that was reset has lost everything. So the driver stops the queues before the reset.
+//! Afterwards it starts them, creates the resources again, and shows what was shown.
 use kernel::{device::Bound, prelude::*, sync::aref::ARef, workqueue};
 
 use crate::{
@@ -10,11 +12,11 @@ use crate::{
     transport::{self, queue::kick_again_after},
 };
 
-/// What is to be known of a cause.
+/// The rules for a cause.
 pub(crate) struct Rule {
-    /// For the log.
+    /// The text for the log.
     pub(crate) text: &'static str,
-    /// An answer of the device before the reset begins calls the reset off.
+    /// The reset is called off if the device answers before it begins.
     pub(crate) is_called_off_by_answer: bool,
 }
 
@@ -45,21 +47,22 @@ impl Cause {
     }
 }
 
-/// Acts on a change of the device's configuration.
+/// Handles a change of the device's configuration.
 pub(crate) fn configuration_changed(dev: &Device) {
     if !dev.life.is_up() {
-        // Its registers may be away, too. When it is back its heads are read.
+        // Its registers may not be accessible. The display information is read after it has come
+        // back.
         return;
     }
     match dev.transport.vdev.with(|vdev| vdev.needs_reset()) {
-        // After the reset the windows are read.
+        // The display information is read after the reset.
         Some(true) => decide(dev, Cause::Asked),
         Some(false) => hotplug::run(dev),
         None => (),
     }
 }
 
-/// Decides that the device is reset, soon. One that was reset just now is left alone for a while.
+/// Decides that the device is reset. The reset is delayed if the last one was recent.
 pub(crate) fn decide(dev: &Device, cause: Cause) {
     let Some(delay) = dev.life.decide(cause) else {
         return;
@@ -69,12 +72,12 @@ pub(crate) fn decide(dev: &Device, cause: Cause) {
 }
 
 fn run_after(dev: &Device, delay: usize) {
-    // One that is pending comes no later.
+    // If one is pending, it is not later than this one.
     let _ = workqueue::system_freezable()
         .enqueue_delayed::<ARef<Device>, { work::RESET }>(dev.into(), delay);
 }
 
-/// Resets a device in trouble and brings it back; programs wait instead of seeing one without queues.
+/// Resets a device in trouble and brings it back. Programs wait meanwhile.
 pub(crate) fn run(dev: &Device) {
     let Some((state, cause)) = dev.life.decided() else {
         return;
@@ -82,19 +85,19 @@ pub(crate) fn run(dev: &Device) {
     match state {
         State::InTrouble => (),
         State::Running | State::Gone => return,
-        // Trouble that began there shows when it is over.
+        // A device that is in trouble enters that state when this one is over.
         State::Starting | State::Resetting | State::Asleep => {
             return run_after(dev, kick_again_after());
         }
     }
-    // It may have been dead only when the reset was decided upon, which may be long ago.
+    // The device was dead when the reset was decided, but that may be long ago.
     if cause.rule().is_called_off_by_answer && dev.life.has_answered(dev) {
         drm::drm_info!(dev, "the host answers again: the device is not reset\n");
         dev.life.call_off();
         return life::ask(dev);
     }
 
-    // This may take long, so it is noted twice.
+    // This may take long, so the time is recorded before and after.
     dev.life.note_reset();
     let result = if dev.display.outputs.is_empty() {
         reset_device(dev)
@@ -104,10 +107,10 @@ pub(crate) fn run(dev: &Device) {
     dev.life.note_reset();
     match result {
         Ok(()) => (),
-        // What somebody else does with it may be a reset, but need not be one.
+        // Something else holds the lock, which may be a reset, but need not be one.
         Err(EBUSY) => run_after(dev, kick_again_after()),
         Err(error) => {
-            // If it failed between the callbacks, nobody has noted that yet.
+            // If the reset failed between the callbacks, its end is not recorded yet.
             let _ = life::came_back(dev, Err(error));
         }
     }
@@ -120,8 +123,8 @@ fn reset_device(dev: &Device) -> Result {
         .ok_or(ENODEV)?
 }
 
-/// A reset begins, the driver's own or one of the bus below. Until [`done`] commits go nowhere; their
-/// state is what is shown then.
+/// Called when a reset begins, the driver's own or one of the bus. Commits until [`done`] send
+/// nothing; what they show is shown then.
 ///
 /// # Errors
 ///
@@ -129,12 +132,12 @@ fn reset_device(dev: &Device) -> Result {
 pub(crate) fn prepare(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     dev.life.begin_reset()?;
     transport::stop(dev, vdev);
-    // Notices a device that does not come back.
+    // This finds out if the device does not come back.
     life::judge_soon(dev);
     Ok(())
 }
 
-/// The device was reset.
+/// Called when the device was reset.
 ///
 /// # Errors
 ///
@@ -148,14 +151,14 @@ pub(crate) fn done(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     Ok(())
 }
 
-/// Brings up everything but the picture.
+/// Brings the device up, except for what it shows.
 ///
 /// # Errors
 ///
-/// Those of [`transport::start`]; then the device is gone.
+/// Those of [`transport::start`]. The device is gone then.
 pub(crate) fn come_back(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     life::came_back(dev, bring_up(dev, vdev)).inspect_err(|_| {
-        // The driver may have waited long enough, and leaves.
+        // The driver may have stopped waiting, and may be leaving the device.
         transport::stop(dev, vdev);
     })?;
     if !dev.display.outputs.is_empty() {
@@ -168,7 +171,8 @@ fn bring_up(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     dev.memory
         .resources
         .restore(dev, || transport::start(dev, vdev))?;
-    // Behind that, because a commit before it may have shown what the host did not have yet.
+    // Comes after that, because a commit during the restore may have shown a resource that the host
+    // did not have yet.
     dev.display.forget();
     Ok(())
 }
