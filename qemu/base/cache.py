@@ -3,13 +3,18 @@
 import contextlib
 import fcntl
 import hashlib
+import inspect
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
 
 from qemu.base import advice
 from qemu.base.report import Failure
+
+
+_COMMENT = re.compile(r"\s*(#(?! CONFIG_).*)?")
 
 
 def root() -> Path:
@@ -27,6 +32,17 @@ def key(*parts) -> str:
         data = part.read_bytes() if isinstance(part, Path) else str(part).encode()
         digest.update(len(data).to_bytes(8, "little") + data)
     return digest.hexdigest()[:16]
+
+
+def recipe(*parts) -> str:
+    """Returns the text of functions and files for a key, without what does not change the result.
+
+    That is comments and empty lines, so they can be edited without a rebuild. A comment has its own
+    line. Lines like "# CONFIG_X is not set" are not comments.
+    """
+    texts = [part.read_text() if isinstance(part, Path) else inspect.getsource(part) for part in parts]
+    return "\0".join("\n".join(line for line in text.splitlines() if not _COMMENT.fullmatch(line))
+                     for text in texts)
 
 
 def _sweep(name: str) -> None:

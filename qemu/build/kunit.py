@@ -5,7 +5,6 @@ The distribution's kernel is built without KUnit. For it lib/kunit is built as a
 kernel's source package. That kernel lacks two things, and igt-tests/kernel/kunit/ replaces them:
 the member of task_struct for the running test, and the module loader's call of the suites.
 """
-import inspect
 import re
 import shutil
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from typing import TypeVar
 from qemu.base import cache, sandbox
 from qemu.base.paths import TOP
 from qemu.base.report import Failure, say, step
-from qemu.images import candidate, kernelsource, packagedkernel as setup, rustkernel
+from qemu.images import candidate, kernelsource, packagedkernel, rustkernel
 from qemu.images.target import Target
 
 BRIDGE = TOP / "igt-tests/kernel/kunit"
@@ -64,7 +63,7 @@ def _make_library(target: Target):
             sandbox.run(root, ["make", "-s", "-C", f"/usr/lib/modules/{target.version}/build",
                                f"CC={target.gcc}", f"M={build_folder}", "modules"],
                         write=[folder],
-                        binds=setup.kernel_binds(root, target.version, target.kernel))
+                        binds=packagedkernel.kernel_binds(root, target.version, target.kernel))
         for name in ("kunit.ko", "Module.symvers"):
             shutil.copy(build_folder / name, folder)
         shutil.rmtree(scratch)
@@ -75,7 +74,7 @@ def _make_library(target: Target):
 def _library(target: Target) -> Path:
     """Returns the folder with kunit.ko for a kernel that was built without KUnit."""
     steps: tuple[Callable, ...] = (_make_library, _without_task_member, _without_loader)
-    name = cache.key(*map(inspect.getsource, steps), *(BRIDGE / name for name in BRIDGE_FILES))
+    name = cache.key(cache.recipe(*steps), *(BRIDGE / name for name in BRIDGE_FILES))
     return cache.entry(f"kunit-{target.version}-{name}", _make_library(target))
 
 

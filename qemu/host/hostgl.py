@@ -7,7 +7,6 @@
 
 The machine's devices decide; VIRTGPU_GL=NAME overrides.
 """
-import inspect
 import os
 import re
 import subprocess
@@ -15,9 +14,9 @@ from pathlib import Path
 
 from qemu.base import cache, report, sandbox
 from qemu.base.picture import Picture
-from qemu.images import roots as setup
+from qemu.images import debian, roots
 
-HERE = setup.HERE
+PACKAGES = roots.HERE / "gl-root.packages"
 # The guest's device, by the name of its renderer.
 DEVICES = {"virgl": "virtio-gpu-gl-pci",
            "venus": "virtio-gpu-gl-pci,blob=on,hostmem=512M,venus=on"}
@@ -28,13 +27,12 @@ X_DISPLAY = 7
 
 
 def make_root(folder: Path) -> None:
-    with report.step(f"GL root ({setup.BACKPORTS}: QEMU, Mesa, Xvfb)"):
-        setup.make_root_with_backports(folder, HERE / "gl-root.packages")
+    with report.step(f"GL root ({debian.BACKPORTS}: QEMU, Mesa, Xvfb)"):
+        roots.make_root_with_backports(folder, PACKAGES)
 
 
 def root() -> Path:
-    name = cache.key(HERE / "gl-root.packages", setup.STABLE, inspect.getsource(make_root),
-                     inspect.getsource(setup.make_root_with_backports))
+    name = cache.key(cache.recipe(PACKAGES, make_root, roots.make_root_with_backports), debian.STABLE)
     return cache.entry(f"gl-root-{name}", make_root)
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Prepares builds for the release candidate, which need the compilers that built that kernel."""
 import dataclasses
-import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -31,8 +30,8 @@ def make_root(gcc: str) -> Callable[[Path], None]:
 
 def root(target: Target) -> Path:
     """Returns a root with the compilers; each candidate gets its own, because compilers change."""
-    name = cache.key(roots.HERE / "rust-root.packages", SUITE, target.gcc, target.package,
-                     inspect.getsource(make_root), inspect.getsource(roots.make_root))
+    name = cache.key(cache.recipe(roots.HERE / "rust-root.packages", make_root, roots.make_root),
+                     SUITE, target.gcc, target.package)
     return cache.entry(f"candidate-root-{name}", make_root(target.gcc), NEEDS_MB)
 
 

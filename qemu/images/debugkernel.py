@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Builds a small kernel from the distribution's source with the options that find bugs."""
 import dataclasses
-import inspect
 import shutil
 from pathlib import Path
 
@@ -33,13 +32,13 @@ def _version(target: Target) -> str:
     return target.version.partition("+")[0] + SUFFIX
 
 
-def make_kernel(found, compilers: Path):
-    version = _version(found)
+def make_kernel(target: Target, compilers: Path):
+    version = _version(target)
 
     def make(folder: Path) -> None:
         scratch = folder / "scratch"
         (scratch / "source").mkdir(parents=True)
-        kernelsource.unpack(found, scratch / "source")
+        kernelsource.unpack(target, scratch / "source")
         with step(f"kernel {version}: 10 to 25 minutes on two cores, once"):
             sandbox.run(compilers, ["sh", "-c", f"""
                 set -e
@@ -67,7 +66,7 @@ def make_kernel(found, compilers: Path):
                 cp {scratch}/out/arch/x86/boot/bzImage {folder}/vmlinuz
                 """], read=[CONFIG.parent], write=[folder])
         shutil.rmtree(scratch)
-        _lay_out(found["root"], folder, version)
+        _lay_out(target.root, folder, version)
     return make
 
 
@@ -89,8 +88,7 @@ def prepare(target: Environment) -> Environment:
     """Returns the environment of this kernel."""
     compilers = root()
     version = _version(target)
-    name = cache.key(CONFIG, str(compilers), *FLAGS,
-                     inspect.getsource(make_kernel), inspect.getsource(_lay_out))
+    name = cache.key(cache.recipe(CONFIG, make_kernel, _lay_out), compilers.name, *FLAGS)
     kernel = cache.entry(f"kernel-{version}-{name}", make_kernel(target, compilers))
     return dataclasses.replace(target, version=version, kernel=kernel, compilers=(compilers, FLAGS),
                                initramfs=disks.initramfs(target.root, version, kernel))

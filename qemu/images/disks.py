@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
 """The guest's disks with Debian packages, and its initramfs."""
-import inspect
 import json
 import shutil
 from pathlib import Path
@@ -45,8 +44,8 @@ def make_guest_image(root: Path, extra, size: str):
 
 
 def guest_tar_name(extra=()) -> str:
-    return "guest-tar-" + cache.key(HERE / "guest.packages", GUEST_SUITE, *extra,
-                                    inspect.getsource(make_guest_tar))
+    return "guest-tar-" + cache.key(cache.recipe(HERE / "guest.packages", make_guest_tar),
+                                    GUEST_SUITE, *extra)
 
 
 def guest_name(extra=(), size: str = GUEST_DISK) -> str:
@@ -78,6 +77,6 @@ def make_initramfs(root: Path, version: str, kernel_dir: Path):
 
 
 def initramfs(root: Path, version: str, kernel_dir: Path) -> Path:
-    name = cache.key(kernel_dir.name, GUEST / "initramfs-init", GUEST / "init")
+    name = cache.key(kernel_dir.name, cache.recipe(INITRAMFS, GUEST / "initramfs-init", GUEST / "init"))
     return cache.entry(f"initramfs-{name}",
                        make_initramfs(root, version, kernel_dir)) / "initramfs"

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Downloads the source package of the guest's kernel, once for everything built from it."""
-import inspect
 from pathlib import Path
 
 from qemu.base import cache, kernels, sandbox
 from qemu.base.report import Failure, step
-from qemu.images import debian as setup
+from qemu.images import debian
 from qemu.images.target import Target
 
 SOURCE, CONFIG = "source.tar.xz", "config"
@@ -16,19 +15,19 @@ def _upstream(target: Target) -> str:
     return target.package.rpartition("-")[0]
 
 
-def _make(found):
-    wanted = _upstream(found)
-    series = kernels.series_of(found["version"])
+def _make(target: Target):
+    wanted = _upstream(target)
+    series = kernels.series_of(target.version)
 
     def make(folder: Path) -> None:
         with step(f"source of kernel {wanted}"):
-            setup.apt(found["root"], folder, ["apt-get", "-qq", "update"], found["suite"])
-            setup.apt(found["root"], folder, ["apt-get", "-qq", "download", f"linux-source-{series}",
-                                              f"linux-config-{series}"], found["suite"])
+            debian.apt(target.root, folder, ["apt-get", "-qq", "update"], target.suite)
+            debian.apt(target.root, folder, ["apt-get", "-qq", "download", f"linux-source-{series}",
+                                             f"linux-config-{series}"], target.suite)
             if not list(folder.glob(f"linux-source-{series}_{wanted}-*.deb")):
                 raise Failure(f"the mirror has no source of kernel {wanted}: run `make update`, or "
                               "choose another KVER=")
-            sandbox.run(found["root"], ["sh", "-c", f"""
+            sandbox.run(target.root, ["sh", "-c", f"""
                 set -e
                 cd {folder}
                 for deb in linux-*.deb; do dpkg-deb -x "$deb" .; done
@@ -43,7 +42,7 @@ def package(target: Target) -> Path:
 
     The root of `target` must be the build root, because other roots cannot download.
     """
-    return cache.entry(f"kernel-source-{_upstream(target)}-{cache.key(inspect.getsource(_make))}",
+    return cache.entry(f"kernel-source-{_upstream(target)}-{cache.key(cache.recipe(_make))}",
                        _make(target))
 
 

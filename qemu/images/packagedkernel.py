@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
 """The distribution's kernels: which ones there are, and their packages, unpacked."""
-import inspect
 import json
 import re
 import subprocess
@@ -83,7 +82,7 @@ def kernel(root: Path, chosen: Package) -> Path:
 
     The key contains the package's version, because successive candidates have the same package names.
     """
-    key = cache.key(inspect.getsource(make_kernel), chosen.suite, chosen.package)
+    key = cache.key(cache.recipe(make_kernel), chosen.suite, chosen.package)
     return cache.entry(f"kernel-{chosen.version}-{key}",
                        make_kernel(root, chosen.version, chosen.suite), KERNEL_MB)
 

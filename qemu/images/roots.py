@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
 """Roots with compilers and other programs, in which the tools run what this machine may lack."""
-import inspect
 from pathlib import Path
 
 from qemu.base import cache
@@ -25,7 +24,7 @@ def stable_root(name: str, holds: str, *lists: Path) -> Path:
         with step(f"{name} root ({STABLE}: {holds})"):
             make_root(folder, STABLE, [one for names in lists for one in packages(names)])
 
-    key = cache.key(*lists, STABLE, inspect.getsource(make_root))
+    key = cache.key(cache.recipe(*lists, make_root), STABLE)
     return cache.entry(f"{name}-root-{key}", make)
 
 
@@ -52,6 +51,6 @@ def make_build_root(folder: Path) -> None:
 
 
 def build_root() -> Path:
-    name = cache.key(HERE / "build-root.packages", STABLE, inspect.getsource(make_build_root),
-                     inspect.getsource(make_root_with_backports))
+    name = cache.key(cache.recipe(HERE / "build-root.packages", make_build_root,
+                                  make_root_with_backports), STABLE)
     return cache.entry(f"build-root-{name}", make_build_root, BUILD_ROOT_MB)

@@ -6,7 +6,6 @@ kernel's source with the compilers that built the kernel, and so has the same sy
 checks these against the kernel's Module.symvers in every build.
 """
 import dataclasses
-import inspect
 import subprocess
 from pathlib import Path
 from typing import TypeVar
@@ -24,16 +23,16 @@ def root() -> Path:
     return roots.stable_root("rust", "rustc, bindgen", HERE / "rust-root.packages")
 
 
-def make_kernel(found, rust_root: Path):
-    version = found["version"]
+def make_kernel(target: Target, rust_root: Path):
+    version = target.version
     base = version.removesuffix("-amd64")
-    gcc = found["gcc"]
+    gcc = target.gcc
 
     def make(folder: Path) -> None:
         scratch = folder / "scratch"
         (scratch / "source").mkdir(parents=True)
-        source = kernelsource.package(found)
-        kernelsource.unpack(found, scratch / "source")
+        source = kernelsource.package(target)
+        kernelsource.unpack(target, scratch / "source")
         headers = folder / f"usr/src/linux-headers-{version}"
         with step(f"Rust metadata of kernel {version}"):
             sandbox.run(rust_root, ["sh", "-c", f"""
@@ -47,7 +46,7 @@ def make_kernel(found, rust_root: Path):
                 grep -q '^CONFIG_RUST=y' {scratch}/out/.config
                 make -s O={scratch}/out CC={gcc} HOSTCC={gcc} -j$(nproc) modules_prepare
                 """], read=[source], write=[folder])
-            kernel = found["kernel"]
+            kernel = target.kernel
             subprocess.run(["sh", "-c", f"""
                 set -e
                 mkdir -p {folder}/usr/src {folder}/usr/lib/modules/{version}
@@ -65,7 +64,7 @@ def make_kernel(found, rust_root: Path):
 def prepare(target: Kind) -> Kind:
     """Returns `target` for builds of Rust modules: another root, and a build tree with metadata."""
     rust_root = candidate.root(target) if candidate.is_candidate(target) else root()
-    key = cache.key(str(rust_root), inspect.getsource(make_kernel))
+    key = cache.key(rust_root.name, cache.recipe(make_kernel))
     name = f"rust-kernel-{target.version}-{key}"
     return dataclasses.replace(target, root=rust_root,
                                kernel=cache.entry(name, make_kernel(target, rust_root)))

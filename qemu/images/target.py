@@ -2,7 +2,6 @@
 """What the tools pass on about a kernel: its package, what builds for it, and a guest that boots it."""
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +26,6 @@ class Target(Package):
     # Another root for modules, and arguments of make, if the kernel was built here. Such a kernel
     # supports Rust.
     compilers: tuple[Path, tuple[str, ...]] | None = None
-
-    def __getitem__(self, name: str) -> Any:
-        """Returns a field. Only for functions whose text is part of a key of the cache."""
-        return getattr(self, name)
 
 
 @dataclass(frozen=True, kw_only=True)

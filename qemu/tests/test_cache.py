@@ -40,3 +40,26 @@ def test_an_entry_that_fails_is_not_there(folder):
         cache.entry("two", fail)
     assert not (folder / "two").exists()
     assert not list(folder.glob("*.partial"))
+
+
+def test_comments_do_not_change_a_recipe(tmp_path):
+    lists = [tmp_path / name for name in ("plain", "explained", "other", "unset")]
+    for path, text in zip(lists, ("gcc\nmake\n", "# Builds.\ngcc\n\n# More.\nmake\n", "gcc\nsparse\n",
+                                  "gcc\n# CONFIG_X is not set\nmake\n")):
+        path.write_text(text)
+    plain, explained, other, unset = map(cache.recipe, lists)
+    assert plain == explained
+    assert len({plain, other, unset}) == 3
+
+
+def test_a_recipe_has_the_code_of_functions():
+    def make():
+        # Why.
+        return "made"
+
+    def make_else():
+        return "made else"
+
+    assert "Why" not in cache.recipe(make) and 'return "made"' in cache.recipe(make)
+    assert cache.recipe(make) != cache.recipe(make_else)
+    assert cache.recipe(make, make_else) != cache.recipe(make_else, make)
