@@ -42,6 +42,7 @@ static void hold(void)
 	for (us = 0; us < HELDCOMMIT_MAX_US && READ_ONCE(thread) == -1;
 	     us += HELDCOMMIT_US)
 		udelay(HELDCOMMIT_US);
+	WRITE_ONCE(thread, 0);
 }
 NOKPROBE_SYMBOL(hold);
 

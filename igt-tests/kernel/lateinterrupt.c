@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Has a virtio GPU interrupt for both queues as late as it can: when its driver is about to reset it. The
- * works that the driver queues in its interrupt handlers start late, too. A driver that does not wait for
- * them has gone by then.
+ * interrupts come on another CPU, and the reset begins when a work has started that the driver queued in
+ * its interrupt handlers. This work takes so long that a driver that does not wait for it has gone by then.
  */
 #include <linux/delay.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
+#include <linux/smp.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
 #include <linux/virtio.h>
@@ -14,6 +15,9 @@
 #include <linux/workqueue.h>
 
 #define LATE_MS		500
+/* The time in which a work has to start. */
+#define START_US	1000000
+#define POLL_US		10
 
 static char *driver;
 module_param(driver, charp, 0444);
@@ -25,17 +29,33 @@ MODULE_PARM_DESC(held, "Number of works that started late");
 
 static bool is_armed;
 
+static struct virtio_device *device;
+
+static void interrupt(void *unused)
+{
+	struct virtqueue *vq;
+
+	list_for_each_entry(vq, &device->vqs, list)
+		vq->callback(vq);
+}
+
+static call_single_data_t call = CSD_INIT(interrupt, NULL);
+
 /* The driver resets its device. */
 static int resetting(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct virtio_device *vdev = (void *)regs_get_kernel_argument(regs, 0);
-	struct virtqueue *vq;
+	int cpu = cpumask_any_but(cpu_online_mask, smp_processor_id());
+	int us;
 
-	if (vdev->id.device != VIRTIO_ID_GPU)
+	if (vdev->id.device != VIRTIO_ID_GPU || is_armed)
 		return 0;
+	device = vdev;
 	WRITE_ONCE(is_armed, true);
-	list_for_each_entry(vq, &vdev->vqs, list)
-		vq->callback(vq);
+	if (smp_call_function_single_async(cpu, &call))
+		return 0;
+	for (us = 0; us < START_US && !READ_ONCE(held); us += POLL_US)
+		udelay(POLL_US);
 	return 0;
 }
 NOKPROBE_SYMBOL(resetting);
@@ -58,7 +78,7 @@ static void starting(void *unused, struct work_struct *work)
 	if (!module || strncmp(module + 1, driver, strlen(driver)) ||
 	    module[1 + strlen(driver)] != ']')
 		return;
-	held++;
+	WRITE_ONCE(held, held + 1);
 	mdelay(LATE_MS);
 }
 
