@@ -456,7 +456,7 @@ static void late_interrupt(void)
 	at_end(end_late_interrupts, NULL);
 	module_unload();
 	/* A work that nobody has waited for begins within this time. */
-	sleep(1);
+	sleep(3);
 	check(late_works() > 0, "the interrupts had no work start");
 	module_load();
 	show_picture(3);

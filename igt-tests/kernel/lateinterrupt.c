@@ -14,7 +14,7 @@
 #include <linux/virtio_ids.h>
 #include <linux/workqueue.h>
 
-#define LATE_MS		500
+#define LATE_MS		2000
 /* The time in which a work has to start. */
 #define START_US	1000000
 #define POLL_US		10
