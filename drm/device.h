@@ -56,6 +56,7 @@ enum virtgpu_cause {
  * @forget: the device was reset: discard what is known about its trouble
  * @wait: wait until the device has come back, see virtgpu_life_wait()
  * @again: whether to retry what has failed because of a reset, see virtgpu_life_again()
+ * @context_gone: there is one context less. Does not sleep
  */
 struct virtgpu_trouble_ops {
 	void (*ask)(struct virtgpu_device *vg);
@@ -63,6 +64,7 @@ struct virtgpu_trouble_ops {
 	void (*forget)(struct virtgpu_device *vg);
 	int (*wait)(struct virtgpu_device *vg);
 	bool (*again)(struct virtgpu_device *vg, int *ret);
+	void (*context_gone)(struct virtgpu_device *vg);
 };
 
 /**

@@ -8,7 +8,8 @@
  * When a wait times out, the device is asked whether it is alive. Any answer counts, also a late
  * one. A device that answers nothing is *dead*, and is reset. A device that is alive but has lost
  * commands is *forgetful*. It is reset, too, unless there are contexts, which a reset would
- * destroy: then the current state is sent again instead.
+ * destroy: then the current state is sent again instead, and the reset follows when the last context
+ * is gone.
  */
 #include <linux/jiffies.h>
 
@@ -383,6 +384,7 @@ void virtgpu_life_forget(struct virtgpu_device *vg)
 
 	spin_lock_bh(&life->lock);
 	life->is_asked = false;
+	life->has_forgotten = false;
 	life->due = VIRTGPU_CAUSE_NONE;
 	virtgpu_life_settle(vg);
 	spin_unlock_bh(&life->lock);
@@ -504,9 +506,31 @@ static enum virtgpu_verdict virtgpu_life_verdict(struct virtgpu_device *vg)
 /* Repairs a device that is alive, but has lost some commands. */
 static void virtgpu_life_repair(struct virtgpu_device *vg)
 {
+	/* Before the contexts are looked at, because the last one may go meanwhile. */
+	spin_lock_bh(&vg->recovery->life.lock);
+	vg->recovery->life.has_forgotten = true;
+	spin_unlock_bh(&vg->recovery->life.lock);
 	if (virtgpu_contexts_live(vg))
 		virtgpu_mend(vg);
 	else
+		virtgpu_reset_decide(vg, VIRTGPU_CAUSE_FORGETFUL);
+}
+
+/**
+ * virtgpu_life_context_gone - make up for the reset that a context has prevented
+ * @vg: the device
+ *
+ * A command that was lost keeps its memory until the device is reset. Without contexts, a reset
+ * costs nobody anything. Does not sleep.
+ */
+void virtgpu_life_context_gone(struct virtgpu_device *vg)
+{
+	bool is_due;
+
+	spin_lock_bh(&vg->recovery->life.lock);
+	is_due = vg->recovery->life.has_forgotten;
+	spin_unlock_bh(&vg->recovery->life.lock);
+	if (is_due && !virtgpu_contexts_live(vg))
 		virtgpu_reset_decide(vg, VIRTGPU_CAUSE_FORGETFUL);
 }
 

@@ -38,6 +38,7 @@ enum virtgpu_state {
  * @is_leaving: the driver leaves the device for good
  * @is_asked: the device was asked whether it is alive, and is not judged yet
  * @is_answered: it has answered that question
+ * @has_forgotten: it has lost commands, and was not reset because of contexts
  * @answers: &virtgpu_queue.answers of the control queue when it was asked
  * @asked_at: when it was asked, in jiffies
  * @due: why a reset is due
@@ -53,6 +54,7 @@ struct virtgpu_life {
 	bool is_leaving;
 	bool is_asked;
 	bool is_answered;
+	bool has_forgotten;
 	u32 answers;
 	unsigned long asked_at;
 	enum virtgpu_cause due;
@@ -100,6 +102,7 @@ bool virtgpu_life_again(struct virtgpu_device *vg, int *ret);
 void virtgpu_life_ask(struct virtgpu_device *vg);
 void virtgpu_life_answered(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 void virtgpu_life_forget(struct virtgpu_device *vg);
+void virtgpu_life_context_gone(struct virtgpu_device *vg);
 bool virtgpu_life_has_answered(struct virtgpu_device *vg);
 bool virtgpu_life_decide(struct virtgpu_device *vg, enum virtgpu_cause cause,
 			 unsigned long *delay);

@@ -21,6 +21,7 @@ static const struct virtgpu_trouble_ops virtgpu_trouble_ops = {
 	.reset = virtgpu_reset_decide,
 	.forget = virtgpu_life_forget,
 	.wait = virtgpu_life_wait,
+	.context_gone = virtgpu_life_context_gone,
 	.again = virtgpu_life_again,
 };
 

@@ -358,7 +358,7 @@ static const struct operation display_operations[] = {
 };
 
 /* With a correct device the screen must be correct, too. */
-static void recovers(void)
+static void recovers(bool has_context)
 {
 	double deadline = now() + RECOVERY;
 	struct buffer *next = screen->buffers[screen->current ^= 1];
@@ -374,7 +374,12 @@ static void recovers(void)
 	judge_picture_within(0, &screen->image, RECOVERY);
 
 	drmModeSetCursor(screen->head.fd, screen->head.crtc, 0, 0, 0);
+	/* With a context, the driver keeps the resources of commands that the device has lost. */
+	if (has_context)
+		close(render_fd);
 	fake_same_resources(RECOVERY);
+	if (has_context)
+		render_fd = render_open();
 }
 
 static void round_of(const struct operation *operations, unsigned int count)
@@ -387,7 +392,7 @@ static void round_of(const struct operation *operations, unsigned int count)
 	judge(NULL, 0, "lie %u %u %#x", genome.seed, genome.rate, genome.mask);
 	for (i = 0; i < OPERATIONS; i++)
 		run_operation(&operations[any(count)]);
-	recovers();
+	recovers(operations == render_operations);
 	check(taint() == before, "kernel warning, see the log");
 }
 

@@ -33,6 +33,7 @@ static void virtgpu_context_free(struct virtgpu_device *vg, struct virtgpu_conte
 	xa_destroy(&ctx->objects);
 	mutex_destroy(&ctx->lock);
 	kfree(ctx);
+	vg->trouble->context_gone(vg);
 }
 
 /**

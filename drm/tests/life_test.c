@@ -164,6 +164,32 @@ static void gone_device_is_left_alone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_GONE);
 }
 
+/* The reset that contexts have prevented follows when the last one is gone. */
+static void forgetful_device_is_reset_without_contexts(struct kunit *test)
+{
+	struct virtgpu_device *vg = device_in(test, VIRTGPU_RUNNING);
+	struct virtgpu_context ctx = { .is_created = true };
+
+	/* So the reset is delayed, and does not begin during the test. */
+	vg->recovery->life.reset_at = jiffies;
+	virtgpu_life_context_gone(vg);
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.due, VIRTGPU_CAUSE_NONE);
+
+	KUNIT_ASSERT_EQ(test, xa_err(xa_store(&vg->render->contexts, 1, &ctx, GFP_KERNEL)), 0);
+	vg->recovery->life.has_forgotten = true;
+	virtgpu_life_context_gone(vg);
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.due, VIRTGPU_CAUSE_NONE);
+	xa_erase(&vg->render->contexts, 1);
+	virtgpu_life_context_gone(vg);
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.due, VIRTGPU_CAUSE_FORGETFUL);
+	cancel_delayed_work_sync(&vg->recovery->reset_work);
+
+	virtgpu_life_forget(vg);
+	virtgpu_life_context_gone(vg);
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.due, VIRTGPU_CAUSE_NONE);
+	virtgpu_life_disable(vg);
+}
+
 static void only_a_reset_is_reason_to_try_again(struct kunit *test)
 {
 	struct virtgpu_device *vg = device_in(test, VIRTGPU_RUNNING);
@@ -196,6 +222,7 @@ static struct kunit_case virtgpu_life_cases[] = {
 	KUNIT_CASE(reset_has_a_limit),
 	KUNIT_CASE(leaving_is_for_ever),
 	KUNIT_CASE(gone_device_is_left_alone),
+	KUNIT_CASE(forgetful_device_is_reset_without_contexts),
 	KUNIT_CASE(only_a_reset_is_reason_to_try_again),
 	{}
 };
