@@ -4,7 +4,7 @@ import re
 
 # After one of these the kernel is unreliable, so the run ends.
 FATAL = re.compile(
-    r"BUG: (?!KASAN|KFENCE|KCSAN|sleeping function|scheduling while atomic"
+    r"\bBUG: (?!KASAN|KFENCE|KCSAN|sleeping function|scheduling while atomic"
     r"|workqueue lockup|Invalid wait context)"
     r"|kernel BUG at |Oops: |Kernel panic|general protection fault"
     r"|Unable to handle kernel|INFO: task .* blocked .*for more than"

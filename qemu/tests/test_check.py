@@ -25,7 +25,7 @@ def test_what_fails_a_run_says_what_to_do():
 def test_a_failure_says_why():
     ours = "Starting subtest: x\n1 of 2\nvirtgpu_x.c:7: got EIO, not 0\ntidied up\nSubtest x: FAIL (1s)\n"
     assert check.fail_reason(ours) == "virtgpu_x.c:7: got EIO, not 0"
-    igt = "(a:1) CRITICAL: Failed assertion: ret == 0\nStack trace:\n  #0 x\n"
+    igt = "igt-DEBUG: y\n(a:1) CRITICAL: Failed assertion: ret == 0\nStack trace:\n  #0 x\n"
     assert check.fail_reason(igt) == "(a:1) CRITICAL: Failed assertion: ret == 0"
     assert check.fail_reason("passed\n[ 1] WARNING: x at y\n[ 1] Call Trace:") == "[ 1] WARNING: x at y"
     assert check.fail_reason("the guest was lost") == "the guest was lost"

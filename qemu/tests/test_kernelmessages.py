@@ -45,6 +45,7 @@ HARMLESS = (
     "[    9.1] virtgpu: loading out-of-tree module taints kernel.",
     "[    9.1] Console: switching to colour frame buffer device 128x48",
     "[    9.1] [IGT] virtgpu_damage: finished subtest one-clip, SUCCESS",
+    "[    9.1] (kms_vblank:415) igt_fb-DEBUG: igt_create_fb_with_bo_size(handle=1, pitch=4096)",
 )
 
 
