@@ -5,7 +5,9 @@
  * virtio core (7.3) calls the driver for a PCI reset without the lock of the virtio device, so
  * possibly during probe and remove. To keep these apart, probe and remove take the lock of the PCI
  * device, which a PCI reset holds from its first callback to its end.
- * docs/upstream/virtio-reset-lock.patch would make this file unnecessary.
+ * docs/upstream/virtio-reset-lock.patch would make this locking unnecessary. The two exclude each
+ * other: with the patch, a reset waits for the lock of the virtio device while it holds that of the
+ * PCI device, for which probe and remove wait here.
  */
 #include <linux/delay.h>
 #include <linux/device.h>
@@ -144,9 +146,9 @@ struct virtgpu_device *virtgpu_bound_get(struct virtio_device *vdev)
  * virtgpu_bound_wait - wait until virtio core has finished the probe
  * @vg: the device
  *
- * After the driver's probe, virtio core sets the device's status to ready. If a reset cleared the
- * status just before that, it would wait for ever for the device to be clear. The wait also ends if
- * the driver leaves the device after a failed probe.
+ * After the driver's probe, virtio core sets the device's status to ready. A reset clears the status
+ * and waits until the device reads as clear. If core sets the status in between, the reset waits for
+ * ever. The wait of this function also ends if the driver leaves the device after a failed probe.
  */
 void virtgpu_bound_wait(struct virtgpu_device *vg)
 {

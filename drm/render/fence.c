@@ -4,8 +4,8 @@
  *
  * The host answers a command with a fence when it has executed the command. Each ring of a context
  * is a timeline; other commands are on the timeline of the device. An answer signals the fence and
- * all fences before it on the timeline. A fence whose command ended otherwise waits for those
- * before it.
+ * all fences before it on the timeline. If the command was lost with a reset, or could not be sent,
+ * the fence ends with an error after the fences before it.
  *
  * A fence is *late* if its timeline has not moved for fence_timeout. Then the device is asked
  * whether it is alive. If it is, the context of the late fence is lost, and its fences end with

@@ -44,7 +44,9 @@ struct virtgpu_resource;
  *	In the caller of virtgpu_queue_submit() or virtgpu_cmd_cancel(), before that returns. A
  *	command that gives something back never ends like this.
  * lost
- *	In virtgpu_queues_stop(): in a reset, a suspend or a removal.
+ *	In virtgpu_queues_stop(): in a reset, a suspend or a removal. In the caller of
+ *	virtgpu_queue_submit() if the device is reset meanwhile. As for *answered* if the device was
+ *	reset and did not have the resource again yet.
  */
 
 /**

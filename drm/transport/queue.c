@@ -614,8 +614,9 @@ static int virtgpu_queue_add(struct virtgpu_queue *queue, struct virtgpu_cmd *cm
  * @cmd: the command; the caller's reference goes with it
  *
  * Waits for room in the ring. The next virtgpu_queue_kick() tells the device. &virtgpu_cmd.done
- * happens in any case: before this function returns if the command could not be queued, but only
- * after the next reset if the command gives something back.
+ * happens in any case. If the command could not be queued, it happens before this function returns.
+ * A command that gives something back is kept instead, until virtgpu_queue_send_kept() sends it or
+ * the device is reset.
  *
  * Returns: 0, or why the command could not be queued: -ENODEV during a reset, -E2BIG for one that
  * is larger than the ring, -ENOMEM, -EIO, -ETIMEDOUT.

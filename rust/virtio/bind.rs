@@ -3,7 +3,8 @@
 //!
 //! A PCI reset calls the driver without the lock of the virtio device (7.3), so it may do so beside a
 //! probe and a removal. Both take the lock of the device below, which a PCI reset holds from its first
-//! callback to its end. docs/upstream/virtio-reset-lock.patch would make that unnecessary.
+//! callback to its end. docs/upstream/virtio-reset-lock.patch would make that unnecessary, and excludes
+//! it, because it takes the two locks in the opposite order.
 //!
 //! What is tied to a device is in the driver core's list of its resources (devres).
 use core::{

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Pixel formats. DRM names a format after the bits of a little-endian word, virtio after the bytes
-//! in memory. A new format needs a line in [`FORMATS`] and nothing else.
+//! in memory. A new format needs a line in [`FORMATS`], and a new number of the protocol a constant in
+//! [`virtio::gpu::format`].
 use drm::kms::{fourcc, FramebufferInfo};
 use virtio::gpu::format;
 
