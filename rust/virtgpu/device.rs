@@ -49,4 +49,6 @@ pub(crate) mod work {
     pub(crate) const LATE_CURSOR: u64 = 6;
     /// Decides whether a device that was asked is alive.
     pub(crate) const JUDGE: u64 = 7;
+    /// The same at once, because the device has answered.
+    pub(crate) const ANSWERED: u64 = 8;
 }

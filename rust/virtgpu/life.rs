@@ -233,6 +233,9 @@ impl command::Done for Question {
         // A question that was lost in a reset is not an answer.
         if status != Err(ENODEV) {
             dev.life.answered();
+            // It makes no difference if it is pending already.
+            let _ = workqueue::system_freezable()
+                .enqueue::<ARef<Device>, { work::ANSWERED }>(dev.into());
         }
         Some(chain)
     }

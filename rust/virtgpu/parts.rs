@@ -52,6 +52,8 @@ pub(crate) struct Data {
     #[pin]
     judge_work: DelayedWork<Device, { work::JUDGE }>,
     #[pin]
+    answered_work: Work<Device, { work::ANSWERED }>,
+    #[pin]
     pub(crate) life: Life,
 }
 
@@ -60,6 +62,7 @@ impl_has_work! {
     impl HasWork<Device, { work::CURSOR }> for Data { self.cursor_work }
     impl HasWork<Device, { work::HOTPLUG }> for Data { self.hotplug_work }
     impl HasWork<Device, { work::REDRAW }> for Data { self.redraw_work }
+    impl HasWork<Device, { work::ANSWERED }> for Data { self.answered_work }
 }
 impl_has_delayed_work! {
     impl HasDelayedWork<Device, { work::RESET }> for Data { self.reset_work }
@@ -88,6 +91,7 @@ works! {
     { work::REDRAW } => redraw::run,
     { work::LATE_CURSOR } => cursor::move_late,
     { work::JUDGE } => life::judge,
+    { work::ANSWERED } => life::judge,
 }
 
 /// Sets up the data of a device with `count` heads.
@@ -107,6 +111,7 @@ pub(crate) fn data(
         redraw_work <- new_work!("virtgpu::redraw"),
         late_cursor_work <- new_delayed_work!("virtgpu::late_cursor"),
         judge_work <- new_delayed_work!("virtgpu::judge"),
+        answered_work <- new_work!("virtgpu::answered"),
         life <- Life::new(),
     }))
 }
@@ -127,6 +132,7 @@ impl Works {
         self.0.disable_work::<{ work::REDRAW }>();
         self.0.disable_delayed_work::<{ work::LATE_CURSOR }>();
         self.0.disable_delayed_work::<{ work::JUDGE }>();
+        self.0.disable_work::<{ work::ANSWERED }>();
     }
 }
 
