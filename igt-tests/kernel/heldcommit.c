@@ -4,12 +4,12 @@
  * have to happen at exactly this moment. By default a commit is held after its driver has read the
  * fences of its buffers, and before it swaps the state.
  */
-#include <linux/delay.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
+#include <linux/timekeeping.h>
 
-#define HELDCOMMIT_US		10
-#define HELDCOMMIT_MAX_US	5000000
+/* Less than the time after which RCU complains, also if the guest is slow. */
+#define HELDCOMMIT_MAX_NS	(5 * NSEC_PER_SEC)
 
 static int thread;
 module_param(thread, int, 0644);
@@ -29,7 +29,7 @@ MODULE_PARM_DESC(pass, "Number of calls by the thread that are not held before")
 
 static void hold(void)
 {
-	int us;
+	u64 end;
 
 	if (READ_ONCE(thread) != current->pid)
 		return;
@@ -39,9 +39,9 @@ static void hold(void)
 	}
 	WRITE_ONCE(thread, -1);
 	/* Continue after some time, because the test may have died. */
-	for (us = 0; us < HELDCOMMIT_MAX_US && READ_ONCE(thread) == -1;
-	     us += HELDCOMMIT_US)
-		udelay(HELDCOMMIT_US);
+	end = ktime_get_mono_fast_ns() + HELDCOMMIT_MAX_NS;
+	while (ktime_get_mono_fast_ns() < end && READ_ONCE(thread) == -1)
+		cpu_relax();
 	WRITE_ONCE(thread, 0);
 }
 NOKPROBE_SYMBOL(hold);
