@@ -146,9 +146,10 @@ struct virtgpu_device *virtgpu_bound_get(struct virtio_device *vdev)
  * virtgpu_bound_wait - wait until virtio core has finished the probe
  * @vg: the device
  *
- * After the driver's probe, virtio core sets the device's status to ready. A reset clears the status
- * and waits until the device reads as clear. If core sets the status in between, the reset waits for
- * ever. The wait of this function also ends if the driver leaves the device after a failed probe.
+ * After the driver's probe, virtio core sets the device's status to ready. A reset clears the
+ * status and waits until the device reads as clear. If core sets the status in between, the reset
+ * waits for ever. The wait of this function also ends if the driver leaves the device after a
+ * failed probe.
  */
 void virtgpu_bound_wait(struct virtgpu_device *vg)
 {

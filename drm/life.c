@@ -8,8 +8,8 @@
  * When a wait times out, the device is asked whether it is alive. Any answer counts, also a late
  * one. A device that answers nothing is *dead*, and is reset. A device that is alive but has lost
  * commands is *forgetful*. It is reset, too, unless there are contexts, which a reset would
- * destroy: then the current state is sent again instead, and the reset follows when the last context
- * is gone.
+ * destroy: then the current state is sent again instead, and the reset follows when the last
+ * context is gone.
  */
 #include <linux/jiffies.h>
 
