@@ -11,7 +11,7 @@ use core::{
 use drm_bindings as bindings;
 use kernel::{
     device::{self, Bound},
-    error::from_err_ptr,
+    error::{from_err_ptr, to_result},
     prelude::*,
     sync::aref::{ARef, AlwaysRefCounted},
     types::{NotThreadSafe, Opaque},
@@ -22,6 +22,7 @@ use crate::{
     driver::Driver,
     file::File,
     gem::{self, dma::Mappings},
+    kms::ModeSetting,
     workqueue::Workqueue,
 };
 
@@ -29,11 +30,13 @@ use crate::{
 ///
 /// # Invariants
 ///
-/// `dev` is a valid, initialized `struct drm_device`.
+/// `dev` is a valid, initialized `struct drm_device`. Its count is not zero as long as there is a
+/// reference to the device.
 #[repr(C)]
 pub struct Device<T: Driver> {
     dev: Opaque<bindings::drm_device>,
     pub(crate) mappings: Mappings,
+    pub(crate) mode_setting: ModeSetting,
     /// Runs nonblocking commits. Empty after the device was unregistered.
     pub(crate) commits: Workqueue,
     data: T::Data,
@@ -53,7 +56,7 @@ impl<T: Driver> Deref for UnregisteredDevice<T> {
 }
 
 impl<T: Driver> UnregisteredDevice<T> {
-    const fn features(kms: bool) -> u32 {
+    pub(crate) const fn features(kms: bool) -> u32 {
         let mut features = bindings::drm_driver_feature_DRIVER_GEM;
         if T::FEAT_RENDER {
             features |= bindings::drm_driver_feature_DRIVER_RENDER;
@@ -81,7 +84,6 @@ impl<T: Driver> UnregisteredDevice<T> {
         driver.open = Some(File::<T::File>::open_callback);
         driver.postclose = Some(File::<T::File>::postclose_callback);
         driver.master_drop = Some(crate::driver::master_drop_callback::<T>);
-        driver.release = Some(Device::<T>::release);
         driver.gem_create_object = Some(gem::shmem::create_object_callback::<T::Object>);
         driver.gem_prime_import = Some(gem::prime_import_callback::<T>);
         driver.gem_prime_import_sg_table = Some(bindings::drm_gem_shmem_prime_import_sg_table);
@@ -109,17 +111,12 @@ impl<T: Driver> UnregisteredDevice<T> {
     /// `ENOMEM`, and those of `data`. C: `devm_drm_dev_alloc()`.
     pub fn new(parent: &device::Device<Bound>, data: impl PinInit<T::Data, Error>) -> Result<Self> {
         let commits = Workqueue::new(c"drm-commits")?;
-        // Has no `release` until there is data to drop.
-        let early = bindings::drm_driver {
-            release: None,
-            ..Self::VTABLE
-        };
-        // SAFETY: The size is that of a `Device<T>`, and the offset that of its `dev`. `early` is
-        // replaced below, before it goes out of scope.
+        // SAFETY: The size is that of a `Device<T>`, and the offset that of its `dev`. The table is
+        // static.
         let raw: *mut Device<T> = from_err_ptr(unsafe {
             bindings::__drm_dev_alloc(
                 ptr::from_ref(parent).cast_mut().cast(),
-                &early,
+                const { &Self::VTABLE },
                 core::alloc::Layout::new::<Device<T>>()
                     .pad_to_align()
                     .size(),
@@ -130,30 +127,82 @@ impl<T: Driver> UnregisteredDevice<T> {
 
         // SAFETY: The memory was just allocated, so nothing else refers to it, and it does not
         // move.
-        let ret = unsafe {
-            let Ok(()) = pin_init::raw_try_init(&raw mut (*raw).mappings, Mappings::new());
-            pin_init::raw_try_init(&raw mut (*raw).data, data)
-        };
+        let ret = unsafe { Self::complete(raw, commits, data) };
         if let Err(error) = ret {
             // SAFETY: This is the only reference, and it is not used after this.
             unsafe { bindings::drm_dev_put(raw.cast()) };
             return Err(error);
         }
-        // SAFETY: Nothing else refers to the device yet.
-        unsafe { (&raw mut (*raw).commits).write(commits) };
-        // SAFETY: As above.
-        unsafe { (*raw.cast::<bindings::drm_device>()).driver = const { &Self::VTABLE } };
+        // SAFETY: Nothing else refers to the device yet. `setup_kms` adds mode setting.
+        unsafe { (*raw.cast::<bindings::drm_device>()).driver_features = Self::features(false) };
 
-        // SAFETY: The device is initialized, and the only reference is moved into the `ARef`.
+        // INVARIANT: The device is initialized, and has a reference.
+        // SAFETY: The only reference is moved into the `ARef`.
         let device = unsafe { ARef::from_raw(NonNull::new_unchecked(raw)) };
-        Ok(Self(device, NotThreadSafe))
+        let this = Self(device, NotThreadSafe);
+        this.prepare_memory();
+        Ok(this)
     }
 
-    /// Disables mode setting, for a device without heads.
-    pub fn disable_modesetting(&self) {
-        // SAFETY: The device is not registered, and `self` is its only owner, so nothing else uses
-        // it.
-        unsafe { (*self.as_raw()).driver_features = Self::features(false) }
+    /// Sets how buffers are allocated and mapped. Called before anything else can refer to the
+    /// device.
+    fn prepare_memory(&self) {
+        if T::FEAT_HUGE_PAGES {
+            // SAFETY: The device is valid, and has no buffers.
+            let ret = to_result(unsafe {
+                bindings::helper_drm_gem_huge_mnt_create(
+                    self.as_raw(),
+                    c"within_size".as_ptr().cast(),
+                )
+            });
+            if let Err(error) = ret {
+                crate::drm_warn!(self, "no huge pages for buffers: {:?}\n", error);
+            }
+        }
+        if T::FEAT_UNLIMITED_SEGMENTS {
+            // SAFETY: The device and its parent are valid. The parent is bound to the driver that
+            // creates the device.
+            unsafe { bindings::helper_dma_unlimited_segments((*self.as_raw()).dev) }
+        }
+    }
+
+    /// Initializes the fields behind the C struct. They are dropped together with the device, after
+    /// everything that the core manages for it, e.g. planes.
+    ///
+    /// # Safety
+    ///
+    /// `raw` must be a new device, of which only the C struct is initialized. Nothing else may refer
+    /// to it.
+    unsafe fn complete(
+        raw: *mut Device<T>,
+        commits: Workqueue,
+        data: impl PinInit<T::Data, Error>,
+    ) -> Result {
+        // SAFETY: The memory is not initialized, and does not move.
+        let Ok(()) = unsafe { pin_init::raw_try_init(&raw mut (*raw).mappings, Mappings::new()) };
+        // SAFETY: As above.
+        let Ok(()) =
+            unsafe { pin_init::raw_try_init(&raw mut (*raw).mode_setting, ModeSetting::new()) };
+        // SAFETY: As above.
+        if let Err(error) = unsafe { pin_init::raw_try_init(&raw mut (*raw).data, data) } {
+            // SAFETY: It was initialized above.
+            unsafe { ptr::drop_in_place(&raw mut (*raw).mode_setting) };
+            // SAFETY: As above.
+            unsafe { ptr::drop_in_place(&raw mut (*raw).mappings) };
+            return Err(error);
+        }
+        // SAFETY: The memory is not initialized.
+        unsafe { (&raw mut (*raw).commits).write(commits) };
+        // SAFETY: All fields are initialized. The core runs the actions in reverse order, so it runs
+        // the first one last. If there is no memory for the action, the core runs it at once.
+        to_result(unsafe {
+            bindings::__drmm_add_action_or_reset(
+                raw.cast(),
+                Some(Device::<T>::release),
+                ptr::null_mut(),
+                c"Device::release".as_ptr().cast(),
+            )
+        })
     }
 
     pub(crate) fn into_inner(self) -> ARef<Device<T>> {
@@ -182,21 +231,9 @@ impl<T: Driver> Device<T> {
         unsafe { device::Device::from_raw((*self.as_raw()).dev) }
     }
 
-    /// Allocates buffers from huge pages, if the kernel can; C: `drm_gem_huge_mnt_create()`.
-    ///
-    /// # Errors
-    ///
-    /// `ENODEV` if it cannot, `ENOMEM`. Buffers are then allocated from small pages.
-    pub fn use_huge_pages(&self) -> Result {
-        // SAFETY: The device is valid.
-        kernel::error::to_result(unsafe {
-            bindings::helper_drm_gem_huge_mnt_create(self.as_raw(), c"within_size".as_ptr().cast())
-        })
-    }
-
     /// Returns whether buffers are allocated from huge pages.
     pub fn has_huge_pages(&self) -> bool {
-        // SAFETY: The device is valid, and the mount is only set before the device is registered.
+        // SAFETY: The device is valid. The mount is set before anything else refers to the device.
         unsafe { bindings::helper_drm_gem_has_huge_mnt(self.as_raw()) }
     }
 
@@ -216,12 +253,6 @@ impl<T: Driver> Device<T> {
     pub fn is_iommu_mapped(&self) -> bool {
         // SAFETY: The device and its parent are valid.
         unsafe { bindings::helper_device_iommu_mapped((*self.as_raw()).dev) }
-    }
-
-    /// Allows segments of memory of any length; C: `dma_set_max_seg_size()`.
-    pub fn unlimited_segments(&self) {
-        // SAFETY: The device and its parent are valid.
-        unsafe { bindings::helper_dma_unlimited_segments((*self.as_raw()).dev) }
     }
 
     /// Returns whether memory may have to be mapped by bounce buffers, because nothing else limits
@@ -251,14 +282,17 @@ impl<T: Driver> Device<T> {
         Some(result)
     }
 
-    extern "C" fn release(ptr: *mut bindings::drm_device) {
-        // SAFETY: The core calls this for the last reference. `new` sets `release` only after all
-        // of these fields were initialized.
-        unsafe {
-            ptr::drop_in_place(&raw mut (*ptr.cast::<Self>()).data);
-            ptr::drop_in_place(&raw mut (*ptr.cast::<Self>()).commits);
-            ptr::drop_in_place(&raw mut (*ptr.cast::<Self>()).mappings);
-        }
+    extern "C" fn release(raw: *mut bindings::drm_device, _data: *mut kernel::ffi::c_void) {
+        let this: *mut Self = raw.cast();
+        // SAFETY: The core calls this after the last reference was dropped. `complete` has
+        // initialized the field.
+        unsafe { ptr::drop_in_place(&raw mut (*this).data) };
+        // SAFETY: As above.
+        unsafe { ptr::drop_in_place(&raw mut (*this).commits) };
+        // SAFETY: As above.
+        unsafe { ptr::drop_in_place(&raw mut (*this).mode_setting) };
+        // SAFETY: As above.
+        unsafe { ptr::drop_in_place(&raw mut (*this).mappings) };
     }
 }
 
@@ -273,7 +307,7 @@ impl<T: Driver> Deref for Device<T> {
 // SAFETY: The functions use the reference count of the C device.
 unsafe impl<T: Driver> AlwaysRefCounted for Device<T> {
     fn inc_ref(&self) {
-        // SAFETY: The caller has a shared reference, so the count is not zero.
+        // SAFETY: By the type's invariants, the count is not zero.
         unsafe { bindings::drm_dev_get(self.as_raw()) };
     }
 

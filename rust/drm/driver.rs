@@ -49,6 +49,11 @@ pub trait Driver: KmsDriver + Sized + 'static {
     const FEAT_RENDER: bool = false;
     /// Whether there are syncobjs.
     const FEAT_SYNCOBJ: bool = false;
+    /// Whether buffers are allocated from huge pages, if the kernel can. If it cannot, they are
+    /// allocated from small pages. C: `drm_gem_huge_mnt_create()`.
+    const FEAT_HUGE_PAGES: bool = false;
+    /// Whether segments of memory may have any length. C: `dma_set_max_seg_size()`.
+    const FEAT_UNLIMITED_SEGMENTS: bool = false;
     /// Whether buffers of other drivers are mapped for the device when they are imported. A device
     /// to which the CPU copies pixels does not need that, and can then import buffers that it
     /// cannot access. C: `gem_prime_import` of `DRM_GEM_SHMEM_DRIVER_OPS` maps none.
@@ -111,7 +116,15 @@ pub fn take_aperture(dev: &device::Device<Bound>, name: &'static CStr) -> Result
 
 /// The registration of a device. When it is dropped, the device is unplugged: open files get
 /// `ENODEV`, and no worker executes commits any more.
-pub struct Registration<T: Driver>(ARef<Device<T>>);
+///
+/// # Invariants
+///
+/// The device is registered.
+pub struct Registration<T: Driver> {
+    dev: ARef<Device<T>>,
+    /// Whether the kernel's own clients were started.
+    has_clients: bool,
+}
 
 impl<T: Driver> Registration<T> {
     /// Registers a device, so that user space can see it.
@@ -120,7 +133,9 @@ impl<T: Driver> Registration<T> {
     ///
     /// Those of `drm_dev_register()`.
     pub fn new(drm: crate::UnregisteredDevice<T>) -> Result<Self> {
-        // SAFETY: An `UnregisteredDevice` is initialized and not registered.
+        // SAFETY: The device is initialized. It is not registered, because only this function
+        // registers it, and consumes the `UnregisteredDevice`, of which there is one. It has the
+        // feature of mode setting only if that was set up.
         if let Err(error) = to_result(unsafe { bindings::drm_dev_register(drm.as_raw(), 0) }) {
             // The core leaves this set, and then warns of every object that is destroyed. Not
             // needed with docs/upstream/drm-registered-after-failure.patch. SAFETY: `drm` is the
@@ -129,32 +144,34 @@ impl<T: Driver> Registration<T> {
             unsafe { (*drm.as_raw()).registered = false };
             return Err(error);
         }
-        Ok(Self(drm.into_inner()))
+        // INVARIANT: It was registered above.
+        Ok(Self {
+            dev: drm.into_inner(),
+            has_clients: false,
+        })
     }
 
     /// Returns the device.
     pub fn device(&self) -> &Device<T> {
-        &self.0
+        &self.dev
     }
 
-    /// Starts the kernel's own clients, e.g. the console; C: `drm_client_setup()`.
-    pub fn setup_clients(&self) {
-        // SAFETY: A `Registration` is of a registered device.
-        unsafe { bindings::drm_client_setup(self.0.as_raw(), core::ptr::null()) }
+    /// Starts the kernel's own clients, e.g. the console, if they were not started before; C:
+    /// `drm_client_setup()`.
+    pub fn setup_clients(&mut self) {
+        if !core::mem::replace(&mut self.has_clients, true) {
+            // SAFETY: By the type's invariants, the device is registered.
+            unsafe { bindings::drm_client_setup(self.dev.as_raw(), ptr::null()) }
+        }
     }
 }
 
 impl<T: Driver> Drop for Registration<T> {
     fn drop(&mut self) {
-        // SAFETY: A `Registration` is of a registered device.
-        unsafe { bindings::drm_dev_unplug(self.0.as_raw()) };
+        // SAFETY: By the type's invariants, the device is registered.
+        unsafe { bindings::drm_dev_unplug(self.dev.as_raw()) };
         // The worker's code may be unloaded next. No commits are queued after the device is
         // unplugged.
-        self.0.commits.flush();
+        self.dev.commits.flush();
     }
 }
-
-// SAFETY: A device may be unregistered on any thread.
-unsafe impl<T: Driver> Send for Registration<T> {}
-// SAFETY: A shared reference only gives access to the device, which is `Sync`.
-unsafe impl<T: Driver> Sync for Registration<T> {}

@@ -332,10 +332,10 @@ impl BochsDriver {
         drm.setup_kms()?;
         let dev = ARef::from(&*drm);
         let registration = KBox::pin_init(new_mutex!(None), GFP_KERNEL)?;
-        *registration.lock() = Some(Registration::new(drm)?);
-        if let Some(registration) = &*registration.lock() {
-            registration.setup_clients();
-        }
+        registration
+            .lock()
+            .insert(Registration::new(drm)?)
+            .setup_clients();
         Ok(Self { dev, registration })
     }
 }

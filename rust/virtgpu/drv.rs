@@ -45,6 +45,9 @@ impl drm::Driver for VirtGpu {
     const DEBUGFS: &'static [drm::debugfs::Info<Self>] = crate::debugfs::FILES;
     const FEAT_RENDER: bool = true;
     const FEAT_SYNCOBJ: bool = true;
+    // A huge page takes one entry of a backing instead of 512.
+    const FEAT_HUGE_PAGES: bool = true;
+    const FEAT_UNLIMITED_SEGMENTS: bool = true;
 
     drm::declare_drm_ioctls! { VirtGpu;
         // The table begins with the driver's first number, 0, which is unused.
@@ -153,14 +156,8 @@ impl virtio::Driver for VirtGpuDriver {
         let drm = UnregisteredDevice::<VirtGpu>::new(vdev.parent(), parts::data(vdev, count)?)?;
         let dev: ARef<Device> = (&*drm).into();
         dev.take_aperture()?;
-        // A huge page takes one entry of a backing instead of 512.
-        if let Err(error) = dev.use_huge_pages() {
-            drm::drm_warn!(dev, "no huge pages for buffers: {:?}\n", error);
-        }
-        dev.unlimited_segments();
         if count == 0 {
             drm::drm_info!(dev, "the device has no scanouts: no mode setting\n");
-            drm.disable_modesetting();
         } else {
             drm.setup_kms()?;
         }
@@ -169,7 +166,7 @@ impl virtio::Driver for VirtGpuDriver {
         let works = Works::new(&dev);
         // Whatever fails after this has to stop the queues.
         transport::start(&dev, vdev)?;
-        let registration = bring_up(drm).inspect_err(|_| {
+        let mut registration = bring_up(drm).inspect_err(|_| {
             dev.life.leave();
             works.quiesce();
             transport::stop(&dev, vdev);

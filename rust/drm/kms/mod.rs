@@ -8,7 +8,12 @@
 use core::ops::Deref;
 
 use drm_bindings as bindings;
-use kernel::{error::to_result, prelude::*};
+use kernel::{
+    error::to_result,
+    new_mutex,
+    prelude::*,
+    sync::{Mutex, SetOnce},
+};
 
 use crate::{Device, Driver, UnregisteredDevice};
 
@@ -155,6 +160,32 @@ impl<'a, T: Driver> UnregisteredKmsDevice<'a, T> {
     }
 }
 
+/// The progress of the set-up of mode setting.
+///
+/// # Invariants
+///
+/// If `ready` is set, the mode config of the device is initialized until the device is released.
+#[pin_data]
+pub(crate) struct ModeSetting {
+    /// Whether the set-up was started.
+    begun: SetOnce<()>,
+    /// Whether the set-up was completed.
+    ready: SetOnce<()>,
+    /// Whether there is a saved state. The lock is held while the device suspends or resumes.
+    #[pin]
+    suspended: Mutex<bool>,
+}
+
+impl ModeSetting {
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            begun: SetOnce::new(),
+            ready: SetOnce::new(),
+            suspended <- new_mutex!(false),
+        })
+    }
+}
+
 struct Funcs<T: Driver>(core::marker::PhantomData<T>);
 
 impl<T: Driver> Funcs<T> {
@@ -176,79 +207,134 @@ impl<T: Driver> Funcs<T> {
 }
 
 impl<T: Driver> UnregisteredDevice<T> {
-    /// Sets up mode setting: limits, objects, vblanks and the initial state.
+    /// Sets up mode setting: limits, objects, vblanks and the initial state. A device on which this
+    /// was not called, or has failed, has no mode setting.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, and those of [`KmsDriver::create_objects`].
+    /// `EBUSY` the second time; `ENOMEM`, and those of [`KmsDriver::create_objects`].
     pub fn setup_kms(&self) -> Result {
+        if !self.mode_setting.begun.populate(()) {
+            return Err(EBUSY);
+        }
+        self.set_features(true);
+        // INVARIANT: `set_up` has initialized the mode config.
+        let result = self
+            .set_up()
+            .map(|()| self.mode_setting.ready.populate(()))
+            .map(drop);
+        if result.is_err() {
+            self.set_features(false);
+        }
+        result
+    }
+
+    /// Sets whether the device has mode setting.
+    fn set_features(&self, kms: bool) {
+        // SAFETY: The core reads the features when the device is registered, and after that. An
+        // `UnregisteredDevice` is not registered, and stays on its thread.
+        unsafe { (*self.as_raw()).driver_features = Self::features(kms) }
+    }
+
+    /// Initializes the mode config. Must be called only once.
+    fn set_up(&self) -> Result {
         let raw = self.as_raw();
         let info = T::mode_config_info(self);
 
-        // SAFETY: The device is not registered, so nothing else uses it. The tables of functions
-        // are static.
-        unsafe {
-            to_result(bindings::helper_drmm_mode_config_init(raw))?;
-            let config = &mut (*raw).mode_config;
-            config.funcs = const { &Funcs::<T>::CONFIG };
-            config.helper_private = const { &Funcs::<T>::HELPER };
-            (config.min_width, config.min_height) = info.min_resolution;
-            (config.max_width, config.max_height) = info.max_resolution;
-            (config.cursor_width, config.cursor_height) = info.max_cursor;
-            config.preferred_depth = info.preferred_depth;
-            config.quirk_addfb_prefer_host_byte_order = true;
-            config.fb_modifiers_not_supported = true;
-        }
+        // SAFETY: The device is valid. It has no mode config yet, because this is called once.
+        to_result(unsafe { bindings::helper_drmm_mode_config_init(raw) })?;
+        // SAFETY: It was initialized above. Other threads that refer to the device access it only
+        // after `ready` is set.
+        let config = unsafe { &mut (*raw).mode_config };
+        config.funcs = const { &Funcs::<T>::CONFIG };
+        config.helper_private = const { &Funcs::<T>::HELPER };
+        (config.min_width, config.min_height) = info.min_resolution;
+        (config.max_width, config.max_height) = info.max_resolution;
+        (config.cursor_width, config.cursor_height) = info.max_cursor;
+        config.preferred_depth = info.preferred_depth;
+        config.quirk_addfb_prefer_host_byte_order = true;
+        config.fb_modifiers_not_supported = true;
 
         T::create_objects(&UnregisteredKmsDevice::new(self)?)?;
 
-        // SAFETY: The objects are initialized, and the device is not registered, so nothing else
-        // uses it.
-        unsafe {
-            to_result(bindings::drm_vblank_init(
-                raw,
-                (*raw).mode_config.num_crtc as u32,
-            ))?;
-            bindings::drm_mode_config_reset(raw);
-            if !bindings::helper_drm_has_states(raw) {
-                return Err(ENOMEM);
-            }
+        // SAFETY: As above.
+        let crtcs = unsafe { (*raw).mode_config.num_crtc } as u32;
+        // SAFETY: The device is valid, and has no vblanks yet.
+        to_result(unsafe { bindings::drm_vblank_init(raw, crtcs) })?;
+        // SAFETY: The objects are initialized.
+        unsafe { bindings::drm_mode_config_reset(raw) };
+        // SAFETY: As above.
+        if !unsafe { bindings::helper_drm_has_states(raw) } {
+            return Err(ENOMEM);
         }
         Ok(())
     }
 }
 
 impl<T: Driver> Device<T> {
-    /// Tells user space that connectors have changed. Sleeps. C: `drm_kms_helper_hotplug_event()`.
-    pub fn hotplug_event(&self) {
-        // SAFETY: The device is valid and has mode setting.
-        unsafe { bindings::drm_kms_helper_hotplug_event(self.as_raw()) }
-    }
-
-    /// Switches all heads off; C: `drm_atomic_helper_shutdown()`.
-    pub fn shutdown_kms(&self) {
-        // SAFETY: The device is valid and has mode setting.
-        unsafe { bindings::drm_atomic_helper_shutdown(self.as_raw()) }
-    }
-
-    /// Saves the current state and switches all heads off; C: `drm_mode_config_helper_suspend()`.
+    /// Returns the C device, if it has mode setting.
     ///
     /// # Errors
     ///
-    /// Those of a commit.
+    /// `EOPNOTSUPP` if it has not.
+    fn raw_with_kms(&self) -> Result<*mut bindings::drm_device> {
+        self.mode_setting.ready.as_ref().ok_or(EOPNOTSUPP)?;
+        Ok(self.as_raw())
+    }
+
+    /// Tells user space that connectors have changed. Does nothing without mode setting. Sleeps. C:
+    /// `drm_kms_helper_hotplug_event()`.
+    pub fn hotplug_event(&self) {
+        if let Ok(raw) = self.raw_with_kms() {
+            // SAFETY: The device is valid and has mode setting, as checked above.
+            unsafe { bindings::drm_kms_helper_hotplug_event(raw) }
+        }
+    }
+
+    /// Switches all heads off. Does nothing without mode setting. C:
+    /// `drm_atomic_helper_shutdown()`.
+    pub fn shutdown_kms(&self) {
+        if let Ok(raw) = self.raw_with_kms() {
+            // SAFETY: The device is valid and has mode setting, as checked above.
+            unsafe { bindings::drm_atomic_helper_shutdown(raw) }
+        }
+    }
+
+    /// Saves the current state and switches all heads off. Keeps the saved state if there is one,
+    /// because the device has not come back since. C: `drm_mode_config_helper_suspend()`.
+    ///
+    /// # Errors
+    ///
+    /// `EOPNOTSUPP` without mode setting; those of a commit.
     pub fn suspend_kms(&self) -> Result {
-        // SAFETY: The device is valid and has mode setting.
-        to_result(unsafe { bindings::drm_mode_config_helper_suspend(self.as_raw()) })
+        let raw = self.raw_with_kms()?;
+        let mut suspended = self.mode_setting.suspended.lock();
+        if *suspended {
+            // SAFETY: The device is valid and has mode setting, as checked above.
+            unsafe { bindings::drm_atomic_helper_shutdown(raw) };
+            return Ok(());
+        }
+        // SAFETY: The device is valid and has mode setting, as checked above. The lock is held, and
+        // there is no saved state.
+        to_result(unsafe { bindings::drm_mode_config_helper_suspend(raw) })?;
+        *suspended = true;
+        Ok(())
     }
 
     /// Restores the saved state; C: `drm_mode_config_helper_resume()`.
     ///
     /// # Errors
     ///
-    /// Those of a commit.
+    /// `EOPNOTSUPP` without mode setting, `EINVAL` if there is no saved state; those of a commit.
     pub fn resume_kms(&self) -> Result {
-        // SAFETY: The device is valid and has mode setting.
-        to_result(unsafe { bindings::drm_mode_config_helper_resume(self.as_raw()) })
+        let raw = self.raw_with_kms()?;
+        let mut suspended = self.mode_setting.suspended.lock();
+        if !core::mem::replace(&mut *suspended, false) {
+            return Err(EINVAL);
+        }
+        // SAFETY: The device is valid and has mode setting, as checked above. The lock is held, and
+        // there is a saved state.
+        to_result(unsafe { bindings::drm_mode_config_helper_resume(raw) })
     }
 
     /// Calls `f` with all locks of mode setting held, so that nothing else can commit. Repeats that
@@ -257,7 +343,7 @@ impl<T: Driver> Device<T> {
     ///
     /// # Errors
     ///
-    /// Those of `f`, and of taking the locks.
+    /// Those of `f`, and of taking the locks; `EOPNOTSUPP` without mode setting.
     pub fn with_modeset_locks<F: FnMut() -> Result>(&self, mut f: F) -> Result {
         extern "C" fn locked<F: FnMut() -> Result>(
             data: *mut kernel::ffi::c_void,
@@ -269,9 +355,11 @@ impl<T: Driver> Device<T> {
             crate::errno(f())
         }
 
-        // SAFETY: The device is valid and has mode setting, and `f` lives until the call returns.
+        let raw = self.raw_with_kms()?;
+        // SAFETY: The device is valid and has mode setting, as checked above. `f` lives until the
+        // call returns.
         to_result(unsafe {
-            bindings::helper_drm_lock_all(self.as_raw(), Some(locked::<F>), (&raw mut f).cast())
+            bindings::helper_drm_lock_all(raw, Some(locked::<F>), (&raw mut f).cast())
         })
     }
 
@@ -279,27 +367,26 @@ impl<T: Driver> Device<T> {
     ///
     /// # Errors
     ///
-    /// Those of a commit.
+    /// Those of a commit; `EOPNOTSUPP` without mode setting.
     pub fn recommit(&self) -> Result {
         extern "C" fn locked(
             data: *mut kernel::ffi::c_void,
             ctx: *mut bindings::drm_modeset_acquire_ctx,
         ) -> kernel::ffi::c_int {
             // SAFETY: `data` is the device, whose locks are held by `ctx`.
-            unsafe {
-                let state = bindings::drm_atomic_helper_duplicate_state(data.cast(), ctx);
-                if let Err(error) = kernel::error::from_err_ptr(state) {
-                    return error.to_errno();
-                }
-                let ret = bindings::drm_atomic_helper_commit_duplicated_state(state, ctx);
-                bindings::helper_drm_atomic_commit_put(state);
-                ret
+            let state = unsafe { bindings::drm_atomic_helper_duplicate_state(data.cast(), ctx) };
+            if let Err(error) = kernel::error::from_err_ptr(state) {
+                return error.to_errno();
             }
+            // SAFETY: The state was created above, and `ctx` still holds the locks.
+            let ret = unsafe { bindings::drm_atomic_helper_commit_duplicated_state(state, ctx) };
+            // SAFETY: This drops the reference that was returned above.
+            unsafe { bindings::helper_drm_atomic_commit_put(state) };
+            ret
         }
 
-        // SAFETY: The device is valid and has mode setting.
-        to_result(unsafe {
-            bindings::helper_drm_lock_all(self.as_raw(), Some(locked), self.as_raw().cast())
-        })
+        let raw = self.raw_with_kms()?;
+        // SAFETY: The device is valid and has mode setting, as checked above.
+        to_result(unsafe { bindings::helper_drm_lock_all(raw, Some(locked), raw.cast()) })
     }
 }
