@@ -81,7 +81,15 @@ pub(crate) extern "C" fn prime_import_callback<T: Driver>(
     }
     if !T::MAPS_IMPORTS {
         // SAFETY: As above.
-        return unsafe { bindings::drm_gem_shmem_prime_import_no_map(dev, dma_buf) };
+        let raw = unsafe { bindings::drm_gem_shmem_prime_import_no_map(dev, dma_buf) };
+        if own {
+            return raw;
+        }
+        return to_err_ptr(from_err_ptr(raw).and_then(|raw| {
+            // SAFETY: The import has just created the object, and nothing else refers to it.
+            unsafe { shmem::Object::<T::Object>::complete(device, raw) }?;
+            Ok(raw)
+        }));
     }
     // SAFETY: As above.
     let raw = unsafe { bindings::drm_gem_prime_import(dev, dma_buf) };
@@ -93,6 +101,10 @@ pub(crate) extern "C" fn prime_import_callback<T: Driver>(
     // The device's own objects are mapped when that is needed. The import has mapped the others.
     if own {
         return raw;
+    }
+    // SAFETY: The import has just created the object, and nothing else refers to it.
+    if let Err(error) = unsafe { shmem::Object::<T::Object>::complete(device, raw) } {
+        return error.to_ptr();
     }
     // SAFETY: The object is valid, and it is a shmem object as all of the device, whose first field
     // is the GEM object. `Dying` removes it from the mappings before it is freed.

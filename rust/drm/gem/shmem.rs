@@ -3,9 +3,9 @@
 //!
 //! C header: [`include/drm/drm_gem_shmem_helper.h`](srctree/include/drm/drm_gem_shmem_helper.h)
 use core::{
-    mem::ManuallyDrop,
+    mem::{self, MaybeUninit},
     ops::{Deref, Range},
-    ptr::{self, NonNull},
+    ptr::NonNull,
 };
 
 use drm_bindings as bindings;
@@ -40,16 +40,24 @@ pub trait DriverObject: Sync + Send + Sized + 'static {
 ///
 /// # Invariants
 ///
-/// `obj` is a valid shmem object of a device of `T::Driver`.
+/// `obj` is a valid shmem object of a device of `T::Driver`. As long as there is a reference to the
+/// object, its count is not zero, `inner` is initialized and pinned, and `dev` is the device.
 #[repr(C)]
-#[pin_data]
 pub struct Object<T: DriverObject> {
     obj: Opaque<bindings::drm_gem_shmem_object>,
-    #[pin]
-    inner: T,
+    /// `None` until `inner` is initialized. An object can outlive the binding of its device, so it
+    /// holds a reference to the device.
+    dev: Option<ARef<Device<T::Driver>>>,
+    inner: MaybeUninit<T>,
 }
 
-/// An object that nothing uses any more, with its pages. When it is dropped, both are freed.
+/// An object that nothing uses any more, with its pages. When it is dropped, both are freed. It does
+/// not give access to the [`Object`], because nothing may get a reference to it again.
+///
+/// # Invariants
+///
+/// The pointer is an initialized object whose reference count is zero. Nothing else refers to it, and
+/// only the drop of this value frees it.
 pub struct Dying<T: DriverObject>(NonNull<Object<T>>);
 
 // SAFETY: Nothing else refers to the object, and it may be freed on any thread.
@@ -57,24 +65,39 @@ unsafe impl<T: DriverObject> Send for Dying<T> {}
 // SAFETY: The object is `Sync`.
 unsafe impl<T: DriverObject> Sync for Dying<T> {}
 
-impl<T: DriverObject> Deref for Dying<T> {
-    type Target = Object<T>;
+impl<T: DriverObject> Dying<T> {
+    /// Size in bytes.
+    pub fn size(&self) -> usize {
+        let raw: *mut bindings::drm_gem_object = self.0.as_ptr().cast();
+        // SAFETY: By the type's invariants, the object is valid. The GEM object is its first field.
+        unsafe { (*raw).size }
+    }
+}
 
-    fn deref(&self) -> &Object<T> {
-        // SAFETY: The object is only freed by `drop` of `self`.
-        unsafe { self.0.as_ref() }
+impl<T: DriverObject> Deref for Dying<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: By the type's invariants, the object is valid, and its `inner` is initialized.
+        unsafe { (*self.0.as_ptr()).inner.assume_init_ref() }
     }
 }
 
 impl<T: DriverObject> Drop for Dying<T> {
     fn drop(&mut self) {
-        self.dev().mappings.remove(self.0.cast());
+        let raw = self.0.as_ptr();
+        // SAFETY: By the type's invariants, nothing else refers to the object.
+        let dev = unsafe { (*raw).dev.take() };
+        if let Some(dev) = &dev {
+            dev.mappings.remove(self.0.cast());
+        }
+        // SAFETY: By the type's invariants, it is initialized and nothing else refers to it.
+        unsafe { (*raw).inner.assume_init_drop() };
         // SAFETY: Nothing else refers to the object. The C function frees the memory with
         // `kfree()`, and `create_object_callback` allocated it with `kmalloc()`.
-        unsafe {
-            ptr::drop_in_place(&raw mut (*self.0.as_ptr()).inner);
-            bindings::drm_gem_shmem_free(self.0.as_ptr().cast());
-        }
+        unsafe { bindings::drm_gem_shmem_free(raw.cast()) };
+        // Comes last, because the C function accesses the device.
+        drop(dev);
     }
 }
 
@@ -193,8 +216,40 @@ impl<T: DriverObject> Object<T> {
     pub fn new(dev: &Device<T::Driver>, size: usize) -> Result<ARef<Self>> {
         // SAFETY: The device is valid, and creates its objects by `create_object_callback`.
         let raw = from_err_ptr(unsafe { bindings::drm_gem_shmem_create(dev.as_raw(), size) })?;
+        // SAFETY: The object was just created by `create_object_callback`, and nothing else refers to
+        // it.
+        unsafe { Self::complete(dev, raw.cast()) }?;
         // SAFETY: The new object's only reference is moved into the `ARef`. The object is not null.
         Ok(unsafe { ARef::from_raw(NonNull::new_unchecked(raw.cast())) })
+    }
+
+    /// Initializes the driver's data of a new object. If that fails, this drops the caller's
+    /// reference, which frees the object.
+    ///
+    /// # Safety
+    ///
+    /// `raw` must be an object of `dev` that was created by `create_object_callback` and not completed
+    /// yet. The caller must own its only reference, and nothing else may access it.
+    pub(crate) unsafe fn complete(
+        dev: &Device<T::Driver>,
+        raw: *mut bindings::drm_gem_object,
+    ) -> Result {
+        let this: *mut Self = raw.cast();
+        // SAFETY: By the requirements of this function, the object is valid.
+        let size = unsafe { (*raw).size };
+        // SAFETY: As above.
+        let slot: *mut T = unsafe { (&raw mut (*this).inner).cast() };
+        // SAFETY: The memory is not initialized. It does not move, because an object does not.
+        if let Err(error) = unsafe { pin_init::raw_try_init(slot, T::new(dev, size)) } {
+            // SAFETY: The caller has passed its reference. `free_callback` does not drop `inner`,
+            // because `dev` is not set.
+            unsafe { bindings::helper_drm_gem_object_put(raw) };
+            return Err(error);
+        }
+        // INVARIANT: `inner` was initialized above.
+        // SAFETY: By the requirements of this function, nothing else accesses the object.
+        unsafe { (*this).dev = Some(dev.into()) };
+        Ok(())
     }
 
     pub(crate) fn as_raw(&self) -> *mut bindings::drm_gem_object {
@@ -236,7 +291,7 @@ impl<T: DriverObject> Object<T> {
 
     /// Returns the device that the object belongs to.
     pub fn dev(&self) -> &Device<T::Driver> {
-        // SAFETY: An object holds a reference to its device.
+        // SAFETY: By the type's invariants, the object holds a reference to its device.
         unsafe { Device::from_raw((*self.as_raw()).dev) }
     }
 
@@ -375,53 +430,58 @@ impl<T: DriverObject> Object<T> {
     }
 
     extern "C" fn free_callback(raw: *mut bindings::drm_gem_object) {
+        let this: *mut Self = raw.cast();
         // SAFETY: The core calls this for the last reference, and the GEM object is at the start of
         // a `Self`.
-        T::free(Dying(unsafe { NonNull::new_unchecked(raw.cast()) }))
+        if unsafe { (*this).dev.is_none() } {
+            // SAFETY: As above. The driver's data was not initialized, so it is not dropped. The C
+            // function frees the memory with `kfree()`.
+            return unsafe { bindings::drm_gem_shmem_free(raw.cast()) };
+        }
+        // INVARIANT: `dev` is set, so the object is initialized. This was the last reference.
+        // SAFETY: The core does not pass a null pointer.
+        T::free(Dying(unsafe { NonNull::new_unchecked(this) }))
     }
 }
 
+/// Allocates an object without the driver's data, which [`Object::complete`] initializes later. If the
+/// core fails to initialize its own part, it frees the memory without a callback, so nothing in it may
+/// need a drop until then.
 pub(crate) extern "C" fn create_object_callback<T: DriverObject>(
-    dev: *mut bindings::drm_device,
-    size: usize,
+    _dev: *mut bindings::drm_device,
+    _size: usize,
 ) -> *mut bindings::drm_gem_object {
-    // SAFETY: The core calls this for a device of `T::Driver`.
-    let dev = unsafe { Device::<T::Driver>::from_raw(dev) };
     // SAFETY: All zeros is a valid value of the C struct, and is what the shmem helpers expect.
-    let obj: bindings::drm_gem_shmem_object = unsafe { core::mem::zeroed() };
-    let object = KBox::pin_init(
-        try_pin_init!(Object::<T> {
+    let mut obj: bindings::drm_gem_shmem_object = unsafe { mem::zeroed() };
+    obj.base.funcs = const { &Object::<T>::FUNCS };
+    let object = KBox::new(
+        Object::<T> {
             obj: Opaque::new(obj),
-            inner <- T::new(dev, size),
-        }),
+            dev: None,
+            inner: MaybeUninit::uninit(),
+        },
         GFP_KERNEL,
     );
-
-    to_err_ptr(object.map(|object| {
-        // SAFETY: The object is not moved, because only `Dying` frees it.
-        let mut object = ManuallyDrop::new(unsafe { Pin::into_inner_unchecked(object) });
-        let raw: *mut Object<T> = &raw mut **object;
-        // SAFETY: The object was just created, so nothing else refers to it.
-        unsafe {
-            let gem: *mut bindings::drm_gem_object = raw.cast();
-            (*gem).funcs = const { &Object::<T>::FUNCS };
-            gem
-        }
-    }))
+    to_err_ptr(
+        object
+            .map(|object| KBox::into_raw(object).cast())
+            .map_err(Error::from),
+    )
 }
 
 impl<T: DriverObject> Deref for Object<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.inner
+        // SAFETY: By the type's invariants, it is initialized.
+        unsafe { self.inner.assume_init_ref() }
     }
 }
 
 // SAFETY: The functions use the reference count of the GEM object.
 unsafe impl<T: DriverObject> AlwaysRefCounted for Object<T> {
     fn inc_ref(&self) {
-        // SAFETY: The caller has a shared reference, so the count is not zero.
+        // SAFETY: By the type's invariants, the count is not zero.
         unsafe { bindings::helper_drm_gem_object_get(self.as_raw()) }
     }
 
