@@ -11,9 +11,17 @@ use kernel::{error::to_result, prelude::*};
 use super::{DriverPlane, Plane, PlaneState};
 
 /// A state that is being checked. The device does not show it yet.
+///
+/// # Invariants
+///
+/// The pointer is a valid commit, which this thread checks as long as the value is used.
 pub struct AtomicCheck<'a>(*mut bindings::drm_atomic_commit, PhantomData<&'a ()>);
 
 /// A state that is being committed. It was checked, and does not change any more.
+///
+/// # Invariants
+///
+/// The pointer is a valid commit, which is carried out as long as the value is used.
 pub struct AtomicCommit<'a>(*mut bindings::drm_atomic_commit, PhantomData<&'a ()>);
 
 macro_rules! plane_states {
@@ -66,21 +74,32 @@ impl AtomicCheck<'_> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if it is scaled, or if it does not cover its CRTC but has to.
+    /// `EINVAL` if it is scaled, or if it does not cover its CRTC but has to. Also if `new` is not the
+    /// new state of its plane in this check.
     pub fn check_unscaled_plane<T: DriverPlane>(
         &self,
         new: &PlaneState<T>,
         can_position: bool,
     ) -> Result {
         let raw = new.as_raw();
-        // SAFETY: The states are valid, and a check may change the new state of its plane.
+        // SAFETY: The state is valid, and its plane never changes.
+        let plane = unsafe { (*raw).plane };
+        // SAFETY: By the type's invariants, the commit is valid. The plane is valid as its state is.
+        let checked = unsafe { bindings::helper_drm_atomic_new_plane_state(self.0, plane) };
+        if !core::ptr::eq(checked, raw) {
+            return Err(EINVAL);
+        }
+        // SAFETY: The state is valid.
+        let crtc = unsafe { (*raw).crtc };
+        let crtc_state = if crtc.is_null() {
+            core::ptr::null()
+        } else {
+            // SAFETY: The commit and the CRTC are valid.
+            unsafe { bindings::helper_drm_atomic_new_crtc_state(self.0, crtc) }
+        };
+        // SAFETY: The states are valid. The plane's state belongs to the commit that this thread
+        // checks, as compared above, so no other thread accesses it.
         to_result(unsafe {
-            let crtc = (*raw).crtc;
-            let crtc_state = if crtc.is_null() {
-                core::ptr::null()
-            } else {
-                bindings::helper_drm_atomic_new_crtc_state(self.0, crtc)
-            };
             bindings::drm_atomic_helper_check_plane_state(
                 raw,
                 crtc_state,

@@ -41,7 +41,8 @@ pub trait DriverPlane: Send + Sync + Sized + 'static {
     /// Programs may declare what has changed in a framebuffer (`FB_DAMAGE_CLIPS`).
     const DAMAGE_CLIPS: bool = false;
     /// The CPU copies the pixels, so they are mapped for each commit, see
-    /// [`PlaneState::shadow_buffer`].
+    /// [`PlaneState::shadow_buffer`]. Cannot be combined with
+    /// [`atomic_async_check`](Self::atomic_async_check).
     const SHADOW: bool = false;
     /// The only size that the plane shows, in pixels.
     const SIZE_HINT: Option<(u16, u16)> = None;
@@ -172,6 +173,11 @@ impl<T: DriverPlane> Plane<T> {
         funcs.atomic_check = Some(Self::atomic_check_callback);
         funcs.atomic_update = Some(Self::atomic_update_callback);
         funcs.atomic_disable = Some(Self::atomic_disable_callback);
+        // An asynchronous update would use the new framebuffer with the mapping of the old one.
+        assert!(
+            !(T::SHADOW && T::HAS_ATOMIC_ASYNC_CHECK),
+            "planes with SHADOW cannot be updated asynchronously"
+        );
         if T::HAS_ATOMIC_ASYNC_CHECK {
             funcs.atomic_async_check = Some(Self::atomic_async_check_callback);
             funcs.atomic_async_update = Some(Self::atomic_async_update_callback);

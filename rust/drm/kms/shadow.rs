@@ -29,7 +29,8 @@ impl ShadowBuffer<'_> {
     /// # Errors
     ///
     /// `EINVAL` if the part is not within the framebuffer, if it does not fit into the memory, if
-    /// the pitch is 0 (which the C function would replace), and for formats with several planes.
+    /// the pitch is 0 (which the C function would replace), and for formats with several planes or
+    /// with pixels that are not whole bytes.
     pub fn copy_to<'io, const SIZE: usize>(
         &self,
         part: &Rect,
@@ -44,8 +45,12 @@ impl ShadowBuffer<'_> {
             && part.x2 as u32 <= self.fb.width
             && part.y2 as u32 <= self.fb.height;
         // SAFETY: A framebuffer's format is a static entry of the core's table.
-        let planes = unsafe { (*self.fb.format).num_planes };
-        if !inside || pitch == 0 || planes != 1 {
+        let format = unsafe { &*self.fb.format };
+        // SAFETY: As above. Each format has a plane 0.
+        let width = unsafe { bindings::drm_format_info_block_width(format, 0) };
+        // SAFETY: As above.
+        let height = unsafe { bindings::drm_format_info_block_height(format, 0) };
+        if !inside || pitch == 0 || format.num_planes != 1 || (width, height) != (1, 1) {
             return Err(EINVAL);
         }
 
