@@ -14,8 +14,11 @@ pub const RENDER_ALLOW: u32 = bindings::drm_ioctl_flags_DRM_RENDER_ALLOW;
 #[doc(hidden)]
 pub mod internal {
     pub use drm_bindings::{drm_device, drm_file, drm_ioctl_desc};
-    use kernel::error::Result;
     pub use kernel::ffi;
+    use kernel::{
+        error::Result,
+        transmute::{AsBytes, FromBytes},
+    };
 
     /// A driver's handler of an ioctl with argument `D`.
     pub type Handler<T, D> =
@@ -25,23 +28,27 @@ pub mod internal {
     ///
     /// # Safety
     ///
-    /// Device and file must be valid and of `T`, and `data` must point to a `D`, as in the core's
-    /// dispatch of ioctls.
-    pub unsafe fn call<T: crate::Driver, D>(
+    /// Device and file must be valid and of `T`. `data` must point to as many initialized bytes as a
+    /// `D` has, with the alignment of a `u64`, as in the core's dispatch of ioctls.
+    pub unsafe fn call<T: crate::Driver, D: AsBytes + FromBytes>(
         handler: Handler<T, D>,
         dev: *mut drm_device,
         data: *mut ffi::c_void,
         file: *mut drm_file,
     ) -> ffi::c_int {
+        const {
+            assert!(
+                align_of::<D>() <= align_of::<u64>(),
+                "the core aligns arguments of ioctls like a u64"
+            );
+        }
         // SAFETY: By the requirements of this function.
-        let result = unsafe {
-            handler(
-                crate::Device::from_raw(dev),
-                &mut *data.cast::<D>(),
-                crate::File::from_raw(file),
-            )
-        };
-        match result {
+        let dev = unsafe { crate::Device::from_raw(dev) };
+        // SAFETY: As above. Any bytes are a valid `D`, and its alignment was checked.
+        let data = unsafe { &mut *data.cast::<D>() };
+        // SAFETY: As above.
+        let file = unsafe { crate::File::from_raw(file) };
+        match handler(dev, data, file) {
             Ok(value) => value as ffi::c_int,
             Err(error) => error.to_errno(),
         }
@@ -52,7 +59,9 @@ pub mod internal {
 /// the argument, flags and the handler.
 ///
 /// A handler is a `fn(&Device<T>, &mut Argument, &File<T::File>) -> Result<u32>`. The argument is a
-/// copy in the kernel, which is copied back to user space afterwards.
+/// copy in the kernel, which is copied back to user space afterwards. User space may pass any bytes,
+/// so the type has to be [`FromBytes`](kernel::transmute::FromBytes) and
+/// [`AsBytes`](kernel::transmute::AsBytes).
 #[macro_export]
 macro_rules! declare_drm_ioctls {
     ($driver:ty; $(($nr:expr, $name:ident, $argument:ty, $flags:expr, $handler:path)),* $(,)?) => {
@@ -74,7 +83,7 @@ macro_rules! declare_drm_ioctls {
                         file: *mut $crate::ioctl::internal::drm_file,
                     ) -> $crate::ioctl::internal::ffi::c_int {
                         // SAFETY: The core calls this for a device of this driver, with `data` of
-                        // the size that is encoded in the number.
+                        // the size that is encoded in the number, on the stack or from `kmalloc()`.
                         unsafe {
                             $crate::ioctl::internal::call::<$driver, $argument>(
                                 $handler, dev, data, file,
