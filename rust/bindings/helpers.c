@@ -13,14 +13,19 @@
 
 MODULE_IMPORT_NS("DMA_BUF");
 
-bool helper_virtio_has_feature(const struct virtio_device *vdev, unsigned int bit)
+bool helper___virtio_test_bit(const struct virtio_device *vdev, unsigned int bit)
 {
-	return virtio_has_feature(vdev, bit);
+	return __virtio_test_bit(vdev, bit);
 }
 
 void helper_virtio_device_ready(struct virtio_device *vdev)
 {
 	virtio_device_ready(vdev);
+}
+
+void helper_virtio_synchronize_cbs(struct virtio_device *vdev)
+{
+	virtio_synchronize_cbs(vdev);
 }
 
 bool helper_virtio_shm_region(struct virtio_device *vdev, u8 id, u64 *address, u64 *length)

@@ -22,8 +22,9 @@ struct virtio_device;
 struct virtqueue;
 struct virtqueue_info;
 
-bool helper_virtio_has_feature(const struct virtio_device *vdev, unsigned int bit);
+bool helper___virtio_test_bit(const struct virtio_device *vdev, unsigned int bit);
 void helper_virtio_device_ready(struct virtio_device *vdev);
+void helper_virtio_synchronize_cbs(struct virtio_device *vdev);
 void helper_trace_virtgpu_cmd_queue(const char *queue, u32 seqno, u32 type, u32 in_flight);
 void helper_trace_virtgpu_cmd_response(const char *queue, u32 seqno, u32 type, int status);
 bool helper_virtio_shm_region(struct virtio_device *vdev, u8 id, u64 *address, u64 *length);

@@ -19,7 +19,8 @@ use kernel::{
     ffi::{c_int, c_void},
     prelude::*,
     sync::{
-        atomic::{Atomic, Relaxed},
+        aref::ARef,
+        atomic::{Atomic, Full, Relaxed},
         Arc, SetOnce,
     },
     time::{delay::fsleep, Delta},
@@ -85,6 +86,8 @@ struct Binding<V: ?Sized> {
     is_leaving: Atomic<bool>,
     /// The driver leaves, and the thread that unbinds it holds the lock of the parent.
     has_parent_lock: Atomic<bool>,
+    /// Whether there are queues, see [`Transport`](crate::Transport).
+    has_transport: Atomic<bool>,
     /// A `SetOnce` of the driver's type, which is empty until the probe has succeeded.
     value: V,
 }
@@ -163,6 +166,27 @@ fn get(dev: &Device<Bound>) -> Option<Node> {
     found
 }
 
+impl<V: ?Sized> Binding<V> {
+    /// Disables the queues that the driver has not deleted. They stay allocated, because something may
+    /// still refer to them.
+    fn quiesce(&self, dev: &Device<Bound>) {
+        if !self.has_transport.load(Relaxed) {
+            return;
+        }
+        dev_err!(dev.as_device(), "the driver has not deleted its queues\n");
+        // The core does not call the driver for a broken queue.
+        // SAFETY: The device is valid and bound.
+        unsafe { bindings::virtio_break_device(dev.as_raw()) };
+        // SAFETY: As above.
+        unsafe { bindings::virtio_reset_device(dev.as_raw()) };
+        // The driver's code may be unloaded next, so this waits for calls that began before.
+        // SAFETY: As above.
+        unsafe { bindings::helper_virtio_synchronize_cbs(dev.as_raw()) };
+        // The queues refer to the device.
+        forget(ARef::<Device>::from(dev));
+    }
+}
+
 impl Binding<dyn Any + Send + Sync> {
     /// The driver's value; none before the end of the probe, or of another driver.
     fn value<T: Driver>(&self) -> Option<&T> {
@@ -199,13 +223,22 @@ pub(crate) fn probe<T: Driver>(dev: &Device<Bound>) -> Result {
         Binding {
             is_leaving: Atomic::new(false),
             has_parent_lock: Atomic::new(false),
+            has_transport: Atomic::new(false),
             value: SetOnce::new(),
         },
         GFP_KERNEL,
     )?;
     tie(dev, binding.clone())?;
-    binding.value.populate(T::probe(dev)?);
-    Ok(())
+    match T::probe(dev) {
+        Ok(value) => {
+            binding.value.populate(value);
+            Ok(())
+        }
+        Err(error) => {
+            binding.quiesce(dev);
+            Err(error)
+        }
+    }
 }
 
 /// Has the driver remove a device. From here until virtio core has done the last of what it does then,
@@ -221,6 +254,7 @@ pub(crate) fn remove<T: Driver>(dev: &Device<Bound>) {
     if let Some(value) = node.value::<T>() {
         value.remove(dev);
     }
+    node.quiesce(dev);
 }
 
 /// Runs `f` with the driver's value of a device, if there is one.
@@ -233,6 +267,29 @@ pub(crate) fn with_bound<T: Driver, R>(dev: &Device<Bound>, f: impl FnOnce(&T) -
     let node = get(dev)?;
     node.wait_bound(dev);
     node.value().map(f)
+}
+
+/// Records that the device has queues. Returns false if it had some before.
+pub(crate) fn claim(dev: &Device<Bound>) -> bool {
+    if get(dev).is_none_or(|node| node.has_transport.xchg(true, Full)) {
+        return false;
+    }
+    // SAFETY: The device is valid.
+    let queues = unsafe { &raw const (*dev.as_raw()).vqs };
+    // SAFETY: As above. Nothing else changes the list, because queues are only created after `claim`.
+    let is_empty = ptr::eq(unsafe { (*queues).next }, queues);
+    if !is_empty {
+        // A driver that was bound before has not deleted them.
+        give_back(dev);
+    }
+    is_empty
+}
+
+/// Records that the device has no queues any more.
+pub(crate) fn give_back(dev: &Device<Bound>) {
+    if let Some(node) = get(dev) {
+        node.has_transport.xchg(false, Full);
+    }
 }
 
 /// Runs `f` with the driver's value of a device, if there is one, in any context and under a lock.

@@ -43,10 +43,14 @@ impl<Ctx: DeviceContext> Device<Ctx> {
         self.0.get()
     }
 
-    /// Returns whether a feature was negotiated; C: `virtio_has_feature()`.
+    /// Returns whether a feature was negotiated. Returns false for a bit that no device can have, where
+    /// the C function is a `BUG()`. C: `virtio_has_feature()`.
     pub fn has_feature(&self, bit: u32) -> bool {
-        // SAFETY: The device is valid.
-        unsafe { bindings::helper_virtio_has_feature(self.as_raw(), bit) }
+        if bit >= bindings::VIRTIO_FEATURES_BITS {
+            return false;
+        }
+        // SAFETY: The device is valid, and has that bit.
+        unsafe { bindings::helper___virtio_test_bit(self.as_raw(), bit) }
     }
 
     /// Returns whether the device needs DMA addresses, not physical ones: it requires them, or this

@@ -16,7 +16,7 @@ use kernel::{
     sync::aref::ARef,
 };
 
-use crate::Device;
+use crate::{bind, device::F_INDIRECT_DESC, Device};
 
 /// The maximum size of a request in bytes.
 pub const REQUEST_SIZE: usize = 96;
@@ -30,7 +30,7 @@ fn empty_sg() -> Sg {
     unsafe { MaybeUninit::zeroed().assume_init() }
 }
 
-/// Fills a scatterlist with pieces of memory, one per entry.
+/// Fills a scatterlist with pieces of memory, one per entry. No piece may be empty.
 fn fill_sg<'a>(sg: &mut [Sg], pieces: impl IntoIterator<Item = &'a mut [u8]>) {
     // SAFETY: The slice has that many entries.
     unsafe { kernel::bindings::sg_init_table(sg.as_mut_ptr(), sg.len() as u32) };
@@ -144,8 +144,11 @@ impl<T: Send> Chain<T> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`.
+    /// `ENOMEM`; `EINVAL` for a piece without bytes.
     pub fn set_payload(&mut self, payload: KVec<KVec<u8>>) -> Result {
+        if payload.iter().any(KVec::is_empty) {
+            return Err(EINVAL);
+        }
         let buffer = &mut *self.0;
         let mut sg = KVec::from_elem(empty_sg(), payload.len() + 1, GFP_KERNEL)?;
         buffer.payload = payload;
@@ -223,10 +226,12 @@ pub trait Interrupt: Send + Sync + 'static {
 ///
 /// # Invariants
 ///
-/// `ptr` is a valid virtqueue of a device that is not stopped, because [`Transport::stop`] consumes
-/// the value. All buffers in it are [`Chain`]s of `T`.
+/// `ptr` is a virtqueue that was not deleted, because only [`Transport::stop`] deletes it, and consumes
+/// the value. If the transport is forgotten, the queue is never deleted, and is broken when the driver
+/// has left. All buffers in it are [`Chain`]s of `T`.
 pub struct Virtqueue<T: Send> {
     ptr: NonNull<bindings::virtqueue>,
+    has_indirect: bool,
     _chains: PhantomData<Chain<T>>,
 }
 
@@ -238,8 +243,9 @@ impl<T: Send> Virtqueue<T> {
     ///
     /// # Errors
     ///
-    /// The chain is returned with `ENOSPC` if the ring is full or is smaller than the chain, or
-    /// with `EIO` if the ring is broken. C: `virtqueue_add_sgs()`.
+    /// The chain is returned with `ENOSPC` if the ring is full or is smaller than the chain, with
+    /// `EINVAL` if the request is empty, or with `EIO` if the ring is broken. C:
+    /// `virtqueue_add_sgs()`.
     pub fn add(&mut self, chain: Chain<T>) -> core::result::Result<(), (Error, Chain<T>)> {
         self.add_with(chain, bindings::GFP_ATOMIC)
     }
@@ -262,6 +268,9 @@ impl<T: Send> Virtqueue<T> {
         mut chain: Chain<T>,
         flags: bindings::gfp_t,
     ) -> core::result::Result<(), (Error, Chain<T>)> {
+        if chain.0.request_len == 0 {
+            return Err((EINVAL, chain));
+        }
         if chain.descriptors() > self.size() && !self.has_indirect() {
             // The core warns of a chain that is larger than the ring.
             return Err((ENOSPC, chain));
@@ -346,10 +355,7 @@ impl<T: Send> Virtqueue<T> {
     /// Returns whether a chain takes only a single descriptor of the ring, if memory can be
     /// allocated for an indirect table.
     pub fn has_indirect(&self) -> bool {
-        // SAFETY: The queue is valid.
-        let vdev = unsafe { (*self.ptr.as_ptr()).vdev };
-        // SAFETY: A valid queue belongs to a valid device.
-        unsafe { bindings::helper_virtio_has_feature(vdev, crate::device::F_INDIRECT_DESC) }
+        self.has_indirect
     }
 
     /// Returns the number of descriptors; C: `virtqueue_get_vring_size()`.
@@ -366,27 +372,25 @@ impl<T: Send> Virtqueue<T> {
     }
 }
 
-/// The `N` running queues of a device. They end with [`stop`](Transport::stop); without it they run
-/// on.
+/// The `N` running queues of a device. They end with [`stop`](Transport::stop). Without it, they run
+/// until the driver leaves the device, and are not deleted then.
 ///
 /// # Invariants
 ///
-/// `dev.priv` is a leaked `KBox<H>`, which the interrupt handler uses until the device is reset.
-/// `dev` has `N` virtqueues.
+/// `dev.priv` is a leaked `KBox<H>`, which the interrupt handler uses until the queues are deleted.
+/// `dev` has `N` virtqueues, and its binding records that.
 pub struct Transport<H: Interrupt, const N: usize> {
     dev: ARef<Device>,
     _handler: PhantomData<H>,
 }
 
 extern "C" fn interrupt_callback<H: Interrupt>(vq: *mut bindings::virtqueue) {
-    // SAFETY: The ring calls this with a valid queue. The handler of its device is set before the
-    // device is ready, and is dropped after it was reset.
-    unsafe {
-        let handler = (*(*vq).vdev).priv_.cast::<H>();
-        if let Some(handler) = handler.as_ref() {
-            handler.interrupt((*vq).index as usize);
-        }
-    }
+    // SAFETY: The ring calls this with a valid queue.
+    let (vdev, index) = unsafe { ((*vq).vdev, (*vq).index) };
+    // SAFETY: The queue's device is valid. `priv` is only written while there are no queues.
+    let handler = unsafe { (*vdev).priv_ }.cast::<H>();
+    // SAFETY: The handler is set before the queues are found, and is dropped after they were deleted.
+    unsafe { &*handler }.interrupt(index as usize);
 }
 
 impl<H: Interrupt, const N: usize> Transport<H, N> {
@@ -394,13 +398,18 @@ impl<H: Interrupt, const N: usize> Transport<H, N> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, `ENOENT` if the device has fewer queues. C: `virtio_find_vqs()`.
+    /// `EBUSY` if the device has queues already; `ENOMEM`, `ENOENT` if it has fewer queues. C:
+    /// `virtio_find_vqs()`.
     pub fn start<T: Send>(
         dev: &Device<Bound>,
         names: [&'static CStr; N],
         handler: H,
     ) -> Result<(Self, [Virtqueue<T>; N])> {
-        let handler = KBox::into_raw(KBox::new(handler, GFP_KERNEL)?);
+        let handler = KBox::new(handler, GFP_KERNEL)?;
+        if !bind::claim(dev) {
+            return Err(EBUSY);
+        }
+        let handler = KBox::into_raw(handler);
         let mut infos = names.map(|name| bindings::virtqueue_info {
             name: name.as_char_ptr(),
             callback: Some(interrupt_callback::<H>),
@@ -409,9 +418,10 @@ impl<H: Interrupt, const N: usize> Transport<H, N> {
         let mut queues = [core::ptr::null_mut(); N];
         let vdev = dev.as_raw();
 
+        // SAFETY: The device is bound. It has no queues that use `priv`, because it was claimed above.
+        unsafe { (*vdev).priv_ = handler.cast() };
         // SAFETY: The device is bound, and the handler was set above, before there are interrupts.
         let ret = to_result(unsafe {
-            (*vdev).priv_ = handler.cast();
             bindings::helper_virtio_find_vqs(
                 vdev,
                 N as u32,
@@ -422,10 +432,8 @@ impl<H: Interrupt, const N: usize> Transport<H, N> {
         if let Err(error) = ret {
             // SAFETY: No queue exists that could use the handler, and it is the box that was leaked
             // above.
-            unsafe {
-                (*vdev).priv_ = core::ptr::null_mut();
-                drop(KBox::from_raw(handler));
-            }
+            drop(unsafe { KBox::from_raw(handler) });
+            bind::give_back(dev);
             return Err(error);
         }
         // SAFETY: The device is bound, and its queues were found.
@@ -439,6 +447,7 @@ impl<H: Interrupt, const N: usize> Transport<H, N> {
             queues.map(|queue| Virtqueue {
                 // SAFETY: `virtio_find_vqs()` has set every queue that has a name.
                 ptr: unsafe { NonNull::new_unchecked(queue) },
+                has_indirect: dev.has_feature(F_INDIRECT_DESC),
                 _chains: PhantomData,
             }),
         ))
@@ -468,14 +477,8 @@ impl<H: Interrupt, const N: usize> Transport<H, N> {
             return;
         }
 
-        // SAFETY: The device is bound. After the reset it neither uses memory nor interrupts.
-        let handler = unsafe {
-            bindings::virtio_reset_device(vdev);
-            let handler = (*vdev).priv_.cast::<H>();
-            (*vdev).priv_ = core::ptr::null_mut();
-            KBox::from_raw(handler)
-        };
-        drop(handler);
+        // SAFETY: The device is bound. After the reset, it accesses no memory.
+        unsafe { bindings::virtio_reset_device(vdev) };
         for (index, mut queue) in queues.into_iter().enumerate() {
             while let Some(chain) = queue.pop().or_else(|| {
                 // SAFETY: The queue is valid, and the device was reset, as the function requires.
@@ -488,5 +491,11 @@ impl<H: Interrupt, const N: usize> Transport<H, N> {
         }
         // SAFETY: The device was reset, and all of its queues were passed by value.
         unsafe { bindings::helper_virtio_del_vqs(vdev) };
+        // SAFETY: The device is valid. Interrupts of queues are off, because the queues were deleted.
+        let handler = unsafe { (*vdev).priv_ }.cast::<H>();
+        // SAFETY: By the type's invariants, it is the box that `start` has leaked. Nothing uses it any
+        // more.
+        drop(unsafe { KBox::from_raw(handler) });
+        bind::give_back(dev);
     }
 }
