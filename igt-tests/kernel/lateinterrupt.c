@@ -15,6 +15,8 @@
 #include <linux/workqueue.h>
 
 #define LATE_MS		2000
+/* One work for each queue. Later works start in time. */
+#define LATE_WORKS	2
 /* The time in which a work has to start. */
 #define START_US	1000000
 #define POLL_US		10
@@ -71,7 +73,7 @@ static void starting(void *unused, struct work_struct *work)
 	char name[KSYM_SYMBOL_LEN];
 	const char *module;
 
-	if (!READ_ONCE(is_armed))
+	if (!READ_ONCE(is_armed) || READ_ONCE(held) >= LATE_WORKS)
 		return;
 	snprintf(name, sizeof(name), "%ps", work->func);
 	module = strrchr(name, '[');
