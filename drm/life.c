@@ -481,6 +481,8 @@ static bool virtgpu_life_may_render(struct virtgpu_device *vg)
 static enum virtgpu_verdict virtgpu_life_verdict(struct virtgpu_device *vg)
 {
 	struct virtgpu_life *life = &vg->recovery->life;
+	/* Before the lock, which softirqs take, because the lock of the contexts is not safe there. */
+	bool may_render = virtgpu_life_may_render(vg);
 	enum virtgpu_verdict verdict;
 
 	spin_lock_bh(&life->lock);
@@ -490,7 +492,7 @@ static enum virtgpu_verdict virtgpu_life_verdict(struct virtgpu_device *vg)
 		verdict = VIRTGPU_OPEN;
 	else if (READ_ONCE(vg->transport->ctrl.answers) != life->answers)
 		verdict = VIRTGPU_FORGETFUL;
-	else if (virtgpu_life_may_render(vg))
+	else if (may_render)
 		verdict = VIRTGPU_OPEN;
 	else
 		verdict = VIRTGPU_DEAD;
