@@ -146,6 +146,8 @@ class Machine:
         append = ["console=ttyS0", "quiet", "loglevel=5", "panic=-1",
                   # Tests write many markers to the kernel's log, so do not limit their rate.
                   "printk.devkmsg=on",
+                  # Otherwise what the kernel prints during a suspend that crashes is lost.
+                  "no_console_suspend",
                   "sysrq_always_enabled", "modprobe.blacklist=virtio_gpu,bochs", "tsc=reliable",
                   options.append]
         arguments = [
