@@ -6,6 +6,7 @@
 #include <linux/virtio.h>
 #include <linux/workqueue.h>
 
+#include <drm/drm_atomic_helper.h>
 #include <drm/drm_modeset_helper.h>
 
 #include "display/display.h"
@@ -14,6 +15,18 @@
 #include "render/context.h"
 #include "render/render.h"
 #include "reset.h"
+
+/*
+ * Switches the heads off and saves their state. After a resume that failed, the state is saved
+ * already, and what a program has switched on since is switched off.
+ */
+static int virtgpu_suspend_heads(struct virtgpu_device *vg)
+{
+	if (!vg->drm.mode_config.suspend_state)
+		return drm_mode_config_helper_suspend(&vg->drm);
+	drm_atomic_helper_shutdown(&vg->drm);
+	return 0;
+}
 
 /**
  * virtgpu_freeze - &virtio_driver.freeze
@@ -27,7 +40,7 @@ int virtgpu_freeze(struct virtio_device *vdev)
 	int ret;
 
 	if (vg->num_scanouts) {
-		ret = drm_mode_config_helper_suspend(&vg->drm);
+		ret = virtgpu_suspend_heads(vg);
 		if (ret)
 			return ret;
 	}

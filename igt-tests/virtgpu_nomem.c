@@ -392,6 +392,52 @@ static void resume(void)
 	finish();
 }
 
+static int times_gone;
+
+static bool is_gone(void)
+{
+	char path[PATH_MAX], line[64] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/virtgpu-queues", kms_debugfs());
+	file = fopen(path, "r");
+	check(file, "%s: %s", path, strerror(errno));
+	while (fgets(line, sizeof(line), file) && strncmp(line, "state: ", strlen("state: ")))
+		;
+	fclose(file);
+	return !strcmp(line, "state: gone\n");
+}
+
+/* A device that did not come back must come back with the next resume, with its picture. */
+static void sleep_gone(void)
+{
+	bool was_gone = is_gone();
+	drmModeCrtc *crtc;
+
+	write_file("/sys/power/state", "freeze");
+	if (was_gone) {
+		times_gone++;
+		crtc = drmModeGetCrtc(s.fd, s.head.crtc);
+		check(crtc && crtc->mode_valid, "the head is off after the second resume");
+		drmModeFreeCrtc(crtc);
+	}
+	scope(shows_again);
+}
+
+static void resume_fails(void)
+{
+	start();
+	if (driver_is_stock())
+		skip("only our driver tells its state");
+	at_end(awake, NULL);
+	write_file("/sys/power/pm_test", "devices");
+	write_file("/sys/module/suspend/parameters/pm_test_delay", "0");
+	nomem_in_rows(64);
+	nomem_run_anywhere("failed resume", sleep_devices, sleep_gone, 24, 60);
+	finish();
+	check(times_gone, "the device has always come back");
+}
+
 static char module_path[64];
 
 static void start_to_load(void)
@@ -493,6 +539,7 @@ int main(int argc, char **argv)
 		{ "hotplug", "the host's window changes size", hotplug },
 		{ "reset", "the device is reset and restored", reset },
 		{ "resume", "suspend and resume", resume },
+		{ "resume-fails", "all allocations of a resume fail", resume_fails },
 		{ "load", "loading the module and binding the device", load },
 		{ "load-places", "the same for each call site in the driver", load_places },
 		{ "load-each", "the same for each single allocation, which takes minutes", load_each },

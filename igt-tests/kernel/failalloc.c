@@ -3,8 +3,9 @@
  * Makes allocations fail on a kernel that was built without fault injection. A program writes the
  * address of an int to the parameter "counter". Each allocation of the driver in that thread decrements
  * the int, and the one that makes it 0 fails. For work in other threads, a number is written to
- * "anyone", which allocations of the driver in all threads decrement. With "places", only the first
- * allocation from each call site in the driver counts.
+ * "anyone", which allocations of the driver in all threads decrement. After that, as many allocations
+ * in a row fail as "row" says. With "places", only the first allocation from each call site in the
+ * driver counts.
  */
 #include <linux/hash.h>
 #include <linux/kprobes.h>
@@ -18,6 +19,13 @@ static pid_t thread;
 static int __user *counter;
 static atomic_t anyone;
 
+static int row = 1;
+module_param(row, int, 0600);
+MODULE_PARM_DESC(row, "Number of allocations in a row that fail when \"anyone\" gets 0");
+
+/* How many more allocations of the row fail. */
+static atomic_t more;
+
 static char *within = "virtgpu";
 module_param(within, charp, 0444);
 MODULE_PARM_DESC(within, "The driver's module");
@@ -28,6 +36,11 @@ static const char * const except[] = {
 	"drm_minor_alloc",
 	/* A CRTC or plane whose initialisation failed stays in the device's list. */
 	"__drm_crtc_init_with_planes", "__drm_universal_plane_init",
+	/* Leave the object without a state, which the commit of a resume uses. */
+	"drm_atomic_helper_connector_reset", "drm_atomic_helper_crtc_reset",
+	"drm_atomic_helper_plane_reset",
+	/* Uses an interrupt's descriptor that was not allocated, if several allocations fail in a row. */
+	"__irq_domain_alloc_irqs",
 	/* Stores the size of a mask that was not allocated, and uses the mask later. */
 	"bit_cursor",
 	/*
@@ -151,8 +164,14 @@ static bool fails(void)
 
 	if (is_interrupt())
 		return false;
-	if (atomic_read(&anyone) > 0)
-		return is_ours() && !atomic_dec_if_positive(&anyone);
+	if (atomic_read(&more) > 0)
+		return is_ours() && atomic_dec_if_positive(&more) >= 0;
+	if (atomic_read(&anyone) > 0) {
+		if (!is_ours() || atomic_dec_if_positive(&anyone))
+			return false;
+		atomic_set(&more, READ_ONCE(row) - 1);
+		return true;
+	}
 	if (current->pid != thread ||
 	    copy_from_user_nofault(&left, counter, sizeof(left)) || left <= 0 || !is_ours())
 		return false;
@@ -240,6 +259,7 @@ static int set_anyone(const char *text, const struct kernel_param *param)
 		return ret;
 	forget_owners();
 	num_seen = 0;
+	atomic_set(&more, 0);
 	atomic_set(&anyone, count);
 	return 0;
 }

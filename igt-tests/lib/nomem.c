@@ -13,6 +13,7 @@
 #define COUNTER		PARAMETERS "/counter"
 #define ANYONE		PARAMETERS "/anyone"
 #define PLACES		PARAMETERS "/places"
+#define ROW		PARAMETERS "/row"
 /* Time for the host's answers to an operation. */
 #define SETTLE_US	200000
 /* More allocations than any operation makes. */
@@ -125,6 +126,21 @@ void nomem_run_anywhere(const char *name, void (*op)(void), void (*restore)(void
 	check(nth >= allocations, "%s must have at least %d allocations", name,
 	      allocations);
 	check_resources(name, before);
+}
+
+static void one_in_a_row(void *unused)
+{
+	(void)unused;
+	write_file(ROW, "1");
+}
+
+void nomem_in_rows(int count)
+{
+	char number[16];
+
+	snprintf(number, sizeof(number), "%d", count);
+	write_file(ROW, number);
+	at_end(one_in_a_row, NULL);
 }
 
 static void count_all(void *unused)

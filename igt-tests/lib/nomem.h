@@ -37,6 +37,9 @@ void nomem_run(const struct nomem_op *op);
 void nomem_run_anywhere(const char *name, void (*op)(void), void (*restore)(void), int sparse,
 			int allocations);
 
+/* From now on, that many allocations in a row fail in nomem_run_anywhere() instead of one. */
+void nomem_in_rows(int count);
+
 /*
  * Runs @op, which loads the driver, and @undo repeatedly, until the first allocation from each call
  * site in the driver has failed once. Returns the number of these call sites.
