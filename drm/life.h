@@ -38,7 +38,7 @@ enum virtgpu_state {
  * @is_leaving: the driver leaves the device for good
  * @is_asked: the device was asked whether it is alive, and is not judged yet
  * @is_answered: it has answered that question
- * @has_forgotten: it has lost commands, and was not reset because of contexts
+ * @has_forgotten: it has lost commands, and was not reset since
  * @answers: &virtgpu_queue.answers of the control queue when it was asked
  * @asked_at: when it was asked, in jiffies
  * @due: why a reset is due

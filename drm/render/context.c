@@ -298,6 +298,7 @@ void virtgpu_context_lose(struct virtgpu_device *vg, u64 owner)
 	drm_err(&vg->drm, "context %u (%s) does not finish its work: it is lost\n", ctx->id,
 		ctx->name);
 	virtgpu_cmd_ctx_destroy(vg, ctx->id, VIRTGPU_DONE_CONTEXT_FORGOTTEN, ctx);
+	vg->trouble->context_gone(vg);
 }
 
 /* Attaches or detaches a resource if the host has the context. The caller kicks. */

@@ -190,6 +190,27 @@ static void forgetful_device_is_reset_without_contexts(struct kunit *test)
 	virtgpu_life_disable(vg);
 }
 
+/* A context whose work does not end is none that a reset would destroy. */
+static void forgetful_device_is_reset_when_its_context_is_lost(struct kunit *test)
+{
+	struct virtgpu_device *vg = device_in(test, VIRTGPU_RUNNING);
+	struct virtgpu_context ctx = { .vg = vg, .id = 1, .owner = 7, .is_created = true };
+
+	/* So the reset is delayed, and does not begin during the test. */
+	vg->recovery->life.reset_at = jiffies;
+	vg->recovery->life.has_forgotten = true;
+	/* The test never drops this reference, so the context is not freed. */
+	kref_init(&ctx.refs);
+	KUNIT_ASSERT_EQ(test, xa_err(xa_store(&vg->render->contexts, 1, &ctx, GFP_KERNEL)), 0);
+	virtgpu_context_lose(vg, ctx.owner);
+	KUNIT_EXPECT_TRUE(test, ctx.is_lost);
+	KUNIT_EXPECT_EQ(test, virtgpu_life_due(vg), VIRTGPU_CAUSE_FORGETFUL);
+
+	cancel_delayed_work_sync(&vg->recovery->reset_work);
+	xa_erase(&vg->render->contexts, 1);
+	virtgpu_life_disable(vg);
+}
+
 static void only_a_reset_is_reason_to_try_again(struct kunit *test)
 {
 	struct virtgpu_device *vg = device_in(test, VIRTGPU_RUNNING);
@@ -223,6 +244,7 @@ static struct kunit_case virtgpu_life_cases[] = {
 	KUNIT_CASE(leaving_is_for_ever),
 	KUNIT_CASE(gone_device_is_left_alone),
 	KUNIT_CASE(forgetful_device_is_reset_without_contexts),
+	KUNIT_CASE(forgetful_device_is_reset_when_its_context_is_lost),
 	KUNIT_CASE(only_a_reset_is_reason_to_try_again),
 	{}
 };
