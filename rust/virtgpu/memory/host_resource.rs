@@ -26,6 +26,7 @@ use crate::{
         answer::is_refused,
         cmd,
         command::{self, on_done, quiet, Chain, Waiter},
+        pool::wait_for_memory,
     },
 };
 
@@ -132,16 +133,19 @@ impl HostResource {
         Ok(())
     }
 
-    /// Makes a device that was reset create it again.
+    /// Makes a device that was reset create it again. Waits for memory instead of failing, because
+    /// programs do not learn of the reset.
     pub(super) fn restore(self: &Arc<Self>, dev: &Device) -> Result {
         // Under the lock, so that commands that end the resource are queued after this.
         let mut backing = self.backing.lock();
         if backing.stage != Stage::Made || self.refused.load(Relaxed) {
             return Ok(());
         }
-        let created = Done::Restored(self.clone());
-        let attached = Done::Attached(self.clone(), None);
-        self.send(dev, &mut backing, created, attached)
+        wait_for_memory(|| {
+            let created = Done::Restored(self.clone());
+            let attached = Done::Attached(self.clone(), None);
+            self.send(dev, &mut backing, created, attached)
+        })
     }
 
     /// Records that nothing uses it any more. Returns whether the host may have it, or may use its

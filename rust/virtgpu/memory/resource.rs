@@ -31,6 +31,7 @@ use crate::{
     transport::{
         cmd,
         command::{gives_back, lazily, on_done, wake, Chain, Waiter},
+        pool::wait_for_memory,
     },
 };
 
@@ -343,11 +344,12 @@ impl Resource {
         }
     }
 
-    /// Copies rectangles of a framebuffer to the host.
+    /// Copies rectangles of a framebuffer to the host. Waits for memory instead of failing, because a
+    /// commit must not fail.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`.
+    /// `EBUSY` if it was given up.
     pub(crate) fn upload(&self, bo: &Object, info: &FramebufferInfo, rects: &[Rect]) -> Result {
         let dev = &*self.dev;
         let keeper = bo.keeper().ok_or(ENOENT)?;
@@ -357,7 +359,9 @@ impl Resource {
             return Err(EBUSY);
         }
         if !self.host.attached.load(Relaxed) {
-            let (detach, attach) = (cmd::detach_backing(self.id)?, backing.attach(self.id)?);
+            let (detach, attach) = wait_for_memory(|| {
+                Ok((cmd::detach_backing(self.id)?, backing.attach(self.id)?))
+            })?;
             dev.transport.ctrl.submit(dev, detach);
             self.submit_attach(attach);
         }

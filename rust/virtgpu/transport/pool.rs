@@ -18,6 +18,20 @@ pub(crate) struct Pool {
     chains: SpinLock<KVec<Chain>>,
 }
 
+/// Calls `f` again as long as there is no memory for it, because it must not fail. May sleep.
+///
+/// # Errors
+///
+/// Those of `f` except `ENOMEM`.
+pub(crate) fn wait_for_memory<T>(mut f: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match f() {
+            Err(ENOMEM) => fsleep(Delta::from_millis(1)),
+            done => return done,
+        }
+    }
+}
+
 /// Number of commands that are kept: more than one commit on every head needs.
 const POOL_SIZE: usize = 64;
 
@@ -36,18 +50,15 @@ impl Pool {
 
     /// Makes a command. Waits for memory instead of failing, because a commit must not fail.
     fn make<R: Wire>(&self, request: &R, response_len: usize, resp_type: u32) -> Result<Chain> {
-        loop {
+        wait_for_memory(|| {
+            // Another command may have ended meanwhile.
             let spare = self.chains.lock().pop();
-            if let Some(mut chain) = spare {
-                chain.renew(request.as_bytes(), response_len, Cmd::new(resp_type))?;
-                return Ok(chain);
-            }
-            match Chain::new(request.as_bytes(), response_len, Cmd::new(resp_type)) {
-                // Another command may end meanwhile.
-                Err(ENOMEM) => fsleep(Delta::from_millis(1)),
-                made => return made,
-            }
-        }
+            let Some(mut chain) = spare else {
+                return Chain::new(request.as_bytes(), response_len, Cmd::new(resp_type));
+            };
+            chain.renew(request.as_bytes(), response_len, Cmd::new(resp_type))?;
+            Ok(chain)
+        })
     }
 
     /// Makes a command from a request whose response is only a header.
