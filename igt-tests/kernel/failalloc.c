@@ -198,7 +198,19 @@ static bool never_fails(const struct kprobe *probe, struct pt_regs *regs)
 
 static int entered(struct kprobe *probe, struct pt_regs *regs)
 {
-	if (never_fails(probe, regs) || !fails())
+	unsigned long address = instruction_pointer(regs);
+	bool is_failing;
+
+	if (never_fails(probe, regs))
+		return 0;
+	/*
+	 * The address is behind a breakpoint. If the function's first instruction has one byte and
+	 * changes the stack, the stack could not be unwound from there.
+	 */
+	instruction_pointer_set(regs, (unsigned long)probe->addr);
+	is_failing = fails();
+	instruction_pointer_set(regs, address);
+	if (!is_failing)
 		return 0;
 	instruction_pointer_set(regs, (unsigned long)no_memory);
 	return 1;
