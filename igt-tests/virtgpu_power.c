@@ -169,12 +169,17 @@ static void flip_until(const bool *stop, const struct head *head, struct buffer 
 	} while (i || !__atomic_load_n(stop, __ATOMIC_RELAXED));
 }
 
+/* Each reset may take its time. */
 static void wait_for_reset(const struct flipping *flipping, unsigned int number, double share)
 {
 	double deadline = now() + 30;
+	unsigned int count, seen = 0;
 
-	while (__atomic_load_n(&flipping->resets, __ATOMIC_RELAXED) < number) {
-		check(now() < deadline, "reset %u does not begin", number);
+	while ((count = __atomic_load_n(&flipping->resets, __ATOMIC_RELAXED)) < number) {
+		if (count != seen)
+			deadline = now() + 30;
+		seen = count;
+		check(now() < deadline, "reset %u does not begin", count + 1);
 		usleep(1000);
 	}
 	usleep(share * 1e6);

@@ -28,10 +28,10 @@ static void put(const char *path, const char *text)
 	close(fd);
 }
 
-/* Finds the virtio device of a port, by its name in sysfs. */
-static bool find_device(const char *port, char *device, size_t size)
+/* Finds the kernel's name of a port. The port has its own name once the host has sent it. */
+static bool find_port(const char *port, char found_name[NAME_MAX + 1])
 {
-	char path[PATH_MAX], target[PATH_MAX], name[64];
+	char path[PATH_MAX], name[64];
 	struct dirent *entry;
 	DIR *ports = opendir(PORTS);
 	bool found = false;
@@ -45,25 +45,23 @@ static bool find_device(const char *port, char *device, size_t size)
 			continue;
 		found = fscanf(file, "%63s", name) == 1 && !strcmp(name, port);
 		fclose(file);
-		snprintf(path, sizeof(path), PORTS "/%s/device", entry->d_name);
-		found = found && realpath(path, target);
+		strcpy(found_name, entry->d_name);
 	}
 	if (ports)
 		closedir(ports);
-	if (found)
-		snprintf(device, size, "%s", basename(target));
 	return found;
 }
 
 /* After S3 the host's end of a port stays closed; binding the driver again opens it. */
-static void rebind(const char *port)
+static void rebind(const char *name)
 {
-	char device[64];
+	char path[PATH_MAX], target[PATH_MAX];
 
-	if (!find_device(port, device, sizeof(device)))
+	snprintf(path, sizeof(path), PORTS "/%s/device", name);
+	if (!realpath(path, target))
 		return;
-	put(DRIVER "/unbind", device);
-	put(DRIVER "/bind", device);
+	put(DRIVER "/unbind", basename(target));
+	put(DRIVER "/bind", basename(target));
 }
 
 static bool writable(int fd)
@@ -73,23 +71,26 @@ static bool writable(int fd)
 	return poll(&poller, 1, PATIENCE_MS) == 1 && poller.revents & POLLOUT;
 }
 
+/* Opens the kernel's own file of a port, because udev may create its link much later. */
 int port_open(const char *name)
 {
-	char path[128];
+	char found_name[NAME_MAX + 1], path[PATH_MAX];
 	int fd, tries;
 
-	snprintf(path, sizeof(path), "/dev/virtio-ports/%s", name);
 	for (tries = 0; tries < TRIES; tries++) {
-		fd = open(path, O_RDWR | O_CLOEXEC);
+		fd = -1;
+		if (find_port(name, found_name)) {
+			snprintf(path, sizeof(path), "/dev/%s", found_name);
+			fd = open(path, O_RDWR | O_CLOEXEC);
+		}
 		if (fd < 0) {
-			/* udev has not created the link again yet. */
 			usleep(200000);
 			continue;
 		}
 		if (writable(fd))
 			return fd;
 		close(fd);
-		rebind(name);
+		rebind(found_name);
 	}
 	return -1;
 }
