@@ -51,7 +51,7 @@ impl<'a> ParentLock<'a> {
         // SAFETY: The pointer is made of a reference to a device.
         let is_locked = unsafe { bindings::helper_device_trylock(raw(dev.parent())) };
         // INVARIANT: It was taken here.
-        is_locked.then_some(Self(dev, NotThreadSafe))
+        is_locked.then(|| Self(dev, NotThreadSafe))
     }
 
     /// Keeps resets of the bus away while the driver comes or goes.
