@@ -28,13 +28,29 @@ void fake_start(void)
 	behave(NULL);
 }
 
+/*
+ * Plugs in a device and waits until it is on the bus, so that a driver that is loaded then probes it at
+ * once.
+ */
+static void plug(const char *shape)
+{
+	double deadline;
+
+	judge(NULL, 0, "fake-plug%s%s", *shape ? " " : "", shape);
+	deadline = now() + 20;
+	while (system("grep -qs virtio:d00000010 /sys/bus/virtio/devices/*/modalias")) {
+		check(now() < deadline, "the guest does not see the device");
+		usleep(50000);
+	}
+}
+
 static void plug_usual(void *unused)
 {
 	(void)unused;
 	is_replaced = false;
 	if (module_loaded())
 		module_unload();
-	judge(NULL, 0, "fake-plug");
+	plug("");
 	module_load();
 }
 
@@ -45,7 +61,7 @@ void fake_plug(const char *shape)
 	is_replaced = true;
 	if (module_loaded())
 		module_unload();
-	judge(NULL, 0, "fake-plug %s", shape);
+	plug(shape);
 }
 
 void fake_same_resources(double seconds)

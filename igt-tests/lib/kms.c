@@ -132,6 +132,19 @@ static uint32_t find_plane(int fd, int crtc_index, uint64_t type)
 	return found;
 }
 
+/* A device that was just plugged in registers its connectors after its file. */
+static drmModeConnector *get_connector(int fd, uint32_t id)
+{
+	double deadline = now() + 5;
+	drmModeConnector *connector;
+
+	while (!(connector = drmModeGetConnector(fd, id))) {
+		check(errno == ENOENT && now() < deadline, "connector %u: %s", id, strerror(errno));
+		usleep(20000);
+	}
+	return connector;
+}
+
 bool kms_has_head(int fd, int index)
 {
 	drmModeRes *res = drmModeGetResources(fd);
@@ -140,8 +153,7 @@ bool kms_has_head(int fd, int index)
 
 	check(res, "no mode setting: %s", strerror(errno));
 	if (index < res->count_connectors && index < res->count_crtcs) {
-		connector = drmModeGetConnector(fd, res->connectors[index]);
-		check(connector, "connector %u: %s", res->connectors[index], strerror(errno));
+		connector = get_connector(fd, res->connectors[index]);
 		has = connector->connection == DRM_MODE_CONNECTED;
 		drmModeFreeConnector(connector);
 	}
