@@ -19,7 +19,7 @@
 #include "render/context.h"
 #include "render/render.h"
 #include "reset.h"
-#include "transport/cmd.h"
+#include "transport/encode.h"
 
 /* How often a device that was asked is judged. */
 #define VIRTGPU_LIFE_LOOK	HZ

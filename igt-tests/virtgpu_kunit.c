@@ -163,14 +163,15 @@ static void suite(const char *name)
 }
 
 #define SUITES_OF_C(X)							\
-	X(arrival) X(blob) X(capset) X(cmd) X(connector) X(context)	\
-	X(cursor) X(damage) X(fence) X(format) X(hotplug) X(ioctl)	\
-	X(life) X(output) X(queue) X(resource) X(submit) X(vblank)
+	X(arrival) X(blob) X(capset) X(connector) X(context)		\
+	X(cursor) X(damage) X(encode) X(fence) X(format)		\
+	X(hotplug) X(ioctl) X(life) X(output) X(queue)			\
+	X(resource) X(submit) X(vblank)
 
 #define SUITES_OF_RUST(X)						\
-	X(cmd) X(connector) X(cursor) X(damage) X(drm) X(format)	\
-	X(hotplug) X(ioctl) X(irq) X(life) X(output) X(queue) X(reset)	\
-	X(resource) X(swapchain)
+	X(connector) X(cursor) X(damage) X(drm) X(encode)		\
+	X(format) X(hotplug) X(ioctl) X(irq) X(life)			\
+	X(output) X(queue) X(reset) X(resource) X(swapchain)
 
 #define FUNCTION(name)	static void suite_##name(void) { suite(#name); }
 #define SUBTEST(name)	{ #name, "KUnit suite", suite_##name },

@@ -27,7 +27,7 @@
 #include "display/kms.h"
 #include "memory/gem.h"
 #include "memory/resource.h"
-#include "transport/cmd.h"
+#include "transport/encode.h"
 
 /**
  * virtgpu_cursor_init - initialize a head's cursor, which is invisible

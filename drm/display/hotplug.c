@@ -8,7 +8,7 @@
 #include <drm/drm_probe_helper.h>
 
 #include "display/display.h"
-#include "transport/cmd.h"
+#include "transport/encode.h"
 
 /* Returns the EDID in a response, or NULL if it is invalid. */
 static const struct drm_edid *virtgpu_edid_parse(struct virtgpu_device *vg, u32 index,

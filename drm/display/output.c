@@ -22,7 +22,7 @@
 #include "memory/format.h"
 #include "memory/gem.h"
 #include "memory/resource.h"
-#include "transport/cmd.h"
+#include "transport/encode.h"
 
 /* Frames that the host has not drawn before a commit waits. */
 #define VIRTGPU_MAX_FRAMES	2

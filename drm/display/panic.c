@@ -15,7 +15,7 @@
 #include "display/panic.h"
 #include "memory/gem.h"
 #include "memory/resource.h"
-#include "transport/cmd.h"
+#include "transport/encode.h"
 
 /**
  * virtgpu_panic_get_scanout_buffer - &drm_plane_helper_funcs.get_scanout_buffer

@@ -15,7 +15,7 @@
 #include "memory/format.h"
 #include "memory/gem.h"
 #include "memory/resource.h"
-#include "transport/cmd.h"
+#include "transport/encode.h"
 
 /*
  * The host has no memory for another resource beside the one that this commit replaces. So that one

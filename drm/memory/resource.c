@@ -20,7 +20,7 @@
 #include "memory/gem.h"
 #include "memory/memory.h"
 #include "memory/resource.h"
-#include "transport/cmd.h"
+#include "transport/encode.h"
 
 /*
  * Maximum number of entries for a resource with several buffer objects. Hosts search the list of

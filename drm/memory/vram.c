@@ -25,7 +25,7 @@
 #include "memory/memory.h"
 #include "memory/prime.h"
 #include "memory/resource.h"
-#include "transport/cmd.h"
+#include "transport/encode.h"
 
 /**
  * struct virtgpu_vram_bo - a buffer object that is memory of the host

@@ -11,7 +11,7 @@
 #include <drm/virtgpu_drm.h>
 
 #include "render/render.h"
-#include "transport/cmd.h"
+#include "transport/encode.h"
 
 /* The largest known capset has a few kilobytes. */
 #define VIRTGPU_MAX_CAPSET_SIZE	SZ_1M

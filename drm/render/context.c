@@ -22,7 +22,7 @@
 #include "memory/resource.h"
 #include "render/context.h"
 #include "render/render.h"
-#include "transport/cmd.h"
+#include "transport/encode.h"
 
 /* Each parameter may be set once. */
 #define VIRTGPU_MAX_CONTEXT_PARAMS	4

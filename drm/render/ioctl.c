@@ -17,7 +17,7 @@
 #include "render/ioctl.h"
 #include "render/render.h"
 #include "render/submit.h"
-#include "transport/cmd.h"
+#include "transport/encode.h"
 
 /* Bytes of the largest pixel of any renderer: four components of 64 bits. */
 #define VIRTGPU_MAX_PIXEL 32ull

@@ -27,7 +27,7 @@
 #include "render/context.h"
 #include "render/render.h"
 #include "render/submit.h"
-#include "transport/cmd.h"
+#include "transport/encode.h"
 
 /* QEMU accepts 1024 descriptors for a command, and each page of a stream may need one. */
 #define VIRTGPU_MAX_STREAM	(1000 * PAGE_SIZE)

@@ -2,7 +2,7 @@
 /* Checks of the device's answers. The device is not trusted. */
 #include <drm/drm_print.h>
 
-#include "transport/cmd.h"
+#include "transport/transport.h"
 
 /**
  * virtgpu_cmd_check - check the length and the type of a response before anybody reads it

@@ -201,12 +201,15 @@ struct virtgpu_cmd_pool {
 	spinlock_t lock;
 };
 
-int virtgpu_cmd_pool_init(struct virtgpu_device *vg);
-void virtgpu_cmd_init(struct virtgpu_cmd *cmd, u32 type, u32 size);
-struct virtgpu_cmd *virtgpu_cmd_alloc(struct virtgpu_device *vg, u32 type, u32 size);
+const char *virtgpu_cmd_name(u32 type);
+u32 virtgpu_cmd_type(const struct virtgpu_cmd *cmd);
 int virtgpu_cmd_alloc_resp(struct virtgpu_cmd *cmd, u32 type, u32 size);
 void virtgpu_cmd_get(struct virtgpu_cmd *cmd);
 void virtgpu_cmd_cancel(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
+
+int virtgpu_cmd_pool_init(struct virtgpu_device *vg);
+void virtgpu_cmd_init(struct virtgpu_cmd *cmd, u32 type, u32 size);
+struct virtgpu_cmd *virtgpu_cmd_alloc(struct virtgpu_device *vg, u32 type, u32 size);
 void virtgpu_cmd_put(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 
 int virtgpu_cmd_check(struct virtgpu_device *vg, const struct virtgpu_cmd *cmd);

@@ -17,8 +17,8 @@
 
 #include <drm/drm_print.h>
 
-#include "transport/cmd.h"
 #include "transport/trace.h"
+#include "transport/transport.h"
 
 /* Descriptors of most commands: the request, a payload, the response. */
 #define VIRTGPU_CMD_DESCRIPTORS	3

@@ -2,10 +2,10 @@
 /**
  * DOC: Transport
  *
- * The transport is the lowest part. It has the queues (queue.c), the commands and their pool
- * (command.c), a function for each command of the protocol (cmd.c), the checks of the device's
- * answers (answer.c), and the list of memory that is mapped for the device (dma.c). It knows how
- * commands look, but not what they are used for.
+ * The transport is the lowest part. It has the commands (command.c) and their pool (pool.c), an
+ * encoder for each command of the protocol (encode.c), the queues that carry commands (queue.c),
+ * the checks of the device's answers (answer.c), and the list of memory that is mapped for the
+ * device (dma.c). It knows how commands look, but not what they are used for.
  */
 #include <drm/drm_managed.h>
 

@@ -11,7 +11,7 @@ TREE = Tree("drm", layers.arrows_of_c, ("device.h",))
 @pytest.mark.parametrize("source, target", [
     ("drv.c", "display/kms.h"), ("drv.c", "transport/queue.h"), ("drv.c", "life.h"),
     ("display/fb.c", "memory/gem.h"), ("display/fb.c", "display/image.h"),
-    ("render/submit.c", "transport/cmd.h"), ("memory/gem.c", "transport/dma.h"),
+    ("render/submit.c", "transport/encode.h"), ("memory/gem.c", "transport/dma.h"),
     ("transport/queue.h", "device.h"),
 ])
 def test_arrows_that_run_down_are_right(source, target):

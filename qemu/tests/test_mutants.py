@@ -16,8 +16,8 @@ ever.
 
 Test: virtgpu_damage@one-clip
 
---- a/drm/transport/cmd.c
-+++ b/drm/transport/cmd.c
+--- a/drm/transport/encode.c
++++ b/drm/transport/encode.c
 @@ -3,3 +3,3 @@
  one
 -two
@@ -28,7 +28,7 @@ Test: virtgpu_damage@one-clip
 
 def mutant(name: str, *tests: str, guest: str = "virtgpu_damage") -> Mutant:
     return Mutant(name, "c", "", tests or ("virtgpu_damage@one-clip",), guest,
-                  (Hunk("drm/transport/cmd.c", "a", "b"),))
+                  (Hunk("drm/transport/encode.c", "a", "b"),))
 
 
 def test_patch_is_read():
@@ -36,7 +36,7 @@ def test_patch_is_read():
     assert found.what == "Nothing is drawn, ever."
     assert found.tests == ("virtgpu_damage@one-clip",)
     assert found.guest == "virtgpu_damage"
-    assert found.hunks == (Hunk("drm/transport/cmd.c", "one\ntwo\nfour\n", "one\nthree\nfour\n"),)
+    assert found.hunks == (Hunk("drm/transport/encode.c", "one\ntwo\nfour\n", "one\nthree\nfour\n"),)
 
 
 def test_patch_names_its_guest():

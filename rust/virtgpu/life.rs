@@ -20,8 +20,8 @@ use virtio::wait::{jiffies, WaitQueue};
 use crate::{
     device::{work, Cause, Device, VirtGpu},
     transport::{
-        cmd,
         command::{self, on_done, Callbacks, Chain},
+        encode,
         queue::{kick_again_after, patience},
     },
 };
@@ -454,7 +454,7 @@ pub(crate) fn ask(dev: &Device) {
     if !dev.life.known.lock().ask(answers) {
         return;
     }
-    if let Ok(question) = cmd::question() {
+    if let Ok(question) = encode::question() {
         let question = on_done(question, Question);
         dev.transport.ctrl.ask(dev, question);
     }

@@ -41,7 +41,7 @@ static SUITES: &[&kunit::Suite] = &[
     &memory::resource::tests::SUITE,
     &render::ioctl::tests::SUITE,
     &reset::tests::SUITE,
-    &transport::cmd::tests::SUITE,
+    &transport::encode::tests::SUITE,
     &transport::irq::tests::SUITE,
     &transport::queue::tests::SUITE,
 ];

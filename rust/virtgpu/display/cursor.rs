@@ -32,9 +32,8 @@ use crate::{
     display::fb::{self, Framebuffer},
     memory::format,
     transport::{
-        cmd,
         command::{self, on_done, Chain},
-        queue,
+        encode, queue,
     },
 };
 
@@ -166,7 +165,7 @@ impl State {
             }
             Due::Now(kind) => kind,
         };
-        match cmd::cursor(&dev.transport.pool, kind, &self.wire) {
+        match encode::cursor(&dev.transport.pool, kind, &self.wire) {
             Ok(chain) => {
                 self.ordered = true;
                 self.order_time = Some(jiffies());

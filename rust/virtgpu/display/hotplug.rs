@@ -17,7 +17,7 @@ use virtio::gpu;
 use crate::{
     device::{work, Device},
     display::output::Window,
-    transport::cmd,
+    transport::encode,
 };
 
 /// Returns the bytes of the EDID in a response, or `None` if its size is not valid.
@@ -31,7 +31,7 @@ fn edid_bytes(response: &gpu::Edid) -> Option<&[u8]> {
 
 /// Reads a head's EDID. It is not an error if there is none, because the head still has a size.
 fn read_edid(dev: &Device, index: u32) -> Option<Edid> {
-    let response = cmd::get_edid(dev, index).ok()?;
+    let response = encode::get_edid(dev, index).ok()?;
     let Some(bytes) = edid_bytes(&response) else {
         drm::drm_err!(dev, "head {}: EDID of {} bytes\n", index, response.size);
         return None;
@@ -51,7 +51,7 @@ fn read_edid(dev: &Device, index: u32) -> Option<Edid> {
 ///
 /// Those of a command.
 pub(crate) fn read_display_info(dev: &Device) -> Result<bool> {
-    let info = cmd::get_display_info(dev)?;
+    let info = encode::get_display_info(dev)?;
     let mut changed = false;
 
     for (output, one) in dev.display.outputs.iter().zip(info.pmodes) {

@@ -22,8 +22,8 @@ use crate::{
     device::{Device, VirtGpu},
     display::{cursor::Cursor, panic::Panic, swapchain::Swapchains},
     transport::{
-        cmd,
         command::{self, lazily, on_done, Chain},
+        encode,
     },
 };
 
@@ -93,7 +93,7 @@ impl Output {
         if *scanout == wanted {
             return;
         }
-        match cmd::set_scanout(&dev.transport.pool, self.index, resource, &rect) {
+        match encode::set_scanout(&dev.transport.pool, self.index, resource, &rect) {
             Ok(chain) => {
                 *scanout = wanted;
                 drop(scanout);

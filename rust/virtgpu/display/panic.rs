@@ -12,8 +12,8 @@ use kernel::{
 use crate::{
     device::Device,
     transport::{
-        cmd,
         command::{self, Chain},
+        encode,
     },
 };
 
@@ -38,7 +38,7 @@ pub(crate) struct Panic {
 
 impl Panic {
     pub(crate) fn new() -> Result<Arc<Self>> {
-        let (transfer, flush) = cmd::blanks()?;
+        let (transfer, flush) = encode::blanks()?;
         Arc::pin_init(
             pin_init!(Self {
                 commands <- new_spinlock!([Some(transfer), Some(flush)]),
@@ -63,8 +63,8 @@ impl Panic {
             return;
         };
         let all = Rect::new(0, 0, size.0 as i32, size.1 as i32);
-        let filled = cmd::refill_transfer(transfer, resource, &all, offset)
-            .and_then(|()| cmd::refill_flush(flush, resource, &all));
+        let filled = encode::refill_transfer(transfer, resource, &all, offset)
+            .and_then(|()| encode::refill_flush(flush, resource, &all));
         if filled.is_err() {
             return;
         }

@@ -19,7 +19,7 @@ use crate::{
         redraw,
     },
     memory::format,
-    transport::cmd,
+    transport::encode,
 };
 
 /// The driver's data of a primary plane.
@@ -108,7 +108,7 @@ impl DriverPlane for Primary {
         let sent = uploaded.and_then(|()| {
             self.output.show(dev, id, new.src());
             self.output.blanked.store(false, Relaxed);
-            let flush = cmd::flush(&dev.transport.pool, id, &bounds)?;
+            let flush = encode::flush(&dev.transport.pool, id, &bounds)?;
             self.output.frame_end(dev, id, flush);
             Ok(())
         });

@@ -6,7 +6,7 @@ use virtio::gpu::{MemEntry, Wire};
 use crate::{
     device::{Device, Object},
     memory::keeper::{Keeper, Kept},
-    transport::{cmd, command::Chain},
+    transport::{command::Chain, encode},
 };
 
 /// Size of a piece of such a list, in bytes. The list is allocated in pieces.
@@ -61,7 +61,7 @@ impl Part {
             keeper: bo.keeper().ok_or(ENOENT)?,
             size,
             entries,
-            detach: cmd::detach_backing(id)?,
+            detach: encode::detach_backing(id)?,
         })
     }
 }
@@ -112,6 +112,6 @@ impl Backing {
                 pieces.push(bytes, GFP_KERNEL)?;
             }
         }
-        cmd::attach_backing(id, pieces, self.entries() as u32)
+        encode::attach_backing(id, pieces, self.entries() as u32)
     }
 }

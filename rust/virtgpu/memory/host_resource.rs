@@ -24,8 +24,8 @@ use crate::{
     },
     transport::{
         answer::is_refused,
-        cmd,
         command::{self, on_done, quiet, Chain, Waiter},
+        encode,
         pool::wait_for_memory,
     },
 };
@@ -121,7 +121,7 @@ impl HostResource {
         created: Done,
         attached: Done,
     ) -> Result {
-        let create = cmd::resource_create_2d(self.id, self.format, self.width, self.height)?;
+        let create = encode::resource_create_2d(self.id, self.format, self.width, self.height)?;
         // If the host refuses the first, it also refuses this one, and one message is enough.
         let attach = quiet(backing.attach(self.id)?);
         let (create, attach) = (on_done(create, created), on_done(attach, attached));

@@ -29,8 +29,8 @@ use crate::{
         keeper::{Keeper, Kept},
     },
     transport::{
-        cmd,
         command::{gives_back, lazily, on_done, wake, Chain, Waiter},
+        encode,
         pool::wait_for_memory,
     },
 };
@@ -93,7 +93,7 @@ impl Resource {
             )
         })?;
         let id = host.id;
-        cmd::resource_unref(id)
+        encode::resource_unref(id)
             .and_then(|unref| KBox::pin_init(new_spinlock!(Some(unref)), GFP_KERNEL))
             .and_then(|unref| {
                 Ok(Arc::new(
@@ -147,7 +147,7 @@ impl Resource {
     pub(crate) fn give_up(&self) -> bool {
         let (dev, host) = (&*self.dev, &self.host);
         let Ok((waiter, unref)) =
-            Waiter::new().and_then(|w| Ok((w, cmd::resource_unref(self.id)?)))
+            Waiter::new().and_then(|w| Ok((w, encode::resource_unref(self.id)?)))
         else {
             return false;
         };
@@ -259,7 +259,7 @@ impl Resource {
     pub(crate) fn add(&self, bo: &Object) -> Result {
         let dev = &*self.dev;
         let waiter = Waiter::new()?;
-        let detach = cmd::detach_backing(self.id)?;
+        let detach = encode::detach_backing(self.id)?;
         let part = Part::new(dev, bo, self.id)?;
         let keeper = part.keeper.clone();
         {
@@ -334,7 +334,7 @@ impl Resource {
     /// resource that is backed by one buffer object only.
     pub(crate) fn transfer(&self, bo: &Object, pixels: &Rect, offset: u64) -> Result<Chain> {
         self.sync(bo, &rows(self.cpp, offset, self.width * self.cpp, pixels));
-        cmd::transfer(&self.dev.transport.pool, self.id, pixels, offset)
+        encode::transfer(&self.dev.transport.pool, self.id, pixels, offset)
     }
 
     /// Copies pixels to bounce buffers, if the device reads the memory there.
@@ -360,7 +360,7 @@ impl Resource {
         }
         if !self.host.attached.load(Relaxed) {
             let (detach, attach) = wait_for_memory(|| {
-                Ok((cmd::detach_backing(self.id)?, backing.attach(self.id)?))
+                Ok((encode::detach_backing(self.id)?, backing.attach(self.id)?))
             })?;
             dev.transport.ctrl.submit(dev, detach);
             self.submit_attach(attach);
@@ -369,7 +369,7 @@ impl Resource {
         for rect in rects {
             let offset = u64::from(info.offset) + pixel_offset(self.cpp, info.pitch, rect);
             self.sync(bo, &rows(self.cpp, offset, info.pitch, rect));
-            let transfer = cmd::transfer(&dev.transport.pool, self.id, rect, base + offset)?;
+            let transfer = encode::transfer(&dev.transport.pool, self.id, rect, base + offset)?;
             dev.transport.ctrl.submit(dev, lazily(transfer));
         }
         Ok(())

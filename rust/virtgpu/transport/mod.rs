@@ -2,7 +2,7 @@
 //! The transport part: sends commands to the device and receives its answers.
 //!
 //! It does not know what commands mean to the parts above it; what it needs from them is the trait
-//! [`Callbacks`]. [`cmd`] encodes commands, [`pool`] recycles them, [`queue`] carries them, [`irq`]
+//! [`Callbacks`]. [`encode`] makes commands, [`pool`] recycles them, [`queue`] carries them, [`irq`]
 //! decides when the device interrupts, [`answer`] checks the responses.
 use drm::workqueue::Workqueue;
 use kernel::{
@@ -19,8 +19,8 @@ use crate::{
 };
 
 pub(crate) mod answer;
-pub(crate) mod cmd;
 pub(crate) mod command;
+pub(crate) mod encode;
 pub(crate) mod irq;
 pub(crate) mod pool;
 pub(crate) mod queue;

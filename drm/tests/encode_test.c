@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "transport/cmd.c"
+#include "transport/encode.c"
 #include "tests/kunit.h"
 
 static void expect_rect(struct kunit *test, const struct virtio_gpu_rect *rect, u32 x, u32 y,
@@ -170,7 +170,7 @@ static void queries_fail_without_a_device(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, virtgpu_cmd_assign_uuid(vg, 1, &uuid), -ENODEV);
 }
 
-static struct kunit_case virtgpu_cmd_cases[] = {
+static struct kunit_case virtgpu_encode_cases[] = {
 	KUNIT_CASE(transfer_has_its_rect_and_offset),
 	KUNIT_CASE(flush_has_its_rect),
 	KUNIT_CASE(creation_names_format_and_size),
@@ -183,7 +183,7 @@ static struct kunit_case virtgpu_cmd_cases[] = {
 	{}
 };
 
-struct kunit_suite virtgpu_cmd_suite = {
-	.name = "virtgpu_cmd",
-	.test_cases = virtgpu_cmd_cases,
+struct kunit_suite virtgpu_encode_suite = {
+	.name = "virtgpu_encode",
+	.test_cases = virtgpu_encode_cases,
 };

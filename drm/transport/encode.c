@@ -1,62 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /**
- * DOC: Commands of the protocol
+ * DOC: Encoders
  *
- * There is one function for each command. A function that returns a command leaves it to the caller
- * to submit it. Only functions that wait for the answer kick the queue.
+ * There is one function for each command of the protocol. A function that returns a command leaves
+ * it to the caller to submit it. Only functions that wait for the answer kick the queue.
  */
-#include <linux/array_size.h>
 #include <linux/build_bug.h>
+#include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
 #include <drm/drm_rect.h>
 
-#include "transport/cmd.h"
-#include "transport/names.h"
+#include "transport/encode.h"
 
 /* The largest requests fit into a command. */
 static_assert(sizeof(struct virtio_gpu_set_scanout_blob) <= VIRTGPU_CMD_INLINE);
 static_assert(sizeof(struct virtio_gpu_ctx_create) <= VIRTGPU_CMD_INLINE);
 static_assert(sizeof(struct virtio_gpu_resource_create_3d) <= VIRTGPU_CMD_INLINE);
 static_assert(sizeof(struct virtio_gpu_transfer_host_3d) <= VIRTGPU_CMD_INLINE);
-
-#define virtgpu_name_table(first, ...)	{ first, __VA_ARGS__ }
-
-static const struct {
-	u32 type;
-	const char *name;
-} virtgpu_cmd_names[] = VIRTGPU_WITH_NAMES(virtgpu_name_table, { .name = "unknown" });
-
-/**
- * virtgpu_cmd_name - the name of a request, for messages
- * @type: request type
- *
- * Returns: a constant string.
- */
-const char *virtgpu_cmd_name(u32 type)
-{
-	unsigned int i;
-
-	for (i = 1; i < ARRAY_SIZE(virtgpu_cmd_names); i++)
-		if (virtgpu_cmd_names[i].type == type)
-			return virtgpu_cmd_names[i].name;
-	return virtgpu_cmd_names[0].name;
-}
-
-/**
- * virtgpu_cmd_type - the type of a command's request
- * @cmd: the command
- *
- * Returns: the type.
- */
-u32 virtgpu_cmd_type(const struct virtgpu_cmd *cmd)
-{
-	const struct virtio_gpu_ctrl_hdr *hdr = (const void *)cmd->req;
-
-	return le32_to_cpu(hdr->type);
-}
 
 static void virtgpu_rect_to_wire(struct virtio_gpu_rect *wire, const struct drm_rect *rect)
 {

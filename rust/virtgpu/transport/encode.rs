@@ -250,7 +250,7 @@ pub(crate) mod tests {
     }
 
     kunit::suite!(
-        c"virtgpu_rs_cmd",
+        c"virtgpu_rs_encode",
         [
             transfer_has_its_rect_and_offset,
             flush_has_its_rect,

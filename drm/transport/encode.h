@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-#ifndef VIRTGPU_CMD_H
-#define VIRTGPU_CMD_H
+#ifndef VIRTGPU_ENCODE_H
+#define VIRTGPU_ENCODE_H
 
 #include <linux/uuid.h>
 #include <linux/virtio_gpu.h>
@@ -11,9 +11,6 @@ struct drm_rect;
 struct virtgpu_bo;
 struct virtgpu_context;
 struct virtgpu_device;
-
-const char *virtgpu_cmd_name(u32 type);
-u32 virtgpu_cmd_type(const struct virtgpu_cmd *cmd);
 
 int virtgpu_cmd_get_display_info(struct virtgpu_device *vg,
 				 struct virtio_gpu_resp_display_info *info);
