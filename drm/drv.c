@@ -255,7 +255,7 @@ static void virtgpu_quit(struct virtgpu_device *vg)
 		/* Wait for commits that are still to be cleaned up. */
 		flush_workqueue(vg->wq);
 	}
-	virtgpu_contexts_lost(vg);
+	virtgpu_contexts_lose(vg);
 	virtgpu_queues_stop(vg);
 }
 

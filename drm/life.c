@@ -391,14 +391,15 @@ void virtgpu_life_forget(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_life_decide - note that a reset is due, see virtgpu_reset_decide()
+ * virtgpu_life_note_due - note that a reset is due, see virtgpu_reset_decide()
  * @vg: the device
  * @cause: why
  * @delay: set to the time until the reset, in jiffies
  *
  * Returns: true if no reset was due before.
  */
-bool virtgpu_life_decide(struct virtgpu_device *vg, enum virtgpu_cause cause, unsigned long *delay)
+bool virtgpu_life_note_due(struct virtgpu_device *vg, enum virtgpu_cause cause,
+			   unsigned long *delay)
 {
 	struct virtgpu_life *life = &vg->recovery->life;
 	unsigned long next;
@@ -573,7 +574,7 @@ static void virtgpu_life_judge(struct work_struct *work)
 		break;
 	}
 
-	virtgpu_fences_give_up(vg);
+	virtgpu_fences_lose_contexts(vg);
 	has_lost = virtgpu_queue_has_lost(&vg->transport->ctrl);
 	/* The cursor queue is watched by its own orders, see virtgpu_cursor_watch(). */
 	has_lost |= virtgpu_irq_is_stalled(&vg->transport->cursor.irq);

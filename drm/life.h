@@ -104,8 +104,8 @@ void virtgpu_life_answered(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 void virtgpu_life_forget(struct virtgpu_device *vg);
 void virtgpu_life_context_gone(struct virtgpu_device *vg);
 bool virtgpu_life_has_answered(struct virtgpu_device *vg);
-bool virtgpu_life_decide(struct virtgpu_device *vg, enum virtgpu_cause cause,
-			 unsigned long *delay);
+bool virtgpu_life_note_due(struct virtgpu_device *vg, enum virtgpu_cause cause,
+			   unsigned long *delay);
 enum virtgpu_cause virtgpu_life_due(struct virtgpu_device *vg);
 bool virtgpu_life_call_off(struct virtgpu_device *vg, enum virtgpu_cause cause);
 

@@ -47,7 +47,7 @@ int virtgpu_freeze(struct virtio_device *vdev)
 
 	virtgpu_life_sleep(vg);
 	cancel_work_sync(&vg->recovery->config_work);
-	virtgpu_contexts_lost(vg);
+	virtgpu_contexts_lose(vg);
 	virtgpu_queues_stop(vg);
 	return 0;
 }

@@ -65,17 +65,19 @@ bool virtgpu_cause_is_called_off(enum virtgpu_cause cause)
 }
 
 /**
- * virtgpu_reset_decide - schedule a reset of the device
+ * virtgpu_reset_decide - decide on a reset of the device, log why, and schedule it
  * @vg: the device
  * @cause: why
  *
- * If the last reset was short ago, this one is delayed. May be called in softirq.
+ * All decisions come here: those of virtgpu_life_judge(), of the queues, and of
+ * virtgpu_config_work(). If the last reset was short ago, this one is delayed. May be called in
+ * softirq.
  */
 void virtgpu_reset_decide(struct virtgpu_device *vg, enum virtgpu_cause cause)
 {
 	unsigned long delay;
 
-	if (!virtgpu_life_decide(vg, cause, &delay))
+	if (!virtgpu_life_note_due(vg, cause, &delay))
 		return;
 	drm_err(&vg->drm, "%s: the device will be reset\n", virtgpu_cause_text(cause));
 	queue_delayed_work(system_freezable_wq, &vg->recovery->reset_work, delay);
@@ -112,7 +114,7 @@ int virtgpu_bring_up(struct virtgpu_device *vg)
 	 * commands of a context that was found valid before.
 	 */
 	mutex_lock(&vg->render->fences.emit);
-	virtgpu_contexts_lost(vg);
+	virtgpu_contexts_lose(vg);
 	mutex_unlock(&vg->render->fences.emit);
 	mutex_lock(&vg->memory->making);
 	ret = virtgpu_bring_up_resources(vg);
@@ -153,7 +155,7 @@ int virtgpu_reset_prepare(struct virtio_device *vdev)
 		return -EOPNOTSUPP;
 	}
 	/* Before the fences are signalled, because programs react to them. */
-	virtgpu_contexts_lost(vg);
+	virtgpu_contexts_lose(vg);
 	virtgpu_queues_stop(vg);
 	virtgpu_bound_put(vg);
 	return 0;

@@ -3,8 +3,8 @@
  * DOC: Contexts
  *
  * A context is what a renderer on the host keeps for one open file. It is created when the file
- * first needs it, because many files never render. The context knows the objects that the file has
- * handles of: the host learns of an object with its first handle, and forgets it with the last.
+ * first needs it, because many files never render. The driver attaches an object to the context
+ * with the file's first handle of it, and detaches it with the last.
  *
  * A context is *lost* with a reset of the device, or when its work does not end. After that the
  * file gets -EIO.
@@ -218,10 +218,10 @@ int virtgpu_context_create(struct virtgpu_device *vg, struct drm_file *file)
 }
 
 /**
- * virtgpu_contexts_lost - mark all contexts as lost, because of a reset
+ * virtgpu_contexts_lose - mark all contexts as lost, because of a reset
  * @vg: the device
  */
-void virtgpu_contexts_lost(struct virtgpu_device *vg)
+void virtgpu_contexts_lose(struct virtgpu_device *vg)
 {
 	struct virtgpu_context *ctx;
 	unsigned long id;
@@ -266,11 +266,11 @@ static struct virtgpu_context *virtgpu_context_find(struct virtgpu_device *vg, u
 }
 
 /**
- * virtgpu_context_forgotten - %VIRTGPU_DONE_CONTEXT_FORGOTTEN: the host destroyed a lost context
+ * virtgpu_lost_context_destroyed - %VIRTGPU_DONE_LOST_CONTEXT_DESTROYED: drop its reference
  * @vg: the device
  * @cmd: the command
  */
-void virtgpu_context_forgotten(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
+void virtgpu_lost_context_destroyed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
 	virtgpu_context_put(cmd->data.ctx);
 }
@@ -297,7 +297,7 @@ void virtgpu_context_lose(struct virtgpu_device *vg, u64 owner)
 	}
 	drm_err(&vg->drm, "context %u (%s) does not finish its work: it is lost\n", ctx->id,
 		ctx->name);
-	virtgpu_cmd_ctx_destroy(vg, ctx->id, VIRTGPU_DONE_CONTEXT_FORGOTTEN, ctx);
+	virtgpu_cmd_ctx_destroy(vg, ctx->id, VIRTGPU_DONE_LOST_CONTEXT_DESTROYED, ctx);
 	vg->trouble->context_gone(vg);
 }
 

@@ -21,7 +21,7 @@ struct virtgpu_device;
 
 /**
  * struct virtgpu_context - an open file's context on the host
- * @refs: one reference of the file, and one of each fence on its rings, because a host forgets the
+ * @refs: one reference of the file, and one of each fence on its rings, because a host drops the
  *	fences of a context that it destroys. Fences on polled rings hold none
  * @vg: the device
  * @destroy: work that has the host destroy the context
@@ -66,13 +66,13 @@ void virtgpu_context_get(struct virtgpu_context *ctx);
 void virtgpu_context_put(struct virtgpu_context *ctx);
 bool virtgpu_context_polls(const struct virtgpu_context *ctx, int ring);
 int virtgpu_context_create(struct virtgpu_device *vg, struct drm_file *file);
-void virtgpu_contexts_lost(struct virtgpu_device *vg);
+void virtgpu_contexts_lose(struct virtgpu_device *vg);
 bool virtgpu_contexts_live(struct virtgpu_device *vg);
 void virtgpu_context_lose(struct virtgpu_device *vg, u64 owner);
 
 void virtgpu_context_created(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 void virtgpu_context_destroyed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
-void virtgpu_context_forgotten(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
+void virtgpu_lost_context_destroyed(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);
 
 int virtgpu_context_opened(struct drm_gem_object *gem, struct drm_file *file);
 void virtgpu_context_closed(struct drm_gem_object *gem, struct drm_file *file);

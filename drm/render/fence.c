@@ -282,10 +282,10 @@ again:
 }
 
 /**
- * virtgpu_fences_give_up - lose the contexts of late fences, because the host is alive
+ * virtgpu_fences_lose_contexts - lose the contexts of late fences, because the host is alive
  * @vg: the device
  */
-void virtgpu_fences_give_up(struct virtgpu_device *vg)
+void virtgpu_fences_lose_contexts(struct virtgpu_device *vg)
 {
 	struct virtgpu_fences *fences = &vg->render->fences;
 	struct virtgpu_fence *late;

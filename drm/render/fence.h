@@ -67,7 +67,7 @@ struct virtgpu_fences {
 
 void virtgpu_fences_init(struct virtgpu_device *vg);
 void virtgpu_fences_stop(struct virtgpu_device *vg);
-void virtgpu_fences_give_up(struct virtgpu_device *vg);
+void virtgpu_fences_lose_contexts(struct virtgpu_device *vg);
 unsigned long virtgpu_fence_patience(void);
 
 struct virtgpu_fence *virtgpu_fence_alloc(void);

@@ -146,7 +146,7 @@ static void lost_context_is_not_made_again(struct kunit *test)
 	file = open_file(test, vg);
 	ctx = file->driver_priv;
 	ctx->is_created = true;
-	virtgpu_contexts_lost(vg);
+	virtgpu_contexts_lose(vg);
 	KUNIT_EXPECT_EQ(test, virtgpu_context_create(vg, file), -EIO);
 	virtgpu_context_postclose(&vg->drm, file);
 	flush_workqueue(vg->wq);
@@ -186,7 +186,7 @@ static void reset_loses_only_what_the_host_had(struct kunit *test)
 	new = files[1]->driver_priv;
 	KUNIT_EXPECT_NE(test, had->id, new->id);
 	had->is_created = true;
-	virtgpu_contexts_lost(vg);
+	virtgpu_contexts_lose(vg);
 	KUNIT_EXPECT_TRUE(test, had->is_lost);
 	KUNIT_EXPECT_FALSE(test, new->is_lost);
 	virtgpu_context_postclose(&vg->drm, files[0]);

@@ -307,7 +307,7 @@ static void guilty_context_is_lost_alone(struct kunit *test)
 	fences[3] = emit(test, vg, guilty, VIRTGPU_NO_RING);
 	grow_old(fences[0], virtgpu_fence_patience());
 	fences[1]->since = fences[0]->since;
-	virtgpu_fences_give_up(vg);
+	virtgpu_fences_lose_contexts(vg);
 	KUNIT_EXPECT_TRUE(test, guilty->is_lost);
 	KUNIT_EXPECT_FALSE(test, other->is_lost);
 	KUNIT_EXPECT_TRUE(test, signaled(fences[0]));

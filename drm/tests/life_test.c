@@ -49,7 +49,7 @@ static void trouble_while_starting_counts(struct kunit *test)
 	struct virtgpu_device *vg = device_in(test, VIRTGPU_STARTING);
 	unsigned long delay;
 
-	KUNIT_EXPECT_TRUE(test, virtgpu_life_decide(vg, VIRTGPU_CAUSE_BROKEN, &delay));
+	KUNIT_EXPECT_TRUE(test, virtgpu_life_note_due(vg, VIRTGPU_CAUSE_BROKEN, &delay));
 	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_STARTING);
 	KUNIT_EXPECT_FALSE(test, virtgpu_life_begin_recovery(vg));
 	KUNIT_EXPECT_TRUE(test, virtgpu_life_up(vg));
@@ -64,11 +64,11 @@ static void only_silence_is_called_off(struct kunit *test)
 	struct virtgpu_device *vg = device_in(test, VIRTGPU_RUNNING);
 	unsigned long delay;
 
-	KUNIT_EXPECT_TRUE(test, virtgpu_life_decide(vg, VIRTGPU_CAUSE_DEAD, &delay));
+	KUNIT_EXPECT_TRUE(test, virtgpu_life_note_due(vg, VIRTGPU_CAUSE_DEAD, &delay));
 	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_IN_TROUBLE);
 	/* A cause that an answer removes is replaced by one that stays, but not vice versa. */
-	KUNIT_EXPECT_FALSE(test, virtgpu_life_decide(vg, VIRTGPU_CAUSE_ASKED, &delay));
-	KUNIT_EXPECT_FALSE(test, virtgpu_life_decide(vg, VIRTGPU_CAUSE_DEAD, &delay));
+	KUNIT_EXPECT_FALSE(test, virtgpu_life_note_due(vg, VIRTGPU_CAUSE_ASKED, &delay));
+	KUNIT_EXPECT_FALSE(test, virtgpu_life_note_due(vg, VIRTGPU_CAUSE_DEAD, &delay));
 	KUNIT_EXPECT_EQ(test, virtgpu_life_due(vg), VIRTGPU_CAUSE_ASKED);
 	KUNIT_EXPECT_FALSE(test, virtgpu_life_call_off(vg, VIRTGPU_CAUSE_DEAD));
 	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_IN_TROUBLE);
@@ -84,12 +84,12 @@ static void resets_are_apart(struct kunit *test)
 	struct virtgpu_device *vg = device_in(test, VIRTGPU_RUNNING);
 	unsigned long delay;
 
-	virtgpu_life_decide(vg, VIRTGPU_CAUSE_BROKEN, &delay);
+	virtgpu_life_note_due(vg, VIRTGPU_CAUSE_BROKEN, &delay);
 	KUNIT_EXPECT_EQ(test, delay, 0);
 	KUNIT_EXPECT_TRUE(test, virtgpu_life_begin_recovery(vg));
 	virtgpu_life_forget(vg);
 	KUNIT_EXPECT_TRUE(test, virtgpu_life_up(vg));
-	virtgpu_life_decide(vg, VIRTGPU_CAUSE_BROKEN, &delay);
+	virtgpu_life_note_due(vg, VIRTGPU_CAUSE_BROKEN, &delay);
 	KUNIT_EXPECT_GT(test, delay, virtgpu_queue_patience() / 2);
 	KUNIT_EXPECT_LE(test, delay, virtgpu_queue_patience());
 	virtgpu_life_disable(vg);
@@ -103,7 +103,7 @@ static void sleeping_device_is_left_alone(struct kunit *test)
 
 	virtgpu_life_sleep(vg);
 	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_ASLEEP);
-	KUNIT_EXPECT_FALSE(test, virtgpu_life_decide(vg, VIRTGPU_CAUSE_ASKED, &delay));
+	KUNIT_EXPECT_FALSE(test, virtgpu_life_note_due(vg, VIRTGPU_CAUSE_ASKED, &delay));
 	virtgpu_life_ask(vg);
 	KUNIT_EXPECT_FALSE(test, vg->recovery->life.is_asked);
 	KUNIT_EXPECT_FALSE(test, virtgpu_life_begin_reset(vg));
@@ -157,7 +157,7 @@ static void gone_device_is_left_alone(struct kunit *test)
 	struct virtgpu_device *vg = device_in(test, VIRTGPU_GONE);
 	unsigned long delay;
 
-	KUNIT_EXPECT_FALSE(test, virtgpu_life_decide(vg, VIRTGPU_CAUSE_ASKED, &delay));
+	KUNIT_EXPECT_FALSE(test, virtgpu_life_note_due(vg, VIRTGPU_CAUSE_ASKED, &delay));
 	KUNIT_EXPECT_EQ(test, virtgpu_life_due(vg), VIRTGPU_CAUSE_NONE);
 	virtgpu_life_ask(vg);
 	KUNIT_EXPECT_FALSE(test, vg->recovery->life.is_asked);

@@ -65,7 +65,7 @@ struct virtgpu_resource;
  * @VIRTGPU_DONE_PANIC: a command of the panic screen may be used again
  * @VIRTGPU_DONE_CONTEXT_CREATED: the host has a context, or the context is lost
  * @VIRTGPU_DONE_CONTEXT_DESTROYED: the number of a context is free
- * @VIRTGPU_DONE_CONTEXT_FORGOTTEN: the host has destroyed a context that was lost
+ * @VIRTGPU_DONE_LOST_CONTEXT_DESTROYED: the host has destroyed a context that was lost
  * @VIRTGPU_DONE_QUESTION: the device has answered whether it is alive
  * @VIRTGPU_DONE_COUNT: number of rows
  */
@@ -84,7 +84,7 @@ enum virtgpu_done {
 	VIRTGPU_DONE_PANIC,
 	VIRTGPU_DONE_CONTEXT_CREATED,
 	VIRTGPU_DONE_CONTEXT_DESTROYED,
-	VIRTGPU_DONE_CONTEXT_FORGOTTEN,
+	VIRTGPU_DONE_LOST_CONTEXT_DESTROYED,
 	VIRTGPU_DONE_QUESTION,
 	VIRTGPU_DONE_COUNT,
 };

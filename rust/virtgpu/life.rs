@@ -32,8 +32,7 @@ pub(crate) enum State {
     /// It is being probed, and programs cannot use it yet.
     Starting,
     Running,
-    /// It was asked whether it is alive and is not judged yet, or a reset was decided that has not
-    /// begun.
+    /// It was asked whether it is alive and is not judged yet, or a reset is due.
     InTrouble,
     /// Its queues are stopped until it comes back from a reset.
     Resetting,
@@ -64,7 +63,7 @@ impl State {
         matches!(self, Self::Running | Self::InTrouble)
     }
 
-    /// Returns whether the device must not be asked, and no reset must be decided.
+    /// Returns whether the device must not be asked, and no reset becomes due.
     fn is_away_for_long(self) -> bool {
         matches!(self, Self::Asleep | Self::Gone)
     }
@@ -101,10 +100,10 @@ struct Known {
     epoch: u32,
     /// When the current reset began, in jiffies.
     resetting_since: usize,
-    /// The cause of a reset that was decided and has not begun.
-    decided: Option<Cause>,
-    /// The cause of the last reset that was decided.
-    last_cause: Option<Cause>,
+    /// Why a reset is due.
+    due: Option<Cause>,
+    /// Why the last reset was due.
+    last: Option<Cause>,
     /// When the driver last reset it, in jiffies.
     reset_at: Option<usize>,
     /// It was asked whether it is alive, and is not judged yet.
@@ -124,8 +123,8 @@ impl Known {
             is_leaving: false,
             epoch: 0,
             resetting_since: 0,
-            decided: None,
-            last_cause: None,
+            due: None,
+            last: None,
             reset_at: None,
             is_asked: false,
             is_answered: false,
@@ -142,7 +141,7 @@ impl Known {
     }
 
     fn is_in_trouble(&self) -> bool {
-        self.is_asked || self.decided.is_some()
+        self.is_asked || self.due.is_some()
     }
 
     /// Sets the state of a device that is up according to whether it is in trouble.
@@ -167,7 +166,7 @@ impl Known {
     /// Records that the device's trouble is over.
     fn forget(&mut self) {
         self.is_asked = false;
-        self.decided = None;
+        self.due = None;
     }
 
     /// Records that the device is asked whether it is alive, with the current number of answers.
@@ -184,20 +183,19 @@ impl Known {
         true
     }
 
-    /// Records that a reset is decided. Returns its delay in jiffies, unless one was decided
-    /// before.
-    fn decide(&mut self, cause: Cause) -> Option<usize> {
+    /// Records that a reset is due. Returns its delay in jiffies, unless one was due before.
+    fn note_due(&mut self, cause: Cause) -> Option<usize> {
         if self.state.is_away_for_long() {
             return None;
         }
-        let is_news = self.decided.is_none();
+        let is_news = self.due.is_none();
         // A cause that an answer does not call off takes precedence.
         if self
-            .decided
+            .due
             .is_none_or(|old| old.rule().is_called_off_by_answer)
         {
-            self.decided = Some(cause);
-            self.last_cause = Some(cause);
+            self.due = Some(cause);
+            self.last = Some(cause);
         }
         self.settle();
         let since = self
@@ -259,10 +257,10 @@ impl Life {
         })
     }
 
-    /// Returns the state, and the cause of the last reset that was decided.
+    /// Returns the state, and why the last reset was due.
     pub(crate) fn status(&self) -> (State, Option<Cause>) {
         let known = self.known.lock();
-        (known.state, known.last_cause)
+        (known.state, known.last)
     }
 
     /// Records that the device has answered the question.
@@ -287,27 +285,28 @@ impl Life {
         self.changed.wake_all();
     }
 
-    /// Records that a reset is decided, for [`reset::decide`](crate::reset::decide).
-    pub(crate) fn decide(&self, cause: Cause) -> Option<usize> {
-        self.known.lock().decide(cause)
+    /// Records that a reset is due, for [`reset::decide`](crate::reset::decide). Returns its delay in jiffies,
+    /// unless one was due before.
+    pub(crate) fn note_due(&self, cause: Cause) -> Option<usize> {
+        self.known.lock().note_due(cause)
     }
 
-    /// Returns the state, and the cause of the reset that was decided, if there is one.
-    pub(crate) fn decided(&self) -> Option<(State, Cause)> {
+    /// Returns the state, and why a reset is due, if one is.
+    pub(crate) fn due(&self) -> Option<(State, Cause)> {
         let known = self.known.lock();
-        known.decided.map(|cause| (known.state, cause))
+        known.due.map(|cause| (known.state, cause))
     }
 
-    /// Returns whether a reset that was decided may begin.
-    pub(crate) fn is_reset_due(&self) -> bool {
+    /// Returns whether a reset is due and may begin.
+    pub(crate) fn may_begin_reset(&self) -> bool {
         let known = self.known.lock();
-        known.state == State::InTrouble && known.decided.is_some()
+        known.state == State::InTrouble && known.due.is_some()
     }
 
-    /// Cancels the reset that was decided.
+    /// Cancels the reset that is due.
     pub(crate) fn call_off(&self) {
         let mut known = self.known.lock();
-        known.decided = None;
+        known.due = None;
         known.settle();
     }
 
@@ -583,35 +582,35 @@ pub(crate) mod tests {
 
     fn decision_is_trouble_until_the_reset(test: &Test) {
         let mut known = started();
-        expect_eq!(test, known.decide(Cause::Broken), Some(0));
+        expect_eq!(test, known.note_due(Cause::Broken), Some(0));
         known.settle();
         expect_eq!(test, known.state, State::InTrouble);
-        // A reset was already decided.
-        expect_eq!(test, known.decide(Cause::Broken), None);
+        // A reset was due before.
+        expect_eq!(test, known.note_due(Cause::Broken), None);
         known.enter(State::Resetting);
-        known.decided = None;
+        known.due = None;
         known.arrive();
         expect_eq!(test, known.state, State::Running);
-        expect_eq!(test, known.last_cause, Some(Cause::Broken));
+        expect_eq!(test, known.last, Some(Cause::Broken));
     }
 
     /// A device that breaks again at once is not reset for a while.
     fn resets_are_spaced(test: &Test) {
         let mut known = started();
         known.reset_at = Some(jiffies());
-        let delay = known.decide(Cause::Broken).unwrap_or(0);
+        let delay = known.note_due(Cause::Broken).unwrap_or(0);
         expect!(test, delay > patience() / 2 && delay <= patience());
     }
 
     /// An answer must not call off the reset of a broken ring.
     fn cause_that_no_answer_calls_off_stays(test: &Test) {
         let mut known = started();
-        known.decide(Cause::Dead);
-        expect_eq!(test, known.decided, Some(Cause::Dead));
-        known.decide(Cause::Broken);
-        expect_eq!(test, known.decided, Some(Cause::Broken));
-        known.decide(Cause::Dead);
-        expect_eq!(test, known.decided, Some(Cause::Broken));
+        known.note_due(Cause::Dead);
+        expect_eq!(test, known.due, Some(Cause::Dead));
+        known.note_due(Cause::Broken);
+        expect_eq!(test, known.due, Some(Cause::Broken));
+        known.note_due(Cause::Dead);
+        expect_eq!(test, known.due, Some(Cause::Broken));
     }
 
     fn trouble_of_a_start_shows_after_it(test: &Test) {
@@ -643,7 +642,7 @@ pub(crate) mod tests {
         life.known.lock().arrive();
         life.leave();
         expect_eq!(test, life.begin_reset(), Err(EOPNOTSUPP));
-        expect_eq!(test, life.decide(Cause::Dead), None);
+        expect_eq!(test, life.note_due(Cause::Dead), None);
         expect_eq!(test, life.while_up(|| Ok(())), Err(ENODEV));
         Ok(())
     }
@@ -657,16 +656,16 @@ pub(crate) mod tests {
         Ok(())
     }
 
-    /// A device that is away for long is not asked, and no reset is decided.
+    /// A device that is away for long is not asked, and no reset becomes due.
     fn device_that_is_away_is_left_alone(test: &Test) {
         for state in [State::Asleep, State::Gone] {
             let mut known = started();
             known.enter(state);
             expect!(test, !known.ask(0));
             expect!(test, !known.is_asked);
-            expect_eq!(test, known.decide(Cause::Asked), None);
-            expect_eq!(test, known.decided, None);
-            expect_eq!(test, known.last_cause, None);
+            expect_eq!(test, known.note_due(Cause::Asked), None);
+            expect_eq!(test, known.due, None);
+            expect_eq!(test, known.last, None);
             expect_eq!(test, known.state, state);
         }
     }

@@ -62,9 +62,11 @@ pub(crate) fn configuration_changed(dev: &Device) {
     }
 }
 
-/// Decides that the device is reset. The reset is delayed if the last one was recent.
+/// Decides on a reset of the device, logs why, and schedules it. It is delayed if the last one was
+/// recent. All decisions come here: those of [`life::judge`], of the queues, and of
+/// [`configuration_changed`].
 pub(crate) fn decide(dev: &Device, cause: Cause) {
-    let Some(delay) = dev.life.decide(cause) else {
+    let Some(delay) = dev.life.note_due(cause) else {
         return;
     };
     drm::drm_err!(dev, "{}: the device will be reset\n", cause.rule().text);
@@ -79,7 +81,7 @@ fn run_after(dev: &Device, delay: usize) {
 
 /// Resets a device in trouble and brings it back. Programs wait meanwhile.
 pub(crate) fn run(dev: &Device) {
-    let Some((state, cause)) = dev.life.decided() else {
+    let Some((state, cause)) = dev.life.due() else {
         return;
     };
     match state {
@@ -90,7 +92,7 @@ pub(crate) fn run(dev: &Device) {
             return run_after(dev, kick_again_after());
         }
     }
-    // The device was dead when the reset was decided, but that may be long ago.
+    // The device was dead when the driver decided on the reset, but that may be long ago.
     if cause.rule().is_called_off_by_answer && dev.life.has_answered(dev) {
         drm::drm_info!(dev, "the host answers again: the device is not reset\n");
         dev.life.call_off();
@@ -119,7 +121,7 @@ pub(crate) fn run(dev: &Device) {
 fn reset_device(dev: &Device) -> Result {
     dev.transport
         .vdev
-        .with(|vdev| vdev.reset(|| dev.life.is_reset_due()))
+        .with(|vdev| vdev.reset(|| dev.life.may_begin_reset()))
         .ok_or(ENODEV)?
 }
 
