@@ -118,12 +118,13 @@ static int virtgpu_read_config(struct virtgpu_device *vg)
 		virtio_cread_le(vg->vdev, struct virtio_gpu_config, blob_alignment,
 				&vg->blob_alignment);
 	if (vg->blob_alignment && !is_power_of_2(vg->blob_alignment)) {
-		drm_err(drm, "the device aligns blobs to %u bytes\n", vg->blob_alignment);
+		drm_err(drm, "the device aligns blobs to %u bytes, which is not a power of two\n",
+			vg->blob_alignment);
 		return -EINVAL;
 	}
 	virtio_cread_le(vg->vdev, struct virtio_gpu_config, num_scanouts, &vg->num_scanouts);
 	if (vg->num_scanouts > VIRTIO_GPU_MAX_SCANOUTS) {
-		drm_err(drm, "the device claims %u scanouts, the protocol has %u\n",
+		drm_err(drm, "the device has %u scanouts, the protocol allows %u\n",
 			vg->num_scanouts, VIRTIO_GPU_MAX_SCANOUTS);
 		return -EINVAL;
 	}
@@ -201,7 +202,7 @@ static int virtgpu_probe_locked(struct virtio_device *vdev)
 	if (vg->has_3d) {
 		ret = virtgpu_capsets_read(vg);
 		if (ret) {
-			drm_err(&vg->drm, "the device does not tell about its capsets: %d\n", ret);
+			drm_err(&vg->drm, "cannot read the capsets: %d\n", ret);
 			goto err_stop;
 		}
 	}
@@ -209,7 +210,7 @@ static int virtgpu_probe_locked(struct virtio_device *vdev)
 	if (vg->num_scanouts) {
 		ret = virtgpu_display_info_read(vg, &changed);
 		if (ret) {
-			drm_err(&vg->drm, "the device does not tell about its displays: %d\n", ret);
+			drm_err(&vg->drm, "cannot read the display information: %d\n", ret);
 			goto err_stop;
 		}
 	}

@@ -43,7 +43,9 @@ static const struct virtgpu_done_row virtgpu_done_rows[VIRTGPU_DONE_COUNT] = {
 
 	[VIRTGPU_DONE_CONTEXT_CREATED] = { virtgpu_context_created },
 	[VIRTGPU_DONE_CONTEXT_DESTROYED] = { virtgpu_context_destroyed, .gives_back = true },
-	[VIRTGPU_DONE_LOST_CONTEXT_DESTROYED] = { virtgpu_lost_context_destroyed, .gives_back = true },
+	[VIRTGPU_DONE_LOST_CONTEXT_DESTROYED] = {
+		virtgpu_lost_context_destroyed, .gives_back = true
+	},
 
 	[VIRTGPU_DONE_QUESTION] = { virtgpu_life_answered },
 };

@@ -35,11 +35,11 @@ struct virtgpu_cause_rule {
 
 static const struct virtgpu_cause_rule virtgpu_cause_rules[] = {
 	[VIRTGPU_CAUSE_NONE] = { "none", false },
-	[VIRTGPU_CAUSE_DEAD] = { "the host answers nothing", true },
-	[VIRTGPU_CAUSE_FORGETFUL] = { "the host forgets commands", false },
+	[VIRTGPU_CAUSE_DEAD] = { "the host does not answer", true },
+	[VIRTGPU_CAUSE_FORGETFUL] = { "the host has lost commands", false },
 	[VIRTGPU_CAUSE_BROKEN] = { "the ring is broken", false },
-	[VIRTGPU_CAUSE_ASKED] = { "the device asks for it", false },
-	[VIRTGPU_CAUSE_KEPT_BACK] = { "the host cannot be told to give memory back", false },
+	[VIRTGPU_CAUSE_ASKED] = { "the device requests a reset", false },
+	[VIRTGPU_CAUSE_KEPT_BACK] = { "a command that releases memory could not be sent", false },
 };
 
 /**
@@ -298,7 +298,7 @@ void virtgpu_recovery_fini(struct virtgpu_device *vg)
  */
 void virtgpu_mend(struct virtgpu_device *vg)
 {
-	drm_err_ratelimited(&vg->drm, "the host forgets commands: the heads are drawn anew\n");
+	drm_err_ratelimited(&vg->drm, "the host has lost commands: the heads are redrawn\n");
 	virtgpu_queue_send_kept(&vg->transport->ctrl);
 	virtgpu_display_mend(vg);
 }

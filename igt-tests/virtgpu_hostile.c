@@ -909,7 +909,7 @@ static void needs_reset(void)
 	screen = screen_new(1);
 	shell("dmesg -C");
 	fake_reset(RECOVERY);
-	shell("dmesg | grep -q 'the device asks for it'");
+	shell("dmesg | grep -q 'the device requests a reset'");
 	/* The host must show everything again without another commit. */
 	screen_recovers(&screen);
 	screen_flip(&screen, 2);

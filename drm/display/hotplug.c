@@ -18,7 +18,8 @@ static const struct drm_edid *virtgpu_edid_parse(struct virtgpu_device *vg, u32 
 	const struct drm_edid *edid;
 
 	if (size < EDID_LENGTH || size > sizeof(resp->edid)) {
-		drm_err(&vg->drm, "head %u: EDID of %u bytes\n", index, size);
+		drm_err(&vg->drm, "head %u: the EDID has an invalid size of %u bytes\n", index,
+			size);
 		return NULL;
 	}
 
@@ -27,7 +28,7 @@ static const struct drm_edid *virtgpu_edid_parse(struct virtgpu_device *vg, u32 
 
 	edid = drm_edid_alloc(resp->edid, size);
 	if (edid && !drm_edid_valid(edid)) {
-		drm_err(&vg->drm, "head %u: invalid EDID\n", index);
+		drm_err(&vg->drm, "head %u: the EDID is invalid\n", index);
 		drm_edid_free(edid);
 		return NULL;
 	}
@@ -118,7 +119,7 @@ void virtgpu_hotplug(struct virtgpu_device *vg)
 	if (ret == -ENODEV)
 		return;
 	if (ret)
-		drm_err(&vg->drm, "cannot read what changed on the host's displays: %d\n", ret);
+		drm_err(&vg->drm, "cannot read the display information after a change: %d\n", ret);
 	else if (changed)
 		drm_kms_helper_hotplug_event(&vg->drm);
 }

@@ -44,7 +44,7 @@ void virtgpu_redraw_work(struct work_struct *work)
 	}
 	DRM_MODESET_LOCK_ALL_END(drm, ctx, ret);
 	if (ret)
-		drm_err(&vg->drm, "cannot show again what was shown: %d\n", ret);
+		drm_err(&vg->drm, "cannot redraw the heads: %d\n", ret);
 }
 
 /**

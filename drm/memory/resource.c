@@ -85,8 +85,8 @@ static struct virtio_gpu_mem_entry *virtgpu_resource_map(struct virtgpu_resource
 	if (res->num_backing > 1 && total > VIRTGPU_RESOURCE_MAX_ENTRIES)
 		return ERR_PTR(-ENOSPC);
 	if (total > VIRTGPU_MAX_ENTRIES) {
-		drm_err_ratelimited(&vg->drm, "resource %u: its memory is in %u pieces, hosts take %u\n",
-				    res->id, total, VIRTGPU_MAX_ENTRIES);
+		drm_err_ratelimited(&vg->drm, "resource %u: its memory has more than %u pieces, which hosts do not accept\n",
+				    res->id, VIRTGPU_MAX_ENTRIES);
 		return ERR_PTR(-ENOMEM);
 	}
 
@@ -186,7 +186,7 @@ void virtgpu_resource_attached(struct virtgpu_device *vg, struct virtgpu_cmd *cm
 		if (virtgpu_resource_is_refused(res))
 			WRITE_ONCE(res->on_host, false);
 		else if (cmd->is_quiet && cmd->end == VIRTGPU_CMD_ANSWERED)
-			drm_err_ratelimited(&vg->drm, "resource %u: no backing: %d\n", res->id,
+			drm_err_ratelimited(&vg->drm, "resource %u has no backing: %d\n", res->id,
 					    cmd->status);
 	}
 	virtgpu_resource_unlock(vg);

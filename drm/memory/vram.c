@@ -67,13 +67,13 @@ int virtgpu_vram_init(struct virtgpu_device *vg)
 
 	if (!PAGE_ALIGNED(window.addr) || !PAGE_ALIGNED(window.len) ||
 	    window.addr + window.len < window.addr) {
-		drm_err(&vg->drm, "host-visible memory at 0x%llx, 0x%llx bytes: not used\n",
+		drm_err(&vg->drm, "the host-visible memory is not valid: 0x%llx, 0x%llx bytes\n",
 			window.addr, window.len);
 		return 0;
 	}
 	if (!devm_request_mem_region(&vg->vdev->dev, window.addr, window.len,
 				     VIRTGPU_DRIVER_NAME)) {
-		drm_err(&vg->drm, "somebody else has the host-visible memory\n");
+		drm_err(&vg->drm, "another driver has claimed the host-visible memory\n");
 		return -EBUSY;
 	}
 	vram->start = window.addr;

@@ -53,7 +53,7 @@ static void virtgpu_capset_add(struct virtgpu_device *vg,
 	capset->max_version = le32_to_cpu(info->capset_max_version);
 	capset->max_size = le32_to_cpu(info->capset_max_size);
 	if (!capset->id || capset->max_size > VIRTGPU_MAX_CAPSET_SIZE) {
-		drm_err(&vg->drm, "capset %u of %u bytes is left out\n", capset->id,
+		drm_err(&vg->drm, "capset %u is not used, because it has %u bytes\n", capset->id,
 			capset->max_size);
 		return;
 	}
@@ -82,7 +82,7 @@ int virtgpu_capsets_read(struct virtgpu_device *vg)
 
 	virtio_cread_le(vg->vdev, struct virtio_gpu_config, num_capsets, &count);
 	if (count > VIRTGPU_MAX_CAPSETS) {
-		drm_err(&vg->drm, "the device claims %u capsets, %u are looked at\n", count,
+		drm_err(&vg->drm, "the device has %u capsets, only the first %u are used\n", count,
 			VIRTGPU_MAX_CAPSETS);
 		count = VIRTGPU_MAX_CAPSETS;
 	}

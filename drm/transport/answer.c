@@ -27,12 +27,12 @@ int virtgpu_cmd_check(struct virtgpu_device *vg, const struct virtgpu_cmd *cmd)
 
 	name = virtgpu_cmd_name(virtgpu_cmd_type(cmd));
 	if (cmd->resp_len < sizeof(*resp)) {
-		drm_err_ratelimited(&vg->drm, "%s: response of %u bytes is no response\n",
+		drm_err_ratelimited(&vg->drm, "%s: the response has %u bytes, less than a header\n",
 				    name, cmd->resp_len);
 		return -EIO;
 	}
 	if (type == cmd->resp_type) {
-		drm_err_ratelimited(&vg->drm, "%s: response has %u of %u bytes\n",
+		drm_err_ratelimited(&vg->drm, "%s: the response has %u bytes instead of %u\n",
 				    name, cmd->resp_len, cmd->resp_min);
 		return -EIO;
 	}

@@ -343,13 +343,13 @@ int virtgpu_queues_start(struct virtgpu_device *vg)
 
 	ret = virtio_find_vqs(vg->vdev, ARRAY_SIZE(info), vqs, info, NULL);
 	if (ret) {
-		drm_err(&vg->drm, "the device has no control and cursor queue: %d\n", ret);
+		drm_err(&vg->drm, "cannot set up the queues: %d\n", ret);
 		return ret;
 	}
 
 	if (!virtio_has_feature(vg->vdev, VIRTIO_RING_F_INDIRECT_DESC) &&
 	    virtqueue_get_vring_size(vqs[0]) < VIRTGPU_CMD_DESCRIPTORS) {
-		drm_err(&vg->drm, "the control queue has %u descriptors, a command takes %u\n",
+		drm_err(&vg->drm, "the control queue has %u descriptors, but a command needs %u\n",
 			virtqueue_get_vring_size(vqs[0]), VIRTGPU_CMD_DESCRIPTORS);
 		vg->vdev->config->del_vqs(vg->vdev);
 		return -EINVAL;
@@ -677,7 +677,7 @@ int virtgpu_queue_submit(struct virtgpu_queue *queue, struct virtgpu_cmd *cmd)
 		queue->vg->trouble->reset(queue->vg, VIRTGPU_CAUSE_BROKEN);
 	else if (ret == -E2BIG)
 		drm_err_ratelimited(&queue->vg->drm,
-				    "%s queue: no room for a command of %u descriptors\n",
+				    "%s queue: the ring is too small for a command of %u descriptors\n",
 				    queue->name, descs);
 drop:
 	virtgpu_queue_drop(queue, cmd, ret);

@@ -114,7 +114,7 @@ fn read_config(vdev: &virtio::Device<Bound>) -> Result<usize> {
     if count > gpu::MAX_SCANOUTS {
         dev_err!(
             vdev.as_device(),
-            "the device claims {} scanouts, the protocol has {}\n",
+            "the device has {} scanouts, the protocol allows {}\n",
             count,
             gpu::MAX_SCANOUTS
         );
@@ -127,11 +127,7 @@ fn read_config(vdev: &virtio::Device<Bound>) -> Result<usize> {
 fn bring_up(drm: UnregisteredDevice<VirtGpu>) -> Result<Registration<VirtGpu>> {
     if !drm.display.outputs.is_empty() {
         hotplug::read_display_info(&drm).inspect_err(|error| {
-            drm::drm_err!(
-                drm,
-                "the device does not tell about its displays: {:?}\n",
-                error
-            );
+            drm::drm_err!(drm, "cannot read the display information: {:?}\n", error);
         })?;
     }
     // Programs may use the device from here on.

@@ -24,11 +24,11 @@ impl Cause {
     pub(crate) const fn rule(self) -> &'static Rule {
         match self {
             Self::Dead => &Rule {
-                text: "the host answers nothing",
+                text: "the host does not answer",
                 is_called_off_by_answer: true,
             },
             Self::Forgetful => &Rule {
-                text: "the host forgets commands",
+                text: "the host has lost commands",
                 is_called_off_by_answer: false,
             },
             Self::Broken => &Rule {
@@ -36,11 +36,11 @@ impl Cause {
                 is_called_off_by_answer: false,
             },
             Self::Asked => &Rule {
-                text: "the device asks for it",
+                text: "the device requests a reset",
                 is_called_off_by_answer: false,
             },
             Self::KeptBack => &Rule {
-                text: "the host cannot be told to give memory back",
+                text: "a command that releases memory could not be sent",
                 is_called_off_by_answer: false,
             },
         }

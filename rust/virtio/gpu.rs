@@ -240,8 +240,24 @@ pub const CONFIG_NUM_SCANOUTS: usize = 8;
 /// Event: the display information has changed.
 pub const EVENT_DISPLAY: u32 = 1;
 
-/// Request types.
-pub mod cmd {
+macro_rules! requests {
+    ($($(#[$doc:meta])* pub const $name:ident: u32 = $value:literal;)*) => {
+        /// Request types.
+        pub mod cmd {
+            $($(#[$doc])* pub const $name: u32 = $value;)*
+
+            /// Returns the name of a request type, for messages.
+            pub fn name(kind: u32) -> &'static str {
+                match kind {
+                    $($name => stringify!($name),)*
+                    _ => "unknown",
+                }
+            }
+        }
+    };
+}
+
+requests! {
     /// Reads the display information of all heads.
     pub const GET_DISPLAY_INFO: u32 = 0x0100;
     /// Creates a 2D resource.

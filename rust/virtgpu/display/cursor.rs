@@ -174,7 +174,7 @@ impl State {
                 Some(on_done(chain, Done::Ordered(cursor.clone())))
             }
             Err(error) => {
-                drm::drm_err!(dev, "a cursor is lost: {:?}\n", error);
+                drm::drm_err!(dev, "cannot update a cursor: {:?}\n", error);
                 None
             }
         }
@@ -305,7 +305,7 @@ impl Cursor {
                 dev.transport.ctrl.kick(dev);
             }
             Err(error) => {
-                drm::drm_err!(dev, "a cursor's image is lost: {:?}\n", error);
+                drm::drm_err!(dev, "cannot upload a cursor image: {:?}\n", error);
                 self.uploaded(dev);
             }
         }

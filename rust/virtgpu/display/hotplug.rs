@@ -33,13 +33,18 @@ fn edid_bytes(response: &gpu::Edid) -> Option<&[u8]> {
 fn read_edid(dev: &Device, index: u32) -> Option<Edid> {
     let response = encode::get_edid(dev, index).ok()?;
     let Some(bytes) = edid_bytes(&response) else {
-        drm::drm_err!(dev, "head {}: EDID of {} bytes\n", index, response.size);
+        drm::drm_err!(
+            dev,
+            "head {}: the EDID has an invalid size of {} bytes\n",
+            index,
+            response.size
+        );
         return None;
     };
     match Edid::new(bytes) {
         Ok(edid) => Some(edid),
         Err(_) => {
-            drm::drm_err!(dev, "head {}: invalid EDID\n", index);
+            drm::drm_err!(dev, "head {}: the EDID is invalid\n", index);
             None
         }
     }
@@ -123,7 +128,7 @@ pub(crate) fn run(dev: &Device) {
         Err(error) => {
             drm::drm_err!(
                 dev,
-                "cannot read what changed on the host's displays: {:?}\n",
+                "cannot read the display information after a change: {:?}\n",
                 error
             );
         }

@@ -99,7 +99,13 @@ impl Output {
                 drop(scanout);
                 dev.transport.ctrl.submit(dev, lazily(chain));
             }
-            Err(error) => drm::drm_err!(dev, "head {}: {:?}\n", self.index, error),
+            Err(error) => drm::drm_err!(
+                dev,
+                "head {}: cannot show resource {}: {:?}\n",
+                self.index,
+                resource,
+                error
+            ),
         }
     }
 

@@ -17,6 +17,6 @@ pub(crate) fn schedule(dev: &Device) {
 /// Commits the current state again. Its planes have no clips, so they are uploaded whole.
 pub(crate) fn run(dev: &Device) {
     if let Err(error) = dev.recommit() {
-        drm::drm_err!(dev, "cannot show again what was shown: {:?}\n", error);
+        drm::drm_err!(dev, "cannot redraw the heads: {:?}\n", error);
     }
 }

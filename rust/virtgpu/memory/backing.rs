@@ -41,7 +41,7 @@ impl Part {
             if entries.len() == MAX_ENTRIES {
                 drm::drm_err_ratelimited!(
                     dev,
-                    "resource {}: its memory is in more pieces than the {} that hosts take\n",
+                    "resource {}: its memory has more than {} pieces, which hosts do not accept\n",
                     id,
                     MAX_ENTRIES
                 );

@@ -137,7 +137,7 @@ impl Resource {
         let attached = dev.transport.ctrl.wait(dev, &attached);
         created.map_err(|error| if error == ENOMEM { ENOSPC } else { error })?;
         attached.inspect_err(|error| {
-            drm::drm_err!(dev, "resource {}: no backing: {:?}\n", self.id, error);
+            drm::drm_err!(dev, "resource {} has no backing: {:?}\n", self.id, error);
         })?;
         Ok(())
     }

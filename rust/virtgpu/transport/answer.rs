@@ -4,7 +4,7 @@
 //! The device is not trusted: length and type of each response are checked before anyone reads it.
 //! An error of the protocol becomes an errno.
 use kernel::prelude::*;
-use virtio::gpu::{resp, Header, Wire};
+use virtio::gpu::{cmd, resp, Header, Wire};
 
 use crate::{
     device::Device,
@@ -35,12 +35,12 @@ fn verdict(response: &[u8], expected: u32, room: usize, early: bool) -> Result {
 
 /// Logs what is wrong with a response, unless it is an error that is expected.
 fn complain(dev: &Device, chain: &Chain) {
-    let (request, response) = (kind(chain), chain.response());
+    let (request, response) = (cmd::name(kind(chain)), chain.response());
     let expected = chain.data().resp_type;
     let Some(header) = Header::from_bytes(response) else {
         drm::drm_err_ratelimited!(
             dev,
-            "command 0x{:x}: response of {} bytes is no response\n",
+            "{}: the response has {} bytes, less than a header\n",
             request,
             response.len()
         );
@@ -50,7 +50,7 @@ fn complain(dev: &Device, chain: &Chain) {
     if header.kind == expected {
         drm::drm_err_ratelimited!(
             dev,
-            "command 0x{:x}: response has {} of {} bytes\n",
+            "{}: the response has {} bytes instead of {}\n",
             request,
             response.len(),
             chain.response_room()
@@ -58,7 +58,7 @@ fn complain(dev: &Device, chain: &Chain) {
     } else if !chain.data().quiet {
         drm::drm_err_ratelimited!(
             dev,
-            "command 0x{:x}: host answered 0x{:x}, expected 0x{:x}\n",
+            "{}: host answered 0x{:x}, expected 0x{:x}\n",
             request,
             header.kind,
             expected
@@ -91,7 +91,6 @@ pub(crate) fn is_refused(chain: &Chain) -> bool {
 pub(crate) mod tests {
     use super::*;
     use kunit::{expect_eq, Test};
-    use virtio::gpu::cmd;
 
     const ROOM: usize = core::mem::size_of::<Header>();
 

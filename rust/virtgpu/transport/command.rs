@@ -188,6 +188,13 @@ pub(crate) mod tests {
     use kunit::{expect_eq, Test};
     use virtio::gpu::{cmd, GetEdid};
 
+    pub(crate) fn requests_have_names(test: &Test) {
+        expect_eq!(test, cmd::name(cmd::RESOURCE_FLUSH), "RESOURCE_FLUSH");
+        expect_eq!(test, cmd::name(cmd::MOVE_CURSOR), "MOVE_CURSOR");
+        expect_eq!(test, cmd::name(0), "unknown");
+        expect_eq!(test, cmd::name(resp::OK_NODATA), "unknown");
+    }
+
     pub(crate) fn commands_have_room_for_their_answer(test: &Test) -> Result {
         let request = Header {
             kind: cmd::GET_EDID,

@@ -70,11 +70,12 @@ impl Interrupt for Handler {
 /// Finds the virtqueues and opens the queues.
 pub(crate) fn start(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     let (transport, [ctrl, cursor]) =
-        virtio::Transport::start(vdev, [c"control", c"cursor"], Handler(dev.into()))?;
+        virtio::Transport::start(vdev, [c"control", c"cursor"], Handler(dev.into()))
+            .inspect_err(|error| drm::drm_err!(dev, "cannot set up the queues: {:?}\n", error))?;
     if !vdev.has_feature(F_INDIRECT_DESC) && ctrl.size() < CMD_DESCRIPTORS {
         drm::drm_err!(
             dev,
-            "the control queue has {} descriptors, a command takes {}\n",
+            "the control queue has {} descriptors, but a command needs {}\n",
             ctrl.size(),
             CMD_DESCRIPTORS
         );

@@ -375,7 +375,7 @@ impl Queue {
             let Some(need) = need else {
                 drm::drm_err_ratelimited!(
                     dev,
-                    "{} queue: no room for a command of {} descriptors\n",
+                    "{} queue: the ring is too small for a command of {} descriptors\n",
                     self.name,
                     descriptors
                 );
@@ -740,6 +740,7 @@ pub(crate) mod tests {
             command_without_answer_is_not_judged,
             early_command_is_lost_with_the_reset,
             commands_are_early_until_all_is_restored,
+            requests_have_names,
             commands_have_room_for_their_answer,
             used_command_comes_back_clean,
             pool_has_commands_in_advance,
