@@ -482,7 +482,7 @@ static bool virtgpu_life_may_render(struct virtgpu_device *vg)
 static enum virtgpu_verdict virtgpu_life_verdict(struct virtgpu_device *vg)
 {
 	struct virtgpu_life *life = &vg->recovery->life;
-	/* Before the lock, which softirqs take, because the lock of the contexts is not safe there. */
+	/* Before the lock: softirqs take it, and the lock of the contexts is not safe there. */
 	bool may_render = virtgpu_life_may_render(vg);
 	enum virtgpu_verdict verdict;
 
