@@ -108,7 +108,8 @@ void virtgpu_bound_leave(struct virtgpu_device *vg)
  * virtgpu_bound_notify - &virtio_driver.config_changed: schedule reading the configuration
  * @vdev: the virtio device
  *
- * After a reset virtio core may call this even if the driver has left the device meanwhile.
+ * display/hotplug.c has an overview of what follows. After a reset virtio core may call this even
+ * if the driver has left the device meanwhile.
  */
 void virtgpu_bound_notify(struct virtio_device *vdev)
 {

@@ -243,7 +243,7 @@ static void virtgpu_reset_work(struct work_struct *work)
 		queue_delayed_work(system_freezable_wq, &vg->recovery->reset_work, HZ);
 }
 
-/* Handles a change of the device's configuration. */
+/* Handles a change of the device's configuration; display/hotplug.c has an overview. */
 static void virtgpu_config_work(struct work_struct *work)
 {
 	struct virtgpu_recovery *recovery = container_of(work, struct virtgpu_recovery,

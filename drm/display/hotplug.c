@@ -1,5 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Hot-plug: heads that the host adds, removes or resizes. */
+/**
+ * DOC: Hot-plug
+ *
+ * The host adds, removes, moves and resizes windows. Such a change of the device's configuration
+ * takes this path:
+ *
+ * 1. The device interrupts. virtio core calls virtgpu_bound_notify() (bind.c), which schedules
+ *    &virtgpu_recovery.config_work if the device is up.
+ * 2. The work, virtgpu_config_work() (reset.c), decides on a reset if the device requests one.
+ *    Otherwise it calls virtgpu_hotplug().
+ * 3. virtgpu_hotplug() clears the event, and reads the display information and the EDIDs of all
+ *    heads. virtgpu_connector_update() (connector.c) stores them.
+ * 4. If anything differs, DRM core sends a hot-plug event. User space then requests the modes,
+ *    which connector.c makes from what was stored.
+ *
+ * A reset clears the event. Therefore virtgpu_bring_up() (reset.c) schedules the same work after
+ * each reset and resume, and virtgpu_hotplug_restored() makes step 3 read the heads without an
+ * event.
+ */
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
 

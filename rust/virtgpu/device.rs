@@ -40,7 +40,7 @@ pub(crate) mod work {
     /// Takes finished commands off the cursor queue.
     pub(crate) const CURSOR: u64 = 2;
     /// Handles a change of the device's configuration.
-    pub(crate) const HOTPLUG: u64 = 3;
+    pub(crate) const CONFIG: u64 = 3;
     /// Resets the device.
     pub(crate) const RESET: u64 = 4;
     /// Shows again what is committed.

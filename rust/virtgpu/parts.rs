@@ -42,7 +42,7 @@ pub(crate) struct Data {
     #[pin]
     cursor_work: Work<Device, { work::CURSOR }>,
     #[pin]
-    hotplug_work: Work<Device, { work::HOTPLUG }>,
+    config_work: Work<Device, { work::CONFIG }>,
     #[pin]
     reset_work: DelayedWork<Device, { work::RESET }>,
     #[pin]
@@ -60,7 +60,7 @@ pub(crate) struct Data {
 impl_has_work! {
     impl HasWork<Device, { work::CONTROL }> for Data { self.ctrl_work }
     impl HasWork<Device, { work::CURSOR }> for Data { self.cursor_work }
-    impl HasWork<Device, { work::HOTPLUG }> for Data { self.hotplug_work }
+    impl HasWork<Device, { work::CONFIG }> for Data { self.config_work }
     impl HasWork<Device, { work::REDRAW }> for Data { self.redraw_work }
     impl HasWork<Device, { work::ANSWERED }> for Data { self.answered_work }
 }
@@ -86,7 +86,7 @@ macro_rules! works {
 works! {
     { work::CONTROL } => |dev| dev.transport.ctrl.dequeue(dev),
     { work::CURSOR } => |dev| dev.transport.cursor.dequeue(dev),
-    { work::HOTPLUG } => reset::configuration_changed,
+    { work::CONFIG } => reset::config_changed,
     { work::RESET } => reset::run,
     { work::REDRAW } => redraw::run,
     { work::LATE_CURSOR } => cursor::move_late,
@@ -106,7 +106,7 @@ pub(crate) fn data(
         display,
         ctrl_work <- new_work!("virtgpu::ctrl"),
         cursor_work <- new_work!("virtgpu::cursor"),
-        hotplug_work <- new_work!("virtgpu::hotplug"),
+        config_work <- new_work!("virtgpu::config"),
         reset_work <- new_delayed_work!("virtgpu::reset"),
         redraw_work <- new_work!("virtgpu::redraw"),
         late_cursor_work <- new_delayed_work!("virtgpu::late_cursor"),
@@ -127,7 +127,7 @@ impl Works {
 
     /// Disables the works that reset the device or change what it shows, and waits for them.
     pub(crate) fn quiesce(&self) {
-        self.0.disable_work::<{ work::HOTPLUG }>();
+        self.0.disable_work::<{ work::CONFIG }>();
         self.0.disable_delayed_work::<{ work::RESET }>();
         self.0.disable_work::<{ work::REDRAW }>();
         self.0.disable_delayed_work::<{ work::LATE_CURSOR }>();

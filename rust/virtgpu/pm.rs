@@ -15,7 +15,7 @@ pub(crate) fn freeze(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
         dev.suspend_kms()?;
     }
     dev.life.sleep();
-    dev.cancel_work::<{ work::HOTPLUG }>();
+    dev.cancel_work::<{ work::CONFIG }>();
     transport::stop(dev, vdev);
     Ok(())
 }

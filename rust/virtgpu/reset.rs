@@ -47,8 +47,8 @@ impl Cause {
     }
 }
 
-/// Handles a change of the device's configuration.
-pub(crate) fn configuration_changed(dev: &Device) {
+/// Handles a change of the device's configuration; `display/hotplug.rs` has an overview.
+pub(crate) fn config_changed(dev: &Device) {
     if !dev.life.is_up() {
         // Its registers may not be accessible. The display information is read after it has come
         // back.
@@ -64,7 +64,7 @@ pub(crate) fn configuration_changed(dev: &Device) {
 
 /// Decides on a reset of the device, logs why, and schedules it. It is delayed if the last one was
 /// recent. All decisions come here: those of [`life::judge`], of the queues, and of
-/// [`configuration_changed`].
+/// [`config_changed`].
 pub(crate) fn decide(dev: &Device, cause: Cause) {
     let Some(delay) = dev.life.note_due(cause) else {
         return;

@@ -1,8 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Hotplug: the host adds, removes, moves and resizes windows.
+//! Hot-plug: the host adds, removes, moves and resizes windows.
 //!
-//! The display information is read when the device is probed, when the device announces a change,
-//! and after each reset.
+//! Such a change of the device's configuration takes this path:
+//!
+//! 1. The device interrupts. The driver's `config_changed` (`drv.rs`) calls [`schedule`].
+//! 2. The work, `config_changed` in `reset.rs`, decides on a reset if the device requests one.
+//!    Otherwise it calls [`run`].
+//! 3. [`run`] clears the event, and reads the display information and the EDIDs of all heads into
+//!    their [`Window`]s.
+//! 4. If anything differs, DRM core sends a hot-plug event. User space then requests the modes,
+//!    which `connector.rs` makes from the [`Window`].
+//!
+//! A reset clears the event. Therefore `come_back` in `reset.rs` calls [`restored`] after each reset
+//! and resume. It schedules the same work, and makes step 3 read the heads without an event.
 use drm::kms::{
     connector::{EDID_EXTENSIONS, EDID_LENGTH},
     Edid,
@@ -79,13 +89,13 @@ pub(crate) fn read_display_info(dev: &Device) -> Result<bool> {
     Ok(changed)
 }
 
-/// Schedules [`run`].
+/// Schedules the work that handles a change of the device's configuration.
 pub(crate) fn schedule(dev: &Device) {
     // It makes no difference if it is pending already.
-    let _ = workqueue::system_long().enqueue::<ARef<Device>, { work::HOTPLUG }>(dev.into());
+    let _ = workqueue::system_long().enqueue::<ARef<Device>, { work::CONFIG }>(dev.into());
 }
 
-/// Schedules [`run`] after a reset. The windows may have changed without an event, because a reset
+/// Schedules the same after a reset. The windows may have changed without an event, because a reset
 /// clears events, and because the device may be another one after a suspend.
 pub(crate) fn restored(dev: &Device) {
     dev.display.windows_stale.store(true, Relaxed);
