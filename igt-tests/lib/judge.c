@@ -38,7 +38,7 @@ static bool ask(const void *data, size_t data_size, const char *format, va_list 
 	size_t length = 0;
 
 	if (fd < 0)
-		fail("no judge port: not in a guest of qemu/interactive/vm.py?");
+		fail("no judge port: start the test with python3 -m qemu.interactive.vm");
 	vsnprintf(request, REQUEST, format, args);
 	check(port_write(fd, request, strlen(request)) && port_write(fd, "\n", 1) &&
 	      port_write(fd, data, data_size), "the judge does not listen: %s", strerror(errno));

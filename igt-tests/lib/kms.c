@@ -181,8 +181,9 @@ struct head kms_head(int fd, int index)
 	check(res, "no mode setting: %s", strerror(errno));
 	if (index >= res->count_connectors)
 		skip("the device has no head %d", index);
-	check(kms_has_head(fd, index), "head %d is not connected: vm.py --connected %d?", index,
-	      index + 1);
+	check(kms_has_head(fd, index),
+	      "head %d is not connected: start the guest with python3 -m qemu.interactive.vm --connected %d",
+	      index, index + 1);
 	head.connector = res->connectors[index];
 	head.crtc = res->crtcs[index];
 	drmModeFreeResources(res);

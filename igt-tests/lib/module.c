@@ -51,7 +51,7 @@ bool driver_is_stock(void)
 {
 	const char *driver = getenv("VIRTGPU_DRIVER");
 
-	check(driver, "VIRTGPU_DRIVER is not set: not in a guest of qemu/interactive/vm.py?");
+	check(driver, "VIRTGPU_DRIVER is not set: start the test with python3 -m qemu.interactive.vm");
 	return !strcmp(driver, "stock");
 }
 
@@ -67,7 +67,7 @@ const char *module_name(void)
 
 	if (driver_is_stock())
 		return "virtio_gpu";
-	check(file, "VIRTGPU_MODULE is not set: not in a guest of qemu/interactive/vm.py?");
+	check(file, "VIRTGPU_MODULE is not set: start the test with python3 -m qemu.interactive.vm");
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(file, "."), file);
 	return name;
 }

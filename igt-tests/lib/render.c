@@ -32,7 +32,8 @@ int render_open(void)
 void render_start(void)
 {
 	render_fd = kms_open();
-	check(render_getparam(VIRTGPU_PARAM_3D_FEATURES), "no renderer: vm.py --gpu venus?");
+	check(render_getparam(VIRTGPU_PARAM_3D_FEATURES),
+	      "no renderer: start the guest with python3 -m qemu.interactive.vm --gpu venus");
 }
 
 void render_context(uint32_t rings, uint64_t polled)
