@@ -9,6 +9,7 @@
 #include <linux/module.h>
 #include <linux/smp.h>
 #include <linux/string.h>
+#include <linux/timekeeping.h>
 #include <linux/tracepoint.h>
 #include <linux/virtio.h>
 #include <linux/virtio_ids.h>
@@ -17,9 +18,8 @@
 #define LATE_MS		2000
 /* One work for each queue. Later works start in time. */
 #define LATE_WORKS	2
-/* The time in which a work has to start. */
-#define START_US	1000000
-#define POLL_US		10
+/* How long a work may take to start. Less than the time after which RCU complains. */
+#define START_NS	(5 * NSEC_PER_SEC)
 
 static char *driver;
 module_param(driver, charp, 0444);
@@ -48,7 +48,7 @@ static int resetting(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct virtio_device *vdev = (void *)regs_get_kernel_argument(regs, 0);
 	int cpu = cpumask_any_but(cpu_online_mask, smp_processor_id());
-	int us;
+	u64 end;
 
 	if (vdev->id.device != VIRTIO_ID_GPU || is_armed)
 		return 0;
@@ -56,8 +56,9 @@ static int resetting(struct kprobe *probe, struct pt_regs *regs)
 	WRITE_ONCE(is_armed, true);
 	if (smp_call_function_single_async(cpu, &call))
 		return 0;
-	for (us = 0; us < START_US && !READ_ONCE(held); us += POLL_US)
-		udelay(POLL_US);
+	end = ktime_get_mono_fast_ns() + START_NS;
+	while (ktime_get_mono_fast_ns() < end && !READ_ONCE(held))
+		cpu_relax();
 	return 0;
 }
 NOKPROBE_SYMBOL(resetting);
