@@ -44,7 +44,7 @@ def script(name: str, **variables) -> str:
 
 
 def _fill(folder: Path, job: str, options: Options, modules, tests, files) -> None:
-    """Fills the folder that the guest copies to its /host."""
+    """Fills the folder whose archive the guest unpacks to its /host."""
     for sub in ("in", "results"):
         shutil.rmtree(folder / sub, ignore_errors=True)
         (folder / sub).mkdir(parents=True)
