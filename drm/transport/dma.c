@@ -4,6 +4,7 @@
  *
  * The driver keeps a list of all objects whose pages are mapped for the device, because a program
  * may keep an object open after the device is gone, but the mapping must not outlive the device.
+ * docs/upstream/drm-shmem-unmap-all.patch would make this list unnecessary.
  *
  * In a confidential guest, and wherever the device cannot reach all memory, the DMA API maps bounce
  * buffers. The driver has to copy what the CPU writes to them before the device reads it, and what

@@ -4,7 +4,8 @@
 //!
 //! [`Data`] has a field for each part that has data: transport, memory and display, and the
 //! device's life. (The render part has none.) Each is set up by its own function, and goes with the
-//! DRM device. The works are here, because the kernel finds a work by a field of the device's data.
+//! DRM device. The works are here and not in their parts, because `impl_has_work!` finds a work by
+//! a field of the device's data itself.
 use kernel::{
     device::Bound,
     impl_has_delayed_work, impl_has_work, new_delayed_work, new_work,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 //! Mappings of buffer objects for a device. A buffer object may be open longer than its device
 //! exists, but the DMA API requires that it is unmapped before the device goes.
+//! `docs/upstream/drm-shmem-unmap-all.patch` would make the list of mapped objects unnecessary.
 use core::ptr::NonNull;
 
 use drm_bindings as bindings;

@@ -270,7 +270,7 @@ impl Cursor {
     fn show(self: &Arc<Self>, dev: &Device, plane: &PlaneState<CursorPlane>, new_image: bool) {
         let shown = plane
             .framebuffer()
-            .and_then(|fb| Some((fb, fb::cursor(fb)?)));
+            .and_then(|fb| Some((fb, fb::view_cursor(fb)?)));
         let mut state = self.state.lock();
         let id = shown.as_ref().map_or(0, |(_, resource)| resource.id);
         // After a reset, or if the cursor was hidden, the host shows no image.

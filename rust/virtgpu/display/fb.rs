@@ -4,7 +4,7 @@
 //! The host cannot show a framebuffer's pixels directly, because this driver has neither renderer
 //! nor blobs: they are always copied to a host resource. On a primary plane that is the resource of
 //! a [`Swapchain`], on a cursor plane the cursor resource of the buffer object. [`prepare`] and
-//! [`prepare_cursor`] make sure that the resource exists, [`view`] and [`cursor`] return it.
+//! [`prepare_cursor`] make sure that the resource exists, [`view`] and [`view_cursor`] return it.
 use drm::kms::{DriverFramebuffer, FramebufferInfo};
 use kernel::{
     new_mutex,
@@ -27,7 +27,8 @@ struct Use {
     states: u32,
 }
 
-/// How the host shows a framebuffer on a head's primary plane. Its pixels always have to be copied.
+/// How the host shows a framebuffer on a head's primary plane; C: `struct virtgpu_view`. There is no
+/// `must_copy`, because the pixels always have to be copied.
 pub(crate) struct View {
     pub(crate) resource: Arc<Resource>,
     /// The resource holds the head's last frame, so only the damage has to be copied.
@@ -173,6 +174,6 @@ pub(crate) fn try_view(fb: &Framebuffer, swapchains: &Swapchains) -> Option<View
 }
 
 /// Returns the resource that shows a prepared framebuffer on a cursor plane.
-pub(crate) fn cursor(fb: &Framebuffer) -> Option<Arc<Resource>> {
+pub(crate) fn view_cursor(fb: &Framebuffer) -> Option<Arc<Resource>> {
     fb.cursor.lock().clone()
 }
