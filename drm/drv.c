@@ -90,7 +90,7 @@ static void virtgpu_use_huge_pages(struct drm_device *drm)
 	if (ret) {
 		drm_warn(drm, "no huge pages for buffers: %d\n", ret);
 		/*
-		 * The core leaves an error there, or what it has unmounted; see
+		 * The core leaves an error pointer or an unmounted mountpoint in this field; see
 		 * docs/upstream/drm-huge-mnt-error.patch.
 		 */
 		drm->huge_mnt = NULL;

@@ -471,7 +471,7 @@ bool virtgpu_life_has_answered(struct virtgpu_device *vg)
 	return READ_ONCE(vg->transport->ctrl.answers) != vg->recovery->life.answers;
 }
 
-/* Whether the host may be rendering. It may answer nothing meanwhile. */
+/* Whether the host may be rendering, and may therefore answer nothing. */
 static bool virtgpu_life_may_render(struct virtgpu_device *vg)
 {
 	return virtgpu_contexts_live(vg) &&
@@ -509,7 +509,7 @@ static enum virtgpu_verdict virtgpu_life_verdict(struct virtgpu_device *vg)
 /* Repairs a device that is alive, but has lost some commands. */
 static void virtgpu_life_repair(struct virtgpu_device *vg)
 {
-	/* Before the contexts are looked at, because the last one may go meanwhile. */
+	/* Set before the contexts are checked, because the last one may end in between. */
 	spin_lock_bh(&vg->recovery->life.lock);
 	vg->recovery->life.has_forgotten = true;
 	spin_unlock_bh(&vg->recovery->life.lock);
@@ -576,7 +576,7 @@ static void virtgpu_life_judge(struct work_struct *work)
 
 	virtgpu_fences_lose_contexts(vg);
 	has_lost = virtgpu_queue_has_lost(&vg->transport->ctrl);
-	/* The cursor queue is watched by its own orders, see virtgpu_cursor_watch(). */
+	/* On the cursor queue the next order detects a lost one, see virtgpu_cursor_watch(). */
 	has_lost |= virtgpu_irq_is_stalled(&vg->transport->cursor.irq);
 	if (has_lost || verdict == VIRTGPU_FORGETFUL)
 		virtgpu_life_repair(vg);

@@ -155,7 +155,7 @@ bool virtgpu_vblank_timeout(struct drm_crtc *crtc)
 	virtgpu_output_vblank(output);
 	drm_crtc_handle_vblank(crtc);
 	WRITE_ONCE(output->in_vblank, false);
-	/* A CPU that saw in_vblank has written the interval, and relies on its being read now. */
+	/* A CPU that saw in_vblank set has written the interval, which is read after this. */
 	smp_mb();
 	return READ_ONCE(timer->interval);
 }

@@ -363,7 +363,7 @@ void virtgpu_fence_done(struct virtgpu_device *vg, struct virtgpu_fence *fence, 
 
 	virtgpu_fences_signal(vg, &done);
 	dma_fence_put(&fence->base);
-	/* The host may forget the context now, because it has answered. */
+	/* The host has answered, so it may destroy the context now. */
 	if (ctx)
 		virtgpu_context_put(ctx);
 }

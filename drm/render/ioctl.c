@@ -137,7 +137,7 @@ static int virtgpu_ioctl_resource_create(struct drm_device *dev, void *data, str
 	return virtgpu_resource_handle(file, bo, virtgpu_bo_resource(bo, args->format), args);
 }
 
-/* Sends the context's command that tells the renderer which memory a blob will be. */
+/* Sends the context's command that tells the renderer which memory a blob will have. */
 static int virtgpu_blob_tell(struct virtgpu_device *vg, const struct virtgpu_context *ctx,
 			     const struct drm_virtgpu_resource_create_blob *args)
 {

@@ -31,9 +31,9 @@
 
 /* QEMU accepts 1024 descriptors for a command, and each page of a stream may need one. */
 #define VIRTGPU_MAX_STREAM	(1000 * PAGE_SIZE)
-/* Number of commands in the ring from which on a lazy stream takes answers off first. */
+/* With so many commands in the ring, a lazy stream takes answers off the ring first. */
 #define VIRTGPU_UNNOTICED	16
-/* Limits that no program reaches, against large allocations. */
+/* Limits against large allocations. No program reaches them. */
 #define VIRTGPU_MAX_SYNCOBJS	(64 * 1024)
 #define VIRTGPU_MAX_OBJECTS	(256 * 1024)
 
@@ -483,7 +483,7 @@ static int virtgpu_transfer_fetch(struct virtgpu_device *vg, struct virtgpu_cmd 
 
 	ret = virtgpu_arrivals_init(vg, cmd, 1);
 	ret = ret ?: virtgpu_arrivals_add(vg, cmd, bo, rows);
-	/* What a stream has written to such a buffer is fetched, and must not be overwritten. */
+	/* The transfer fetches what a stream has written; the CPU's bytes must not overwrite it. */
 	if (!ret && !virtgpu_resource_is_custom(bo->res))
 		virtgpu_dma_sync_for_device(vg, &bo->base, rows);
 	return ret;

@@ -182,7 +182,7 @@ static void rings_are_timelines_of_their_own(struct kunit *test)
 	end(vg, ctx, fences, 3);
 }
 
-/* A fence on a ring holds a reference to its context, with which the host would forget it. */
+/* A fence on a ring keeps its context, because the host drops a fence with its context. */
 static void fence_keeps_its_context(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);

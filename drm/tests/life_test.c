@@ -190,7 +190,7 @@ static void forgetful_device_is_reset_without_contexts(struct kunit *test)
 	virtgpu_life_disable(vg);
 }
 
-/* A context whose work does not end is none that a reset would destroy. */
+/* A context whose work does not end does not prevent a reset. */
 static void forgetful_device_is_reset_when_its_context_is_lost(struct kunit *test)
 {
 	struct virtgpu_device *vg = device_in(test, VIRTGPU_RUNNING);

@@ -31,7 +31,7 @@ module_param(command_timeout, uint, 0644);
 MODULE_PARM_DESC(command_timeout,
 		 "Seconds to wait for the host's answer to a command (default 10)");
 
-/* Returns how a command ended that the host has answered, see virtgpu_cmd_check(). */
+/* Returns how an answered command has ended, given the result of virtgpu_cmd_check(). */
 static enum virtgpu_cmd_end virtgpu_cmd_answered(int status)
 {
 	return status == -ENODEV ? VIRTGPU_CMD_LOST : VIRTGPU_CMD_ANSWERED;
@@ -189,7 +189,8 @@ static void virtgpu_queue_dequeue(struct virtgpu_queue *queue, bool may_sleep)
 	do {
 		virtqueue_disable_cb(queue->vq);
 		/*
-		 * Until the ring is empty, because only then virtio notices answers to no command.
+		 * Until the ring is empty, because virtio notices only then that the device has
+		 * answered a command that it was not sent.
 		 */
 		while (virtgpu_queue_collect(queue, &finished))
 			;
@@ -768,7 +769,7 @@ void virtgpu_queue_kick(struct virtgpu_queue *queue)
 	queue->irq.is_kick_due = false;
 	virtgpu_queue_update_irq(queue);
 	if (virtqueue_kick_prepare(queue->vq)) {
-		/* Under the lock, or the queue could be deleted in between. */
+		/* Under the lock, because the queue could be deleted in between. */
 		virtqueue_notify(queue->vq);
 		queue->stats.kicks++;
 	}

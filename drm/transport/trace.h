@@ -12,7 +12,7 @@
 
 #define virtgpu_show_cmd(type)	VIRTGPU_WITH_NAMES(__print_symbolic, type)
 
-/* The drivers in C and in Rust both have these, so that they know no driver's structs. */
+/* Both drivers have these tracepoints. Therefore they use no structs of a driver. */
 TRACE_EVENT(virtgpu_cmd_queue,
 	    TP_PROTO(const char *queue, u32 seqno, u32 type, u32 in_flight),
 	    TP_ARGS(queue, seqno, type, in_flight),

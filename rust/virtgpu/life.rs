@@ -325,7 +325,8 @@ impl Life {
         if known.is_leaving || matches!(known.state, State::Starting | State::Asleep) {
             return Err(EOPNOTSUPP);
         }
-        // Resets do not overlap, so if this is false the bus has not ended the last one.
+        // Resets do not overlap. If the state is set already, the bus did not report the end of the
+        // last reset.
         if known.state != State::Resetting {
             known.enter(State::Resetting);
         }

@@ -3,11 +3,11 @@
 //!
 //! A new image is uploaded on the control queue, but the command that shows or moves it is sent on
 //! the cursor queue, and the host does not order the two queues. So the cursor command is sent when
-//! the host has answered the upload, from the end of that command, and a commit does not wait.
+//! the host has answered the upload, by the function that runs then. A commit does not wait.
 //!
-//! For each head at most one cursor command is in flight, and moves are spaced. Changes meanwhile
-//! are sent with the next command, because programs move cursors faster than anyone can see, and
-//! the ring is short. [`State::due`] decides what is sent when.
+//! For each head at most one cursor command is in flight, and moves are spaced in time. Changes in
+//! between are sent with the next command, because programs move cursors faster than anyone can
+//! see, and the ring is short. [`State::due`] decides what is sent when.
 use drm::{
     kms::{
         atomic::{AtomicCheck, AtomicCommit},

@@ -60,7 +60,8 @@ pub(crate) struct Output {
     frames: Atomic<i32>,
     #[pin]
     frame_done: WaitQueue,
-    /// The resource of what is committed was given up for a commit that is still to come.
+    /// The resource of the committed framebuffer was given up for a commit that has not been carried
+    /// out yet.
     pub(crate) blanked: Atomic<bool>,
     pub(crate) cursor: Arc<Cursor>,
     pub(crate) panic: Arc<Panic>,

@@ -17,8 +17,8 @@ use crate::{
     },
 };
 
-/// What happens at the end of a command of the panic screen, which has a number: it is kept for the
-/// next time.
+/// What happens at the end of a command of the panic screen: it goes back to its place in [`Panic`],
+/// for the next panic screen. The number is the place.
 pub(crate) struct Done(Arc<Panic>, usize);
 
 impl command::Done for Done {
@@ -28,8 +28,8 @@ impl command::Done for Done {
     }
 }
 
-/// The commands of the panic screen. From one panic on the device has them until it has answered.
-/// (Tests cause more than one.)
+/// The commands of the panic screen. Those that were sent are missing until the device has answered
+/// them. (Tests cause more than one panic.)
 #[pin_data]
 pub(crate) struct Panic {
     #[pin]

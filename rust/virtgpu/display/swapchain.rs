@@ -33,7 +33,7 @@ pub(crate) struct Swapchains {
     pub(crate) head: u32,
     #[pin]
     pub(crate) list: Mutex<KVec<Arc<Swapchain>>>,
-    /// The resource that holds the last frame, 0 when it is not certain that one does.
+    /// The resource that holds the last frame, or 0 if no resource is known to hold it.
     last_frame: Atomic<u32>,
 }
 

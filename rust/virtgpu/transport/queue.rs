@@ -39,7 +39,7 @@ fn room_needed(free: usize, size: usize, has_indirect: bool, descriptors: usize)
     (descriptors <= size).then_some(descriptors)
 }
 
-/// Returns for how many seconds a host that is not known to be in trouble is waited for.
+/// Returns how many seconds to wait for a host that is not known to be in trouble.
 fn patience_seconds() -> u32 {
     command_timeout().clamp(1, 86400)
 }
@@ -299,8 +299,8 @@ impl Queue {
         self.state.lock().is_restoring = false;
     }
 
-    /// Returns for how many jiffies the host is waited for. A stalled host is hardly waited for,
-    /// because otherwise each program would wait for the whole time, one after the other.
+    /// Returns how many jiffies to wait for the host. The wait for a stalled host is short, because
+    /// otherwise each program would wait for the whole time, one after the other.
     pub(crate) fn timeout(&self) -> usize {
         if self.state.lock().irq.is_stalled() {
             1
