@@ -32,24 +32,29 @@ extern "C" fn show_callback<T: Driver>(
     m: *mut kernel::bindings::seq_file,
     _data: *mut kernel::ffi::c_void,
 ) -> kernel::ffi::c_int {
-    // SAFETY: The core calls this for an entry that `init_callback` created.
-    let (dev, m, info) = unsafe {
-        let entry = (*m).private.cast::<bindings::drm_debugfs_entry>();
-        (
-            Device::<T>::from_raw((*entry).dev),
-            SeqFile::from_raw(m),
-            &*(*entry).file.data.cast::<Info<T>>(),
-        )
-    };
+    // SAFETY: The core calls this with a file of debugfs that is open.
+    let entry = unsafe { (*m).private }.cast::<bindings::drm_debugfs_entry>();
+    // SAFETY: The core has stored the entry, which `init_callback` has created.
+    let dev = unsafe { (*entry).dev };
+    // SAFETY: As above.
+    let info = unsafe { (*entry).file.data }.cast::<Info<T>>();
+    // SAFETY: The entry is one of a device of `T`, which exists as long as the file.
+    let dev = unsafe { Device::<T>::from_raw(dev) };
+    // SAFETY: `init_callback` has stored a static `Info<T>`.
+    let info = unsafe { &*info };
+    // SAFETY: As above.
+    let m = unsafe { SeqFile::from_raw(m) };
     crate::errno((info.show)(dev, m))
 }
 
 pub(crate) extern "C" fn init_callback<T: Driver>(minor: *mut bindings::drm_minor) {
+    // SAFETY: The core calls this with a valid minor.
+    let dev = unsafe { (*minor).dev };
     for info in T::DEBUGFS {
-        // SAFETY: The minor is valid; name and data are static.
+        // SAFETY: The device is valid; name and data are static.
         unsafe {
             bindings::drm_debugfs_add_file(
-                (*minor).dev,
+                dev,
                 info.name.as_ptr().cast(),
                 Some(show_callback::<T>),
                 core::ptr::from_ref(info).cast_mut().cast(),

@@ -225,6 +225,12 @@ impl<T: Driver> Device<T> {
         self.dev.get()
     }
 
+    /// Returns the parent device of the C API, which is valid as long as the device.
+    pub(crate) fn raw_parent(&self) -> *mut kernel::bindings::device {
+        // SAFETY: The device is valid, and holds a reference to its parent, which does not change.
+        unsafe { (*self.as_raw()).dev }
+    }
+
     /// Returns the parent device, for messages.
     pub fn as_device(&self) -> &device::Device {
         // SAFETY: The DRM device holds a reference to its parent.

@@ -45,9 +45,13 @@ impl<T: DriverFile> File<T> {
 
     /// Returns the driver's data.
     pub fn inner(&self) -> Pin<&T> {
-        // SAFETY: `open_callback` has stored a pinned `T`, which is valid until
-        // `postclose_callback`.
-        unsafe { Pin::new_unchecked(&*(*self.as_raw()).driver_priv.cast()) }
+        // SAFETY: By the type's invariants, the file is valid.
+        let inner = unsafe { (*self.as_raw()).driver_priv };
+        // SAFETY: By the type's invariants, it is the `T` that `open_callback` has stored, which is
+        // valid until `postclose_callback`.
+        let inner = unsafe { &*inner.cast() };
+        // SAFETY: As above, and it does not move.
+        unsafe { Pin::new_unchecked(inner) }
     }
 
     pub(crate) extern "C" fn open_callback(
@@ -58,11 +62,11 @@ impl<T: DriverFile> File<T> {
         let dev = unsafe { Device::<T::Driver>::from_raw(raw_dev) };
 
         crate::errno(T::open(dev).map(|inner| {
-            // SAFETY: The file is being opened, so nothing else uses it. `inner` stays pinned,
-            // because it is only accessed by reference until `postclose_callback` drops it.
-            unsafe {
-                (*raw_file).driver_priv = KBox::into_raw(Pin::into_inner_unchecked(inner)).cast();
-            }
+            // SAFETY: `inner` stays pinned, because it is only accessed by reference until
+            // `postclose_callback` drops it.
+            let inner = KBox::into_raw(unsafe { Pin::into_inner_unchecked(inner) });
+            // SAFETY: The file is being opened, so nothing else uses it.
+            unsafe { (*raw_file).driver_priv = inner.cast() };
         }))
     }
 
@@ -70,7 +74,9 @@ impl<T: DriverFile> File<T> {
         _dev: *mut bindings::drm_device,
         raw_file: *mut bindings::drm_file,
     ) {
+        // SAFETY: The core calls this with a file that `open_callback` has opened.
+        let inner = unsafe { (*raw_file).driver_priv };
         // SAFETY: `open_callback` has stored it, and the file is closed, so nothing else uses it.
-        drop(unsafe { KBox::<T>::from_raw((*raw_file).driver_priv.cast()) });
+        drop(unsafe { KBox::<T>::from_raw(inner.cast()) });
     }
 }

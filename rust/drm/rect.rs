@@ -42,6 +42,18 @@ impl Rect {
         }
     }
 
+    /// Reads a rectangle of C code.
+    ///
+    /// # Safety
+    ///
+    /// `raw` must be valid, and not be written to meanwhile.
+    #[inline]
+    pub(crate) unsafe fn read(raw: *const bindings::drm_rect) -> Self {
+        // SAFETY: By the requirements of this function.
+        let raw = unsafe { raw.read() };
+        Self::from_raw(&raw)
+    }
+
     #[inline]
     pub(crate) fn into_raw(self) -> bindings::drm_rect {
         bindings::drm_rect {

@@ -5,8 +5,9 @@ use kernel::{prelude::*, types::Opaque};
 
 /// Returns the current time in jiffies. It wraps around.
 pub fn jiffies() -> usize {
+    let jiffies = &raw const kernel::bindings::jiffies;
     // SAFETY: The variable always exists, and may be read at any time.
-    unsafe { (&raw const kernel::bindings::jiffies).read_volatile() }
+    unsafe { jiffies.read_volatile() }
 }
 
 /// Returns the current value of the module parameter `command_timeout`: how many seconds to wait
@@ -17,6 +18,10 @@ pub fn command_timeout() -> u32 {
 }
 
 /// A queue of threads that wait for a condition; the C counterpart is `wait_queue_head_t`.
+///
+/// # Invariants
+///
+/// `head` is initialized.
 #[pin_data]
 pub struct WaitQueue {
     #[pin]
@@ -31,6 +36,7 @@ unsafe impl Sync for WaitQueue {}
 impl WaitQueue {
     /// Creates an empty queue.
     pub fn new() -> impl PinInit<Self> {
+        // INVARIANT: It is initialized here.
         pin_init!(Self {
             head <- Opaque::ffi_init(|slot| {
                 // SAFETY: `slot` is memory for a wait queue, and the lock class is static.
@@ -47,7 +53,7 @@ impl WaitQueue {
 
     /// Wakes all threads, which then check their conditions again.
     pub fn wake_all(&self) {
-        // SAFETY: The queue is initialized.
+        // SAFETY: By the type's invariants.
         unsafe {
             kernel::bindings::__wake_up(
                 self.head.get(),

@@ -81,18 +81,23 @@ impl Mappings {
         then: impl FnOnce() -> Result,
     ) -> Result {
         let reserved = RBTreeNodeReservation::new(GFP_KERNEL)?;
+        // A device that was never registered is not unplugged before it is gone.
+        if self.state.lock().gone {
+            return Err(ENODEV);
+        }
         let object = map()?;
         let mut state = self.state.lock();
         if state.gone {
-            // SAFETY: The object is valid, by the requirements of this function, and the lock is
-            // held.
-            unsafe {
-                if !(*object.as_ptr()).sgt.is_null() {
-                    bindings::helper_drm_gem_shmem_unmap(object.as_ptr());
-                }
+            // SAFETY: The object is valid, by the requirements of this function.
+            let sgt = unsafe { (*object.as_ptr()).sgt };
+            if !sgt.is_null() {
+                // SAFETY: As above. The object has a table, and the lock is held.
+                unsafe { bindings::helper_drm_gem_shmem_unmap(object.as_ptr()) };
             }
             return Err(ENODEV);
         }
+        // INVARIANT: `map` has mapped the object, so it has a table. By the requirements of this function,
+        // it is removed before it is freed.
         let before = state.objects.insert(reserved.into_node(Mapped(object), ()));
         let result = then();
         drop(state);

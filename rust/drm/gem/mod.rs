@@ -61,9 +61,12 @@ pub(crate) extern "C" fn dumb_create_callback<T: Driver>(
     dev: *mut bindings::drm_device,
     args: *mut bindings::drm_mode_create_dumb,
 ) -> kernel::ffi::c_int {
-    // SAFETY: The core calls this with valid arguments, for a device of this driver.
-    let (dev, file, args) =
-        unsafe { (Device::<T>::from_raw(dev), File::from_raw(file), &mut *args) };
+    // SAFETY: The core calls this with a device of this driver.
+    let dev = unsafe { Device::<T>::from_raw(dev) };
+    // SAFETY: The file is one of the device.
+    let file = unsafe { File::from_raw(file) };
+    // SAFETY: The core passes the kernel's copy of the arguments, which nothing else accesses.
+    let args = unsafe { &mut *args };
 
     errno(T::dumb_create(dev, file, &mut DumbBuffer(args)))
 }
@@ -106,13 +109,10 @@ pub(crate) extern "C" fn prime_import_callback<T: Driver>(
     if let Err(error) = unsafe { shmem::Object::<T::Object>::complete(device, raw) } {
         return error.to_ptr();
     }
+    let object = || NonNull::new(raw.cast()).ok_or(EINVAL);
     // SAFETY: The object is valid, and it is a shmem object as all of the device, whose first field
     // is the GEM object. `Dying` removes it from the mappings before it is freed.
-    let noted = unsafe {
-        device
-            .mappings
-            .add(|| NonNull::new(raw.cast()).ok_or(EINVAL), || Ok(()))
-    };
+    let noted = unsafe { device.mappings.add(object, || Ok(())) };
     if let Err(error) = noted {
         // SAFETY: The reference is the one that the import returned.
         unsafe { bindings::helper_drm_gem_object_put(raw) };

@@ -78,8 +78,10 @@ impl<T: DriverObject> Deref for Dying<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: By the type's invariants, the object is valid, and its `inner` is initialized.
-        unsafe { (*self.0.as_ptr()).inner.assume_init_ref() }
+        // SAFETY: By the type's invariants, the object is valid. Nothing writes to `inner`.
+        let inner = unsafe { &(*self.0.as_ptr()).inner };
+        // SAFETY: By the type's invariants, it is initialized.
+        unsafe { inner.assume_init_ref() }
     }
 }
 
@@ -87,12 +89,14 @@ impl<T: DriverObject> Drop for Dying<T> {
     fn drop(&mut self) {
         let raw = self.0.as_ptr();
         // SAFETY: By the type's invariants, nothing else refers to the object.
-        let dev = unsafe { (*raw).dev.take() };
+        let dev = unsafe { &mut (*raw).dev }.take();
         if let Some(dev) = &dev {
             dev.mappings.remove(self.0.cast());
         }
-        // SAFETY: By the type's invariants, it is initialized and nothing else refers to it.
-        unsafe { (*raw).inner.assume_init_drop() };
+        // SAFETY: By the type's invariants, nothing else refers to the object.
+        let inner = unsafe { &mut (*raw).inner };
+        // SAFETY: By the type's invariants, it is initialized.
+        unsafe { inner.assume_init_drop() };
         // SAFETY: Nothing else refers to the object. The C function frees the memory with
         // `kfree()`, and `create_object_callback` allocated it with `kmalloc()`.
         unsafe { bindings::drm_gem_shmem_free(raw.cast()) };
@@ -160,7 +164,9 @@ impl Pieces {
     /// `sgt` must be a mapped table as long as the result is used.
     unsafe fn new(sgt: *const kernel::bindings::sg_table) -> Self {
         // SAFETY: By the requirements of this function.
-        let (sg, left) = unsafe { ((*sgt).sgl, (*sgt).nents) };
+        let sg = unsafe { (*sgt).sgl };
+        // SAFETY: As above.
+        let left = unsafe { (*sgt).nents };
         // INVARIANT: A table has `nents` mapped entries.
         Self {
             sg,
@@ -219,8 +225,9 @@ impl<T: DriverObject> Object<T> {
         // SAFETY: The object was just created by `create_object_callback`, and nothing else refers to
         // it.
         unsafe { Self::complete(dev, raw.cast()) }?;
-        // SAFETY: The new object's only reference is moved into the `ARef`. The object is not null.
-        Ok(unsafe { ARef::from_raw(NonNull::new_unchecked(raw.cast())) })
+        let object = NonNull::new(raw.cast()).ok_or(ENOMEM)?;
+        // SAFETY: The new object's only reference is moved into the `ARef`.
+        Ok(unsafe { ARef::from_raw(object) })
     }
 
     /// Initializes the driver's data of a new object. If that fails, this drops the caller's
@@ -264,10 +271,12 @@ impl<T: DriverObject> Object<T> {
     ///
     /// `EBUSY` after the time-out, `ERESTARTSYS` for a signal. C: `dma_resv_wait_timeout()`.
     pub fn wait(&self, timeout: usize) -> Result {
-        // SAFETY: The object and its reservation are valid.
+        // SAFETY: The object is valid, and its reservation does not change.
+        let resv = unsafe { (*self.as_raw()).resv };
+        // SAFETY: The reservation is valid as long as the object.
         let left = unsafe {
             kernel::bindings::dma_resv_wait_timeout(
-                (*self.as_raw()).resv,
+                resv,
                 kernel::bindings::dma_resv_usage_DMA_RESV_USAGE_READ,
                 true,
                 timeout,
@@ -291,8 +300,10 @@ impl<T: DriverObject> Object<T> {
 
     /// Returns the device that the object belongs to.
     pub fn dev(&self) -> &Device<T::Driver> {
+        // SAFETY: The object is valid, and its device does not change.
+        let dev = unsafe { (*self.as_raw()).dev };
         // SAFETY: By the type's invariants, the object holds a reference to its device.
-        unsafe { Device::from_raw((*self.as_raw()).dev) }
+        unsafe { Device::from_raw(dev) }
     }
 
     /// Size in bytes.
@@ -360,25 +371,37 @@ impl<T: DriverObject> Object<T> {
                 .map_err(|error| dma::error(self.dev(), self.size(), error))?;
             NonNull::new(raw).ok_or(EINVAL)
         };
-        // SAFETY: `add` calls this under the lock of the mappings, so the table is not freed
-        // meanwhile.
-        let visit = || unsafe {
-            let sgt = (*raw).sgt;
-            let mut sg = (*sgt).sgl;
-            let count = if dma { (*sgt).nents } else { (*sgt).orig_nents };
+        let visit = || {
+            // SAFETY: The object is valid, and it was mapped. `add` calls this under the lock of the
+            // mappings, so the table is not freed meanwhile.
+            let sgt = unsafe { (*raw).sgt };
+            // SAFETY: As above.
+            let mut sg = unsafe { (*sgt).sgl };
+            let count = if dma {
+                // SAFETY: As above.
+                unsafe { (*sgt).nents }
+            } else {
+                // SAFETY: As above.
+                unsafe { (*sgt).orig_nents }
+            };
             for _ in 0..count {
                 f(if dma {
                     Segment {
-                        address: bindings::helper_sg_dma_address(sg),
-                        length: bindings::helper_sg_dma_len(sg),
+                        // SAFETY: `sg` is one of the `count` entries of the table.
+                        address: unsafe { bindings::helper_sg_dma_address(sg) },
+                        // SAFETY: As above.
+                        length: unsafe { bindings::helper_sg_dma_len(sg) },
                     }
                 } else {
                     Segment {
-                        address: bindings::helper_sg_phys(sg),
-                        length: (*sg).length,
+                        // SAFETY: As above.
+                        address: unsafe { bindings::helper_sg_phys(sg) },
+                        // SAFETY: As above.
+                        length: unsafe { (*sg).length },
                     }
                 })?;
-                sg = kernel::bindings::sg_next(sg);
+                // SAFETY: As above.
+                sg = unsafe { kernel::bindings::sg_next(sg) };
             }
             Ok(())
         };
@@ -409,8 +432,9 @@ impl<T: DriverObject> Object<T> {
     ///
     /// The table of the object's pages, if there is one, must not be freed while this runs.
     unsafe fn sync_mapped(&self, rows: &Rows) {
-        // SAFETY: The object and its device are valid.
-        let (sgt, dev) = unsafe { ((*self.obj.get()).sgt, (*(*self.as_raw()).dev).dev) };
+        // SAFETY: The object is valid.
+        let sgt = unsafe { (*self.obj.get()).sgt };
+        let dev = self.dev().raw_parent();
         // SAFETY: The device is valid.
         if sgt.is_null() || !unsafe { bindings::helper_dma_dev_need_sync(dev) } {
             return;
@@ -432,8 +456,9 @@ impl<T: DriverObject> Object<T> {
     extern "C" fn free_callback(raw: *mut bindings::drm_gem_object) {
         let this: *mut Self = raw.cast();
         // SAFETY: The core calls this for the last reference, and the GEM object is at the start of
-        // a `Self`.
-        if unsafe { (*this).dev.is_none() } {
+        // a `Self`. Nothing else accesses the field.
+        let dev = unsafe { &(*this).dev };
+        if dev.is_none() {
             // SAFETY: As above. The driver's data was not initialized, so it is not dropped. The C
             // function frees the memory with `kfree()`.
             return unsafe { bindings::drm_gem_shmem_free(raw.cast()) };
@@ -486,8 +511,8 @@ unsafe impl<T: DriverObject> AlwaysRefCounted for Object<T> {
     }
 
     unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: The caller passes a reference that it owns.
-        unsafe { bindings::helper_drm_gem_object_put(obj.as_ref().as_raw()) }
+        // SAFETY: The caller passes a reference that it owns. The GEM object is at the start of `Self`.
+        unsafe { bindings::helper_drm_gem_object_put(obj.as_ptr().cast()) }
     }
 }
 

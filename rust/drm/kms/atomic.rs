@@ -31,6 +31,7 @@ macro_rules! plane_states {
             ///
             /// `raw` must be a valid state of that kind as long as the value is used.
             pub(crate) unsafe fn from_raw(raw: *mut bindings::drm_atomic_commit) -> Self {
+                // INVARIANT: By the requirements of this function.
                 Self(raw, PhantomData)
             }
 
@@ -39,13 +40,11 @@ macro_rules! plane_states {
                 &self,
                 plane: &Plane<T>,
             ) -> &PlaneState<T> {
-                // SAFETY: A plane's callback is only called with a state that has the plane.
-                unsafe {
-                    PlaneState::from_raw(bindings::helper_drm_atomic_old_plane_state(
-                        self.0,
-                        plane.as_raw(),
-                    ))
-                }
+                let plane = plane.as_raw();
+                // SAFETY: By the type's invariants, the commit is valid.
+                let state = unsafe { bindings::helper_drm_atomic_old_plane_state(self.0, plane) };
+                // SAFETY: A plane's callback is only called with a commit that has states of the plane.
+                unsafe { PlaneState::from_raw(state) }
             }
 
             /// Returns a plane's new state.
@@ -53,13 +52,11 @@ macro_rules! plane_states {
                 &self,
                 plane: &Plane<T>,
             ) -> &PlaneState<T> {
-                // SAFETY: A plane's callback is only called with a state that has the plane.
-                unsafe {
-                    PlaneState::from_raw(bindings::helper_drm_atomic_new_plane_state(
-                        self.0,
-                        plane.as_raw(),
-                    ))
-                }
+                let plane = plane.as_raw();
+                // SAFETY: By the type's invariants, the commit is valid.
+                let state = unsafe { bindings::helper_drm_atomic_new_plane_state(self.0, plane) };
+                // SAFETY: A plane's callback is only called with a commit that has states of the plane.
+                unsafe { PlaneState::from_raw(state) }
             }
         }
     };
@@ -116,15 +113,17 @@ impl AtomicCommit<'_> {
     /// Returns whether the commit sets the mode of the CRTC that shows the plane; C:
     /// `drm_atomic_crtc_needs_modeset()`.
     pub fn needs_modeset<T: DriverPlane>(&self, state: &PlaneState<T>) -> bool {
-        // SAFETY: The states are valid, and the core adds a plane's CRTC to the commit of the
-        // plane.
-        unsafe {
-            let crtc = (*state.as_raw()).crtc;
-            if crtc.is_null() {
-                return false;
-            }
-            let crtc_state = bindings::helper_drm_atomic_new_crtc_state(self.0, crtc);
-            !crtc_state.is_null() && bindings::helper_drm_atomic_crtc_needs_modeset(crtc_state)
+        // SAFETY: The state is valid.
+        let crtc = unsafe { (*state.as_raw()).crtc };
+        if crtc.is_null() {
+            return false;
         }
+        // SAFETY: The commit and the CRTC are valid.
+        let crtc_state = unsafe { bindings::helper_drm_atomic_new_crtc_state(self.0, crtc) };
+        if crtc_state.is_null() {
+            return false;
+        }
+        // SAFETY: The commit has that state of the CRTC.
+        unsafe { bindings::helper_drm_atomic_crtc_needs_modeset(crtc_state) }
     }
 }

@@ -14,14 +14,20 @@
 //! here is unnecessary.
 //!
 //! C header: [`include/drm/drm_atomic_helper.h`](srctree/include/drm/drm_atomic_helper.h)
+use core::mem::offset_of;
+
 use drm_bindings as bindings;
 use kernel::{error::to_result, prelude::*};
 
 use crate::{errno, Device, Driver};
 
 extern "C" fn has_room_callback<T: Driver>(crtc: *mut bindings::drm_crtc) -> bool {
-    // SAFETY: `helper_drm_commit_waits()` calls this for the CRTCs of a commit on a device of `T`.
-    unsafe { T::has_room(Device::from_raw((*crtc).dev), (*crtc).index) }
+    // SAFETY: `helper_drm_commit_waits()` calls this for the CRTCs of a commit.
+    let dev = unsafe { (*crtc).dev };
+    // SAFETY: As above. The index does not change.
+    let index = unsafe { (*crtc).index };
+    // SAFETY: The commit is one on a device of `T`.
+    T::has_room(unsafe { Device::from_raw(dev) }, index)
 }
 
 /// C: `drm_mode_config_funcs.atomic_commit`.
@@ -30,13 +36,14 @@ pub(super) extern "C" fn commit_callback<T: Driver>(
     state: *mut bindings::drm_atomic_commit,
     nonblock: bool,
 ) -> kernel::ffi::c_int {
-    // SAFETY: The core calls this for a device of `T`, with a state that was checked.
-    unsafe {
-        if !nonblock || (*state).async_update() {
-            return bindings::drm_atomic_helper_commit(dev, state, nonblock);
-        }
-        errno(commit_nonblocking::<T>(dev, state))
+    // SAFETY: The core calls this with a state that only this thread changes.
+    let is_async = unsafe { bindings::drm_atomic_commit::async_update_raw(state) };
+    if !nonblock || is_async {
+        // SAFETY: The core calls this for a device of `T`, with a state that was checked.
+        return unsafe { bindings::drm_atomic_helper_commit(dev, state, nonblock) };
     }
+    // SAFETY: As above, and it is not an asynchronous update.
+    errno(unsafe { commit_nonblocking::<T>(dev, state) })
 }
 
 /// C: `drm_mode_config_helper_funcs.atomic_commit_tail`.
@@ -45,18 +52,21 @@ pub(super) extern "C" fn commit_callback<T: Driver>(
 /// the commit. `drm_atomic_helper_wait_for_vblanks()` would read the current states, which the next
 /// commit frees as soon as this one is done with the hardware.
 pub(super) extern "C" fn tail_callback(state: *mut bindings::drm_atomic_commit) {
-    // SAFETY: The core calls this with a state that was swapped in. The functions are called in the
-    // order of `drm_atomic_helper_commit_tail_rpm()`.
-    unsafe {
-        let dev = (*state).dev;
-
-        bindings::drm_atomic_helper_commit_modeset_disables(dev, state);
-        bindings::drm_atomic_helper_commit_modeset_enables(dev, state);
-        bindings::helper_drm_commit_active_planes(dev, state);
-        bindings::drm_atomic_helper_commit_hw_done(state);
-        bindings::drm_atomic_helper_wait_for_flip_done(dev, state);
-        bindings::drm_atomic_helper_cleanup_planes(dev, state);
-    }
+    // SAFETY: The core calls this with a state that was swapped in.
+    let dev = unsafe { (*state).dev };
+    // SAFETY: As above. The functions are called in the order of
+    // `drm_atomic_helper_commit_tail_rpm()`.
+    unsafe { bindings::drm_atomic_helper_commit_modeset_disables(dev, state) };
+    // SAFETY: As above.
+    unsafe { bindings::drm_atomic_helper_commit_modeset_enables(dev, state) };
+    // SAFETY: As above.
+    unsafe { bindings::helper_drm_commit_active_planes(dev, state) };
+    // SAFETY: As above.
+    unsafe { bindings::drm_atomic_helper_commit_hw_done(state) };
+    // SAFETY: As above.
+    unsafe { bindings::drm_atomic_helper_wait_for_flip_done(dev, state) };
+    // SAFETY: As above.
+    unsafe { bindings::drm_atomic_helper_cleanup_planes(dev, state) };
 }
 
 /// Executes a nonblocking commit, or queues it for a worker.
@@ -69,23 +79,35 @@ unsafe fn commit_nonblocking<T: Driver>(
     dev: *mut bindings::drm_device,
     state: *mut bindings::drm_atomic_commit,
 ) -> Result {
-    // SAFETY: By the requirements of this function. The functions are called in the order of
-    // `drm_atomic_helper_commit()`.
-    unsafe {
-        if bindings::helper_drm_commit_is_busy(state) {
-            return Err(EBUSY);
-        }
-        to_result(bindings::drm_atomic_helper_setup_commit(state, true))?;
-        to_result(bindings::drm_atomic_helper_prepare_planes(dev, state))?;
-        // All fences that the commit has to wait for are known now.
-        let waits = bindings::helper_drm_commit_waits(state, Some(has_room_callback::<T>));
-        to_result(bindings::drm_atomic_helper_swap_state(state, true))
-            .inspect_err(|_| bindings::drm_atomic_helper_unprepare_planes(dev, state))?;
-        if !waits {
-            commit_planes(dev, state);
-        } else if !queue(Device::<T>::from_raw(dev), state) {
-            commit_all(state);
-        }
+    // SAFETY: By the requirements of this function.
+    if unsafe { bindings::helper_drm_commit_is_busy(state) } {
+        return Err(EBUSY);
+    }
+    // SAFETY: As above. The functions are called in the order of `drm_atomic_helper_commit()`.
+    to_result(unsafe { bindings::drm_atomic_helper_setup_commit(state, true) })?;
+    // SAFETY: As above.
+    to_result(unsafe { bindings::drm_atomic_helper_prepare_planes(dev, state) })?;
+    // All fences that the commit has to wait for are known now.
+    // SAFETY: As above, and the callback is for devices of `T`.
+    let waits = unsafe { bindings::helper_drm_commit_waits(state, Some(has_room_callback::<T>)) };
+    // SAFETY: As above.
+    to_result(unsafe { bindings::drm_atomic_helper_swap_state(state, true) }).inspect_err(
+        |_| {
+            // SAFETY: As above. The planes were prepared.
+            unsafe { bindings::drm_atomic_helper_unprepare_planes(dev, state) };
+        },
+    )?;
+    if !waits {
+        // SAFETY: The state was swapped in, and has nothing to wait for.
+        unsafe { commit_planes(dev, state) };
+        return Ok(());
+    }
+    // SAFETY: By the requirements of this function.
+    let device = unsafe { Device::<T>::from_raw(dev) };
+    // SAFETY: The state was swapped in.
+    if !unsafe { queue(device, state) } {
+        // SAFETY: As above.
+        unsafe { commit_all(state) };
     }
     Ok(())
 }
@@ -108,14 +130,14 @@ unsafe fn queue<T: Driver>(dev: &Device<T>, state: *mut bindings::drm_atomic_com
 }
 
 extern "C" fn work_callback(work: *mut bindings::work_struct) {
-    // SAFETY: `queue` has queued the work of a state that was swapped in, with a reference to the
-    // state.
-    unsafe {
-        let state = kernel::container_of!(work, bindings::drm_atomic_commit, commit_work);
-
-        commit_all(state);
-        bindings::helper_drm_atomic_commit_put(state);
-    }
+    // `queue` has queued the work of a state.
+    let state: *mut bindings::drm_atomic_commit = work
+        .wrapping_byte_sub(offset_of!(bindings::drm_atomic_commit, commit_work))
+        .cast();
+    // SAFETY: The state was swapped in before it was queued.
+    unsafe { commit_all(state) };
+    // SAFETY: `queue` has passed a reference to the state.
+    unsafe { bindings::helper_drm_atomic_commit_put(state) };
 }
 
 /// Executes a commit as the worker of the core's helper does.
@@ -124,14 +146,15 @@ extern "C" fn work_callback(work: *mut bindings::work_struct) {
 ///
 /// `state` must be a state that was swapped in.
 unsafe fn commit_all(state: *mut bindings::drm_atomic_commit) {
-    // SAFETY: By the requirements of this function. The functions are called in the order of
-    // `drm_atomic_helper_commit()`.
-    unsafe {
-        let _ = bindings::drm_atomic_helper_wait_for_fences((*state).dev, state, false);
-        bindings::drm_atomic_helper_wait_for_dependencies(state);
-        tail_callback(state);
-        bindings::drm_atomic_helper_commit_cleanup_done(state);
-    }
+    // SAFETY: By the requirements of this function.
+    let dev = unsafe { (*state).dev };
+    // SAFETY: As above. The functions are called in the order of `drm_atomic_helper_commit()`.
+    let _ = unsafe { bindings::drm_atomic_helper_wait_for_fences(dev, state, false) };
+    // SAFETY: As above.
+    unsafe { bindings::drm_atomic_helper_wait_for_dependencies(state) };
+    tail_callback(state);
+    // SAFETY: As above.
+    unsafe { bindings::drm_atomic_helper_commit_cleanup_done(state) };
 }
 
 /// Executes a commit that changes no mode. Does not wait for the vblank.
@@ -140,15 +163,18 @@ unsafe fn commit_all(state: *mut bindings::drm_atomic_commit) {
 ///
 /// `state` must be a state of `dev` that was swapped in and that has nothing to wait for.
 unsafe fn commit_planes(dev: *mut bindings::drm_device, state: *mut bindings::drm_atomic_commit) {
+    // The fences are signalled, so this only drops the references to them.
     // SAFETY: By the requirements of this function. The functions are called in the order of
     // `drm_atomic_helper_commit()`.
-    unsafe {
-        // The fences are signalled, so this only drops the references to them.
-        let _ = bindings::drm_atomic_helper_wait_for_fences(dev, state, false);
-        bindings::drm_atomic_helper_wait_for_dependencies(state);
-        bindings::helper_drm_commit_active_planes(dev, state);
-        bindings::drm_atomic_helper_commit_hw_done(state);
-        bindings::drm_atomic_helper_cleanup_planes(dev, state);
-        bindings::drm_atomic_helper_commit_cleanup_done(state);
-    }
+    let _ = unsafe { bindings::drm_atomic_helper_wait_for_fences(dev, state, false) };
+    // SAFETY: As above.
+    unsafe { bindings::drm_atomic_helper_wait_for_dependencies(state) };
+    // SAFETY: As above.
+    unsafe { bindings::helper_drm_commit_active_planes(dev, state) };
+    // SAFETY: As above.
+    unsafe { bindings::drm_atomic_helper_commit_hw_done(state) };
+    // SAFETY: As above.
+    unsafe { bindings::drm_atomic_helper_cleanup_planes(dev, state) };
+    // SAFETY: As above.
+    unsafe { bindings::drm_atomic_helper_commit_cleanup_done(state) };
 }

@@ -2,15 +2,27 @@
 //! Connectors of virtual devices, and EDIDs.
 //!
 //! C header: [`include/drm/drm_connector.h`](srctree/include/drm/drm_connector.h)
-use core::{ops::Deref, ptr, ptr::NonNull};
+use core::{marker::PhantomData, mem::offset_of, ops::Deref, ptr, ptr::NonNull};
 
 use drm_bindings as bindings;
-use kernel::{error::to_result, ffi::c_void, prelude::*, types::Opaque};
+use kernel::{
+    error::to_result,
+    ffi::c_void,
+    prelude::*,
+    types::{NotThreadSafe, Opaque},
+};
 
-use super::{modes::Timing, UnregisteredKmsDevice};
+use super::{
+    modes::{DisplayMode, Timing},
+    UnregisteredKmsDevice,
+};
 use crate::Driver;
 
 /// The EDID of a monitor; the C counterpart is `struct drm_edid`.
+///
+/// # Invariants
+///
+/// The pointer is a valid EDID, which the value owns. Nothing changes it.
 pub struct Edid(NonNull<bindings::drm_edid>);
 
 // SAFETY: The bytes of an EDID do not change.
@@ -35,8 +47,9 @@ impl Edid {
         }
         // SAFETY: The function copies the bytes.
         let raw = unsafe { bindings::drm_edid_alloc(bytes.as_ptr().cast(), bytes.len()) };
+        // INVARIANT: It was allocated above.
         let edid = Self(NonNull::new(raw.cast_mut()).ok_or(ENOMEM)?);
-        // SAFETY: `self` owns the EDID.
+        // SAFETY: By the type's invariants.
         if !unsafe { bindings::drm_edid_valid(edid.0.as_ptr()) } {
             return Err(EINVAL);
         }
@@ -45,13 +58,15 @@ impl Edid {
 
     /// Returns the bytes.
     pub fn bytes(&self) -> &[u8] {
-        // SAFETY: `self` owns the EDID.
+        // SAFETY: By the type's invariants.
         let raw: *const u8 = unsafe { bindings::drm_edid_raw(self.0.as_ptr()) }.cast();
         if raw.is_null() {
             return &[];
         }
         // SAFETY: The core returns no pointer to less than one block.
-        let blocks = 1 + usize::from(unsafe { *raw.add(EDID_EXTENSIONS) });
+        let extensions = unsafe { raw.add(EDID_EXTENSIONS) };
+        // SAFETY: As above.
+        let blocks = 1 + usize::from(unsafe { *extensions });
         // SAFETY: The core returns no pointer to fewer blocks than the first one announces. They
         // are valid as long as the EDID.
         unsafe { core::slice::from_raw_parts(raw, blocks * EDID_LENGTH) }
@@ -66,15 +81,21 @@ impl PartialEq for Edid {
 
 impl Drop for Edid {
     fn drop(&mut self) {
-        // SAFETY: `self` owns the EDID.
+        // SAFETY: By the type's invariants.
         unsafe { bindings::drm_edid_free(self.0.as_ptr()) }
     }
 }
 
 /// The list of a connector's modes while it is being filled.
+///
+/// # Invariants
+///
+/// `connector` is valid, and for the lifetime this thread holds the lock of the mode config, which
+/// protects its modes, its EDID and its properties.
 pub struct ModeList<'a> {
-    connector: &'a mut bindings::drm_connector,
+    connector: *mut bindings::drm_connector,
     count: i32,
+    _lock: PhantomData<&'a NotThreadSafe>,
 }
 
 impl ModeList<'_> {
@@ -99,28 +120,29 @@ impl ModeList<'_> {
         }
 
         let mut own = own;
-        // SAFETY: The connector is valid, and `own` lives until the call returns.
+        // SAFETY: By the type's invariants. `own` lives until the call returns.
         let raw = unsafe {
             bindings::drm_edid_read_custom(self.connector, Some(read_block), (&raw mut own).cast())
         };
+        // INVARIANT: The core has read it, and has passed the ownership.
         NonNull::new(raw.cast_mut()).map(Edid)
     }
 
     /// Suggests a position of the monitor to user space, see
     /// [`KmsDriver::FOLLOWS_WINDOWS`](super::KmsDriver::FOLLOWS_WINDOWS).
     pub fn suggest_position(&mut self, x: u32, y: u32) {
-        let object = &raw mut self.connector.base;
-        // SAFETY: The properties are created before the connectors, and do not change.
-        let config = unsafe { &(*self.connector.dev).mode_config };
-        for (property, value) in [
-            (config.suggested_x_property, x),
-            (config.suggested_y_property, y),
-        ] {
+        // SAFETY: By the type's invariants.
+        let object = unsafe { &raw mut (*self.connector).base };
+        // SAFETY: A connector's device is valid as long as the connector. The properties are created
+        // before the connectors, and do not change.
+        let suggested_x = unsafe { (*self.dev()).mode_config.suggested_x_property };
+        // SAFETY: As above.
+        let suggested_y = unsafe { (*self.dev()).mode_config.suggested_y_property };
+        for (property, value) in [(suggested_x, x), (suggested_y, y)] {
             if property.is_null() {
                 continue;
             }
-            // SAFETY: Connector and property are valid, and the core holds the lock of the mode
-            // config.
+            // SAFETY: Connector and property are valid, and by the type's invariants the lock is held.
             unsafe { bindings::drm_object_property_set_value(object, property, value.into()) };
         }
     }
@@ -128,18 +150,17 @@ impl ModeList<'_> {
     /// Adds the modes of an EDID, and sets the EDID property. Returns the number of modes.
     pub fn add_edid(&mut self, edid: Option<&Edid>) -> i32 {
         let raw = edid.map_or(ptr::null(), |edid| edid.0.as_ptr().cast_const());
-        // SAFETY: Connector and EDID are valid.
-        let count = unsafe {
-            bindings::drm_edid_connector_update(self.connector, raw);
-            bindings::drm_edid_connector_add_modes(self.connector)
-        };
+        // SAFETY: By the invariants of the types.
+        unsafe { bindings::drm_edid_connector_update(self.connector, raw) };
+        // SAFETY: By the type's invariants.
+        let count = unsafe { bindings::drm_edid_connector_add_modes(self.connector) };
         self.count += count;
         count
     }
 
     /// Adds common modes up to a size in pixels; C: `drm_add_modes_noedid()`.
     pub fn add_usual(&mut self, width: u32, height: u32) {
-        // SAFETY: The connector is valid.
+        // SAFETY: By the type's invariants.
         self.count += unsafe { bindings::drm_add_modes_noedid(self.connector, width, height) };
     }
 
@@ -147,55 +168,86 @@ impl ModeList<'_> {
     /// the timing of [`Timing::exact`].
     pub fn prefer(&mut self, width: u16, height: u16, refresh: u32, blanking: u16) {
         let preferred = bindings::DRM_MODE_TYPE_PREFERRED as u8;
-        let list = &raw mut self.connector.probed_modes;
+        // SAFETY: By the type's invariants.
+        let list = unsafe { &raw mut (*self.connector).probed_modes };
         let mut found = false;
 
-        // SAFETY: The core holds the lock of the list of modes, and its entries are modes.
-        unsafe {
-            let mut entry = (*list).next;
-            while !ptr::eq(entry, list) {
-                let mode = &mut *kernel::container_of!(entry, bindings::drm_display_mode, head);
-                mode.type_ &= !preferred;
-                if !found && (mode.hdisplay, mode.vdisplay) == (width, height) {
-                    mode.type_ |= preferred;
-                    found = true;
-                }
-                entry = (*entry).next;
+        // SAFETY: By the type's invariants, nothing else changes the list.
+        let mut entry = unsafe { (*list).next };
+        while !ptr::eq(entry, list) {
+            // The entries of the list are modes.
+            let mode: *mut bindings::drm_display_mode = entry
+                .wrapping_byte_sub(offset_of!(bindings::drm_display_mode, head))
+                .cast();
+            // SAFETY: By the type's invariants, the mode is valid, and nothing else uses it.
+            unsafe { (*mode).type_ &= !preferred };
+            // SAFETY: As above. It does not change while the reference is used.
+            let size = unsafe { DisplayMode::from_raw(mode) };
+            if !found && (size.hdisplay(), size.vdisplay()) == (width, height) {
+                // SAFETY: As above.
+                unsafe { (*mode).type_ |= preferred };
+                found = true;
             }
+            // SAFETY: As above.
+            entry = unsafe { (*entry).next };
         }
         if !found {
             self.add_exact(width, height, refresh, blanking);
         }
     }
 
+    /// Returns the connector's device.
+    fn dev(&self) -> *mut bindings::drm_device {
+        // SAFETY: By the type's invariants, the connector is valid. Its device does not change.
+        unsafe { (*self.connector).dev }
+    }
+
     fn add_exact(&mut self, width: u16, height: u16, refresh: u32, blanking: u16) {
         // SAFETY: A connector's device is valid as long as the connector.
-        let mode = unsafe { bindings::drm_mode_create(self.connector.dev) };
-        // SAFETY: Nothing else refers to the new mode.
-        let Some(new) = (unsafe { mode.as_mut() }) else {
+        let mode = unsafe { bindings::drm_mode_create(self.dev()) };
+        if mode.is_null() {
             return;
-        };
-        new.type_ = (bindings::DRM_MODE_TYPE_DRIVER | bindings::DRM_MODE_TYPE_PREFERRED) as u8;
-        let timing = Timing::exact(width, height, refresh, blanking);
-        [new.hdisplay, new.hsync_start, new.hsync_end, new.htotal] = timing.horizontal;
-        [new.vdisplay, new.vsync_start, new.vsync_end, new.vtotal] = timing.vertical;
-        new.clock = timing.clock;
-        // SAFETY: The mode is initialized. The connector takes ownership of it.
-        unsafe {
-            bindings::drm_mode_set_name(mode);
-            bindings::drm_mode_probed_add(self.connector, mode);
         }
+        let timing = Timing::exact(width, height, refresh, blanking);
+        let [hdisplay, hsync_start, hsync_end, htotal] = timing.horizontal;
+        let [vdisplay, vsync_start, vsync_end, vtotal] = timing.vertical;
+        // SAFETY: The mode was created above, so it is valid.
+        let mut new = unsafe { mode.read() };
+        new = bindings::drm_display_mode {
+            type_: (bindings::DRM_MODE_TYPE_DRIVER | bindings::DRM_MODE_TYPE_PREFERRED) as u8,
+            clock: timing.clock,
+            hdisplay,
+            hsync_start,
+            hsync_end,
+            htotal,
+            vdisplay,
+            vsync_start,
+            vsync_end,
+            vtotal,
+            ..new
+        };
+        // SAFETY: Nothing else refers to the new mode.
+        unsafe { mode.write(new) };
+        // SAFETY: The mode is initialized.
+        unsafe { bindings::drm_mode_set_name(mode) };
+        // SAFETY: As above, and by the type's invariants. The connector takes ownership of the mode.
+        unsafe { bindings::drm_mode_probed_add(self.connector, mode) };
         self.count += 1;
     }
 
     /// Returns the limits of framebuffers: minimum and maximum width and height in pixels.
     pub fn limits(&self) -> ((u32, u32), (u32, u32)) {
-        // SAFETY: The limits are set before there are connectors, and do not change.
-        let config = unsafe { &(*self.connector.dev).mode_config };
-        (
-            (config.min_width, config.min_height),
-            (config.max_width, config.max_height),
-        )
+        let dev = self.dev();
+        // SAFETY: A connector's device is valid as long as the connector. The limits are set before
+        // there are connectors, and do not change.
+        let min_width = unsafe { (*dev).mode_config.min_width };
+        // SAFETY: As above.
+        let min_height = unsafe { (*dev).mode_config.min_height };
+        // SAFETY: As above.
+        let max_width = unsafe { (*dev).mode_config.max_width };
+        // SAFETY: As above.
+        let max_height = unsafe { (*dev).mode_config.max_height };
+        ((min_width, min_height), (max_width, max_height))
     }
 }
 
@@ -280,16 +332,16 @@ impl<T: DriverConnector> Connector<T> {
                 ptr::null_mut(),
             )
         })?;
-        // SAFETY: The connector is initialized, and is valid until `free_callback`.
-        unsafe {
-            (*raw).helper_private = const { &Self::HELPER };
-            (*raw).polled = bindings::DRM_CONNECTOR_POLL_HPD as u8;
-            // Devices without EDIDs need the property, too, because an administrator may set an
-            // EDID.
-            bindings::drm_connector_attach_edid_property(raw);
-        }
-        dev.attach_window_properties(raw);
+        // SAFETY: The connector is initialized. The device is not registered, so nothing else uses it.
+        unsafe { (*raw).helper_private = const { &Self::HELPER } };
         // SAFETY: As above.
+        unsafe { (*raw).polled = bindings::DRM_CONNECTOR_POLL_HPD as u8 };
+        // Devices without EDIDs need the property, too, because an administrator may set an EDID.
+        // SAFETY: As above.
+        unsafe { bindings::drm_connector_attach_edid_property(raw) };
+        dev.attach_window_properties(raw);
+        // INVARIANT: The connector was initialized above, for a device of `T::Driver`.
+        // SAFETY: The connector is valid until `free_callback`, which the device calls.
         Ok(unsafe { &*this })
     }
 
@@ -307,7 +359,8 @@ impl<T: DriverConnector> Connector<T> {
         _force: bool,
     ) -> bindings::drm_connector_status {
         // SAFETY: The core calls this for a connector of this type.
-        if unsafe { &*raw.cast::<Self>() }.inner.detect() {
+        let this = unsafe { &*raw.cast::<Self>() };
+        if this.inner.detect() {
             bindings::drm_connector_status_connector_status_connected
         } else {
             bindings::drm_connector_status_connector_status_disconnected
@@ -315,12 +368,13 @@ impl<T: DriverConnector> Connector<T> {
     }
 
     extern "C" fn get_modes_callback(raw: *mut bindings::drm_connector) -> kernel::ffi::c_int {
-        // SAFETY: The core calls this for a connector of this type, with the lock of its modes
-        // held.
-        let (this, connector) = unsafe { (&*raw.cast::<Self>(), &mut *raw) };
+        // SAFETY: The core calls this for a connector of this type.
+        let this = unsafe { &*raw.cast::<Self>() };
+        // INVARIANT: The core calls this with the lock held.
         let mut modes = ModeList {
-            connector,
+            connector: raw,
             count: 0,
+            _lock: PhantomData,
         };
         this.inner.get_modes(&mut modes);
         modes.count

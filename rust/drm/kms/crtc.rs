@@ -121,21 +121,22 @@ impl<T: DriverCrtc> Crtc<T> {
                 ptr::null(),
             )
         });
+        let raw: *mut bindings::drm_crtc = this.cast();
         if let Err(error) = ret {
-            // SAFETY: If the core has failed, it does not refer to the object, unless the object is
-            // in the device's list. In that case the device destroys it.
-            unsafe {
-                if (*this.cast::<bindings::drm_crtc>()).head.next.is_null() {
-                    drop(KBox::from_raw(this));
-                }
+            // If the core has failed, it does not refer to the object, unless the object is in the
+            // device's list. In that case the device destroys it.
+            // SAFETY: The memory is valid: only `destroy_callback` frees it.
+            if unsafe { (*raw).head.next }.is_null() {
+                // SAFETY: The box was leaked above, and the core does not refer to it.
+                drop(unsafe { KBox::from_raw(this) });
             }
             return Err(error);
         }
-        // SAFETY: The CRTC is initialized, and is valid until `destroy_callback`.
-        unsafe {
-            (*this.cast::<bindings::drm_crtc>()).helper_private = const { &Self::HELPER };
-            Ok(&*this)
-        }
+        // SAFETY: The CRTC is initialized. The device is not registered, so nothing else uses it.
+        unsafe { (*raw).helper_private = const { &Self::HELPER } };
+        // INVARIANT: It was initialized above, for a device of `T::Driver`.
+        // SAFETY: The CRTC is valid until `destroy_callback`, which the device calls.
+        Ok(unsafe { &*this })
     }
 
     /// Returns its bit in masks of CRTCs; C: `drm_crtc_mask()`.
@@ -153,20 +154,30 @@ impl<T: DriverCrtc> Crtc<T> {
     }
 
     extern "C" fn destroy_callback(raw: *mut bindings::drm_crtc) {
-        // SAFETY: The core calls this once and does not use the object afterwards. `new` made it of
-        // a box.
-        unsafe {
-            bindings::drm_crtc_cleanup(raw);
-            drop(KBox::<Self>::from_raw(raw.cast()));
-        }
+        // SAFETY: The core calls this once.
+        unsafe { bindings::drm_crtc_cleanup(raw) };
+        // SAFETY: The core does not use the object afterwards. `new` made it of a box.
+        drop(unsafe { KBox::<Self>::from_raw(raw.cast()) });
+    }
+
+    /// # Safety
+    ///
+    /// `raw` must be a CRTC of this type, whose device is valid as long as the reference is used.
+    unsafe fn dev<'a>(raw: *mut bindings::drm_crtc) -> &'a Device<T::Driver> {
+        // SAFETY: By the requirements of this function. The device does not change.
+        let dev = unsafe { (*raw).dev };
+        // SAFETY: By the requirements of this function, it is a device of `T::Driver`.
+        unsafe { Device::from_raw(dev) }
     }
 
     extern "C" fn mode_valid_callback(
         raw: *mut bindings::drm_crtc,
         mode: *const bindings::drm_display_mode,
     ) -> bindings::drm_mode_status {
-        // SAFETY: The core calls this for a CRTC of this type with a valid mode.
-        let (crtc, mode) = unsafe { (Self::from_raw(raw), DisplayMode::from_raw(&*mode)) };
+        // SAFETY: The core calls this for a CRTC of this type.
+        let crtc = unsafe { Self::from_raw(raw) };
+        // SAFETY: The core calls this with a valid mode, which does not change meanwhile.
+        let mode = unsafe { DisplayMode::from_raw(mode) };
         match timer_mode_valid(mode) {
             bindings::drm_mode_status_MODE_OK if !crtc.inner.mode_valid(mode) => {
                 bindings::drm_mode_status_MODE_BAD
@@ -195,58 +206,62 @@ impl<T: DriverCrtc> Crtc<T> {
         raw: *mut bindings::drm_crtc,
         state: *mut bindings::drm_atomic_commit,
     ) {
-        // SAFETY: The core calls this for a CRTC of this type, with a state that contains it.
-        unsafe {
-            let new = bindings::helper_drm_atomic_new_crtc_state(state, raw);
-            Self::from_raw(raw).inner.atomic_enable(
-                Device::from_raw((*raw).dev),
-                DisplayMode::from_raw(&(*new).adjusted_mode),
-            );
-            bindings::drm_crtc_vblank_atomic_enable(raw, state);
-        }
+        // SAFETY: The core calls this for a CRTC of this type.
+        let crtc = unsafe { Self::from_raw(raw) };
+        // SAFETY: As above.
+        let dev = unsafe { Self::dev(raw) };
+        // SAFETY: The core calls this with a commit.
+        let new = unsafe { bindings::helper_drm_atomic_new_crtc_state(state, raw) };
+        // SAFETY: The commit contains the CRTC.
+        let mode = unsafe { &raw const (*new).adjusted_mode };
+        // SAFETY: The mode of a state that was checked does not change.
+        let mode = unsafe { DisplayMode::from_raw(mode) };
+        crtc.inner.atomic_enable(dev, mode);
+        // SAFETY: As above.
+        unsafe { bindings::drm_crtc_vblank_atomic_enable(raw, state) };
     }
 
     extern "C" fn atomic_flush_callback(
         raw: *mut bindings::drm_crtc,
         state: *mut bindings::drm_atomic_commit,
     ) {
-        // SAFETY: The core calls this for a CRTC of this type, with the commit.
-        unsafe {
-            Self::from_raw(raw)
-                .inner
-                .atomic_flush(Device::from_raw((*raw).dev));
-            bindings::drm_crtc_vblank_atomic_flush(raw, state);
-        }
+        // SAFETY: The core calls this for a CRTC of this type.
+        let crtc = unsafe { Self::from_raw(raw) };
+        // SAFETY: As above.
+        crtc.inner.atomic_flush(unsafe { Self::dev(raw) });
+        // SAFETY: The core calls this with a commit that contains the CRTC.
+        unsafe { bindings::drm_crtc_vblank_atomic_flush(raw, state) };
     }
 
     extern "C" fn atomic_disable_callback(
         raw: *mut bindings::drm_crtc,
         state: *mut bindings::drm_atomic_commit,
     ) {
-        // SAFETY: The core calls this for a CRTC of this type, with a state that contains it.
-        unsafe {
-            let new = bindings::helper_drm_atomic_new_crtc_state(state, raw);
-            bindings::drm_crtc_vblank_atomic_disable(raw, state);
-            Self::from_raw(raw)
-                .inner
-                .atomic_disable(Device::from_raw((*raw).dev));
-            // A CRTC that stays off is not flushed, and has no vblank at which to send the event.
-            if !(*new).active {
-                bindings::helper_drm_crtc_send_event(raw, new);
-            }
+        // SAFETY: The core calls this for a CRTC of this type.
+        let crtc = unsafe { Self::from_raw(raw) };
+        // SAFETY: The core calls this with a commit that contains the CRTC.
+        unsafe { bindings::drm_crtc_vblank_atomic_disable(raw, state) };
+        // SAFETY: As above.
+        crtc.inner.atomic_disable(unsafe { Self::dev(raw) });
+        // SAFETY: As above.
+        let new = unsafe { bindings::helper_drm_atomic_new_crtc_state(state, raw) };
+        // A CRTC that stays off is not flushed, and has no vblank at which to send the event.
+        // SAFETY: As above.
+        if !unsafe { (*new).active } {
+            // SAFETY: As above.
+            unsafe { bindings::helper_drm_crtc_send_event(raw, new) };
         }
     }
 }
 
 fn timer_mode_valid(mode: &DisplayMode) -> bindings::drm_mode_status {
-    let mode = mode.raw();
-    let pixels = u64::from(mode.htotal) * u64::from(mode.vtotal);
-    let clock = i64::from(mode.clock) * 1000;
+    let pixels = u64::from(mode.htotal()) * u64::from(mode.vtotal());
+    let clock = i64::from(mode.clock()) * 1000;
 
-    if mode.flags & (bindings::DRM_MODE_FLAG_INTERLACE | bindings::DRM_MODE_FLAG_DBLSCAN) != 0 {
+    if mode.flags() & (bindings::DRM_MODE_FLAG_INTERLACE | bindings::DRM_MODE_FLAG_DBLSCAN) != 0 {
         return bindings::drm_mode_status_MODE_NO_INTERLACE;
     }
-    if mode.vscan > 1 {
+    if mode.vscan() > 1 {
         return bindings::drm_mode_status_MODE_NO_VSCAN;
     }
     // The vblank timer supports from one to `MAX_REFRESH` frames per second.

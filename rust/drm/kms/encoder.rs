@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 //! Encoders. Those of virtual devices do nothing.
+use core::marker::PhantomData;
+
 use drm_bindings as bindings;
 use kernel::{error::to_result, prelude::*};
 
@@ -7,7 +9,11 @@ use super::{Connector, Crtc, DriverConnector, DriverCrtc, UnregisteredKmsDevice}
 use crate::Driver;
 
 /// An encoder of a virtual device; the C counterpart is `struct drm_encoder`.
-pub struct Encoder<'a>(&'a mut bindings::drm_encoder);
+///
+/// # Invariants
+///
+/// The pointer is a valid encoder of a device that is being set up, as long as the lifetime.
+pub struct Encoder<'a>(*mut bindings::drm_encoder, PhantomData<&'a ()>);
 
 impl<'a> Encoder<'a> {
     /// Creates an encoder for a CRTC. It lives as long as the device.
@@ -32,9 +38,9 @@ impl<'a> Encoder<'a> {
         })?
         .cast::<bindings::drm_encoder>();
         // SAFETY: The encoder was just created, so nothing else uses it.
-        let encoder = unsafe { &mut *raw };
-        encoder.possible_crtcs = crtc.mask();
-        Ok(Self(encoder))
+        unsafe { (*raw).possible_crtcs = crtc.mask() };
+        // INVARIANT: It was created above, and lives as long as the device.
+        Ok(Self(raw, PhantomData))
     }
 
     /// Attaches the encoder to a connector.
@@ -43,7 +49,8 @@ impl<'a> Encoder<'a> {
     ///
     /// `ENOMEM`. C: `drm_connector_attach_encoder()`.
     pub fn attach<C: DriverConnector>(&mut self, connector: &Connector<C>) -> Result {
-        // SAFETY: Both are valid objects of a device that is being set up.
+        // SAFETY: By the invariants of the types, both are valid. Nothing else uses them, because their
+        // devices are being set up by this thread.
         to_result(unsafe { bindings::drm_connector_attach_encoder(connector.as_raw(), self.0) })
     }
 }

@@ -87,37 +87,42 @@ impl<T: DriverFramebuffer> Framebuffer<T> {
         unsafe { &*raw.cast() }
     }
 
-    fn raw(&self) -> &bindings::drm_framebuffer {
-        // SAFETY: The framebuffer is valid, and the fields that are read do not change.
-        unsafe { &*self.fb.get() }
-    }
-
     /// Returns the layout.
     pub fn info(&self) -> FramebufferInfo {
-        let raw = self.raw();
+        let raw = self.fb.get();
+        // SAFETY: By the type's invariants, the framebuffer is valid. These fields do not change.
+        let format = unsafe { (*raw).format };
         FramebufferInfo {
             // SAFETY: A framebuffer's format is a static entry of the core's table.
-            fourcc: unsafe { (*raw.format).format },
-            pitch: raw.pitches[0],
-            offset: raw.offsets[0],
-            width: raw.width,
-            height: raw.height,
+            fourcc: unsafe { (*format).format },
+            // SAFETY: As for the format.
+            pitch: unsafe { (*raw).pitches[0] },
+            // SAFETY: As for the format.
+            offset: unsafe { (*raw).offsets[0] },
+            // SAFETY: As for the format.
+            width: unsafe { (*raw).width },
+            // SAFETY: As for the format.
+            height: unsafe { (*raw).height },
         }
     }
 
     /// Returns the buffer object that contains the pixels.
     pub fn object(&self) -> &shmem::Object<<T::Driver as Driver>::Object> {
+        // SAFETY: By the type's invariants, the framebuffer is valid. Its object does not change.
+        let object = unsafe { (*self.fb.get()).obj[0] };
         // SAFETY: By the type's invariants the object is of `T::Driver`. The framebuffer holds a
         // reference.
-        unsafe { shmem::Object::from_raw(self.raw().obj[0]) }
+        unsafe { shmem::Object::from_raw(object) }
     }
 
     extern "C" fn destroy_callback(raw: *mut bindings::drm_framebuffer) {
-        // SAFETY: The core calls this for the last reference. The C function frees the memory.
-        unsafe {
-            ptr::drop_in_place(&raw mut (*raw.cast::<Self>()).inner);
-            bindings::drm_gem_fb_destroy(raw);
-        }
+        // SAFETY: The core calls this for a framebuffer of this type.
+        let inner = unsafe { &raw mut (*raw.cast::<Self>()).inner };
+        // SAFETY: The core calls this for the last reference, so nothing else uses it.
+        unsafe { ptr::drop_in_place(inner) };
+        // SAFETY: As above. The C function frees the memory with `kfree()`, and `create` allocated it
+        // with `kmalloc()`.
+        unsafe { bindings::drm_gem_fb_destroy(raw) };
     }
 }
 
@@ -141,7 +146,10 @@ unsafe fn create<T: Driver>(
     cmd: *const bindings::drm_mode_fb_cmd2,
 ) -> Result<*mut bindings::drm_framebuffer> {
     // SAFETY: By the requirements of this function.
-    let (device, args) = unsafe { (Device::<T>::from_raw(dev), &*cmd) };
+    let device = unsafe { Device::<T>::from_raw(dev) };
+    // SAFETY: By the requirements of this function. It is the kernel's copy of the arguments, which
+    // nothing changes.
+    let args = unsafe { &*cmd };
     T::Framebuffer::check(
         device,
         &FramebufferInfo {
@@ -175,6 +183,8 @@ unsafe fn create<T: Driver>(
             const { &Framebuffer::<T::Framebuffer>::FUNCS },
         )
     })?;
+    // INVARIANT: It was initialized above. Its format has one plane, because the core has checked that
+    // a plane has it, and so it has one object.
     // SAFETY: The framebuffer is not moved until `destroy_callback`.
     Ok(KBox::into_raw(unsafe { Pin::into_inner_unchecked(framebuffer) }).cast())
 }

@@ -147,12 +147,15 @@ impl<'a, T: Driver> UnregisteredKmsDevice<'a, T> {
         }
         // SAFETY: The connector is initialized, and nothing else uses it yet.
         let object = unsafe { &raw mut (*connector).base };
-        // SAFETY: The device is not registered, so nothing else uses it.
-        let config = unsafe { &(*self.dev.as_raw()).mode_config };
+        // SAFETY: The mode config is initialized, as there is an `UnregisteredKmsDevice`. `new` has
+        // created the property, and it does not change.
+        let suggested_x = unsafe { (*self.dev.as_raw()).mode_config.suggested_x_property };
+        // SAFETY: As above.
+        let suggested_y = unsafe { (*self.dev.as_raw()).mode_config.suggested_y_property };
         for (property, value) in [
             (self.hotplug_mode_update, 1),
-            (config.suggested_x_property, 0),
-            (config.suggested_y_property, 0),
+            (suggested_x, 0),
+            (suggested_y, 0),
         ] {
             // SAFETY: By the type's invariants, the properties are of the device.
             unsafe { bindings::drm_object_attach_property(object, property, value) };
@@ -164,7 +167,8 @@ impl<'a, T: Driver> UnregisteredKmsDevice<'a, T> {
 ///
 /// # Invariants
 ///
-/// If `ready` is set, the mode config of the device is initialized until the device is released.
+/// If `ready` is set, [`set_up`](UnregisteredDevice::set_up) has succeeded, so the mode config of the
+/// device is initialized until the device is released.
 #[pin_data]
 pub(crate) struct ModeSetting {
     /// Whether the set-up was started.
@@ -185,6 +189,14 @@ impl ModeSetting {
         })
     }
 }
+
+/// A C device whose mode setting was set up.
+///
+/// # Invariants
+///
+/// The device is valid, and its mode config is initialized, as long as there is a reference to the
+/// device.
+struct RawKms(*mut bindings::drm_device);
 
 struct Funcs<T: Driver>(core::marker::PhantomData<T>);
 
@@ -218,7 +230,7 @@ impl<T: Driver> UnregisteredDevice<T> {
             return Err(EBUSY);
         }
         self.set_features(true);
-        // INVARIANT: `set_up` has initialized the mode config.
+        // INVARIANT: `ready` is only set after `set_up` has succeeded.
         let result = self
             .set_up()
             .map(|()| self.mode_setting.ready.populate(()))
@@ -243,22 +255,36 @@ impl<T: Driver> UnregisteredDevice<T> {
 
         // SAFETY: The device is valid. It has no mode config yet, because this is called once.
         to_result(unsafe { bindings::helper_drmm_mode_config_init(raw) })?;
-        // SAFETY: It was initialized above. Other threads that refer to the device access it only
-        // after `ready` is set.
-        let config = unsafe { &mut (*raw).mode_config };
-        config.funcs = const { &Funcs::<T>::CONFIG };
-        config.helper_private = const { &Funcs::<T>::HELPER };
-        (config.min_width, config.min_height) = info.min_resolution;
-        (config.max_width, config.max_height) = info.max_resolution;
-        (config.cursor_width, config.cursor_height) = info.max_cursor;
-        config.preferred_depth = info.preferred_depth;
-        config.quirk_addfb_prefer_host_byte_order = true;
-        config.fb_modifiers_not_supported = true;
+        // SAFETY: The device is valid.
+        let config = unsafe { &raw mut (*raw).mode_config };
+        // SAFETY: It was initialized above. Other threads that refer to the device access these fields
+        // only after `ready` is set.
+        unsafe { (*config).funcs = const { &Funcs::<T>::CONFIG } };
+        // SAFETY: As above.
+        unsafe { (*config).helper_private = const { &Funcs::<T>::HELPER } };
+        // SAFETY: As above.
+        unsafe { (*config).min_width = info.min_resolution.0 };
+        // SAFETY: As above.
+        unsafe { (*config).min_height = info.min_resolution.1 };
+        // SAFETY: As above.
+        unsafe { (*config).max_width = info.max_resolution.0 };
+        // SAFETY: As above.
+        unsafe { (*config).max_height = info.max_resolution.1 };
+        // SAFETY: As above.
+        unsafe { (*config).cursor_width = info.max_cursor.0 };
+        // SAFETY: As above.
+        unsafe { (*config).cursor_height = info.max_cursor.1 };
+        // SAFETY: As above.
+        unsafe { (*config).preferred_depth = info.preferred_depth };
+        // SAFETY: As above.
+        unsafe { (*config).quirk_addfb_prefer_host_byte_order = true };
+        // SAFETY: As above.
+        unsafe { (*config).fb_modifiers_not_supported = true };
 
         T::create_objects(&UnregisteredKmsDevice::new(self)?)?;
 
-        // SAFETY: As above.
-        let crtcs = unsafe { (*raw).mode_config.num_crtc } as u32;
+        // SAFETY: As above, and the objects were created.
+        let crtcs = unsafe { (*config).num_crtc } as u32;
         // SAFETY: The device is valid, and has no vblanks yet.
         to_result(unsafe { bindings::drm_vblank_init(raw, crtcs) })?;
         // SAFETY: The objects are initialized.
@@ -272,22 +298,23 @@ impl<T: Driver> UnregisteredDevice<T> {
 }
 
 impl<T: Driver> Device<T> {
-    /// Returns the C device, if it has mode setting.
+    /// Returns the C device, if its mode setting was set up.
     ///
     /// # Errors
     ///
-    /// `EOPNOTSUPP` if it has not.
-    fn raw_with_kms(&self) -> Result<*mut bindings::drm_device> {
+    /// `EOPNOTSUPP` if it was not.
+    fn raw_with_kms(&self) -> Result<RawKms> {
         self.mode_setting.ready.as_ref().ok_or(EOPNOTSUPP)?;
-        Ok(self.as_raw())
+        // INVARIANT: By the invariants of `ModeSetting`, because `ready` is set.
+        Ok(RawKms(self.as_raw()))
     }
 
     /// Tells user space that connectors have changed. Does nothing without mode setting. Sleeps. C:
     /// `drm_kms_helper_hotplug_event()`.
     pub fn hotplug_event(&self) {
         if let Ok(raw) = self.raw_with_kms() {
-            // SAFETY: The device is valid and has mode setting, as checked above.
-            unsafe { bindings::drm_kms_helper_hotplug_event(raw) }
+            // SAFETY: By the invariants of `RawKms`, the mode config is initialized.
+            unsafe { bindings::drm_kms_helper_hotplug_event(raw.0) }
         }
     }
 
@@ -295,8 +322,8 @@ impl<T: Driver> Device<T> {
     /// `drm_atomic_helper_shutdown()`.
     pub fn shutdown_kms(&self) {
         if let Ok(raw) = self.raw_with_kms() {
-            // SAFETY: The device is valid and has mode setting, as checked above.
-            unsafe { bindings::drm_atomic_helper_shutdown(raw) }
+            // SAFETY: By the invariants of `RawKms`, the mode config is initialized.
+            unsafe { bindings::drm_atomic_helper_shutdown(raw.0) }
         }
     }
 
@@ -310,13 +337,13 @@ impl<T: Driver> Device<T> {
         let raw = self.raw_with_kms()?;
         let mut suspended = self.mode_setting.suspended.lock();
         if *suspended {
-            // SAFETY: The device is valid and has mode setting, as checked above.
-            unsafe { bindings::drm_atomic_helper_shutdown(raw) };
+            // SAFETY: By the invariants of `RawKms`, the mode config is initialized.
+            unsafe { bindings::drm_atomic_helper_shutdown(raw.0) };
             return Ok(());
         }
-        // SAFETY: The device is valid and has mode setting, as checked above. The lock is held, and
+        // SAFETY: By the invariants of `RawKms`, the mode config is initialized. The lock is held, and
         // there is no saved state.
-        to_result(unsafe { bindings::drm_mode_config_helper_suspend(raw) })?;
+        to_result(unsafe { bindings::drm_mode_config_helper_suspend(raw.0) })?;
         *suspended = true;
         Ok(())
     }
@@ -332,9 +359,9 @@ impl<T: Driver> Device<T> {
         if !core::mem::replace(&mut *suspended, false) {
             return Err(EINVAL);
         }
-        // SAFETY: The device is valid and has mode setting, as checked above. The lock is held, and
+        // SAFETY: By the invariants of `RawKms`, the mode config is initialized. The lock is held, and
         // there is a saved state.
-        to_result(unsafe { bindings::drm_mode_config_helper_resume(raw) })
+        to_result(unsafe { bindings::drm_mode_config_helper_resume(raw.0) })
     }
 
     /// Calls `f` with all locks of mode setting held, so that nothing else can commit. Repeats that
@@ -356,10 +383,10 @@ impl<T: Driver> Device<T> {
         }
 
         let raw = self.raw_with_kms()?;
-        // SAFETY: The device is valid and has mode setting, as checked above. `f` lives until the
+        // SAFETY: By the invariants of `RawKms`, the mode config is initialized. `f` lives until the
         // call returns.
         to_result(unsafe {
-            bindings::helper_drm_lock_all(raw, Some(locked::<F>), (&raw mut f).cast())
+            bindings::helper_drm_lock_all(raw.0, Some(locked::<F>), (&raw mut f).cast())
         })
     }
 
@@ -386,7 +413,7 @@ impl<T: Driver> Device<T> {
         }
 
         let raw = self.raw_with_kms()?;
-        // SAFETY: The device is valid and has mode setting, as checked above.
-        to_result(unsafe { bindings::helper_drm_lock_all(raw, Some(locked), raw.cast()) })
+        // SAFETY: By the invariants of `RawKms`, the mode config is initialized.
+        to_result(unsafe { bindings::helper_drm_lock_all(raw.0, Some(locked), raw.0.cast()) })
     }
 }

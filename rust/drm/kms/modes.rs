@@ -3,6 +3,7 @@
 //!
 //! C header: [`include/drm/drm_modes.h`](srctree/include/drm/drm_modes.h)
 use drm_bindings as bindings;
+use kernel::types::Opaque;
 
 /// The timing of a mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,34 +41,49 @@ impl Timing {
 }
 
 /// A display mode; the C counterpart is `struct drm_display_mode`.
+///
+/// # Invariants
+///
+/// The contents are a valid mode, which does not change as long as there is a reference to it.
 #[repr(transparent)]
-pub struct DisplayMode(bindings::drm_display_mode);
+pub struct DisplayMode(Opaque<bindings::drm_display_mode>);
+
+macro_rules! fields {
+    ($($(#[$doc:meta])* $vis:vis $name:ident: $type:ty),* $(,)?) => {$(
+        $(#[$doc])*
+        $vis fn $name(&self) -> $type {
+            // SAFETY: By the type's invariants.
+            unsafe { (*self.0.get()).$name }
+        }
+    )*};
+}
 
 impl DisplayMode {
-    pub(crate) fn from_raw(raw: &bindings::drm_display_mode) -> &Self {
-        // SAFETY: The type is transparent.
-        unsafe { &*core::ptr::from_ref(raw).cast() }
+    /// # Safety
+    ///
+    /// `raw` must be a valid mode, which does not change as long as the reference is used.
+    pub(crate) unsafe fn from_raw<'a>(raw: *const bindings::drm_display_mode) -> &'a Self {
+        // SAFETY: By the requirements of this function. The type is transparent.
+        unsafe { &*raw.cast() }
     }
 
-    pub(crate) fn raw(&self) -> &bindings::drm_display_mode {
-        &self.0
-    }
-
-    /// Returns the width in pixels.
-    pub fn hdisplay(&self) -> u16 {
-        self.0.hdisplay
-    }
-
-    /// Returns the height in pixels.
-    pub fn vdisplay(&self) -> u16 {
-        self.0.vdisplay
+    fields! {
+        /// Returns the width in pixels.
+        pub hdisplay: u16,
+        /// Returns the height in pixels.
+        pub vdisplay: u16,
+        pub(crate) htotal: u16,
+        pub(crate) vtotal: u16,
+        pub(crate) vscan: u16,
+        pub(crate) clock: i32,
+        pub(crate) flags: u32,
     }
 
     /// Returns the frames per second, rounded, or 0 for a mode without a size; C:
     /// `drm_mode_vrefresh()`.
     pub fn vrefresh(&self) -> u32 {
-        // SAFETY: The mode is valid, and the function only reads it.
-        let rate = unsafe { bindings::drm_mode_vrefresh(&raw const self.0) };
+        // SAFETY: By the type's invariants the mode is valid, and the function only reads it.
+        let rate = unsafe { bindings::drm_mode_vrefresh(self.0.get()) };
         rate as u32
     }
 }

@@ -227,30 +227,34 @@ impl<T: DriverPlane> Plane<T> {
             )
         });
         if let Err(error) = ret {
-            // SAFETY: If the core has failed, it does not refer to the object, unless the object is
-            // in the device's list. In that case the device destroys it.
-            unsafe {
-                if (*this.cast::<bindings::drm_plane>()).head.next.is_null() {
-                    drop(KBox::from_raw(this));
-                }
+            // If the core has failed, it does not refer to the object, unless the object is in the
+            // device's list. In that case the device destroys it.
+            // SAFETY: The memory is valid: only `destroy_callback` frees it.
+            if unsafe { (*raw).head.next }.is_null() {
+                // SAFETY: The box was leaked above, and the core does not refer to it.
+                drop(unsafe { KBox::from_raw(this) });
             }
             return Err(error);
         }
 
-        // SAFETY: The plane is initialized, and is valid until `destroy_callback`.
-        unsafe {
-            (*raw).helper_private = const { &Self::HELPER };
-            // Nothing but black is below the plane, and there premultiplied pixels look opaque.
-            bindings::drm_plane_create_blend_mode_property(raw, 1);
-            if T::DAMAGE_CLIPS {
-                bindings::drm_plane_enable_fb_damage_clips(raw);
-            }
-            if let Some((width, height)) = T::SIZE_HINT {
-                let hint = bindings::drm_plane_size_hint { width, height };
-                to_result(bindings::drm_plane_add_size_hints_property(raw, &hint, 1))?;
-            }
-            Ok(&*this)
+        // SAFETY: The plane is initialized, and is valid until `destroy_callback`. The device is not
+        // registered, so nothing else uses the plane.
+        unsafe { (*raw).helper_private = const { &Self::HELPER } };
+        // Nothing but black is below the plane, and there premultiplied pixels look opaque.
+        // SAFETY: As above.
+        unsafe { bindings::drm_plane_create_blend_mode_property(raw, 1) };
+        if T::DAMAGE_CLIPS {
+            // SAFETY: As above.
+            unsafe { bindings::drm_plane_enable_fb_damage_clips(raw) };
         }
+        if let Some((width, height)) = T::SIZE_HINT {
+            let hint = bindings::drm_plane_size_hint { width, height };
+            // SAFETY: As above. The function copies the hint.
+            to_result(unsafe { bindings::drm_plane_add_size_hints_property(raw, &hint, 1) })?;
+        }
+        // INVARIANT: The plane was initialized above, for a device of `T::Driver`.
+        // SAFETY: The plane is valid until `destroy_callback`, which the device calls.
+        Ok(unsafe { &*this })
     }
 
     pub(crate) fn as_raw(&self) -> *mut bindings::drm_plane {
@@ -259,8 +263,11 @@ impl<T: DriverPlane> Plane<T> {
 
     /// Returns the device that the plane belongs to.
     pub fn dev(&self) -> &Device<T::Driver> {
-        // SAFETY: A plane's device is valid as long as the plane.
-        unsafe { Device::from_raw((*self.as_raw()).dev) }
+        // SAFETY: By the type's invariants, the plane is valid. Its device does not change.
+        let dev = unsafe { (*self.as_raw()).dev };
+        // SAFETY: By the type's invariants, it is a device of `T::Driver`, which is valid as long as
+        // the plane.
+        unsafe { Device::from_raw(dev) }
     }
 
     /// # Safety
@@ -272,62 +279,66 @@ impl<T: DriverPlane> Plane<T> {
     }
 
     extern "C" fn destroy_callback(raw: *mut bindings::drm_plane) {
-        // SAFETY: The core calls this once and does not use the object afterwards. `new` made it of
-        // a box.
-        unsafe {
-            bindings::drm_plane_cleanup(raw);
-            drop(KBox::<Self>::from_raw(raw.cast()));
-        }
+        // SAFETY: The core calls this once.
+        unsafe { bindings::drm_plane_cleanup(raw) };
+        // SAFETY: The core does not use the object afterwards. `new` made it of a box.
+        drop(unsafe { KBox::<Self>::from_raw(raw.cast()) });
     }
 
     extern "C" fn prepare_fb_callback(
         raw: *mut bindings::drm_plane,
         state: *mut bindings::drm_plane_state,
     ) -> kernel::ffi::c_int {
-        // SAFETY: The core calls this for a plane of this type with a valid state.
-        unsafe {
-            if (*state).fb.is_null() {
-                return 0;
-            }
-            let ret = bindings::drm_gem_plane_helper_prepare_fb(raw, state);
-            if ret != 0 {
-                return ret;
-            }
-            let plane = Self::from_raw(raw);
-            let fb = Framebuffer::from_raw((*state).fb);
-            let ret = plane.inner.prepare_fb(plane.dev(), fb);
-            if !T::HAS_PREPARE_FB_INSTEAD || ret != Err(ENOSPC) {
-                return errno(ret);
-            }
-            let ret = bindings::helper_drm_wait_for_last_commit(state);
-            if ret != 0 {
-                return ret;
-            }
-            errno(plane.inner.prepare_fb_instead(plane.dev(), fb))
+        // SAFETY: The core calls this with a valid state, which it does not change meanwhile.
+        let fb = unsafe { (*state).fb };
+        if fb.is_null() {
+            return 0;
         }
+        // SAFETY: The core calls this for a plane with a state of it.
+        let ret = unsafe { bindings::drm_gem_plane_helper_prepare_fb(raw, state) };
+        if ret != 0 {
+            return ret;
+        }
+        // SAFETY: The core calls this for a plane of this type.
+        let plane = unsafe { Self::from_raw(raw) };
+        // SAFETY: The state holds a reference to its framebuffer, which is of the plane's driver.
+        let fb = unsafe { Framebuffer::from_raw(fb) };
+        let ret = plane.inner.prepare_fb(plane.dev(), fb);
+        if !T::HAS_PREPARE_FB_INSTEAD || ret != Err(ENOSPC) {
+            return errno(ret);
+        }
+        // SAFETY: The state has a framebuffer, so it has a CRTC, whose state is in the commit.
+        let ret = unsafe { bindings::helper_drm_wait_for_last_commit(state) };
+        if ret != 0 {
+            return ret;
+        }
+        errno(plane.inner.prepare_fb_instead(plane.dev(), fb))
     }
 
     extern "C" fn cleanup_fb_callback(
         raw: *mut bindings::drm_plane,
         state: *mut bindings::drm_plane_state,
     ) {
-        // SAFETY: The core calls this for a plane of this type with a valid state.
-        unsafe {
-            if !(*state).fb.is_null() {
-                let plane = Self::from_raw(raw);
-                plane
-                    .inner
-                    .cleanup_fb(plane.dev(), Framebuffer::from_raw((*state).fb));
-            }
+        // SAFETY: The core calls this with a valid state, which it does not change meanwhile.
+        let fb = unsafe { (*state).fb };
+        if fb.is_null() {
+            return;
         }
+        // SAFETY: The core calls this for a plane of this type.
+        let plane = unsafe { Self::from_raw(raw) };
+        // SAFETY: The state holds a reference to its framebuffer, which is of the plane's driver.
+        let fb = unsafe { Framebuffer::from_raw(fb) };
+        plane.inner.cleanup_fb(plane.dev(), fb);
     }
 
     extern "C" fn atomic_check_callback(
         raw: *mut bindings::drm_plane,
         state: *mut bindings::drm_atomic_commit,
     ) -> kernel::ffi::c_int {
-        // SAFETY: The core calls this for a plane of this type, with a state that is being checked.
-        let (plane, check) = unsafe { (Self::from_raw(raw), AtomicCheck::from_raw(state)) };
+        // SAFETY: The core calls this for a plane of this type.
+        let plane = unsafe { Self::from_raw(raw) };
+        // SAFETY: The core calls this with a state that this thread checks.
+        let check = unsafe { AtomicCheck::from_raw(state) };
         errno(plane.inner.atomic_check(
             check.old_plane_state(plane),
             check.new_plane_state(plane),
@@ -339,9 +350,10 @@ impl<T: DriverPlane> Plane<T> {
         raw: *mut bindings::drm_plane,
         state: *mut bindings::drm_atomic_commit,
     ) {
-        // SAFETY: The core calls this for a plane of this type, with a state that is being
-        // committed.
-        let (plane, commit) = unsafe { (Self::from_raw(raw), AtomicCommit::from_raw(state)) };
+        // SAFETY: The core calls this for a plane of this type.
+        let plane = unsafe { Self::from_raw(raw) };
+        // SAFETY: The core calls this with a state that is being committed.
+        let commit = unsafe { AtomicCommit::from_raw(state) };
         plane.inner.atomic_update(
             plane.dev(),
             commit.old_plane_state(plane),
@@ -354,9 +366,10 @@ impl<T: DriverPlane> Plane<T> {
         raw: *mut bindings::drm_plane,
         state: *mut bindings::drm_atomic_commit,
     ) {
-        // SAFETY: The core calls this for a plane of this type, with a state that is being
-        // committed.
-        let (plane, commit) = unsafe { (Self::from_raw(raw), AtomicCommit::from_raw(state)) };
+        // SAFETY: The core calls this for a plane of this type.
+        let plane = unsafe { Self::from_raw(raw) };
+        // SAFETY: The core calls this with a state that is being committed.
+        let commit = unsafe { AtomicCommit::from_raw(state) };
         plane.inner.atomic_disable(
             plane.dev(),
             commit.old_plane_state(plane),
@@ -365,9 +378,13 @@ impl<T: DriverPlane> Plane<T> {
     }
 
     extern "C" fn panic_flush_callback(raw: *mut bindings::drm_plane) {
-        // SAFETY: The core calls this for a plane of this type whose framebuffer it has drawn into,
-        // when no other CPU runs.
-        let (plane, state) = unsafe { (Self::from_raw(raw), PlaneState::from_raw((*raw).state)) };
+        // SAFETY: The core calls this for a plane of this type.
+        let plane = unsafe { Self::from_raw(raw) };
+        // SAFETY: No other CPU runs.
+        let state = unsafe { (*raw).state };
+        // SAFETY: The core calls this for a plane whose framebuffer it has drawn into, so there is a
+        // state.
+        let state = unsafe { PlaneState::from_raw(state) };
         plane.inner.panic_flush(plane.dev(), state)
     }
 
@@ -376,8 +393,10 @@ impl<T: DriverPlane> Plane<T> {
         state: *mut bindings::drm_atomic_commit,
         flip: bool,
     ) -> kernel::ffi::c_int {
-        // SAFETY: The core calls this for a plane of this type, with a state that is being checked.
-        let (plane, check) = unsafe { (Self::from_raw(raw), AtomicCheck::from_raw(state)) };
+        // SAFETY: The core calls this for a plane of this type.
+        let plane = unsafe { Self::from_raw(raw) };
+        // SAFETY: The core calls this with a state that this thread checks.
+        let check = unsafe { AtomicCheck::from_raw(state) };
         let (old, new) = (check.old_plane_state(plane), check.new_plane_state(plane));
         if flip || old.framebuffer().is_none() || new.framebuffer().is_none() {
             return EINVAL.to_errno();
@@ -389,64 +408,126 @@ impl<T: DriverPlane> Plane<T> {
         raw: *mut bindings::drm_plane,
         state: *mut bindings::drm_atomic_commit,
     ) {
-        // SAFETY: The core calls this for a plane of this type, with a state that is being
-        // committed and the plane's lock held.
-        unsafe {
-            let plane = Self::from_raw(raw);
-            let commit = AtomicCommit::from_raw(state);
-            let new = commit.new_plane_state(plane);
-            let new_image = PlaneState::<T>::from_raw((*raw).state).image_differs(new);
-            let (current, new) = (&mut *(*raw).state, &mut *new.as_raw());
-
-            mem::swap(&mut current.fb, &mut new.fb);
-            current.crtc_x = new.crtc_x;
-            current.crtc_y = new.crtc_y;
-            current.src_x = new.src_x;
-            current.src_y = new.src_y;
-            current.src = mem::transmute_copy(&new.src);
-            current.dst = mem::transmute_copy(&new.dst);
-            current.visible = new.visible;
-            current.hotspot_x = new.hotspot_x;
-            current.hotspot_y = new.hotspot_y;
-            plane.inner.atomic_async_update(
-                plane.dev(),
-                PlaneState::from_raw((*raw).state),
-                new_image,
-            )
-        }
+        // SAFETY: The core calls this for a plane of this type.
+        let plane = unsafe { Self::from_raw(raw) };
+        // SAFETY: The core calls this with a state that is being committed.
+        let commit = unsafe { AtomicCommit::from_raw(state) };
+        // SAFETY: The core holds the plane's lock, so the plane's state does not change.
+        let current = unsafe { (*raw).state };
+        // SAFETY: As above. A plane of a registered device has a state.
+        let state = unsafe { PlaneState::<T>::from_raw(current) };
+        let new = commit.new_plane_state(plane);
+        let new_image = state.image_differs(new);
+        // SAFETY: Both states are valid. The core holds the plane's lock, and only this thread has the
+        // new state.
+        unsafe { move_to_current(current, new.as_raw()) };
+        plane
+            .inner
+            .atomic_async_update(plane.dev(), state, new_image)
     }
+}
+
+/// Does what an asynchronous update does to the states: the current one gets the new framebuffer and
+/// position, and the new one the old framebuffer.
+///
+/// # Safety
+///
+/// Both must be valid states of a plane, and nothing else may access their fields.
+unsafe fn move_to_current(
+    current: *mut bindings::drm_plane_state,
+    new: *mut bindings::drm_plane_state,
+) {
+    macro_rules! take {
+        ($($field:ident),*) => {$(
+            // SAFETY: By the requirements of this function.
+            let from = unsafe { &raw const (*new).$field };
+            // SAFETY: As above.
+            let to = unsafe { &raw mut (*current).$field };
+            // SAFETY: As above. The field has only numbers.
+            unsafe { ptr::copy_nonoverlapping(from, to, 1) };
+        )*};
+    }
+
+    // SAFETY: By the requirements of this function.
+    let a = unsafe { &raw mut (*current).fb };
+    // SAFETY: As above.
+    let b = unsafe { &raw mut (*new).fb };
+    // SAFETY: As above. Each state keeps one reference to a framebuffer.
+    unsafe { ptr::swap(a, b) };
+    take!(crtc_x, crtc_y, src_x, src_y, src, dst, visible, hotspot_x, hotspot_y);
 }
 
 extern "C" fn get_scanout_buffer_callback(
     plane: *mut bindings::drm_plane,
     sb: *mut bindings::drm_scanout_buffer,
 ) -> kernel::ffi::c_int {
-    // SAFETY: The core calls this with valid arguments, when nothing else changes the state. All
-    // objects of the crate's drivers are shmem objects.
-    unsafe {
-        let state = (*plane).state;
-        if state.is_null() || (*state).fb.is_null() || !(*state).visible {
-            return ENODEV.to_errno();
-        }
-        let fb = (*state).fb;
-        let object = (*fb).obj[0];
-        if !(*object).import_attach.is_null() || (*fb).offsets[0] != 0 {
-            return ENODEV.to_errno();
-        }
-        let shmem: *mut bindings::drm_gem_shmem_object = object.cast();
-        if !(*shmem).vaddr.is_null() {
-            bindings::helper_iosys_map_set_vaddr(&raw mut (*sb).map[0], (*shmem).vaddr);
-        } else if !(*shmem).pages.is_null() {
-            (*sb).pages = (*shmem).pages;
-        } else {
-            return ENODEV.to_errno();
-        }
-        (*sb).format = (*fb).format;
-        (*sb).width = (*fb).width;
-        (*sb).height = (*fb).height;
-        (*sb).pitch[0] = (*fb).pitches[0];
+    // SAFETY: The core calls this with a valid plane and a buffer to fill.
+    errno(unsafe { get_scanout_buffer(plane, sb) })
+}
+
+/// # Safety
+///
+/// The plane must be one of this crate's, and nothing may change its state. Nothing else may access
+/// `sb`.
+unsafe fn get_scanout_buffer(
+    plane: *mut bindings::drm_plane,
+    sb: *mut bindings::drm_scanout_buffer,
+) -> Result {
+    // SAFETY: By the requirements of this function.
+    let state = unsafe { (*plane).state };
+    if state.is_null() {
+        return Err(ENODEV);
     }
-    0
+    // SAFETY: By the requirements of this function, the state is valid and does not change.
+    let fb = unsafe { (*state).fb };
+    // SAFETY: As above.
+    let visible = unsafe { (*state).visible };
+    if fb.is_null() || !visible {
+        return Err(ENODEV);
+    }
+    // SAFETY: The state holds a reference to its framebuffer, which has an object.
+    let object = unsafe { (*fb).obj[0] };
+    // SAFETY: As above.
+    let offset = unsafe { (*fb).offsets[0] };
+    // SAFETY: The framebuffer holds a reference to its object.
+    let import = unsafe { (*object).import_attach };
+    if !import.is_null() || offset != 0 {
+        return Err(ENODEV);
+    }
+    // All objects of the crate's drivers are shmem objects.
+    let shmem: *mut bindings::drm_gem_shmem_object = object.cast();
+    // SAFETY: As above. When the kernel has panicked, nothing maps or frees it.
+    let vaddr = unsafe { (*shmem).vaddr };
+    // SAFETY: As above.
+    let pages = unsafe { (*shmem).pages };
+    if !vaddr.is_null() {
+        // SAFETY: By the requirements of this function.
+        let map = unsafe { &raw mut (*sb).map[0] };
+        // SAFETY: As above.
+        unsafe { bindings::helper_iosys_map_set_vaddr(map, vaddr) };
+    } else if !pages.is_null() {
+        // SAFETY: As above.
+        unsafe { (*sb).pages = pages };
+    } else {
+        return Err(ENODEV);
+    }
+    // SAFETY: The framebuffer is valid, and does not change.
+    let format = unsafe { (*fb).format };
+    // SAFETY: By the requirements of this function.
+    unsafe { (*sb).format = format };
+    // SAFETY: As for the format.
+    let width = unsafe { (*fb).width };
+    // SAFETY: As for the format.
+    unsafe { (*sb).width = width };
+    // SAFETY: As for the format.
+    let height = unsafe { (*fb).height };
+    // SAFETY: As for the format.
+    unsafe { (*sb).height = height };
+    // SAFETY: As for the format.
+    let pitch = unsafe { (*fb).pitches[0] };
+    // SAFETY: As for the format.
+    unsafe { (*sb).pitch[0] = pitch };
+    Ok(())
 }
 
 impl<T: DriverPlane> Deref for Plane<T> {
@@ -459,9 +540,13 @@ impl<T: DriverPlane> Deref for Plane<T> {
 
 /// The state of a plane: what it shows, and where; the C counterpart is `struct drm_plane_state`.
 ///
+/// There is no Rust reference to its contents, because C code counts references to it and checks it
+/// meanwhile.
+///
 /// # Invariants
 ///
-/// The contents are a valid state of a plane of `T`.
+/// The contents are a valid state of a plane of `T`. The fields that are read here do not change while
+/// a callback runs that was called with it, except by that callback.
 #[repr(transparent)]
 pub struct PlaneState<T: DriverPlane>(Opaque<bindings::drm_plane_state>, PhantomData<T>);
 
@@ -478,75 +563,100 @@ impl<T: DriverPlane> PlaneState<T> {
         self.0.get()
     }
 
-    fn raw(&self) -> &bindings::drm_plane_state {
-        // SAFETY: By the type's invariants the state is valid. Nothing changes it during a
-        // callback.
-        unsafe { &*self.as_raw() }
+    /// Returns the framebuffer of the C API.
+    pub(crate) fn raw_fb(&self) -> *mut bindings::drm_framebuffer {
+        // SAFETY: By the type's invariants, the state is valid, and the field does not change while
+        // there is a reference to it.
+        unsafe { (*self.as_raw()).fb }
     }
 
     /// Returns the framebuffer, if any.
     pub fn framebuffer(&self) -> Option<&Fb<T>> {
-        let raw = self.raw().fb;
+        let raw = self.raw_fb();
         // SAFETY: The state holds a reference to its framebuffer, which is of the plane's driver.
         (!raw.is_null()).then(|| unsafe { Framebuffer::from_raw(raw) })
     }
 
     /// Returns whether any of it is visible.
     pub fn visible(&self) -> bool {
-        self.raw().visible
+        // SAFETY: As in `raw_fb`.
+        unsafe { (*self.as_raw()).visible }
     }
 
     /// Returns the visible part of the framebuffer in whole pixels, as clipped by the check.
     pub fn src(&self) -> Rect {
-        Rect::from_fixed_point(Rect::from_raw(&self.raw().src))
+        // SAFETY: As in `raw_fb`.
+        let raw = unsafe { &raw const (*self.as_raw()).src };
+        // SAFETY: As in `raw_fb`.
+        Rect::from_fixed_point(unsafe { Rect::read(raw) })
     }
 
     /// Returns the requested width and height of the part of the framebuffer in 1/65536 pixels.
     pub fn src_size(&self) -> (u32, u32) {
-        (self.raw().src_w, self.raw().src_h)
+        // SAFETY: As in `raw_fb`.
+        let width = unsafe { (*self.as_raw()).src_w };
+        // SAFETY: As in `raw_fb`.
+        let height = unsafe { (*self.as_raw()).src_h };
+        (width, height)
     }
 
     /// Returns the position on the CRTC in pixels, which may be beyond its edges.
     pub fn crtc_position(&self) -> (i32, i32) {
-        (self.raw().crtc_x, self.raw().crtc_y)
+        // SAFETY: As in `raw_fb`.
+        let x = unsafe { (*self.as_raw()).crtc_x };
+        // SAFETY: As in `raw_fb`.
+        let y = unsafe { (*self.as_raw()).crtc_y };
+        (x, y)
     }
 
     /// Returns the hotspot of a cursor.
     pub fn hotspot(&self) -> (i32, i32) {
-        (self.raw().hotspot_x, self.raw().hotspot_y)
+        // SAFETY: As in `raw_fb`.
+        let x = unsafe { (*self.as_raw()).hotspot_x };
+        // SAFETY: As in `raw_fb`.
+        let y = unsafe { (*self.as_raw()).hotspot_y };
+        (x, y)
     }
 
     /// Returns whether both show the same framebuffer. Its contents may differ.
     pub fn same_framebuffer(&self, other: &Self) -> bool {
-        ptr::eq(self.raw().fb, other.raw().fb)
+        ptr::eq(self.raw_fb(), other.raw_fb())
+    }
+
+    fn raw_crtc(&self) -> *mut bindings::drm_crtc {
+        // SAFETY: As in `raw_fb`.
+        unsafe { (*self.as_raw()).crtc }
+    }
+
+    /// Returns whether programs have declared what has changed in the framebuffer.
+    fn has_clips(&self) -> bool {
+        // SAFETY: As in `raw_fb`.
+        !unsafe { (*self.as_raw()).fb_damage_clips }.is_null()
     }
 
     /// Returns whether `new` differs in more than the position.
     pub fn image_differs(&self, new: &Self) -> bool {
-        let (a, b) = (self.raw(), new.raw());
-        !ptr::eq(a.fb, b.fb)
-            || !ptr::eq(a.crtc, b.crtc)
-            || !b.fb_damage_clips.is_null()
-            || a.hotspot_x != b.hotspot_x
-            || a.hotspot_y != b.hotspot_y
+        !self.same_framebuffer(new)
+            || !ptr::eq(self.raw_crtc(), new.raw_crtc())
+            || new.has_clips()
+            || self.hotspot() != new.hotspot()
     }
 
     /// Calls `f` with each part of the framebuffer that has changed since `old`, in pixels, and
     /// with the maximum number of them; C: `drm_atomic_for_each_plane_damage()`.
     pub fn for_each_damage(&self, old: &Self, mut f: impl FnMut(Rect, usize)) {
-        let mut iter = mem::MaybeUninit::zeroed();
-        // SAFETY: Both are states of one plane.
+        let mut iter = mem::MaybeUninit::<bindings::drm_atomic_helper_damage_iter>::zeroed();
+        let iter = iter.as_mut_ptr();
+        // SAFETY: Both are valid states, and the memory is that of an iterator.
         unsafe {
-            bindings::drm_atomic_helper_damage_iter_init(
-                iter.as_mut_ptr(),
-                old.as_raw(),
-                self.as_raw(),
-            );
-            let count = iter.assume_init_ref().num_clips.max(1) as usize;
-            let mut clip = mem::zeroed();
-            while bindings::drm_atomic_helper_damage_iter_next(iter.as_mut_ptr(), &mut clip) {
-                f(Rect::from_raw(&clip), count);
-            }
+            bindings::drm_atomic_helper_damage_iter_init(iter, old.as_raw(), self.as_raw());
+        }
+        // SAFETY: The iterator was initialized above.
+        let count = unsafe { (*iter).num_clips }.max(1) as usize;
+        let mut clip = Rect::default().into_raw();
+        // SAFETY: As above. The states are valid as long as the references to them.
+        while unsafe { bindings::drm_atomic_helper_damage_iter_next(iter, &mut clip) } {
+            f(Rect::from_raw(&clip), count);
         }
     }
 }

@@ -2,6 +2,8 @@
 //! Shadow buffers: framebuffers that the CPU copies to the device's own memory.
 //!
 //! C header: [`include/drm/drm_gem_atomic_helper.h`](srctree/include/drm/drm_gem_atomic_helper.h)
+use core::marker::PhantomData;
+
 use drm_bindings as bindings;
 use kernel::{
     io::{IoBackend, IoBase, MmioBackend, Region},
@@ -17,9 +19,15 @@ use crate::Rect;
 ///
 /// Programs may write to them at any time, so they can be copied, but there is no reference to
 /// them.
+///
+/// # Invariants
+///
+/// For the lifetime, `fb` is a valid framebuffer, and `map` is the mapping of its first object, which is
+/// mapped.
 pub struct ShadowBuffer<'a> {
-    fb: &'a bindings::drm_framebuffer,
-    map: &'a kernel::bindings::iosys_map,
+    fb: *mut bindings::drm_framebuffer,
+    map: *mut kernel::bindings::iosys_map,
+    _state: PhantomData<&'a ()>,
 }
 
 impl ShadowBuffer<'_> {
@@ -38,25 +46,30 @@ impl ShadowBuffer<'_> {
         offset: usize,
         pitch: u32,
     ) -> Result {
+        // SAFETY: By the type's invariants, the framebuffer is valid. These fields do not change.
+        let fb_width = unsafe { (*self.fb).width };
+        // SAFETY: As above.
+        let fb_height = unsafe { (*self.fb).height };
+        // SAFETY: As above.
+        let format = unsafe { (*self.fb).format };
         let inside = part.x1 >= 0
             && part.y1 >= 0
             && part.x1 < part.x2
             && part.y1 < part.y2
-            && part.x2 as u32 <= self.fb.width
-            && part.y2 as u32 <= self.fb.height;
+            && part.x2 as u32 <= fb_width
+            && part.y2 as u32 <= fb_height;
         // SAFETY: A framebuffer's format is a static entry of the core's table.
-        let format = unsafe { &*self.fb.format };
+        let planes = unsafe { (*format).num_planes };
         // SAFETY: As above. Each format has a plane 0.
         let width = unsafe { bindings::drm_format_info_block_width(format, 0) };
         // SAFETY: As above.
         let height = unsafe { bindings::drm_format_info_block_height(format, 0) };
-        if !inside || pitch == 0 || format.num_planes != 1 || (width, height) != (1, 1) {
+        if !inside || pitch == 0 || planes != 1 || (width, height) != (1, 1) {
             return Err(EINVAL);
         }
 
-        // SAFETY: As above, and each format has a plane.
-        let row =
-            unsafe { bindings::drm_format_info_min_pitch(self.fb.format, 0, part.width() as u32) };
+        // SAFETY: As above.
+        let row = unsafe { bindings::drm_format_info_min_pitch(format, 0, part.width() as u32) };
         let region: *mut Region<SIZE> = MmioBackend::as_ptr(memory.as_view());
         let end = (part.height() as usize - 1)
             .checked_mul(pitch as usize)
@@ -92,16 +105,28 @@ impl<T: DriverPlane> PlaneState<T> {
                 "only planes with SHADOW have their pixels mapped"
             )
         };
-        // SAFETY: The states of planes with `SHADOW` are shadow plane states, whose first field is
-        // the plane state. The state holds a reference to the framebuffer and its mapping.
-        unsafe {
-            let fb = (*self.as_raw()).fb.as_ref()?;
-            let shadow = &*self.as_raw().cast::<bindings::drm_shadow_plane_state>();
-            let map = &shadow.data[0];
-            if map.__bindgen_anon_1.vaddr.is_null() {
-                return None;
-            }
-            Some(ShadowBuffer { fb, map })
+        let fb = self.raw_fb();
+        if fb.is_null() {
+            return None;
         }
+        // The states of planes with `SHADOW` are shadow plane states, whose first field is the plane
+        // state.
+        let shadow: *mut bindings::drm_shadow_plane_state = self.as_raw().cast();
+        // SAFETY: By the type's invariants, the state is valid.
+        let map = unsafe { &raw mut (*shadow).data[0] };
+        // SAFETY: As above. `begin_fb_access` has set the field, and nothing changes it until
+        // `end_fb_access`, between which callbacks of a commit run.
+        let address = unsafe { (*map).__bindgen_anon_1 };
+        // SAFETY: Both variants are pointers.
+        let vaddr = unsafe { address.vaddr };
+        if vaddr.is_null() {
+            return None;
+        }
+        // INVARIANT: The state holds a reference to the framebuffer, and is the owner of its mapping.
+        Some(ShadowBuffer {
+            fb,
+            map,
+            _state: PhantomData,
+        })
     }
 }

@@ -44,10 +44,11 @@ impl VblankTimer {
         let vblank = unsafe { bindings::drm_crtc_vblank_crtc(crtc) };
         // SAFETY: As above. The core sets the field when the timer starts for the first time, under
         // locks that the caller holds.
-        if unsafe { !(*vblank).vblank_timer.crtc.is_null() } {
-            // SAFETY: As above. The mode is that of the CRTC, and does not change while vblanks are
-            // enabled.
-            unsafe { bindings::drm_calc_timestamping_constants(crtc, &raw const (*crtc).mode) };
+        if !unsafe { (*vblank).vblank_timer.crtc }.is_null() {
+            // SAFETY: The CRTC is valid.
+            let mode = unsafe { &raw const (*crtc).mode };
+            // SAFETY: As above. The mode does not change while vblanks are enabled.
+            unsafe { bindings::drm_calc_timestamping_constants(crtc, mode) };
             // Outside of `timeout()` the callback takes none of the locks that the caller holds.
             // SAFETY: The timer was set up when it started for the first time.
             while unsafe { bindings::helper_vblank_timer_try_to_cancel(vblank) } < 0 {
@@ -104,15 +105,20 @@ pub(super) extern "C" fn last_vblank(
     let vblank = unsafe { bindings::drm_crtc_vblank_crtc(crtc) };
     // SAFETY: The function has no requirements.
     let now = unsafe { kernel::bindings::ktime_get() };
-    // SAFETY: `vblank` is valid. This and the next values may change concurrently, so each is read
-    // once.
-    let enabled = unsafe { (&raw const (*vblank).enabled).read_volatile() };
+    // SAFETY: `vblank` is valid.
+    let enabled = unsafe { &raw const (*vblank).enabled };
+    // SAFETY: As above. This and the next values may change concurrently, so each is read once.
+    let enabled = unsafe { enabled.read_volatile() };
     // SAFETY: As above.
-    let frame = i64::from(unsafe { (&raw const (*vblank).framedur_ns).read_volatile() });
+    let frame = unsafe { &raw const (*vblank).framedur_ns };
+    // SAFETY: As above.
+    let frame = i64::from(unsafe { frame.read_volatile() });
     // SAFETY: As above.
     let expires = unsafe { bindings::helper_vblank_timer_expires(vblank) };
     // SAFETY: As above.
-    let last = unsafe { (&raw const (*vblank).time).read_volatile() };
+    let last = unsafe { &raw const (*vblank).time };
+    // SAFETY: As above.
+    let last = unsafe { last.read_volatile() };
     let time = if !enabled || frame <= 0 {
         now
     } else {
