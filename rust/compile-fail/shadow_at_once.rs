@@ -42,7 +42,7 @@ impl Driver for Small {
         name: c"small",
         desc: c"small",
     };
-    const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor] = &[];
+    const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor<Self>] = &[];
 
     fn dumb_create(_: &Device<Self>, _: &File<Self>, _: &mut DumbBuffer<'_>) -> Result {
         Err(ENOMEM)

@@ -98,7 +98,7 @@ impl<T: Driver> UnregisteredDevice<T> {
         driver.name = T::INFO.name.as_ptr().cast_mut().cast();
         driver.desc = T::INFO.desc.as_ptr().cast_mut().cast();
         driver.driver_features = Self::features(true);
-        driver.ioctls = T::IOCTLS.as_ptr();
+        driver.ioctls = T::IOCTLS.as_ptr().cast();
         driver.num_ioctls = T::IOCTLS.len() as i32;
         driver.fops = &Self::FOPS;
         driver

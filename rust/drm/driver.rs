@@ -42,7 +42,7 @@ pub trait Driver: KmsDriver + Sized + 'static {
     /// Name and version.
     const INFO: DriverInfo;
     /// The driver's own ioctls, see [`declare_drm_ioctls!`](crate::declare_drm_ioctls).
-    const IOCTLS: &'static [DrmIoctlDescriptor];
+    const IOCTLS: &'static [DrmIoctlDescriptor<Self>];
     /// Files in debugfs.
     const DEBUGFS: &'static [crate::debugfs::Info<Self>] = &[];
     /// Whether there is a render node.

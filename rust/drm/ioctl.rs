@@ -2,56 +2,85 @@
 //! A driver's own ioctls.
 //!
 //! C header: [`include/drm/drm_ioctl.h`](srctree/include/drm/drm_ioctl.h)
-use drm_bindings as bindings;
+use core::marker::PhantomData;
 
-/// An entry of a driver's table of ioctls; the C counterpart is `struct drm_ioctl_desc`.
-pub type DrmIoctlDescriptor = bindings::drm_ioctl_desc;
+use drm_bindings as bindings;
+use kernel::{
+    error::Result,
+    ffi,
+    ioctl::_IOWR,
+    str::CStr,
+    transmute::{AsBytes, FromBytes},
+};
+
+use crate::{errno, Device, Driver, File};
 
 /// The ioctl is allowed on render nodes.
 pub const RENDER_ALLOW: u32 = bindings::drm_ioctl_flags_DRM_RENDER_ALLOW;
 
-/// The raw types that [`declare_drm_ioctls!`](crate::declare_drm_ioctls) uses.
-#[doc(hidden)]
-pub mod internal {
-    pub use drm_bindings::{drm_device, drm_file, drm_ioctl_desc};
-    pub use kernel::ffi;
-    use kernel::{
-        error::Result,
-        transmute::{AsBytes, FromBytes},
-    };
+/// A handler of one ioctl of the driver `T`.
+pub trait Handler<T: Driver> {
+    /// The argument. User space may pass any bytes, and gets them back afterwards.
+    type Argument: AsBytes + FromBytes;
 
-    /// A driver's handler of an ioctl with argument `D`.
-    pub type Handler<T, D> =
-        fn(&crate::Device<T>, &mut D, &crate::File<<T as crate::Driver>::File>) -> Result<u32>;
+    /// Handles an ioctl. The argument is a copy in the kernel, which is copied back to user space.
+    ///
+    /// # Errors
+    ///
+    /// The error that user space gets.
+    fn handle(dev: &Device<T>, argument: &mut Self::Argument, file: &File<T::File>) -> Result<u32>;
+}
 
-    /// Calls a handler with typed arguments.
-    ///
-    /// # Safety
-    ///
-    /// Device and file must be valid and of `T`. `data` must point to as many initialized bytes as a
-    /// `D` has, with the alignment of a `u64`, as in the core's dispatch of ioctls.
-    pub unsafe fn call<T: crate::Driver, D: AsBytes + FromBytes>(
-        handler: Handler<T, D>,
-        dev: *mut drm_device,
-        data: *mut ffi::c_void,
-        file: *mut drm_file,
-    ) -> ffi::c_int {
+/// An entry of the table of ioctls of the driver `T`; the C counterpart is `struct drm_ioctl_desc`.
+///
+/// The core calls an entry with a device and a file of the driver whose table has the entry. So the
+/// entry has the driver as a part of its type, and a driver can only have entries of its own.
+///
+/// # Invariants
+///
+/// The function may be called for any device and file of `T`, with as many bytes as the number
+/// encodes, on the stack or from `kmalloc()`.
+#[repr(transparent)]
+pub struct DrmIoctlDescriptor<T: Driver>(bindings::drm_ioctl_desc, PhantomData<fn(&T)>);
+
+impl<T: Driver> DrmIoctlDescriptor<T> {
+    /// Describes an ioctl by its number in the driver's range, its name, its flags, and its handler.
+    pub const fn new<H: Handler<T>>(number: u32, name: &'static CStr, flags: u32) -> Self {
         const {
             assert!(
-                align_of::<D>() <= align_of::<u64>(),
+                align_of::<H::Argument>() <= align_of::<u64>(),
                 "the core aligns arguments of ioctls like a u64"
             );
         }
-        // SAFETY: By the requirements of this function.
-        let dev = unsafe { crate::Device::from_raw(dev) };
-        // SAFETY: As above. Any bytes are a valid `D`, and its alignment was checked.
-        let data = unsafe { &mut *data.cast::<D>() };
-        // SAFETY: As above.
-        let file = unsafe { crate::File::from_raw(file) };
-        match handler(dev, data, file) {
-            Ok(value) => value as ffi::c_int,
-            Err(error) => error.to_errno(),
-        }
+        // INVARIANT: The number encodes the size of the argument of the handler, which is of `T`.
+        Self(
+            bindings::drm_ioctl_desc {
+                cmd: _IOWR::<H::Argument>(b'd' as u32, bindings::DRM_COMMAND_BASE + number),
+                func: Some(call::<T, H>),
+                flags,
+                name: name.as_ptr().cast_mut().cast(),
+            },
+            PhantomData,
+        )
+    }
+}
+
+extern "C" fn call<T: Driver, H: Handler<T>>(
+    dev: *mut bindings::drm_device,
+    data: *mut ffi::c_void,
+    file: *mut bindings::drm_file,
+) -> ffi::c_int {
+    // SAFETY: The core calls this by the table of the device's driver, which has entries of `T` only.
+    let dev = unsafe { Device::from_raw(dev) };
+    // SAFETY: The core passes initialized bytes of the size that the number encodes, at least aligned
+    // like a u64, and nothing else uses them. Any bytes are a valid argument, and
+    // `DrmIoctlDescriptor::new` has checked its alignment.
+    let argument = unsafe { &mut *data.cast::<H::Argument>() };
+    // SAFETY: The file is one of the device.
+    let file = unsafe { File::from_raw(file) };
+    match H::handle(dev, argument, file) {
+        Ok(value) => value as ffi::c_int,
+        Err(error) => errno(Err(error)),
     }
 }
 
@@ -60,12 +89,12 @@ pub mod internal {
 ///
 /// A handler is a `fn(&Device<T>, &mut Argument, &File<T::File>) -> Result<u32>`. The argument is a
 /// copy in the kernel, which is copied back to user space afterwards. User space may pass any bytes,
-/// so the type has to be [`FromBytes`](kernel::transmute::FromBytes) and
-/// [`AsBytes`](kernel::transmute::AsBytes).
+/// so the type has to be [`FromBytes`] and [`AsBytes`]. The macro implements a [`Handler`] for each
+/// entry.
 #[macro_export]
 macro_rules! declare_drm_ioctls {
     ($driver:ty; $(($nr:expr, $name:ident, $argument:ty, $flags:expr, $handler:path)),* $(,)?) => {
-        const IOCTLS: &'static [$crate::ioctl::DrmIoctlDescriptor] = {
+        const IOCTLS: &'static [$crate::ioctl::DrmIoctlDescriptor<Self>] = {
             const _: () = {
                 let numbers = [$($nr as u32),*];
                 let mut i = 0;
@@ -74,26 +103,26 @@ macro_rules! declare_drm_ioctls {
                     i += 1;
                 }
             };
-            &[$($crate::ioctl::internal::drm_ioctl_desc {
-                cmd: kernel::ioctl::_IOWR::<$argument>(b'd' as u32, 0x40 + $nr as u32),
-                func: {
-                    extern "C" fn call(
-                        dev: *mut $crate::ioctl::internal::drm_device,
-                        data: *mut $crate::ioctl::internal::ffi::c_void,
-                        file: *mut $crate::ioctl::internal::drm_file,
-                    ) -> $crate::ioctl::internal::ffi::c_int {
-                        // SAFETY: The core calls this for a device of this driver, with `data` of
-                        // the size that is encoded in the number, on the stack or from `kmalloc()`.
-                        unsafe {
-                            $crate::ioctl::internal::call::<$driver, $argument>(
-                                $handler, dev, data, file,
-                            )
-                        }
+            &[$({
+                struct Entry;
+
+                impl $crate::ioctl::Handler<$driver> for Entry {
+                    type Argument = $argument;
+
+                    fn handle(
+                        dev: &$crate::Device<$driver>,
+                        argument: &mut $argument,
+                        file: &$crate::File<<$driver as $crate::Driver>::File>,
+                    ) -> kernel::error::Result<u32> {
+                        $handler(dev, argument, file)
                     }
-                    Some(call)
-                },
-                flags: $flags,
-                name: concat!(stringify!($name), "\0").as_ptr().cast_mut().cast(),
+                }
+
+                $crate::ioctl::DrmIoctlDescriptor::new::<Entry>(
+                    $nr as u32,
+                    kernel::c_str!(stringify!($name)),
+                    $flags,
+                )
             }),*]
         };
     };

@@ -128,7 +128,7 @@ impl Driver for Bochs {
         name: c"bochs_rs",
         desc: c"bochs-display in Rust",
     };
-    const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor] = &[];
+    const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor<Self>] = &[];
     const MAPS_IMPORTS: bool = false;
 
     fn dumb_create(dev: &Device<Self>, file: &File<OpenFile>, args: &mut DumbBuffer<'_>) -> Result {
