@@ -5,6 +5,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/pci.h>
+#include <linux/platform_device.h>
 #include <linux/ratelimit.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
@@ -37,6 +38,28 @@ bool helper_virtio_shm_region(struct virtio_device *vdev, u8 id, u64 *address, u
 	*address = region.addr;
 	*length = region.len;
 	return true;
+}
+
+bool helper_dev_is_pci(struct device *dev)
+{
+	return dev_is_pci(dev);
+}
+
+/* Returns 0 for a BAR that does not exist. */
+size_t helper_pci_resource_len(struct pci_dev *pdev, unsigned int bar)
+{
+	return bar < PCI_STD_NUM_BARS ? pci_resource_len(pdev, bar) : 0;
+}
+
+/* Returns the size of a platform device's first memory, 0 for other devices. */
+size_t helper_platform_memory_size(struct device *dev)
+{
+	struct resource *memory;
+
+	if (!dev_is_platform(dev))
+		return 0;
+	memory = platform_get_resource(to_platform_device(dev), IORESOURCE_MEM, 0);
+	return memory ? resource_size(memory) : 0;
 }
 
 bool helper_device_trylock(struct device *dev)
@@ -312,6 +335,11 @@ bool helper_ratelimit(void)
 int helper_vblank_timer_try_to_cancel(struct drm_vblank_crtc *vblank)
 {
 	return hrtimer_try_to_cancel(&vblank->vblank_timer.timer);
+}
+
+int helper_vblank_timer_cancel(struct drm_vblank_crtc *vblank)
+{
+	return hrtimer_cancel(&vblank->vblank_timer.timer);
 }
 
 ktime_t helper_vblank_timer_expires(const struct drm_vblank_crtc *vblank)

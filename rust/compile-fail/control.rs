@@ -2,7 +2,10 @@
 //! Nothing wrong: this one has to compile, or the others fail for want of something else.
 //!
 //! expect: nothing
-use kernel::prelude::*;
+use kernel::{
+    device::{Bound, Device},
+    prelude::*,
+};
 use virtio::{Chain, Virtqueue};
 
 /// Sends a chain and takes one back.
@@ -13,7 +16,7 @@ pub fn control(vq: &mut Virtqueue<u32>, chain: Chain<u32>) -> Option<Chain<u32>>
 }
 
 /// Registers a device.
-pub fn register<T: drm::Driver>(drm: drm::UnregisteredDevice<T>) -> Result {
-    drm::Registration::new(drm)?.setup_clients();
+pub fn register<T: drm::Driver>(dev: &Device<Bound>, drm: drm::UnregisteredDevice<T>) -> Result {
+    drm::Registration::new(dev, drm)?.setup_clients();
     Ok(())
 }

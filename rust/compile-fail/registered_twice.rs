@@ -3,11 +3,14 @@
 //!
 //! expect: E0382: use of moved value: `drm`
 use drm::{Driver, Registration, UnregisteredDevice};
-use kernel::prelude::*;
+use kernel::{
+    device::{Bound, Device},
+    prelude::*,
+};
 
 /// Registers it twice.
-pub fn registered_twice<T: Driver>(drm: UnregisteredDevice<T>) -> Result {
-    let _first = Registration::new(drm)?;
-    let _second = Registration::new(drm)?;
+pub fn registered_twice<T: Driver>(dev: &Device<Bound>, drm: UnregisteredDevice<T>) -> Result {
+    let _first = Registration::new(dev, drm)?;
+    let _second = Registration::new(dev, drm)?;
     Ok(())
 }

@@ -14,7 +14,7 @@ use kernel::{
     error::{from_err_ptr, to_result},
     prelude::*,
     sync::aref::{ARef, AlwaysRefCounted},
-    types::{NotThreadSafe, Opaque},
+    types::{NotThreadSafe, Opaque, ScopeGuard},
     workqueue::{HasDelayedWork, HasWork, Work, WorkItem},
 };
 
@@ -45,13 +45,22 @@ pub struct Device<T: Driver> {
 /// A device that user space cannot see yet. Functions that must be called before user space can see
 /// the device, e.g. to add planes, take one of these. [`Registration`](crate::Registration)
 /// consumes it.
-pub struct UnregisteredDevice<T: Driver>(ARef<Device<T>>, NotThreadSafe);
+///
+/// # Invariants
+///
+/// There is one of each device. The device was not registered.
+pub struct UnregisteredDevice<T: Driver> {
+    drm: ARef<Device<T>>,
+    /// The device that is bound to the driver.
+    tied_to: ARef<device::Device>,
+    _not_send: NotThreadSafe,
+}
 
 impl<T: Driver> Deref for UnregisteredDevice<T> {
     type Target = Device<T>;
 
     fn deref(&self) -> &Device<T> {
-        &self.0
+        &self.drm
     }
 }
 
@@ -104,18 +113,55 @@ impl<T: Driver> UnregisteredDevice<T> {
         driver
     };
 
-    /// Creates a device with the driver's data below `parent`. It is not registered.
+    /// Creates a device with the driver's data below `dev`, which is bound to the driver. It is not
+    /// registered.
+    ///
+    /// When the driver leaves `dev`, the memory of all buffer objects is unmapped for the device. Those
+    /// that are still open keep their pages, but cannot be mapped again. Resources of `dev` that are
+    /// added after this are released before that, so a driver starts the device after this.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, and those of `data`. C: `devm_drm_dev_alloc()`.
-    pub fn new(parent: &device::Device<Bound>, data: impl PinInit<T::Data, Error>) -> Result<Self> {
+    /// `ENOMEM`; `EINVAL` if `dev` is bound to a driver of another module; those of `data`. C:
+    /// `devm_drm_dev_alloc()`.
+    pub fn new(dev: &device::Device<Bound>, data: impl PinInit<T::Data, Error>) -> Result<Self> {
+        Self::with_parent(dev, dev, data)
+    }
+
+    /// Does the same as [`new`](Self::new), but below `parent`, which is `dev` or its parent. For
+    /// devices on a bus whose user space knows them by their parents.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Self::new); `EINVAL` for another `parent`.
+    pub fn with_parent(
+        dev: &device::Device<Bound>,
+        parent: &device::Device,
+        data: impl PinInit<T::Data, Error>,
+    ) -> Result<Self> {
+        let dev_raw: *mut kernel::bindings::device = ptr::from_ref(dev).cast_mut().cast();
+        let parent_raw: *mut kernel::bindings::device = ptr::from_ref(parent).cast_mut().cast();
+        // SAFETY: The device is valid, and its parent does not change.
+        let parent_of_dev = unsafe { (*dev_raw).parent };
+        // SAFETY: As above, and the driver does not change while the device is bound.
+        let driver = unsafe { (*dev_raw).driver };
+        if (parent_raw != dev_raw && parent_raw != parent_of_dev) || driver.is_null() {
+            return Err(EINVAL);
+        }
+        // What is tied to a device runs code of the module of `T`. So that module must be one that
+        // cannot be unloaded before its driver has left the device.
+        // SAFETY: A driver is valid as long as it is bound to a device.
+        let owner = unsafe { (*driver).owner };
+        if owner != kernel::module::this_module::<T::OwnerModule>().as_ptr() {
+            return Err(EINVAL);
+        }
+
         let commits = Workqueue::new(c"drm-commits")?;
         // SAFETY: The size is that of a `Device<T>`, and the offset that of its `dev`. The table is
         // static.
         let raw: *mut Device<T> = from_err_ptr(unsafe {
             bindings::__drm_dev_alloc(
-                ptr::from_ref(parent).cast_mut().cast(),
+                parent_raw,
                 const { &Self::VTABLE },
                 core::alloc::Layout::new::<Device<T>>()
                     .pad_to_align()
@@ -136,12 +182,33 @@ impl<T: Driver> UnregisteredDevice<T> {
         // SAFETY: Nothing else refers to the device yet. `setup_kms` adds mode setting.
         unsafe { (*raw.cast::<bindings::drm_device>()).driver_features = Self::features(false) };
 
+        let raw = NonNull::new(raw).ok_or(ENOMEM)?;
         // INVARIANT: The device is initialized, and has a reference.
         // SAFETY: The only reference is moved into the `ARef`.
-        let device = unsafe { ARef::from_raw(NonNull::new_unchecked(raw)) };
-        let this = Self(device, NotThreadSafe);
+        let drm = unsafe { ARef::from_raw(raw) };
+        // INVARIANT: The device was created above.
+        let this = Self {
+            drm,
+            tied_to: dev.into(),
+            _not_send: NotThreadSafe,
+        };
         this.prepare_memory();
+        // SAFETY: `dev` is bound to a driver of the module of `T`, as checked above, so the action runs
+        // before the module's code is unloaded. The action owns a reference to its data. If there is no
+        // memory for it, it runs at once.
+        to_result(unsafe {
+            bindings::helper_devm_add_action_or_reset(
+                dev_raw,
+                Some(Device::<T>::untie_callback),
+                ARef::into_raw(this.drm.clone()).as_ptr().cast(),
+            )
+        })?;
         Ok(this)
+    }
+
+    /// Returns whether this is the device that [`new`](Self::new) was called with.
+    pub(crate) fn is_tied_to(&self, dev: &device::Device<Bound>) -> bool {
+        ptr::addr_eq(&raw const *self.tied_to, dev)
     }
 
     /// Sets how buffers are allocated and mapped. Called before anything else can refer to the
@@ -160,9 +227,9 @@ impl<T: Driver> UnregisteredDevice<T> {
             }
         }
         if T::FEAT_UNLIMITED_SEGMENTS {
-            // SAFETY: The device and its parent are valid. The parent is bound to the driver that
-            // creates the device.
-            unsafe { bindings::helper_dma_unlimited_segments((*self.as_raw()).dev) }
+            // SAFETY: The device and its parent are valid. The parent is bound: `with_parent` has
+            // checked that it is the device of the driver or the device that carries that one.
+            unsafe { bindings::helper_dma_unlimited_segments(self.raw_parent()) }
         }
     }
 
@@ -178,21 +245,32 @@ impl<T: Driver> UnregisteredDevice<T> {
         commits: Workqueue,
         data: impl PinInit<T::Data, Error>,
     ) -> Result {
+        // SAFETY: `raw` is a new device.
+        let slot = unsafe { &raw mut (*raw).mappings };
         // SAFETY: The memory is not initialized, and does not move.
-        let Ok(()) = unsafe { pin_init::raw_try_init(&raw mut (*raw).mappings, Mappings::new()) };
-        // SAFETY: As above.
-        let Ok(()) =
-            unsafe { pin_init::raw_try_init(&raw mut (*raw).mode_setting, ModeSetting::new()) };
-        // SAFETY: As above.
-        if let Err(error) = unsafe { pin_init::raw_try_init(&raw mut (*raw).data, data) } {
-            // SAFETY: It was initialized above.
-            unsafe { ptr::drop_in_place(&raw mut (*raw).mode_setting) };
-            // SAFETY: As above.
-            unsafe { ptr::drop_in_place(&raw mut (*raw).mappings) };
-            return Err(error);
-        }
+        let Ok(()) = unsafe { pin_init::raw_try_init(slot, Mappings::new()) };
+        let mappings = ScopeGuard::new_with_data(slot, |slot| {
+            // SAFETY: It was initialized above, and is not used after this.
+            unsafe { ptr::drop_in_place(slot) };
+        });
+        // SAFETY: `raw` is a new device.
+        let slot = unsafe { &raw mut (*raw).mode_setting };
+        // SAFETY: The memory is not initialized, and does not move.
+        let Ok(()) = unsafe { pin_init::raw_try_init(slot, ModeSetting::new()) };
+        let mode_setting = ScopeGuard::new_with_data(slot, |slot| {
+            // SAFETY: It was initialized above, and is not used after this.
+            unsafe { ptr::drop_in_place(slot) };
+        });
+        // SAFETY: `raw` is a new device.
+        let slot = unsafe { &raw mut (*raw).data };
+        // SAFETY: The memory is not initialized, and does not move.
+        unsafe { pin_init::raw_try_init(slot, data) }?;
+        mappings.dismiss();
+        mode_setting.dismiss();
+        // SAFETY: `raw` is a new device.
+        let slot = unsafe { &raw mut (*raw).commits };
         // SAFETY: The memory is not initialized.
-        unsafe { (&raw mut (*raw).commits).write(commits) };
+        unsafe { slot.write(commits) };
         // SAFETY: All fields are initialized. The core runs the actions in reverse order, so it runs
         // the first one last. If there is no memory for the action, the core runs it at once.
         to_result(unsafe {
@@ -203,10 +281,6 @@ impl<T: Driver> UnregisteredDevice<T> {
                 c"Device::release".as_ptr().cast(),
             )
         })
-    }
-
-    pub(crate) fn into_inner(self) -> ARef<Device<T>> {
-        self.0
     }
 }
 
@@ -234,7 +308,7 @@ impl<T: Driver> Device<T> {
     /// Returns the parent device, for messages.
     pub fn as_device(&self) -> &device::Device {
         // SAFETY: The DRM device holds a reference to its parent.
-        unsafe { device::Device::from_raw((*self.as_raw()).dev) }
+        unsafe { device::Device::from_raw(self.raw_parent()) }
     }
 
     /// Returns whether buffers are allocated from huge pages.
@@ -251,28 +325,32 @@ impl<T: Driver> Device<T> {
     pub fn take_aperture(&self) -> Result {
         // SAFETY: The device and its parent are valid.
         kernel::error::to_result(unsafe {
-            bindings::helper_aperture_remove_vga((*self.as_raw()).dev, T::INFO.name.as_ptr().cast())
+            bindings::helper_aperture_remove_vga(self.raw_parent(), T::INFO.name.as_ptr().cast())
         })
     }
 
     /// Returns whether an IOMMU translates the device's memory accesses.
     pub fn is_iommu_mapped(&self) -> bool {
         // SAFETY: The device and its parent are valid.
-        unsafe { bindings::helper_device_iommu_mapped((*self.as_raw()).dev) }
+        unsafe { bindings::helper_device_iommu_mapped(self.raw_parent()) }
     }
 
     /// Returns whether memory may have to be mapped by bounce buffers, because nothing else limits
     /// the size of a mapping. C: `dma_max_mapping_size()`.
     pub(crate) fn has_dma_limit(&self) -> bool {
         // SAFETY: The device and its parent are valid.
-        unsafe { kernel::bindings::dma_max_mapping_size((*self.as_raw()).dev) != usize::MAX }
+        unsafe { kernel::bindings::dma_max_mapping_size(self.raw_parent()) != usize::MAX }
     }
 
-    /// Unmaps the memory of all buffer objects for the device, which must be unplugged and stopped.
-    /// Objects that are still open keep their pages, but cannot be mapped again. C:
-    /// `dma_unmap_sgtable()`.
-    pub fn unmap_objects(&self) {
-        self.mappings.clear();
+    /// Called when the driver leaves the device that it was created for. Nothing may be mapped for it
+    /// after that. C: `dma_unmap_sgtable()`.
+    extern "C" fn untie_callback(this: *mut kernel::ffi::c_void) {
+        let Some(this) = NonNull::new(this.cast::<Self>()) else {
+            return;
+        };
+        // SAFETY: `with_parent` has passed this reference to the action.
+        let this: ARef<Self> = unsafe { ARef::from_raw(this) };
+        this.mappings.clear();
     }
 
     /// Calls `f` unless the device was unplugged; C: `drm_dev_enter()`.
@@ -291,14 +369,22 @@ impl<T: Driver> Device<T> {
     extern "C" fn release(raw: *mut bindings::drm_device, _data: *mut kernel::ffi::c_void) {
         let this: *mut Self = raw.cast();
         // SAFETY: The core calls this after the last reference was dropped. `complete` has
-        // initialized the field.
-        unsafe { ptr::drop_in_place(&raw mut (*this).data) };
+        // initialized the fields behind the C struct.
+        let data = unsafe { &raw mut (*this).data };
+        // SAFETY: As above. Nothing accesses the field after this.
+        unsafe { ptr::drop_in_place(data) };
         // SAFETY: As above.
-        unsafe { ptr::drop_in_place(&raw mut (*this).commits) };
+        let commits = unsafe { &raw mut (*this).commits };
         // SAFETY: As above.
-        unsafe { ptr::drop_in_place(&raw mut (*this).mode_setting) };
+        unsafe { ptr::drop_in_place(commits) };
         // SAFETY: As above.
-        unsafe { ptr::drop_in_place(&raw mut (*this).mappings) };
+        let mode_setting = unsafe { &raw mut (*this).mode_setting };
+        // SAFETY: As above.
+        unsafe { ptr::drop_in_place(mode_setting) };
+        // SAFETY: As above.
+        let mappings = unsafe { &raw mut (*this).mappings };
+        // SAFETY: As above.
+        unsafe { ptr::drop_in_place(mappings) };
     }
 }
 
@@ -318,8 +404,8 @@ unsafe impl<T: Driver> AlwaysRefCounted for Device<T> {
     }
 
     unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: The caller passes a reference that it owns.
-        unsafe { bindings::drm_dev_put(obj.as_ref().as_raw()) };
+        // SAFETY: The caller passes a reference that it owns. `dev` is the first field.
+        unsafe { bindings::drm_dev_put(obj.as_ptr().cast()) };
     }
 }
 
@@ -348,15 +434,15 @@ where
 {
     unsafe fn raw_get_work(device: *mut Self) -> *mut Work<Self, ID> {
         // SAFETY: The caller passes a valid device.
-        unsafe { T::Data::raw_get_work(&raw mut (*device).data) }
+        let data = unsafe { &raw mut (*device).data };
+        // SAFETY: As above.
+        unsafe { T::Data::raw_get_work(data) }
     }
 
     unsafe fn work_container_of(work: *mut Work<Self, ID>) -> *mut Self {
         // SAFETY: The caller passes the work of a device's data.
-        unsafe {
-            let data = T::Data::work_container_of(work);
-            kernel::container_of!(data, Self, data)
-        }
+        let data = unsafe { T::Data::work_container_of(work) };
+        data.wrapping_byte_sub(offset_of!(Self, data)).cast()
     }
 }
 
@@ -367,6 +453,28 @@ unsafe impl<T: Driver, const ID: u64> HasDelayedWork<Self, ID> for Device<T> whe
 }
 
 impl<T: Driver> Device<T> {
+    /// Returns the C struct of a work of the device.
+    fn raw_work<const ID: u64>(&self) -> *mut kernel::bindings::work_struct
+    where
+        T::Data: HasWork<Self, ID> + WorkItem<ID, Pointer = ARef<Self>>,
+    {
+        // SAFETY: The device is valid.
+        let work =
+            unsafe { <Self as HasWork<Self, ID>>::raw_get_work(ptr::from_ref(self).cast_mut()) };
+        // SAFETY: The work is a field of the device.
+        unsafe { Work::raw_get(work) }
+    }
+
+    /// Drops the reference that a queue held for a work that was removed from it.
+    ///
+    /// # Safety
+    ///
+    /// A work of the device was removed from its queue, and this was not called for it.
+    unsafe fn put_work(&self) {
+        // SAFETY: The queue held a reference to the device for the work, and has given it up.
+        drop(unsafe { ARef::<Self>::from_raw(NonNull::from(self)) });
+    }
+
     /// Disables a work for good. Removes it from its queue, or waits until it has run.
     ///
     /// C: `disable_work_sync()`.
@@ -374,13 +482,10 @@ impl<T: Driver> Device<T> {
     where
         T::Data: HasWork<Self, ID> + WorkItem<ID, Pointer = ARef<Self>>,
     {
-        // SAFETY: The work is part of the device, to which the caller has a reference. If it was
-        // pending, the reference that the queue held is dropped here.
-        unsafe {
-            let work = <Self as HasWork<Self, ID>>::raw_get_work(ptr::from_ref(self).cast_mut());
-            if kernel::bindings::disable_work_sync(Work::raw_get(work)) {
-                drop(ARef::<Self>::from_raw(NonNull::from(self)));
-            }
+        // SAFETY: The work is part of the device, to which the caller has a reference.
+        if unsafe { kernel::bindings::disable_work_sync(self.raw_work::<ID>()) } {
+            // SAFETY: The work was removed from its queue.
+            unsafe { self.put_work() };
         }
     }
 
@@ -390,12 +495,12 @@ impl<T: Driver> Device<T> {
     where
         T::Data: HasDelayedWork<Self, ID> + WorkItem<ID, Pointer = ARef<Self>>,
     {
-        // SAFETY: As in `disable_work`. The work is the first field of its delayed work.
-        unsafe {
-            let work = <Self as HasWork<Self, ID>>::raw_get_work(ptr::from_ref(self).cast_mut());
-            if kernel::bindings::disable_delayed_work_sync(Work::raw_get(work).cast()) {
-                drop(ARef::<Self>::from_raw(NonNull::from(self)));
-            }
+        let work = self.raw_work::<ID>().cast();
+        // SAFETY: As in `disable_work`. By `HasDelayedWork`, the work is the first field of a delayed
+        // work.
+        if unsafe { kernel::bindings::disable_delayed_work_sync(work) } {
+            // SAFETY: The work was removed from its queue.
+            unsafe { self.put_work() };
         }
     }
 
@@ -405,11 +510,9 @@ impl<T: Driver> Device<T> {
         T::Data: HasWork<Self, ID> + WorkItem<ID, Pointer = ARef<Self>>,
     {
         // SAFETY: As in `disable_work`.
-        unsafe {
-            let work = <Self as HasWork<Self, ID>>::raw_get_work(ptr::from_ref(self).cast_mut());
-            if kernel::bindings::cancel_work_sync(Work::raw_get(work)) {
-                drop(ARef::<Self>::from_raw(NonNull::from(self)));
-            }
+        if unsafe { kernel::bindings::cancel_work_sync(self.raw_work::<ID>()) } {
+            // SAFETY: The work was removed from its queue.
+            unsafe { self.put_work() };
         }
     }
 }

@@ -2,17 +2,20 @@
 //! DRM drivers and their registration.
 //!
 //! C header: [`include/drm/drm_drv.h`](srctree/include/drm/drm_drv.h)
-use core::ptr;
+use core::{mem, ptr};
 
 use drm_bindings as bindings;
 use kernel::{
     device::{self, Bound},
     error::to_result,
+    new_mutex,
     prelude::*,
-    sync::aref::ARef,
+    sync::{aref::ARef, Arc, Mutex},
 };
 
-use crate::{file::DriverFile, gem, ioctl::DrmIoctlDescriptor, kms::KmsDriver, Device};
+use crate::{
+    file::DriverFile, gem, ioctl::DrmIoctlDescriptor, kms::KmsDriver, Device, UnregisteredDevice,
+};
 
 /// What user space sees of a driver.
 pub struct DriverInfo {
@@ -114,64 +117,124 @@ pub fn take_aperture(dev: &device::Device<Bound>, name: &'static CStr) -> Result
     })
 }
 
-/// The registration of a device. When it is dropped, the device is unplugged: open files get
-/// `ENODEV`, and no worker executes commits any more.
+/// The registration of a device. When it is dropped, the device is unregistered:
+///
+/// 1. User space cannot open the device any more, and open files get `ENODEV`.
+/// 2. The worker that carries out commits is awaited.
+/// 3. The heads are switched off, and the timers of their vblanks are awaited.
+///
+/// The registration belongs to the binding of the device that was passed to [`new`](Self::new). If this
+/// value was not dropped before, the device is unregistered when the driver leaves that device. Sleeps.
 ///
 /// # Invariants
 ///
-/// The device is registered.
-pub struct Registration<T: Driver> {
+/// The device was registered by [`new`](Self::new).
+pub struct Registration<T: Driver>(Arc<Registered<T>>);
+
+/// What a [`Registration`] and the list of the resources of the device (devres) share.
+#[pin_data]
+struct Registered<T: Driver> {
     dev: ARef<Device<T>>,
-    /// Whether the kernel's own clients were started.
-    has_clients: bool,
+    #[pin]
+    phase: Mutex<Phase>,
+}
+
+#[derive(PartialEq, Eq)]
+enum Phase {
+    /// The device is registered.
+    Plain,
+    /// The kernel's own clients were started, too.
+    WithClients,
+    /// The device was unregistered.
+    Ended,
+}
+
+impl<T: Driver> Registered<T> {
+    /// Unregisters the device, unless that was done before. When this returns, it is done.
+    fn end(&self) {
+        let mut phase = self.phase.lock();
+        if mem::replace(&mut *phase, Phase::Ended) == Phase::Ended {
+            return;
+        }
+        // SAFETY: The device was registered, and it is unregistered only here.
+        unsafe { bindings::drm_dev_unplug(self.dev.as_raw()) };
+        // The worker's code may be unloaded next. No commits are queued after the device is
+        // unplugged.
+        self.dev.commits.flush();
+        self.dev.quiesce_kms();
+    }
+
+    extern "C" fn end_callback(this: *mut kernel::ffi::c_void) {
+        // SAFETY: `Registration::new` has passed this reference to the action.
+        let this: Arc<Self> = unsafe { Arc::from_raw(this.cast::<Self>().cast_const()) };
+        this.end();
+    }
 }
 
 impl<T: Driver> Registration<T> {
-    /// Registers a device, so that user space can see it.
+    /// Registers a device, so that user space can see it. `dev` is the device that
+    /// [`UnregisteredDevice::new`] was called with.
     ///
     /// # Errors
     ///
-    /// Those of `drm_dev_register()`.
-    pub fn new(drm: crate::UnregisteredDevice<T>) -> Result<Self> {
+    /// `EINVAL` for another `dev`; `ENOMEM`; those of `drm_dev_register()`.
+    pub fn new(dev: &device::Device<Bound>, drm: UnregisteredDevice<T>) -> Result<Self> {
+        if !drm.is_tied_to(dev) {
+            return Err(EINVAL);
+        }
+        let dev_ref = ARef::from(&*drm);
+        let registered = Arc::pin_init(
+            pin_init!(Registered {
+                dev: dev_ref,
+                phase <- new_mutex!(Phase::Plain),
+            }),
+            GFP_KERNEL,
+        )?;
         // SAFETY: The device is initialized. It is not registered, because only this function
         // registers it, and consumes the `UnregisteredDevice`, of which there is one. It has the
         // feature of mode setting only if that was set up.
         if let Err(error) = to_result(unsafe { bindings::drm_dev_register(drm.as_raw(), 0) }) {
             // The core leaves this set, and then warns of every object that is destroyed. Not
-            // needed with docs/upstream/drm-registered-after-failure.patch. SAFETY: `drm` is the
-            // only owner of the device, because the core has waited for all who had opened it when
-            // the registration failed. So nothing else accesses the field.
+            // needed with docs/upstream/drm-registered-after-failure.patch. SAFETY: The core has
+            // waited for all who had opened the device when the registration failed, and nobody can
+            // open it any more. So nothing else accesses the field.
             unsafe { (*drm.as_raw()).registered = false };
             return Err(error);
         }
         // INVARIANT: It was registered above.
-        Ok(Self {
-            dev: drm.into_inner(),
-            has_clients: false,
-        })
+        let registration = Self(registered.clone());
+        // SAFETY: `dev` is bound to a driver of the module of `T`, as `UnregisteredDevice::new` has
+        // checked, so the action runs before the code of the module is unloaded. The action owns a
+        // reference to its data. If there is no memory for it, it runs at once.
+        to_result(unsafe {
+            bindings::helper_devm_add_action_or_reset(
+                ptr::from_ref(dev).cast_mut().cast(),
+                Some(Registered::<T>::end_callback),
+                Arc::into_raw(registered).cast_mut().cast(),
+            )
+        })?;
+        Ok(registration)
     }
 
     /// Returns the device.
     pub fn device(&self) -> &Device<T> {
-        &self.dev
+        &self.0.dev
     }
 
-    /// Starts the kernel's own clients, e.g. the console, if they were not started before; C:
-    /// `drm_client_setup()`.
+    /// Starts the kernel's own clients, e.g. the console, if they were not started before and the
+    /// device is still registered; C: `drm_client_setup()`.
     pub fn setup_clients(&mut self) {
-        if !core::mem::replace(&mut self.has_clients, true) {
-            // SAFETY: By the type's invariants, the device is registered.
-            unsafe { bindings::drm_client_setup(self.dev.as_raw(), ptr::null()) }
+        let mut phase = self.0.phase.lock();
+        if *phase == Phase::Plain {
+            *phase = Phase::WithClients;
+            // SAFETY: The device is registered, and is not unregistered while the lock is held.
+            unsafe { bindings::drm_client_setup(self.0.dev.as_raw(), ptr::null()) }
         }
     }
 }
 
 impl<T: Driver> Drop for Registration<T> {
     fn drop(&mut self) {
-        // SAFETY: By the type's invariants, the device is registered.
-        unsafe { bindings::drm_dev_unplug(self.dev.as_raw()) };
-        // The worker's code may be unloaded next. No commits are queued after the device is
-        // unplugged.
-        self.dev.commits.flush();
+        self.0.end();
     }
 }

@@ -9,6 +9,8 @@
 //! unnecessary: commits without a worker and vblank timers in [`kms`], a failed registration in
 //! [`driver`], and the mount of huge pages in `bindings/helpers.c`.
 
+#![warn(clippy::multiple_unsafe_ops_per_block)]
+
 pub mod debugfs;
 pub mod device;
 pub mod driver;

@@ -20,13 +20,7 @@ use drm::{
     },
     Device, Driver, DriverInfo, File, Registration, UnregisteredDevice,
 };
-use kernel::{
-    device::Core,
-    io::Io,
-    new_mutex, pci,
-    prelude::*,
-    sync::{aref::ARef, Arc, Mutex},
-};
+use kernel::{device::Core, io::Io, pci, prelude::*, sync::Arc};
 
 const VENDOR: u16 = 0x1234;
 const DEVICE: u16 = 0x1111;
@@ -296,10 +290,10 @@ impl DriverConnector for Monitor {
     }
 }
 
-/// The driver's data of a bound device.
+/// The driver's data of a bound device. When the driver leaves the device, the registration ends and
+/// switches the head off, while the registers are still accessible.
 struct BochsDriver {
-    dev: ARef<Device<Bochs>>,
-    registration: Pin<KBox<Mutex<Option<Registration<Bochs>>>>>,
+    _registration: Registration<Bochs>,
 }
 
 // The kernel crate has no name for the vendor. So the table matches the class of any other display,
@@ -330,13 +324,11 @@ impl BochsDriver {
 
         let drm = UnregisteredDevice::<Bochs>::new(pdev.as_ref(), Ok::<_, Error>(hardware))?;
         drm.setup_kms()?;
-        let dev = ARef::from(&*drm);
-        let registration = KBox::pin_init(new_mutex!(None), GFP_KERNEL)?;
-        registration
-            .lock()
-            .insert(Registration::new(drm)?)
-            .setup_clients();
-        Ok(Self { dev, registration })
+        let mut registration = Registration::new(pdev.as_ref(), drm)?;
+        registration.setup_clients();
+        Ok(Self {
+            _registration: registration,
+        })
     }
 }
 
@@ -351,14 +343,6 @@ impl pci::Driver for BochsDriver {
         _info: Option<&'bound Self::IdInfo>,
     ) -> impl PinInit<Self, Error> + 'bound {
         Self::bring_up(pdev)
-    }
-
-    fn unbind<'bound>(_pdev: &'bound pci::Device<Core<'_>>, this: Pin<&Self>) {
-        // First unregisters the device, and then switches the head off while the registers are
-        // accessible.
-        drop(this.registration.lock().take());
-        this.dev.shutdown_kms();
-        this.dev.unmap_objects();
     }
 }
 

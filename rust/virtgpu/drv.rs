@@ -90,17 +90,6 @@ pub(crate) struct VirtGpuDriver {
     works: Works,
 }
 
-impl VirtGpuDriver {
-    /// Switches the heads off and resets the device, so that it no longer uses the guest's memory.
-    fn quit(&self, vdev: &virtio::Device<Bound>) {
-        self.works.quiesce();
-        if !self.dev.display.outputs.is_empty() {
-            self.dev.shutdown_kms();
-        }
-        transport::stop(&self.dev, vdev);
-    }
-}
-
 fn read_config(vdev: &virtio::Device<Bound>) -> Result<usize> {
     if !vdev.has_feature(F_VERSION_1) {
         dev_err!(
@@ -110,7 +99,7 @@ fn read_config(vdev: &virtio::Device<Bound>) -> Result<usize> {
         return Err(ENODEV);
     }
 
-    let count = vdev.read_config(gpu::CONFIG_NUM_SCANOUTS) as usize;
+    let count = vdev.read_config(&gpu::CONFIG_NUM_SCANOUTS)? as usize;
     if count > gpu::MAX_SCANOUTS {
         dev_err!(
             vdev.as_device(),
@@ -124,7 +113,10 @@ fn read_config(vdev: &virtio::Device<Bound>) -> Result<usize> {
 }
 
 /// Reads the display information and registers the DRM device.
-fn bring_up(drm: UnregisteredDevice<VirtGpu>) -> Result<Registration<VirtGpu>> {
+fn bring_up(
+    vdev: &virtio::Device<Bound>,
+    drm: UnregisteredDevice<VirtGpu>,
+) -> Result<Registration<VirtGpu>> {
     if !drm.display.outputs.is_empty() {
         hotplug::read_display_info(&drm).inspect_err(|error| {
             drm::drm_err!(drm, "cannot read the display information: {:?}\n", error);
@@ -132,7 +124,7 @@ fn bring_up(drm: UnregisteredDevice<VirtGpu>) -> Result<Registration<VirtGpu>> {
     }
     // Programs may use the device from here on.
     drm.life.started();
-    Registration::new(drm)
+    Registration::new(vdev.as_device(), drm)
 }
 
 virtio::virtio_device_table!(TABLE, [DeviceId::new(gpu::ID)]);
@@ -149,7 +141,11 @@ impl virtio::Driver for VirtGpuDriver {
 
         let count = read_config(vdev)?;
         // User space expects the PCI device as the parent of the DRM device.
-        let drm = UnregisteredDevice::<VirtGpu>::new(vdev.parent(), parts::data(vdev, count)?)?;
+        let drm = UnregisteredDevice::<VirtGpu>::with_parent(
+            vdev.as_device(),
+            vdev.parent(),
+            parts::data(vdev, count)?,
+        )?;
         let dev: ARef<Device> = (&*drm).into();
         dev.take_aperture()?;
         if count == 0 {
@@ -162,7 +158,7 @@ impl virtio::Driver for VirtGpuDriver {
         let works = Works::new(&dev);
         // Whatever fails after this has to stop the queues.
         transport::start(&dev, vdev)?;
-        let mut registration = bring_up(drm).inspect_err(|_| {
+        let mut registration = bring_up(vdev, drm).inspect_err(|_| {
             dev.life.leave();
             works.quiesce();
             transport::stop(&dev, vdev);
@@ -185,16 +181,19 @@ impl virtio::Driver for VirtGpuDriver {
     fn remove(&self, vdev: &virtio::Device<Bound>) {
         // Comes first, because it waits for a reset that is under way.
         self.dev.life.leave();
+        // Switches the heads off, too.
         let registration = self.registration.lock().take();
         drop(registration);
-        self.quit(vdev);
-        self.dev.unmap_objects();
+        self.works.quiesce();
+        transport::stop(&self.dev, vdev);
     }
 
     /// A kernel that kexec starts next must not find a device that still writes to memory.
     fn shutdown(&self, vdev: &virtio::Device<Bound>) {
         self.dev.life.leave();
-        self.quit(vdev);
+        self.works.quiesce();
+        self.dev.shutdown_kms();
+        transport::stop(&self.dev, vdev);
     }
 
     fn config_changed(&self, _vdev: &virtio::Device<Bound>) {

@@ -6,33 +6,37 @@
 //! callback to its end. docs/upstream/virtio-reset-lock.patch would make that unnecessary, and excludes
 //! it, because it takes the two locks in the opposite order.
 //!
-//! What is tied to a device is in the driver core's list of its resources (devres).
+//! What is tied to a device is in the driver core's list of its resources (devres). Everything that the
+//! driver or the crates have added to the list since the probe began is released by [`release`] before
+//! virtio core goes on, in the reverse order: the registrations with other subsystems, then the queues,
+//! then the memory that the device uses. So it does not matter whether the driver has kept the values
+//! that stand for them.
 use core::{
     any::Any,
-    mem::{forget, size_of},
+    mem::{self, forget, offset_of, size_of},
     ptr,
 };
 
 use drm_bindings as bindings;
 use kernel::{
-    device::{self, Bound},
+    device::{self, Bound, DeviceContext},
     ffi::{c_int, c_void},
+    new_mutex,
     prelude::*,
     sync::{
-        aref::ARef,
         atomic::{Atomic, Full, Relaxed},
-        Arc, SetOnce,
+        Arc, Mutex, SetOnce,
     },
     time::{delay::fsleep, Delta},
     types::NotThreadSafe,
 };
 
-use crate::{Device, Driver};
+use crate::{config, queue::Rings, Device, Driver};
 
 /// How often a lock or a state is looked at again.
 const TRY: Delta = Delta::from_millis(10);
 
-fn raw(dev: &device::Device<Bound>) -> *mut kernel::bindings::device {
+fn raw<Ctx: DeviceContext>(dev: &device::Device<Ctx>) -> *mut kernel::bindings::device {
     // `device::Device` is transparent over the C struct.
     ptr::from_ref(dev).cast_mut().cast()
 }
@@ -60,8 +64,10 @@ impl<'a> ParentLock<'a> {
     /// the virtio device, which the caller holds. So the lock is only tried. Sleeps.
     fn keep_resets_away(dev: &'a Device<Bound>) -> Option<Self> {
         let parent = raw(dev.parent());
-        // SAFETY: The pointer is made of a reference to a device; C: `READ_ONCE()`.
-        while unsafe { (&raw const (*parent).links.status).read_volatile() }
+        // SAFETY: The pointer is made of a reference to a device.
+        let status = unsafe { &raw const (*parent).links.status };
+        // SAFETY: As above; C: `READ_ONCE()`.
+        while unsafe { status.read_volatile() }
             == kernel::bindings::dl_dev_state_DL_DEV_DRIVER_BOUND
         {
             if let Some(lock) = Self::try_new(dev) {
@@ -80,14 +86,38 @@ impl Drop for ParentLock<'_> {
     }
 }
 
+/// The queues of a device.
+enum Queues {
+    None,
+    /// A thread starts or stops them.
+    Changing,
+    Running(Running),
+    /// The driver leaves, so there are none any more.
+    Closed,
+}
+
+/// Queues that exist.
+///
+/// # Invariants
+///
+/// `rings` are all queues of the device, and `end` is a function that may be called for them.
+pub(crate) struct Running {
+    rings: Arc<Rings>,
+    // # Safety: its requirements are those of `started`.
+    end: unsafe fn(&Device<Bound>, &Rings),
+}
+
 /// What is tied to a device while it has a driver.
 struct Binding<V: ?Sized> {
     /// The driver leaves the device.
     is_leaving: Atomic<bool>,
     /// The driver leaves, and the thread that unbinds it holds the lock of the parent.
     has_parent_lock: Atomic<bool>,
-    /// Whether there are queues, see [`Transport`](crate::Transport).
-    has_transport: Atomic<bool>,
+    /// The list of resources has an entry for the queues.
+    has_queue_entry: Atomic<bool>,
+    /// Size of the configuration space in bytes.
+    config_size: usize,
+    queues: Pin<KBox<Mutex<Queues>>>,
     /// A `SetOnce` of the driver's type, which is empty until the probe has succeeded.
     value: V,
 }
@@ -95,12 +125,15 @@ struct Binding<V: ?Sized> {
 /// A binding in the list of a device's resources.
 type Node = Arc<Binding<dyn Any + Send + Sync>>;
 
-/// Ties a binding to a device that is about to be probed.
-fn tie(dev: &Device<Bound>, node: Node) -> Result {
+/// A function that releases a [`Node`].
+type Release = extern "C" fn(*mut kernel::bindings::device, *mut c_void);
+
+/// Adds an entry to the list of a device's resources.
+fn tie(dev: &Device<Bound>, release: Release, node: Node) -> Result {
     // SAFETY: The name is a string that stays.
     let place = unsafe {
         kernel::bindings::__devres_alloc_node(
-            Some(untie),
+            Some(release),
             size_of::<Node>(),
             bindings::GFP_KERNEL,
             bindings::NUMA_NO_NODE,
@@ -112,9 +145,20 @@ fn tie(dev: &Device<Bound>, node: Node) -> Result {
     }
     // SAFETY: The memory has the size of a node, and devres aligns it for any type.
     unsafe { place.cast::<Node>().write(node) };
-    // SAFETY: devres made it, and the device is being bound.
+    // SAFETY: devres made it, and the device is being bound or is bound.
     unsafe { kernel::bindings::devres_add(raw(dev.as_device()), place) };
     Ok(())
+}
+
+/// The name of the group that contains what a driver has added to the list.
+fn group() -> *mut c_void {
+    untie as Release as *mut c_void
+}
+
+/// Releases what the driver and the crates have added to the list since the probe began.
+fn release(dev: &Device<Bound>) {
+    // SAFETY: `probe` has opened the group. It releases it once, or `remove` does.
+    unsafe { kernel::bindings::devres_release_group(raw(dev.as_device()), group()) };
 }
 
 /// Comes after all that virtio core does with a device that its driver leaves, and after all that the
@@ -127,9 +171,11 @@ extern "C" fn untie(dev: *mut kernel::bindings::device, node: *mut c_void) {
     node.is_leaving.store(true, Relaxed);
     drop(node);
     if has_parent_lock {
-        // SAFETY: The device is valid and has a parent. `remove` has taken its lock in this thread, which
-        // unbinds the device.
-        unsafe { bindings::helper_device_unlock((*dev).parent) };
+        // SAFETY: The device is valid.
+        let parent = unsafe { (*dev).parent };
+        // SAFETY: The device holds a reference to its parent. `remove` has taken its lock in this
+        // thread, which unbinds the device.
+        unsafe { bindings::helper_device_unlock(parent) };
     }
 }
 
@@ -166,24 +212,38 @@ fn get(dev: &Device<Bound>) -> Option<Node> {
     found
 }
 
+/// Ends the queues of a device that its driver leaves, if the driver has not done so.
+extern "C" fn close_queues(dev: *mut kernel::bindings::device, node: *mut c_void) {
+    // SAFETY: It is what `tie` has written. The driver core releases it once, and then only frees the
+    // memory.
+    let node = unsafe { node.cast::<Node>().read() };
+    // `tie` is only called with virtio devices.
+    let vdev = dev
+        .wrapping_byte_sub(offset_of!(bindings::virtio_device, dev))
+        .cast();
+    // SAFETY: The list is released while the device is being unbound.
+    node.close_queues(unsafe { Device::from_raw(vdev) });
+}
+
 impl<V: ?Sized> Binding<V> {
-    /// Disables the queues that the driver has not deleted. They stay allocated, because something may
-    /// still refer to them.
-    fn quiesce(&self, dev: &Device<Bound>) {
-        if !self.has_transport.load(Relaxed) {
-            return;
+    /// Deletes the queues that the driver has not deleted, and prevents that there are new ones. Waits
+    /// for a thread that starts or stops them. Sleeps.
+    fn close_queues(&self, dev: &Device<Bound>) {
+        let queues = loop {
+            let queues = mem::replace(&mut *self.queues.lock(), Queues::Changing);
+            if !matches!(queues, Queues::Changing) {
+                break queues;
+            }
+            fsleep(TRY);
+        };
+        if let Queues::Running(Running { rings, end }) = queues {
+            dev_err!(dev.as_device(), "the driver has not deleted its queues\n");
+            rings.revoke();
+            // SAFETY: By the invariants of `Running`, this is the function for these queues. Nothing
+            // else uses them, because they were revoked.
+            unsafe { end(dev, &rings) };
         }
-        dev_err!(dev.as_device(), "the driver has not deleted its queues\n");
-        // The core does not call the driver for a broken queue.
-        // SAFETY: The device is valid and bound.
-        unsafe { bindings::virtio_break_device(dev.as_raw()) };
-        // SAFETY: As above.
-        unsafe { bindings::virtio_reset_device(dev.as_raw()) };
-        // The driver's code may be unloaded next, so this waits for calls that began before.
-        // SAFETY: As above.
-        unsafe { bindings::helper_virtio_synchronize_cbs(dev.as_raw()) };
-        // The queues refer to the device.
-        forget(ARef::<Device>::from(dev));
+        *self.queues.lock() = Queues::Closed;
     }
 }
 
@@ -223,19 +283,28 @@ pub(crate) fn probe<T: Driver>(dev: &Device<Bound>) -> Result {
         Binding {
             is_leaving: Atomic::new(false),
             has_parent_lock: Atomic::new(false),
-            has_transport: Atomic::new(false),
+            has_queue_entry: Atomic::new(false),
+            config_size: config::size(dev),
+            queues: KBox::pin_init(new_mutex!(Queues::None), GFP_KERNEL)?,
             value: SetOnce::new(),
         },
         GFP_KERNEL,
     )?;
-    tie(dev, binding.clone())?;
+    tie(dev, untie, binding.clone())?;
+    // SAFETY: The device is being bound. The name is unique in its list.
+    let group = unsafe {
+        kernel::bindings::devres_open_group(raw(dev.as_device()), group(), bindings::GFP_KERNEL)
+    };
+    if group.is_null() {
+        return Err(ENOMEM);
+    }
     match T::probe(dev) {
         Ok(value) => {
             binding.value.populate(value);
             Ok(())
         }
         Err(error) => {
-            binding.quiesce(dev);
+            release(dev);
             Err(error)
         }
     }
@@ -254,7 +323,12 @@ pub(crate) fn remove<T: Driver>(dev: &Device<Bound>) {
     if let Some(value) = node.value::<T>() {
         value.remove(dev);
     }
-    node.quiesce(dev);
+    release(dev);
+    if dev.status() != 0 {
+        // The driver has had no queues, whose end would have reset the device.
+        // SAFETY: The device is valid, and is being unbound.
+        unsafe { bindings::virtio_reset_device(dev.as_raw()) };
+    }
 }
 
 /// Runs `f` with the driver's value of a device, if there is one.
@@ -269,26 +343,77 @@ pub(crate) fn with_bound<T: Driver, R>(dev: &Device<Bound>, f: impl FnOnce(&T) -
     node.value().map(f)
 }
 
-/// Records that the device has queues. Returns false if it had some before.
-pub(crate) fn claim(dev: &Device<Bound>) -> bool {
-    if get(dev).is_none_or(|node| node.has_transport.xchg(true, Full)) {
-        return false;
-    }
-    // SAFETY: The device is valid.
-    let queues = unsafe { &raw const (*dev.as_raw()).vqs };
-    // SAFETY: As above. Nothing else changes the list, because queues are only created after `claim`.
-    let is_empty = ptr::eq(unsafe { (*queues).next }, queues);
-    if !is_empty {
-        // A driver that was bound before has not deleted them.
-        give_back(dev);
-    }
-    is_empty
+/// Returns the size of the device's configuration space in bytes.
+pub(crate) fn config_size(dev: &Device<Bound>) -> usize {
+    get(dev).map_or(0, |node| node.config_size)
 }
 
-/// Records that the device has no queues any more.
-pub(crate) fn give_back(dev: &Device<Bound>) {
-    if let Some(node) = get(dev) {
-        node.has_transport.xchg(false, Full);
+/// The right to start or stop the queues of a device. When it is dropped, there are none.
+///
+/// # Invariants
+///
+/// The state of the node's queues is `Changing`, and only this value changes it.
+pub(crate) struct Claim(Node);
+
+impl Claim {
+    /// Claims the queues of a device that has none, to start them.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if it has queues, or if another thread starts or stops them; `ENODEV` if the driver
+    /// leaves; `ENOMEM`.
+    pub(crate) fn to_start(dev: &Device<Bound>) -> Result<Self> {
+        let node = get(dev).ok_or(ENODEV)?;
+        let mut queues = node.queues.lock();
+        match *queues {
+            Queues::None => *queues = Queues::Changing,
+            Queues::Closed => return Err(ENODEV),
+            Queues::Changing | Queues::Running(_) => return Err(EBUSY),
+        }
+        drop(queues);
+        // INVARIANT: It was set to `Changing` above, from which other threads do not change it.
+        let claim = Self(node);
+        // There is one entry for all queues that follow each other.
+        if !claim.0.has_queue_entry.xchg(true, Full) {
+            tie(dev, close_queues, claim.0.clone())
+                .inspect_err(|_| claim.0.has_queue_entry.store(false, Relaxed))?;
+        }
+        Ok(claim)
+    }
+
+    /// Claims the queues of a device to stop them, if they are those.
+    pub(crate) fn to_stop(dev: &Device<Bound>, rings: &Arc<Rings>) -> Option<Self> {
+        let node = get(dev)?;
+        let mut queues = node.queues.lock();
+        match &*queues {
+            Queues::Running(running) if Arc::ptr_eq(&running.rings, rings) => (),
+            _ => return None,
+        }
+        let running = mem::replace(&mut *queues, Queues::Changing);
+        drop(queues);
+        drop(running);
+        // INVARIANT: It was set to `Changing` above, from which other threads do not change it.
+        Some(Self(node))
+    }
+
+    /// Records that the queues exist.
+    ///
+    /// # Safety
+    ///
+    /// `rings` must be all queues of the device. It must be sound to call `end` with them and with the
+    /// device, after they were revoked.
+    pub(crate) unsafe fn started(self, rings: Arc<Rings>, end: unsafe fn(&Device<Bound>, &Rings)) {
+        // INVARIANT: By the requirements of this function.
+        *self.0.queues.lock() = Queues::Running(Running { rings, end });
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut queues = self.0.queues.lock();
+        if matches!(*queues, Queues::Changing) {
+            *queues = Queues::None;
+        }
     }
 }
 

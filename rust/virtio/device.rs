@@ -64,17 +64,24 @@ impl<Ctx: DeviceContext> Device<Ctx> {
 
     /// Returns the virtio device as a device of the driver core.
     pub fn as_device(&self) -> &device::Device<Ctx> {
+        // SAFETY: The device is valid.
+        let dev = unsafe { &raw mut (*self.as_raw()).dev };
         // SAFETY: The embedded `struct device` is valid as long as `self` and is in the same
         // context, and `device::Device` is transparent over it.
-        unsafe { &*(&raw mut (*self.as_raw()).dev).cast() }
+        unsafe { &*dev.cast() }
     }
 
     /// Returns the parent device, e.g. a PCI function.
-    pub fn parent(&self) -> &device::Device<Ctx> {
-        // SAFETY: A virtio device always has a parent. It holds a reference to the parent, whose
-        // driver has registered it and removes it before it is unbound. `device::Device` is
+    ///
+    /// The parent is bound to its own driver as long as this device is bound, but it stays bound when
+    /// the driver of this device leaves. So it is not returned as a bound device, to which the driver
+    /// could tie something that then outlives the driver's code.
+    pub fn parent(&self) -> &device::Device {
+        // SAFETY: The device is valid, and its parent does not change.
+        let parent = unsafe { (*self.as_raw()).dev.parent };
+        // SAFETY: A virtio device always has a parent, and holds a reference to it. `device::Device` is
         // transparent over `struct device`.
-        unsafe { &*(*self.as_raw()).dev.parent.cast() }
+        unsafe { &*parent.cast() }
     }
 }
 
@@ -97,21 +104,7 @@ impl Device<device::Bound> {
             .then_some(SharedMemory { address, length })
     }
 
-    /// Reads a little-endian 32-bit field of the configuration space at a byte offset.
-    ///
-    /// Sleeps. C: `virtio_cread_le()`.
-    pub fn read_config(&self, offset: usize) -> u32 {
-        // SAFETY: The device is valid and bound.
-        unsafe { bindings::helper_virtio_cread32(self.as_raw(), offset as u32) }
-    }
-
-    /// Writes a little-endian 32-bit field of the configuration space; C: `virtio_cwrite_le()`.
-    pub fn write_config(&self, offset: usize, value: u32) {
-        // SAFETY: The device is valid and bound.
-        unsafe { bindings::helper_virtio_cwrite32(self.as_raw(), offset as u32, value) }
-    }
-
-    fn status(&self) -> u32 {
+    pub(crate) fn status(&self) -> u32 {
         // SAFETY: The device is valid and bound.
         unsafe { bindings::helper_virtio_get_status(self.as_raw()) }.into()
     }
@@ -148,16 +141,22 @@ impl Device<device::Bound> {
     }
 }
 
+/// Returns the embedded `struct device`.
+fn raw(vdev: *mut bindings::virtio_device) -> *mut kernel::bindings::device {
+    vdev.wrapping_byte_add(core::mem::offset_of!(bindings::virtio_device, dev))
+        .cast()
+}
+
 // SAFETY: The functions use the reference count of the embedded `struct device`.
 unsafe impl AlwaysRefCounted for Device<Normal> {
     fn inc_ref(&self) {
-        // SAFETY: The caller has a shared reference, so the count is not zero.
-        unsafe { kernel::bindings::get_device(&raw mut (*self.as_raw()).dev) };
+        // SAFETY: By the type's invariants, the device is valid, so its count is not zero.
+        unsafe { kernel::bindings::get_device(raw(self.as_raw())) };
     }
 
     unsafe fn dec_ref(obj: core::ptr::NonNull<Self>) {
-        // SAFETY: The caller passes a reference that it owns.
-        unsafe { kernel::bindings::put_device(&raw mut (*obj.as_ref().as_raw()).dev) };
+        // SAFETY: The caller owns a reference, which this drops.
+        unsafe { kernel::bindings::put_device(raw(obj.as_ptr().cast())) };
     }
 }
 
@@ -197,6 +196,7 @@ impl Handle {
             drop(dev);
         }
 
+        // INVARIANT: The action below sets it to `None`.
         let inner = Arc::pin_init(
             pin_init!(Inner {
                 dev <- new_mutex!(Some(dev.into())),
@@ -207,7 +207,7 @@ impl Handle {
         // reference to its data.
         to_result(unsafe {
             bindings::helper_devm_add_action_or_reset(
-                &raw mut (*dev.as_raw()).dev,
+                raw(dev.as_raw()),
                 Some(revoke),
                 Arc::into_raw(inner.clone()).cast_mut().cast(),
             )

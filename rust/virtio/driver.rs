@@ -148,8 +148,7 @@ unsafe impl<T: Driver> RegistrationOps for Adapter<T> {
         name: &'static CStr,
         module: &'static ThisModule,
     ) -> Result {
-        // SAFETY: Nothing else uses the struct before it is registered.
-        let driver = unsafe { &mut (*reg.get()).0 };
+        let mut driver = RawDriver::default().0;
         driver.driver.name = name.as_char_ptr();
         driver.id_table = T::IDS.as_ptr().cast();
         driver.feature_table = T::FEATURES.as_ptr();
@@ -162,6 +161,8 @@ unsafe impl<T: Driver> RegistrationOps for Adapter<T> {
         driver.restore = Some(Self::restore_callback);
         driver.reset_prepare = Some(Self::reset_prepare_callback);
         driver.reset_done = Some(Self::reset_done_callback);
+        // SAFETY: Nothing else uses the struct before it is registered. The type is transparent.
+        unsafe { reg.get().cast::<bindings::virtio_driver>().write(driver) };
 
         // SAFETY: The struct is initialized, and is pinned until `unregister`.
         to_result(unsafe { bindings::__register_virtio_driver(reg.get().cast(), module.as_ptr()) })

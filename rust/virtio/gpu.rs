@@ -2,7 +2,9 @@
 //! The protocol of the virtio GPU: numbers and structs of the virtio specification.
 //!
 //! C header: [`include/uapi/linux/virtio_gpu.h`](srctree/include/uapi/linux/virtio_gpu.h)
-use core::mem::{size_of, MaybeUninit};
+use core::mem::{offset_of, size_of, MaybeUninit};
+
+use crate::ConfigField;
 
 // The protocol is little-endian, and the fields are plain integers.
 const _: () = assert!(cfg!(target_endian = "little"));
@@ -195,6 +197,19 @@ wire! {
         /// The EDID.
         edid: [u8; 1024],
     }
+    /// The configuration space; C: `struct virtio_gpu_config`.
+    Config {
+        /// Pending events.
+        events_read: u32,
+        /// Events to clear.
+        events_clear: u32,
+        /// Number of heads.
+        num_scanouts: u32,
+        /// Number of capability sets.
+        num_capsets: u32,
+        /// Alignment of blobs in bytes, if the device has one.
+        blob_alignment: u32,
+    }
     /// The position of a cursor; C: `struct virtio_gpu_cursor_pos`.
     CursorPos {
         /// Number of the head.
@@ -231,12 +246,15 @@ pub const SHM_ID_HOST_VISIBLE: u8 = 1;
 pub const MAX_SCANOUTS: usize = 16;
 /// Feature: the device has EDIDs.
 pub const F_EDID: u32 = 1;
-/// Offset in the configuration: pending events.
-pub const CONFIG_EVENTS_READ: usize = 0;
-/// Offset in the configuration: events to clear.
-pub const CONFIG_EVENTS_CLEAR: usize = 4;
-/// Offset in the configuration: number of heads.
-pub const CONFIG_NUM_SCANOUTS: usize = 8;
+/// In the configuration space: pending events.
+pub const CONFIG_EVENTS_READ: ConfigField<Config, { offset_of!(Config, events_read) }> =
+    ConfigField::new();
+/// In the configuration space: events to clear.
+pub const CONFIG_EVENTS_CLEAR: ConfigField<Config, { offset_of!(Config, events_clear) }> =
+    ConfigField::new();
+/// In the configuration space: number of heads.
+pub const CONFIG_NUM_SCANOUTS: ConfigField<Config, { offset_of!(Config, num_scanouts) }> =
+    ConfigField::new();
 /// Event: the display information has changed.
 pub const EVENT_DISPLAY: u32 = 1;
 

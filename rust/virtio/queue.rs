@@ -13,10 +13,13 @@ use kernel::{
     device::Bound,
     error::to_result,
     prelude::*,
-    sync::aref::ARef,
+    sync::{
+        atomic::{Atomic, Relaxed},
+        rcu, Arc,
+    },
 };
 
-use crate::{bind, device::F_INDIRECT_DESC, Device};
+use crate::{bind::Claim, device::F_INDIRECT_DESC, Device};
 
 /// The maximum size of a request in bytes.
 pub const REQUEST_SIZE: usize = 96;
@@ -111,6 +114,7 @@ impl<T: Send> Chain<T> {
             &mut parts.response[..response_len]
         };
         fill_sg(slice::from_mut(&mut parts.response_sg), [response]);
+        // INVARIANT: The buffer was allocated above.
         Ok(Self(buffer))
     }
 
@@ -157,6 +161,20 @@ impl<T: Send> Chain<T> {
         fill_sg(&mut sg, Iterator::chain(iter::once(request), payload));
         buffer.long_sg = sg;
         Ok(())
+    }
+
+    /// Returns the chain that a queue has returned the token of, or `None` for null.
+    ///
+    /// # Safety
+    ///
+    /// The token must be null or one that a queue of chains of `T` has just returned.
+    unsafe fn from_token(token: *mut kernel::ffi::c_void) -> Option<Self> {
+        if token.is_null() {
+            return None;
+        }
+        // SAFETY: Chains are added to queues as leaked boxes, by `Virtqueue::add_with`. A queue returns
+        // each token once, when the device has used the buffer or was reset.
+        Some(Self(unsafe { KBox::from_raw(token.cast()) }))
     }
 
     /// Returns the driver's data.
@@ -220,18 +238,48 @@ pub trait Interrupt: Send + Sync + 'static {
     fn interrupt(&self, queue: usize);
 }
 
-/// A ring of chains that is shared with the device; the C counterpart is `struct virtqueue`.
-///
-/// Its methods take it by exclusive reference, so a driver keeps it in a lock.
+/// The queues of a transport.
 ///
 /// # Invariants
 ///
-/// `ptr` is a virtqueue that was not deleted, because only [`Transport::stop`] deletes it, and consumes
-/// the value. If the transport is forgotten, the queue is never deleted, and is broken when the driver
-/// has left. All buffers in it are [`Chain`]s of `T`.
+/// As long as `exist` is set, `queues` are virtqueues that were not deleted. Before they are deleted,
+/// either all [`Virtqueue`]s of them were consumed, or `exist` was cleared, and the end of all RCU
+/// read-side critical sections that may have found it set was awaited.
+pub(crate) struct Rings {
+    exist: Atomic<bool>,
+    queues: KVec<NonNull<bindings::virtqueue>>,
+}
+
+// SAFETY: The pointers are only used by a `Virtqueue`, which is `Send`, and by the thread that deletes
+// the queues.
+unsafe impl Send for Rings {}
+// SAFETY: As above.
+unsafe impl Sync for Rings {}
+
+impl Rings {
+    /// Takes the queues away from their users, and waits for those that use one at the moment.
+    pub(crate) fn revoke(&self) {
+        self.exist.store(false, Relaxed);
+        // SAFETY: The function may be called in any context that may sleep.
+        unsafe { kernel::bindings::synchronize_rcu() };
+    }
+}
+
+/// A ring of chains that is shared with the device; the C counterpart is `struct virtqueue`.
+///
+/// Its methods take it by exclusive reference, so a driver keeps it in a lock. If the driver keeps it
+/// for longer than it is bound to the device, the queue is deleted, and is like a broken one from then
+/// on.
+///
+/// # Invariants
+///
+/// `ptr` is one of the queues of `rings`, and no other value has it. All buffers in it are [`Chain`]s of
+/// `T`.
 pub struct Virtqueue<T: Send> {
     ptr: NonNull<bindings::virtqueue>,
+    rings: Arc<Rings>,
     has_indirect: bool,
+    size: usize,
     _chains: PhantomData<Chain<T>>,
 }
 
@@ -285,71 +333,83 @@ impl<T: Send> Virtqueue<T> {
         let inputs = u32::from(buffer.response_len != 0);
         let token = KBox::into_raw(chain.0);
 
-        // SAFETY: By the type's invariants the queue is valid. The buffer is on the heap, and it is
-        // leaked until it is popped, so it does not move.
-        let ret = to_result(unsafe {
-            bindings::virtqueue_add_sgs(
-                self.ptr.as_ptr(),
-                sgs.as_mut_ptr(),
-                1,
-                inputs,
-                token.cast(),
-                flags,
-            )
+        let ret = self.with(|queue| {
+            // SAFETY: The queue is valid. The buffer is on the heap, and it is leaked until it is
+            // popped, so it does not move.
+            to_result(unsafe {
+                bindings::virtqueue_add_sgs(queue, sgs.as_mut_ptr(), 1, inputs, token.cast(), flags)
+            })
         });
-        // SAFETY: The queue has not taken the chain, and `token` is the leaked box.
-        ret.map_err(|error| (error, Chain(unsafe { KBox::from_raw(token) })))
+        ret.unwrap_or(Err(EIO)).map_err(|error| {
+            // SAFETY: The queue has not taken the chain, and `token` is the leaked box.
+            (error, Chain(unsafe { KBox::from_raw(token) }))
+        })
+    }
+
+    /// Calls `f` with the queue, unless it was deleted. `f` does not sleep.
+    fn with<R>(&self, f: impl FnOnce(*mut bindings::virtqueue) -> R) -> Option<R> {
+        let guard = rcu::read_lock();
+        let result = self.rings.exist.load(Relaxed).then(|| f(self.ptr.as_ptr()));
+        drop(guard);
+        result
     }
 
     /// Returns a chain that the device has used; C: `virtqueue_get_buf()`.
     pub fn pop(&mut self) -> Option<Chain<T>> {
         let mut used = 0;
-        // SAFETY: The queue is valid.
-        let token = unsafe { bindings::virtqueue_get_buf(self.ptr.as_ptr(), &mut used) };
-        let mut chain = Self::chain(token)?;
+        let token = self.with(|queue| {
+            // SAFETY: The queue is valid, and only this value has it.
+            unsafe { bindings::virtqueue_get_buf(queue, &mut used) }
+        })?;
+        // SAFETY: The token is from this queue.
+        let mut chain = unsafe { Chain::from_token(token) }?;
         chain.0.used = used as usize;
         Some(chain)
-    }
-
-    fn chain(token: *mut kernel::ffi::c_void) -> Option<Chain<T>> {
-        if token.is_null() {
-            return None;
-        }
-        // SAFETY: By the type's invariants it is a box that `add` has leaked. The ring returns each
-        // token once, when the device has used the buffer.
-        Some(Chain(unsafe { KBox::from_raw(token.cast()) }))
     }
 
     /// Returns whether the device needs a notification of the added chains; C:
     /// `virtqueue_kick_prepare()`.
     pub fn kick_prepare(&mut self) -> bool {
-        // SAFETY: The queue is valid.
-        unsafe { bindings::virtqueue_kick_prepare(self.ptr.as_ptr()) }
+        self.with(|queue| {
+            // SAFETY: The queue is valid, and only this value has it.
+            unsafe { bindings::virtqueue_kick_prepare(queue) }
+        })
+        .unwrap_or(false)
     }
 
     /// Notifies the device; C: `virtqueue_notify()`.
     pub fn notify(&mut self) {
-        // SAFETY: The queue is valid.
-        unsafe { bindings::virtqueue_notify(self.ptr.as_ptr()) };
+        self.with(|queue| {
+            // SAFETY: The queue is valid, and only this value has it.
+            unsafe { bindings::virtqueue_notify(queue) };
+        });
     }
 
     /// Asks the device not to interrupt, which is only a hint. C: `virtqueue_disable_cb()`.
     pub fn disable_interrupts(&mut self) {
-        // SAFETY: The queue is valid.
-        unsafe { bindings::virtqueue_disable_cb(self.ptr.as_ptr()) };
+        self.with(|queue| {
+            // SAFETY: The queue is valid, and only this value has it.
+            unsafe { bindings::virtqueue_disable_cb(queue) };
+        });
     }
 
     /// Asks the device to interrupt. Returns false if there are used chains, for which it may not
     /// interrupt. C: `virtqueue_enable_cb()`.
     pub fn enable_interrupts(&mut self) -> bool {
-        // SAFETY: The queue is valid.
-        unsafe { bindings::virtqueue_enable_cb(self.ptr.as_ptr()) }
+        self.with(|queue| {
+            // SAFETY: The queue is valid, and only this value has it.
+            unsafe { bindings::virtqueue_enable_cb(queue) }
+        })
+        .unwrap_or(true)
     }
 
     /// Returns the number of free descriptors.
     pub fn free(&self) -> usize {
-        // SAFETY: The queue is valid.
-        unsafe { (*self.ptr.as_ptr()).num_free as usize }
+        self.with(|queue| {
+            // SAFETY: The queue is valid.
+            unsafe { (*queue).num_free as usize }
+        })
+        .unwrap_or(0)
     }
 
     /// Returns whether a chain takes only a single descriptor of the ring, if memory can be
@@ -360,37 +420,96 @@ impl<T: Send> Virtqueue<T> {
 
     /// Returns the number of descriptors; C: `virtqueue_get_vring_size()`.
     pub fn size(&self) -> usize {
-        // SAFETY: The queue is valid.
-        unsafe { bindings::virtqueue_get_vring_size(self.ptr.as_ptr()) as usize }
+        self.size
     }
 
     /// Returns whether the device has used a buffer that it does not have, or otherwise broken the
-    /// protocol; C: `virtqueue_is_broken()`.
+    /// protocol, or whether the queue was deleted; C: `virtqueue_is_broken()`.
     pub fn is_broken(&self) -> bool {
-        // SAFETY: The queue is valid.
-        unsafe { bindings::virtqueue_is_broken(self.ptr.as_ptr()) }
+        self.with(|queue| {
+            // SAFETY: The queue is valid.
+            unsafe { bindings::virtqueue_is_broken(queue) }
+        })
+        .unwrap_or(true)
     }
 }
 
-/// The `N` running queues of a device. They end with [`stop`](Transport::stop). Without it, they run
-/// until the driver leaves the device, and are not deleted then.
+/// The `N` running queues of a device. They end with [`stop`](Transport::stop).
+///
+/// The queues belong to the binding of the device. If a driver has dropped or forgotten the transport
+/// instead of stopping it, they end when the driver leaves the device: after
+/// [`remove`](crate::Driver::remove), or after a probe that fails. The same happens then as in
+/// [`stop`](Transport::stop), and the chains are dropped.
 ///
 /// # Invariants
 ///
-/// `dev.priv` is a leaked `KBox<H>`, which the interrupt handler uses until the queues are deleted.
-/// `dev` has `N` virtqueues, and its binding records that.
+/// `rings` are the `N` queues that [`start`](Transport::start) has found with a handler of `H`.
 pub struct Transport<H: Interrupt, const N: usize> {
-    dev: ARef<Device>,
+    rings: Arc<Rings>,
     _handler: PhantomData<H>,
 }
 
 extern "C" fn interrupt_callback<H: Interrupt>(vq: *mut bindings::virtqueue) {
     // SAFETY: The ring calls this with a valid queue.
-    let (vdev, index) = unsafe { ((*vq).vdev, (*vq).index) };
+    let vdev = unsafe { (*vq).vdev };
+    // SAFETY: As above.
+    let index = unsafe { (*vq).index };
     // SAFETY: The queue's device is valid. `priv` is only written while there are no queues.
     let handler = unsafe { (*vdev).priv_ }.cast::<H>();
     // SAFETY: The handler is set before the queues are found, and is dropped after they were deleted.
     unsafe { &*handler }.interrupt(index as usize);
+}
+
+/// Resets a device and deletes its queues. Calls `reclaim` with each chain that the device still held
+/// and the number of its queue. Drops the handler.
+///
+/// # Safety
+///
+/// `rings` must be all queues of the device. They must exist, have the handler `H`, and carry chains of
+/// `T`. Nothing else may use them, and they must not be used after this.
+unsafe fn end<H: Interrupt, T: Send>(
+    dev: &Device<Bound>,
+    rings: &Rings,
+    mut reclaim: impl FnMut(usize, Chain<T>),
+) {
+    let vdev = dev.as_raw();
+    // SAFETY: The device is bound. After the reset, it accesses no memory.
+    unsafe { bindings::virtio_reset_device(vdev) };
+    // Interrupts that came before the reset may still be handled.
+    // SAFETY: The device is bound.
+    unsafe { bindings::helper_virtio_synchronize_cbs(vdev) };
+    for (index, queue) in rings.queues.iter().map(|queue| queue.as_ptr()).enumerate() {
+        let mut used = 0;
+        loop {
+            // SAFETY: The queue is valid, and nothing else uses it.
+            let mut token = unsafe { bindings::virtqueue_get_buf(queue, &mut used) };
+            if token.is_null() {
+                // SAFETY: As above, and the device was reset, as the function requires.
+                token = unsafe { bindings::virtqueue_detach_unused_buf(queue) };
+            }
+            // SAFETY: The token is from this queue.
+            let Some(chain) = (unsafe { Chain::from_token(token) }) else {
+                break;
+            };
+            reclaim(index, chain);
+        }
+    }
+    // SAFETY: The device was reset, and by the requirements of this function nothing uses its queues.
+    unsafe { bindings::helper_virtio_del_vqs(vdev) };
+    // SAFETY: The device is valid.
+    let handler = unsafe { (*vdev).priv_ }.cast::<H>();
+    // SAFETY: `start` has leaked it. The queues were deleted, so nothing calls it any more.
+    drop(unsafe { KBox::from_raw(handler) });
+}
+
+/// Does the same for queues that the driver has not stopped, and drops the chains.
+///
+/// # Safety
+///
+/// Those of [`end`].
+unsafe fn end_forgotten<H: Interrupt, T: Send>(dev: &Device<Bound>, rings: &Rings) {
+    // SAFETY: By the requirements of this function.
+    unsafe { end::<H, T>(dev, rings, |_, chain| drop(chain)) };
 }
 
 impl<H: Interrupt, const N: usize> Transport<H, N> {
@@ -398,104 +517,114 @@ impl<H: Interrupt, const N: usize> Transport<H, N> {
     ///
     /// # Errors
     ///
-    /// `EBUSY` if the device has queues already; `ENOMEM`, `ENOENT` if it has fewer queues. C:
-    /// `virtio_find_vqs()`.
+    /// `EBUSY` if the device has queues already, or if they are being started or stopped; `ENODEV` if
+    /// the driver leaves the device; `ENOMEM`, `ENOENT` if it has fewer queues. C: `virtio_find_vqs()`.
     pub fn start<T: Send>(
         dev: &Device<Bound>,
         names: [&'static CStr; N],
         handler: H,
     ) -> Result<(Self, [Virtqueue<T>; N])> {
         let handler = KBox::new(handler, GFP_KERNEL)?;
-        if !bind::claim(dev) {
-            return Err(EBUSY);
-        }
+        let mut queues = KVec::with_capacity(N, GFP_KERNEL)?;
+        let claim = Claim::to_start(dev)?;
         let handler = KBox::into_raw(handler);
         let mut infos = names.map(|name| bindings::virtqueue_info {
             name: name.as_char_ptr(),
             callback: Some(interrupt_callback::<H>),
             ctx: false,
         });
-        let mut queues = [core::ptr::null_mut(); N];
+        let mut found = [core::ptr::null_mut(); N];
         let vdev = dev.as_raw();
 
-        // SAFETY: The device is bound. It has no queues that use `priv`, because it was claimed above.
+        // SAFETY: The device is bound. It has no queues that use `priv`, because they were claimed.
         unsafe { (*vdev).priv_ = handler.cast() };
         // SAFETY: The device is bound, and the handler was set above, before there are interrupts.
         let ret = to_result(unsafe {
-            bindings::helper_virtio_find_vqs(
-                vdev,
-                N as u32,
-                queues.as_mut_ptr(),
-                infos.as_mut_ptr(),
-            )
+            bindings::helper_virtio_find_vqs(vdev, N as u32, found.as_mut_ptr(), infos.as_mut_ptr())
         });
         if let Err(error) = ret {
             // SAFETY: No queue exists that could use the handler, and it is the box that was leaked
             // above.
             drop(unsafe { KBox::from_raw(handler) });
-            bind::give_back(dev);
             return Err(error);
         }
+        let rings = found
+            .iter()
+            // `virtio_find_vqs()` sets every queue that has a name.
+            .try_for_each(|queue| {
+                queues.push(NonNull::new(*queue).ok_or(ENOENT)?, GFP_KERNEL)?;
+                Ok(())
+            })
+            .and_then(|()| {
+                // INVARIANT: The queues were found above.
+                let rings = Rings {
+                    exist: Atomic::new(true),
+                    queues,
+                };
+                Ok(Arc::new(rings, GFP_KERNEL)?)
+            });
+        let rings = match rings {
+            Ok(rings) => rings,
+            Err(error) => {
+                // SAFETY: The device is bound and is not ready. Nothing else knows its queues.
+                unsafe { bindings::helper_virtio_del_vqs(vdev) };
+                // SAFETY: The queues were deleted, and it is the box that was leaked above.
+                drop(unsafe { KBox::from_raw(handler) });
+                return Err(error);
+            }
+        };
+        // SAFETY: These are all queues of the device, and they were found with the handler `H`. Only the
+        // `Virtqueue`s below add chains, which are of `T`.
+        unsafe { claim.started(rings.clone(), end_forgotten::<H, T>) };
         // SAFETY: The device is bound, and its queues were found.
         unsafe { bindings::helper_virtio_device_ready(vdev) };
 
-        Ok((
-            Self {
-                dev: dev.into(),
-                _handler: PhantomData,
-            },
-            queues.map(|queue| Virtqueue {
-                // SAFETY: `virtio_find_vqs()` has set every queue that has a name.
-                ptr: unsafe { NonNull::new_unchecked(queue) },
-                has_indirect: dev.has_feature(F_INDIRECT_DESC),
-                _chains: PhantomData,
-            }),
-        ))
+        let queues = core::array::from_fn(|index| Virtqueue {
+            // INVARIANT: Each of the queues gets one value.
+            ptr: rings.queues[index],
+            rings: rings.clone(),
+            has_indirect: dev.has_feature(F_INDIRECT_DESC),
+            // SAFETY: The queue was found above.
+            size: unsafe { bindings::virtqueue_get_vring_size(rings.queues[index].as_ptr()) }
+                as usize,
+            _chains: PhantomData,
+        });
+        // INVARIANT: The queues were found above, with the handler.
+        let transport = Self {
+            rings,
+            _handler: PhantomData,
+        };
+        Ok((transport, queues))
     }
 
     /// Resets the device and deletes all queues. Calls `reclaim` with each chain that the device
     /// still held and the number of its queue.
     ///
-    /// Does nothing if device or queues are not those of [`start`](Self::start).
+    /// Does nothing if device or queues are not those of [`start`](Self::start), or if the driver has
+    /// left the device, and the queues ended then.
     pub fn stop<T: Send>(
         self,
         dev: &Device<Bound>,
         queues: [Virtqueue<T>; N],
-        mut reclaim: impl FnMut(usize, Chain<T>),
+        reclaim: impl FnMut(usize, Chain<T>),
     ) {
-        let vdev = dev.as_raw();
-        let ours = |queue: &Virtqueue<T>| {
-            // SAFETY: The queue is valid, and its device never changes.
-            core::ptr::eq(unsafe { (*queue.ptr.as_ptr()).vdev }, vdev)
-        };
-        // These are all of the device's `N` queues, so none is left that could still be used.
-        if !core::ptr::eq(self.dev.as_raw(), vdev) || !queues.iter().all(ours) {
+        let ours = |queue: &Virtqueue<T>| Arc::ptr_eq(&queue.rings, &self.rings);
+        if !queues.iter().all(ours) {
             dev_err!(
                 dev.as_device(),
                 "stopped with the queues of another device\n"
             );
             return;
         }
-
-        // SAFETY: The device is bound. After the reset, it accesses no memory.
-        unsafe { bindings::virtio_reset_device(vdev) };
-        for (index, mut queue) in queues.into_iter().enumerate() {
-            while let Some(chain) = queue.pop().or_else(|| {
-                // SAFETY: The queue is valid, and the device was reset, as the function requires.
-                Virtqueue::chain(unsafe {
-                    bindings::virtqueue_detach_unused_buf(queue.ptr.as_ptr())
-                })
-            }) {
-                reclaim(index, chain);
-            }
-        }
-        // SAFETY: The device was reset, and all of its queues were passed by value.
-        unsafe { bindings::helper_virtio_del_vqs(vdev) };
-        // SAFETY: The device is valid. Interrupts of queues are off, because the queues were deleted.
-        let handler = unsafe { (*vdev).priv_ }.cast::<H>();
-        // SAFETY: By the type's invariants, it is the box that `start` has leaked. Nothing uses it any
-        // more.
-        drop(unsafe { KBox::from_raw(handler) });
-        bind::give_back(dev);
+        let Some(claim) = Claim::to_stop(dev, &self.rings) else {
+            return;
+        };
+        self.rings.exist.store(false, Relaxed);
+        // SAFETY: These are all queues of the device, because the transport is the one that runs. They
+        // have the handler `H`, and by the type of `queues` they carry chains of `T`. `queues` are all
+        // values that have them, and are not used any more.
+        unsafe { end::<H, T>(dev, &self.rings, reclaim) };
+        drop(queues);
+        drop(claim);
     }
 }

@@ -7,7 +7,10 @@
 //! C headers: [`include/linux/virtio.h`](srctree/include/linux/virtio.h),
 //! [`include/linux/virtio_config.h`](srctree/include/linux/virtio_config.h)
 
+#![warn(clippy::multiple_unsafe_ops_per_block)]
+
 mod bind;
+pub mod config;
 pub mod device;
 pub mod driver;
 pub mod gpu;
@@ -15,6 +18,7 @@ pub mod queue;
 pub mod trace;
 pub mod wait;
 
+pub use config::ConfigField;
 pub use device::{Device, Handle};
 pub use driver::{Adapter, Driver};
 pub use queue::{Chain, Interrupt, Transport, Virtqueue};

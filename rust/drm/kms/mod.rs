@@ -309,6 +309,17 @@ impl<T: Driver> Device<T> {
         Ok(RawKms(self.as_raw()))
     }
 
+    /// Switches all heads off, and makes sure that no code of the driver runs for them any more: the
+    /// timers of vblanks are the only code that runs without a call from outside. For a device that was
+    /// unplugged, so that no program switches them on again.
+    pub(crate) fn quiesce_kms(&self) {
+        self.shutdown_kms();
+        if let Ok(raw) = self.raw_with_kms() {
+            // SAFETY: By the invariants of `RawKms`, the mode config is initialized.
+            unsafe { vblank::stop_all(raw.0) };
+        }
+    }
+
     /// Tells user space that connectors have changed. Does nothing without mode setting. Sleeps. C:
     /// `drm_kms_helper_hotplug_event()`.
     pub fn hotplug_event(&self) {

@@ -7,6 +7,8 @@
 //! `docs/upstream/drm-vblank-timer-deadlock.patch` only [`last_vblank`] is needed.
 //!
 //! C header: [`include/drm/drm_vblank.h`](srctree/include/drm/drm_vblank.h)
+use core::mem::offset_of;
+
 use drm_bindings as bindings;
 use kernel::sync::atomic::{Atomic, Full, Relaxed};
 
@@ -89,6 +91,36 @@ impl VblankTimer {
         let interval = unsafe { interval(vblank) };
         // SAFETY: The pointer is valid. The value may change concurrently, so it is read once.
         unsafe { interval.read_volatile() != 0 }
+    }
+}
+
+/// Switches the vblanks of all CRTCs off, and waits for the callbacks of their timers.
+///
+/// # Safety
+///
+/// The device must be valid, and its mode config initialized. Nothing may create CRTCs or switch vblanks
+/// on.
+pub(super) unsafe fn stop_all(dev: *mut bindings::drm_device) {
+    // SAFETY: By the requirements of this function.
+    let list = unsafe { &raw mut (*dev).mode_config.crtc_list };
+    // SAFETY: As above.
+    let mut entry = unsafe { (*list).next };
+    while !core::ptr::eq(entry, list) {
+        // The entries of the list are CRTCs.
+        let crtc: *mut bindings::drm_crtc = entry
+            .wrapping_byte_sub(offset_of!(bindings::drm_crtc, head))
+            .cast();
+        // SAFETY: The CRTC is valid, and the device has a vblank for each.
+        unsafe { bindings::drm_crtc_vblank_off(crtc) };
+        // SAFETY: As above.
+        let vblank = unsafe { bindings::drm_crtc_vblank_crtc(crtc) };
+        // SAFETY: As above. The core sets the field when it initializes the timer.
+        if !unsafe { (*vblank).vblank_timer.crtc }.is_null() {
+            // SAFETY: The timer is initialized. The caller holds no lock for which its callback waits.
+            unsafe { bindings::helper_vblank_timer_cancel(vblank) };
+        }
+        // SAFETY: The list does not change.
+        entry = unsafe { (*entry).next };
     }
 }
 

@@ -117,14 +117,15 @@ fn take_stale(dev: &Device) -> bool {
 pub(crate) fn run(dev: &Device) {
     let is_stale = take_stale(dev);
     let events = dev.transport.vdev.with(|vdev| {
-        let events = vdev.read_config(gpu::CONFIG_EVENTS_READ);
+        let events = vdev.read_config(&gpu::CONFIG_EVENTS_READ)?;
         if events & gpu::EVENT_DISPLAY != 0 {
             // Cleared before the information is read, so that later changes cause another event.
-            vdev.write_config(gpu::CONFIG_EVENTS_CLEAR, gpu::EVENT_DISPLAY);
+            vdev.write_config(&gpu::CONFIG_EVENTS_CLEAR, gpu::EVENT_DISPLAY)?;
         }
-        events
+        Ok::<_, Error>(events)
     });
-    let Some(events) = events else {
+    // The probe has read a field behind these, so only a device that is gone has none.
+    let Some(Ok(events)) = events else {
         return;
     };
     if dev.display.outputs.is_empty() || !(is_stale || events & gpu::EVENT_DISPLAY != 0) {
