@@ -169,18 +169,20 @@ static void suite(const char *name)
 	X(resource) X(submit) X(vblank)
 
 #define SUITES_OF_RUST(X)						\
-	X(connector) X(cursor) X(damage) X(drm) X(encode)		\
-	X(format) X(hotplug) X(ioctl) X(irq) X(life)			\
-	X(output) X(queue) X(reset) X(resource) X(swapchain)
+	X(connector) X(cursor) X(damage) X(device) X(drm) X(encode)	\
+	X(format) X(hotplug) X(ioctl) X(irq) X(life) X(output)		\
+	X(queue) X(reset) X(resource) X(swapchain) X(virtio)
 
 #define FUNCTION(name)	static void suite_##name(void) { suite(#name); }
 #define SUBTEST(name)	{ #name, "KUnit suite", suite_##name },
 
 SUITES_OF_C(FUNCTION)
+FUNCTION(device)
 FUNCTION(drm)
 FUNCTION(irq)
 FUNCTION(reset)
 FUNCTION(swapchain)
+FUNCTION(virtio)
 
 static void unload(void);
 

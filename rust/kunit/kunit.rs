@@ -8,6 +8,8 @@
 use core::{cell::UnsafeCell, ffi::CStr, fmt, mem, ptr};
 use kernel::{bindings, error::to_result, ffi::c_void, prelude::*, types::Opaque};
 
+pub mod fake;
+
 /// A running test; the C counterpart is `struct kunit`.
 #[repr(transparent)]
 pub struct Test(Opaque<bindings::kunit>);

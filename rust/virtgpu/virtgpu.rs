@@ -9,6 +9,8 @@
 
 mod debugfs;
 mod device;
+#[cfg(kunit)]
+mod device_tests;
 mod display;
 #[cfg(kunit)]
 mod drm_tests;
@@ -20,6 +22,8 @@ mod pm;
 mod render;
 mod reset;
 mod transport;
+#[cfg(kunit)]
+mod virtio_tests;
 
 use drv::VirtGpuDriver;
 #[cfg(kunit)]
@@ -29,6 +33,7 @@ use virtio::module_virtio_driver as module;
 
 #[cfg(kunit)]
 static SUITES: &[&kunit::Suite] = &[
+    &device_tests::SUITE,
     &display::connector::tests::SUITE,
     &display::cursor::tests::SUITE,
     &display::damage::tests::SUITE,
@@ -44,6 +49,7 @@ static SUITES: &[&kunit::Suite] = &[
     &transport::encode::tests::SUITE,
     &transport::irq::tests::SUITE,
     &transport::queue::tests::SUITE,
+    &virtio_tests::SUITE,
 ];
 
 module! {

@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: GPL-2.0
+//! KUnit tests of who owns a DRM device, and of what its mode setting checks at run time.
+use core::mem;
+
+use drm::{
+    file::DriverFile,
+    gem::{
+        shmem::{DriverObject, Object},
+        DumbBuffer,
+    },
+    kms::{
+        atomic::{AtomicCheck, AtomicCommit},
+        connector::ModeList,
+        plane, Connector, Crtc, DriverConnector, DriverCrtc, DriverFramebuffer, DriverPlane,
+        Encoder, FramebufferInfo, KmsDriver, ModeConfigInfo, Plane, PlaneState,
+        UnregisteredKmsDevice,
+    },
+    DriverInfo, File, Registration, UnregisteredDevice,
+};
+use kernel::{
+    device::Bound,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{Atomic, Relaxed},
+    },
+};
+use kunit::{expect, expect_eq, fake::VirtioDevice, Test};
+use virtio::{Interrupt, Transport, Virtqueue};
+
+use crate::virtio_tests::{ensure, run, Case};
+
+/// The events of a test in their order, one in each hexadecimal digit.
+static EVENTS: Atomic<u32> = Atomic::new(0);
+/// The creation of KMS objects fails.
+static OBJECTS_FAIL: Atomic<u32> = Atomic::new(0);
+
+const DATA_DROPPED: u32 = 1;
+const PLANE_DROPPED: u32 = 2;
+const OBJECT_DROPPED: u32 = 3;
+const DRIVER_DROPPED: u32 = 4;
+const STATE_REFUSED: u32 = 5;
+const STATE_ACCEPTED: u32 = 6;
+const PLUGGED: u32 = 7;
+const UNPLUGGED: u32 = 8;
+
+fn note(event: u32) {
+    EVENTS.store(EVENTS.load(Relaxed) << 4 | event, Relaxed);
+}
+
+fn take_events() -> u32 {
+    EVENTS.xchg(0, Relaxed)
+}
+
+/// A DRM driver.
+struct Small;
+
+type Device = drm::Device<Small>;
+type Unregistered = UnregisteredDevice<Small>;
+
+/// The data of a device.
+struct Data;
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        note(DATA_DROPPED);
+    }
+}
+
+impl drm::Driver for Small {
+    type Data = Data;
+    type Object = Buffer;
+    type File = Self;
+    type OwnerModule = crate::DriverModule;
+
+    const INFO: DriverInfo = DriverInfo {
+        major: 0,
+        minor: 0,
+        patchlevel: 0,
+        name: c"kunit",
+        desc: c"A device of a KUnit test",
+    };
+    const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor<Self>] = &[];
+
+    fn dumb_create(_: &Device, _: &File<Self>, _: &mut DumbBuffer<'_>) -> Result {
+        Err(EOPNOTSUPP)
+    }
+}
+
+struct Buffer;
+
+impl DriverObject for Buffer {
+    type Driver = Small;
+
+    fn new(_: &Device, _: usize) -> impl PinInit<Self, Error> {
+        Ok(Self)
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        note(OBJECT_DROPPED);
+    }
+}
+
+impl DriverFile for Small {
+    type Driver = Self;
+
+    fn open(_: &Device) -> Result<Pin<KBox<Self>>> {
+        Err(EOPNOTSUPP)
+    }
+}
+
+impl DriverFramebuffer for Small {
+    type Driver = Self;
+
+    fn check(_: &Device, _: &FramebufferInfo) -> Result {
+        Ok(())
+    }
+
+    fn new() -> impl PinInit<Self, Error> {
+        Ok(Self)
+    }
+}
+
+impl KmsDriver for Small {
+    type Framebuffer = Self;
+
+    fn mode_config_info(_: &Device) -> ModeConfigInfo {
+        ModeConfigInfo {
+            min_resolution: (1, 1),
+            max_resolution: (64, 64),
+            max_cursor: (0, 0),
+            preferred_depth: 24,
+        }
+    }
+
+    fn create_objects(dev: &UnregisteredKmsDevice<'_, Self>) -> Result {
+        let plane = Plane::new(dev, 1, Primary)?;
+        if OBJECTS_FAIL.load(Relaxed) != 0 {
+            return Err(EIO);
+        }
+        let crtc = Crtc::new(dev, plane, None::<&Plane<Primary>>, Self)?;
+        Encoder::new(dev, crtc)?.attach(Connector::new(dev, Self)?)
+    }
+}
+
+impl DriverCrtc for Small {
+    type Driver = Self;
+
+    fn atomic_disable(&self, _: &Device) {}
+}
+
+impl DriverConnector for Small {
+    type Driver = Self;
+
+    fn detect(&self) -> bool {
+        false
+    }
+
+    fn get_modes(&self, _: &mut ModeList<'_>) {}
+}
+
+struct Primary;
+
+impl Drop for Primary {
+    fn drop(&mut self) {
+        note(PLANE_DROPPED);
+    }
+}
+
+#[vtable]
+impl DriverPlane for Primary {
+    type Driver = Small;
+
+    const TYPE: plane::Type = plane::Type::Primary;
+    const FORMATS: &'static [u32] = &[drm::kms::fourcc(b"XR24")];
+
+    /// Takes the old state for one that is being checked.
+    fn atomic_check(
+        &self,
+        old: &PlaneState<Self>,
+        new: &PlaneState<Self>,
+        check: &AtomicCheck<'_>,
+    ) -> Result {
+        if check.check_unscaled_plane(old, true) == Err(EINVAL) {
+            note(STATE_REFUSED);
+        }
+        check.check_unscaled_plane(new, true)?;
+        note(STATE_ACCEPTED);
+        Ok(())
+    }
+
+    fn atomic_update(
+        &self,
+        _: &Device,
+        _: &PlaneState<Self>,
+        _: &PlaneState<Self>,
+        _: &AtomicCommit<'_>,
+    ) {
+    }
+
+    fn atomic_disable(&self, _: &Device, _: &PlaneState<Self>, _: &PlaneState<Self>) {}
+}
+
+fn create(dev: &virtio::Device<Bound>) -> Result<Unregistered> {
+    Unregistered::new(dev.as_device(), Ok::<_, Error>(Data))
+}
+
+/// Fails for a device whose mode setting was not set up.
+fn uses_of_kms(drm: &Device) -> [Result; 4] {
+    drm.hotplug_event();
+    drm.shutdown_kms();
+    [
+        drm.suspend_kms(),
+        drm.resume_kms(),
+        drm.recommit(),
+        drm.with_modeset_locks(|| Ok(())),
+    ]
+}
+
+struct SetUp;
+
+impl Case for SetUp {
+    fn probe(dev: &virtio::Device<Bound>) -> Result<Self> {
+        let drm = create(dev)?;
+        ensure(uses_of_kms(&drm) == [Err(EOPNOTSUPP); 4])?;
+        drm.setup_kms()?;
+        ensure(drm.setup_kms() == Err(EBUSY))?;
+        ensure(uses_of_kms(&drm) == [Ok(()); 4])?;
+        Ok(Self)
+    }
+}
+
+fn mode_setting_is_set_up_once(test: &Test) -> Result {
+    OBJECTS_FAIL.store(0, Relaxed);
+    run::<SetUp>(true, |device| expect!(test, device.is_bound()), |_| ())
+}
+
+struct FailingSetUp;
+
+impl Case for FailingSetUp {
+    fn probe(dev: &virtio::Device<Bound>) -> Result<Self> {
+        let drm = create(dev)?;
+        ensure(drm.setup_kms() == Err(EIO))?;
+        ensure(drm.setup_kms() == Err(EBUSY))?;
+        ensure(uses_of_kms(&drm) == [Err(EOPNOTSUPP); 4])?;
+        // It can still be registered, without mode setting.
+        Registration::new(dev.as_device(), drm)?;
+        Ok(Self)
+    }
+}
+
+fn failed_set_up_is_none(test: &Test) -> Result {
+    OBJECTS_FAIL.store(1, Relaxed);
+    let result = run::<FailingSetUp>(true, |device| expect!(test, device.is_bound()), |_| ());
+    OBJECTS_FAIL.store(0, Relaxed);
+    result
+}
+
+struct Suspended;
+
+impl Case for Suspended {
+    fn probe(dev: &virtio::Device<Bound>) -> Result<Self> {
+        let drm = create(dev)?;
+        drm.setup_kms()?;
+        ensure(drm.resume_kms() == Err(EINVAL))?;
+        ensure(drm.suspend_kms() == Ok(()))?;
+        ensure(drm.suspend_kms() == Ok(()))?;
+        ensure(drm.resume_kms() == Ok(()))?;
+        ensure(drm.resume_kms() == Err(EINVAL))?;
+        Ok(Self)
+    }
+}
+
+fn only_what_sleeps_is_resumed(test: &Test) -> Result {
+    run::<Suspended>(true, |device| expect!(test, device.is_bound()), |_| ())
+}
+
+struct Checked;
+
+impl Case for Checked {
+    fn probe(dev: &virtio::Device<Bound>) -> Result<Self> {
+        let drm = create(dev)?;
+        drm.setup_kms()?;
+        take_events();
+        drm.recommit()?;
+        ensure(take_events() == 0x56)?;
+        Ok(Self)
+    }
+}
+
+/// A check must not write to a state that is committed.
+fn check_refuses_other_states(test: &Test) -> Result {
+    run::<Checked>(true, |device| expect!(test, device.is_bound()), |_| ())
+}
+
+struct Ordered;
+
+impl Case for Ordered {
+    fn probe(dev: &virtio::Device<Bound>) -> Result<Self> {
+        create(dev)?.setup_kms()?;
+        take_events();
+        Ok(Self)
+    }
+}
+
+impl Drop for Ordered {
+    fn drop(&mut self) {
+        note(DRIVER_DROPPED);
+    }
+}
+
+/// What the core manages for a device may use the device's data.
+fn data_is_dropped_last(test: &Test) -> Result {
+    run::<Ordered>(true, |device| expect!(test, device.is_bound()), |_| ())?;
+    expect_eq!(test, take_events(), 0x214);
+    Ok(())
+}
+
+/// The driver keeps a buffer object, but not the device.
+struct Keeper(ARef<Object<Buffer>>);
+
+impl Case for Keeper {
+    fn probe(dev: &virtio::Device<Bound>) -> Result<Self> {
+        let object = Object::<Buffer>::new(&*create(dev)?, 4096)?;
+        object.for_each_segment(true, |_| Ok(()))?;
+        take_events();
+        Ok(Self(object))
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        note(DRIVER_DROPPED);
+        // It was unmapped, and an object of a device that is gone cannot be mapped.
+        if self.0.for_each_segment(true, |_| Ok(())) == Err(ENODEV) {
+            note(UNPLUGGED);
+        }
+    }
+}
+
+fn object_holds_its_device(test: &Test) -> Result {
+    run::<Keeper>(true, |device| expect!(test, device.is_bound()), |_| ())?;
+    expect_eq!(test, take_events(), 0x4831);
+    Ok(())
+}
+
+fn note_state(drm: &Device) {
+    note(drm.while_plugged(|| PLUGGED).unwrap_or(UNPLUGGED));
+}
+
+/// The driver forgets its registration.
+struct Forgetful(ARef<Device>);
+
+impl Case for Forgetful {
+    fn probe(dev: &virtio::Device<Bound>) -> Result<Self> {
+        let drm = create(dev)?;
+        drm.setup_kms()?;
+        let this = Self(ARef::from(&*drm));
+        mem::forget(Registration::new(dev.as_device(), drm)?);
+        take_events();
+        Ok(this)
+    }
+
+    fn remove(&self, _dev: &virtio::Device<Bound>) {
+        note_state(&self.0);
+    }
+}
+
+impl Drop for Forgetful {
+    fn drop(&mut self) {
+        note_state(&self.0);
+    }
+}
+
+fn forgotten_registration_ends(test: &Test) -> Result {
+    run::<Forgetful>(true, |device| expect!(test, device.is_bound()), |_| ())?;
+    // The registration was forgotten with its reference to the device, but not the one in devres.
+    expect_eq!(test, take_events(), 0x78);
+    Ok(())
+}
+
+/// A handler of interrupts, which is dropped when the queues are deleted.
+struct Handler(ARef<Device>);
+
+impl Interrupt for Handler {
+    fn interrupt(&self, _queue: usize) {}
+}
+
+impl Drop for Handler {
+    fn drop(&mut self) {
+        note_state(&self.0);
+    }
+}
+
+/// The probe fails after the registration, and both the registration and the queues are forgotten.
+struct Failing;
+
+impl Case for Failing {
+    fn probe(dev: &virtio::Device<Bound>) -> Result<Self> {
+        let drm = create(dev)?;
+        drm.setup_kms()?;
+        let (transport, queues): (_, [Virtqueue<u32>; 1]) =
+            Transport::start(dev, [c"only"], Handler(ARef::from(&*drm)))?;
+        mem::forget((transport, queues));
+        let held = ARef::from(&*drm);
+        mem::forget(Registration::new(dev.as_device(), drm)?);
+        take_events();
+        note_state(&held);
+        Err(EIO)
+    }
+}
+
+/// Programs must not use the device any more when its queues are deleted.
+fn failed_probe_ends_the_registration(test: &Test) -> Result {
+    run::<Failing>(
+        true,
+        |device| {
+            expect!(test, !device.is_bound());
+            expect_eq!(test, device.queues(), 0);
+        },
+        |_| (),
+    )?;
+    expect_eq!(test, take_events(), 0x78);
+    Ok(())
+}
+
+/// The code of a driver must not be tied to a device of another module's driver.
+fn device_of_another_driver_is_refused(test: &Test) -> Result {
+    let device = VirtioDevice::new(0xfffd, true)?;
+    take_events();
+    let result = Unregistered::new(device.parent(), Ok::<_, Error>(Data));
+    expect!(test, matches!(result, Err(EINVAL)));
+    Ok(())
+}
+
+kunit::suite!(
+    c"virtgpu_rs_device",
+    [
+        mode_setting_is_set_up_once,
+        failed_set_up_is_none,
+        only_what_sleeps_is_resumed,
+        check_refuses_other_states,
+        data_is_dropped_last,
+        object_holds_its_device,
+        forgotten_registration_ends,
+        failed_probe_ends_the_registration,
+        device_of_another_driver_is_refused,
+    ]
+);
