@@ -267,6 +267,7 @@ static void virtgpu_remove(struct virtio_device *vdev)
 	virtgpu_bound_leave(vg);
 	drm_dev_unplug(&vg->drm);
 	virtgpu_quit(vg);
+	virtgpu_suspend_forget(vg);
 	virtgpu_dma_stop(vg);
 }
 

@@ -11,6 +11,7 @@ int virtgpu_parts_init(struct virtgpu_device *vg);
 
 int virtgpu_freeze(struct virtio_device *vdev);
 int virtgpu_restore(struct virtio_device *vdev);
+void virtgpu_suspend_forget(struct virtgpu_device *vg);
 
 void virtgpu_debugfs_init(struct drm_minor *minor);
 

@@ -6,6 +6,7 @@
 #include <linux/virtio.h>
 #include <linux/workqueue.h>
 
+#include <drm/drm_atomic.h>
 #include <drm/drm_atomic_helper.h>
 #include <drm/drm_modeset_helper.h>
 
@@ -67,4 +68,18 @@ int virtgpu_restore(struct virtio_device *vdev)
 	if (ret || !vg->num_scanouts)
 		return ret;
 	return drm_mode_config_helper_resume(&vg->drm);
+}
+
+/**
+ * virtgpu_suspend_forget - release what a suspend has saved, if the device did not come back
+ * @vg: the device, which the driver leaves
+ */
+void virtgpu_suspend_forget(struct virtgpu_device *vg)
+{
+	struct drm_atomic_commit *state = vg->drm.mode_config.suspend_state;
+
+	if (!state)
+		return;
+	vg->drm.mode_config.suspend_state = NULL;
+	drm_atomic_commit_put(state);
 }

@@ -317,7 +317,23 @@ impl<T: Driver> Device<T> {
         if let Ok(raw) = self.raw_with_kms() {
             // SAFETY: By the invariants of `RawKms`, the mode config is initialized.
             unsafe { vblank::stop_all(raw.0) };
+            self.forget_suspended(raw);
         }
+    }
+
+    /// Releases the saved state of a device that did not come back from a suspend.
+    fn forget_suspended(&self, raw: RawKms) {
+        let mut suspended = self.mode_setting.suspended.lock();
+        if !core::mem::replace(&mut *suspended, false) {
+            return;
+        }
+        // SAFETY: By the invariants of `RawKms`, the mode config is initialized.
+        let slot = unsafe { &raw mut (*raw.0).mode_config.suspend_state };
+        // SAFETY: As above. The lock is held, under which the field is changed.
+        let state = unsafe { slot.replace(core::ptr::null_mut()) };
+        // SAFETY: There is a saved state, because the flag was set, and its reference was taken out of
+        // the field.
+        unsafe { bindings::helper_drm_atomic_commit_put(state) };
     }
 
     /// Tells user space that connectors have changed. Does nothing without mode setting. Sleeps. C:
