@@ -195,10 +195,12 @@ impl<T: Driver> Registration<T> {
         // feature of mode setting only if that was set up.
         if let Err(error) = to_result(unsafe { bindings::drm_dev_register(drm.as_raw(), 0) }) {
             // The core leaves this set, and then warns of every object that is destroyed. Not
-            // needed with docs/upstream/drm-registered-after-failure.patch. SAFETY: The core has
-            // waited for all who had opened the device when the registration failed, and nobody can
-            // open it any more. So nothing else accesses the field.
+            // needed with docs/upstream/drm-registered-after-failure.patch. SAFETY: The device is
+            // valid. The core writes the field only while it registers or unregisters the device.
             unsafe { (*drm.as_raw()).registered = false };
+            // A program may have opened the device before the core gave up. It is unplugged now.
+            drm.commits.flush();
+            drm.quiesce_kms();
             return Err(error);
         }
         // INVARIANT: It was registered above.
