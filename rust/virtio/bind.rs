@@ -352,8 +352,12 @@ pub(crate) fn config_size(dev: &Device<Bound>) -> usize {
 ///
 /// # Invariants
 ///
-/// The state of the node's queues is `Changing`, and only this value changes it.
-pub(crate) struct Claim(Node);
+/// Unless the claim is over, the state of the node's queues is `Changing`, and only this value changes it.
+pub(crate) struct Claim {
+    node: Node,
+    /// The queues exist, so the state is not `Changing` any more.
+    is_over: bool,
+}
 
 impl Claim {
     /// Claims the queues of a device that has none, to start them.
@@ -372,11 +376,21 @@ impl Claim {
         }
         drop(queues);
         // INVARIANT: It was set to `Changing` above, from which other threads do not change it.
-        let claim = Self(node);
+        let claim = Self {
+            node,
+            is_over: false,
+        };
+        // SAFETY: The device is valid.
+        let list = unsafe { &raw const (*dev.as_raw()).vqs };
+        // SAFETY: As above. Nothing else changes the list, because queues are only created with a claim.
+        if !ptr::eq(unsafe { (*list).next }, list) {
+            // A driver that was bound before has not deleted them.
+            return Err(EBUSY);
+        }
         // There is one entry for all queues that follow each other.
-        if !claim.0.has_queue_entry.xchg(true, Full) {
-            tie(dev, close_queues, claim.0.clone())
-                .inspect_err(|_| claim.0.has_queue_entry.store(false, Relaxed))?;
+        if !claim.node.has_queue_entry.xchg(true, Full) {
+            tie(dev, close_queues, claim.node.clone())
+                .inspect_err(|_| claim.node.has_queue_entry.store(false, Relaxed))?;
         }
         Ok(claim)
     }
@@ -393,7 +407,10 @@ impl Claim {
         drop(queues);
         drop(running);
         // INVARIANT: It was set to `Changing` above, from which other threads do not change it.
-        Some(Self(node))
+        Some(Self {
+            node,
+            is_over: false,
+        })
     }
 
     /// Records that the queues exist.
@@ -402,17 +419,21 @@ impl Claim {
     ///
     /// `rings` must be all queues of the device. It must be sound to call `end` with them and with the
     /// device, after they were revoked.
-    pub(crate) unsafe fn started(self, rings: Arc<Rings>, end: unsafe fn(&Device<Bound>, &Rings)) {
+    pub(crate) unsafe fn started(
+        mut self,
+        rings: Arc<Rings>,
+        end: unsafe fn(&Device<Bound>, &Rings),
+    ) {
+        self.is_over = true;
         // INVARIANT: By the requirements of this function.
-        *self.0.queues.lock() = Queues::Running(Running { rings, end });
+        *self.node.queues.lock() = Queues::Running(Running { rings, end });
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let mut queues = self.0.queues.lock();
-        if matches!(*queues, Queues::Changing) {
-            *queues = Queues::None;
+        if !self.is_over {
+            *self.node.queues.lock() = Queues::None;
         }
     }
 }

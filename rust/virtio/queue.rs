@@ -573,9 +573,6 @@ impl<H: Interrupt, const N: usize> Transport<H, N> {
                 return Err(error);
             }
         };
-        // SAFETY: These are all queues of the device, and they were found with the handler `H`. Only the
-        // `Virtqueue`s below add chains, which are of `T`.
-        unsafe { claim.started(rings.clone(), end_forgotten::<H, T>) };
         // SAFETY: The device is bound, and its queues were found.
         unsafe { bindings::helper_virtio_device_ready(vdev) };
 
@@ -589,6 +586,10 @@ impl<H: Interrupt, const N: usize> Transport<H, N> {
                 as usize,
             _chains: PhantomData,
         });
+        // Comes last, because the queues may be deleted after that.
+        // SAFETY: These are all queues of the device, and they were found with the handler `H`. Only the
+        // `Virtqueue`s above add chains, which are of `T`.
+        unsafe { claim.started(rings.clone(), end_forgotten::<H, T>) };
         // INVARIANT: The queues were found above, with the handler.
         let transport = Self {
             rings,
