@@ -304,7 +304,7 @@ pub(crate) fn probe<T: Driver>(dev: &Device<Bound>) -> Result {
             Ok(())
         }
         Err(error) => {
-            release(dev);
+            end(dev);
             Err(error)
         }
     }
@@ -323,10 +323,17 @@ pub(crate) fn remove<T: Driver>(dev: &Device<Bound>) {
     if let Some(value) = node.value::<T>() {
         value.remove(dev);
     }
+    end(dev);
+}
+
+/// Ends all that the driver has started on a device, and resets the device, because queues that were
+/// enabled cannot be set up again before.
+fn end(dev: &Device<Bound>) {
     release(dev);
     if dev.status() != 0 {
-        // The driver has had no queues, whose end would have reset the device.
-        // SAFETY: The device is valid, and is being unbound.
+        // The driver has had no queues, whose end would have reset the device, or has failed to start
+        // them.
+        // SAFETY: The device is valid, and is being bound or unbound.
         unsafe { bindings::virtio_reset_device(dev.as_raw()) };
     }
 }
