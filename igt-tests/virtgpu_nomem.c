@@ -433,7 +433,7 @@ static void resume_fails(void)
 	write_file("/sys/power/pm_test", "devices");
 	write_file("/sys/module/suspend/parameters/pm_test_delay", "0");
 	nomem_in_rows(64);
-	nomem_run_anywhere("failed resume", sleep_devices, sleep_gone, 24, 60);
+	nomem_run_anywhere("failed resume", sleep_devices, sleep_gone, 12, 60);
 	finish();
 	check(times_gone, "the device has always come back");
 }
