@@ -158,9 +158,6 @@ impl<T: Driver> Registered<T> {
         }
         // SAFETY: The device was registered, and it is unregistered only here.
         unsafe { bindings::drm_dev_unplug(self.dev.as_raw()) };
-        // The worker's code may be unloaded next. No commits are queued after the device is
-        // unplugged.
-        self.dev.commits.flush();
         self.dev.quiesce_kms();
     }
 
@@ -199,7 +196,6 @@ impl<T: Driver> Registration<T> {
             // valid. The core writes the field only while it registers or unregisters the device.
             unsafe { (*drm.as_raw()).registered = false };
             // A program may have opened the device before the core gave up. It is unplugged now.
-            drm.commits.flush();
             drm.quiesce_kms();
             return Err(error);
         }

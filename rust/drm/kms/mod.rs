@@ -309,10 +309,11 @@ impl<T: Driver> Device<T> {
         Ok(RawKms(self.as_raw()))
     }
 
-    /// Switches all heads off, and makes sure that no code of the driver runs for them any more: the
-    /// timers of vblanks are the only code that runs without a call from outside. For a device that was
-    /// unplugged, so that no program switches them on again.
+    /// Waits for all commits, switches all heads off, and waits for the timers of their vblanks, because
+    /// the code of the worker and of the timers may be unloaded next. For a device that was unplugged, so
+    /// that no program commits again.
     pub(crate) fn quiesce_kms(&self) {
+        self.commits.flush();
         self.shutdown_kms();
         if let Ok(raw) = self.raw_with_kms() {
             // SAFETY: By the invariants of `RawKms`, the mode config is initialized.
