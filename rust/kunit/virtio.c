@@ -13,6 +13,7 @@
 
 struct kunit_virtio {
 	struct virtio_device vdev;
+	struct virtio_config_ops ops;
 	struct faux_device *parent;
 	u8 status;
 };
@@ -110,18 +111,6 @@ static const struct virtio_config_ops fake_ops = {
 	.bus_name = fake_bus_name,
 };
 
-/* The operations of a device without a configuration space. */
-static const struct virtio_config_ops fake_ops_without_config = {
-	.get_status = fake_get_status,
-	.set_status = fake_set_status,
-	.reset = fake_reset,
-	.find_vqs = fake_find_vqs,
-	.del_vqs = fake_del_vqs,
-	.get_features = fake_get_features,
-	.finalize_features = fake_finalize_features,
-	.bus_name = fake_bus_name,
-};
-
 static void fake_release(struct device *dev)
 {
 	kfree(to_fake(dev_to_virtio(dev)));
@@ -141,7 +130,12 @@ struct kunit_virtio *kunit_virtio_add(u32 id, bool has_config)
 	}
 	fake->vdev.id.device = id;
 	fake->vdev.id.vendor = 1;
-	fake->vdev.config = has_config ? &fake_ops : &fake_ops_without_config;
+	fake->ops = fake_ops;
+	if (!has_config) {
+		fake->ops.get = NULL;
+		fake->ops.set = NULL;
+	}
+	fake->vdev.config = &fake->ops;
 	fake->vdev.dev.parent = &fake->parent->dev;
 	fake->vdev.dev.release = fake_release;
 	dma_coerce_mask_and_coherent(&fake->vdev.dev, DMA_BIT_MASK(64));
