@@ -58,10 +58,10 @@ impl<'a> ParentLock<'a> {
         is_locked.then(|| Self(dev, NotThreadSafe))
     }
 
-    /// Keeps resets of the bus away while the driver comes or goes.
+    /// Prevents resets of the bus while the driver is bound or unbound. Sleeps.
     ///
-    /// Who binds or unbinds the parent's driver holds the lock already, or waits with it for the lock of
-    /// the virtio device, which the caller holds. So the lock is only tried. Sleeps.
+    /// If the parent's driver is being bound or unbound, that thread holds the lock, and may wait for the
+    /// lock of the virtio device, which the caller holds. So the lock is only tried.
     fn keep_resets_away(dev: &'a Device<Bound>) -> Option<Self> {
         let parent = raw(dev.parent());
         // SAFETY: The pointer is made of a reference to a device.
@@ -310,8 +310,8 @@ pub(crate) fn probe<T: Driver>(dev: &Device<Bound>) -> Result {
     }
 }
 
-/// Has the driver remove a device. From here until virtio core has done the last of what it does then,
-/// the device is not reset.
+/// Calls the driver's `remove` for a device. The bus does not reset the device from here until virtio
+/// core has finished the removal.
 pub(crate) fn remove<T: Driver>(dev: &Device<Bound>) {
     let lock = ParentLock::keep_resets_away(dev);
     let Some(node) = get(dev) else {
