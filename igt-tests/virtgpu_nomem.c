@@ -284,14 +284,16 @@ static void let_work(void)
 	usleep(300000);
 }
 
+/* The seed of the last picture of shows_again(), or 0. */
+static uint32_t shown;
+
 /* Sets a mode with a new picture; the host must show it within some seconds. */
 static void shows_again(void)
 {
 	double deadline = now() + RECOVERY;
 	struct image image = image_new(s.mode.hdisplay, s.mode.vdisplay);
-	static uint32_t seed = 100;
 
-	image_pattern(&image, ++seed, image_all(&image));
+	image_pattern(&image, ++shown, image_all(&image));
 	kms_draw(s.frames[1], &image, image_all(&image));
 	while (drmModeSetCrtc(s.fd, s.head.crtc, s.frames[1]->fb, 0, 0, &s.head.connector, 1,
 			      &s.mode)) {
@@ -363,10 +365,30 @@ static void reset(void)
 	finish();
 }
 
+static bool head_is_on(void)
+{
+	drmModeCrtc *crtc = drmModeGetCrtc(s.fd, s.head.crtc);
+	bool is_on = crtc && crtc->mode_valid;
+
+	drmModeFreeCrtc(crtc);
+	return is_on;
+}
+
+static void still_shows(void)
+{
+	struct image image = image_new(s.mode.hdisplay, s.mode.vdisplay);
+
+	image_pattern(&image, shown, image_all(&image));
+	judge_picture_within(0, &image, RECOVERY);
+}
+
+/* A failing allocation may switch the head off. But a head that is on must show its picture. */
 static void sleep_devices(void)
 {
 	put("/sys/power/state", "freeze");
 	let_work();
+	if (shown && head_is_on())
+		scope(still_shows);
 }
 
 static void sleep_again(void)
@@ -412,14 +434,11 @@ static bool is_gone(void)
 static void sleep_gone(void)
 {
 	bool was_gone = is_gone();
-	drmModeCrtc *crtc;
 
 	write_file("/sys/power/state", "freeze");
 	if (was_gone) {
 		times_gone++;
-		crtc = drmModeGetCrtc(s.fd, s.head.crtc);
-		check(crtc && crtc->mode_valid, "the head is off after the second resume");
-		drmModeFreeCrtc(crtc);
+		check(head_is_on(), "the head is off after the second resume");
 	}
 	scope(shows_again);
 }
