@@ -19,6 +19,7 @@ use kernel::{
         Arc, SpinLock,
     },
 };
+use virtio::gpu::cmd;
 
 use crate::{
     device::{Device, Object},
@@ -131,7 +132,8 @@ impl Resource {
     /// Makes the host create it. Waits for the answer.
     fn make(&self) -> Result {
         let dev = &*self.dev;
-        let (created, attached) = (Waiter::new()?, Waiter::new()?);
+        let created = Waiter::new(cmd::RESOURCE_CREATE_2D)?;
+        let attached = Waiter::new(cmd::RESOURCE_ATTACH_BACKING)?;
         self.send(Some(created.clone()), Some(attached.clone()))?;
         let created = dev.transport.ctrl.wait(dev, &created);
         let attached = dev.transport.ctrl.wait(dev, &attached);
@@ -146,9 +148,10 @@ impl Resource {
     /// whether the host has destroyed it. The resource keeps its number and its backing.
     pub(crate) fn give_up(&self) -> bool {
         let (dev, host) = (&*self.dev, &self.host);
-        let Ok((waiter, unref)) =
-            Waiter::new().and_then(|w| Ok((w, encode::resource_unref(self.id)?)))
-        else {
+        let (Ok(waiter), Ok(unref)) = (
+            Waiter::new(cmd::RESOURCE_UNREF),
+            encode::resource_unref(self.id),
+        ) else {
             return false;
         };
         // A restore after a reset comes either before this, or does not create it again.
@@ -258,7 +261,7 @@ impl Resource {
     /// [`create`](Self::create).
     pub(crate) fn add(&self, bo: &Object) -> Result {
         let dev = &*self.dev;
-        let waiter = Waiter::new()?;
+        let waiter = Waiter::new(cmd::RESOURCE_ATTACH_BACKING)?;
         let detach = encode::detach_backing(self.id)?;
         let part = Part::new(dev, bo, self.id)?;
         let keeper = part.keeper.clone();

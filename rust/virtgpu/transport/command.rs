@@ -153,6 +153,8 @@ pub(crate) fn gives_back(mut chain: Chain) -> Chain {
 /// A task that waits for a command.
 #[pin_data]
 pub(crate) struct Waiter {
+    /// The command's type.
+    pub(super) kind: u32,
     #[pin]
     pub(super) result: SpinLock<Option<(Result, Chain)>>,
     #[pin]
@@ -160,9 +162,11 @@ pub(crate) struct Waiter {
 }
 
 impl Waiter {
-    pub(crate) fn new() -> Result<Arc<Self>> {
+    /// Makes a waiter for a command of the type `kind`.
+    pub(crate) fn new(kind: u32) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
+                kind,
                 result <- new_spinlock!(None),
                 queue <- WaitQueue::new(),
             }),

@@ -11,7 +11,8 @@ use crate::{
     device::Device,
     transport::{
         command::{
-            command, command_with_response, command_without_response, quiet, wake, Chain, Waiter,
+            command, command_with_response, command_without_response, kind, quiet, wake, Chain,
+            Waiter,
         },
         pool::Pool,
     },
@@ -34,8 +35,8 @@ fn rect(rect: &Rect) -> gpu::Rect {
 }
 
 fn query<R: Wire, A: Wire>(dev: &Device, request: &R, resp_type: u32) -> Result<A> {
-    let waiter = Waiter::new()?;
     let chain = command_with_response::<R, A>(request, resp_type)?;
+    let waiter = Waiter::new(kind(&chain))?;
     dev.transport.ctrl.submit(dev, wake(chain, &waiter));
     dev.transport.ctrl.kick(dev);
     A::from_bytes(dev.transport.ctrl.wait(dev, &waiter)?.response()).ok_or(EIO)

@@ -15,6 +15,7 @@ use kernel::{
     time::msecs_to_jiffies,
 };
 use virtio::{
+    gpu::cmd,
     trace,
     wait::{command_timeout, WaitQueue},
     Virtqueue,
@@ -550,7 +551,7 @@ impl Queue {
     /// That of the response, `ETIMEDOUT`, `ENODEV` if the device is reset.
     pub(crate) fn wait(&self, dev: &Device, waiter: &Waiter) -> Result<Chain> {
         if !self.wait_kicking(&waiter.queue, || waiter.result.lock().is_some()) {
-            self.stall(dev, "a command");
+            self.stall(dev, cmd::name(waiter.kind));
             return Err(ETIMEDOUT);
         }
         let (status, chain) = waiter.result.lock().take().ok_or(EIO)?;
@@ -634,7 +635,7 @@ pub(super) fn schedule(dev: &ARef<Device>, is_ctrl: bool) {
 pub(crate) mod tests {
     use super::*;
     use kunit::{expect, expect_eq, Test};
-    use virtio::gpu::{cmd, Header, Wire};
+    use virtio::gpu::{Header, Wire};
 
     use crate::transport::{
         answer::tests::*,
