@@ -5,17 +5,17 @@
 //! struct is checked at compile time. Whether the device has the whole struct is only known at run time,
 //! so reads and writes compare the field with the size of the space:
 //!
-//! | bus | size |
+//! | parent's driver | size |
 //! |---|---|
-//! | PCI, virtio 1 | the length of the capability, but at most the page that virtio-pci maps |
-//! | PCI, before virtio 1 | the rest of BAR 0 behind the registers |
-//! | memory-mapped | the rest of the platform device's memory behind the registers |
+//! | virtio-pci, virtio 1 | the length of the capability, but at most the page that virtio-pci maps |
+//! | virtio-pci, before virtio 1 | the rest of BAR 0 behind the registers |
+//! | virtio-mmio | the rest of the platform device's memory behind the registers |
 //! | others | not known: 256 bytes, which virtio core supports on each bus |
 //!
 //! virtio-pci calls `BUG()` for an access beyond the end, and virtio-mmio checks nothing.
 //!
 //! C header: [`include/linux/virtio_config.h`](srctree/include/linux/virtio_config.h)
-use core::{marker::PhantomData, mem::offset_of, ptr};
+use core::{ffi::CStr, marker::PhantomData, mem::offset_of, ptr};
 
 use drm_bindings as bindings;
 use kernel::{device::Bound, prelude::*};
@@ -24,7 +24,7 @@ use crate::{bind, Device};
 
 /// The registers of a PCI device before virtio 1 in bytes, at most.
 const LEGACY_REGISTERS: usize = 24;
-/// The size in bytes that is assumed on buses that do not tell the size.
+/// The size in bytes that is assumed for other drivers of the parent.
 const COMMON_SIZE: usize = 0x100;
 
 /// A little-endian 32-bit field at a byte offset in `C`, the configuration space of a kind of device.
@@ -112,20 +112,40 @@ pub(crate) fn size(dev: &Device<Bound>) -> usize {
         return 0;
     }
     let parent: *mut kernel::bindings::device = ptr::from_ref(dev.parent()).cast_mut().cast();
+    // SAFETY: The parent is valid, and its driver does not change while it has a bound child.
+    let driver = unsafe { (*parent).driver };
     // SAFETY: The parent is valid.
-    if unsafe { bindings::helper_dev_is_pci(parent) } {
+    let is_pci = unsafe { bindings::helper_dev_is_pci(parent) };
+    // SAFETY: As above.
+    let memory = unsafe { bindings::helper_platform_memory_size(parent) };
+    // SAFETY: A driver is valid as long as it is bound to a device.
+    if is_pci && unsafe { has_name(driver, c"virtio-pci") } {
         let pdev = parent
             .wrapping_byte_sub(offset_of!(kernel::bindings::pci_dev, dev))
             .cast();
-        // SAFETY: The function is valid, and bound to virtio-pci, whose child the device is.
+        // SAFETY: The function is valid.
         return unsafe { pci_size(pdev) };
     }
-    // SAFETY: The parent is valid.
-    let memory = unsafe { bindings::helper_platform_memory_size(parent) };
-    match memory {
-        0 => COMMON_SIZE,
-        size => size.saturating_sub(bindings::VIRTIO_MMIO_CONFIG as usize),
+    // SAFETY: A driver is valid as long as it is bound to a device.
+    if memory != 0 && unsafe { has_name(driver, c"virtio-mmio") } {
+        return memory.saturating_sub(bindings::VIRTIO_MMIO_CONFIG as usize);
     }
+    COMMON_SIZE
+}
+
+/// Returns whether a driver has a name. The driver core allows a name once on each bus.
+///
+/// # Safety
+///
+/// `driver` must be null or a valid driver.
+unsafe fn has_name(driver: *const kernel::bindings::device_driver, name: &CStr) -> bool {
+    if driver.is_null() {
+        return false;
+    }
+    // SAFETY: By the requirements of this function.
+    let raw = unsafe { (*driver).name };
+    // SAFETY: The name of a driver is a string that lives as long as the driver.
+    unsafe { CStr::from_ptr(raw.cast()) == name }
 }
 
 /// # Safety
