@@ -16,7 +16,7 @@ use drm::{
         connector::{ModeList, EDID_EXTENSIONS, EDID_LENGTH},
         fourcc, plane, Connector, Crtc, DisplayMode, DriverConnector, DriverCrtc,
         DriverFramebuffer, DriverPlane, Edid, Encoder, FramebufferInfo, KmsDriver, ModeConfigInfo,
-        Plane, PlaneState, UnregisteredKmsDevice,
+        Plane, PlaneState, UnregisteredKmsDevice, VblankTimer,
     },
     Device, Driver, DriverInfo, File, Registration, UnregisteredDevice,
 };
@@ -247,6 +247,7 @@ struct Head(Arc<Hardware>);
 
 impl DriverCrtc for Head {
     type Driver = Bochs;
+    type VblankImpl = VblankTimer<Self>;
 
     fn mode_valid(&self, mode: &DisplayMode) -> bool {
         let pixels = u64::from(mode.hdisplay()) * u64::from(mode.vdisplay());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! KUnit tests of who owns a DRM device, and of what its mode setting checks at run time.
-use core::mem;
+use core::{marker::PhantomData, mem};
 
 use drm::{
     file::DriverFile,
@@ -13,7 +13,7 @@ use drm::{
         connector::ModeList,
         plane, Connector, Crtc, DriverConnector, DriverCrtc, DriverFramebuffer, DriverPlane,
         Encoder, FramebufferInfo, KmsDriver, ModeConfigInfo, Plane, PlaneState,
-        UnregisteredKmsDevice,
+        UnregisteredKmsDevice, VblankTimer,
     },
     DriverInfo, File, Registration, UnregisteredDevice,
 };
@@ -34,6 +34,8 @@ use crate::virtio_tests::{ensure, run, Case};
 static EVENTS: Atomic<u32> = Atomic::new(0);
 /// The creation of KMS objects fails.
 static OBJECTS_FAIL: Atomic<u32> = Atomic::new(0);
+/// There is a second CRTC, without vblanks.
+static SILENT_TOO: Atomic<u32> = Atomic::new(0);
 
 const DATA_DROPPED: u32 = 1;
 const PLANE_DROPPED: u32 = 2;
@@ -141,12 +143,27 @@ impl KmsDriver for Small {
             return Err(EIO);
         }
         let crtc = Crtc::new(dev, plane, None::<&Plane<Primary>>, Self)?;
+        if SILENT_TOO.load(Relaxed) != 0 {
+            let plane = Plane::new(dev, 2, Primary)?;
+            Crtc::new(dev, plane, None::<&Plane<Primary>>, Silent)?;
+        }
         Encoder::new(dev, crtc)?.attach(Connector::new(dev, Self)?)
     }
 }
 
+/// A CRTC without vblanks.
+struct Silent;
+
+impl DriverCrtc for Silent {
+    type Driver = Small;
+    type VblankImpl = PhantomData<Self>;
+
+    fn atomic_disable(&self, _: &Device) {}
+}
+
 impl DriverCrtc for Small {
     type Driver = Self;
+    type VblankImpl = VblankTimer<Self>;
 
     fn atomic_disable(&self, _: &Device) {}
 }
@@ -255,6 +272,22 @@ fn failed_set_up_is_none(test: &Test) -> Result {
     OBJECTS_FAIL.store(1, Relaxed);
     let result = run::<FailingSetUp>(true, |device| expect!(test, device.is_bound()), |_| ());
     OBJECTS_FAIL.store(0, Relaxed);
+    result
+}
+
+struct MixedVblanks;
+
+impl Case for MixedVblanks {
+    fn probe(dev: &virtio::Device<Bound>) -> Result<Self> {
+        ensure(create(dev)?.setup_kms() == Err(EINVAL))?;
+        Ok(Self)
+    }
+}
+
+fn vblanks_are_for_all_or_none(test: &Test) -> Result {
+    SILENT_TOO.store(1, Relaxed);
+    let result = run::<MixedVblanks>(true, |device| expect!(test, device.is_bound()), |_| ());
+    SILENT_TOO.store(0, Relaxed);
     result
 }
 
@@ -440,6 +473,7 @@ kunit::suite!(
     [
         mode_setting_is_set_up_once,
         failed_set_up_is_none,
+        vblanks_are_for_all_or_none,
         only_what_sleeps_is_resumed,
         check_refuses_other_states,
         data_is_dropped_last,

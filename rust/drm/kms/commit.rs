@@ -61,6 +61,8 @@ pub(super) extern "C" fn tail_callback(state: *mut bindings::drm_atomic_commit) 
     unsafe { bindings::drm_atomic_helper_commit_modeset_enables(dev, state) };
     // SAFETY: As above.
     unsafe { bindings::helper_drm_commit_active_planes(dev, state) };
+    // SAFETY: As above. Sends the events of CRTCs without vblanks.
+    unsafe { bindings::drm_atomic_helper_fake_vblank(state) };
     // SAFETY: As above.
     unsafe { bindings::drm_atomic_helper_commit_hw_done(state) };
     // SAFETY: As above.
@@ -171,6 +173,8 @@ unsafe fn commit_planes(dev: *mut bindings::drm_device, state: *mut bindings::dr
     unsafe { bindings::drm_atomic_helper_wait_for_dependencies(state) };
     // SAFETY: As above.
     unsafe { bindings::helper_drm_commit_active_planes(dev, state) };
+    // SAFETY: As above. Sends the events of CRTCs without vblanks.
+    unsafe { bindings::drm_atomic_helper_fake_vblank(state) };
     // SAFETY: As above.
     unsafe { bindings::drm_atomic_helper_commit_hw_done(state) };
     // SAFETY: As above.

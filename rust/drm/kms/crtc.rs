@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! CRTCs whose vblanks come from a timer.
+//! CRTCs.
 //!
 //! C header: [`include/drm/drm_crtc.h`](srctree/include/drm/drm_crtc.h)
 use core::{ops::Deref, ptr};
@@ -8,7 +8,7 @@ use drm_bindings as bindings;
 use kernel::{error::to_result, prelude::*, types::Opaque};
 
 use super::{
-    vblank::{last_vblank, VblankTimer},
+    vblank::{last_vblank, TimerState, VblankImpl},
     DisplayMode, DriverPlane, Plane, UnregisteredKmsDevice,
 };
 use crate::{Device, Driver};
@@ -17,6 +17,8 @@ use crate::{Device, Driver};
 pub trait DriverCrtc: Send + Sync + Sized + 'static {
     /// The driver.
     type Driver: Driver;
+    /// Where the vblanks come from.
+    type VblankImpl: VblankImpl<Crtc = Self>;
 
     /// Returns whether the device can show a mode. The caller checks that the vblank timer can keep
     /// its rate.
@@ -43,7 +45,7 @@ pub trait DriverCrtc: Send + Sync + Sized + 'static {
 #[repr(C)]
 pub struct Crtc<T: DriverCrtc> {
     crtc: Opaque<bindings::drm_crtc>,
-    vblanks: VblankTimer,
+    vblanks: TimerState,
     inner: T,
 }
 
@@ -60,9 +62,11 @@ impl<T: DriverCrtc> Crtc<T> {
         funcs.page_flip = Some(bindings::drm_atomic_helper_page_flip);
         funcs.atomic_duplicate_state = Some(bindings::drm_atomic_helper_crtc_duplicate_state);
         funcs.atomic_destroy_state = Some(bindings::drm_atomic_helper_crtc_destroy_state);
-        funcs.enable_vblank = Some(Self::enable_vblank_callback);
-        funcs.disable_vblank = Some(bindings::drm_crtc_vblank_helper_disable_vblank_timer);
-        funcs.get_vblank_timestamp = Some(last_vblank);
+        if T::VblankImpl::HAS_TIMER {
+            funcs.enable_vblank = Some(Self::enable_vblank_callback);
+            funcs.disable_vblank = Some(bindings::drm_crtc_vblank_helper_disable_vblank_timer);
+            funcs.get_vblank_timestamp = Some(last_vblank);
+        }
         funcs
     };
 
@@ -73,7 +77,9 @@ impl<T: DriverCrtc> Crtc<T> {
         funcs.atomic_enable = Some(Self::atomic_enable_callback);
         funcs.atomic_disable = Some(Self::atomic_disable_callback);
         funcs.atomic_flush = Some(Self::atomic_flush_callback);
-        funcs.handle_vblank_timeout = Some(Self::handle_vblank_timeout_callback);
+        if T::VblankImpl::HAS_TIMER {
+            funcs.handle_vblank_timeout = Some(Self::handle_vblank_timeout_callback);
+        }
         funcs
     };
 
@@ -81,7 +87,8 @@ impl<T: DriverCrtc> Crtc<T> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `EINVAL` for planes of another device. C: `drm_crtc_init_with_planes()`.
+    /// `ENOMEM`; `EINVAL` for planes of another device, and if only some CRTCs of the device have
+    /// vblanks. C: `drm_crtc_init_with_planes()`.
     pub fn new<'a, P, C>(
         dev: &'a UnregisteredKmsDevice<'_, T::Driver>,
         primary: &Plane<P>,
@@ -100,12 +107,14 @@ impl<T: DriverCrtc> Crtc<T> {
             return Err(EINVAL);
         }
 
+        dev.add_vblank_source(T::VblankImpl::HAS_TIMER)?;
+
         // SAFETY: All zeros is a valid value of the C struct, and is what the core expects.
         let crtc: bindings::drm_crtc = unsafe { core::mem::zeroed() };
         let this = KBox::into_raw(KBox::new(
             Self {
                 crtc: Opaque::new(crtc),
-                vblanks: VblankTimer::new(),
+                vblanks: TimerState::new(),
                 inner,
             },
             GFP_KERNEL,
@@ -178,7 +187,12 @@ impl<T: DriverCrtc> Crtc<T> {
         let crtc = unsafe { Self::from_raw(raw) };
         // SAFETY: The core calls this with a valid mode, which does not change meanwhile.
         let mode = unsafe { DisplayMode::from_raw(mode) };
-        match timer_mode_valid(mode) {
+        let status = if T::VblankImpl::HAS_TIMER {
+            timer_mode_valid(mode)
+        } else {
+            bindings::drm_mode_status_MODE_OK
+        };
+        match status {
             bindings::drm_mode_status_MODE_OK if !crtc.inner.mode_valid(mode) => {
                 bindings::drm_mode_status_MODE_BAD
             }
@@ -217,8 +231,10 @@ impl<T: DriverCrtc> Crtc<T> {
         // SAFETY: The mode of a state that was checked does not change.
         let mode = unsafe { DisplayMode::from_raw(mode) };
         crtc.inner.atomic_enable(dev, mode);
-        // SAFETY: As above.
-        unsafe { bindings::drm_crtc_vblank_atomic_enable(raw, state) };
+        if T::VblankImpl::HAS_TIMER {
+            // SAFETY: As above.
+            unsafe { bindings::drm_crtc_vblank_atomic_enable(raw, state) };
+        }
     }
 
     extern "C" fn atomic_flush_callback(
@@ -229,8 +245,10 @@ impl<T: DriverCrtc> Crtc<T> {
         let crtc = unsafe { Self::from_raw(raw) };
         // SAFETY: As above.
         crtc.inner.atomic_flush(unsafe { Self::dev(raw) });
-        // SAFETY: The core calls this with a commit that contains the CRTC.
-        unsafe { bindings::drm_crtc_vblank_atomic_flush(raw, state) };
+        if T::VblankImpl::HAS_TIMER {
+            // SAFETY: The core calls this with a commit that contains the CRTC.
+            unsafe { bindings::drm_crtc_vblank_atomic_flush(raw, state) };
+        }
     }
 
     extern "C" fn atomic_disable_callback(
@@ -239,8 +257,10 @@ impl<T: DriverCrtc> Crtc<T> {
     ) {
         // SAFETY: The core calls this for a CRTC of this type.
         let crtc = unsafe { Self::from_raw(raw) };
-        // SAFETY: The core calls this with a commit that contains the CRTC.
-        unsafe { bindings::drm_crtc_vblank_atomic_disable(raw, state) };
+        if T::VblankImpl::HAS_TIMER {
+            // SAFETY: The core calls this with a commit that contains the CRTC.
+            unsafe { bindings::drm_crtc_vblank_atomic_disable(raw, state) };
+        }
         // SAFETY: As above.
         crtc.inner.atomic_disable(unsafe { Self::dev(raw) });
         // SAFETY: As above.

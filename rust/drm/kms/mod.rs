@@ -5,7 +5,7 @@
 //! set up. Planes, CRTCs and connectors contain the driver's data and live as long as the device.
 //!
 //! C header: [`include/drm/drm_mode_config.h`](srctree/include/drm/drm_mode_config.h)
-use core::ops::Deref;
+use core::{cell::Cell, ops::Deref};
 
 use drm_bindings as bindings;
 use kernel::{
@@ -26,7 +26,7 @@ pub mod framebuffer;
 pub mod modes;
 pub mod plane;
 pub mod shadow;
-mod vblank;
+pub mod vblank;
 
 pub use connector::{Connector, DriverConnector, Edid};
 pub use crtc::{Crtc, DriverCrtc};
@@ -35,6 +35,7 @@ pub use framebuffer::{DriverFramebuffer, Framebuffer, FramebufferInfo};
 pub use modes::DisplayMode;
 pub use plane::{DriverPlane, Plane, PlaneState};
 pub use shadow::ShadowBuffer;
+pub use vblank::{VblankImpl, VblankTimer};
 
 /// Returns the code of a format from its four characters; C: `fourcc_code()`.
 pub const fn fourcc(code: &[u8; 4]) -> u32 {
@@ -99,6 +100,8 @@ pub trait KmsDriver: Sized {
 pub struct UnregisteredKmsDevice<'a, T: Driver> {
     dev: &'a UnregisteredDevice<T>,
     hotplug_mode_update: *mut bindings::drm_property,
+    /// Whether the CRTCs have vblanks; `None` before the first one.
+    has_vblanks: Cell<Option<bool>>,
 }
 
 impl<T: Driver> Deref for UnregisteredKmsDevice<'_, T> {
@@ -137,7 +140,20 @@ impl<'a, T: Driver> UnregisteredKmsDevice<'a, T> {
         Ok(Self {
             dev,
             hotplug_mode_update,
+            has_vblanks: Cell::new(None),
         })
+    }
+
+    /// Notes that a new CRTC has vblanks, or has none. The core knows only devices with or without them.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if another CRTC differs.
+    fn add_vblank_source(&self, has_vblanks: bool) -> Result {
+        if self.has_vblanks.replace(Some(has_vblanks)) == Some(!has_vblanks) {
+            return Err(EINVAL);
+        }
+        Ok(())
     }
 
     /// Attaches the properties of a window to a new connector.
@@ -281,12 +297,15 @@ impl<T: Driver> UnregisteredDevice<T> {
         // SAFETY: As above.
         unsafe { (*config).fb_modifiers_not_supported = true };
 
-        T::create_objects(&UnregisteredKmsDevice::new(self)?)?;
+        let kms = UnregisteredKmsDevice::new(self)?;
+        T::create_objects(&kms)?;
 
-        // SAFETY: As above, and the objects were created.
-        let crtcs = unsafe { (*config).num_crtc } as u32;
-        // SAFETY: The device is valid, and has no vblanks yet.
-        to_result(unsafe { bindings::drm_vblank_init(raw, crtcs) })?;
+        if kms.has_vblanks.get() != Some(false) {
+            // SAFETY: As above, and the objects were created.
+            let crtcs = unsafe { (*config).num_crtc } as u32;
+            // SAFETY: The device is valid, and has no vblanks yet.
+            to_result(unsafe { bindings::drm_vblank_init(raw, crtcs) })?;
+        }
         // SAFETY: The objects are initialized.
         unsafe { bindings::drm_mode_config_reset(raw) };
         // SAFETY: As above.

@@ -1,19 +1,68 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! Vblanks from the core's timer.
+//! Where the vblanks of a CRTC come from: from the core's timer, or from nowhere.
 //!
-//! [`VblankTimer`] works around a deadlock in the core. `drm_crtc_vblank_start_timer()` is called
+//! `TimerState` works around a deadlock in the core. `drm_crtc_vblank_start_timer()` is called
 //! with the vblank locks held and interrupts disabled, and waits for a callback of the timer that
 //! still runs after vblanks were disabled. That callback may wait for the same locks. With
-//! `docs/upstream/drm-vblank-timer-deadlock.patch` only [`last_vblank`] is needed.
+//! `docs/upstream/drm-vblank-timer-deadlock.patch` only `last_vblank` is needed.
 //!
 //! C header: [`include/drm/drm_vblank.h`](srctree/include/drm/drm_vblank.h)
-use core::mem::offset_of;
+use core::{marker::PhantomData, mem::offset_of};
 
 use drm_bindings as bindings;
 use kernel::sync::atomic::{Atomic, Full, Relaxed};
 
+use super::DriverCrtc;
+
+mod private {
+    /// Only this crate knows how to make vblanks.
+    pub trait Sealed {}
+}
+
+/// The source of a CRTC's vblanks, [`DriverCrtc::VblankImpl`]: [`VblankTimer<Self>`](VblankTimer), or
+/// [`PhantomData<Self>`](PhantomData) for none. All CRTCs of a device have vblanks, or none.
+///
+/// # Examples
+///
+/// ```ignore
+/// impl DriverCrtc for Head {
+///     type Driver = MyDriver;
+///     type VblankImpl = PhantomData<Self>;
+///     // ...
+/// }
+/// ```
+pub trait VblankImpl: private::Sealed {
+    /// The CRTC.
+    type Crtc: DriverCrtc<VblankImpl = Self>;
+
+    /// Whether there is a vblank timer.
+    #[doc(hidden)]
+    const HAS_TIMER: bool;
+}
+
+/// The core's timer makes vblanks at the rate of the mode, so that programs draw no faster than that; C:
+/// `DRM_CRTC_VBLANK_TIMER_FUNCS`.
+pub struct VblankTimer<T>(PhantomData<fn() -> T>);
+
+impl<T: DriverCrtc<VblankImpl = Self>> VblankImpl for VblankTimer<T> {
+    type Crtc = T;
+
+    const HAS_TIMER: bool = true;
+}
+
+impl<T> private::Sealed for VblankTimer<T> {}
+
+/// No vblanks: a flip is complete when the commit is. C: `drm_crtc_state.no_vblank`.
+impl<T: DriverCrtc<VblankImpl = Self>> VblankImpl for PhantomData<T> {
+    type Crtc = T;
+
+    const HAS_TIMER: bool = false;
+}
+
+impl<T> private::Sealed for PhantomData<T> {}
+
 /// The timer of a CRTC's vblanks.
-pub(super) struct VblankTimer {
+pub(super) struct TimerState {
     /// The callback handles a vblank, so it may wait for a vblank lock.
     in_vblank: Atomic<bool>,
 }
@@ -28,7 +77,7 @@ unsafe fn interval(vblank: *mut bindings::drm_vblank_crtc) -> *mut i64 {
     unsafe { &raw mut (*vblank).vblank_timer.interval }
 }
 
-impl VblankTimer {
+impl TimerState {
     pub(super) const fn new() -> Self {
         Self {
             in_vblank: Atomic::new(false),
@@ -94,13 +143,18 @@ impl VblankTimer {
     }
 }
 
-/// Switches the vblanks of all CRTCs off, and waits for the callbacks of their timers.
+/// Switches the vblanks of all CRTCs off, and waits for the callbacks of their timers. Does nothing on a
+/// device without vblanks.
 ///
 /// # Safety
 ///
 /// The device must be valid, and its mode config initialized. Nothing may create CRTCs or switch vblanks
 /// on.
 pub(super) unsafe fn stop_all(dev: *mut bindings::drm_device) {
+    // SAFETY: By the requirements of this function.
+    if !unsafe { bindings::drm_dev_has_vblank(dev) } {
+        return;
+    }
     // SAFETY: By the requirements of this function.
     let list = unsafe { &raw mut (*dev).mode_config.crtc_list };
     // SAFETY: As above.

@@ -5,7 +5,7 @@
 //! also counts the frames that the host has not drawn yet, so a guest that is faster than its host
 //! waits instead of filling the ring.
 use drm::{
-    kms::{DisplayMode, DriverCrtc, Edid},
+    kms::{DisplayMode, DriverCrtc, Edid, VblankTimer},
     Rect,
 };
 use kernel::{
@@ -184,6 +184,7 @@ pub(crate) struct Crtc {
 
 impl DriverCrtc for Crtc {
     type Driver = VirtGpu;
+    type VblankImpl = VblankTimer<Self>;
 
     fn atomic_enable(&self, _dev: &Device, mode: &DisplayMode) {
         self.output.cursor.set_mode(mode);
