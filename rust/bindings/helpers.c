@@ -376,6 +376,11 @@ void helper_iosys_map_set_vaddr(struct iosys_map *map, void *vaddr)
 	iosys_map_set_vaddr(map, vaddr);
 }
 
+void helper_iosys_map_set_vaddr_iomem(struct iosys_map *map, void *vaddr)
+{
+	iosys_map_set_vaddr_iomem(map, (void __iomem *)vaddr);
+}
+
 void helper_drm_atomic_commit_put(struct drm_atomic_commit *state)
 {
 	drm_atomic_commit_put(state);
@@ -384,14 +389,6 @@ void helper_drm_atomic_commit_put(struct drm_atomic_commit *state)
 bool helper_drm_atomic_crtc_needs_modeset(const struct drm_crtc_state *state)
 {
 	return drm_atomic_crtc_needs_modeset(state);
-}
-
-void helper_drm_fb_memcpy_toio(void *dst, unsigned int dst_pitch, const struct iosys_map *src,
-			       const struct drm_framebuffer *fb, const struct drm_rect *clip)
-{
-	struct iosys_map map = IOSYS_MAP_INIT_VADDR_IOMEM((void __iomem *)dst);
-
-	drm_fb_memcpy(&map, &dst_pitch, src, fb, clip);
 }
 
 /*

@@ -87,10 +87,9 @@ ktime_t helper_vblank_timer_expires(const struct drm_vblank_crtc *vblank);
 int helper_drm_gem_huge_mnt_create(struct drm_device *dev, const char *value);
 bool helper_drm_gem_has_huge_mnt(struct drm_device *dev);
 void helper_iosys_map_set_vaddr(struct iosys_map *map, void *vaddr);
+void helper_iosys_map_set_vaddr_iomem(struct iosys_map *map, void *vaddr);
 void helper_drm_atomic_commit_put(struct drm_atomic_commit *state);
 bool helper_drm_atomic_crtc_needs_modeset(const struct drm_crtc_state *state);
-void helper_drm_fb_memcpy_toio(void *dst, unsigned int dst_pitch, const struct iosys_map *src,
-			       const struct drm_framebuffer *fb, const struct drm_rect *clip);
 bool helper_drm_commit_is_busy(struct drm_atomic_commit *state);
 bool helper_drm_commit_waits(struct drm_atomic_commit *state,
 			     bool (*has_room)(struct drm_crtc *crtc));

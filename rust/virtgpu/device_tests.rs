@@ -200,7 +200,9 @@ impl DriverPlane for Primary {
         new: &PlaneState<Self>,
         check: &AtomicCheck<'_>,
     ) -> Result {
-        if check.check_unscaled_plane(old, true) == Err(EINVAL) {
+        if check.check_unscaled_plane(old, true) == Err(EINVAL)
+            && check.ignore_damage_clips(old, true) == Err(EINVAL)
+        {
             note(STATE_REFUSED);
         }
         check.check_unscaled_plane(new, true)?;

@@ -78,14 +78,7 @@ impl AtomicCheck<'_> {
         new: &PlaneState<T>,
         can_position: bool,
     ) -> Result {
-        let raw = new.as_raw();
-        // SAFETY: The state is valid, and its plane never changes.
-        let plane = unsafe { (*raw).plane };
-        // SAFETY: By the type's invariants, the commit is valid. The plane is valid as its state is.
-        let checked = unsafe { bindings::helper_drm_atomic_new_plane_state(self.0, plane) };
-        if !core::ptr::eq(checked, raw) {
-            return Err(EINVAL);
-        }
+        let raw = self.own(new)?;
         // SAFETY: The state is valid.
         let crtc = unsafe { (*raw).crtc };
         let crtc_state = if crtc.is_null() {
@@ -95,7 +88,7 @@ impl AtomicCheck<'_> {
             unsafe { bindings::helper_drm_atomic_new_crtc_state(self.0, crtc) }
         };
         // SAFETY: The states are valid. The plane's state belongs to the commit that this thread
-        // checks, as compared above, so no other thread accesses it.
+        // checks, as `own` has compared, so no other thread accesses it.
         to_result(unsafe {
             bindings::drm_atomic_helper_check_plane_state(
                 raw,
@@ -106,6 +99,38 @@ impl AtomicCheck<'_> {
                 true,
             )
         })
+    }
+
+    /// Sets whether a plane's damage is ignored in this commit, so that all of the plane is updated:
+    /// [`PlaneState::for_each_damage`] then returns one part. For a change that makes the device's copy
+    /// of the picture useless, e.g. a change of its format. C: `drm_plane_state.ignore_damage_clips`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if `new` is not the new state of its plane in this check.
+    pub fn ignore_damage_clips<T: DriverPlane>(&self, new: &PlaneState<T>, ignore: bool) -> Result {
+        let raw = self.own(new)?;
+        // SAFETY: The state is valid. It belongs to the commit that this thread checks, so no other
+        // thread accesses it.
+        unsafe { (*raw).ignore_damage_clips = ignore };
+        Ok(())
+    }
+
+    /// Returns the C state of a plane's new state in this check. No other thread accesses it.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for another state.
+    fn own<T: DriverPlane>(&self, new: &PlaneState<T>) -> Result<*mut bindings::drm_plane_state> {
+        let raw = new.as_raw();
+        // SAFETY: The state is valid, and its plane never changes.
+        let plane = unsafe { (*raw).plane };
+        // SAFETY: By the type's invariants, the commit is valid. The plane is valid as its state is.
+        let checked = unsafe { bindings::helper_drm_atomic_new_plane_state(self.0, plane) };
+        if !core::ptr::eq(checked, raw) {
+            return Err(EINVAL);
+        }
+        Ok(raw)
     }
 }
 

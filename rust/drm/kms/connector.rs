@@ -256,8 +256,10 @@ pub trait DriverConnector: Send + Sync + Sized + 'static {
     /// The driver.
     type Driver: Driver;
 
-    /// Returns whether a monitor is connected.
-    fn detect(&self) -> bool;
+    /// Returns whether a monitor is connected. By default it always is.
+    fn detect(&self) -> bool {
+        true
+    }
 
     /// Fills the list of modes.
     fn get_modes(&self, modes: &mut ModeList<'_>);

@@ -2,7 +2,7 @@
 //! Framebuffers.
 //!
 //! C header: [`include/drm/drm_framebuffer.h`](srctree/include/drm/drm_framebuffer.h)
-use core::{ops::Deref, ptr};
+use core::{marker::PhantomData, ops::Deref, ptr};
 
 use drm_bindings as bindings;
 use kernel::{error::to_result, prelude::*, types::Opaque};
@@ -40,6 +40,31 @@ pub trait DriverFramebuffer: Send + Sync + Sized + 'static {
 
     /// Initializes the data of a new framebuffer.
     fn new() -> impl PinInit<Self, Error>;
+}
+
+/// The framebuffers of a driver that has no data of its own in them, and that accepts every layout: the
+/// core has checked that the format is one of a plane. C: `drm_gem_fb_create_with_dirty()`.
+///
+/// # Examples
+///
+/// ```ignore
+/// impl KmsDriver for MyDriver {
+///     type Framebuffer = PlainFramebuffer<Self>;
+///     // ...
+/// }
+/// ```
+pub struct PlainFramebuffer<T>(PhantomData<fn() -> T>);
+
+impl<T: Driver> DriverFramebuffer for PlainFramebuffer<T> {
+    type Driver = T;
+
+    fn check(_dev: &Device<T>, _info: &FramebufferInfo) -> Result {
+        Ok(())
+    }
+
+    fn new() -> impl PinInit<Self, Error> {
+        Ok(Self(PhantomData))
+    }
 }
 
 /// A framebuffer of one plane of pixels; the C counterpart is `struct drm_framebuffer`.

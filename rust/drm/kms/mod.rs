@@ -31,7 +31,7 @@ pub mod vblank;
 pub use connector::{Connector, DriverConnector, Edid};
 pub use crtc::{Crtc, DriverCrtc};
 pub use encoder::Encoder;
-pub use framebuffer::{DriverFramebuffer, Framebuffer, FramebufferInfo};
+pub use framebuffer::{DriverFramebuffer, Framebuffer, FramebufferInfo, PlainFramebuffer};
 pub use modes::DisplayMode;
 pub use plane::{DriverPlane, Plane, PlaneState};
 pub use shadow::ShadowBuffer;

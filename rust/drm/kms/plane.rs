@@ -13,7 +13,7 @@ use kernel::{
 
 use super::{
     atomic::{AtomicCheck, AtomicCommit},
-    Framebuffer, KmsDriver, UnregisteredKmsDevice,
+    shadow, Framebuffer, KmsDriver, UnregisteredKmsDevice,
 };
 use crate::{errno, Device, Driver, Rect};
 
@@ -44,6 +44,10 @@ pub trait DriverPlane: Send + Sync + Sized + 'static {
     /// [`PlaneState::shadow_buffer`]. Cannot be combined with
     /// [`atomic_async_check`](Self::atomic_async_check).
     const SHADOW: bool = false;
+    /// The pixels of planes with [`SHADOW`](Self::SHADOW) are converted for the device, see
+    /// [`ShadowBuffer::convert_to`](super::ShadowBuffer::convert_to). The memory for that is allocated
+    /// before the commit, which fails with `ENOMEM` if there is none.
+    const CONVERTS: bool = false;
     /// The only size that the plane shows, in pixels.
     const SIZE_HINT: Option<(u16, u16)> = None;
 
@@ -167,7 +171,11 @@ impl<T: DriverPlane> Plane<T> {
             funcs.cleanup_fb = Some(Self::cleanup_fb_callback);
         }
         if T::SHADOW {
-            funcs.begin_fb_access = Some(bindings::drm_gem_begin_shadow_fb_access);
+            funcs.begin_fb_access = if T::CONVERTS {
+                Some(shadow::begin_conversion_callback)
+            } else {
+                Some(bindings::drm_gem_begin_shadow_fb_access)
+            };
             funcs.end_fb_access = Some(bindings::drm_gem_end_shadow_fb_access);
         }
         funcs.atomic_check = Some(Self::atomic_check_callback);
@@ -575,6 +583,11 @@ impl<T: DriverPlane> PlaneState<T> {
         let raw = self.raw_fb();
         // SAFETY: The state holds a reference to its framebuffer, which is of the plane's driver.
         (!raw.is_null()).then(|| unsafe { Framebuffer::from_raw(raw) })
+    }
+
+    /// Returns the format of the framebuffer, if there is one, as DRM's four-character code.
+    pub fn fourcc(&self) -> Option<u32> {
+        self.framebuffer().map(|fb| fb.info().fourcc)
     }
 
     /// Returns whether any of it is visible.
