@@ -365,45 +365,86 @@ void kms_destroy(struct buffer *buffer)
 	free(buffer);
 }
 
-/* Returns the shifts of red, green and blue in a format's little-endian word. */
-static void shifts(uint32_t fourcc, int *r, int *g, int *b)
+/**
+ * struct layout - how a format stores a pixel, as a little-endian number
+ * @fourcc: the format
+ * @bytes: bytes of a pixel
+ * @r: position of the lowest bit of red
+ * @g: the same of green
+ * @b: the same of blue
+ * @lost: how many of 8 bits of red and blue are not stored
+ * @lost_green: the same of green
+ */
+struct layout {
+	uint32_t fourcc;
+	int bytes, r, g, b, lost, lost_green;
+};
+
+static const struct layout *layout(uint32_t fourcc)
 {
-	static const struct {
-		uint32_t fourcc;
-		int r, g, b;
-	} formats[] = {
-		{ DRM_FORMAT_XRGB8888, 16, 8, 0 },  { DRM_FORMAT_ARGB8888, 16, 8, 0 },
-		{ DRM_FORMAT_XBGR8888, 0, 8, 16 },  { DRM_FORMAT_ABGR8888, 0, 8, 16 },
-		{ DRM_FORMAT_RGBX8888, 24, 16, 8 }, { DRM_FORMAT_RGBA8888, 24, 16, 8 },
-		{ DRM_FORMAT_BGRX8888, 8, 16, 24 }, { DRM_FORMAT_BGRA8888, 8, 16, 24 },
+	static const struct layout layouts[] = {
+		{ DRM_FORMAT_XRGB8888, 4, 16, 8, 0, 0, 0 },
+		{ DRM_FORMAT_ARGB8888, 4, 16, 8, 0, 0, 0 },
+		{ DRM_FORMAT_XBGR8888, 4, 0, 8, 16, 0, 0 },
+		{ DRM_FORMAT_ABGR8888, 4, 0, 8, 16, 0, 0 },
+		{ DRM_FORMAT_RGBX8888, 4, 24, 16, 8, 0, 0 },
+		{ DRM_FORMAT_RGBA8888, 4, 24, 16, 8, 0, 0 },
+		{ DRM_FORMAT_BGRX8888, 4, 8, 16, 24, 0, 0 },
+		{ DRM_FORMAT_BGRA8888, 4, 8, 16, 24, 0, 0 },
+		{ DRM_FORMAT_RGB888, 3, 16, 8, 0, 0, 0 },
+		{ DRM_FORMAT_RGB565, 2, 11, 5, 0, 3, 2 },
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		if (formats[i].fourcc != fourcc)
-			continue;
-		*r = formats[i].r;
-		*g = formats[i].g;
-		*b = formats[i].b;
-		return;
-	}
+	for (i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++)
+		if (layouts[i].fourcc == fourcc)
+			return &layouts[i];
 	fail("format %.4s is not known to this test", (char *)&fourcc);
 }
 
 void kms_draw(struct buffer *buffer, const struct image *image, struct rect part)
 {
+	const struct layout *l = layout(buffer->fourcc);
 	uint32_t x, y;
-	int r, g, b;
 
-	shifts(buffer->fourcc, &r, &g, &b);
 	for (y = part.y; y < part.y + part.h; y++) {
-		uint32_t *row = (void *)(buffer->map + buffer->offset + y * buffer->pitch);
+		uint8_t *row = buffer->map + buffer->offset + y * buffer->pitch;
 		const uint32_t *from = &image->pixels[y * image->width];
 
-		for (x = part.x; x < part.x + part.w; x++)
-			row[x] = (from[x] >> 16 & 0xff) << r | (from[x] >> 8 & 0xff) << g |
-				 (from[x] & 0xff) << b | (from[x] & 0xff000000);
+		for (x = part.x; x < part.x + part.w; x++) {
+			uint32_t pixel = (from[x] >> 16 & 0xff) >> l->lost << l->r |
+					 (from[x] >> 8 & 0xff) >> l->lost_green << l->g |
+					 (from[x] & 0xff) >> l->lost << l->b;
+
+			if (l->bytes == 4)
+				((uint32_t *)row)[x] = pixel | (from[x] & 0xff000000);
+			else
+				memcpy(row + x * l->bytes, &pixel, l->bytes);
+		}
 	}
+}
+
+/* Returns 8 bits of a colour after @lost of them were not stored: the highest ones are repeated. */
+static uint32_t restored(uint32_t value, int lost)
+{
+	value = (value & 0xff) >> lost << lost;
+	return value | value >> (8 - lost);
+}
+
+struct image kms_reduced(const struct image *image, uint32_t fourcc)
+{
+	struct image reduced = image_new(image->width, image->height);
+	const struct layout *l = layout(fourcc);
+	uint32_t i;
+
+	for (i = 0; i < image->width * image->height; i++) {
+		uint32_t pixel = image->pixels[i];
+
+		reduced.pixels[i] = restored(pixel >> 16, l->lost) << 16 |
+				    restored(pixel >> 8, l->lost_green) << 8 |
+				    restored(pixel, l->lost);
+	}
+	return reduced;
 }
 
 static void put(drmModeAtomicReq *req, int fd, uint32_t object, const char *name, uint64_t value)

@@ -127,6 +127,9 @@ void kms_destroy(struct buffer *buffer);
 /* Writes a part of a picture into a buffer, in the buffer's format. */
 void kms_draw(struct buffer *buffer, const struct image *image, struct rect part);
 
+/* Returns a picture with the colours that are left of it in a format. */
+struct image kms_reduced(const struct image *image, uint32_t fourcc);
+
 /* Sets a mode and shows a buffer. */
 void kms_set_mode(struct head *head, const drmModeModeInfo *mode, const struct buffer *buffer);
 

@@ -12,8 +12,10 @@ from qemu.base import kernels, report
 from qemu.base.report import Failure
 
 DRIVERS = ("c", "rust", "stock")
-# More drivers that qemu/interactive/vm.py accepts: the sample on the Rust crates, and no driver.
-MORE_DRIVERS = ("bochs", "none")
+# The drivers in rust/samples. The module and the DRM driver of each are called NAME_rs.
+SAMPLES = ("bochs", "cirrus")
+# More drivers that qemu/interactive/vm.py accepts; "none" loads no driver.
+MORE_DRIVERS = (*SAMPLES, "none")
 # Both of our drivers one after the other, for the tools that run mutants.
 BOTH = "both"
 # The renderers of hostgl.DEVICES.

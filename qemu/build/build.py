@@ -15,7 +15,7 @@ from qemu.images import candidate, environment, packagedkernel, rustkernel
 from qemu.images.target import Target
 
 MODULES = {"c": "drm/virtgpu.ko", "rust": "rust/virtgpu_rs.ko",
-           "bochs": "rust/bochs_rs.ko"}
+           **{sample: f"rust/{sample}_rs.ko" for sample in choice.SAMPLES}}
 # Instrumented builds, for the debug kernel only. These are Kbuild's own variables and apply to our
 # modules only. UBSAN is off for gcov because its checks would count as branches of the source.
 COVER = {"kcov": ("KCOV_INSTRUMENT=y",), "gcov": ("GCOV_PROFILE=y", "UBSAN_SANITIZE=n")}

@@ -37,7 +37,7 @@ def _instrument_c(kbuild: Path, composite: str) -> None:
 
 def _instrument_rust(kbuild: Path) -> None:
     _append(kbuild, f"\nvirtgpu_rs-y += {HOOK}.o\nrustflags-y += {RUST_FLAGS}\n"
-            f"KASAN_SANITIZE_{HOOK}.o := n\nobj-m := $(filter-out bochs_rs.o,$(obj-m))\n")
+            f"KASAN_SANITIZE_{HOOK}.o := n\nobj-m := $(filter virtgpu_rs.o,$(obj-m))\n")
 
 
 def tree(target: Target, driver: str, top: Path) -> None:

@@ -37,7 +37,7 @@ IGT_SECONDS, IGT_LONG = 300, 900
 # Matches what our tests print at a check that failed.
 FAILED_CHECK = re.compile(r"^\S+\.c:\d+: ")
 # Matches functions of a GPU driver in kmemleak's backtraces.
-LEAK = re.compile(r"\[(virtgpu|virtgpu_rs|virtio_gpu|bochs_rs)\]")
+LEAK = re.compile(rf"\[(virtgpu|virtgpu_rs|virtio_gpu|{'|'.join(jobs.DRM_NAMES.values())})\]")
 
 
 def read_list(name: str) -> list[str]:

@@ -10,8 +10,6 @@ from qemu.host.machine import Options
 
 # Drivers that can render.
 RENDERING = ("c", "stock")
-# The driver in rust/samples; no other driver runs its tests.
-SAMPLE = "bochs"
 
 # Left to `make check-full` because each takes minutes.
 SLOW = ("virtgpu_random@many", "virtgpu_nomem@load-each", "virtgpu_glclients@glmark2")
@@ -99,8 +97,9 @@ SUITES = (
                          "virtgpu_fuzz"), 750,
           {"fake": {"render": True, "blob": True}, **FAKE}, "command_timeout=1 fence_timeout=3",
           RENDERING, is_prefixed=True),
-    Suite(SAMPLE, (), 400, drivers=("rust",), is_prefixed=True, tests="sample.list",
-          module=SAMPLE, is_for_newest=True),
+    # The drivers in rust/samples; no other driver runs their tests.
+    *(Suite(sample, (), 400, drivers=("rust",), is_prefixed=True, tests=f"{sample}.list",
+            module=sample, is_for_newest=True) for sample in choice.SAMPLES),
     # On a device that shows the guest's memory without a copy.
     Suite("blob", ("virtgpu_zerocopy", "virtgpu_damage", "virtgpu_display", "virtgpu_random",
                    "virtgpu_prime"),
@@ -152,8 +151,9 @@ def choose(scope: str, driver: str, only=None) -> list[Suite]:
 
 
 def options_for(program: str, driver: str) -> Options:
-    """Returns the options of the guest in which a program runs alone."""
-    suites = [suite for suite in ALL if program in suite.programs]
+    """Returns the options of the guest in which a program runs alone, or of a sample's guest."""
+    suites = [suite for suite in ALL
+              if program in suite.programs or program == suite.name and program in choice.SAMPLES]
     # Several suites may run a program; the plain guest is preferred.
     suites.sort(key=lambda suite: suite.is_prefixed)
     return suites[0].options(driver) if suites else Options(driver=driver)

@@ -5,6 +5,8 @@ Guest programs send requests over a virtio-serial port, one at a time. A request
 bytes where the table says so. The reply is a line that begins with "ok", or that says what is wrong.
 
     picture HEAD WIDTH HEIGHT       + XRGB pixels: does the head show exactly these?
+    black HEAD                      is the head black? Not for viewers: QEMU's VNC server does not
+                                    send a black picture that has replaced another one
     cursor HEAD HOT_X HOT_Y         + 64x64 ARGB pixels: is the cursor exactly this?
     cursor-off HEAD                 is there no cursor?
     cursor-at HEAD X Y              is the cursor at this position, and visible?
@@ -111,6 +113,13 @@ class Judge:
         if found:
             return self._failed(head, *found)
         return self._viewed(head, want)
+
+    def _do_black(self, _read, head):
+        self.judged += 1
+        picture = self._machine.screendump(int(head))
+        if any(picture.rgb):
+            return f"the head shows a picture of {picture.width}x{picture.height}"
+        return None
 
     def _viewed(self, head, want):
         """Checks that a viewer, which gets only what was flushed, shows the picture, too."""

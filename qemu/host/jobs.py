@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from qemu.base import seed
+from qemu.base import choice, seed
 from qemu.base.paths import GUEST
 from qemu.base.report import Failure, say
 from qemu.build import build
@@ -21,7 +21,7 @@ from qemu.images import disks
 from qemu.images.target import Environment
 
 # The DRM names of drivers for other devices.
-DRM_NAMES = {"bochs": "bochs_rs"}
+DRM_NAMES = {sample: f"{sample}_rs" for sample in choice.SAMPLES}
 
 
 @dataclass

@@ -29,6 +29,11 @@ OBJECT_TRACES = ("virtio_gpu_cmd_ctx_create", "virtio_gpu_cmd_ctx_destroy",
 VHOST_USER_GPU = "vhost-user-gpu"
 BACKEND_SECONDS = 10
 
+# The devices of the drivers in rust/samples.
+SAMPLE_DEVICES = {"bochs": "bochs-display", "cirrus": "cirrus-vga"}
+# Devices whose EDID does not have the size of the window.
+WITHOUT_SIZE = ("cirrus-vga",)
+
 # Seconds that a guest may take to suspend.
 SUSPEND_SECONDS = 100
 
@@ -76,8 +81,8 @@ class Options:
     fake: dict | None = None
 
     def __post_init__(self):
-        if self.driver == "bochs":
-            self.device, self.heads = "bochs-display", 1
+        if self.driver in SAMPLE_DEVICES:
+            self.device, self.heads = SAMPLE_DEVICES[self.driver], 1
         if self.gpu:
             self.device = hostgl.DEVICES[self.gpu]
             self.gl = self.gl or hostgl.kind()
@@ -148,7 +153,8 @@ class Machine:
                   "printk.devkmsg=on",
                   # Otherwise what the kernel prints during a suspend that crashes is lost.
                   "no_console_suspend",
-                  "sysrq_always_enabled", "modprobe.blacklist=virtio_gpu,bochs", "tsc=reliable",
+                  "sysrq_always_enabled", "tsc=reliable",
+                  "modprobe.blacklist=virtio_gpu,bochs,cirrus_qemu",
                   options.append]
         arguments = [
             # Not q35, because its firmware boots the guest again instead of resuming from S3.
@@ -196,7 +202,9 @@ class Machine:
         if options.gpu == "venus" or self._backend:
             shared = ["-object", f"memory-backend-memfd,id=ram,share=on,size={options.memory}M",
                       "-machine", "memory-backend=ram"]
-        parts = [options.device, "id=gpu", f"xres={options.size[0]}", f"yres={options.size[1]}"]
+        parts = [options.device, "id=gpu"]
+        if options.device not in WITHOUT_SIZE:
+            parts += [f"xres={options.size[0]}", f"yres={options.size[1]}"]
         if options.device.startswith(("virtio", VHOST_USER_GPU)):
             parts.append(f"max_outputs={options.heads}")
         if self._backend:

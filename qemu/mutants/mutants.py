@@ -121,14 +121,16 @@ def run_driver(target: Environment, driver: str, mutants: list[Mutant], results:
         print(f"{word:<9} {mutant.name:<36} {outcome.test or mutant.tests[0]:<36} "
               f"{outcome.how[:80]}")
 
-    for is_for_kunit, name in ((True, "modules-kunit"), (False, "modules")):
-        members = [mutant for mutant in mutants if mutant.is_for_kunit == is_for_kunit]
+    kinds = [(True, driver), (False, driver), *((False, sample) for sample in choice.SAMPLES)]
+    for is_for_kunit, module in kinds:
+        members = [mutant for mutant in mutants
+                   if (mutant.is_for_kunit, mutant.module) == (is_for_kunit, module)]
         if not members:
             continue
-        modules = folder / name
+        modules = folder / ("modules-kunit" if is_for_kunit else f"modules-{module}")
         (modules / driver).mkdir(parents=True, exist_ok=True)
         built = []
-        with Workshop(target, driver, is_for_kunit) as workshop:
+        with Workshop(target, driver, is_for_kunit, module) as workshop:
             workshop.control(modules / "unbroken.ko")
             with report.step(f"{len(members)} mutants of the {driver} driver"):
                 for mutant in members:

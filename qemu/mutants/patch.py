@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from qemu.base import choice
 from qemu.base.paths import TOP
 
 FOLDER = TOP / "qemu/mutants"
@@ -51,6 +52,11 @@ class Mutant:
     def is_for_kunit(self) -> bool:
         """Whether the tests are KUnit's; these are in their own module, which contains the driver."""
         return self.tests[0].startswith(KUNIT)
+
+    @property
+    def module(self) -> str:
+        """The driver whose module is broken, a key of build.MODULES; the guest may name a sample."""
+        return self.guest if self.guest in choice.SAMPLES else self.driver
 
     @property
     def files(self) -> list[str]:

@@ -238,7 +238,7 @@ class Runner:
         self.folder.mkdir(parents=True, exist_ok=True)
         tests = self.folder / "tests"
         fill(tests, self.tests, self.modules, mutants)
-        start = self._start(mutants[0].is_for_kunit)
+        start = self._start(mutants[0])
         course = Course(mutants)
         told: set[str] = set()
         lost = ""
@@ -258,13 +258,13 @@ class Runner:
         self._tell(mutants, course, told)
         return left
 
-    def _start(self, is_for_kunit: bool) -> Path:
+    def _start(self, mutant: Mutant) -> Path:
         """Returns the folder with the driver that the guest boots with."""
-        if is_for_kunit:
+        if mutant.is_for_kunit:
             return build.modules_of(self.target, self.driver)
         folder = self.folder / "start"
         folder.mkdir(exist_ok=True)
-        shutil.copy(self.modules / "unbroken.ko", folder / Path(build.MODULES[self.driver]).name)
+        shutil.copy(self.modules / "unbroken.ko", folder / Path(build.MODULES[mutant.module]).name)
         return folder
 
     def _tell(self, mutants: list[Mutant], course: Course, told: set[str]) -> None:

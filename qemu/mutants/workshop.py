@@ -58,9 +58,10 @@ def fingerprint(mutant: Mutant) -> str:
 class Workshop:
     """The folder where the mutants of a driver are built; a context manager that locks it.
 
-    For KUnit it builds the module with the suites, which contains the driver."""
+    For KUnit it builds the module with the suites, which contains the driver. `module` is a sample to
+    build instead of the driver."""
 
-    def __init__(self, target: Target, driver: str, is_for_kunit: bool = False):
+    def __init__(self, target: Target, driver: str, is_for_kunit: bool = False, module: str = ""):
         self.driver = driver
         self.given = target if is_for_kunit else None
         if is_for_kunit:
@@ -72,7 +73,7 @@ class Workshop:
         self.top = self.folder / "source"
         self.build = self.folder / "build"
         self.unbroken = self.folder / "unbroken"
-        self.module = (kunit.SUITES if is_for_kunit else build.MODULES)[driver]
+        self.module = kunit.SUITES[driver] if is_for_kunit else build.MODULES[module or driver]
         self.folder.mkdir(exist_ok=True)
         self._lock = cache.locked(self.folder)
         self._sources_key = ""

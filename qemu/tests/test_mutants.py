@@ -44,6 +44,13 @@ def test_patch_names_its_guest():
     assert patch.parse("c/nothing", text).guest == "virtgpu_zerocopy"
 
 
+def test_mutants_of_samples_name_them_as_guest():
+    text = PATCH.replace("b/drm/transport/encode.c", "b/rust/samples/cirrus.rs")
+    assert patch.parse("rust/nothing", text).module == "rust"
+    text = text.replace("clip\n", "clip\nGuest: cirrus\n", 1)
+    assert patch.parse("rust/nothing", text).module == "cirrus"
+
+
 @pytest.mark.parametrize("old, new", [
     ("Test: virtgpu_damage@one-clip", "Test: virtgpu_damage"),
     ("Nothing is drawn,\never.\n", ""),

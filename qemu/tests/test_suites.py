@@ -2,8 +2,11 @@
 """Tests the table of suites, and the guest of a program that runs alone."""
 import pytest
 
+from qemu.base import choice
+from qemu.base.paths import TOP
 from qemu.base.report import Failure
 from qemu.harness import onetest, suites
+from qemu.host.machine import SAMPLE_DEVICES
 
 
 def names(scope, driver):
@@ -13,7 +16,8 @@ def names(scope, driver):
 def test_each_driver_has_its_suites():
     assert {"own", "power", "hostile", "panic", "igt"} <= set(names("check", "rust"))
     assert "gl" in names("check", "c") and "gl" not in names("check", "rust")
-    assert "bochs" in names("check", "rust") and "bochs" not in names("check", "c")
+    assert set(choice.SAMPLES) <= set(names("check", "rust"))
+    assert not set(choice.SAMPLES) & set(names("check", "c"))
 
 
 def test_each_kind_has_its_suites():
@@ -58,8 +62,15 @@ def test_names_of_tests():
         onetest.split("")
 
 
-def test_the_sample_is_for_the_newest_kernel(monkeypatch):
+def test_the_samples_are_for_the_newest_kernel(monkeypatch):
     monkeypatch.setenv("KVER", "7.2")
-    assert "bochs" not in names("check", "rust")
+    assert not set(choice.SAMPLES) & set(names("check", "rust"))
     monkeypatch.setenv("KVER", "7.3")
-    assert "bochs" in names("check", "rust")
+    assert set(choice.SAMPLES) <= set(names("check", "rust"))
+
+
+def test_each_sample_has_a_device_and_a_module():
+    for sample in choice.SAMPLES:
+        options = suites.options_for(sample, "rust")
+        assert options.driver == sample and options.device == SAMPLE_DEVICES[sample]
+        assert options.heads == 1 and (TOP / f"rust/samples/{sample}.rs").exists()
