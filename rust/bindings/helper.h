@@ -42,6 +42,7 @@
 #include <drm/virtgpu_drm.h>
 #include <linux/aperture.h>
 #include <linux/dma-resv.h>
+#include <linux/screen_info.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_gpu.h>

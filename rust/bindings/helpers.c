@@ -9,6 +9,7 @@
 #include <linux/ratelimit.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
+#include <linux/sysfb.h>
 
 #include <xen/xen.h>
 
@@ -186,6 +187,39 @@ int helper_aperture_remove_vga(struct device *dev, const char *name)
 	if (!dev_is_pci(dev) || !pci_is_vga(to_pci_dev(dev)))
 		return 0;
 	return helper_aperture_remove(dev, name);
+}
+
+int helper_devm_aperture_acquire(struct device *dev, resource_size_t base, resource_size_t size)
+{
+	if (!dev_is_platform(dev))
+		return -EINVAL;
+	return devm_aperture_acquire_for_platform_device(to_platform_device(dev), base, size);
+}
+
+/* Returns NULL for a device that is no framebuffer of the firmware. */
+const struct screen_info *helper_sysfb_screen_info(struct device *dev)
+{
+	const struct sysfb_display_info *display;
+
+	if (!dev_is_platform(dev) || strcmp(to_platform_device(dev)->name, "vesa-framebuffer"))
+		return NULL;
+	display = dev_get_platdata(dev);
+	return display ? &display->screen : NULL;
+}
+
+bool helper_request_mem_region(resource_size_t base, resource_size_t size, const char *name)
+{
+	return request_mem_region(base, size, name);
+}
+
+void helper_release_mem_region(resource_size_t base, resource_size_t size)
+{
+	release_mem_region(base, size);
+}
+
+void helper_memset_io(void *address, int value, size_t size)
+{
+	memset_io((void __iomem *)address, value, size);
 }
 
 void helper_drm_gem_object_get(struct drm_gem_object *obj)

@@ -89,8 +89,11 @@ pub mod prelude {
 }
 
 pub mod io {
-    //! Views of devices' memory. This has only what signatures need; no memory implements it.
+    //! Views of devices' memory, without functions to read and write it.
+    use core::marker::PhantomData;
+
     pub use kernel::io::*;
+    use kernel::prelude::*;
     use kernel::ptr::KnownSize;
 
     /// Memory with a known minimum size.
@@ -130,11 +133,46 @@ pub mod io {
     pub struct MmioBackend;
 
     impl IoBackend for MmioBackend {
-        type View<'a, T: ?Sized + KnownSize> = *mut T;
+        type View<'a, T: ?Sized + KnownSize> = Mmio<'a, T>;
 
         #[inline]
-        fn as_ptr<T: ?Sized + KnownSize>(view: *mut T) -> *mut T {
-            view
+        fn as_ptr<T: ?Sized + KnownSize>(view: Mmio<'_, T>) -> *mut T {
+            view.0
+        }
+    }
+
+    /// The address and the length of a device's memory.
+    pub struct MmioRaw<T: ?Sized>(*mut T);
+
+    impl<T: ?Sized> Copy for MmioRaw<T> {}
+
+    impl<T: ?Sized> Clone for MmioRaw<T> {
+        fn clone(&self) -> Self {
+            *self
+        }
+    }
+
+    impl<const SIZE: usize> MmioRaw<Region<SIZE>> {
+        /// Makes it of an address and a length in bytes.
+        pub fn new_region(address: usize, size: usize) -> Result<Self> {
+            if size < SIZE {
+                return Err(EINVAL);
+            }
+            let start: *mut u8 = core::ptr::without_provenance_mut(address);
+            let bytes: *mut [u8] = core::ptr::slice_from_raw_parts_mut(start, size);
+            Ok(Self(bytes as *mut Region<SIZE>))
+        }
+    }
+
+    /// A view of mapped memory.
+    pub struct Mmio<'a, T: ?Sized>(*mut T, PhantomData<&'a ()>);
+
+    impl<T: ?Sized> Mmio<'_, T> {
+        /// # Safety
+        ///
+        /// The memory must be mapped as long as the value is used.
+        pub unsafe fn from_raw(raw: MmioRaw<T>) -> Self {
+            Self(raw.0, PhantomData)
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod gem;
 pub mod ioctl;
 pub mod kms;
 pub mod rect;
+pub mod sysfb;
 pub mod workqueue;
 
 pub use device::{Device, UnregisteredDevice};

@@ -164,6 +164,20 @@ impl ModeList<'_> {
         self.count += unsafe { bindings::drm_add_modes_noedid(self.connector, width, height) };
     }
 
+    /// Adds the only mode of a device that shows one size, in pixels, with 60 frames per second. C:
+    /// `drm_connector_helper_get_modes_fixed()` with a mode of `DRM_MODE_INIT()`.
+    ///
+    /// # Examples
+    ///
+    /// ```ignore
+    /// fn get_modes(&self, modes: &mut ModeList<'_>) {
+    ///     modes.add_fixed(1024, 768);
+    /// }
+    /// ```
+    pub fn add_fixed(&mut self, width: u16, height: u16) {
+        self.add_exact(width, height, 60, 0);
+    }
+
     /// Makes the mode with a size in pixels the only preferred one. Adds it if it is missing, with
     /// the timing of [`Timing::exact`].
     pub fn prefer(&mut self, width: u16, height: u16, refresh: u32, blanking: u16) {
