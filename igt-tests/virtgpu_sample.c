@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/harness.h"
 #include "lib/judge.h"
 #include "lib/kms.h"
+#include "lib/module.h"
 
 /**
  * struct sample - what a driver must offer
@@ -24,6 +26,8 @@ static const struct sample {
 } samples[] = {
 	/* 1368 pixels of 3 bytes are longer than the longest row. */
 	{ "cirrus_rs", "XR24 RG24 RG16", 1368, 768 },
+	/* The firmware has set 1024x768. */
+	{ "simple_rs", "XR24", 1280, 1024 },
 };
 
 static const struct sample *sample(void)
@@ -35,6 +39,12 @@ static const struct sample *sample(void)
 		if (!strcmp(samples[i].name, name))
 			return &samples[i];
 	fail("%s is not known to this test", name ? name : "this driver");
+}
+
+/* Returns the format in which the device shows a framebuffer of a format: the firmware may use 16 bits. */
+static uint32_t shown_as(uint32_t fourcc)
+{
+	return system("grep -q vga=0x317 /proc/cmdline") ? fourcc : DRM_FORMAT_RGB565;
 }
 
 static void formats(void)
@@ -56,7 +66,7 @@ static void formats(void)
 		struct image shown;
 
 		image_pattern(&image, i, image_all(&image));
-		shown = kms_reduced(&image, fourccs[i]);
+		shown = kms_reduced(&image, shown_as(fourccs[i]));
 		kms_draw(buffer, &image, image_all(&image));
 		if (i)
 			kms_flip(&head, buffer, NULL, 0);
@@ -131,6 +141,25 @@ static void off(void)
 	judge_picture(0, &image);
 }
 
+/* The driver of the hardware is loaded while a program shows a picture. The device does not come back. */
+static void taken_over(void)
+{
+	struct head head = kms_head(kms_open(), 0);
+	drmModeModeInfo mode = kms_preferred(&head);
+	struct drm_mode_create_dumb create = { .width = 64, .height = 64, .bpp = 32 };
+	struct image image = kms_show(&head, &mode, 5);
+
+	judge_picture(0, &image);
+	shell("modprobe virtio_gpu");
+	module_wait(false);
+	check(drmIoctl(head.fd, DRM_IOCTL_MODE_CREATE_DUMB, &create) && errno == ENODEV,
+	      "a removed device creates buffers");
+	check(access("/sys/bus/platform/devices/vesa-framebuffer.0", F_OK),
+	      "the firmware's framebuffer is still a device");
+	shell("! grep -q simple_rs /proc/iomem");
+	check(drmOpen("virtio_gpu", NULL) >= 0, "the driver of the hardware has no device");
+}
+
 int main(int argc, char **argv)
 {
 	static const struct subtest subtests[] = {
@@ -138,6 +167,7 @@ int main(int argc, char **argv)
 		{ "format-and-clip", "another format together with a small damage", format_and_clip },
 		{ "limit", "a mode beyond the device's limits", limit },
 		{ "off", "a head that is off is black", off },
+		{ "taken-over", "the hardware's driver takes the firmware's framebuffer", taken_over },
 		{ }
 	};
 

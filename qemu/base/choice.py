@@ -13,7 +13,7 @@ from qemu.base.report import Failure
 
 DRIVERS = ("c", "rust", "stock")
 # The drivers in rust/samples. The module and the DRM driver of each are called NAME_rs.
-SAMPLES = ("bochs", "cirrus")
+SAMPLES = ("bochs", "cirrus", "simple")
 # More drivers that qemu/interactive/vm.py accepts; "none" loads no driver.
 MORE_DRIVERS = (*SAMPLES, "none")
 # Both of our drivers one after the other, for the tools that run mutants.

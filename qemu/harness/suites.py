@@ -100,6 +100,9 @@ SUITES = (
     # The drivers in rust/samples; no other driver runs their tests.
     *(Suite(sample, (), 400, drivers=("rust",), is_prefixed=True, tests=f"{sample}.list",
             module=sample, is_for_newest=True) for sample in choice.SAMPLES),
+    # The firmware's picture has 16 bits per pixel.
+    Suite("simple-16", (), 200, {"append": "vga=0x317"}, drivers=("rust",), scopes=("full",),
+          is_prefixed=True, tests="simple-16.list", module="simple", is_for_newest=True),
     # On a device that shows the guest's memory without a copy.
     Suite("blob", ("virtgpu_zerocopy", "virtgpu_damage", "virtgpu_display", "virtgpu_random",
                    "virtgpu_prime"),

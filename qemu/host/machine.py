@@ -30,7 +30,9 @@ VHOST_USER_GPU = "vhost-user-gpu"
 BACKEND_SECONDS = 10
 
 # The devices of the drivers in rust/samples.
-SAMPLE_DEVICES = {"bochs": "bochs-display", "cirrus": "cirrus-vga"}
+SAMPLE_DEVICES = {"bochs": "bochs-display", "cirrus": "cirrus-vga", "simple": "virtio-vga"}
+# The firmware sets this mode, unless another one is given: 1024x768 with 24 bits per pixel.
+FIRMWARE_MODE = "vga=0x318"
 # Devices whose EDID does not have the size of the window.
 WITHOUT_SIZE = ("cirrus-vga",)
 
@@ -83,6 +85,8 @@ class Options:
     def __post_init__(self):
         if self.driver in SAMPLE_DEVICES:
             self.device, self.heads = SAMPLE_DEVICES[self.driver], 1
+        if self.driver == "simple" and "vga=" not in self.append:
+            self.append = f"{FIRMWARE_MODE} {self.append}"
         if self.gpu:
             self.device = hostgl.DEVICES[self.gpu]
             self.gl = self.gl or hostgl.kind()
