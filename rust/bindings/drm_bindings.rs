@@ -23,27 +23,3 @@
 use kernel::ffi;
 
 include!(env!("DRM_BINDINGS"));
-
-macro_rules! plain_bytes {
-    ($($type:ident),* $(,)?) => {$(
-        // SAFETY: The struct of the uapi has only fields of integers, and no padding between them.
-        unsafe impl kernel::transmute::FromBytes for $type {}
-        // SAFETY: As above.
-        unsafe impl kernel::transmute::AsBytes for $type {}
-    )*};
-}
-
-// The arguments of ioctls.
-plain_bytes!(
-    drm_virtgpu_3d_transfer_from_host,
-    drm_virtgpu_3d_transfer_to_host,
-    drm_virtgpu_3d_wait,
-    drm_virtgpu_context_init,
-    drm_virtgpu_execbuffer,
-    drm_virtgpu_get_caps,
-    drm_virtgpu_getparam,
-    drm_virtgpu_map,
-    drm_virtgpu_resource_create,
-    drm_virtgpu_resource_create_blob,
-    drm_virtgpu_resource_info,
-);

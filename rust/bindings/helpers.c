@@ -232,6 +232,11 @@ void helper_drm_gem_object_put(struct drm_gem_object *obj)
 	drm_gem_object_put(obj);
 }
 
+u64 helper_drm_vma_node_offset_addr(struct drm_vma_offset_node *node)
+{
+	return drm_vma_node_offset_addr(node);
+}
+
 int helper_drmm_mode_config_init(struct drm_device *dev)
 {
 	return drmm_mode_config_init(dev);

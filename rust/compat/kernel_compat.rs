@@ -109,6 +109,14 @@ pub mod io {
         }
     }
 
+    impl<const SIZE: usize> Region<SIZE> {
+        /// Returns a pointer to memory with an address and a size in bytes.
+        #[inline]
+        pub fn ptr_from_raw_parts_mut(base: *mut u8, size: usize) -> *mut Self {
+            core::ptr::slice_from_raw_parts_mut(base, size) as *mut Self
+        }
+    }
+
     /// A way to access devices' memory.
     pub trait IoBackend {
         /// Memory that can be accessed in this way.
@@ -127,6 +135,33 @@ pub mod io {
 
         /// Returns a view of all of it.
         fn as_view(self) -> <Self::Backend as IoBackend>::View<'a, Self::Target>;
+    }
+
+    /// Access to the kernel's memory.
+    pub struct SysMemBackend;
+
+    impl IoBackend for SysMemBackend {
+        type View<'a, T: ?Sized + KnownSize> = SysMem<'a, T>;
+
+        #[inline]
+        fn as_ptr<T: ?Sized + KnownSize>(view: SysMem<'_, T>) -> *mut T {
+            view.0
+        }
+    }
+
+    /// A part of the kernel's memory.
+    pub struct SysMem<'a, T: ?Sized>(*mut T, PhantomData<&'a ()>);
+
+    impl<T: ?Sized> SysMem<'_, T> {
+        /// Makes a view of memory.
+        ///
+        /// # Safety
+        ///
+        /// The memory must be valid as long as the lifetime.
+        #[inline]
+        pub unsafe fn new(ptr: *mut T) -> Self {
+            Self(ptr, PhantomData)
+        }
     }
 
     /// Access by the CPU's loads and stores.

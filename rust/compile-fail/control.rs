@@ -16,7 +16,10 @@ pub fn control(vq: &mut Virtqueue<u32>, chain: Chain<u32>) -> Option<Chain<u32>>
 }
 
 /// Registers a device.
-pub fn register<T: drm::Driver>(dev: &Device<Bound>, drm: drm::UnregisteredDevice<T>) -> Result {
-    drm::Registration::new(dev, drm)?.setup_clients();
+pub fn register<T>(dev: &Device<Bound>, drm: drm::UnregisteredDevice<T>) -> Result
+where
+    T: for<'a> drm::kms::KmsDriver<RegistrationData<'a> = ()>,
+{
+    drm::Registration::new(dev, drm, (), 0)?.setup_clients();
     Ok(())
 }

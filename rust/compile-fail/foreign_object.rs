@@ -3,7 +3,7 @@
 //!
 //! expect: E0308: mismatched types
 use drm::{
-    gem::shmem::{DriverObject, Object},
+    gem::{shmem::Object, BaseObject, DriverObject},
     Driver, File,
 };
 use kernel::{prelude::*, sync::aref::ARef};

@@ -2,7 +2,10 @@
 //! Something gets a reference to a buffer object that is about to be freed.
 //!
 //! expect: E0308: mismatched types
-use drm::gem::shmem::{DriverObject, Dying, Object};
+use drm::gem::{
+    shmem::{Dying, Object},
+    DriverObject,
+};
 use kernel::sync::aref::ARef;
 
 /// Takes a reference to an object whose pages are about to be freed.

@@ -2,7 +2,7 @@
 //! A buffer object is used after its pages were given back.
 //!
 //! expect: E0382: borrow of moved value: `object`
-use drm::gem::shmem::{DriverObject, Dying};
+use drm::gem::{shmem::Dying, DriverObject};
 
 /// Asks for the size of what is gone.
 pub fn pages_after_free<T: DriverObject>(object: Dying<T>) -> usize {

@@ -3,13 +3,16 @@
 //!
 //! expect: E0308: mismatched types
 use drm::{
-    kms::{DriverPlane, Plane},
-    Device, Driver,
+    kms::{DriverPlane, KmsDriver, Plane},
+    Device,
 };
 use kernel::prelude::*;
 
 /// Adds a plane too late.
-pub fn plane_after_setup<T: Driver, P: DriverPlane<Driver = T>>(dev: &Device<T>, p: P) -> Result {
+pub fn plane_after_setup<T: KmsDriver, P: DriverPlane<Driver = T>>(
+    dev: &Device<T>,
+    p: P,
+) -> Result {
     Plane::new(dev, 1, p)?;
     Ok(())
 }

@@ -9,8 +9,11 @@ use kernel::{
 };
 
 /// Registers it twice.
-pub fn registered_twice<T: Driver>(dev: &Device<Bound>, drm: UnregisteredDevice<T>) -> Result {
-    let _first = Registration::new(dev, drm)?;
-    let _second = Registration::new(dev, drm)?;
+pub fn registered_twice<T>(dev: &Device<Bound>, drm: UnregisteredDevice<T>) -> Result
+where
+    T: for<'a> Driver<RegistrationData<'a> = ()>,
+{
+    let _first = Registration::new(dev, drm, (), 0)?;
+    let _second = Registration::new(dev, drm, (), 0)?;
     Ok(())
 }

@@ -4,15 +4,15 @@
 //! expect: E0080: evaluation of `drm::kms::Plane::<Small>::HELPER` failed
 use drm::{
     file::DriverFile,
-    gem::{shmem::DriverObject, DumbBuffer},
+    gem::{shmem::Object, DriverObject},
     kms::{
         atomic::{AtomicCheck, AtomicCommit},
         plane, DriverFramebuffer, DriverPlane, FramebufferInfo, KmsDriver, ModeConfigInfo, Plane,
         PlaneState, UnregisteredKmsDevice,
     },
-    Device, Driver, DriverInfo, File,
+    Device, Driver, DriverInfo,
 };
-use kernel::prelude::*;
+use kernel::{device::DeviceContext, pci, prelude::*};
 
 /// The module.
 pub struct Module;
@@ -29,10 +29,13 @@ impl kernel::ModuleMetadata for Module {
 /// A driver, and its part of everything.
 pub struct Small;
 
+#[vtable]
 impl Driver for Small {
     type Data = Self;
-    type Object = Self;
+    type RegistrationData<'a> = ();
+    type Object = Object<Self>;
     type File = Self;
+    type ParentDevice<Ctx: DeviceContext> = pci::Device<Ctx>;
     type OwnerModule = Module;
 
     const INFO: DriverInfo = DriverInfo {
@@ -43,16 +46,13 @@ impl Driver for Small {
         desc: c"small",
     };
     const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor<Self>] = &[];
-
-    fn dumb_create(_: &Device<Self>, _: &File<Self>, _: &mut DumbBuffer<'_>) -> Result {
-        Err(ENOMEM)
-    }
 }
 
 impl DriverObject for Small {
     type Driver = Self;
+    type Args = ();
 
-    fn new(_: &Device<Self>, _: usize) -> impl PinInit<Self, Error> {
+    fn new(_: &Device<Self>, _: usize, _: ()) -> impl PinInit<Self, Error> {
         Ok(Self)
     }
 }

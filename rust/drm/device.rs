@@ -3,6 +3,8 @@
 //!
 //! C header: [`include/drm/drm_device.h`](srctree/include/drm/drm_device.h)
 use core::{
+    cell::UnsafeCell,
+    marker::PhantomData,
     mem::offset_of,
     ops::Deref,
     ptr::{self, NonNull},
@@ -10,7 +12,7 @@ use core::{
 
 use drm_bindings as bindings;
 use kernel::{
-    device::{self, Bound},
+    device::{self, AsBusDevice, Bound},
     error::{from_err_ptr, to_result},
     prelude::*,
     sync::aref::{ARef, AlwaysRefCounted},
@@ -19,27 +21,59 @@ use kernel::{
 };
 
 use crate::{
-    driver::Driver,
+    driver::{AllocImpl, Driver},
     file::File,
     gem::{self, dma::Mappings},
     kms::ModeSetting,
+    private::Sealed,
     workqueue::Workqueue,
 };
 
-/// A DRM device; the C counterpart is `struct drm_device`.
+/// What is known of a device by where its reference comes from.
+pub trait DeviceContext: Sealed + Send + Sync + 'static {}
+
+/// Nothing more is known. Only such a device can be kept, by an [`ARef`].
+pub struct Normal;
+
+impl Sealed for Normal {}
+impl DeviceContext for Normal {}
+
+/// The device was registered, and may have been unplugged since. Handlers of ioctls may get it.
+pub struct Ioctl;
+
+impl Sealed for Ioctl {}
+impl DeviceContext for Ioctl {}
+
+/// The device is registered, and it stays so as long as the reference exists, see
+/// [`RegistrationGuard`].
+pub struct Registered;
+
+impl Sealed for Registered {}
+impl DeviceContext for Registered {}
+
+/// A DRM device; the C counterpart is `struct drm_device`. A device in one of the contexts [`Ioctl`] and
+/// [`Registered`] is also a device in the context [`Normal`].
 ///
 /// # Invariants
 ///
 /// `dev` is a valid, initialized `struct drm_device`. Its count is not zero as long as there is a
-/// reference to the device.
+/// reference to the device. The layout does not depend on the context. As long as there is a reference in
+/// the context [`Registered`], the device is registered, `tied_to` is bound to the driver, and
+/// `registration_data` is the data that [`Registration::new`](crate::Registration::new) was called with.
 #[repr(C)]
-pub struct Device<T: Driver> {
+pub struct Device<T: Driver, C: DeviceContext = Normal> {
     dev: Opaque<bindings::drm_device>,
     pub(crate) mappings: Mappings,
     pub(crate) mode_setting: ModeSetting,
     /// Runs nonblocking commits. Empty after the device was unregistered.
     pub(crate) commits: Workqueue,
+    /// The device that is bound to the driver. There is no reference to it, because the code that frees it
+    /// may be unloaded before the DRM device is freed.
+    tied_to: NonNull<kernel::bindings::device>,
+    /// Dangles unless the device is registered.
+    pub(crate) registration_data: UnsafeCell<NonNull<T::RegistrationData<'static>>>,
     data: T::Data,
+    _context: PhantomData<C>,
 }
 
 /// A device that user space cannot see yet. Functions that must be called before user space can see
@@ -51,8 +85,8 @@ pub struct Device<T: Driver> {
 /// There is one of each device. The device was not registered.
 pub struct UnregisteredDevice<T: Driver> {
     drm: ARef<Device<T>>,
-    /// The device that is bound to the driver.
-    tied_to: ARef<device::Device>,
+    /// Keeps the address that the device is tied to from being that of another device.
+    _tied_to: ARef<device::Device>,
     _not_send: NotThreadSafe,
 }
 
@@ -65,7 +99,8 @@ impl<T: Driver> Deref for UnregisteredDevice<T> {
 }
 
 impl<T: Driver> UnregisteredDevice<T> {
-    pub(crate) const fn features(kms: bool) -> u32 {
+    /// The features of a device without mode setting.
+    pub(crate) const FEATURES: u32 = {
         let mut features = bindings::drm_driver_feature_DRIVER_GEM;
         if T::FEAT_RENDER {
             features |= bindings::drm_driver_feature_DRIVER_RENDER;
@@ -74,30 +109,24 @@ impl<T: Driver> UnregisteredDevice<T> {
             features |= bindings::drm_driver_feature_DRIVER_SYNCOBJ
                 | bindings::drm_driver_feature_DRIVER_SYNCOBJ_TIMELINE;
         }
-        if kms {
-            features |= bindings::drm_driver_feature_DRIVER_MODESET
-                | bindings::drm_driver_feature_DRIVER_ATOMIC;
-            if T::FEAT_CURSOR_HOTSPOT {
-                features |= bindings::drm_driver_feature_DRIVER_CURSOR_HOTSPOT;
-            }
-        }
         features
-    }
+    };
+
+    /// The features that a device may have in addition, see [`setup_kms`](Self::setup_kms).
+    const FEATURES_OF_KMS: u32 = bindings::drm_driver_feature_DRIVER_MODESET
+        | bindings::drm_driver_feature_DRIVER_ATOMIC
+        | bindings::drm_driver_feature_DRIVER_CURSOR_HOTSPOT;
 
     const FOPS: bindings::file_operations =
         gem::create_fops(kernel::module::this_module::<T::OwnerModule>().as_ptr());
 
     const VTABLE: bindings::drm_driver = {
-        // SAFETY: All zeros is a valid, empty `struct drm_driver`.
-        let mut driver: bindings::drm_driver = unsafe { core::mem::zeroed() };
+        let mut driver = T::Object::ALLOC_OPS.0;
         driver.open = Some(File::<T::File>::open_callback);
         driver.postclose = Some(File::<T::File>::postclose_callback);
-        driver.master_drop = Some(crate::driver::master_drop_callback::<T>);
-        driver.gem_create_object = Some(gem::shmem::create_object_callback::<T::Object>);
-        driver.gem_prime_import = Some(gem::prime_import_callback::<T>);
-        driver.gem_prime_import_sg_table = Some(bindings::drm_gem_shmem_prime_import_sg_table);
-        driver.dumb_create = Some(gem::dumb_create_callback::<T>);
-        driver.fbdev_probe = Some(bindings::drm_fbdev_shmem_driver_fbdev_probe);
+        if T::HAS_MASTER_DROPPED {
+            driver.master_drop = Some(crate::driver::master_drop_callback::<T>);
+        }
         if !T::DEBUGFS.is_empty() {
             driver.debugfs_init = Some(crate::debugfs::init_callback::<T>);
         }
@@ -106,7 +135,7 @@ impl<T: Driver> UnregisteredDevice<T> {
         driver.patchlevel = T::INFO.patchlevel;
         driver.name = T::INFO.name.as_ptr().cast_mut().cast();
         driver.desc = T::INFO.desc.as_ptr().cast_mut().cast();
-        driver.driver_features = Self::features(true);
+        driver.driver_features = Self::FEATURES | Self::FEATURES_OF_KMS;
         driver.ioctls = T::IOCTLS.as_ptr().cast();
         driver.num_ioctls = T::IOCTLS.len() as i32;
         driver.fops = &Self::FOPS;
@@ -124,8 +153,9 @@ impl<T: Driver> UnregisteredDevice<T> {
     ///
     /// `ENOMEM`; `EINVAL` if `dev` is bound to a driver of another module; those of `data`. C:
     /// `devm_drm_dev_alloc()`.
-    pub fn new(dev: &device::Device<Bound>, data: impl PinInit<T::Data, Error>) -> Result<Self> {
-        Self::with_parent(dev, dev, data)
+    pub fn new(dev: &T::ParentDevice<Bound>, data: impl PinInit<T::Data, Error>) -> Result<Self> {
+        let parent: &device::Device<Bound> = dev.as_ref();
+        Self::with_parent(dev, parent, data)
     }
 
     /// Does the same as [`new`](Self::new), but below `parent`, which is `dev` or its parent. For
@@ -135,10 +165,11 @@ impl<T: Driver> UnregisteredDevice<T> {
     ///
     /// Those of [`new`](Self::new); `EINVAL` for another `parent`.
     pub fn with_parent(
-        dev: &device::Device<Bound>,
+        dev: &T::ParentDevice<Bound>,
         parent: &device::Device,
         data: impl PinInit<T::Data, Error>,
     ) -> Result<Self> {
+        let dev: &device::Device<Bound> = dev.as_ref();
         let dev_raw: *mut kernel::bindings::device = ptr::from_ref(dev).cast_mut().cast();
         let parent_raw: *mut kernel::bindings::device = ptr::from_ref(parent).cast_mut().cast();
         // SAFETY: The device is valid, and its parent does not change.
@@ -156,6 +187,7 @@ impl<T: Driver> UnregisteredDevice<T> {
             return Err(EINVAL);
         }
 
+        let tied_to = NonNull::new(dev_raw).ok_or(EINVAL)?;
         let commits = Workqueue::new(c"drm-commits")?;
         // SAFETY: The size is that of a `Device<T>`, and the offset that of its `dev`. The table is
         // static.
@@ -173,14 +205,14 @@ impl<T: Driver> UnregisteredDevice<T> {
 
         // SAFETY: The memory was just allocated, so nothing else refers to it, and it does not
         // move.
-        let ret = unsafe { Self::complete(raw, commits, data) };
+        let ret = unsafe { Self::complete(raw, tied_to, commits, data) };
         if let Err(error) = ret {
             // SAFETY: This is the only reference, and it is not used after this.
             unsafe { bindings::drm_dev_put(raw.cast()) };
             return Err(error);
         }
         // SAFETY: Nothing else refers to the device yet. `setup_kms` adds mode setting.
-        unsafe { (*raw.cast::<bindings::drm_device>()).driver_features = Self::features(false) };
+        unsafe { (*raw.cast::<bindings::drm_device>()).driver_features = Self::FEATURES };
 
         let raw = NonNull::new(raw).ok_or(ENOMEM)?;
         // INVARIANT: The device is initialized, and has a reference.
@@ -189,7 +221,7 @@ impl<T: Driver> UnregisteredDevice<T> {
         // INVARIANT: The device was created above.
         let this = Self {
             drm,
-            tied_to: dev.into(),
+            _tied_to: dev.into(),
             _not_send: NotThreadSafe,
         };
         this.prepare_memory();
@@ -204,11 +236,6 @@ impl<T: Driver> UnregisteredDevice<T> {
             )
         })?;
         Ok(this)
-    }
-
-    /// Returns whether this is the device that [`new`](Self::new) was called with.
-    pub(crate) fn is_tied_to(&self, dev: &device::Device<Bound>) -> bool {
-        ptr::addr_eq(&raw const *self.tied_to, dev)
     }
 
     /// Sets how buffers are allocated and mapped. Called before anything else can refer to the
@@ -242,6 +269,7 @@ impl<T: Driver> UnregisteredDevice<T> {
     /// to it.
     unsafe fn complete(
         raw: *mut Device<T>,
+        tied_to: NonNull<kernel::bindings::device>,
         commits: Workqueue,
         data: impl PinInit<T::Data, Error>,
     ) -> Result {
@@ -271,6 +299,14 @@ impl<T: Driver> UnregisteredDevice<T> {
         let slot = unsafe { &raw mut (*raw).commits };
         // SAFETY: The memory is not initialized.
         unsafe { slot.write(commits) };
+        // SAFETY: `raw` is a new device.
+        let slot = unsafe { &raw mut (*raw).tied_to };
+        // SAFETY: The memory is not initialized.
+        unsafe { slot.write(tied_to) };
+        // SAFETY: `raw` is a new device.
+        let slot = unsafe { &raw mut (*raw).registration_data };
+        // SAFETY: The memory is not initialized.
+        unsafe { slot.write(UnsafeCell::new(NonNull::dangling())) };
         // SAFETY: All fields are initialized. The core runs the actions in reverse order, so it runs
         // the first one last. If there is no memory for the action, the core runs it at once.
         to_result(unsafe {
@@ -284,10 +320,10 @@ impl<T: Driver> UnregisteredDevice<T> {
     }
 }
 
-impl<T: Driver> Device<T> {
+impl<T: Driver, C: DeviceContext> Device<T, C> {
     /// # Safety
     ///
-    /// `ptr` must be a valid device of driver `T` as long as the reference is used.
+    /// `ptr` must be a valid device of driver `T` in the context `C` as long as the reference is used.
     #[doc(hidden)]
     pub unsafe fn from_raw<'a>(ptr: *mut bindings::drm_device) -> &'a Self {
         // SAFETY: By the requirements of this function, and because `dev` is the first field.
@@ -297,6 +333,24 @@ impl<T: Driver> Device<T> {
     #[doc(hidden)]
     pub fn as_raw(&self) -> *mut bindings::drm_device {
         self.dev.get()
+    }
+
+    /// Returns the device in another context.
+    ///
+    /// # Safety
+    ///
+    /// The device must be in that context as long as the reference is used.
+    unsafe fn in_context<D: DeviceContext>(&self) -> &Device<T, D> {
+        // SAFETY: By the requirements of this function. The layout does not depend on the context.
+        unsafe { &*ptr::from_ref(self).cast() }
+    }
+}
+
+impl<T: Driver> Device<T> {
+    /// Returns whether this is the device that [`UnregisteredDevice::new`] was called with. `dev` may also
+    /// be another device at the same address, if the driver has left the first one.
+    pub(crate) fn is_tied_to(&self, dev: &device::Device<Bound>) -> bool {
+        ptr::addr_eq(self.tied_to.as_ptr(), dev)
     }
 
     /// Returns the parent device of the C API, which is valid as long as the device.
@@ -353,16 +407,12 @@ impl<T: Driver> Device<T> {
         this.mappings.clear();
     }
 
-    /// Calls `f` unless the device was unplugged; C: `drm_dev_enter()`.
+    /// Calls `f` unless the device was unplugged, for which a device that was never registered does not
+    /// count. C: `drm_dev_enter()`.
     pub fn while_plugged<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
-        let mut index = 0;
-        // SAFETY: The device is valid.
-        if !unsafe { bindings::drm_dev_enter(self.as_raw(), &mut index) } {
-            return None;
-        }
+        let section = Section::enter(self)?;
         let result = f();
-        // SAFETY: `index` is that of the successful `drm_dev_enter()` above.
-        unsafe { bindings::drm_dev_exit(index) };
+        drop(section);
         Some(result)
     }
 
@@ -385,6 +435,106 @@ impl<T: Driver> Device<T> {
         let mappings = unsafe { &raw mut (*this).mappings };
         // SAFETY: As above.
         unsafe { ptr::drop_in_place(mappings) };
+    }
+}
+
+/// A section of code during which a device is not unplugged; C: `drm_dev_enter()`.
+///
+/// # Invariants
+///
+/// This thread is in the section with this number.
+struct Section(i32, NotThreadSafe);
+
+impl Section {
+    /// Enters a section, unless the device was unplugged.
+    fn enter<T: Driver, C: DeviceContext>(dev: &Device<T, C>) -> Option<Self> {
+        let mut index = 0;
+        // SAFETY: The device is valid.
+        let entered = unsafe { bindings::drm_dev_enter(dev.as_raw(), &mut index) };
+        // INVARIANT: It was entered above.
+        entered.then(|| Self(index, NotThreadSafe))
+    }
+}
+
+impl Drop for Section {
+    fn drop(&mut self) {
+        // SAFETY: By the type's invariants.
+        unsafe { bindings::drm_dev_exit(self.0) };
+    }
+}
+
+/// Keeps a device registered: an unplug waits until the guard is dropped. If it is forgotten, the unplug
+/// waits forever.
+#[must_use]
+pub struct RegistrationGuard<'a, T: Driver> {
+    dev: &'a Device<T, Registered>,
+    _section: Section,
+}
+
+impl<T: Driver> Deref for RegistrationGuard<'_, T> {
+    type Target = Device<T, Registered>;
+
+    fn deref(&self) -> &Device<T, Registered> {
+        self.dev
+    }
+}
+
+impl<T: Driver> Device<T, Ioctl> {
+    /// Returns a guard, unless the device was unplugged.
+    #[must_use]
+    pub fn registration_guard(&self) -> Option<RegistrationGuard<'_, T>> {
+        let section = Section::enter(self)?;
+        // INVARIANT: The device was registered, by its context, and was not unplugged. `Registration`
+        // unplugs it before it drops the data and before the driver leaves `tied_to`. The unplug waits
+        // for the end of the section, which is that of the guard.
+        // SAFETY: As above.
+        let dev = unsafe { self.in_context() };
+        Some(RegistrationGuard {
+            dev,
+            _section: section,
+        })
+    }
+}
+
+impl<T: Driver> Device<T, Registered> {
+    /// Calls `f` with the data of the registration.
+    pub fn registration_data_with<R>(
+        &self,
+        f: impl for<'a> FnOnce(&'a T::RegistrationData<'static>) -> R,
+    ) -> R {
+        // SAFETY: The field is only written while the device is not registered.
+        let data = unsafe { *self.registration_data.get() };
+        // SAFETY: By the type's invariants, it is the data of the registration, and stays as long as the
+        // reference to the device.
+        f(unsafe { data.as_ref() })
+    }
+}
+
+impl<T: Driver> AsRef<T::ParentDevice<Bound>> for Device<T, Registered> {
+    fn as_ref(&self) -> &T::ParentDevice<Bound> {
+        // SAFETY: By the type's invariants, the device is bound, so it is valid. `device::Device` is
+        // transparent over `struct device`.
+        let dev: &device::Device<Bound> = unsafe { &*self.tied_to.as_ptr().cast() };
+        // SAFETY: `with_parent` has made the pointer from a `T::ParentDevice`.
+        unsafe { AsBusDevice::from_device(dev) }
+    }
+}
+
+impl<T: Driver> Deref for Device<T, Ioctl> {
+    type Target = Device<T>;
+
+    fn deref(&self) -> &Device<T> {
+        // SAFETY: Any device is in the context `Normal`.
+        unsafe { self.in_context() }
+    }
+}
+
+impl<T: Driver> Deref for Device<T, Registered> {
+    type Target = Device<T>;
+
+    fn deref(&self) -> &Device<T> {
+        // SAFETY: As above.
+        unsafe { self.in_context() }
     }
 }
 
@@ -411,9 +561,9 @@ unsafe impl<T: Driver> AlwaysRefCounted for Device<T> {
 
 // SAFETY: The C device may be used on any thread, and the bounds of `Driver` require that the data
 // is `Send` and `Sync`.
-unsafe impl<T: Driver> Send for Device<T> {}
+unsafe impl<T: Driver, C: DeviceContext> Send for Device<T, C> {}
 // SAFETY: As above.
-unsafe impl<T: Driver> Sync for Device<T> {}
+unsafe impl<T: Driver, C: DeviceContext> Sync for Device<T, C> {}
 
 impl<T: Driver, const ID: u64> WorkItem<ID> for Device<T>
 where

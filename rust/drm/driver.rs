@@ -2,11 +2,11 @@
 //! DRM drivers and their registration.
 //!
 //! C header: [`include/drm/drm_drv.h`](srctree/include/drm/drm_drv.h)
-use core::{mem, ptr};
+use core::{marker::PhantomData, mem, ptr, ptr::NonNull};
 
 use drm_bindings as bindings;
 use kernel::{
-    device::{self, Bound},
+    device::{self, AsBusDevice, Bound, DeviceContext},
     error::to_result,
     new_mutex,
     prelude::*,
@@ -14,7 +14,8 @@ use kernel::{
 };
 
 use crate::{
-    file::DriverFile, gem, ioctl::DrmIoctlDescriptor, kms::KmsDriver, Device, UnregisteredDevice,
+    file::DriverFile, gem, ioctl::DrmIoctlDescriptor, kms::KmsDriver, private::Sealed, Device,
+    UnregisteredDevice,
 };
 
 /// What user space sees of a driver.
@@ -31,14 +32,36 @@ pub struct DriverInfo {
     pub desc: &'static CStr,
 }
 
-/// A DRM driver; the C counterpart is `struct drm_driver`.
-pub trait Driver: KmsDriver + Sized + 'static {
+/// The callbacks of a kind of buffer objects: a `struct drm_driver` with no others.
+pub struct AllocOps(pub(crate) bindings::drm_driver);
+
+/// A kind of buffer objects. This crate has one: [`gem::shmem::Object`].
+pub trait AllocImpl: Sealed + gem::IntoGEMObject {
+    /// The driver.
+    type Driver: Driver;
+
+    /// The callbacks.
+    const ALLOC_OPS: AllocOps;
+}
+
+/// A DRM driver; the C counterpart is `struct drm_driver`. A driver with mode setting is also a
+/// [`KmsDriver`].
+#[vtable]
+pub trait Driver: Sized + 'static {
     /// The driver's data of a [`Device`].
     type Data: Sync + Send;
-    /// The driver's data of a buffer object.
-    type Object: gem::shmem::DriverObject<Driver = Self>;
+    /// The driver's data of a [`Registration`], which handlers of ioctls get. It is dropped after the
+    /// device was unplugged.
+    ///
+    /// The lifetime is upstream's, where the data may borrow from the binding of the device. Here, a
+    /// registration has `RegistrationData<'static>`, see [`Registration::new`].
+    type RegistrationData<'a>: Send + Sync + 'a;
+    /// The driver's buffer objects.
+    type Object: AllocImpl<Driver = Self>;
     /// The driver's data of an open file.
     type File: DriverFile<Driver = Self>;
+    /// The type of the devices that are bound to the driver.
+    type ParentDevice<Ctx: DeviceContext>: AsBusDevice<Ctx>;
     /// The driver's module.
     type OwnerModule: kernel::ModuleMetadata;
 
@@ -62,16 +85,18 @@ pub trait Driver: KmsDriver + Sized + 'static {
     /// cannot access. C: `gem_prime_import` of `DRM_GEM_SHMEM_DRIVER_OPS` maps none.
     const MAPS_IMPORTS: bool = true;
 
-    /// Creates a dumb buffer: sets handle, pitch and size.
+    /// Creates a dumb buffer: sets handle, pitch and size. A driver without this has no dumb buffers.
     ///
     /// # Errors
     ///
     /// `EINVAL` for sizes and depths that the device does not support, `ENOMEM`.
     fn dumb_create(
-        dev: &Device<Self>,
-        file: &crate::File<Self::File>,
-        args: &mut gem::DumbBuffer<'_>,
-    ) -> Result;
+        _dev: &Device<Self>,
+        _file: &crate::File<Self::File>,
+        _args: &mut gem::DumbBuffer<'_>,
+    ) -> Result {
+        Err(ENOSYS)
+    }
 
     /// Checks whether a buffer can be imported; `own` tells whether the device exported it.
     ///
@@ -120,45 +145,67 @@ pub fn take_aperture(dev: &device::Device<Bound>, name: &'static CStr) -> Result
 /// The registration of a device. When it is dropped, the device is unregistered:
 ///
 /// 1. User space cannot open the device any more, and open files get `ENODEV`.
-/// 2. The worker that carries out commits is awaited.
-/// 3. The heads are switched off, and the timers of their vblanks are awaited.
+/// 2. The ends of all [`RegistrationGuard`](crate::RegistrationGuard)s are awaited.
+/// 3. The worker that carries out commits is awaited.
+/// 4. The heads are switched off, and the timers of their vblanks are awaited.
+/// 5. The data of the registration is dropped.
 ///
 /// The registration belongs to the binding of the device that was passed to [`new`](Self::new). If this
 /// value was not dropped before, the device is unregistered when the driver leaves that device. Sleeps.
+/// So the lifetime, which is upstream's, may be any.
 ///
 /// # Invariants
 ///
 /// The device was registered by [`new`](Self::new).
-pub struct Registration<T: Driver>(Arc<Registered<T>>);
+pub struct Registration<'a, T: Driver>(Arc<Registered<T>>, PhantomData<&'a ()>);
 
 /// What a [`Registration`] and the list of the resources of the device (devres) share.
 #[pin_data]
 struct Registered<T: Driver> {
     dev: ARef<Device<T>>,
     #[pin]
-    phase: Mutex<Phase>,
+    phase: Mutex<Phase<T>>,
 }
 
-#[derive(PartialEq, Eq)]
-enum Phase {
+enum Phase<T: Driver> {
     /// The device is registered.
-    Plain,
-    /// The kernel's own clients were started, too.
-    WithClients,
+    Registered {
+        data: Pin<KBox<T::RegistrationData<'static>>>,
+        /// The kernel's own clients were started, too.
+        has_clients: bool,
+    },
     /// The device was unregistered.
     Ended,
 }
 
 impl<T: Driver> Registered<T> {
+    fn new(
+        dev: ARef<Device<T>>,
+        data: Pin<KBox<T::RegistrationData<'static>>>,
+    ) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                dev,
+                phase <- new_mutex!(Phase::Registered { data, has_clients: false }),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
     /// Unregisters the device, unless that was done before. When this returns, it is done.
     fn end(&self) {
         let mut phase = self.phase.lock();
-        if mem::replace(&mut *phase, Phase::Ended) == Phase::Ended {
+        if matches!(*phase, Phase::Ended) {
             return;
         }
-        // SAFETY: The device was registered, and it is unregistered only here.
+        // SAFETY: The device was registered, and it is unregistered only here. The data of the
+        // registration is dropped after this.
         unsafe { bindings::drm_dev_unplug(self.dev.as_raw()) };
         self.dev.quiesce_kms();
+        // Under the lock, so that a second caller returns only after the data was dropped.
+        if let Phase::Registered { data, .. } = mem::replace(&mut *phase, Phase::Ended) {
+            drop(data);
+        }
     }
 
     extern "C" fn end_callback(this: *mut kernel::ffi::c_void) {
@@ -168,39 +215,49 @@ impl<T: Driver> Registered<T> {
     }
 }
 
-impl<T: Driver> Registration<T> {
+impl<T: Driver> Registration<'_, T> {
     /// Registers a device, so that user space can see it. `dev` is the device that
-    /// [`UnregisteredDevice::new`] was called with.
+    /// [`UnregisteredDevice::new`] was called with. `flags` is for the core.
+    ///
+    /// Upstream's function is unsafe, because its data may borrow from the binding of the device, and the
+    /// caller must not forget the registration. Here, the data owns all that it refers to.
     ///
     /// # Errors
     ///
-    /// `EINVAL` for another `dev`; `ENOMEM`; those of `drm_dev_register()`.
-    pub fn new(dev: &device::Device<Bound>, drm: UnregisteredDevice<T>) -> Result<Self> {
+    /// `EINVAL` for another `dev`; `ENOMEM`; those of `data` and of `drm_dev_register()`.
+    pub fn new<E>(
+        dev: &device::Device<Bound>,
+        drm: UnregisteredDevice<T>,
+        data: impl PinInit<T::RegistrationData<'static>, E>,
+        flags: usize,
+    ) -> Result<Self>
+    where
+        Error: From<E>,
+    {
         if !drm.is_tied_to(dev) {
             return Err(EINVAL);
         }
-        let dev_ref = ARef::from(&*drm);
-        let registered = Arc::pin_init(
-            pin_init!(Registered {
-                dev: dev_ref,
-                phase <- new_mutex!(Phase::Plain),
-            }),
-            GFP_KERNEL,
-        )?;
+        let data: Pin<KBox<T::RegistrationData<'static>>> = KBox::pin_init(data, GFP_KERNEL)?;
+        let address = NonNull::from(&*data);
+        let registered = Registered::new(ARef::from(&*drm), data)?;
+        // INVARIANT: The data stays in its box until the device was unplugged.
+        // SAFETY: The device is not registered, so nothing else accesses the field.
+        unsafe { drm.registration_data.get().write(address) };
         // SAFETY: The device is initialized. It is not registered, because only this function
         // registers it, and consumes the `UnregisteredDevice`, of which there is one. It has the
         // feature of mode setting only if that was set up.
-        if let Err(error) = to_result(unsafe { bindings::drm_dev_register(drm.as_raw(), 0) }) {
+        if let Err(error) = to_result(unsafe { bindings::drm_dev_register(drm.as_raw(), flags) }) {
             // The core leaves this set, and then warns of every object that is destroyed. Not
             // needed with docs/upstream/drm-registered-after-failure.patch. SAFETY: The device is
             // valid. The core writes the field only while it registers or unregisters the device.
             unsafe { (*drm.as_raw()).registered = false };
-            // A program may have opened the device before the core gave up. It is unplugged now.
+            // A program may have opened the device before the core gave up. It is unplugged now, and the
+            // core has waited for those that used the data.
             drm.quiesce_kms();
             return Err(error);
         }
         // INVARIANT: It was registered above.
-        let registration = Self(registered.clone());
+        let registration = Self(registered.clone(), PhantomData);
         // SAFETY: `dev` is bound to a driver of the module of `T`, as `UnregisteredDevice::new` has
         // checked, so the action runs before the code of the module is unloaded. The action owns a
         // reference to its data. If there is no memory for it, it runs at once.
@@ -218,20 +275,23 @@ impl<T: Driver> Registration<T> {
     pub fn device(&self) -> &Device<T> {
         &self.0.dev
     }
+}
 
+impl<T: KmsDriver> Registration<'_, T> {
     /// Starts the kernel's own clients, e.g. the console, if they were not started before and the
     /// device is still registered; C: `drm_client_setup()`.
     pub fn setup_clients(&mut self) {
         let mut phase = self.0.phase.lock();
-        if *phase == Phase::Plain {
-            *phase = Phase::WithClients;
-            // SAFETY: The device is registered, and is not unregistered while the lock is held.
-            unsafe { bindings::drm_client_setup(self.0.dev.as_raw(), ptr::null()) }
+        if let Phase::Registered { has_clients, .. } = &mut *phase {
+            if !mem::replace(has_clients, true) {
+                // SAFETY: The device is registered, and is not unregistered while the lock is held.
+                unsafe { bindings::drm_client_setup(self.0.dev.as_raw(), ptr::null()) }
+            }
         }
     }
 }
 
-impl<T: Driver> Drop for Registration<T> {
+impl<T: Driver> Drop for Registration<'_, T> {
     fn drop(&mut self) {
         self.0.end();
     }

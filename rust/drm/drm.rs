@@ -20,12 +20,19 @@ pub mod ioctl;
 pub mod kms;
 pub mod rect;
 pub mod sysfb;
+pub mod uapi;
 pub mod workqueue;
 
-pub use device::{Device, UnregisteredDevice};
+pub use device::{
+    Device, DeviceContext, Ioctl, Normal, Registered, RegistrationGuard, UnregisteredDevice,
+};
 pub use driver::{Driver, DriverInfo, Registration};
 pub use file::File;
 pub use rect::Rect;
+
+pub(crate) mod private {
+    pub trait Sealed {}
+}
 
 /// Prints a message about a device; C: `drm_err()`.
 #[macro_export]

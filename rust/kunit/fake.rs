@@ -7,7 +7,7 @@ use core::{
     ptr::NonNull,
 };
 use kernel::{
-    device::{self, Bound},
+    device::{self, AsBusDevice, Bound, DeviceContext},
     prelude::*,
 };
 
@@ -65,6 +65,29 @@ impl VirtioDevice {
         // SAFETY: By the type's invariants.
         unsafe { kunit_virtio_is_bound(self.0.as_ptr()) }
     }
+}
+
+/// A device on any bus.
+#[repr(transparent)]
+pub struct AnyDevice<Ctx: DeviceContext>(device::Device<Ctx>);
+
+impl<Ctx: DeviceContext> AnyDevice<Ctx> {
+    /// Returns a device as a device on any bus.
+    pub fn of(dev: &device::Device<Ctx>) -> &Self {
+        // SAFETY: The type is transparent.
+        unsafe { &*core::ptr::from_ref(dev).cast() }
+    }
+}
+
+impl<Ctx: DeviceContext> AsRef<device::Device<Ctx>> for AnyDevice<Ctx> {
+    fn as_ref(&self) -> &device::Device<Ctx> {
+        &self.0
+    }
+}
+
+// SAFETY: The type is transparent over a type that is transparent over `struct device`.
+unsafe impl<Ctx: DeviceContext> AsBusDevice<Ctx> for AnyDevice<Ctx> {
+    const OFFSET: usize = 0;
 }
 
 impl Drop for VirtioDevice {

@@ -8,8 +8,8 @@
 use drm::{
     file::DriverFile,
     gem::{
-        shmem::{DriverObject, Object},
-        DumbBuffer,
+        shmem::{Object, ObjectConfig},
+        BaseObject, DriverObject, DumbBuffer,
     },
     kms::{
         atomic::{AtomicCheck, AtomicCommit},
@@ -20,7 +20,13 @@ use drm::{
     },
     Device, Driver, DriverInfo, File, Registration, UnregisteredDevice,
 };
-use kernel::{device::Core, io::Io, pci, prelude::*, sync::Arc};
+use kernel::{
+    device::{Core, DeviceContext},
+    io::Io,
+    pci,
+    prelude::*,
+    sync::Arc,
+};
 
 const VENDOR: u16 = 0x1234;
 const DEVICE: u16 = 0x1111;
@@ -109,10 +115,13 @@ impl Hardware {
 /// The DRM driver.
 struct Bochs;
 
+#[vtable]
 impl Driver for Bochs {
     type Data = Arc<Hardware>;
-    type Object = Buffer;
+    type RegistrationData<'a> = ();
+    type Object = Object<Buffer>;
     type File = OpenFile;
+    type ParentDevice<Ctx: DeviceContext> = pci::Device<Ctx>;
     type OwnerModule = DriverModule;
 
     const INFO: DriverInfo = DriverInfo {
@@ -127,7 +136,7 @@ impl Driver for Bochs {
 
     fn dumb_create(dev: &Device<Self>, file: &File<OpenFile>, args: &mut DumbBuffer<'_>) -> Result {
         args.compute_size(dev, 1)?;
-        let buffer = Object::<Buffer>::new(dev, args.size() as usize)?;
+        let buffer = Object::<Buffer>::new(dev, args.size() as usize, ObjectConfig::default(), ())?;
         args.set_handle(buffer.create_handle(file)?);
         Ok(())
     }
@@ -138,9 +147,14 @@ struct Buffer;
 
 impl DriverObject for Buffer {
     type Driver = Bochs;
+    type Args = ();
 
-    fn new(_dev: &Device<Bochs>, _size: usize) -> impl PinInit<Self, Error> {
+    fn new(_dev: &Device<Bochs>, _size: usize, _args: ()) -> impl PinInit<Self, Error> {
         Ok(Self)
+    }
+
+    fn import_args(_dev: &Device<Bochs>) -> Result {
+        Ok(())
     }
 }
 
@@ -294,7 +308,7 @@ impl DriverConnector for Monitor {
 /// The driver's data of a bound device. When the driver leaves the device, the registration ends and
 /// switches the head off, while the registers are still accessible.
 struct BochsDriver {
-    _registration: Registration<Bochs>,
+    _registration: Registration<'static, Bochs>,
 }
 
 // The kernel crate has no name for the vendor. So the table matches the class of any other display,
@@ -323,9 +337,9 @@ impl BochsDriver {
             return Err(ENODEV);
         }
 
-        let drm = UnregisteredDevice::<Bochs>::new(pdev.as_ref(), Ok::<_, Error>(hardware))?;
+        let drm = UnregisteredDevice::<Bochs>::new(pdev, Ok::<_, Error>(hardware))?;
         drm.setup_kms()?;
-        let mut registration = Registration::new(pdev.as_ref(), drm)?;
+        let mut registration = Registration::new(pdev.as_ref(), drm, (), 0)?;
         registration.setup_clients();
         Ok(Self {
             _registration: registration,

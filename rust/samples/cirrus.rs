@@ -9,8 +9,8 @@
 use drm::{
     file::DriverFile,
     gem::{
-        shmem::{DriverObject, Object},
-        DumbBuffer,
+        shmem::{Object, ObjectConfig},
+        BaseObject, DriverObject, DumbBuffer,
     },
     kms::{
         atomic::{AtomicCheck, AtomicCommit},
@@ -21,7 +21,13 @@ use drm::{
     },
     Device, Driver, DriverInfo, File, Registration, UnregisteredDevice,
 };
-use kernel::{device::Core, io::Io, pci, prelude::*, sync::Arc};
+use kernel::{
+    device::{Core, DeviceContext},
+    io::Io,
+    pci,
+    prelude::*,
+    sync::Arc,
+};
 
 const NAME: &CStr = c"cirrus_rs";
 const DEVICE: u32 = 0x00b8;
@@ -187,10 +193,13 @@ impl Hardware {
 /// The DRM driver.
 struct Cirrus;
 
+#[vtable]
 impl Driver for Cirrus {
     type Data = Arc<Hardware>;
-    type Object = Buffer;
+    type RegistrationData<'a> = ();
+    type Object = Object<Buffer>;
     type File = OpenFile;
+    type ParentDevice<Ctx: DeviceContext> = pci::Device<Ctx>;
     type OwnerModule = DriverModule;
 
     const INFO: DriverInfo = DriverInfo {
@@ -205,7 +214,7 @@ impl Driver for Cirrus {
 
     fn dumb_create(dev: &Device<Self>, file: &File<OpenFile>, args: &mut DumbBuffer<'_>) -> Result {
         args.compute_size(dev, 1)?;
-        let buffer = Object::<Buffer>::new(dev, args.size() as usize)?;
+        let buffer = Object::<Buffer>::new(dev, args.size() as usize, ObjectConfig::default(), ())?;
         args.set_handle(buffer.create_handle(file)?);
         Ok(())
     }
@@ -216,9 +225,14 @@ struct Buffer;
 
 impl DriverObject for Buffer {
     type Driver = Cirrus;
+    type Args = ();
 
-    fn new(_dev: &Device<Cirrus>, _size: usize) -> impl PinInit<Self, Error> {
+    fn new(_dev: &Device<Cirrus>, _size: usize, _args: ()) -> impl PinInit<Self, Error> {
         Ok(Self)
+    }
+
+    fn import_args(_dev: &Device<Cirrus>) -> Result {
+        Ok(())
     }
 }
 
@@ -350,7 +364,7 @@ impl DriverConnector for Monitor {
 /// The driver's data of a bound device. When the driver leaves the device, the registration ends and
 /// switches the head off, while the registers are still accessible.
 struct CirrusDriver {
-    _registration: Registration<Cirrus>,
+    _registration: Registration<'static, Cirrus>,
 }
 
 kernel::pci_device_table!(
@@ -366,9 +380,9 @@ impl CirrusDriver {
         }
         drm::driver::take_aperture(pdev.as_ref(), NAME)?;
         let hardware = Arc::new(Hardware::new(pdev)?, GFP_KERNEL)?;
-        let drm = UnregisteredDevice::<Cirrus>::new(pdev.as_ref(), Ok::<_, Error>(hardware))?;
+        let drm = UnregisteredDevice::<Cirrus>::new(pdev, Ok::<_, Error>(hardware))?;
         drm.setup_kms()?;
-        let mut registration = Registration::new(pdev.as_ref(), drm)?;
+        let mut registration = Registration::new(pdev.as_ref(), drm, (), 0)?;
         registration.setup_clients();
         Ok(Self {
             _registration: registration,

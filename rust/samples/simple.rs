@@ -21,8 +21,8 @@ use core::marker::PhantomData;
 use drm::{
     file::DriverFile,
     gem::{
-        shmem::{DriverObject, Object},
-        DumbBuffer,
+        shmem::{Object, ObjectConfig},
+        BaseObject, DriverObject, DumbBuffer,
     },
     kms::{
         atomic::{AtomicCheck, AtomicCommit},
@@ -34,7 +34,13 @@ use drm::{
     sysfb::{Memory, ScreenInfo},
     Device, Driver, DriverInfo, File, Registration, UnregisteredDevice,
 };
-use kernel::{device::Core, devres::Devres, platform, prelude::*, sync::Arc};
+use kernel::{
+    device::{Core, DeviceContext},
+    devres::Devres,
+    platform,
+    prelude::*,
+    sync::Arc,
+};
 
 const NAME: &CStr = c"simple_rs";
 /// Framebuffers may be larger than the screen, because the visible part is copied.
@@ -58,10 +64,13 @@ impl Screen {
 /// The DRM driver.
 struct Simple;
 
+#[vtable]
 impl Driver for Simple {
     type Data = Arc<Screen>;
-    type Object = Buffer;
+    type RegistrationData<'a> = ();
+    type Object = Object<Buffer>;
     type File = OpenFile;
+    type ParentDevice<Ctx: DeviceContext> = platform::Device<Ctx>;
     type OwnerModule = DriverModule;
 
     const INFO: DriverInfo = DriverInfo {
@@ -76,7 +85,7 @@ impl Driver for Simple {
 
     fn dumb_create(dev: &Device<Self>, file: &File<OpenFile>, args: &mut DumbBuffer<'_>) -> Result {
         args.compute_size(dev, 1)?;
-        let buffer = Object::<Buffer>::new(dev, args.size() as usize)?;
+        let buffer = Object::<Buffer>::new(dev, args.size() as usize, ObjectConfig::default(), ())?;
         args.set_handle(buffer.create_handle(file)?);
         Ok(())
     }
@@ -87,9 +96,14 @@ struct Buffer;
 
 impl DriverObject for Buffer {
     type Driver = Simple;
+    type Args = ();
 
-    fn new(_dev: &Device<Simple>, _size: usize) -> impl PinInit<Self, Error> {
+    fn new(_dev: &Device<Simple>, _size: usize, _args: ()) -> impl PinInit<Self, Error> {
         Ok(Self)
+    }
+
+    fn import_args(_dev: &Device<Simple>) -> Result {
+        Ok(())
     }
 }
 
@@ -200,7 +214,7 @@ impl DriverConnector for Monitor {
 /// The driver's data of a bound device. When the driver leaves the device, the registration ends and
 /// makes the screen black, while the memory is still accessible.
 struct SimpleDriver {
-    _registration: Registration<Simple>,
+    _registration: Registration<'static, Simple>,
 }
 
 impl SimpleDriver {
@@ -208,9 +222,9 @@ impl SimpleDriver {
         let info = ScreenInfo::of(pdev.as_ref())?;
         let memory = info.map(pdev.as_ref(), NAME)?;
         let screen = Arc::new(Screen { info, memory }, GFP_KERNEL)?;
-        let drm = UnregisteredDevice::<Simple>::new(pdev.as_ref(), Ok::<_, Error>(screen))?;
+        let drm = UnregisteredDevice::<Simple>::new(pdev, Ok::<_, Error>(screen))?;
         drm.setup_kms()?;
-        let mut registration = Registration::new(pdev.as_ref(), drm)?;
+        let mut registration = Registration::new(pdev.as_ref(), drm, (), 0)?;
         registration.setup_clients();
         Ok(Self {
             _registration: registration,

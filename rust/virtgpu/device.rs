@@ -4,7 +4,6 @@
 //! Each part has a struct of its own, and `parts.rs` puts them together. A part uses the parts
 //! below it. What it needs from the parts above it is a trait, `Callbacks`, which `parts.rs`
 //! implements for [`VirtGpu`].
-use drm::gem::shmem;
 
 /// The DRM driver.
 pub(crate) struct VirtGpu;
@@ -15,7 +14,7 @@ pub(crate) type Device = drm::Device<VirtGpu>;
 pub(crate) struct VirtGpuFile;
 
 /// A buffer object.
-pub(crate) type Object = shmem::Object<<VirtGpu as drm::Driver>::Object>;
+pub(crate) type Object = <VirtGpu as drm::Driver>::Object;
 
 /// Why the driver resets the device. `reset.rs` has the rules for each cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

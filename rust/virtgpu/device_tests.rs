@@ -5,8 +5,8 @@ use core::{marker::PhantomData, mem};
 use drm::{
     file::DriverFile,
     gem::{
-        shmem::{DriverObject, Object},
-        DumbBuffer,
+        shmem::{Object, ObjectConfig},
+        DriverObject,
     },
     kms::{
         atomic::{AtomicCheck, AtomicCommit},
@@ -15,17 +15,21 @@ use drm::{
         Encoder, FramebufferInfo, KmsDriver, ModeConfigInfo, Plane, PlaneState,
         UnregisteredKmsDevice, VblankTimer,
     },
-    DriverInfo, File, Registration, UnregisteredDevice,
+    DriverInfo, Registration, UnregisteredDevice,
 };
 use kernel::{
-    device::Bound,
+    device::{Bound, DeviceContext},
     prelude::*,
     sync::{
         aref::ARef,
         atomic::{Atomic, Relaxed},
     },
 };
-use kunit::{expect, expect_eq, fake::VirtioDevice, Test};
+use kunit::{
+    expect, expect_eq,
+    fake::{AnyDevice, VirtioDevice},
+    Test,
+};
 use virtio::{Interrupt, Transport, Virtqueue};
 
 use crate::virtio_tests::{ensure, run, Case};
@@ -45,6 +49,7 @@ const STATE_REFUSED: u32 = 5;
 const STATE_ACCEPTED: u32 = 6;
 const PLUGGED: u32 = 7;
 const UNPLUGGED: u32 = 8;
+const REGISTRATION_DROPPED: u32 = 9;
 
 fn note(event: u32) {
     EVENTS.store(EVENTS.load(Relaxed) << 4 | event, Relaxed);
@@ -69,10 +74,13 @@ impl Drop for Data {
     }
 }
 
+#[vtable]
 impl drm::Driver for Small {
     type Data = Data;
-    type Object = Buffer;
+    type RegistrationData<'a> = Registered;
+    type Object = Object<Buffer>;
     type File = Self;
+    type ParentDevice<Ctx: DeviceContext> = AnyDevice<Ctx>;
     type OwnerModule = crate::DriverModule;
 
     const INFO: DriverInfo = DriverInfo {
@@ -83,9 +91,15 @@ impl drm::Driver for Small {
         desc: c"A device of a KUnit test",
     };
     const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor<Self>] = &[];
+}
 
-    fn dumb_create(_: &Device, _: &File<Self>, _: &mut DumbBuffer<'_>) -> Result {
-        Err(EOPNOTSUPP)
+/// The data of a registration.
+struct Registered(ARef<Device>);
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        note(REGISTRATION_DROPPED);
+        note_state(&self.0);
     }
 }
 
@@ -93,8 +107,9 @@ struct Buffer;
 
 impl DriverObject for Buffer {
     type Driver = Small;
+    type Args = ();
 
-    fn new(_: &Device, _: usize) -> impl PinInit<Self, Error> {
+    fn new(_: &Device, _: usize, (): ()) -> impl PinInit<Self, Error> {
         Ok(Self)
     }
 }
@@ -223,7 +238,15 @@ impl DriverPlane for Primary {
 }
 
 fn create(dev: &virtio::Device<Bound>) -> Result<Unregistered> {
-    Unregistered::new(dev.as_device(), Ok::<_, Error>(Data))
+    Unregistered::new(AnyDevice::of(dev.as_ref()), Ok::<_, Error>(Data))
+}
+
+fn register(
+    dev: &virtio::Device<Bound>,
+    drm: Unregistered,
+) -> Result<Registration<'static, Small>> {
+    let data = Registered(ARef::from(&*drm));
+    Registration::new(dev.as_ref(), drm, data, 0)
 }
 
 /// Fails for a device whose mode setting was not set up.
@@ -265,7 +288,7 @@ impl Case for FailingSetUp {
         ensure(drm.setup_kms() == Err(EBUSY))?;
         ensure(uses_of_kms(&drm) == [Err(EOPNOTSUPP); 4])?;
         // It can still be registered, without mode setting.
-        Registration::new(dev.as_device(), drm)?;
+        register(dev, drm)?;
         Ok(Self)
     }
 }
@@ -358,7 +381,7 @@ struct Keeper(ARef<Object<Buffer>>);
 
 impl Case for Keeper {
     fn probe(dev: &virtio::Device<Bound>) -> Result<Self> {
-        let object = Object::<Buffer>::new(&*create(dev)?, 4096)?;
+        let object = Object::<Buffer>::new(&*create(dev)?, 4096, ObjectConfig::default(), ())?;
         object.for_each_segment(true, |_| Ok(()))?;
         take_events();
         Ok(Self(object))
@@ -393,7 +416,7 @@ impl Case for Forgetful {
         let drm = create(dev)?;
         drm.setup_kms()?;
         let this = Self(ARef::from(&*drm));
-        mem::forget(Registration::new(dev.as_device(), drm)?);
+        mem::forget(register(dev, drm)?);
         take_events();
         Ok(this)
     }
@@ -411,8 +434,9 @@ impl Drop for Forgetful {
 
 fn forgotten_registration_ends(test: &Test) -> Result {
     run::<Forgetful>(true, |device| expect!(test, device.is_bound()), |_| ())?;
-    // The registration was forgotten with its reference to the device, but not the one in devres.
-    expect_eq!(test, take_events(), 0x78);
+    // The registration was forgotten with its reference to the device, but not the one in devres. Its data
+    // is dropped when nothing uses it any more.
+    expect_eq!(test, take_events(), 0x7988);
     Ok(())
 }
 
@@ -440,7 +464,7 @@ impl Case for Failing {
             Transport::start(dev, [c"only"], Handler(ARef::from(&*drm)))?;
         mem::forget((transport, queues));
         let held = ARef::from(&*drm);
-        mem::forget(Registration::new(dev.as_device(), drm)?);
+        mem::forget(register(dev, drm)?);
         take_events();
         note_state(&held);
         Err(EIO)
@@ -457,7 +481,7 @@ fn failed_probe_ends_the_registration(test: &Test) -> Result {
         },
         |_| (),
     )?;
-    expect_eq!(test, take_events(), 0x78);
+    expect_eq!(test, take_events(), 0x7988);
     Ok(())
 }
 
@@ -465,7 +489,7 @@ fn failed_probe_ends_the_registration(test: &Test) -> Result {
 fn device_of_another_driver_is_refused(test: &Test) -> Result {
     let device = VirtioDevice::new(0xfffd, true)?;
     take_events();
-    let result = Unregistered::new(device.parent(), Ok::<_, Error>(Data));
+    let result = Unregistered::new(AnyDevice::of(device.parent()), Ok::<_, Error>(Data));
     expect!(test, matches!(result, Err(EINVAL)));
     Ok(())
 }

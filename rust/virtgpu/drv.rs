@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The driver: registration, probe, remove and shutdown.
-use drm::{file::DriverFile, gem::DumbBuffer, DriverInfo, File, Registration, UnregisteredDevice};
+use drm::{
+    file::DriverFile,
+    gem::{shmem, DumbBuffer},
+    ioctl::RENDER_ALLOW,
+    DriverInfo, File, Registration, UnregisteredDevice,
+};
 use kernel::{
-    device::Bound,
+    device::{Bound, DeviceContext},
     new_mutex,
     prelude::*,
     sync::{aref::ARef, Mutex},
@@ -28,10 +33,16 @@ impl DriverFile for VirtGpuFile {
     }
 }
 
+/// The table of ioctls begins with the driver's first number, which is unused.
+const DRM_IOCTL_VIRTGPU_NONE: u32 = drm::ioctl::IOWR::<u32>(drm::uapi::DRM_COMMAND_BASE);
+
+#[vtable]
 impl drm::Driver for VirtGpu {
     type Data = Data;
-    type Object = gem::Bo;
+    type RegistrationData<'a> = ();
+    type Object = shmem::Object<gem::Bo>;
     type File = VirtGpuFile;
+    type ParentDevice<Ctx: DeviceContext> = virtio::Device<Ctx>;
     type OwnerModule = crate::DriverModule;
 
     // User space (Mesa, libdrm, IGT) looks the driver up by this name and version.
@@ -49,20 +60,19 @@ impl drm::Driver for VirtGpu {
     const FEAT_HUGE_PAGES: bool = true;
     const FEAT_UNLIMITED_SEGMENTS: bool = true;
 
-    drm::declare_drm_ioctls! { VirtGpu;
-        // The table begins with the driver's first number, 0, which is unused.
-        (0, NONE, u32, drm::ioctl::RENDER_ALLOW, ioctl::no_feature),
-        (gpu::uapi::DRM_VIRTGPU_MAP, VIRTGPU_MAP, gpu::uapi::drm_virtgpu_map, drm::ioctl::RENDER_ALLOW, ioctl::map),
-        (gpu::uapi::DRM_VIRTGPU_EXECBUFFER, VIRTGPU_EXECBUFFER, gpu::uapi::drm_virtgpu_execbuffer, drm::ioctl::RENDER_ALLOW, ioctl::no_renderer),
-        (gpu::uapi::DRM_VIRTGPU_GETPARAM, VIRTGPU_GETPARAM, gpu::uapi::drm_virtgpu_getparam, drm::ioctl::RENDER_ALLOW, ioctl::getparam),
-        (gpu::uapi::DRM_VIRTGPU_RESOURCE_CREATE, VIRTGPU_RESOURCE_CREATE, gpu::uapi::drm_virtgpu_resource_create, drm::ioctl::RENDER_ALLOW, ioctl::resource_create),
-        (gpu::uapi::DRM_VIRTGPU_RESOURCE_INFO, VIRTGPU_RESOURCE_INFO, gpu::uapi::drm_virtgpu_resource_info, drm::ioctl::RENDER_ALLOW, ioctl::resource_info),
-        (gpu::uapi::DRM_VIRTGPU_TRANSFER_FROM_HOST, VIRTGPU_TRANSFER_FROM_HOST, gpu::uapi::drm_virtgpu_3d_transfer_from_host, drm::ioctl::RENDER_ALLOW, ioctl::no_renderer),
-        (gpu::uapi::DRM_VIRTGPU_TRANSFER_TO_HOST, VIRTGPU_TRANSFER_TO_HOST, gpu::uapi::drm_virtgpu_3d_transfer_to_host, drm::ioctl::RENDER_ALLOW, ioctl::transfer_to_host),
-        (gpu::uapi::DRM_VIRTGPU_WAIT, VIRTGPU_WAIT, gpu::uapi::drm_virtgpu_3d_wait, drm::ioctl::RENDER_ALLOW, ioctl::wait),
-        (gpu::uapi::DRM_VIRTGPU_GET_CAPS, VIRTGPU_GET_CAPS, gpu::uapi::drm_virtgpu_get_caps, drm::ioctl::RENDER_ALLOW, ioctl::no_renderer),
-        (gpu::uapi::DRM_VIRTGPU_RESOURCE_CREATE_BLOB, VIRTGPU_RESOURCE_CREATE_BLOB, gpu::uapi::drm_virtgpu_resource_create_blob, drm::ioctl::RENDER_ALLOW, ioctl::no_feature),
-        (gpu::uapi::DRM_VIRTGPU_CONTEXT_INIT, VIRTGPU_CONTEXT_INIT, gpu::uapi::drm_virtgpu_context_init, drm::ioctl::RENDER_ALLOW, ioctl::no_feature),
+    drm::declare_drm_ioctls! {
+        (VIRTGPU_NONE, u32, RENDER_ALLOW, ioctl::no_feature),
+        (VIRTGPU_MAP, drm_virtgpu_map, RENDER_ALLOW, ioctl::map),
+        (VIRTGPU_EXECBUFFER, drm_virtgpu_execbuffer, RENDER_ALLOW, ioctl::no_renderer),
+        (VIRTGPU_GETPARAM, drm_virtgpu_getparam, RENDER_ALLOW, ioctl::getparam),
+        (VIRTGPU_RESOURCE_CREATE, drm_virtgpu_resource_create, RENDER_ALLOW, ioctl::resource_create),
+        (VIRTGPU_RESOURCE_INFO, drm_virtgpu_resource_info, RENDER_ALLOW, ioctl::resource_info),
+        (VIRTGPU_TRANSFER_FROM_HOST, drm_virtgpu_3d_transfer_from_host, RENDER_ALLOW, ioctl::no_renderer),
+        (VIRTGPU_TRANSFER_TO_HOST, drm_virtgpu_3d_transfer_to_host, RENDER_ALLOW, ioctl::transfer_to_host),
+        (VIRTGPU_WAIT, drm_virtgpu_3d_wait, RENDER_ALLOW, ioctl::wait),
+        (VIRTGPU_GET_CAPS, drm_virtgpu_get_caps, RENDER_ALLOW, ioctl::no_renderer),
+        (VIRTGPU_RESOURCE_CREATE_BLOB, drm_virtgpu_resource_create_blob, RENDER_ALLOW, ioctl::no_feature),
+        (VIRTGPU_CONTEXT_INIT, drm_virtgpu_context_init, RENDER_ALLOW, ioctl::no_feature),
     }
 
     fn dumb_create(dev: &Device, file: &File<VirtGpuFile>, args: &mut DumbBuffer<'_>) -> Result {
@@ -86,14 +96,14 @@ impl drm::Driver for VirtGpu {
 /// The driver's data of a bound device.
 pub(crate) struct VirtGpuDriver {
     dev: ARef<Device>,
-    registration: Pin<KBox<Mutex<Option<Registration<VirtGpu>>>>>,
+    registration: Pin<KBox<Mutex<Option<Registration<'static, VirtGpu>>>>>,
     works: Works,
 }
 
 fn read_config(vdev: &virtio::Device<Bound>) -> Result<usize> {
     if !vdev.has_feature(F_VERSION_1) {
         dev_err!(
-            vdev.as_device(),
+            vdev,
             "the device is older than virtio 1, which this driver needs\n"
         );
         return Err(ENODEV);
@@ -102,7 +112,7 @@ fn read_config(vdev: &virtio::Device<Bound>) -> Result<usize> {
     let count = vdev.read_config(&gpu::CONFIG_NUM_SCANOUTS)? as usize;
     if count > gpu::MAX_SCANOUTS {
         dev_err!(
-            vdev.as_device(),
+            vdev,
             "the device has {} scanouts, the protocol allows {}\n",
             count,
             gpu::MAX_SCANOUTS
@@ -116,7 +126,7 @@ fn read_config(vdev: &virtio::Device<Bound>) -> Result<usize> {
 fn bring_up(
     vdev: &virtio::Device<Bound>,
     drm: UnregisteredDevice<VirtGpu>,
-) -> Result<Registration<VirtGpu>> {
+) -> Result<Registration<'static, VirtGpu>> {
     if !drm.display.outputs.is_empty() {
         hotplug::read_display_info(&drm).inspect_err(|error| {
             drm::drm_err!(drm, "cannot read the display information: {:?}\n", error);
@@ -124,7 +134,7 @@ fn bring_up(
     }
     // Programs may use the device from here on.
     drm.life.started();
-    Registration::new(vdev.as_device(), drm)
+    Registration::new(vdev.as_ref(), drm, (), 0)
 }
 
 virtio::virtio_device_table!(TABLE, [DeviceId::new(gpu::ID)]);
@@ -142,7 +152,7 @@ impl virtio::Driver for VirtGpuDriver {
         let count = read_config(vdev)?;
         // User space expects the PCI device as the parent of the DRM device.
         let drm = UnregisteredDevice::<VirtGpu>::with_parent(
-            vdev.as_device(),
+            vdev,
             vdev.parent(),
             parts::data(vdev, count)?,
         )?;

@@ -146,7 +146,7 @@ fn tie(dev: &Device<Bound>, release: Release, node: Node) -> Result {
     // SAFETY: The memory has the size of a node, and devres aligns it for any type.
     unsafe { place.cast::<Node>().write(node) };
     // SAFETY: devres made it, and the device is being bound or is bound.
-    unsafe { kernel::bindings::devres_add(raw(dev.as_device()), place) };
+    unsafe { kernel::bindings::devres_add(raw(dev.as_ref()), place) };
     Ok(())
 }
 
@@ -158,7 +158,7 @@ fn group() -> *mut c_void {
 /// Releases what the driver and the crates have added to the list since the probe began.
 fn release(dev: &Device<Bound>) {
     // SAFETY: `probe` has opened the group. It releases it once, or `remove` does.
-    unsafe { kernel::bindings::devres_release_group(raw(dev.as_device()), group()) };
+    unsafe { kernel::bindings::devres_release_group(raw(dev.as_ref()), group()) };
 }
 
 /// Comes after all that virtio core does with a device that its driver leaves, and after all that the
@@ -198,7 +198,7 @@ fn look(dev: &Device<Bound>, mut f: impl FnMut(&Node)) {
     // valid until this returns.
     unsafe {
         kernel::bindings::devres_find(
-            raw(dev.as_device()),
+            raw(dev.as_ref()),
             Some(untie),
             Some(found),
             (&raw mut f).cast(),
@@ -237,7 +237,7 @@ impl<V: ?Sized> Binding<V> {
             fsleep(TRY);
         };
         if let Queues::Running(Running { rings, end }) = queues {
-            dev_err!(dev.as_device(), "the driver has not deleted its queues\n");
+            dev_err!(dev, "the driver has not deleted its queues\n");
             rings.revoke();
             // SAFETY: By the invariants of `Running`, this is the function for these queues. Nothing
             // else uses them, because they were revoked.
@@ -260,7 +260,7 @@ impl Binding<dyn Any + Send + Sync> {
     /// after a failed probe ends the wait.
     fn wait_bound(&self, dev: &Device<Bound>) {
         // SAFETY: The pointer is made of a reference to a device.
-        while !unsafe { kernel::bindings::device_is_bound(raw(dev.as_device())) }
+        while !unsafe { kernel::bindings::device_is_bound(raw(dev.as_ref())) }
             && !self.is_leaving.load(Relaxed)
         {
             fsleep(TRY);
@@ -293,7 +293,7 @@ pub(crate) fn probe<T: Driver>(dev: &Device<Bound>) -> Result {
     tie(dev, untie, binding.clone())?;
     // SAFETY: The device is being bound. The name is unique in its list.
     let group = unsafe {
-        kernel::bindings::devres_open_group(raw(dev.as_device()), group(), bindings::GFP_KERNEL)
+        kernel::bindings::devres_open_group(raw(dev.as_ref()), group(), bindings::GFP_KERNEL)
     };
     if group.is_null() {
         return Err(ENOMEM);

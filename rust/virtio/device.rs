@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 
 use drm_bindings as bindings;
 use kernel::{
-    device::{self, DeviceContext, Normal},
+    device::{self, AsBusDevice, DeviceContext, Normal},
     error::to_result,
     new_mutex,
     prelude::*,
@@ -62,15 +62,6 @@ impl<Ctx: DeviceContext> Device<Ctx> {
         is_xen || self.has_feature(bindings::VIRTIO_F_ACCESS_PLATFORM)
     }
 
-    /// Returns the virtio device as a device of the driver core.
-    pub fn as_device(&self) -> &device::Device<Ctx> {
-        // SAFETY: The device is valid.
-        let dev = unsafe { &raw mut (*self.as_raw()).dev };
-        // SAFETY: The embedded `struct device` is valid as long as `self` and is in the same
-        // context, and `device::Device` is transparent over it.
-        unsafe { &*dev.cast() }
-    }
-
     /// Returns the parent device, e.g. a PCI function.
     ///
     /// The parent is bound to its own driver as long as this device is bound, but it stays bound when
@@ -84,6 +75,26 @@ impl<Ctx: DeviceContext> Device<Ctx> {
         unsafe { &*parent.cast() }
     }
 }
+
+impl<Ctx: DeviceContext> AsRef<device::Device<Ctx>> for Device<Ctx> {
+    fn as_ref(&self) -> &device::Device<Ctx> {
+        // SAFETY: The device is valid.
+        let dev = unsafe { &raw mut (*self.as_raw()).dev };
+        // SAFETY: The embedded `struct device` is valid as long as `self` and is in the same
+        // context, and `device::Device` is transparent over it.
+        unsafe { &*dev.cast() }
+    }
+}
+
+// SAFETY: The type is transparent over `struct virtio_device`, which has a `struct device` at that
+// offset.
+unsafe impl<Ctx: DeviceContext> AsBusDevice<Ctx> for Device<Ctx> {
+    const OFFSET: usize = core::mem::offset_of!(bindings::virtio_device, dev);
+}
+
+// SAFETY: The type is transparent over a type that does not depend on the context.
+kernel::impl_device_context_deref!(unsafe { Device });
+kernel::impl_device_context_into_aref!(Device);
 
 /// Memory of the device that a driver may map; the C counterpart is `struct virtio_shm_region`.
 #[derive(Clone, Copy)]
@@ -157,15 +168,6 @@ unsafe impl AlwaysRefCounted for Device<Normal> {
     unsafe fn dec_ref(obj: core::ptr::NonNull<Self>) {
         // SAFETY: The caller owns a reference, which this drops.
         unsafe { kernel::bindings::put_device(raw(obj.as_ptr().cast())) };
-    }
-}
-
-impl From<&Device<device::Bound>> for ARef<Device> {
-    fn from(dev: &Device<device::Bound>) -> Self {
-        // SAFETY: The context is only a marker in the type, and the caller has a reference to the
-        // device.
-        let dev: &Device = unsafe { Device::from_raw(dev.as_raw()) };
-        dev.into()
     }
 }
 

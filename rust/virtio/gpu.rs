@@ -339,20 +339,3 @@ pub mod format {
     /// XBGR8888.
     pub const R8G8B8X8: u32 = 134;
 }
-
-/// The arguments of the driver's ioctls, in user space's layout.
-pub mod uapi {
-    pub use drm_bindings::{
-        drm_virtgpu_3d_transfer_from_host, drm_virtgpu_3d_transfer_to_host, drm_virtgpu_3d_wait,
-        drm_virtgpu_context_init, drm_virtgpu_execbuffer, drm_virtgpu_get_caps,
-        drm_virtgpu_getparam, drm_virtgpu_map, drm_virtgpu_resource_create,
-        drm_virtgpu_resource_create_blob, drm_virtgpu_resource_info,
-        VIRTGPU_PARAM_SUPPORTED_CAPSET_IDs, DRM_VIRTGPU_CONTEXT_INIT, DRM_VIRTGPU_EXECBUFFER,
-        DRM_VIRTGPU_GETPARAM, DRM_VIRTGPU_GET_CAPS, DRM_VIRTGPU_MAP, DRM_VIRTGPU_RESOURCE_CREATE,
-        DRM_VIRTGPU_RESOURCE_CREATE_BLOB, DRM_VIRTGPU_RESOURCE_INFO,
-        DRM_VIRTGPU_TRANSFER_FROM_HOST, DRM_VIRTGPU_TRANSFER_TO_HOST, DRM_VIRTGPU_WAIT,
-        VIRTGPU_PARAM_3D_FEATURES, VIRTGPU_PARAM_BLOB_ALIGNMENT, VIRTGPU_PARAM_CAPSET_QUERY_FIX,
-        VIRTGPU_PARAM_CONTEXT_INIT, VIRTGPU_PARAM_CROSS_DEVICE, VIRTGPU_PARAM_EXPLICIT_DEBUG_NAME,
-        VIRTGPU_PARAM_HOST_VISIBLE, VIRTGPU_PARAM_RESOURCE_BLOB, VIRTGPU_WAIT_NOWAIT,
-    };
-}

@@ -611,10 +611,7 @@ impl<H: Interrupt, const N: usize> Transport<H, N> {
     ) {
         let ours = |queue: &Virtqueue<T>| Arc::ptr_eq(&queue.rings, &self.rings);
         if !queues.iter().all(ours) {
-            dev_err!(
-                dev.as_device(),
-                "stopped with the queues of another device\n"
-            );
+            dev_err!(dev, "stopped with the queues of another device\n");
             return;
         }
         let Some(claim) = Claim::to_stop(dev, &self.rings) else {

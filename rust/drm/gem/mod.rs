@@ -8,12 +8,166 @@ use drm_bindings as bindings;
 use kernel::{
     error::{from_err_ptr, to_result},
     prelude::*,
+    sync::aref::{ARef, AlwaysRefCounted},
 };
 
-use crate::{errno, Device, Driver, File};
+use crate::{driver::AllocImpl, errno, file, private::Sealed, Device, Driver, File};
 
 pub(crate) mod dma;
 pub mod shmem;
+mod vmap;
+
+/// The open files of an object's driver.
+pub type DriverFile<T> = File<<<T as DriverObject>::Driver as Driver>::File>;
+
+/// The objects of an object's driver, which are of that object's type.
+pub type DriverAllocImpl<T> = <<T as DriverObject>::Driver as Driver>::Object;
+
+/// The driver's data of a buffer object.
+pub trait DriverObject: Sync + Send + Sized + 'static {
+    /// The driver, whose buffer objects all have this data.
+    type Driver: Driver<Object = shmem::Object<Self>>;
+
+    /// What a driver tells [`new`](Self::new) about an object that it creates.
+    type Args;
+
+    /// Initializes the data of a new object, created or imported.
+    fn new(dev: &Device<Self::Driver>, size: usize, args: Self::Args) -> impl PinInit<Self, Error>;
+
+    /// Returns the arguments for an object that is imported. A driver without this imports none. (Upstream
+    /// imports objects without the driver's data.)
+    ///
+    /// # Errors
+    ///
+    /// The error that user space gets.
+    fn import_args(_dev: &Device<Self::Driver>) -> Result<Self::Args> {
+        Err(EOPNOTSUPP)
+    }
+
+    /// Called when a file gets a handle of the object.
+    ///
+    /// # Errors
+    ///
+    /// The error that user space gets.
+    fn open(_obj: &DriverAllocImpl<Self>, _file: &DriverFile<Self>) -> Result {
+        Ok(())
+    }
+
+    /// Called when a handle of the object is removed from a file.
+    fn close(_obj: &DriverAllocImpl<Self>, _file: &DriverFile<Self>) {}
+
+    /// Called when nothing uses the object any more. Its pages are freed when `object` is dropped.
+    /// A driver whose device still reads them may keep it until then.
+    fn free(object: shmem::Dying<Self>) {
+        drop(object);
+    }
+}
+
+/// A kind of buffer objects, which has a `struct drm_gem_object` in it.
+pub trait IntoGEMObject: Sized + Sealed {
+    /// Returns the object of C, which is valid as long as `self`.
+    #[doc(hidden)]
+    fn as_raw(&self) -> *mut bindings::drm_gem_object;
+
+    /// Returns the object that an object of C is in.
+    ///
+    /// # Safety
+    ///
+    /// `raw` must be in a valid object of this type as long as the reference is used.
+    #[doc(hidden)]
+    unsafe fn from_raw<'a>(raw: *mut bindings::drm_gem_object) -> &'a Self;
+}
+
+/// What all kinds of buffer objects can do.
+pub trait BaseObject: IntoGEMObject {
+    /// Size in bytes.
+    fn size(&self) -> usize {
+        // SAFETY: The object is valid.
+        unsafe { (*self.as_raw()).size }
+    }
+
+    /// Creates a handle for the object in a file, or returns the one that it has.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; those of [`DriverObject::open`]. C: `drm_gem_handle_create()`.
+    fn create_handle<D, F>(&self, file: &File<F>) -> Result<u32>
+    where
+        Self: AllocImpl<Driver = D>,
+        D: Driver<Object = Self, File = F>,
+        F: file::DriverFile<Driver = D>,
+    {
+        let mut handle = 0;
+        // SAFETY: File and object are valid.
+        to_result(unsafe {
+            bindings::drm_gem_handle_create(file.as_raw(), self.as_raw(), &mut handle)
+        })?;
+        Ok(handle)
+    }
+
+    /// Returns the object that has a handle in a file.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT`.
+    fn lookup_handle<D, F>(file: &File<F>, handle: u32) -> Result<ARef<Self>>
+    where
+        Self: AllocImpl<Driver = D> + AlwaysRefCounted,
+        D: Driver<Object = Self, File = F>,
+        F: file::DriverFile<Driver = D>,
+    {
+        // SAFETY: The file is valid.
+        let raw = unsafe { bindings::drm_gem_object_lookup(file.as_raw(), handle) };
+        if raw.is_null() {
+            return Err(ENOENT);
+        }
+        // SAFETY: All objects of the file's driver are `Self`. The lookup has returned a reference.
+        let object = unsafe { Self::from_raw(raw) };
+        // SAFETY: The reference that the lookup returned is moved into the `ARef`.
+        Ok(unsafe { ARef::from_raw(NonNull::from(object)) })
+    }
+
+    /// Creates the offset for `mmap()` of the object, or returns the one that it has; C:
+    /// `drm_gem_create_mmap_offset()`.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, `ENOSPC`.
+    fn create_mmap_offset(&self) -> Result<u64> {
+        // SAFETY: The object is valid.
+        to_result(unsafe { bindings::drm_gem_create_mmap_offset(self.as_raw()) })?;
+        // SAFETY: As above.
+        let node = unsafe { &raw mut (*self.as_raw()).vma_node };
+        // SAFETY: The node has an offset, which does not change as long as the object exists.
+        Ok(unsafe { bindings::helper_drm_vma_node_offset_addr(node) })
+    }
+}
+
+impl<T: IntoGEMObject> BaseObject for T {}
+
+pub(crate) extern "C" fn open_callback<T: DriverObject>(
+    obj: *mut bindings::drm_gem_object,
+    file: *mut bindings::drm_file,
+) -> kernel::ffi::c_int {
+    // SAFETY: The core calls this for an object of `T`, which is in an object of its driver.
+    let obj = unsafe { DriverAllocImpl::<T>::from_raw(obj) };
+    // SAFETY: The file is one of the object's device.
+    let file = unsafe { File::from_raw(file) };
+
+    errno(T::open(obj, file))
+}
+
+pub(crate) extern "C" fn close_callback<T: DriverObject>(
+    obj: *mut bindings::drm_gem_object,
+    file: *mut bindings::drm_file,
+) {
+    // SAFETY: The core calls this for an object of `T`, which is in an object of its driver.
+    let obj = unsafe { DriverAllocImpl::<T>::from_raw(obj) };
+    // SAFETY: The file is one of the object's device.
+    let file = unsafe { File::from_raw(file) };
+
+    T::close(obj, file);
+}
 
 /// The arguments and results of the ioctl that creates a dumb buffer; the C counterpart is
 /// `struct drm_mode_create_dumb`.
@@ -71,18 +225,18 @@ pub(crate) extern "C" fn dumb_create_callback<T: Driver>(
     errno(T::dumb_create(dev, file, &mut DumbBuffer(args)))
 }
 
-pub(crate) extern "C" fn prime_import_callback<T: Driver>(
+pub(crate) extern "C" fn prime_import_callback<O: DriverObject>(
     dev: *mut bindings::drm_device,
     dma_buf: *mut bindings::dma_buf,
 ) -> *mut bindings::drm_gem_object {
     // SAFETY: The core calls this with valid arguments, for a device of this driver.
     let own = unsafe { bindings::drm_gem_is_prime_exported_dma_buf(dev, dma_buf) };
     // SAFETY: As above.
-    let device = unsafe { Device::<T>::from_raw(dev) };
-    if let Err(error) = T::prime_import_check(device, own) {
+    let device = unsafe { Device::<O::Driver>::from_raw(dev) };
+    if let Err(error) = O::Driver::prime_import_check(device, own) {
         return error.to_ptr();
     }
-    if !T::MAPS_IMPORTS {
+    if !O::Driver::MAPS_IMPORTS {
         // SAFETY: As above.
         let raw = unsafe { bindings::drm_gem_shmem_prime_import_no_map(dev, dma_buf) };
         if own {
@@ -90,7 +244,7 @@ pub(crate) extern "C" fn prime_import_callback<T: Driver>(
         }
         return to_err_ptr(from_err_ptr(raw).and_then(|raw| {
             // SAFETY: The import has just created the object, and nothing else refers to it.
-            unsafe { shmem::Object::<T::Object>::complete(device, raw) }?;
+            unsafe { shmem::Object::<O>::complete_import(device, raw) }?;
             Ok(raw)
         }));
     }
@@ -106,7 +260,7 @@ pub(crate) extern "C" fn prime_import_callback<T: Driver>(
         return raw;
     }
     // SAFETY: The import has just created the object, and nothing else refers to it.
-    if let Err(error) = unsafe { shmem::Object::<T::Object>::complete(device, raw) } {
+    if let Err(error) = unsafe { shmem::Object::<O>::complete_import(device, raw) } {
         return error.to_ptr();
     }
     let object = || NonNull::new(raw.cast()).ok_or(EINVAL);

@@ -10,29 +10,40 @@ use core::{
 
 use drm_bindings as bindings;
 use kernel::{
-    error::{from_err_ptr, to_result},
+    device::{self, Bound},
+    error::from_err_ptr,
     prelude::*,
+    scatterlist::SGTable,
     sync::aref::{ARef, AlwaysRefCounted},
     types::Opaque,
 };
 
+use super::{
+    close_callback, dma, open_callback, to_err_ptr, BaseObject, DriverObject, IntoGEMObject,
+};
 use crate::{
-    gem::{dma, to_err_ptr},
-    Device, Driver, File,
+    driver::{AllocImpl, AllocOps},
+    private::Sealed,
+    Device, Driver,
 };
 
-/// The driver's data of a buffer object.
-pub trait DriverObject: Sync + Send + Sized + 'static {
-    /// The driver.
-    type Driver: Driver<Object = Self>;
+pub use super::vmap::{VMap, VMapOwned, VMapRef};
 
-    /// Initializes the data of a new object, created or imported.
-    fn new(dev: &Device<Self::Driver>, size: usize) -> impl PinInit<Self, Error>;
+/// How an object is created.
+pub struct ObjectConfig<'a, T: DriverObject> {
+    /// Whether programs and the kernel map the pages without the cache (write-combined).
+    pub map_wc: bool,
+    /// An object of the same device that shares its reservation with the new one, which holds a reference
+    /// to it.
+    pub parent_resv_obj: Option<&'a Object<T>>,
+}
 
-    /// Called when nothing uses the object any more. Its pages are freed when `object` is dropped.
-    /// A driver whose device still reads them may keep it until then.
-    fn free(object: Dying<Self>) {
-        drop(object);
+impl<T: DriverObject> Default for ObjectConfig<'_, T> {
+    fn default() -> Self {
+        Self {
+            map_wc: false,
+            parent_resv_obj: None,
+        }
     }
 }
 
@@ -48,6 +59,8 @@ pub struct Object<T: DriverObject> {
     /// `None` until `inner` is initialized. An object can outlive the binding of its device, so it
     /// holds a reference to the device.
     dev: Option<ARef<Device<T::Driver>>>,
+    /// The object whose reservation this one uses, if it is not its own.
+    parent_resv_obj: Option<ARef<Object<T>>>,
     inner: MaybeUninit<T>,
 }
 
@@ -97,10 +110,13 @@ impl<T: DriverObject> Drop for Dying<T> {
         let inner = unsafe { &mut (*raw).inner };
         // SAFETY: By the type's invariants, it is initialized.
         unsafe { inner.assume_init_drop() };
+        // SAFETY: By the type's invariants, nothing else refers to the object.
+        let parent = unsafe { &mut (*raw).parent_resv_obj }.take();
         // SAFETY: Nothing else refers to the object. The C function frees the memory with
         // `kfree()`, and `create_object_callback` allocated it with `kmalloc()`.
         unsafe { bindings::drm_gem_shmem_free(raw.cast()) };
-        // Comes last, because the C function accesses the device.
+        // These come last, because the C function accesses the device, and maybe the reservation.
+        drop(parent);
         drop(dev);
     }
 }
@@ -203,6 +219,8 @@ impl<T: DriverObject> Object<T> {
         // SAFETY: All zeros is a valid, empty struct of functions.
         let mut funcs: bindings::drm_gem_object_funcs = unsafe { core::mem::zeroed() };
         funcs.free = Some(Self::free_callback);
+        funcs.open = Some(open_callback::<T>);
+        funcs.close = Some(close_callback::<T>);
         funcs.print_info = Some(bindings::helper_drm_gem_shmem_print_info);
         funcs.pin = Some(bindings::helper_drm_gem_shmem_pin);
         funcs.unpin = Some(bindings::helper_drm_gem_shmem_unpin);
@@ -218,16 +236,58 @@ impl<T: DriverObject> Object<T> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, and those of [`DriverObject::new`].
-    pub fn new(dev: &Device<T::Driver>, size: usize) -> Result<ARef<Self>> {
+    /// `ENOMEM`; `EINVAL` for a reservation of another device's object; those of [`DriverObject::new`].
+    pub fn new(
+        dev: &Device<T::Driver>,
+        size: usize,
+        config: ObjectConfig<'_, T>,
+        args: T::Args,
+    ) -> Result<ARef<Self>> {
+        let parent = config.parent_resv_obj;
+        if parent.is_some_and(|parent| parent.dev().as_raw() != dev.as_raw()) {
+            return Err(EINVAL);
+        }
         // SAFETY: The device is valid, and creates its objects by `create_object_callback`.
         let raw = from_err_ptr(unsafe { bindings::drm_gem_shmem_create(dev.as_raw(), size) })?;
         // SAFETY: The object was just created by `create_object_callback`, and nothing else refers to
         // it.
-        unsafe { Self::complete(dev, raw.cast()) }?;
+        unsafe { Self::complete(dev, raw.cast(), args) }?;
         let object = NonNull::new(raw.cast()).ok_or(ENOMEM)?;
         // SAFETY: The new object's only reference is moved into the `ARef`.
-        Ok(unsafe { ARef::from_raw(object) })
+        let object: ARef<Self> = unsafe { ARef::from_raw(object) };
+        // SAFETY: Nothing else refers to the new object.
+        unsafe { bindings::drm_gem_shmem_object::set_map_wc_raw(raw, config.map_wc) };
+        if let Some(parent) = parent {
+            // SAFETY: The object is valid, and its reservation does not change any more.
+            let resv = unsafe { (*parent.as_raw()).resv };
+            // SAFETY: Nothing else refers to the new object. It holds a reference to `parent`, whose own
+            // parent, if `resv` is not its own, it holds a reference to.
+            unsafe { (*raw).base.resv = resv };
+            // SAFETY: As above.
+            unsafe { (*raw.cast::<Self>()).parent_resv_obj = Some(parent.into()) };
+        }
+        Ok(object)
+    }
+
+    /// Does the same as [`complete`](Self::complete) for an imported object.
+    ///
+    /// # Safety
+    ///
+    /// Those of [`complete`](Self::complete).
+    pub(crate) unsafe fn complete_import(
+        dev: &Device<T::Driver>,
+        raw: *mut bindings::drm_gem_object,
+    ) -> Result {
+        match T::import_args(dev) {
+            // SAFETY: By the requirements of this function.
+            Ok(args) => unsafe { Self::complete(dev, raw, args) },
+            Err(error) => {
+                // SAFETY: The caller has passed its reference. `free_callback` does not drop `inner`,
+                // because `dev` is not set.
+                unsafe { bindings::helper_drm_gem_object_put(raw) };
+                Err(error)
+            }
+        }
     }
 
     /// Initializes the driver's data of a new object. If that fails, this drops the caller's
@@ -240,6 +300,7 @@ impl<T: DriverObject> Object<T> {
     pub(crate) unsafe fn complete(
         dev: &Device<T::Driver>,
         raw: *mut bindings::drm_gem_object,
+        args: T::Args,
     ) -> Result {
         let this: *mut Self = raw.cast();
         // SAFETY: By the requirements of this function, the object is valid.
@@ -247,7 +308,7 @@ impl<T: DriverObject> Object<T> {
         // SAFETY: As above.
         let slot: *mut T = unsafe { (&raw mut (*this).inner).cast() };
         // SAFETY: The memory is not initialized. It does not move, because an object does not.
-        if let Err(error) = unsafe { pin_init::raw_try_init(slot, T::new(dev, size)) } {
+        if let Err(error) = unsafe { pin_init::raw_try_init(slot, T::new(dev, size, args)) } {
             // SAFETY: The caller has passed its reference. `free_callback` does not drop `inner`,
             // because `dev` is not set.
             unsafe { bindings::helper_drm_gem_object_put(raw) };
@@ -257,11 +318,6 @@ impl<T: DriverObject> Object<T> {
         // SAFETY: By the requirements of this function, nothing else accesses the object.
         unsafe { (*this).dev = Some(dev.into()) };
         Ok(())
-    }
-
-    pub(crate) fn as_raw(&self) -> *mut bindings::drm_gem_object {
-        // SAFETY: The object is valid.
-        unsafe { &raw mut (*self.obj.get()).base }
     }
 
     /// Waits until nothing writes or reads the object's pixels, for at most `timeout` jiffies. With
@@ -289,15 +345,6 @@ impl<T: DriverObject> Object<T> {
         }
     }
 
-    /// # Safety
-    ///
-    /// `raw` must be a valid object of `T::Driver` as long as the reference is used.
-    pub(crate) unsafe fn from_raw<'a>(raw: *mut bindings::drm_gem_object) -> &'a Self {
-        // SAFETY: By the requirements of this function. The GEM object is the first field of the
-        // shmem object, which is the first field of `Self`.
-        unsafe { &*raw.cast() }
-    }
-
     /// Returns the device that the object belongs to.
     pub fn dev(&self) -> &Device<T::Driver> {
         // SAFETY: The object is valid, and its device does not change.
@@ -306,47 +353,10 @@ impl<T: DriverObject> Object<T> {
         unsafe { Device::from_raw(dev) }
     }
 
-    /// Size in bytes.
-    pub fn size(&self) -> usize {
-        // SAFETY: The object is valid.
-        unsafe { (*self.as_raw()).size }
-    }
-
     /// Returns whether its pages belong to another driver.
     pub fn is_imported(&self) -> bool {
         // SAFETY: The object is valid.
         unsafe { !(*self.as_raw()).import_attach.is_null() }
-    }
-
-    /// Creates a handle for the object in a file.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`.
-    pub fn create_handle(&self, file: &File<<T::Driver as Driver>::File>) -> Result<u32> {
-        let mut handle = 0;
-        // SAFETY: File and object are valid.
-        to_result(unsafe {
-            bindings::drm_gem_handle_create(file.as_raw(), self.as_raw(), &mut handle)
-        })?;
-        Ok(handle)
-    }
-
-    /// Returns the object that has a handle in a file.
-    ///
-    /// # Errors
-    ///
-    /// `ENOENT`.
-    pub fn lookup_handle(
-        file: &File<<T::Driver as Driver>::File>,
-        handle: u32,
-    ) -> Result<ARef<Self>> {
-        // SAFETY: The file is valid.
-        let raw = unsafe { bindings::drm_gem_object_lookup(file.as_raw(), handle) };
-        let raw = NonNull::new(raw).ok_or(ENOENT)?;
-        // SAFETY: All objects of the file's driver are `Self`. The reference that the lookup
-        // returned is moved into the `ARef`.
-        Ok(unsafe { ARef::from_raw(raw.cast()) })
     }
 
     /// Pins and maps the pages, and calls `f` with each run of them. The addresses are physical
@@ -361,21 +371,8 @@ impl<T: DriverObject> Object<T> {
     /// `EINVAL` for an imported buffer of a driver without [`MAPS_IMPORTS`](Driver::MAPS_IMPORTS);
     /// those of `f`.
     pub fn for_each_segment(&self, dma: bool, mut f: impl FnMut(Segment) -> Result) -> Result {
-        let raw = self.obj.get();
-        let map = || {
-            if self.is_imported() && !T::Driver::MAPS_IMPORTS {
-                return Err(EINVAL);
-            }
-            // SAFETY: The object is valid.
-            from_err_ptr(unsafe { bindings::drm_gem_shmem_get_pages_sgt(raw) })
-                .map_err(|error| dma::error(self.dev(), self.size(), error))?;
-            NonNull::new(raw).ok_or(EINVAL)
-        };
-        let visit = || {
-            // SAFETY: The object is valid, and it was mapped. `add` calls this under the lock of the
-            // mappings, so the table is not freed meanwhile.
-            let sgt = unsafe { (*raw).sgt };
-            // SAFETY: As above.
+        self.map(|sgt| {
+            // SAFETY: `map` passes a valid table.
             let mut sg = unsafe { (*sgt).sgl };
             let count = if dma {
                 // SAFETY: As above.
@@ -404,6 +401,47 @@ impl<T: DriverObject> Object<T> {
                 sg = unsafe { kernel::bindings::sg_next(sg) };
             }
             Ok(())
+        })
+    }
+
+    /// Pins and maps the pages, and returns their table. `dev` is the device that
+    /// [`UnregisteredDevice::new`](crate::UnregisteredDevice::new) was called with.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for another `dev`; those of [`for_each_segment`](Self::for_each_segment).
+    pub fn sg_table<'a>(&'a self, dev: &'a device::Device<Bound>) -> Result<&'a SGTable> {
+        if !self.dev().is_tied_to(dev) {
+            return Err(EINVAL);
+        }
+        let mut table = core::ptr::null_mut();
+        self.map(|sgt| {
+            table = sgt;
+            Ok(())
+        })?;
+        // SAFETY: The table is freed with the object, or when the driver leaves the device that the object's
+        // device is tied to. That is `dev`, because nothing is mapped after the driver has left that one.
+        // Both are later than `'a`. Nothing changes the table until then.
+        Ok(unsafe { SGTable::from_raw(table) })
+    }
+
+    /// Pins and maps the pages, unless they are, and calls `then` with their table, which is not freed
+    /// meanwhile.
+    fn map(&self, then: impl FnOnce(*mut kernel::bindings::sg_table) -> Result) -> Result {
+        let raw = self.obj.get();
+        let map = || {
+            if self.is_imported() && !T::Driver::MAPS_IMPORTS {
+                return Err(EINVAL);
+            }
+            // SAFETY: The object is valid.
+            from_err_ptr(unsafe { bindings::drm_gem_shmem_get_pages_sgt(raw) })
+                .map_err(|error| dma::error(self.dev(), self.size(), error))?;
+            NonNull::new(raw).ok_or(EINVAL)
+        };
+        let visit = || {
+            // SAFETY: The object is valid, and it was mapped. `add` calls this under the lock of the
+            // mappings, so the table is not freed meanwhile.
+            then(unsafe { (*raw).sgt })
         };
         // SAFETY: The object is valid, and `Dying` removes it from the mappings before it is freed.
         let add = || unsafe { self.dev().mappings.add(map, visit) };
@@ -483,6 +521,7 @@ pub(crate) extern "C" fn create_object_callback<T: DriverObject>(
         Object::<T> {
             obj: Opaque::new(obj),
             dev: None,
+            parent_resv_obj: None,
             inner: MaybeUninit::uninit(),
         },
         GFP_KERNEL,
@@ -492,6 +531,38 @@ pub(crate) extern "C" fn create_object_callback<T: DriverObject>(
             .map(|object| KBox::into_raw(object).cast())
             .map_err(Error::from),
     )
+}
+
+impl<T: DriverObject> Sealed for Object<T> {}
+
+impl<T: DriverObject> IntoGEMObject for Object<T> {
+    fn as_raw(&self) -> *mut bindings::drm_gem_object {
+        // SAFETY: The object is valid.
+        unsafe { &raw mut (*self.obj.get()).base }
+    }
+
+    unsafe fn from_raw<'a>(raw: *mut bindings::drm_gem_object) -> &'a Self {
+        // SAFETY: By the requirements of this function. The GEM object is the first field of the
+        // shmem object, which is the first field of `Self`.
+        unsafe { &*raw.cast() }
+    }
+}
+
+impl<T: DriverObject> AllocImpl for Object<T> {
+    type Driver = T::Driver;
+
+    const ALLOC_OPS: AllocOps = {
+        // SAFETY: All zeros is a valid, empty `struct drm_driver`.
+        let mut driver: bindings::drm_driver = unsafe { mem::zeroed() };
+        driver.gem_create_object = Some(create_object_callback::<T>);
+        driver.gem_prime_import = Some(super::prime_import_callback::<T>);
+        driver.gem_prime_import_sg_table = Some(bindings::drm_gem_shmem_prime_import_sg_table);
+        if T::Driver::HAS_DUMB_CREATE {
+            driver.dumb_create = Some(super::dumb_create_callback::<T::Driver>);
+        }
+        driver.fbdev_probe = Some(bindings::drm_fbdev_shmem_driver_fbdev_probe);
+        AllocOps(driver)
+    };
 }
 
 impl<T: DriverObject> Deref for Object<T> {

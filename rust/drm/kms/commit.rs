@@ -19,19 +19,20 @@ use core::mem::offset_of;
 use drm_bindings as bindings;
 use kernel::{error::to_result, prelude::*};
 
+use super::KmsDriver;
 use crate::{errno, Device, Driver};
 
-extern "C" fn has_room_callback<T: Driver>(crtc: *mut bindings::drm_crtc) -> bool {
+extern "C" fn has_room_callback<T: KmsDriver>(crtc: *mut bindings::drm_crtc) -> bool {
     // SAFETY: `helper_drm_commit_waits()` calls this for the CRTCs of a commit.
     let dev = unsafe { (*crtc).dev };
     // SAFETY: As above. The index does not change.
     let index = unsafe { (*crtc).index };
     // SAFETY: The commit is one on a device of `T`.
-    T::has_room(unsafe { Device::from_raw(dev) }, index)
+    T::has_room(unsafe { Device::<T>::from_raw(dev) }, index)
 }
 
 /// C: `drm_mode_config_funcs.atomic_commit`.
-pub(super) extern "C" fn commit_callback<T: Driver>(
+pub(super) extern "C" fn commit_callback<T: KmsDriver>(
     dev: *mut bindings::drm_device,
     state: *mut bindings::drm_atomic_commit,
     nonblock: bool,
@@ -77,7 +78,7 @@ pub(super) extern "C" fn tail_callback(state: *mut bindings::drm_atomic_commit) 
 ///
 /// `state` must be a state of `dev`, a device of `T`, that was checked and is not an asynchronous
 /// update.
-unsafe fn commit_nonblocking<T: Driver>(
+unsafe fn commit_nonblocking<T: KmsDriver>(
     dev: *mut bindings::drm_device,
     state: *mut bindings::drm_atomic_commit,
 ) -> Result {

@@ -14,9 +14,8 @@ use kernel::{
 
 use super::{
     modes::{DisplayMode, Timing},
-    UnregisteredKmsDevice,
+    KmsDriver, UnregisteredKmsDevice,
 };
-use crate::Driver;
 
 /// The EDID of a monitor; the C counterpart is `struct drm_edid`.
 ///
@@ -129,7 +128,7 @@ impl ModeList<'_> {
     }
 
     /// Suggests a position of the monitor to user space, see
-    /// [`KmsDriver::FOLLOWS_WINDOWS`](super::KmsDriver::FOLLOWS_WINDOWS).
+    /// [`KmsDriver::FOLLOWS_WINDOWS`].
     pub fn suggest_position(&mut self, x: u32, y: u32) {
         // SAFETY: By the type's invariants.
         let object = unsafe { &raw mut (*self.connector).base };
@@ -268,7 +267,7 @@ impl ModeList<'_> {
 /// The driver's data of a connector.
 pub trait DriverConnector: Send + Sync + Sized + 'static {
     /// The driver.
-    type Driver: Driver;
+    type Driver: KmsDriver;
 
     /// Returns whether a monitor is connected. By default it always is.
     fn detect(&self) -> bool {

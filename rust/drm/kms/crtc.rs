@@ -9,14 +9,14 @@ use kernel::{error::to_result, prelude::*, types::Opaque};
 
 use super::{
     vblank::{last_vblank, TimerState, VblankImpl},
-    DisplayMode, DriverPlane, Plane, UnregisteredKmsDevice,
+    DisplayMode, DriverPlane, KmsDriver, Plane, UnregisteredKmsDevice,
 };
-use crate::{Device, Driver};
+use crate::Device;
 
 /// The driver's data of a CRTC.
 pub trait DriverCrtc: Send + Sync + Sized + 'static {
     /// The driver.
-    type Driver: Driver;
+    type Driver: KmsDriver;
     /// Where the vblanks come from.
     type VblankImpl: VblankImpl<Crtc = Self>;
 

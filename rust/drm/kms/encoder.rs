@@ -5,8 +5,7 @@ use core::marker::PhantomData;
 use drm_bindings as bindings;
 use kernel::{error::to_result, prelude::*};
 
-use super::{Connector, Crtc, DriverConnector, DriverCrtc, UnregisteredKmsDevice};
-use crate::Driver;
+use super::{Connector, Crtc, DriverConnector, DriverCrtc, KmsDriver, UnregisteredKmsDevice};
 
 /// An encoder of a virtual device; the C counterpart is `struct drm_encoder`.
 ///
@@ -21,7 +20,7 @@ impl<'a> Encoder<'a> {
     /// # Errors
     ///
     /// `ENOMEM`. C: `drmm_encoder_alloc()`.
-    pub fn new<T: Driver, C: DriverCrtc<Driver = T>>(
+    pub fn new<T: KmsDriver, C: DriverCrtc<Driver = T>>(
         dev: &'a UnregisteredKmsDevice<'_, T>,
         crtc: &Crtc<C>,
     ) -> Result<Self> {

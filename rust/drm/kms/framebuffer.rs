@@ -7,8 +7,9 @@ use core::{marker::PhantomData, ops::Deref, ptr};
 use drm_bindings as bindings;
 use kernel::{error::to_result, prelude::*, types::Opaque};
 
+use super::KmsDriver;
 use crate::{
-    gem::{shmem, to_err_ptr},
+    gem::{to_err_ptr, IntoGEMObject},
     Device, Driver,
 };
 
@@ -29,7 +30,7 @@ pub struct FramebufferInfo {
 /// The driver's data of a framebuffer.
 pub trait DriverFramebuffer: Send + Sync + Sized + 'static {
     /// The driver.
-    type Driver: Driver;
+    type Driver: KmsDriver;
 
     /// Checks the layout of a new framebuffer.
     ///
@@ -55,7 +56,7 @@ pub trait DriverFramebuffer: Send + Sync + Sized + 'static {
 /// ```
 pub struct PlainFramebuffer<T>(PhantomData<fn() -> T>);
 
-impl<T: Driver> DriverFramebuffer for PlainFramebuffer<T> {
+impl<T: KmsDriver> DriverFramebuffer for PlainFramebuffer<T> {
     type Driver = T;
 
     fn check(_dev: &Device<T>, _info: &FramebufferInfo) -> Result {
@@ -132,12 +133,12 @@ impl<T: DriverFramebuffer> Framebuffer<T> {
     }
 
     /// Returns the buffer object that contains the pixels.
-    pub fn object(&self) -> &shmem::Object<<T::Driver as Driver>::Object> {
+    pub fn object(&self) -> &<T::Driver as Driver>::Object {
         // SAFETY: By the type's invariants, the framebuffer is valid. Its object does not change.
         let object = unsafe { (*self.fb.get()).obj[0] };
         // SAFETY: By the type's invariants the object is of `T::Driver`. The framebuffer holds a
         // reference.
-        unsafe { shmem::Object::from_raw(object) }
+        unsafe { IntoGEMObject::from_raw(object) }
     }
 
     extern "C" fn destroy_callback(raw: *mut bindings::drm_framebuffer) {
@@ -151,7 +152,7 @@ impl<T: DriverFramebuffer> Framebuffer<T> {
     }
 }
 
-pub(crate) extern "C" fn create_callback<T: Driver>(
+pub(crate) extern "C" fn create_callback<T: KmsDriver>(
     dev: *mut bindings::drm_device,
     file: *mut bindings::drm_file,
     info: *const bindings::drm_format_info,
@@ -164,7 +165,7 @@ pub(crate) extern "C" fn create_callback<T: Driver>(
 /// # Safety
 ///
 /// The arguments must be those of `drm_mode_config_funcs.fb_create` of a device of `T`.
-unsafe fn create<T: Driver>(
+unsafe fn create<T: KmsDriver>(
     dev: *mut bindings::drm_device,
     file: *mut bindings::drm_file,
     info: *const bindings::drm_format_info,

@@ -55,7 +55,7 @@ pub struct ModeConfigInfo {
 }
 
 /// A driver with mode setting.
-pub trait KmsDriver: Sized {
+pub trait KmsDriver: Driver {
     /// The driver's data of a framebuffer.
     type Framebuffer: DriverFramebuffer<Driver = Self>;
 
@@ -68,16 +68,11 @@ pub trait KmsDriver: Sized {
     const FOLLOWS_WINDOWS: bool = false;
 
     /// Returns the device's limits.
-    fn mode_config_info(dev: &Device<Self>) -> ModeConfigInfo
-    where
-        Self: Driver;
+    fn mode_config_info(dev: &Device<Self>) -> ModeConfigInfo;
 
     /// Returns whether a frame for a CRTC, given by its index, can be sent without waiting for the
     /// device. If so, the caller of a nonblocking commit executes it; otherwise a worker does.
-    fn has_room(_dev: &Device<Self>, _crtc: u32) -> bool
-    where
-        Self: Driver,
-    {
+    fn has_room(_dev: &Device<Self>, _crtc: u32) -> bool {
         false
     }
 
@@ -86,9 +81,7 @@ pub trait KmsDriver: Sized {
     /// # Errors
     ///
     /// Any. The device is not registered then.
-    fn create_objects(dev: &UnregisteredKmsDevice<'_, Self>) -> Result
-    where
-        Self: Driver;
+    fn create_objects(dev: &UnregisteredKmsDevice<'_, Self>) -> Result;
 }
 
 /// A device whose mode setting is being set up. Objects can only be added to such a device.
@@ -97,14 +90,14 @@ pub trait KmsDriver: Sized {
 ///
 /// `hotplug_mode_update` is null or a property of the device. If it is not null, the device has the
 /// properties for suggested positions, too.
-pub struct UnregisteredKmsDevice<'a, T: Driver> {
+pub struct UnregisteredKmsDevice<'a, T: KmsDriver> {
     dev: &'a UnregisteredDevice<T>,
     hotplug_mode_update: *mut bindings::drm_property,
     /// Whether the CRTCs have vblanks; `None` before the first one.
     has_vblanks: Cell<Option<bool>>,
 }
 
-impl<T: Driver> Deref for UnregisteredKmsDevice<'_, T> {
+impl<T: KmsDriver> Deref for UnregisteredKmsDevice<'_, T> {
     type Target = Device<T>;
 
     fn deref(&self) -> &Device<T> {
@@ -112,7 +105,7 @@ impl<T: Driver> Deref for UnregisteredKmsDevice<'_, T> {
     }
 }
 
-impl<'a, T: Driver> UnregisteredKmsDevice<'a, T> {
+impl<'a, T: KmsDriver> UnregisteredKmsDevice<'a, T> {
     /// Creates the properties of windows, if the driver's connectors are windows.
     fn new(dev: &'a UnregisteredDevice<T>) -> Result<Self> {
         let mut hotplug_mode_update = core::ptr::null_mut();
@@ -214,9 +207,9 @@ impl ModeSetting {
 /// device.
 struct RawKms(*mut bindings::drm_device);
 
-struct Funcs<T: Driver>(core::marker::PhantomData<T>);
+struct Funcs<T: KmsDriver>(core::marker::PhantomData<T>);
 
-impl<T: Driver> Funcs<T> {
+impl<T: KmsDriver> Funcs<T> {
     const CONFIG: bindings::drm_mode_config_funcs = {
         // SAFETY: All zeros is a valid, empty struct of functions.
         let mut funcs: bindings::drm_mode_config_funcs = unsafe { core::mem::zeroed() };
@@ -234,7 +227,7 @@ impl<T: Driver> Funcs<T> {
     };
 }
 
-impl<T: Driver> UnregisteredDevice<T> {
+impl<T: KmsDriver> UnregisteredDevice<T> {
     /// Sets up mode setting: limits, objects, vblanks and the initial state. A device on which this
     /// was not called, or has failed, has no mode setting.
     ///
@@ -259,9 +252,17 @@ impl<T: Driver> UnregisteredDevice<T> {
 
     /// Sets whether the device has mode setting.
     fn set_features(&self, kms: bool) {
+        let mut features = Self::FEATURES;
+        if kms {
+            features |= bindings::drm_driver_feature_DRIVER_MODESET
+                | bindings::drm_driver_feature_DRIVER_ATOMIC;
+            if T::FEAT_CURSOR_HOTSPOT {
+                features |= bindings::drm_driver_feature_DRIVER_CURSOR_HOTSPOT;
+            }
+        }
         // SAFETY: The core reads the features when the device is registered, and after that. An
         // `UnregisteredDevice` is not registered, and stays on its thread.
-        unsafe { (*self.as_raw()).driver_features = Self::features(kms) }
+        unsafe { (*self.as_raw()).driver_features = features }
     }
 
     /// Initializes the mode config. Must be called only once.

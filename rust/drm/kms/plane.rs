@@ -15,7 +15,7 @@ use super::{
     atomic::{AtomicCheck, AtomicCommit},
     shadow, Framebuffer, KmsDriver, UnregisteredKmsDevice,
 };
-use crate::{errno, Device, Driver, Rect};
+use crate::{errno, Device, Rect};
 
 /// The type of a plane.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ type Fb<T> = Framebuffer<<<T as DriverPlane>::Driver as KmsDriver>::Framebuffer>
 #[vtable]
 pub trait DriverPlane: Send + Sync + Sized + 'static {
     /// The driver.
-    type Driver: Driver;
+    type Driver: KmsDriver;
 
     /// The plane's type.
     const TYPE: Type;

@@ -8,8 +8,8 @@
 //! longer uses them, see [`keeper`](super::keeper).
 use drm::{
     gem::{
-        shmem::{DriverObject, Dying},
-        DumbBuffer,
+        shmem::{Dying, ObjectConfig},
+        BaseObject, DriverObject, DumbBuffer,
     },
     kms::FramebufferInfo,
     File,
@@ -73,17 +73,22 @@ impl Kept for Bo {
 
 impl DriverObject for Bo {
     type Driver = VirtGpu;
+    type Args = Shape;
 
-    fn new(_dev: &Device, _size: usize) -> impl PinInit<Self, Error> {
+    fn new(_dev: &Device, _size: usize, shape: Shape) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             own <- new_mutex!(Own {
-                shape: Shape::default(),
+                shape,
                 resource: None,
             }),
             cursor <- new_mutex!(None),
             groups <- new_mutex!(KVec::new()),
             keeper <- new_mutex!(Some(Keeper::new()?)),
         })
+    }
+
+    fn import_args(_dev: &Device) -> Result<Shape> {
+        Ok(Shape::default())
     }
 
     /// The pages stay until the host has answered that it no longer uses them.
@@ -105,9 +110,7 @@ impl DriverObject for Bo {
 
 /// Creates a buffer object. Its own resource is created later.
 pub(crate) fn create(dev: &Device, size: usize, shape: Shape) -> Result<ARef<Object>> {
-    let bo = Object::new(dev, size)?;
-    bo.own.lock().shape = shape;
-    Ok(bo)
+    Object::new(dev, size, ObjectConfig::default(), shape)
 }
 
 /// Creates an object's own resource if there is none. Its shape no longer changes then.

@@ -4,6 +4,8 @@
 //! Everything that tells the host of an object's pages holds a reference to the object's
 //! [`Keeper`]. When the object is freed, the keeper takes it over, and the last reference to the
 //! keeper frees it.
+use core::ops::Deref;
+
 use drm::gem::shmem::Dying;
 use kernel::{
     new_spinlock,
@@ -11,9 +13,10 @@ use kernel::{
     sync::{Arc, SpinLock},
 };
 
-use crate::device::VirtGpu;
+use crate::device;
 
-type Object = Dying<<VirtGpu as drm::Driver>::Object>;
+/// A buffer object that nothing uses any more.
+type Object = Dying<<device::Object as Deref>::Target>;
 
 /// Keeps an object's pages from being freed.
 #[pin_data]

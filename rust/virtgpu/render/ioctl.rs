@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The driver's own ioctls, for a device without 3D. Those that need a renderer fail with the same
 //! errno as mainline's driver.
-use drm::{gem as drm_gem, File, Rect};
+use drm::{
+    gem::{self as drm_gem, BaseObject},
+    uapi, File, Ioctl, Rect,
+};
 use kernel::{
     page::{page_align, PAGE_SIZE},
     prelude::*,
     time::msecs_to_jiffies,
     uaccess::{UserPtr, UserSlice},
 };
-use virtio::gpu::uapi;
 
 use crate::{
-    device::{Device, Object, VirtGpuFile},
+    device::{Object, VirtGpu, VirtGpuFile},
     memory::{
         format,
         gem::{self, Shape},
     },
 };
+
+/// An unplug does not wait for the handlers, because they may wait for the host, which the unplug ends.
+type Device = drm::Device<VirtGpu, Ioctl>;
 
 type VFile = File<VirtGpuFile>;
 
