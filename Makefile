@@ -103,7 +103,7 @@ lint: bootstrap ## run checkpatch, sparse, rustfmt, clippy, pylint, mypy, shellc
 rustfmt: bootstrap ## format the Rust
 	@$(PYTHON) -m qemu.lint.lint rustfmt
 
-compile-fail: bootstrap ## check that misuses of the Rust crates do not compile
+compile-fail: bootstrap ## check that misuses of the Rust crates do not compile, and a port does
 	@$(PYTHON) -m qemu.lint.compilefail
 
 ledger: ## count the unsafe Rust, and check that each part has an argument

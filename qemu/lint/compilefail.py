@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Checks that misuses of the abstraction crates do not compile and give the expected error."""
+"""Checks that misuses of the abstraction crates do not compile and give the expected error, and that a
+driver for upstream's `kernel::drm` compiles."""
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from qemu.base.report import Failure
 from qemu.build import build
 from qemu.images import environment, packagedkernel, rustkernel
 from qemu.images.target import Target
+from qemu.lint import ported
 
 PROGRAMS = TOP / "rust/compile-fail"
 KBUILD = """
@@ -19,7 +21,12 @@ obj-m := {objects}
 """
 
 
-def compile_all(target: Target, crates: Path, folder: Path, names) -> dict:
+def is_old(crates: Path) -> bool:
+    """Returns whether the crates were built for a kernel that rust/compat adds something to."""
+    return any((crates / "rust/compat").glob("lib*_compat.rmeta"))
+
+
+def compile_all(target: Target, crates: Path, folder: Path, programs: dict[str, str]) -> dict:
     """Compiles every program alone; returns the compiler's errors of each, empty on success."""
     where = crates / "rust"
     flags = " ".join(f"-L {where}/{crate}" for crate in ("bindings", "virtio", "drm"))
@@ -29,14 +36,14 @@ def compile_all(target: Target, crates: Path, folder: Path, names) -> dict:
         flags += f" -L {path.parent} --extern {name}={path}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    for name in names:
-        shutil.copy(PROGRAMS / f"{name}.rs", folder)
+    for name, text in programs.items():
+        (folder / f"{name}.rs").write_text(text)
     (folder / "Kbuild").write_text(KBUILD.format(
-        objects=" ".join(f"{name}.o" for name in names),
+        objects=" ".join(f"{name}.o" for name in programs),
         flags="\n".join(f"RUSTFLAGS_{name}.o := {flags} --extern virtio --extern drm"
-                        for name in names)))
+                        for name in programs)))
     said = {}
-    for name in names:
+    for name in programs:
         argv = ["make", "-s", "-C", f"/usr/lib/modules/{target.version}/build", f"M={folder}",
                 f"CC={target.gcc}", f"{name}.o"]
         command = sandbox.command(
@@ -70,14 +77,22 @@ def verdict(name: str, said: str) -> str:
 def main() -> int:
     target = environment.prepare(choice.kernel())
     crates = build.modules_of(target, "rust")
-    names = sorted(path.stem for path in PROGRAMS.glob("*.rs"))
-    said = compile_all(rustkernel.prepare(target), crates, crates.parent / "compile-fail", names)
+    programs = {path.stem: path.read_text() for path in sorted(PROGRAMS.glob("*.rs"))}
+    driver = ported.DRIVER.stem
+    # A driver is written for the newest kernel.
+    ports = {} if is_old(crates) else {driver: ported.port(ported.DRIVER.read_text())}
+    said = compile_all(rustkernel.prepare(target), crates, crates.parent / "compile-fail",
+                       {**programs, **ports})
+    lines = {name: (verdict(name, said[name]), expected(name)) for name in programs}
+    for name in ports:
+        lines[f"{name} here"] = said[name], "compiles with the crate drm"
+        lines[f"{name} upstream"] = (ported.upstream_says(target, crates.parent / "ported"),
+                                     "compiles with kernel::drm")
     bad = 0
-    for name in names:
-        text = verdict(name, said[name])
-        bad += bool(text)
-        print(f"{'FAILED' if text else 'ok':<7} {name:<24} {text or expected(name)}")
-    print(f"{len(names) - bad} passed, {bad} failed, 0 skipped")
+    for name, (wrong, text) in lines.items():
+        bad += bool(wrong)
+        print(f"{'FAILED' if wrong else 'ok':<7} {name:<24} {wrong or text}")
+    print(f"{len(lines) - bad} passed, {bad} failed, 0 skipped")
     return 1 if bad else 0
 
 
