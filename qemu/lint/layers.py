@@ -151,7 +151,7 @@ def figure(tree: Tree) -> str:
 
 
 C = Tree("drm", arrows_of_c, ("device.h",))
-RUST = Tree("rust/virtgpu", arrows_of_rust, ("device.rs",))
+RUST = Tree("rust/virtgpu", arrows_of_rust, ("device.rs", "gpu.rs"))
 TREES = (C, RUST)
 
 

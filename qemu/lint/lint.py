@@ -34,7 +34,7 @@ def checkpatch(target: Target) -> bool:
     folder = kernelsource.tool(target, "scripts/checkpatch.pl", "scripts/spelling.txt",
                                "scripts/const_structs.checkpatch")
     files = sorted([*(TOP / "drm").rglob("*.[ch]"), *(TOP / "rust/bindings").glob("*.[ch]"),
-                    *(TOP / "rust/kunit").glob("*.[ch]")])
+                    *(TOP / "rust/virtgpu_c").glob("*.c"), *(TOP / "rust/kunit").glob("*.[ch]")])
     argv = ["perl", folder / "scripts/checkpatch.pl", "--no-tree", "--strict", "--terse", "--quiet",
             "--no-summary", "--max-line-length=100", f"--ignore={IGNORED}", "-f", *files]
     command = sandbox.command(target.root, argv, read=[TOP, folder])

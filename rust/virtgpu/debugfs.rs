@@ -2,12 +2,12 @@
 //! Files in debugfs: `/sys/kernel/debug/dri/N/virtgpu-*`.
 use drm::debugfs::Info;
 use kernel::{prelude::*, seq_file::SeqFile, seq_print};
-use virtio::{
-    device::{F_INDIRECT_DESC, F_VERSION_1},
+use virtio::device::{F_INDIRECT_DESC, F_VERSION_1};
+
+use crate::{
+    device::{Device, VirtGpu},
     gpu,
 };
-
-use crate::device::{Device, VirtGpu};
 
 pub(crate) const FILES: &[Info<VirtGpu>] = &[
     Info::new(c"virtgpu-capabilities", capabilities),

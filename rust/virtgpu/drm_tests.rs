@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! KUnit tests of computations of the crates `drm` and `virtio`.
 use drm::{kms::modes::Timing, Rect};
+use kernel::transmute::AsBytes;
 use kunit::{expect, expect_eq, Test};
-use virtio::gpu::{self, Wire};
+
+use crate::gpu::{self, Wire};
 
 fn rect_has_a_size(test: &Test) {
     let rect = Rect::new(3, 5, 70, 90);
@@ -78,15 +80,15 @@ fn wire_structs_are_their_bytes(test: &Test) {
     expect!(test, rect.as_bytes() == bytes);
     expect!(
         test,
-        gpu::Rect::from_bytes(&bytes).is_some_and(|back| back.width == 5)
+        gpu::Rect::read(&bytes).is_some_and(|back| back.width == 5)
     );
 }
 
 fn short_bytes_are_no_struct(test: &Test) {
-    expect!(test, gpu::Rect::from_bytes(&[0; 15]).is_none());
-    expect!(test, gpu::Rect::from_bytes(&[]).is_none());
+    expect!(test, gpu::Rect::read(&[0; 15]).is_none());
+    expect!(test, gpu::Rect::read(&[]).is_none());
     // Further bytes are ignored.
-    expect!(test, gpu::Rect::from_bytes(&[0; 17]).is_some());
+    expect!(test, gpu::Rect::read(&[0; 17]).is_some());
 }
 
 kunit::suite!(

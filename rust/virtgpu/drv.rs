@@ -12,11 +12,12 @@ use kernel::{
     prelude::*,
     sync::{aref::ARef, Mutex},
 };
-use virtio::{device::F_VERSION_1, driver::DeviceId, driver::IdTable, gpu};
+use virtio::{device::F_VERSION_1, driver::DeviceId, driver::IdTable};
 
 use crate::{
     device::{Device, VirtGpu, VirtGpuFile},
     display::{cursor, hotplug},
+    gpu,
     memory::gem,
     module_parameters,
     parts::{self, Data, Works},

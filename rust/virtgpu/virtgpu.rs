@@ -15,6 +15,7 @@ mod display;
 #[cfg(kunit)]
 mod drm_tests;
 mod drv;
+mod gpu;
 mod life;
 mod memory;
 mod parts;

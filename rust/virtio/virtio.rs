@@ -10,12 +10,11 @@
 #![warn(clippy::multiple_unsafe_ops_per_block)]
 
 mod bind;
+mod bytes;
 pub mod config;
 pub mod device;
 pub mod driver;
-pub mod gpu;
 pub mod queue;
-pub mod trace;
 pub mod wait;
 
 pub use config::ConfigField;

@@ -10,13 +10,6 @@ pub fn jiffies() -> usize {
     unsafe { jiffies.read_volatile() }
 }
 
-/// Returns the current value of the module parameter `command_timeout`: how many seconds to wait
-/// for a host's answer.
-pub fn command_timeout() -> u32 {
-    // SAFETY: The function has no requirements; it reads a static variable.
-    unsafe { bindings::helper_command_timeout() }
-}
-
 /// A queue of threads that wait for a condition; the C counterpart is `wait_queue_head_t`.
 ///
 /// # Invariants

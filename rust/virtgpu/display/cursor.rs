@@ -22,14 +22,12 @@ use kernel::{
     sync::{aref::ARef, Arc, Mutex},
     time::msecs_to_jiffies,
 };
-use virtio::{
-    gpu::{self, cmd as kind, Wire},
-    wait::jiffies,
-};
+use virtio::wait::jiffies;
 
 use crate::{
     device::{work, Device, VirtGpu},
     display::fb::{self, Framebuffer},
+    gpu::{self, cmd as kind},
     memory::format,
     transport::{
         command::{self, on_done, Chain},

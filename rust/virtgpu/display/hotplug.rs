@@ -22,11 +22,11 @@ use kernel::{
     sync::{aref::ARef, atomic::Relaxed},
     workqueue,
 };
-use virtio::gpu;
 
 use crate::{
     device::{work, Device},
     display::output::Window,
+    gpu,
     transport::encode,
 };
 
@@ -150,7 +150,6 @@ pub(crate) fn run(dev: &Device) {
 pub(crate) mod tests {
     use super::*;
     use kunit::{expect, expect_eq, Test};
-    use virtio::gpu::Wire;
 
     /// Makes a response with a valid EDID, its number of extensions, and the size that the host
     /// claims.

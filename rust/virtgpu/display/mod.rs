@@ -10,9 +10,11 @@ use kernel::{
     prelude::*,
     sync::{atomic::Atomic, Arc},
 };
-use virtio::gpu;
 
-use crate::display::{output::Output, swapchain::Swapchains};
+use crate::{
+    display::{output::Output, swapchain::Swapchains},
+    gpu,
+};
 
 pub(crate) mod connector;
 pub(crate) mod cursor;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The backing of a resource: lists of the pages of buffer objects, in the form that the host gets.
-use kernel::{prelude::*, sync::Arc};
-use virtio::gpu::{MemEntry, Wire};
+use kernel::{prelude::*, sync::Arc, transmute::AsBytes};
 
 use crate::{
     device::{Device, Object},
+    gpu::MemEntry,
     memory::keeper::{Keeper, Kept},
     transport::{command::Chain, encode},
 };

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Pixel formats. DRM names a format after the bits of a little-endian word, virtio after the bytes
 //! in memory. A new format needs a line in [`FORMATS`], and a new number of the protocol a constant in
-//! [`virtio::gpu::format`].
+//! [`gpu::format`](crate::gpu::format).
 use drm::kms::{fourcc, FramebufferInfo};
-use virtio::gpu::format;
+
+use crate::gpu::format;
 
 pub(crate) const XRGB8888: u32 = fourcc(b"XR24");
 pub(crate) const ARGB8888: u32 = fourcc(b"AR24");

@@ -19,10 +19,10 @@ use kernel::{
         Arc, SpinLock,
     },
 };
-use virtio::gpu::cmd;
 
 use crate::{
     device::{Device, Object},
+    gpu::cmd,
     memory::{
         backing::{Backing, Part, Stage, MAX_GROUP_ENTRIES, MAX_PARTS},
         format,

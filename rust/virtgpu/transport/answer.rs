@@ -4,10 +4,10 @@
 //! The device is not trusted: length and type of each response are checked before anyone reads it.
 //! An error of the protocol becomes an errno.
 use kernel::prelude::*;
-use virtio::gpu::{cmd, resp, Header, Wire};
 
 use crate::{
     device::Device,
+    gpu::{cmd, resp, Header, Wire},
     transport::command::{kind, Chain},
 };
 
@@ -18,7 +18,7 @@ fn verdict(response: &[u8], expected: u32, room: usize, early: bool) -> Result {
     if expected == 0 {
         return Ok(());
     }
-    match Header::from_bytes(response).ok_or(EIO)?.kind {
+    match Header::read(response).ok_or(EIO)?.kind {
         kind if kind == expected => {
             if response.len() == room {
                 Ok(())
@@ -37,7 +37,7 @@ fn verdict(response: &[u8], expected: u32, room: usize, early: bool) -> Result {
 fn complain(dev: &Device, chain: &Chain) {
     let (request, response) = (cmd::name(kind(chain)), chain.response());
     let expected = chain.data().resp_type;
-    let Some(header) = Header::from_bytes(response) else {
+    let Some(header) = Header::read(response) else {
         drm::drm_err_ratelimited!(
             dev,
             "{}: the response has {} bytes, less than a header\n",
@@ -84,12 +84,13 @@ pub(super) fn check(dev: &Device, chain: &Chain) -> Result {
 /// Returns whether the response says that the host did not execute the command. After any other
 /// wrong response, or none, the host may have executed it.
 pub(crate) fn is_refused(chain: &Chain) -> bool {
-    Header::from_bytes(chain.response()).is_some_and(|header| resp::ERRORS.contains(&header.kind))
+    Header::read(chain.response()).is_some_and(|header| resp::ERRORS.contains(&header.kind))
 }
 
 #[cfg(kunit)]
 pub(crate) mod tests {
     use super::*;
+    use kernel::transmute::AsBytes;
     use kunit::{expect_eq, Test};
 
     const ROOM: usize = core::mem::size_of::<Header>();

@@ -10,12 +10,12 @@ use kernel::{
     prelude::*,
     sync::{Arc, SpinLock},
 };
-use virtio::{
-    gpu::{resp, Header, Wire},
-    wait::WaitQueue,
-};
+use virtio::wait::WaitQueue;
 
-use crate::device::{Cause, Device, VirtGpu};
+use crate::{
+    device::{Cause, Device, VirtGpu},
+    gpu::{resp, Header, Wire},
+};
 
 /// A command on its way to the device and back.
 pub(crate) type Chain = virtio::Chain<Cmd>;
@@ -183,14 +183,14 @@ impl Waiter {
 
 /// Returns a command's type.
 pub(super) fn kind(chain: &Chain) -> u32 {
-    Header::from_bytes(chain.request()).map_or(0, |header| header.kind)
+    Header::read(chain.request()).map_or(0, |header| header.kind)
 }
 
 #[cfg(kunit)]
 pub(crate) mod tests {
     use super::*;
+    use crate::gpu::{cmd, GetEdid};
     use kunit::{expect_eq, Test};
-    use virtio::gpu::{cmd, GetEdid};
 
     pub(crate) fn requests_have_names(test: &Test) {
         expect_eq!(test, cmd::name(cmd::RESOURCE_FLUSH), "RESOURCE_FLUSH");

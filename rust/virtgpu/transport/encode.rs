@@ -4,11 +4,11 @@
 //! Functions that return a command leave it to the caller to submit and to kick. The others submit
 //! the command and wait for the answer.
 use drm::Rect;
-use kernel::prelude::*;
-use virtio::gpu::{self, cmd, resp, Header, Wire};
+use kernel::{prelude::*, transmute::AsBytes};
 
 use crate::{
     device::Device,
+    gpu::{self, cmd, resp, Header, Wire},
     transport::{
         command::{
             command, command_with_response, command_without_response, kind, quiet, wake, Chain,
@@ -39,7 +39,7 @@ fn query<R: Wire, A: Wire>(dev: &Device, request: &R, resp_type: u32) -> Result<
     let waiter = Waiter::new(kind(&chain))?;
     dev.transport.ctrl.submit(dev, wake(chain, &waiter));
     dev.transport.ctrl.kick(dev);
-    A::from_bytes(dev.transport.ctrl.wait(dev, &waiter)?.response()).ok_or(EIO)
+    A::read(dev.transport.ctrl.wait(dev, &waiter)?.response()).ok_or(EIO)
 }
 
 /// Reads the size and state of every head. Waits for the answer.
@@ -216,7 +216,7 @@ pub(crate) mod tests {
 
     fn creation_names_format_and_size(test: &Test) -> Result {
         let chain = resource_create_2d(9, 2, 853, 481)?;
-        let request = gpu::ResourceCreate2d::from_bytes(chain.request()).ok_or(EIO)?;
+        let request = gpu::ResourceCreate2d::read(chain.request()).ok_or(EIO)?;
         expect_eq!(test, request.hdr.kind, cmd::RESOURCE_CREATE_2D);
         expect_eq!(test, (request.resource_id, request.format), (9, 2));
         expect_eq!(test, (request.width, request.height), (853, 481));
@@ -229,7 +229,7 @@ pub(crate) mod tests {
             pieces.push(KVec::from_elem(0u8, 48, GFP_KERNEL)?, GFP_KERNEL)?;
         }
         let chain = attach_backing(9, pieces, 6)?;
-        let request = gpu::ResourceAttachBacking::from_bytes(chain.request()).ok_or(EIO)?;
+        let request = gpu::ResourceAttachBacking::read(chain.request()).ok_or(EIO)?;
         expect_eq!(test, (request.resource_id, request.nr_entries), (9, 6));
         // Request, response and two pieces.
         expect_eq!(test, chain.descriptors(), 4);
@@ -243,9 +243,9 @@ pub(crate) mod tests {
         expect_eq!(test, flush.descriptors(), 1);
         refill_transfer(&mut transfer, 8, &Rect::new(0, 0, 640, 480), 4096)?;
         refill_flush(&mut flush, 8, &Rect::new(0, 0, 640, 480))?;
-        let request = gpu::TransferToHost2d::from_bytes(transfer.request()).ok_or(EIO)?;
+        let request = gpu::TransferToHost2d::read(transfer.request()).ok_or(EIO)?;
         expect_eq!(test, (request.resource_id, request.offset), (8, 4096));
-        let request = gpu::ResourceFlush::from_bytes(flush.request()).ok_or(EIO)?;
+        let request = gpu::ResourceFlush::read(flush.request()).ok_or(EIO)?;
         expect!(test, rect_is(&request.r, (0, 0, 640, 480)));
         Ok(())
     }

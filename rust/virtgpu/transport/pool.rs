@@ -7,9 +7,11 @@ use kernel::{
     sync::SpinLock,
     time::{delay::fsleep, Delta},
 };
-use virtio::gpu::{resp, Header, Wire};
 
-use crate::transport::command::{Chain, Cmd};
+use crate::{
+    gpu::{resp, Header, Wire},
+    transport::command::{Chain, Cmd},
+};
 
 /// Commands for frames and cursors.
 #[pin_data]
@@ -86,9 +88,12 @@ impl Pool {
 #[cfg(kunit)]
 pub(crate) mod tests {
     use super::*;
-    use crate::transport::command::{command, kind, lazily, quiet};
+    use crate::{
+        gpu::{cmd, ResourceFlush},
+        transport::command::{command, kind, lazily, quiet},
+    };
+    use kernel::transmute::AsBytes;
     use kunit::{expect, expect_eq, Test};
-    use virtio::gpu::{cmd, ResourceFlush};
 
     const ROOM: usize = core::mem::size_of::<Header>();
 

@@ -14,15 +14,12 @@ use kernel::{
     sync::{aref::ARef, SpinLock},
     time::msecs_to_jiffies,
 };
-use virtio::{
-    gpu::cmd,
-    trace,
-    wait::{command_timeout, WaitQueue},
-    Virtqueue,
-};
+use virtgpu_c::{command_timeout, trace_cmd_queue, trace_cmd_response};
+use virtio::{wait::WaitQueue, Virtqueue};
 
 use crate::{
     device::{work, Cause, Device, VirtGpu},
+    gpu::cmd,
     transport::{
         answer::check,
         command::{kind, Callbacks, Chain, Cmd, Done, End, Waiter},
@@ -131,7 +128,7 @@ impl State {
         self.seqno = seqno;
         self.irq.kick_later();
         self.added(lazy);
-        trace::cmd_queue(name, seqno, kind, self.in_flight);
+        trace_cmd_queue(name, seqno, kind, self.in_flight);
     }
 
     /// Takes a finished command off the ring.
@@ -561,7 +558,7 @@ impl Queue {
     /// Checks the response of a command and ends it.
     fn end(&self, dev: &Device, chain: Chain) {
         let status = check(dev, &chain);
-        trace::cmd_response(self.name, chain.data().seqno, kind(&chain), status);
+        trace_cmd_response(self.name, chain.data().seqno, kind(&chain), status);
         if status.is_err() {
             self.state.lock().stats.errors += 1;
         }
@@ -635,12 +632,14 @@ pub(super) fn schedule(dev: &ARef<Device>, is_ctrl: bool) {
 pub(crate) mod tests {
     use super::*;
     use kunit::{expect, expect_eq, Test};
-    use virtio::gpu::{Header, Wire};
 
-    use crate::transport::{
-        answer::tests::*,
-        command::{command, gives_back, tests::*},
-        pool::tests::*,
+    use crate::{
+        gpu::Header,
+        transport::{
+            answer::tests::*,
+            command::{command, gives_back, tests::*},
+            pool::tests::*,
+        },
     };
 
     fn request(kind: u32) -> Header {

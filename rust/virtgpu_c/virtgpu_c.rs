@@ -1,11 +1,14 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
-//! Tracepoints of the queues of a virtio GPU, `virtgpu:*`. Both drivers have the same.
+// SPDX-License-Identifier: GPL-2.0
+//! What the driver has in C, because Rust cannot express it: the tracepoints `virtgpu:*`, which are those
+//! of the driver in C, and a module parameter that can be changed at run time.
+#![warn(clippy::multiple_unsafe_ops_per_block)]
+
 use drm_bindings as bindings;
 use kernel::{error::Result, str::CStr};
 
 /// A command was added to a queue: its number, its type, and the number of commands that the device
 /// holds. C: `trace_virtgpu_cmd_queue()`.
-pub fn cmd_queue(queue: &CStr, seqno: u32, kind: u32, in_flight: u32) {
+pub fn trace_cmd_queue(queue: &CStr, seqno: u32, kind: u32, in_flight: u32) {
     // SAFETY: The name is a valid string, and the function copies it.
     unsafe {
         bindings::helper_trace_virtgpu_cmd_queue(
@@ -18,7 +21,7 @@ pub fn cmd_queue(queue: &CStr, seqno: u32, kind: u32, in_flight: u32) {
 }
 
 /// A command was answered: its number, its type and its status. C: `trace_virtgpu_cmd_response()`.
-pub fn cmd_response(queue: &CStr, seqno: u32, kind: u32, status: Result) {
+pub fn trace_cmd_response(queue: &CStr, seqno: u32, kind: u32, status: Result) {
     let status = status.err().map_or(0, |error| error.to_errno());
     // SAFETY: The name is a valid string, and the function copies it.
     unsafe {
@@ -29,4 +32,11 @@ pub fn cmd_response(queue: &CStr, seqno: u32, kind: u32, status: Result) {
             status,
         )
     }
+}
+
+/// Returns the current value of the module parameter `command_timeout`: how many seconds to wait
+/// for a host's answer.
+pub fn command_timeout() -> u32 {
+    // SAFETY: The function has no requirements; it reads a static variable.
+    unsafe { bindings::helper_command_timeout() }
 }

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! The protocol of the virtio GPU: numbers and structs of the virtio specification.
+//!
+//! C header: [`include/uapi/linux/virtio_gpu.h`](srctree/include/uapi/linux/virtio_gpu.h)
+use core::mem::offset_of;
+
+use kernel::{
+    prelude::*,
+    transmute::{AsBytes, FromBytes},
+};
+use virtio::ConfigField;
+
+// The protocol is little-endian, and the fields are plain integers.
+const _: () = assert!(cfg!(target_endian = "little"));
+
+/// A struct of the protocol.
+pub(crate) trait Wire: AsBytes + FromBytes + Zeroable + Copy {
+    /// Copies a struct from the beginning of `bytes`. Returns `None` if there are too few.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        Some(Self::from_bytes_copy_prefix(bytes)?.0)
+    }
+}
+
+impl<T: AsBytes + FromBytes + Zeroable + Copy> Wire for T {}
+
+virtio::byte_structs! {
+    /// The header of every request and response; C: `struct virtio_gpu_ctrl_hdr`.
+    pub(crate) struct Header {
+        /// Type of the request or response.
+        pub(crate) kind: u32,
+        /// Flags.
+        pub(crate) flags: u32,
+        /// Number of the fence.
+        pub(crate) fence_id: u64,
+        /// Number of the rendering context.
+        pub(crate) ctx_id: u32,
+        /// Number of the context's ring, and padding.
+        pub(crate) ring: u32,
+    }
+    /// A rectangle in pixels; C: `struct virtio_gpu_rect`.
+    pub(crate) struct Rect {
+        /// Left edge.
+        pub(crate) x: u32,
+        /// Upper edge.
+        pub(crate) y: u32,
+        /// Width in pixels.
+        pub(crate) width: u32,
+        /// Height in pixels.
+        pub(crate) height: u32,
+    }
+    /// C: `struct virtio_gpu_resource_create_2d`.
+    pub(crate) struct ResourceCreate2d {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// Number of the resource.
+        pub(crate) resource_id: u32,
+        /// Pixel format.
+        pub(crate) format: u32,
+        /// Width in pixels.
+        pub(crate) width: u32,
+        /// Height in pixels.
+        pub(crate) height: u32,
+    }
+    /// C: `struct virtio_gpu_resource_unref`.
+    pub(crate) struct ResourceUnref {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// Number of the resource.
+        pub(crate) resource_id: u32,
+        /// Padding, zero.
+        pub(crate) padding: u32,
+    }
+    /// C: `struct virtio_gpu_resource_detach_backing`.
+    pub(crate) struct ResourceDetachBacking {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// Number of the resource.
+        pub(crate) resource_id: u32,
+        /// Padding, zero.
+        pub(crate) padding: u32,
+    }
+    /// C: `struct virtio_gpu_resource_attach_backing`.
+    pub(crate) struct ResourceAttachBacking {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// Number of the resource.
+        pub(crate) resource_id: u32,
+        /// Number of the [`MemEntry`] that follow.
+        pub(crate) nr_entries: u32,
+    }
+    /// A run of guest memory; C: `struct virtio_gpu_mem_entry`.
+    pub(crate) struct MemEntry {
+        /// Address.
+        pub(crate) addr: u64,
+        /// Bytes.
+        pub(crate) length: u32,
+        /// Padding, zero.
+        pub(crate) padding: u32,
+    }
+    /// C: `struct virtio_gpu_set_scanout`.
+    pub(crate) struct SetScanout {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// The part of the resource that is shown.
+        pub(crate) r: Rect,
+        /// Number of the head.
+        pub(crate) scanout_id: u32,
+        /// Number of the resource, 0 for none.
+        pub(crate) resource_id: u32,
+    }
+    /// C: `struct virtio_gpu_resource_flush`.
+    pub(crate) struct ResourceFlush {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// A part of the resource in pixels.
+        pub(crate) r: Rect,
+        /// Number of the resource.
+        pub(crate) resource_id: u32,
+        /// Padding, zero.
+        pub(crate) padding: u32,
+    }
+    /// C: `struct virtio_gpu_transfer_to_host_2d`.
+    pub(crate) struct TransferToHost2d {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// A part of the resource in pixels.
+        pub(crate) r: Rect,
+        /// Offset of its first pixel in the backing in bytes.
+        pub(crate) offset: u64,
+        /// Number of the resource.
+        pub(crate) resource_id: u32,
+        /// Padding, zero.
+        pub(crate) padding: u32,
+    }
+    /// The state of a head; C: `struct virtio_gpu_display_one`.
+    pub(crate) struct DisplayOne {
+        /// Position and size of the window.
+        pub(crate) r: Rect,
+        /// Whether there is a window.
+        pub(crate) enabled: u32,
+        /// Flags.
+        pub(crate) flags: u32,
+    }
+    /// C: `struct virtio_gpu_resp_display_info`.
+    pub(crate) struct DisplayInfo {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// The heads.
+        pub(crate) pmodes: [DisplayOne; MAX_SCANOUTS],
+    }
+    /// C: `struct virtio_gpu_cmd_get_edid`.
+    pub(crate) struct GetEdid {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// Number of the head.
+        pub(crate) scanout: u32,
+        /// Padding, zero.
+        pub(crate) padding: u32,
+    }
+    /// C: `struct virtio_gpu_resp_edid`.
+    pub(crate) struct Edid {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// Number of valid bytes in `edid`.
+        pub(crate) size: u32,
+        /// Padding, zero.
+        pub(crate) padding: u32,
+        /// The EDID.
+        pub(crate) edid: [u8; 1024],
+    }
+    /// The configuration space; C: `struct virtio_gpu_config`.
+    pub(crate) struct Config {
+        /// Pending events.
+        pub(crate) events_read: u32,
+        /// Events to clear.
+        pub(crate) events_clear: u32,
+        /// Number of heads.
+        pub(crate) num_scanouts: u32,
+        /// Number of capability sets.
+        pub(crate) num_capsets: u32,
+        /// Alignment of blobs in bytes, if the device has one.
+        pub(crate) blob_alignment: u32,
+    }
+    /// The position of a cursor; C: `struct virtio_gpu_cursor_pos`.
+    pub(crate) struct CursorPos {
+        /// Number of the head.
+        pub(crate) scanout_id: u32,
+        /// Pixels from the edge of the head.
+        pub(crate) x: u32,
+        /// Pixels from the edge of the head.
+        pub(crate) y: u32,
+        /// Padding, zero.
+        pub(crate) padding: u32,
+    }
+    /// C: `struct virtio_gpu_update_cursor`.
+    pub(crate) struct UpdateCursor {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// Address.
+        pub(crate) pos: CursorPos,
+        /// Number of the resource with the image, 0 for none.
+        pub(crate) resource_id: u32,
+        /// Hotspot in the image.
+        pub(crate) hot_x: u32,
+        /// Hotspot in the image.
+        pub(crate) hot_y: u32,
+        /// Padding, zero.
+        pub(crate) padding: u32,
+    }
+}
+
+/// The number of this kind of device on the virtio bus.
+pub(crate) const ID: u32 = 16;
+/// The shared memory region in which the host's blobs are mapped.
+pub(crate) const SHM_ID_HOST_VISIBLE: u8 = 1;
+/// The maximum number of heads.
+pub(crate) const MAX_SCANOUTS: usize = 16;
+/// Feature: the device has EDIDs.
+pub(crate) const F_EDID: u32 = 1;
+/// In the configuration space: pending events.
+pub(crate) const CONFIG_EVENTS_READ: ConfigField<Config, { offset_of!(Config, events_read) }> =
+    ConfigField::new();
+/// In the configuration space: events to clear.
+pub(crate) const CONFIG_EVENTS_CLEAR: ConfigField<Config, { offset_of!(Config, events_clear) }> =
+    ConfigField::new();
+/// In the configuration space: number of heads.
+pub(crate) const CONFIG_NUM_SCANOUTS: ConfigField<Config, { offset_of!(Config, num_scanouts) }> =
+    ConfigField::new();
+/// Event: the display information has changed.
+pub(crate) const EVENT_DISPLAY: u32 = 1;
+
+/// Request types.
+pub(crate) mod cmd {
+    /// Reads the display information of all heads.
+    pub(crate) const GET_DISPLAY_INFO: u32 = 0x0100;
+    /// Creates a 2D resource.
+    pub(crate) const RESOURCE_CREATE_2D: u32 = 0x0101;
+    /// Destroys a resource.
+    pub(crate) const RESOURCE_UNREF: u32 = 0x0102;
+    /// Shows a resource on a head.
+    pub(crate) const SET_SCANOUT: u32 = 0x0103;
+    /// Redraws a part of a resource.
+    pub(crate) const RESOURCE_FLUSH: u32 = 0x0104;
+    /// Copies pixels from the backing to the resource.
+    pub(crate) const TRANSFER_TO_HOST_2D: u32 = 0x0105;
+    /// Attaches a backing to a resource.
+    pub(crate) const RESOURCE_ATTACH_BACKING: u32 = 0x0106;
+    /// Detaches the backing of a resource.
+    pub(crate) const RESOURCE_DETACH_BACKING: u32 = 0x0107;
+    /// Reads a head's EDID.
+    pub(crate) const GET_EDID: u32 = 0x010a;
+    /// Changes the image and position of a cursor.
+    pub(crate) const UPDATE_CURSOR: u32 = 0x0300;
+    /// Moves a cursor.
+    pub(crate) const MOVE_CURSOR: u32 = 0x0301;
+
+    /// Returns the name of a request type, for messages.
+    pub(crate) fn name(kind: u32) -> &'static str {
+        match kind {
+            GET_DISPLAY_INFO => "GET_DISPLAY_INFO",
+            RESOURCE_CREATE_2D => "RESOURCE_CREATE_2D",
+            RESOURCE_UNREF => "RESOURCE_UNREF",
+            SET_SCANOUT => "SET_SCANOUT",
+            RESOURCE_FLUSH => "RESOURCE_FLUSH",
+            TRANSFER_TO_HOST_2D => "TRANSFER_TO_HOST_2D",
+            RESOURCE_ATTACH_BACKING => "RESOURCE_ATTACH_BACKING",
+            RESOURCE_DETACH_BACKING => "RESOURCE_DETACH_BACKING",
+            GET_EDID => "GET_EDID",
+            UPDATE_CURSOR => "UPDATE_CURSOR",
+            MOVE_CURSOR => "MOVE_CURSOR",
+            _ => "unknown",
+        }
+    }
+}
+
+/// Response types.
+pub(crate) mod resp {
+    /// Success without data.
+    pub(crate) const OK_NODATA: u32 = 0x1100;
+    /// [`DisplayInfo`](super::DisplayInfo).
+    pub(crate) const OK_DISPLAY_INFO: u32 = 0x1101;
+    /// [`Edid`](super::Edid).
+    pub(crate) const OK_EDID: u32 = 0x1104;
+    /// The host is out of memory.
+    pub(crate) const ERR_OUT_OF_MEMORY: u32 = 0x1201;
+    /// The first of four errors for invalid arguments.
+    pub(crate) const ERR_INVALID_SCANOUT_ID: u32 = 0x1202;
+    /// The host does not have the resource.
+    pub(crate) const ERR_INVALID_RESOURCE_ID: u32 = 0x1203;
+    /// The last of these errors.
+    pub(crate) const ERR_INVALID_PARAMETER: u32 = 0x1205;
+    /// All errors, including the unspecific one.
+    pub(crate) const ERRORS: core::ops::RangeInclusive<u32> = 0x1200..=ERR_INVALID_PARAMETER;
+}
+
+/// Pixel formats, named after the order of their bytes in memory.
+pub(crate) mod format {
+    /// XRGB8888.
+    pub(crate) const B8G8R8X8: u32 = 2;
+    /// ARGB8888.
+    pub(crate) const B8G8R8A8: u32 = 1;
+    /// BGRA8888.
+    pub(crate) const A8R8G8B8: u32 = 3;
+    /// BGRX8888.
+    pub(crate) const X8R8G8B8: u32 = 4;
+    /// ABGR8888.
+    pub(crate) const R8G8B8A8: u32 = 67;
+    /// RGBX8888.
+    pub(crate) const X8B8G8R8: u32 = 68;
+    /// RGBA8888.
+    pub(crate) const A8B8G8R8: u32 = 121;
+    /// XBGR8888.
+    pub(crate) const R8G8B8X8: u32 = 134;
+}
