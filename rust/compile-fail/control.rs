@@ -12,7 +12,7 @@ use virtio::{Chain, Virtqueue};
 pub fn control(vq: &mut Virtqueue<u32>, chain: Chain<u32>) -> Option<Chain<u32>> {
     let _ = vq.add(chain);
     vq.kick_prepare().then(|| vq.notify());
-    vq.pop()
+    vq.get_buf()
 }
 
 /// Registers a device.

@@ -3,14 +3,14 @@
 //!
 //! expect: E0382: borrow of moved value: `vq`
 use kernel::device::Bound;
-use virtio::{Device, Interrupt, Transport, Virtqueue};
+use virtio::{Device, Interrupt, Virtqueue, Virtqueues};
 
 /// Kicks a queue that is gone.
 pub fn queue_after_stop<H: Interrupt>(
     dev: &Device<Bound>,
-    transport: Transport<H, 1>,
+    queues: Virtqueues<H, 1>,
     mut vq: Virtqueue<u32>,
 ) {
-    transport.stop(dev, [vq], |_, _| ());
+    queues.stop(dev, [vq], |_, _| ());
     vq.kick_prepare();
 }

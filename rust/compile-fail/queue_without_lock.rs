@@ -6,5 +6,5 @@ use virtio::Virtqueue;
 
 /// Pops through a shared reference.
 pub fn queue_without_lock(vq: &Virtqueue<u32>) -> bool {
-    vq.pop().is_some()
+    vq.get_buf().is_some()
 }

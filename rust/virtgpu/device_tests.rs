@@ -30,7 +30,7 @@ use kunit::{
     fake::{AnyDevice, VirtioDevice},
     Test,
 };
-use virtio::{Interrupt, Transport, Virtqueue};
+use virtio::{Interrupt, Virtqueue};
 
 use crate::virtio_tests::{ensure, run, Case};
 
@@ -444,7 +444,7 @@ fn forgotten_registration_ends(test: &Test) -> Result {
 struct Handler(ARef<Device>);
 
 impl Interrupt for Handler {
-    fn interrupt(&self, _queue: usize) {}
+    fn vq_callback(&self, _queue: usize) {}
 }
 
 impl Drop for Handler {
@@ -461,7 +461,7 @@ impl Case for Failing {
         let drm = create(dev)?;
         drm.setup_kms()?;
         let (transport, queues): (_, [Virtqueue<u32>; 1]) =
-            Transport::start(dev, [c"only"], Handler(ARef::from(&*drm)))?;
+            dev.find_vqs([c"only"], Handler(ARef::from(&*drm)))?;
         mem::forget((transport, queues));
         let held = ARef::from(&*drm);
         mem::forget(register(dev, drm)?);

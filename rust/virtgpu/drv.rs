@@ -7,12 +7,12 @@ use drm::{
     DriverInfo, File, Registration, UnregisteredDevice,
 };
 use kernel::{
-    device::{Bound, DeviceContext},
+    device::{Bound, Core, DeviceContext},
     new_mutex,
     prelude::*,
     sync::{aref::ARef, Mutex},
 };
-use virtio::{device::F_VERSION_1, driver::DeviceId, driver::IdTable};
+use virtio::{device::F_VERSION_1, DeviceId, IdTable, VirtioID};
 
 use crate::{
     device::{Device, VirtGpu, VirtGpuFile},
@@ -138,13 +138,8 @@ fn bring_up(
     Registration::new(vdev.as_ref(), drm, (), 0)
 }
 
-virtio::virtio_device_table!(TABLE, [DeviceId::new(gpu::ID)]);
-
-impl virtio::Driver for VirtGpuDriver {
-    const IDS: IdTable = &TABLE;
-    const FEATURES: &'static [u32] = &[gpu::F_EDID];
-
-    fn probe(vdev: &virtio::Device<Bound>) -> Result<Self> {
+impl VirtGpuDriver {
+    fn probed(vdev: &virtio::Device<Bound>) -> Result<Self> {
         let modeset = module_parameters::modeset.value();
         if modeset == 0 || (modeset < 0 && drm::driver::firmware_drivers_only()) {
             return Err(ENODEV);
@@ -188,15 +183,32 @@ impl virtio::Driver for VirtGpuDriver {
             works,
         })
     }
+}
 
-    fn remove(&self, vdev: &virtio::Device<Bound>) {
+virtio::virtio_device_table!(
+    TABLE,
+    <VirtGpuDriver as virtio::Driver>::IdInfo,
+    [(DeviceId::new(VirtioID::GPU), ())]
+);
+
+impl virtio::Driver for VirtGpuDriver {
+    type IdInfo = ();
+
+    const ID_TABLE: IdTable<Self::IdInfo> = &TABLE;
+    const FEATURES: &'static [u32] = &[gpu::F_EDID];
+
+    fn probe(vdev: &virtio::Device<Core<'_>>) -> impl PinInit<Self, Error> {
+        Self::probed(vdev)
+    }
+
+    fn remove(vdev: &virtio::Device<Core<'_>>, this: Pin<&Self>) {
         // Comes first, because it waits for a reset that is under way.
-        self.dev.life.leave();
+        this.dev.life.leave();
         // Switches the heads off, too.
-        let registration = self.registration.lock().take();
+        let registration = this.registration.lock().take();
         drop(registration);
-        self.works.quiesce();
-        transport::stop(&self.dev, vdev);
+        this.works.quiesce();
+        transport::stop(&this.dev, vdev);
     }
 
     /// A kernel that kexec starts next must not find a device that still writes to memory.

@@ -209,8 +209,6 @@ virtio::byte_structs! {
     }
 }
 
-/// The number of this kind of device on the virtio bus.
-pub(crate) const ID: u32 = 16;
 /// The shared memory region in which the host's blobs are mapped.
 pub(crate) const SHM_ID_HOST_VISIBLE: u8 = 1;
 /// The maximum number of heads.

@@ -3,7 +3,7 @@
 use core::mem::{self, offset_of};
 
 use kernel::{
-    device::Bound,
+    device::{Bound, Core},
     driver::Registration,
     module::this_module,
     new_mutex,
@@ -15,14 +15,14 @@ use kernel::{
 };
 use kunit::{expect, expect_eq, fake::VirtioDevice, Test};
 use virtio::{
-    driver::{DeviceId, IdTable},
-    Adapter, Chain, ConfigField, Device, Interrupt, Transport, Virtqueue,
+    Adapter, Chain, ConfigField, Device, DeviceId, IdTable, Interrupt, VirtioID, Virtqueue,
+    Virtqueues,
 };
 
 /// A number that no device has.
 const ID: u32 = 0xfffe;
 
-virtio::virtio_device_table!(TABLE, [DeviceId::new(ID)]);
+virtio::virtio_device_table!(TABLE, (), [(DeviceId::new(VirtioID::new(ID)), ())]);
 
 /// What a driver does in a test. A value is the driver's data.
 pub(crate) trait Case: Sized + Send + Sync + 'static {
@@ -34,15 +34,17 @@ pub(crate) trait Case: Sized + Send + Sync + 'static {
 struct Driver<C>(C);
 
 impl<C: Case> virtio::Driver for Driver<C> {
-    const IDS: IdTable = &TABLE;
+    type IdInfo = ();
+
+    const ID_TABLE: IdTable<Self::IdInfo> = &TABLE;
     const FEATURES: &'static [u32] = &[];
 
-    fn probe(dev: &Device<Bound>) -> Result<Self> {
+    fn probe(dev: &Device<Core<'_>>) -> impl PinInit<Self, Error> {
         C::probe(dev).map(Self)
     }
 
-    fn remove(&self, dev: &Device<Bound>) {
-        self.0.remove(dev)
+    fn remove(dev: &Device<Core<'_>>, this: Pin<&Self>) {
+        this.get_ref().0.remove(dev)
     }
 }
 
@@ -94,7 +96,7 @@ fn forget_events() {
 struct Handler;
 
 impl Interrupt for Handler {
-    fn interrupt(&self, _queue: usize) {
+    fn vq_callback(&self, _queue: usize) {
         INTERRUPTS.fetch_add(1, Relaxed);
     }
 }
@@ -116,8 +118,8 @@ impl Drop for Token {
 
 type Queues = [Virtqueue<Token>; 2];
 
-fn start(dev: &Device<Bound>) -> Result<(Transport<Handler, 2>, Queues)> {
-    Transport::start(dev, [c"first", c"second"], Handler)
+fn start(dev: &Device<Bound>) -> Result<(Virtqueues<Handler, 2>, Queues)> {
+    dev.find_vqs([c"first", c"second"], Handler)
 }
 
 fn add(queue: &mut Virtqueue<Token>) -> Result {
@@ -190,7 +192,7 @@ impl Drop for Forgetful {
     fn drop(&mut self) {
         let mut queues = self.0.lock();
         let queue = &mut queues[0];
-        let is_dead = queue.is_broken() && queue.free() == 0 && queue.pop().is_none();
+        let is_dead = queue.is_broken() && queue.free() == 0 && queue.get_buf().is_none();
         IS_DEAD.store(is_dead.into(), Relaxed);
         ADD_FAILED.store((add(queue) == Err(EIO)).into(), Relaxed);
     }

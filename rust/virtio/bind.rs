@@ -19,7 +19,7 @@ use core::{
 
 use drm_bindings as bindings;
 use kernel::{
-    device::{self, Bound, DeviceContext},
+    device::{self, Bound, Core, DeviceContext},
     ffi::{c_int, c_void},
     new_mutex,
     prelude::*,
@@ -31,7 +31,7 @@ use kernel::{
     types::NotThreadSafe,
 };
 
-use crate::{config, queue::Rings, Device, Driver};
+use crate::{config, virtqueue::Rings, Device, Driver};
 
 /// How often a lock or a state is looked at again.
 const TRY: Delta = Delta::from_millis(10);
@@ -118,7 +118,7 @@ struct Binding<V: ?Sized> {
     /// Size of the configuration space in bytes.
     config_size: usize,
     queues: Pin<KBox<Mutex<Queues>>>,
-    /// A `SetOnce` of the driver's type, which is empty until the probe has succeeded.
+    /// A `SetOnce` of the driver's value, which is empty until the probe has succeeded.
     value: V,
 }
 
@@ -249,8 +249,13 @@ impl<V: ?Sized> Binding<V> {
 
 impl Binding<dyn Any + Send + Sync> {
     /// The driver's value; none before the end of the probe, or of another driver.
-    fn value<T: Driver>(&self) -> Option<&T> {
-        self.value.downcast_ref::<SetOnce<T>>()?.as_ref()
+    fn value<T: Driver>(&self) -> Option<Pin<&T>> {
+        Some(
+            self.value
+                .downcast_ref::<SetOnce<Pin<KBox<T>>>>()?
+                .as_ref()?
+                .as_ref(),
+        )
     }
 
     /// Waits until virtio core has done the last of what it does in a probe.
@@ -273,12 +278,13 @@ impl Binding<dyn Any + Send + Sync> {
 /// # Errors
 ///
 /// Those of the driver; `ENOMEM`; `EPROBE_DEFER` for a device that was reset since virtio core began.
-pub(crate) fn probe<T: Driver>(dev: &Device<Bound>) -> Result {
+pub(crate) fn probe<T: Driver>(dev: &Device<Core<'_>>) -> Result {
     let _lock = ParentLock::keep_resets_away(dev);
     if !dev.has_driver_status() {
         // Nothing is negotiated any more.
         return Err(EPROBE_DEFER);
     }
+    let place = KBox::<T>::new_uninit(GFP_KERNEL)?;
     let binding = Arc::new(
         Binding {
             is_leaving: Atomic::new(false),
@@ -286,7 +292,7 @@ pub(crate) fn probe<T: Driver>(dev: &Device<Bound>) -> Result {
             has_queue_entry: Atomic::new(false),
             config_size: config::size(dev),
             queues: KBox::pin_init(new_mutex!(Queues::None), GFP_KERNEL)?,
-            value: SetOnce::new(),
+            value: SetOnce::<Pin<KBox<T>>>::new(),
         },
         GFP_KERNEL,
     )?;
@@ -298,7 +304,7 @@ pub(crate) fn probe<T: Driver>(dev: &Device<Bound>) -> Result {
     if group.is_null() {
         return Err(ENOMEM);
     }
-    match T::probe(dev) {
+    match place.write_pin_init(T::probe(dev)) {
         Ok(value) => {
             binding.value.populate(value);
             Ok(())
@@ -312,7 +318,7 @@ pub(crate) fn probe<T: Driver>(dev: &Device<Bound>) -> Result {
 
 /// Calls the driver's `remove` for a device. The bus does not reset the device from here until virtio
 /// core has finished the removal.
-pub(crate) fn remove<T: Driver>(dev: &Device<Bound>) {
+pub(crate) fn remove<T: Driver>(dev: &Device<Core<'_>>) {
     let lock = ParentLock::keep_resets_away(dev);
     let Some(node) = get(dev) else {
         return;
@@ -321,7 +327,7 @@ pub(crate) fn remove<T: Driver>(dev: &Device<Bound>) {
     // `untie` gives it back.
     forget(lock);
     if let Some(value) = node.value::<T>() {
-        value.remove(dev);
+        T::remove(dev, value);
     }
     end(dev);
 }
@@ -340,14 +346,14 @@ fn end(dev: &Device<Bound>) {
 
 /// Runs `f` with the driver's value of a device, if there is one.
 pub(crate) fn with<T: Driver, R>(dev: &Device<Bound>, f: impl FnOnce(&T) -> R) -> Option<R> {
-    get(dev)?.value().map(f)
+    get(dev)?.value().map(|value: Pin<&T>| f(value.get_ref()))
 }
 
 /// As [`with`], once the device is bound. A reset is about to come: the lock of the parent is held.
 pub(crate) fn with_bound<T: Driver, R>(dev: &Device<Bound>, f: impl FnOnce(&T) -> R) -> Option<R> {
     let node = get(dev)?;
     node.wait_bound(dev);
-    node.value().map(f)
+    node.value().map(|value: Pin<&T>| f(value.get_ref()))
 }
 
 /// Returns the size of the device's configuration space in bytes.
@@ -450,8 +456,8 @@ impl Drop for Claim {
 /// virtio core lets its events through after a reset, even if it ends after the driver has left.
 pub(crate) fn notify<T: Driver>(dev: &Device<Bound>, f: impl Fn(&T)) {
     look(dev, |node| {
-        if let Some(value) = node.value() {
-            f(value);
+        if let Some(value) = node.value::<T>() {
+            f(value.get_ref());
         }
     });
 }

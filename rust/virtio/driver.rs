@@ -7,7 +7,7 @@ use core::{
 
 use drm_bindings as bindings;
 use kernel::{
-    device::Bound,
+    device::{Bound, Core},
     device_id::RawDeviceId,
     driver::{DriverLayout, RegistrationOps},
     error::to_result,
@@ -33,11 +33,25 @@ const _: () = assert!(size_of::<RawId>() == size_of::<bindings::virtio_device_id
 #[derive(Clone, Copy)]
 pub struct DeviceId(RawId);
 
+/// A kind of device; C: `VIRTIO_ID_GPU` etc. Others than those named here have a number, too.
+#[derive(Clone, Copy)]
+pub struct VirtioID(u32);
+
+impl VirtioID {
+    /// A GPU.
+    pub const GPU: Self = Self(bindings::VIRTIO_ID_GPU);
+
+    /// Returns the kind with a number.
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
+}
+
 impl DeviceId {
     /// Identifies the devices of a kind from any vendor; C: `VIRTIO_DEV_ANY_ID`.
-    pub const fn new(kind: u32) -> Self {
+    pub const fn new(kind: VirtioID) -> Self {
         Self(RawId {
-            device: kind,
+            device: kind.0,
             vendor: u32::MAX,
         })
     }
@@ -49,14 +63,15 @@ unsafe impl RawDeviceId for DeviceId {
 }
 
 /// A driver's list of devices, declared by [`virtio_device_table!`](crate::virtio_device_table).
-pub type IdTable = &'static dyn kernel::device_id::IdTable<DeviceId, ()>;
+pub type IdTable<T> = &'static dyn kernel::device_id::IdTable<DeviceId, T>;
 
 /// Declares a list of devices, and the module aliases by which the module is loaded; C:
-/// `MODULE_DEVICE_TABLE(virtio, ...)`.
+/// `MODULE_DEVICE_TABLE(virtio, ...)`. The struct of C has no room for data, so the data of a device is
+/// `()`.
 #[macro_export]
 macro_rules! virtio_device_table {
-    ($name:ident, [$($id:expr),* $(,)?]) => {
-        kernel::module_device_table!("virtio", $crate::driver::DeviceId, $name, @none, [$($id),*]);
+    ($name:ident, $info:ty, [$(($id:expr, ())),* $(,)?]) => {
+        kernel::module_device_table!("virtio", $crate::DeviceId, $name, @none, [$($id),*]);
     };
 }
 
@@ -64,8 +79,11 @@ macro_rules! virtio_device_table {
 /// [`probe`](Driver::probe) returns it, and it is dropped when the device is unbound, after
 /// [`remove`](Driver::remove).
 pub trait Driver: Sized + Send + Sync + 'static {
+    /// The data of an entry of the list of devices.
+    type IdInfo: 'static;
+
     /// The devices that the driver supports.
-    const IDS: IdTable;
+    const ID_TABLE: IdTable<Self::IdInfo>;
     /// The feature bits that the driver supports.
     const FEATURES: &'static [u32];
 
@@ -74,9 +92,9 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// # Errors
     ///
     /// Any. The device has no driver then.
-    fn probe(dev: &Device<Bound>) -> Result<Self>;
+    fn probe(dev: &Device<Core<'_>>) -> impl PinInit<Self, Error>;
     /// Called when the device or the driver is removed.
-    fn remove(&self, dev: &Device<Bound>);
+    fn remove(dev: &Device<Core<'_>>, this: Pin<&Self>);
     /// Called when the machine is shut down.
     fn shutdown(&self, _dev: &Device<Bound>) {}
     /// Called in interrupt context, with the lock of the device's resources (devres) held, when the
@@ -150,7 +168,7 @@ unsafe impl<T: Driver> RegistrationOps for Adapter<T> {
     ) -> Result {
         let mut driver = RawDriver::default().0;
         driver.driver.name = name.as_char_ptr();
-        driver.id_table = T::IDS.as_ptr().cast();
+        driver.id_table = T::ID_TABLE.as_ptr().cast();
         driver.feature_table = T::FEATURES.as_ptr();
         driver.feature_table_size = T::FEATURES.len() as u32;
         driver.probe = Some(Self::probe_callback);

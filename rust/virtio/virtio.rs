@@ -14,13 +14,13 @@ mod bytes;
 pub mod config;
 pub mod device;
 pub mod driver;
-pub mod queue;
+pub mod virtqueue;
 pub mod wait;
 
 pub use config::ConfigField;
 pub use device::{Device, Handle};
-pub use driver::{Adapter, Driver};
-pub use queue::{Chain, Interrupt, Transport, Virtqueue};
+pub use driver::{Adapter, DeviceId, Driver, IdTable, VirtioID};
+pub use virtqueue::{Chain, Interrupt, Virtqueue, Virtqueues};
 
 /// Declares a kernel module that consists of one virtio driver.
 ///

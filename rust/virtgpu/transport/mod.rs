@@ -11,7 +11,7 @@ use kernel::{
     prelude::*,
     sync::{aref::ARef, Mutex},
 };
-use virtio::{device::F_INDIRECT_DESC, queue::Interrupt};
+use virtio::{device::F_INDIRECT_DESC, Interrupt, Virtqueues};
 
 use crate::{
     device::{work, Device, VirtGpu},
@@ -31,7 +31,7 @@ pub(crate) struct Transport {
     pub(crate) vdev: virtio::Handle,
     /// None while the queues are stopped.
     #[pin]
-    pub(crate) running: Mutex<Option<virtio::Transport<Handler, 2>>>,
+    pub(crate) running: Mutex<Option<Virtqueues<Handler, 2>>>,
     #[pin]
     pub(crate) ctrl: Queue,
     #[pin]
@@ -62,16 +62,16 @@ const CMD_DESCRIPTORS: usize = 3;
 pub(crate) struct Handler(ARef<Device>);
 
 impl Interrupt for Handler {
-    fn interrupt(&self, queue: usize) {
+    fn vq_callback(&self, queue: usize) {
         queue::schedule(&self.0, queue == 0);
     }
 }
 
 /// Finds the virtqueues and opens the queues.
 pub(crate) fn start(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
-    let (transport, [ctrl, cursor]) =
-        virtio::Transport::start(vdev, [c"control", c"cursor"], Handler(dev.into()))
-            .inspect_err(|error| drm::drm_err!(dev, "cannot set up the queues: {:?}\n", error))?;
+    let (queues, [ctrl, cursor]) = vdev
+        .find_vqs([c"control", c"cursor"], Handler(dev.into()))
+        .inspect_err(|error| drm::drm_err!(dev, "cannot set up the queues: {:?}\n", error))?;
     if !vdev.has_feature(F_INDIRECT_DESC) && ctrl.size() < CMD_DESCRIPTORS {
         drm::drm_err!(
             dev,
@@ -79,10 +79,10 @@ pub(crate) fn start(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
             ctrl.size(),
             CMD_DESCRIPTORS
         );
-        transport.stop(vdev, [ctrl, cursor], |_, _| ());
+        queues.stop(vdev, [ctrl, cursor], |_, _| ());
         return Err(EINVAL);
     }
-    *dev.transport.running.lock() = Some(transport);
+    *dev.transport.running.lock() = Some(queues);
     dev.transport.ctrl.open(ctrl);
     dev.transport.cursor.open(cursor);
     // An interrupt may have come before the queues were open.
@@ -95,9 +95,9 @@ pub(crate) fn start(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
 /// From then on until [`start`], submitted commands fail with `ENODEV`. Does nothing if the queues
 /// are stopped.
 pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
-    let transport = dev.transport.running.lock().take();
-    let (Some(transport), Some(ctrl), Some(cursor)) = (
-        transport,
+    let queues = dev.transport.running.lock().take();
+    let (Some(queues), Some(ctrl), Some(cursor)) = (
+        queues,
         dev.transport.ctrl.close(),
         dev.transport.cursor.close(),
     ) else {
@@ -106,7 +106,7 @@ pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
     // The works that handle answers have to end before commands end with the reset.
     dev.cancel_work::<{ work::CONTROL }>();
     dev.cancel_work::<{ work::CURSOR }>();
-    transport.stop(vdev, [ctrl, cursor], |index, chain| {
+    queues.stop(vdev, [ctrl, cursor], |index, chain| {
         let queue = if index == 0 {
             &dev.transport.ctrl
         } else {

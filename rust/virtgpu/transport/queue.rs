@@ -112,7 +112,7 @@ impl State {
     fn begin_drain(&mut self) {
         self.irq.begin_drain();
         if let Some(vq) = self.vq.as_mut() {
-            vq.disable_interrupts();
+            vq.disable_cb();
         }
     }
 
@@ -133,7 +133,7 @@ impl State {
 
     /// Takes a finished command off the ring.
     fn pop(&mut self) -> Option<Chain> {
-        let chain = self.vq.as_mut()?.pop()?;
+        let chain = self.vq.as_mut()?.get_buf()?;
         self.in_flight = self.in_flight.saturating_sub(1);
         self.answers = self.answers.wrapping_add(1);
         self.irq.answered();
@@ -150,9 +150,9 @@ impl State {
 fn apply(vq: &mut Virtqueue<Cmd>, change: Change) -> bool {
     match change {
         Change::Keep => true,
-        Change::Enable => vq.enable_interrupts(),
+        Change::Enable => vq.enable_cb(),
         Change::Disable => {
-            vq.disable_interrupts();
+            vq.disable_cb();
             true
         }
     }
@@ -478,7 +478,7 @@ impl Queue {
     pub(crate) fn has_finished(&self, dev: &Device) -> bool {
         let mut state = self.state.lock();
         state.irq.listen();
-        let has_finished = state.vq.as_mut().is_some_and(|vq| !vq.enable_interrupts());
+        let has_finished = state.vq.as_mut().is_some_and(|vq| !vq.enable_cb());
         drop(state);
         if has_finished {
             self.schedule(dev);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 //! Virtqueues, and the chains of buffers that they carry.
 //!
-//! [`Virtqueue::add`] takes ownership of a [`Chain`], and [`Virtqueue::pop`] returns it when the
+//! [`Virtqueue::add`] takes ownership of a [`Chain`], and [`Virtqueue::get_buf`] returns it when the
 //! device has used it. In between nothing can access or free it, because there is no value for it.
 //!
 //! C header: [`include/linux/virtio.h`](srctree/include/linux/virtio.h)
@@ -233,9 +233,9 @@ unsafe impl<T: Send> Send for Chain<T> {}
 
 /// A handler of interrupts.
 pub trait Interrupt: Send + Sync + 'static {
-    /// Called in interrupt context when there may be chains to [`pop`](Virtqueue::pop) off a queue,
+    /// Called in interrupt context when there may be chains to [`get`](Virtqueue::get_buf) off a queue,
     /// given by its number.
-    fn interrupt(&self, queue: usize);
+    fn vq_callback(&self, queue: usize);
 }
 
 /// The queues of a transport.
@@ -355,7 +355,7 @@ impl<T: Send> Virtqueue<T> {
     }
 
     /// Returns a chain that the device has used; C: `virtqueue_get_buf()`.
-    pub fn pop(&mut self) -> Option<Chain<T>> {
+    pub fn get_buf(&mut self) -> Option<Chain<T>> {
         let mut used = 0;
         let token = self.with(|queue| {
             // SAFETY: The queue is valid, and only this value has it.
@@ -386,7 +386,7 @@ impl<T: Send> Virtqueue<T> {
     }
 
     /// Asks the device not to interrupt, which is only a hint. C: `virtqueue_disable_cb()`.
-    pub fn disable_interrupts(&mut self) {
+    pub fn disable_cb(&mut self) {
         self.with(|queue| {
             // SAFETY: The queue is valid, and only this value has it.
             unsafe { bindings::virtqueue_disable_cb(queue) };
@@ -395,7 +395,7 @@ impl<T: Send> Virtqueue<T> {
 
     /// Asks the device to interrupt. Returns false if there are used chains, for which it may not
     /// interrupt. C: `virtqueue_enable_cb()`.
-    pub fn enable_interrupts(&mut self) -> bool {
+    pub fn enable_cb(&mut self) -> bool {
         self.with(|queue| {
             // SAFETY: The queue is valid, and only this value has it.
             unsafe { bindings::virtqueue_enable_cb(queue) }
@@ -434,17 +434,17 @@ impl<T: Send> Virtqueue<T> {
     }
 }
 
-/// The `N` running queues of a device. They end with [`stop`](Transport::stop).
+/// The `N` running queues of a device. They end with [`stop`](Virtqueues::stop).
 ///
 /// The queues belong to the binding of the device. If a driver has dropped or forgotten the transport
 /// instead of stopping it, they end when the driver leaves the device: after
 /// [`remove`](crate::Driver::remove), or after a probe that fails. The same happens then as in
-/// [`stop`](Transport::stop), and the chains are dropped.
+/// [`stop`](Virtqueues::stop), and the chains are dropped.
 ///
 /// # Invariants
 ///
-/// `rings` are the `N` queues that [`start`](Transport::start) has found with a handler of `H`.
-pub struct Transport<H: Interrupt, const N: usize> {
+/// `rings` are the `N` queues that [`find_vqs`](Device::find_vqs) has found with a handler of `H`.
+pub struct Virtqueues<H: Interrupt, const N: usize> {
     rings: Arc<Rings>,
     _handler: PhantomData<H>,
 }
@@ -457,7 +457,7 @@ extern "C" fn interrupt_callback<H: Interrupt>(vq: *mut bindings::virtqueue) {
     // SAFETY: The queue's device is valid. `priv` is only written while there are no queues.
     let handler = unsafe { (*vdev).priv_ }.cast::<H>();
     // SAFETY: The handler is set before the queues are found, and is dropped after they were deleted.
-    unsafe { &*handler }.interrupt(index as usize);
+    unsafe { &*handler }.vq_callback(index as usize);
 }
 
 /// Resets a device and deletes its queues. Calls `reclaim` with each chain that the device still held
@@ -512,21 +512,21 @@ unsafe fn end_forgotten<H: Interrupt, T: Send>(dev: &Device<Bound>, rings: &Ring
     unsafe { end::<H, T>(dev, rings, |_, chain| drop(chain)) };
 }
 
-impl<H: Interrupt, const N: usize> Transport<H, N> {
+impl Device<Bound> {
     /// Finds the device's queues and marks the device as ready. The names are for debugging.
     ///
     /// # Errors
     ///
     /// `EBUSY` if the device has queues already, or if they are being started or stopped; `ENODEV` if
     /// the driver leaves the device; `ENOMEM`, `ENOENT` if it has fewer queues. C: `virtio_find_vqs()`.
-    pub fn start<T: Send>(
-        dev: &Device<Bound>,
+    pub fn find_vqs<T: Send, H: Interrupt, const N: usize>(
+        &self,
         names: [&'static CStr; N],
         handler: H,
-    ) -> Result<(Self, [Virtqueue<T>; N])> {
+    ) -> Result<(Virtqueues<H, N>, [Virtqueue<T>; N])> {
         let handler = KBox::new(handler, GFP_KERNEL)?;
         let mut queues = KVec::with_capacity(N, GFP_KERNEL)?;
-        let claim = Claim::to_start(dev)?;
+        let claim = Claim::to_start(self)?;
         let handler = KBox::into_raw(handler);
         let mut infos = names.map(|name| bindings::virtqueue_info {
             name: name.as_char_ptr(),
@@ -534,7 +534,7 @@ impl<H: Interrupt, const N: usize> Transport<H, N> {
             ctx: false,
         });
         let mut found = [core::ptr::null_mut(); N];
-        let vdev = dev.as_raw();
+        let vdev = self.as_raw();
 
         // SAFETY: The device is bound. It has no queues that use `priv`, because they were claimed.
         unsafe { (*vdev).priv_ = handler.cast() };
@@ -580,7 +580,7 @@ impl<H: Interrupt, const N: usize> Transport<H, N> {
             // INVARIANT: Each of the queues gets one value.
             ptr: rings.queues[index],
             rings: rings.clone(),
-            has_indirect: dev.has_feature(F_INDIRECT_DESC),
+            has_indirect: self.has_feature(F_INDIRECT_DESC),
             // SAFETY: The queue was found above.
             size: unsafe { bindings::virtqueue_get_vring_size(rings.queues[index].as_ptr()) }
                 as usize,
@@ -591,17 +591,19 @@ impl<H: Interrupt, const N: usize> Transport<H, N> {
         // `Virtqueue`s above add chains, which are of `T`.
         unsafe { claim.started(rings.clone(), end_forgotten::<H, T>) };
         // INVARIANT: The queues were found above, with the handler.
-        let transport = Self {
+        let all = Virtqueues {
             rings,
             _handler: PhantomData,
         };
-        Ok((transport, queues))
+        Ok((all, queues))
     }
+}
 
+impl<H: Interrupt, const N: usize> Virtqueues<H, N> {
     /// Resets the device and deletes all queues. Calls `reclaim` with each chain that the device
     /// still held and the number of its queue.
     ///
-    /// Does nothing if device or queues are not those of [`start`](Self::start), or if the driver has
+    /// Does nothing if device or queues are not those of [`find_vqs`](Device::find_vqs), or if the driver has
     /// left the device, and the queues ended then.
     pub fn stop<T: Send>(
         self,
