@@ -11,7 +11,7 @@ use kernel::{
     impl_has_delayed_work, impl_has_work, new_delayed_work, new_work,
     prelude::*,
     sync::aref::ARef,
-    workqueue::{DelayedWork, Work, WorkItem},
+    workqueue::{DelayedWork, HasWork, Work, WorkItem},
 };
 
 use crate::{
@@ -71,28 +71,25 @@ impl_has_delayed_work! {
     impl HasDelayedWork<Device, { work::JUDGE }> for Data { self.judge_work }
 }
 
-macro_rules! works {
-    ($($id:tt => $run:expr),* $(,)?) => {$(
-        impl WorkItem<$id> for Data {
-            type Pointer = ARef<Device>;
+impl<const ID: u64> WorkItem<ID> for Data
+where
+    Self: HasWork<Device, ID>,
+{
+    type Pointer = ARef<Device>;
 
-            fn run(dev: ARef<Device>) {
-                let run: fn(&Device) = $run;
-                run(&dev)
-            }
+    fn run(dev: ARef<Device>) {
+        match ID {
+            work::CONTROL => dev.transport.ctrl.dequeue(&dev),
+            work::CURSOR => dev.transport.cursor.dequeue(&dev),
+            work::CONFIG => reset::config_changed(&dev),
+            work::RESET => reset::run(&dev),
+            work::REDRAW => redraw::run(&dev),
+            work::LATE_CURSOR => cursor::move_late(&dev),
+            work::JUDGE | work::ANSWERED => life::judge(&dev),
+            // There is no such work, so it cannot be queued.
+            _ => (),
         }
-    )*};
-}
-
-works! {
-    { work::CONTROL } => |dev| dev.transport.ctrl.dequeue(dev),
-    { work::CURSOR } => |dev| dev.transport.cursor.dequeue(dev),
-    { work::CONFIG } => reset::config_changed,
-    { work::RESET } => reset::run,
-    { work::REDRAW } => redraw::run,
-    { work::LATE_CURSOR } => cursor::move_late,
-    { work::JUDGE } => life::judge,
-    { work::ANSWERED } => life::judge,
+    }
 }
 
 /// Sets up the data of a device with `count` heads.
