@@ -15,8 +15,8 @@ from qemu.base import tables
 from qemu.base.paths import TOP
 
 README = TOP / "README.md"
-CRATES = (("virtio", "rust/virtio"), ("drm", "rust/drm"), ("driver", "rust/virtgpu"), ("virtgpu_c", "rust/virtgpu_c"),
-          ("samples", "rust/samples"), ("kunit", "rust/kunit"))
+CRATES = (("virtio", "rust/virtio"), ("drm", "rust/drm"), ("driver", "rust/virtgpu"),
+          ("virtgpu_c", "rust/virtgpu_c"), ("samples", "rust/samples"), ("kunit", "rust/kunit"))
 # KUnit tests are not counted: the end of a file, or a whole file.
 TESTS = re.compile(r"^#\[cfg\(kunit\)\]\n(pub\(crate\) )?mod tests \{.*", re.S | re.M)
 TEST_FILE = "_tests.rs"
