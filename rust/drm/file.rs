@@ -22,6 +22,26 @@ pub trait DriverFile: Send + Sync {
     fn open(device: &Device<Self::Driver>) -> Result<Pin<KBox<Self>>>;
 }
 
+/// The open files of a driver that has no data of its own in them.
+///
+/// # Examples
+///
+/// ```ignore
+/// impl Driver for MyDriver {
+///     type File = PlainFile<Self>;
+///     // ...
+/// }
+/// ```
+pub struct PlainFile<T>(PhantomData<fn() -> T>);
+
+impl<T: crate::Driver> DriverFile for PlainFile<T> {
+    type Driver = T;
+
+    fn open(_dev: &Device<T>) -> Result<Pin<KBox<Self>>> {
+        Ok(KBox::new(Self(PhantomData), GFP_KERNEL)?.into())
+    }
+}
+
 /// An open file; the C counterpart is `struct drm_file`.
 ///
 /// # Invariants

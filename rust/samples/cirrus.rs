@@ -7,10 +7,10 @@
 #![forbid(unsafe_code)]
 
 use drm::{
-    file::DriverFile,
+    file::PlainFile,
     gem::{
         shmem::{Object, ObjectConfig},
-        BaseObject, DriverObject, DumbBuffer,
+        BaseObject, DumbBuffer, PlainObject,
     },
     kms::{
         atomic::{AtomicCheck, AtomicCommit},
@@ -197,8 +197,8 @@ struct Cirrus;
 impl Driver for Cirrus {
     type Data = Arc<Hardware>;
     type RegistrationData<'a> = ();
-    type Object = Object<Buffer>;
-    type File = OpenFile;
+    type Object = Object<PlainObject<Self>>;
+    type File = PlainFile<Self>;
     type ParentDevice<Ctx: DeviceContext> = pci::Device<Ctx>;
     type OwnerModule = DriverModule;
 
@@ -212,37 +212,20 @@ impl Driver for Cirrus {
     const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor<Self>] = &[];
     const MAPS_IMPORTS: bool = false;
 
-    fn dumb_create(dev: &Device<Self>, file: &File<OpenFile>, args: &mut DumbBuffer<'_>) -> Result {
+    fn dumb_create(
+        dev: &Device<Self>,
+        file: &File<PlainFile<Self>>,
+        args: &mut DumbBuffer<'_>,
+    ) -> Result {
         args.compute_size(dev, 1)?;
-        let buffer = Object::<Buffer>::new(dev, args.size() as usize, ObjectConfig::default(), ())?;
+        let buffer = Object::<PlainObject<Self>>::new(
+            dev,
+            args.size() as usize,
+            ObjectConfig::default(),
+            (),
+        )?;
         args.set_handle(buffer.create_handle(file)?);
         Ok(())
-    }
-}
-
-/// The driver needs no data of buffers and files.
-struct Buffer;
-
-impl DriverObject for Buffer {
-    type Driver = Cirrus;
-    type Args = ();
-
-    fn new(_dev: &Device<Cirrus>, _size: usize, _args: ()) -> impl PinInit<Self, Error> {
-        Ok(Self)
-    }
-
-    fn import_args(_dev: &Device<Cirrus>) -> Result {
-        Ok(())
-    }
-}
-
-struct OpenFile;
-
-impl DriverFile for OpenFile {
-    type Driver = Cirrus;
-
-    fn open(_dev: &Device<Cirrus>) -> Result<Pin<KBox<Self>>> {
-        Ok(KBox::new(Self, GFP_KERNEL)?.into())
     }
 }
 

@@ -19,10 +19,10 @@
 use core::marker::PhantomData;
 
 use drm::{
-    file::DriverFile,
+    file::PlainFile,
     gem::{
         shmem::{Object, ObjectConfig},
-        BaseObject, DriverObject, DumbBuffer,
+        BaseObject, DumbBuffer, PlainObject,
     },
     kms::{
         atomic::{AtomicCheck, AtomicCommit},
@@ -68,8 +68,8 @@ struct Simple;
 impl Driver for Simple {
     type Data = Arc<Screen>;
     type RegistrationData<'a> = ();
-    type Object = Object<Buffer>;
-    type File = OpenFile;
+    type Object = Object<PlainObject<Self>>;
+    type File = PlainFile<Self>;
     type ParentDevice<Ctx: DeviceContext> = platform::Device<Ctx>;
     type OwnerModule = DriverModule;
 
@@ -83,37 +83,20 @@ impl Driver for Simple {
     const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor<Self>] = &[];
     const MAPS_IMPORTS: bool = false;
 
-    fn dumb_create(dev: &Device<Self>, file: &File<OpenFile>, args: &mut DumbBuffer<'_>) -> Result {
+    fn dumb_create(
+        dev: &Device<Self>,
+        file: &File<PlainFile<Self>>,
+        args: &mut DumbBuffer<'_>,
+    ) -> Result {
         args.compute_size(dev, 1)?;
-        let buffer = Object::<Buffer>::new(dev, args.size() as usize, ObjectConfig::default(), ())?;
+        let buffer = Object::<PlainObject<Self>>::new(
+            dev,
+            args.size() as usize,
+            ObjectConfig::default(),
+            (),
+        )?;
         args.set_handle(buffer.create_handle(file)?);
         Ok(())
-    }
-}
-
-/// The driver needs no data of buffers and files.
-struct Buffer;
-
-impl DriverObject for Buffer {
-    type Driver = Simple;
-    type Args = ();
-
-    fn new(_dev: &Device<Simple>, _size: usize, _args: ()) -> impl PinInit<Self, Error> {
-        Ok(Self)
-    }
-
-    fn import_args(_dev: &Device<Simple>) -> Result {
-        Ok(())
-    }
-}
-
-struct OpenFile;
-
-impl DriverFile for OpenFile {
-    type Driver = Simple;
-
-    fn open(_dev: &Device<Simple>) -> Result<Pin<KBox<Self>>> {
-        Ok(KBox::new(Self, GFP_KERNEL)?.into())
     }
 }
 

@@ -2,7 +2,7 @@
 //! Buffer objects.
 //!
 //! C header: [`include/drm/drm_gem.h`](srctree/include/drm/drm_gem.h)
-use core::ptr::NonNull;
+use core::{marker::PhantomData, ptr::NonNull};
 
 use drm_bindings as bindings;
 use kernel::{
@@ -60,6 +60,31 @@ pub trait DriverObject: Sync + Send + Sized + 'static {
     /// A driver whose device still reads them may keep it until then.
     fn free(object: shmem::Dying<Self>) {
         drop(object);
+    }
+}
+
+/// The buffer objects of a driver that has no data of its own in them.
+///
+/// # Examples
+///
+/// ```ignore
+/// impl Driver for MyDriver {
+///     type Object = shmem::Object<PlainObject<Self>>;
+///     // ...
+/// }
+/// ```
+pub struct PlainObject<T>(PhantomData<fn() -> T>);
+
+impl<T: Driver<Object = shmem::Object<Self>>> DriverObject for PlainObject<T> {
+    type Driver = T;
+    type Args = ();
+
+    fn new(_dev: &Device<T>, _size: usize, _args: ()) -> impl PinInit<Self, Error> {
+        Ok(Self(PhantomData))
+    }
+
+    fn import_args(_dev: &Device<T>) -> Result {
+        Ok(())
     }
 }
 
