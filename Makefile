@@ -106,6 +106,9 @@ rustfmt: bootstrap ## format the Rust
 compile-fail: bootstrap ## check that misuses of the Rust crates do not compile, and a port does
 	@$(PYTHON) -m qemu.lint.compilefail
 
+compile-upstream: bootstrap ## compile the port's original with upstream's kernel::drm, too
+	@$(PYTHON) -m qemu.lint.ported
+
 ledger: ## count the unsafe Rust, and check that each part has an argument
 	@$(PYTHON) -m qemu.lint.ledger
 
@@ -140,4 +143,4 @@ bootstrap:
 
 .PHONY: help run shell setup update modules compile docs check test check-full check-debug \
 	check-desktops piglit compare bench unit selftest coverage fuzz mutants mutate lint rustfmt \
-	compile-fail ledger clean distclean bootstrap
+	compile-fail compile-upstream ledger clean distclean bootstrap

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Checks that a driver for upstream's `kernel::drm` compiles against the crate `drm`, too."""
+"""A driver for upstream's `kernel::drm`, which compiles with the crate `drm`, too. Run alone, this
+checks that the driver compiles with upstream's crate."""
 import re
 import subprocess
 from pathlib import Path
 
-from qemu.base import sandbox
+from qemu.base import choice, outfolder, report, sandbox
 from qemu.base.paths import TOP
-from qemu.images import rustkernel, upstreamdrm
+from qemu.images import environment, rustkernel, upstreamdrm
 from qemu.images.target import Target
 
 DRIVER = TOP / "rust/upstream/vault.rs"
@@ -31,3 +32,14 @@ def upstream_says(target: Target, folder: Path) -> str:
     done = subprocess.run(sandbox.command(root, argv, read=[tree], write=[folder]),
                           stdin=subprocess.DEVNULL, capture_output=True, text=True)
     return done.stdout + done.stderr if done.returncode else ""
+
+
+def main() -> int:
+    target = environment.prepare(choice.kernel())
+    errors = upstream_says(target, outfolder.claim("upstream"))
+    print(errors or f"{DRIVER.name} compiles with kernel::drm")
+    return 1 if errors else 0
+
+
+if __name__ == "__main__":
+    report.main(main)
