@@ -109,9 +109,10 @@ class Run:
         if suite.guest.get("gpu"):
             say(f"    {hostgl.describe(suite.guest['gpu'])}")
         long = self.scope != "check"
-        names = read_list(suite.tests) if suite.tests else names
-        programs = suite.programs or tuple(sorted({name.split("@")[0] for name in names}))
         skipped = [name for name in suites.SLOW if self.scope != "full"] + self.expected.skips
+        names = [name for name in (read_list(suite.tests) if suite.tests else names)
+                 if suite.prefix + name not in skipped]
+        programs = suite.programs or tuple(sorted({name.split("@")[0] for name in names}))
         files = {"skip.txt": as_list(skipped) or "\n"}
         if names:
             files["list.txt"] = as_list(names)

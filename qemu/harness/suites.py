@@ -12,7 +12,8 @@ from qemu.host.machine import Options
 RENDERING = ("c", "stock")
 
 # Left to `make check-full` because each takes minutes.
-SLOW = ("virtgpu_random@many", "virtgpu_nomem@load-each", "virtgpu_glclients@glmark2")
+SLOW = ("virtgpu_random@many", "virtgpu_nomem@load-each", "virtgpu_glclients@glmark2",
+        "bochs@virtgpu_lifecycle@reload")
 
 # The suite, and the scope, in a guest with more packages.
 DESKTOPS = "desktops"
