@@ -316,4 +316,5 @@ module_virtio_driver(virtgpu_driver);
 
 MODULE_DESCRIPTION("Virtio GPU driver");
 MODULE_AUTHOR("The virtgpu authors");
+MODULE_VERSION("0.1");
 MODULE_LICENSE("GPL");
