@@ -14,7 +14,7 @@ PYTHON ?= /usr/bin/python3
 # with ##= describes a variable of the command line.
 help:
 	@awk -F ' *## *' '/^##@ /{print "\n" substr($$0, 5)} /^##= /{print "  " substr($$0, 5)} \
-		/^[a-z-]+:.* ## /{sub(/:.*/, "", $$1); printf "  make %-16s %s\n", $$1, $$2}' \
+		/^[a-z_-]+:.* ## /{sub(/:.*/, "", $$1); printf "  make %-16s %s\n", $$1, $$2}' \
 		$(firstword $(MAKEFILE_LIST))
 
 ##@ Try it
@@ -43,6 +43,24 @@ compile: bootstrap ## compile everything for every supported kernel, without a g
 
 docs: bootstrap ## build guides, kernel-doc and rustdoc as one site: out/docs/index.html
 	@$(PYTHON) -m qemu.docs.site
+
+##@ Install
+
+# Only drm/, because what `make` has built may include the Rust driver. Packaged headers have no
+# System.map, without which Kbuild does not run depmod.
+modules_install: ## build and install the C module for KDIR=, below INSTALL_MOD_PATH=
+	$(MAKE) -C $(KDIR) M=$(CURDIR)/drm modules
+	$(MAKE) -C $(KDIR) M=$(CURDIR)/drm modules_install
+	depmod $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) $$($(MAKE) -s -C $(KDIR) kernelrelease)
+
+install: modules_install ## also load it instead of the kernel's driver, from the next boot on
+	@sh qemu/packages/install.sh add $(INSTALL_MOD_PATH)
+
+uninstall: ## undo `make install`
+	@sh qemu/packages/install.sh remove $(INSTALL_MOD_PATH)
+
+deb: bootstrap ## make a Debian package of the C driver, for DKMS, in out/deb
+	@$(PYTHON) -m qemu.build.deb
 
 ##@ Test
 
@@ -133,6 +151,7 @@ distclean: clean ## also remove the cache
 ##= CONTINUE=1           continue an interrupted make check
 ##= VIRTGPU_SEED=N       repeat the random choices of a run that printed this seed
 ##= KDIR=DIR             kernel build tree of make modules (default: of the running kernel)
+##= INSTALL_MOD_PATH=DIR install below this folder (make install, modules_install, uninstall)
 ##= VIRTGPU_CACHE=DIR    the folder for builds and images (default: ~/.cache/virtgpu)
 ##= VIRTGPU_ACCEL=tcg    do not use KVM
 
@@ -141,6 +160,6 @@ bootstrap:
 	@sh qemu/bootstrap.sh
 	@$(PYTHON) -m qemu.base.choice
 
-.PHONY: help run shell setup update modules compile docs check test check-full check-debug \
-	check-desktops piglit compare bench unit selftest coverage fuzz mutants mutate lint rustfmt \
-	compile-fail compile-upstream ledger clean distclean bootstrap
+.PHONY: help run shell setup update modules compile docs modules_install install uninstall deb \
+	check test check-full check-debug check-desktops piglit compare bench unit selftest coverage \
+	fuzz mutants mutate lint rustfmt compile-fail compile-upstream ledger clean distclean bootstrap

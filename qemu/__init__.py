@@ -5,7 +5,7 @@ Each folder may import from those above it in this list (lint/folders.py checks 
 
     base         messages, choices of the user, cache, sandbox
     images       from Debian packages: roots with compilers, the guest's disk, kernels
-    build        the modules and the guest's tests
+    build        the modules, the guest's tests, and the Debian package
     device       the GPU in Python that replaces QEMU's
     host         runs QEMU and one job in it, and looks at what the host shows
     interactive  a desktop or a shell for a person
@@ -16,6 +16,7 @@ Each folder may import from those above it in this list (lint/folders.py checks 
     docs         the site
     lint         the checkers of the sources
 
-guest/ has the scripts that run in the guest, tests/ the unit tests of the tools. The Makefile starts
+guest/ has the scripts that run in the guest, packages/ the files that install the driver on a person's
+machine, tests/ the unit tests of the tools. The Makefile starts
 the programs: python3 -m qemu.FOLDER.PROGRAM, in the top folder of the checkout.
 """

@@ -131,6 +131,12 @@ def _resolve_nearest(series: str, newest) -> Kernel:
                    "is used instead", *_warn_unsupported(instead)))
 
 
+def pattern() -> str:
+    """Returns a regular expression for `uname -r` of the supported kernels, for bash and egrep."""
+    names = "|".join(re.escape(series.name) for series in SUPPORTED)
+    return f"^({names})([^0-9]|$)"
+
+
 def is_older(wanted: str) -> bool:
     """Returns whether a value of KVER= is of an older series than the default."""
     if wanted in ("", CANDIDATE.name):

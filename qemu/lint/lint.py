@@ -22,7 +22,9 @@ from qemu.images.target import Target
 from qemu.lint import folders, layers, lintroot, maintainers, upstream
 from qemu.mutants import mutants
 
-SCRIPTS = (".ci/run", "qemu/bootstrap.sh", "qemu/images/initramfs.sh",
+PACKAGING = "qemu/packages/dkms/debian/virtgpu-dkms"
+SCRIPTS = (".ci/run", "qemu/bootstrap.sh", "qemu/images/initramfs.sh", "qemu/packages/install.sh",
+           *(f"{PACKAGING}.{script}" for script in ("initramfs-hook", "postinst", "postrm")),
            *(str(path.relative_to(TOP)) for path in sorted(GUEST.iterdir()) if not path.suffix))
 
 # Rules of checkpatch that do not apply: kernel-doc describes the locks, mainline's uapi returns ENOSYS,

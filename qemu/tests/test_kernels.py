@@ -115,9 +115,10 @@ def test_no_candidate():
         kernels.resolve_candidate(["linux-base"])
 
 
-def test_readme_names_the_supported_series():
-    readme = (TOP / "README.md").read_text(encoding="utf-8")
-    assert " or ".join(one.name for one in reversed(kernels.SUPPORTED)) in readme
+@pytest.mark.parametrize("page", ["README.md", "docs/installing.md"])
+def test_pages_name_the_supported_series(page):
+    text = (TOP / page).read_text(encoding="utf-8")
+    assert " or ".join(one.name for one in reversed(kernels.SUPPORTED)) in text
 
 
 def test_what_is_older_than_the_default():
