@@ -83,6 +83,9 @@ check-debug: bootstrap ## test on a kernel with KASAN, lockdep, kmemleak (built 
 check-desktops: bootstrap ## test GNOME, KWin, labwc, Weston, Xorg: sizes, cursor, VTs, suspend
 	@$(PYTHON) -m qemu.harness.check desktops
 
+check-install: bootstrap ## install the package in a guest, boot, remove it, boot
+	@$(PYTHON) -m qemu.harness.installtest
+
 piglit: bootstrap ## test GL with a renderer: what passes on stock must pass on C
 	@$(PYTHON) -m qemu.harness.piglit
 
@@ -161,5 +164,6 @@ bootstrap:
 	@$(PYTHON) -m qemu.base.choice
 
 .PHONY: help run shell setup update modules compile docs modules_install install uninstall deb \
-	check test check-full check-debug check-desktops piglit compare bench unit selftest coverage \
-	fuzz mutants mutate lint rustfmt compile-fail compile-upstream ledger clean distclean bootstrap
+	check test check-full check-debug check-desktops check-install piglit compare bench unit selftest \
+	coverage fuzz mutants mutate lint rustfmt compile-fail compile-upstream ledger clean distclean \
+	bootstrap

@@ -61,6 +61,9 @@ class Options:
     device_options: str = ""
     # Use the disk that also has the packages of desktops.packages.
     desktops: bool = False
+    # Boot the system of the guest's disk, which gets no kernel parameters of the tests, and keep what it
+    # writes to its disk.
+    own_system: bool = False
     # The guest's renderer, one of hostgl.DEVICES, or empty.
     gpu: str = ""
     # The class that shows the renderer's pictures, one of hostgl.KINDS.
@@ -113,7 +116,7 @@ class Machine:
         argv = ["qemu-system-x86_64", *self._accelerator(target), *self._arguments(target)]
         folders = {"read": [target.guest.parent, target.kernel, target.initramfs.parent,
                             *([options.counter.parent] if options.counter else [])],
-                   "write": [folder, self.run]}
+                   "write": [*([target.guest.parent] if options.own_system else []), folder, self.run]}
         self._gl = options.gl(self.run) if options.gl else None
         self._command = self._gl.command(argv, **folders) if self._gl else sandbox.command(
             target.root, argv, display=options.window != "none", **folders)
@@ -148,8 +151,11 @@ class Machine:
         profile = f",profile={self.folder}/profile.log" if self.options.profile else ""
         return [*accel.COUNTING, "-plugin", f"{counter},out={self.folder}/counts.log{profile}"]
 
-    def _arguments(self, target: Environment):
+    def _append(self) -> str:
+        """Returns the kernel's command line."""
         options = self.options
+        if options.own_system:
+            return f"root=/dev/vda rw console=tty0 console=ttyS0 quiet {options.append}"
         # If a parameter is given twice, the kernel uses the last one. loglevel=5 shows warnings, which
         # have level 4.
         append = ["console=ttyS0", "quiet", "loglevel=5", "panic=-1",
@@ -160,15 +166,20 @@ class Machine:
                   "sysrq_always_enabled", "tsc=reliable",
                   "modprobe.blacklist=virtio_gpu,bochs,cirrus_qemu",
                   options.append]
+        return " ".join(filter(None, append))
+
+    def _arguments(self, target: Environment):
+        options = self.options
         arguments = [
             # Not q35, because its firmware boots the guest again instead of resuming from S3.
             "-name", hostgl.NAME, "-nodefaults", "-no-user-config", "-machine", "pc,hpet=off",
             "-m", str(options.memory), "-smp", str(options.cpus),
             "-kernel", target.kernel / "vmlinuz", "-initrd", target.initramfs,
-            "-append", " ".join(filter(None, append)),
+            "-append", self._append(),
             "-serial", f"file:{self.serial}",
             "-qmp", f"unix:{self.run}/qmp,server=on,wait=off",
-            "-drive", f"file={target.guest},if=virtio,format=raw,snapshot=on",
+            "-drive", f"file={target.guest},if=virtio,format=raw,"
+                      f"snapshot={'off' if options.own_system else 'on'}",
             "-drive", f"file={target.kernel}/modules.ext4,if=virtio,format=raw,readonly=on",
             # A disk for swap and hibernation.
             "-drive", f"file={self._swap()},if=virtio,format=raw,cache=unsafe",
