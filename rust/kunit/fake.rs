@@ -23,6 +23,20 @@ extern "C" {
     fn kunit_virtio_parent(fake: *mut Raw) -> *mut c_void;
     fn kunit_virtio_queues(fake: *mut Raw) -> c_uint;
     fn kunit_virtio_is_bound(fake: *mut Raw) -> bool;
+    fn kunit_not_leak(memory: *const c_void);
+}
+
+/// Forgets a value, as [`core::mem::forget`] does. kmemleak does not report what the value refers to. C:
+/// `kmemleak_not_leak()`.
+///
+/// # Errors
+///
+/// `ENOMEM`; the value is then dropped.
+pub fn leak<T>(value: T) -> Result {
+    let kept = KBox::into_raw(KBox::new(value, GFP_KERNEL)?);
+    // SAFETY: The memory was allocated above, and is never freed.
+    unsafe { kunit_not_leak(kept.cast()) };
+    Ok(())
 }
 
 /// A virtio device without a host. When it is dropped, its driver leaves it.

@@ -2,6 +2,7 @@
 /* A virtio device without a host, for tests of what ties a driver to a device. */
 #include <linux/device/faux.h>
 #include <linux/dma-mapping.h>
+#include <linux/kmemleak.h>
 #include <linux/slab.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
@@ -169,4 +170,10 @@ unsigned int kunit_virtio_queues(struct kunit_virtio *fake)
 bool kunit_virtio_is_bound(struct kunit_virtio *fake)
 {
 	return device_is_bound(&fake->vdev.dev);
+}
+
+/* Tells kmemleak that nothing will free the memory. */
+void kunit_not_leak(const void *memory)
+{
+	kmemleak_not_leak(memory);
 }

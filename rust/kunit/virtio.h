@@ -13,4 +13,6 @@ struct device *kunit_virtio_parent(struct kunit_virtio *fake);
 unsigned int kunit_virtio_queues(struct kunit_virtio *fake);
 bool kunit_virtio_is_bound(struct kunit_virtio *fake);
 
+void kunit_not_leak(const void *memory);
+
 #endif

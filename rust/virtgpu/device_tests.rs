@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! KUnit tests of who owns a DRM device, and of what its mode setting checks at run time.
-use core::{marker::PhantomData, mem};
+use core::marker::PhantomData;
 
 use drm::{
     file::DriverFile,
@@ -27,7 +27,7 @@ use kernel::{
 };
 use kunit::{
     expect, expect_eq,
-    fake::{AnyDevice, VirtioDevice},
+    fake::{leak, AnyDevice, VirtioDevice},
     Test,
 };
 use virtio::{Interrupt, Virtqueue};
@@ -416,7 +416,7 @@ impl Case for Forgetful {
         let drm = create(dev)?;
         drm.setup_kms()?;
         let this = Self(ARef::from(&*drm));
-        mem::forget(register(dev, drm)?);
+        leak(register(dev, drm)?)?;
         take_events();
         Ok(this)
     }
@@ -462,9 +462,9 @@ impl Case for Failing {
         drm.setup_kms()?;
         let (transport, queues): (_, [Virtqueue<u32>; 1]) =
             dev.find_vqs([c"only"], Handler(ARef::from(&*drm)))?;
-        mem::forget((transport, queues));
+        leak((transport, queues))?;
         let held = ARef::from(&*drm);
-        mem::forget(register(dev, drm)?);
+        leak(register(dev, drm)?)?;
         take_events();
         note_state(&held);
         Err(EIO)

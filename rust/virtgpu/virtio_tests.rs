@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! KUnit tests of what ties a driver to a virtio device, with a device that has no host.
-use core::mem::{self, offset_of};
+use core::mem::offset_of;
 
 use kernel::{
     device::{Bound, Core},
@@ -13,7 +13,11 @@ use kernel::{
         Mutex,
     },
 };
-use kunit::{expect, expect_eq, fake::VirtioDevice, Test};
+use kunit::{
+    expect, expect_eq,
+    fake::{leak, VirtioDevice},
+    Test,
+};
 use virtio::{
     Adapter, Chain, ConfigField, Device, DeviceId, IdTable, Interrupt, VirtioID, Virtqueue,
     Virtqueues,
@@ -182,7 +186,7 @@ struct Forgetful(Pin<KBox<Mutex<Queues>>>);
 impl Case for Forgetful {
     fn probe(dev: &Device<Bound>) -> Result<Self> {
         let (transport, mut queues) = start(dev)?;
-        mem::forget(transport);
+        leak(transport)?;
         add(&mut queues[0])?;
         Ok(Self(KBox::pin_init(new_mutex!(queues), GFP_KERNEL)?))
     }
