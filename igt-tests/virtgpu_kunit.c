@@ -169,9 +169,10 @@ static void suite(const char *name)
 	X(resource) X(submit) X(vblank)
 
 #define SUITES_OF_RUST(X)						\
-	X(connector) X(cursor) X(damage) X(device) X(drm) X(encode)	\
-	X(format) X(hotplug) X(ioctl) X(irq) X(life) X(output)		\
-	X(queue) X(reset) X(resource) X(swapchain) X(virtio)
+	X(connector) X(cursor) X(damage) X(device) X(drm)		\
+	X(drm_doctests) X(encode) X(format) X(hotplug) X(ioctl)		\
+	X(irq) X(life) X(output) X(queue) X(reset) X(resource)		\
+	X(swapchain) X(virtio) X(virtio_doctests)
 
 #define FUNCTION(name)	static void suite_##name(void) { suite(#name); }
 #define SUBTEST(name)	{ #name, "KUnit suite", suite_##name },
@@ -179,10 +180,12 @@ static void suite(const char *name)
 SUITES_OF_C(FUNCTION)
 FUNCTION(device)
 FUNCTION(drm)
+FUNCTION(drm_doctests)
 FUNCTION(irq)
 FUNCTION(reset)
 FUNCTION(swapchain)
 FUNCTION(virtio)
+FUNCTION(virtio_doctests)
 
 static void unload(void);
 

@@ -20,6 +20,7 @@ from qemu.images.target import Target
 BRIDGE = TOP / "igt-tests/kernel/kunit"
 BRIDGE_FILES = ("Kbuild", "current.c", "without.h")
 Kind = TypeVar("Kind", bound=Target)
+DOCTESTS = TOP / "qemu/build/doctests.py"
 SUITES = {"c": "drm/virtgpu_kunit.ko", "rust": "rust/virtgpu_rs_kunit.ko"}
 
 
@@ -80,12 +81,12 @@ def _library(target: Target) -> Path:
 
 def arguments(target: Target, driver: str, folder: Path, flags: str = "") -> list[str]:
     """Returns arguments of make that build a driver's suites into a folder, with flags for C."""
-    extra = [f"VIRTGPU_KUNIT={driver}"]
+    # copy2 keeps the modification time, because what is built depends on the files.
+    extra = [f"VIRTGPU_KUNIT={driver}", f"DOCTESTS={shutil.copy2(DOCTESTS, folder)}"]
     if not _has_kunit(target):
         symbols = shutil.copy(_library(target) / "Module.symvers", folder / "kunit.symvers")
         extra.append(f"KBUILD_EXTRA_SYMBOLS={symbols}")
         if driver == "c":
-            # copy2 keeps the modification time, because each object depends on the file.
             flags += f" -include {shutil.copy2(BRIDGE / 'suites.h', folder)}"
     return [*extra, f"KCFLAGS={flags}"]
 

@@ -15,7 +15,7 @@ import sys
 
 from qemu.base import report, sandbox
 from qemu.base.paths import GUEST, TOP
-from qemu.build import build
+from qemu.build import build, kunit
 from qemu.docs import links, rustdoc
 from qemu.images import environment, kernelsource, rustkernel
 from qemu.images.target import Target
@@ -91,7 +91,7 @@ def clippy(target: Target) -> bool:
     """Runs clippy on the drivers, and on the driver with its KUnit tests."""
     texts = []
     # KUnit's symbols are unresolved here, because kunit.ko is not part of this build.
-    tests = ["VIRTGPU_KUNIT=rust", "KBUILD_MODPOST_WARN=1"]
+    tests = ["VIRTGPU_KUNIT=rust", f"DOCTESTS={kunit.DOCTESTS}", "KBUILD_MODPOST_WARN=1"]
     for name, more in (("clippy", []), ("clippy-kunit", tests)):
         folder = build.out(target.version) / name
         shutil.rmtree(folder, ignore_errors=True)

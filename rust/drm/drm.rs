@@ -9,6 +9,8 @@
 //! unnecessary: commits without a worker and vblank timers in [`kms`], a failed registration in
 //! [`driver`], and the mount of huge pages in `bindings/helpers.c`.
 
+// rustdoc does not apply the compiler's option that adds this to the crate.
+#![cfg_attr(doctest, no_std)]
 #![warn(clippy::multiple_unsafe_ops_per_block)]
 
 pub mod debugfs;
@@ -35,6 +37,20 @@ pub(crate) mod private {
 }
 
 /// Prints a message about a device; C: `drm_err()`.
+///
+/// # Context
+///
+/// Any.
+///
+/// # Examples
+///
+/// ```no_run
+/// use drm::{Device, Driver};
+///
+/// fn report<T: Driver>(dev: &Device<T>, head: u32) {
+///     drm::drm_err!(dev, "head {head} does not answer\n");
+/// }
+/// ```
 #[macro_export]
 macro_rules! drm_err {
     ($dev:expr, $($arg:tt)*) => { kernel::dev_err!($dev.as_device(), $($arg)*) };
@@ -42,6 +58,20 @@ macro_rules! drm_err {
 
 /// Does the same as [`drm_err!`], but prints at most ten messages in five seconds. For messages
 /// that a device can cause repeatedly.
+///
+/// # Context
+///
+/// Any.
+///
+/// # Examples
+///
+/// ```no_run
+/// use drm::{Device, Driver};
+///
+/// fn report<T: Driver>(dev: &Device<T>, kind: u32) {
+///     drm::drm_err_ratelimited!(dev, "the device sends an answer of the unknown type {kind:#x}\n");
+/// }
+/// ```
 #[macro_export]
 macro_rules! drm_err_ratelimited {
     ($dev:expr, $($arg:tt)*) => {
@@ -58,12 +88,20 @@ pub fn may_print() -> bool {
 }
 
 /// Prints a message about a device, see [`drm_err!`].
+///
+/// # Context
+///
+/// Any.
 #[macro_export]
 macro_rules! drm_info {
     ($dev:expr, $($arg:tt)*) => { kernel::dev_info!($dev.as_device(), $($arg)*) };
 }
 
 /// Prints a message about a device, see [`drm_err!`].
+///
+/// # Context
+///
+/// Any.
 #[macro_export]
 macro_rules! drm_warn {
     ($dev:expr, $($arg:tt)*) => { kernel::dev_warn!($dev.as_device(), $($arg)*) };
@@ -71,6 +109,20 @@ macro_rules! drm_warn {
 
 /// Warns with a backtrace if a condition that must never be true is true. Returns the condition. C:
 /// `WARN_ON()`.
+///
+/// # Context
+///
+/// Any.
+///
+/// # Examples
+///
+/// ```
+/// let (used, size) = (3, 16);
+/// if drm::warn_on(used > size) {
+///     return;
+/// }
+/// # assert!(!drm::warn_on(used > size));
+/// ```
 pub fn warn_on(condition: bool) -> bool {
     // SAFETY: The function has no requirements.
     unsafe { drm_bindings::helper_warn_on(condition) }

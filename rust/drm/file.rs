@@ -26,10 +26,12 @@ pub trait DriverFile: Send + Sync {
 ///
 /// # Examples
 ///
-/// ```ignore
-/// impl Driver for MyDriver {
-///     type File = PlainFile<Self>;
-///     // ...
+/// ```no_run
+/// use drm::{file::PlainFile, Driver, File};
+///
+/// /// Compiles for a driver with `type File = PlainFile<Self>;`.
+/// fn file_of<T: Driver<File = PlainFile<T>>>(file: &File<T::File>) -> &File<PlainFile<T>> {
+///     file
 /// }
 /// ```
 pub struct PlainFile<T>(PhantomData<fn() -> T>);

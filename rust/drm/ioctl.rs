@@ -194,7 +194,7 @@ macro_rules! declare_drm_ioctls {
                     &[$(kernel::macros::concat_idents!(DRM_IOCTL_, $cmd) as u32),*];
                 let mut i = 0;
                 while i < numbers.len() {
-                    assert!(
+                    ::core::assert!(
                         kernel::ioctl::_IOC_NR(numbers[i]) as usize
                             == $crate::uapi::DRM_COMMAND_BASE as usize + i,
                         "ioctls in the order of their numbers"

@@ -4,6 +4,16 @@ use drm_bindings as bindings;
 
 /// A rectangle in pixels, without its right and lower edges; the C counterpart is `struct
 /// drm_rect`.
+///
+/// # Examples
+///
+/// ```
+/// use drm::Rect;
+///
+/// let screen = Rect { x1: 0, y1: 0, x2: 640, y2: 480 };
+/// assert_eq!(screen, Rect::new(0, 0, 640, 480));
+/// assert_eq!(Rect::default().area(), 0);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rect {
     /// Left edge.
@@ -22,6 +32,19 @@ impl Rect {
     /// Edges wrap around, so this does not panic. A device has unsigned 32-bit values.
     /// [`width`](Self::width) and [`height`](Self::height) return them unchanged, even those beyond
     /// `i32::MAX`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use drm::Rect;
+    ///
+    /// let rect = Rect::new(3, 5, 70, 90);
+    /// assert_eq!((rect.x1, rect.y1), (3, 5));
+    /// assert_eq!((rect.x2, rect.y2), (73, 95));
+    ///
+    /// // A width of 4294967295 pixels.
+    /// assert_eq!(Rect::new(5, 0, -1, 1).width() as u32, u32::MAX);
+    /// ```
     #[inline]
     pub const fn new(x: i32, y: i32, width: i32, height: i32) -> Self {
         Self {
@@ -65,6 +88,15 @@ impl Rect {
     }
 
     /// Converts 16.16 fixed point to whole pixels, without fractions; C: `drm_rect_fp_to_int()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use drm::Rect;
+    ///
+    /// let part = Rect { x1: 0x1_8000, y1: 0x2_0000, x2: 0xb_8000, y2: 0x5_0000 };
+    /// assert_eq!(Rect::from_fixed_point(part), Rect::new(1, 2, 10, 3));
+    /// ```
     #[inline]
     pub fn from_fixed_point(raw: Self) -> Self {
         Self::new(
@@ -76,24 +108,52 @@ impl Rect {
     }
 
     /// Returns the width in pixels.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(drm::Rect::new(-10, 0, 30, 5).width(), 30);
+    /// ```
     #[inline]
     pub const fn width(&self) -> i32 {
         self.x2.wrapping_sub(self.x1)
     }
 
     /// Returns the height in pixels.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(drm::Rect::new(0, -10, 5, 30).height(), 30);
+    /// ```
     #[inline]
     pub const fn height(&self) -> i32 {
         self.y2.wrapping_sub(self.y1)
     }
 
     /// Returns the number of pixels.
+    /// Width and height count as unsigned numbers, so the result always fits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(drm::Rect::new(0, 0, 65536, 65536).area(), 1 << 32);
+    /// ```
     #[inline]
     pub const fn area(&self) -> u64 {
         self.width() as u32 as u64 * self.height() as u32 as u64
     }
 
     /// Returns the smallest rectangle that contains both.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use drm::Rect;
+    ///
+    /// let (left, right) = (Rect::new(0, 0, 10, 10), Rect::new(20, 5, 10, 10));
+    /// assert_eq!(left.join(&right), Rect::new(0, 0, 30, 15));
+    /// ```
     #[inline]
     pub fn join(&self, other: &Self) -> Self {
         Self {

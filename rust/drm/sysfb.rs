@@ -52,9 +52,18 @@ impl ScreenInfo {
     ///
     /// # Examples
     ///
-    /// ```ignore
-    /// let screen = sysfb::ScreenInfo::of(pdev.as_ref())?;
-    /// let memory = screen.map(pdev.as_ref(), c"my_driver")?;
+    /// ```no_run
+    /// # use kernel::prelude::*;
+    /// use drm::sysfb::{Memory, ScreenInfo};
+    /// use kernel::{
+    ///     device::{Bound, Device},
+    ///     devres::Devres,
+    /// };
+    ///
+    /// fn probe(dev: &Device<Bound>) -> Result<Devres<Memory>> {
+    ///     let screen = ScreenInfo::of(dev)?;
+    ///     screen.map(dev, c"my_driver")
+    /// }
     /// ```
     pub fn of(dev: &device::Device<Bound>) -> Result<Self> {
         let dev: *mut kernel::bindings::device = ptr::from_ref(dev).cast_mut().cast();

@@ -6,8 +6,9 @@
 //!
 //! C header: [`include/kunit/test.h`](srctree/include/kunit/test.h)
 use core::{cell::UnsafeCell, ffi::CStr, fmt, mem, ptr};
-use kernel::{bindings, error::to_result, ffi::c_void, prelude::*, types::Opaque};
+use kernel::{bindings, error::to_result, ffi::c_void, prelude::*, sync::SetOnce, types::Opaque};
 
+pub mod doctest;
 pub mod fake;
 
 /// A running test; the C counterpart is `struct kunit`.
@@ -173,10 +174,14 @@ impl Suite {
     }
 }
 
-/// Declares the suite `SUITE` of functions that take a [`Test`].
+/// Declares the suite `SUITE` of functions that take a [`Test`]. It is visible in the crate, unless
+/// another visibility is given before the name.
 #[macro_export]
 macro_rules! suite {
-    ($name:literal, [$($case:ident),+ $(,)?]) => {
+    ($name:literal, $cases:tt) => {
+        $crate::suite!(pub(crate), $name, $cases);
+    };
+    ($vis:vis, $name:literal, [$($case:ident),+ $(,)?]) => {
         $(
             #[allow(non_camel_case_types)]
             enum $case {}
@@ -193,16 +198,25 @@ macro_rules! suite {
         const COUNT: usize = [$(::core::stringify!($case)),+].len() + 1;
         static CASES: $crate::Cases<COUNT> =
             $crate::Cases::new([$($crate::Entry::new::<$case>(),)+ $crate::Entry::end()]);
-        pub(crate) static SUITE: $crate::Suite = $crate::Suite::new($name, &CASES);
+        $vis static SUITE: $crate::Suite = $crate::Suite::new($name, &CASES);
     };
 }
 
-/// Runs suites.
+/// The module of the suites.
+static MODULE: SetOnce<&'static ThisModule> = SetOnce::new();
+
+/// Returns the module of the running suites.
+pub fn this_module() -> &'static ThisModule {
+    MODULE.as_ref().expect("a suite is running")
+}
+
+/// Runs the suites of a module.
 ///
 /// # Errors
 ///
 /// `EINTR`. It is not an error if a case fails.
-pub fn run(suites: &'static [&'static Suite]) -> Result {
+pub fn run(module: &'static ThisModule, suites: &'static [&'static Suite]) -> Result {
+    MODULE.populate(module);
     // SAFETY: References have the layout of pointers, and the suites are valid as long as the
     // module.
     to_result(unsafe {
@@ -228,10 +242,10 @@ macro_rules! module {
         struct DriverModule;
 
         impl kernel::Module for DriverModule {
-            fn init(_module: &'static kernel::ThisModule) -> kernel::error::Result<Self> {
+            fn init(module: &'static kernel::ThisModule) -> kernel::error::Result<Self> {
                 // Avoids warnings of unused functions, because this module does not use the driver.
                 const _: fn($driver) = |_| ();
-                $crate::run(SUITES)?;
+                $crate::run(module, SUITES)?;
                 Ok(Self)
             }
         }

@@ -41,6 +41,8 @@ static SUITES: &[&kunit::Suite] = &[
     &display::hotplug::tests::SUITE,
     &display::output::tests::SUITE,
     &display::swapchain::tests::SUITE,
+    &doctests::drm_suite::SUITE,
+    &doctests::virtio_suite::SUITE,
     &drm_tests::SUITE,
     &life::tests::SUITE,
     &memory::format::tests::SUITE,

@@ -37,7 +37,7 @@ macro_rules! byte_structs {
                 size_of::<T>()
             }
 
-            assert!(
+            ::core::assert!(
                 size_of::<$name>() == 0 $(+ size::<$type>())*,
                 "the struct has padding"
             );

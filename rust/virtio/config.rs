@@ -44,6 +44,35 @@ impl<C, const OFFSET: usize> ConfigField<C, OFFSET> {
     };
 
     /// Describes a field. Does not compile if it is not within the struct.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::mem::offset_of;
+    /// use virtio::ConfigField;
+    ///
+    /// #[repr(C)]
+    /// struct Config {
+    ///     events: u32,
+    ///     heads: u32,
+    /// }
+    ///
+    /// const HEADS: ConfigField<Config, { offset_of!(Config, heads) }> = ConfigField::new();
+    /// ```
+    ///
+    /// A field beyond the end of the struct does not compile:
+    ///
+    /// ```compile_fail,E0080
+    /// use virtio::ConfigField;
+    ///
+    /// #[repr(C)]
+    /// struct Config {
+    ///     events: u32,
+    ///     heads: u32,
+    /// }
+    ///
+    /// const NO_FIELD: ConfigField<Config, 8> = ConfigField::new();
+    /// ```
     pub const fn new() -> Self {
         let _ = Self::END;
         // INVARIANT: It was checked above.
@@ -69,11 +98,37 @@ impl Device<Bound> {
         u32::try_from(OFFSET).map_err(|_| ENXIO)
     }
 
-    /// Reads a field of the configuration space. Sleeps. C: `virtio_cread_le()`.
+    /// Reads a field of the configuration space; C: `virtio_cread_le()`.
     ///
     /// # Errors
     ///
     /// `ENXIO` if the device's configuration space ends before the field.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use core::mem::offset_of;
+    /// # use kernel::prelude::*;
+    /// use virtio::ConfigField;
+    ///
+    /// #[repr(C)]
+    /// struct Config {
+    ///     events: u32,
+    ///     heads: u32,
+    /// }
+    ///
+    /// const HEADS: ConfigField<Config, { offset_of!(Config, heads) }> = ConfigField::new();
+    ///
+    /// # doctests::probe(|dev| {
+    /// // `dev` is a bound device. This one fills its space with offsets.
+    /// assert_eq!(dev.read_config(&HEADS), Ok(0x0404_0404));
+    /// # Ok(())
+    /// # });
+    /// ```
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub fn read_config<C, const OFFSET: usize>(
         &self,
         field: &ConfigField<C, OFFSET>,
@@ -83,11 +138,35 @@ impl Device<Bound> {
         Ok(unsafe { bindings::helper_virtio_cread32(self.as_raw(), offset) })
     }
 
-    /// Writes a field of the configuration space. Sleeps. C: `virtio_cwrite_le()`.
+    /// Writes a field of the configuration space; C: `virtio_cwrite_le()`.
     ///
     /// # Errors
     ///
     /// Those of [`read_config`](Self::read_config).
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::prelude::*;
+    /// use virtio::ConfigField;
+    ///
+    /// #[repr(C)]
+    /// struct Small(u32);
+    ///
+    /// #[repr(C)]
+    /// struct Large([u32; 65]);
+    ///
+    /// # doctests::probe(|dev| {
+    /// dev.write_config(&ConfigField::<Small, 0>::new(), 1)?;
+    /// // The driver knows more fields than the device has.
+    /// assert_eq!(dev.write_config(&ConfigField::<Large, 256>::new(), 1), Err(ENXIO));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn write_config<C, const OFFSET: usize>(
         &self,
         field: &ConfigField<C, OFFSET>,

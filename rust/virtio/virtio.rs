@@ -7,6 +7,8 @@
 //! C headers: [`include/linux/virtio.h`](srctree/include/linux/virtio.h),
 //! [`include/linux/virtio_config.h`](srctree/include/linux/virtio_config.h)
 
+// rustdoc does not apply the compiler's option that adds this to the crate.
+#![cfg_attr(doctest, no_std)]
 #![warn(clippy::multiple_unsafe_ops_per_block)]
 
 mod bind;
@@ -25,6 +27,18 @@ pub use virtqueue::{Chain, Interrupt, Virtqueue, Virtqueues};
 /// Declares a kernel module that consists of one virtio driver.
 ///
 /// The C counterpart is `module_virtio_driver()`.
+///
+/// # Examples
+///
+/// ```text
+/// virtio::module_virtio_driver! {
+///     type: MyDriver,
+///     name: "my_driver",
+///     authors: ["The authors"],
+///     description: "A virtio driver",
+///     license: "GPL",
+/// }
+/// ```
 #[macro_export]
 macro_rules! module_virtio_driver {
     ($($f:tt)*) => {

@@ -68,6 +68,39 @@ struct Buffer<T> {
 ///
 /// The buffer is on the heap. A chain that the device owns is only known by a raw pointer, so there
 /// is no reference to it.
+///
+/// # Context
+///
+/// The methods of a chain do not sleep, unless they say otherwise.
+///
+/// # Examples
+///
+/// A driver gives its chain away and gets it back with the response:
+///
+/// ```
+/// use virtio::Chain;
+///
+/// # doctests::queue(|queue| {
+/// let chain = Chain::new(b"request", 8, "data of the driver")?;
+/// queue.add(chain).map_err(|(error, _chain)| error)?;
+/// // `chain` cannot be used here.
+/// if let Some(chain) = queue.get_buf() {
+///     assert_eq!(*chain.data(), "data of the driver");
+/// }
+/// # Ok(())
+/// # });
+/// ```
+///
+/// The compiler rejects an access to a chain that the device has:
+///
+/// ```compile_fail,E0382
+/// use virtio::{Chain, Virtqueue};
+///
+/// fn send(queue: &mut Virtqueue<()>, chain: Chain<()>) -> usize {
+///     let _ = queue.add(chain);
+///     chain.response().len()
+/// }
+/// ```
 pub struct Chain<T: Send>(KBox<Buffer<T>>);
 
 impl<T: Send> Chain<T> {
@@ -77,6 +110,26 @@ impl<T: Send> Chain<T> {
     /// # Errors
     ///
     /// `ENOMEM`, `EINVAL` if the request is too long.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use virtio::Chain;
+    ///
+    /// let chain = Chain::new(&[1, 2, 3, 4], 16, "data of the driver")?;
+    /// assert_eq!(chain.request(), [1, 2, 3, 4]);
+    /// assert_eq!(chain.response_room(), 16);
+    /// // The device has not answered yet.
+    /// assert!(chain.response().is_empty());
+    ///
+    /// let too_long = [0; virtio::virtqueue::REQUEST_SIZE + 1];
+    /// assert!(Chain::new(&too_long, 0, ()).is_err());
+    /// # Ok::<(), kernel::error::Error>(())
+    /// ```
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub fn new(request: &[u8], response_len: usize, data: T) -> Result<Self> {
         if request.len() > REQUEST_SIZE {
             return Err(EINVAL);
@@ -123,6 +176,24 @@ impl<T: Send> Chain<T> {
     /// # Errors
     ///
     /// `EINVAL` if the request or the response is too long, or if the chain has a payload.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::prelude::*;
+    /// use virtio::Chain;
+    ///
+    /// let mut chain = Chain::new(b"first", 8, 1)?;
+    /// chain.renew(b"the next one", 16, 2)?;
+    /// assert_eq!(chain.request(), b"the next one");
+    /// assert_eq!(chain.response_room(), 16);
+    /// assert_eq!(*chain.data(), 2);
+    ///
+    /// // The room of a chain without allocations of its own is limited.
+    /// assert_eq!(chain.renew(b"third", 4096, 3), Err(EINVAL));
+    /// assert_eq!(*chain.data(), 2);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn renew(&mut self, request: &[u8], response_len: usize, data: T) -> Result {
         if request.len() > REQUEST_SIZE || response_len > RESPONSE_SIZE || !self.is_renewable() {
             return Err(EINVAL);
@@ -140,6 +211,17 @@ impl<T: Send> Chain<T> {
 
     /// Returns whether [`renew`](Self::renew) can reuse the chain: it has no allocations of its
     /// own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use virtio::Chain;
+    ///
+    /// assert!(Chain::new(b"request", 8, ())?.is_renewable());
+    /// // The room for this response is a separate allocation.
+    /// assert!(!Chain::new(b"request", 4096, ())?.is_renewable());
+    /// # Ok::<(), kernel::error::Error>(())
+    /// ```
     pub fn is_renewable(&self) -> bool {
         self.0.payload.is_empty() && self.0.long_response.is_empty()
     }
@@ -149,6 +231,31 @@ impl<T: Send> Chain<T> {
     /// # Errors
     ///
     /// `ENOMEM`; `EINVAL` for a piece without bytes.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::{alloc::KVec, prelude::*};
+    /// use virtio::Chain;
+    ///
+    /// let mut payload = KVec::new();
+    /// payload.push(KVec::from_elem(0x55, 4096, GFP_KERNEL)?, GFP_KERNEL)?;
+    ///
+    /// let mut chain = Chain::new(b"request", 8, ())?;
+    /// chain.set_payload(payload)?;
+    /// // The request, the payload and the response.
+    /// assert_eq!(chain.descriptors(), 3);
+    /// assert!(!chain.is_renewable());
+    ///
+    /// let mut empty = KVec::new();
+    /// empty.push(KVec::new(), GFP_KERNEL)?;
+    /// assert_eq!(chain.set_payload(empty), Err(EINVAL));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn set_payload(&mut self, payload: KVec<KVec<u8>>) -> Result {
         if payload.iter().any(KVec::is_empty) {
             return Err(EINVAL);
@@ -178,11 +285,28 @@ impl<T: Send> Chain<T> {
     }
 
     /// Returns the driver's data.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let chain = virtio::Chain::new(b"request", 0, 7)?;
+    /// assert_eq!(*chain.data(), 7);
+    /// # Ok::<(), kernel::error::Error>(())
+    /// ```
     pub fn data(&self) -> &T {
         &self.0.data
     }
 
     /// Returns the driver's data mutably.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut chain = virtio::Chain::new(b"request", 0, 7)?;
+    /// *chain.data_mut() += 1;
+    /// assert_eq!(*chain.data(), 8);
+    /// # Ok::<(), kernel::error::Error>(())
+    /// ```
     pub fn data_mut(&mut self) -> &mut T {
         &mut self.0.data
     }
@@ -192,6 +316,17 @@ impl<T: Send> Chain<T> {
     /// # Errors
     ///
     /// `EINVAL` if it has another length.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::prelude::*;
+    /// let mut chain = virtio::Chain::new(b"move to 1", 0, ())?;
+    /// chain.set_request(b"move to 2")?;
+    /// assert_eq!(chain.request(), b"move to 2");
+    /// assert_eq!(chain.set_request(b"move to 10"), Err(EINVAL));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn set_request(&mut self, request: &[u8]) -> Result {
         if request.len() != self.0.request_len {
             return Err(EINVAL);
@@ -202,17 +337,41 @@ impl<T: Send> Chain<T> {
     }
 
     /// Returns the request.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let chain = virtio::Chain::new(&[], 0, ())?;
+    /// assert!(chain.request().is_empty());
+    /// # Ok::<(), kernel::error::Error>(())
+    /// ```
     pub fn request(&self) -> &[u8] {
         &self.0.request[..self.0.request_len]
     }
 
     /// Returns the room for the response in bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(virtio::Chain::new(b"request", 24, ())?.response_room(), 24);
+    /// # Ok::<(), kernel::error::Error>(())
+    /// ```
     pub fn response_room(&self) -> usize {
         self.0.response_len
     }
 
     /// Returns the response. It is never longer than the room for it, even if the device claims
     /// more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// // Before the device has answered, the response is empty.
+    /// let chain = virtio::Chain::new(b"request", 4096, ())?;
+    /// assert!(chain.response().is_empty());
+    /// # Ok::<(), kernel::error::Error>(())
+    /// ```
     pub fn response(&self) -> &[u8] {
         let all = if self.0.long_response.is_empty() {
             &self.0.response[..]
@@ -223,6 +382,16 @@ impl<T: Send> Chain<T> {
     }
 
     /// Returns how many descriptors the chain takes in a ring without indirect descriptors.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use virtio::Chain;
+    ///
+    /// assert_eq!(Chain::new(b"request", 8, ())?.descriptors(), 2);
+    /// assert_eq!(Chain::new(b"request", 0, ())?.descriptors(), 1);
+    /// # Ok::<(), kernel::error::Error>(())
+    /// ```
     pub fn descriptors(&self) -> usize {
         1 + self.0.payload.len() + usize::from(self.0.response_len != 0)
     }
@@ -232,6 +401,34 @@ impl<T: Send> Chain<T> {
 unsafe impl<T: Send> Send for Chain<T> {}
 
 /// A handler of interrupts.
+///
+/// # Context
+///
+/// Its method runs in interrupt context. It must not sleep, or take a lock that is taken elsewhere with
+/// interrupts enabled.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::sync::atomic::{Atomic, Relaxed};
+/// use virtio::Interrupt;
+///
+/// /// Counts the interrupts of the first queue.
+/// struct Counter(Atomic<u32>);
+///
+/// impl Interrupt for Counter {
+///     fn vq_callback(&self, queue: usize) {
+///         if queue == 0 {
+///             self.0.fetch_add(1, Relaxed);
+///         }
+///     }
+/// }
+///
+/// let counter = Counter(Atomic::new(0));
+/// counter.vq_callback(0);
+/// counter.vq_callback(1);
+/// assert_eq!(counter.0.load(Relaxed), 1);
+/// ```
 pub trait Interrupt: Send + Sync + 'static {
     /// Called in interrupt context when there may be chains to [`get`](Virtqueue::get_buf) off a queue,
     /// given by its number.
@@ -275,6 +472,27 @@ impl Rings {
 ///
 /// `ptr` is one of the queues of `rings`, and no other value has it. All buffers in it are [`Chain`]s of
 /// `T`.
+///
+/// # Context
+///
+/// No method sleeps, so a spinlock may be held.
+///
+/// # Examples
+///
+/// ```
+/// use virtio::Chain;
+///
+/// # doctests::queue(|queue| {
+/// queue.add(Chain::new(b"request", 8, ())?).map_err(|(error, _chain)| error)?;
+/// if queue.kick_prepare() {
+///     queue.notify();
+/// }
+/// while let Some(chain) = queue.get_buf() {
+///     assert!(chain.response().len() <= 8);
+/// }
+/// # Ok(())
+/// # });
+/// ```
 pub struct Virtqueue<T: Send> {
     ptr: NonNull<bindings::virtqueue>,
     rings: Arc<Rings>,
@@ -294,6 +512,26 @@ impl<T: Send> Virtqueue<T> {
     /// The chain is returned with `ENOSPC` if the ring is full or is smaller than the chain, with
     /// `EINVAL` if the request is empty, or with `EIO` if the ring is broken. C:
     /// `virtqueue_add_sgs()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::prelude::*;
+    /// use virtio::Chain;
+    ///
+    /// # doctests::queue(|queue| {
+    /// for _ in 0..queue.size() {
+    ///     let chain = Chain::new(b"request", 0, "data of the driver")?;
+    ///     queue.add(chain).map_err(|(error, _chain)| error)?;
+    /// }
+    /// assert_eq!(queue.free(), 0);
+    ///
+    /// // A full queue gives the chain back.
+    /// let result = queue.add(Chain::new(b"request", 0, "data of the driver")?);
+    /// assert!(matches!(result, Err((ENOSPC, chain)) if chain.request() == b"request"));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn add(&mut self, chain: Chain<T>) -> core::result::Result<(), (Error, Chain<T>)> {
         self.add_with(chain, bindings::GFP_ATOMIC)
     }
@@ -304,6 +542,20 @@ impl<T: Send> Virtqueue<T> {
     /// # Errors
     ///
     /// Those of [`add`](Self::add), and `EINVAL` if the chain has a payload or room for a response.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::prelude::*;
+    /// use virtio::Chain;
+    ///
+    /// # doctests::queue(|queue| {
+    /// assert!(queue.try_add(Chain::new(b"request", 0, ())?).is_ok());
+    /// // The room for the response takes a second descriptor.
+    /// assert!(matches!(queue.try_add(Chain::new(b"request", 8, ())?), Err((EINVAL, _))));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn try_add(&mut self, chain: Chain<T>) -> core::result::Result<(), (Error, Chain<T>)> {
         if chain.descriptors() != 1 {
             return Err((EINVAL, chain));
@@ -355,6 +607,15 @@ impl<T: Send> Virtqueue<T> {
     }
 
     /// Returns a chain that the device has used; C: `virtqueue_get_buf()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # doctests::queue::<u32, _>(|queue| {
+    /// assert!(queue.get_buf().is_none());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn get_buf(&mut self) -> Option<Chain<T>> {
         let mut used = 0;
         let token = self.with(|queue| {
@@ -369,6 +630,18 @@ impl<T: Send> Virtqueue<T> {
 
     /// Returns whether the device needs a notification of the added chains; C:
     /// `virtqueue_kick_prepare()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # doctests::queue(|queue| {
+    /// # queue.add(virtio::Chain::new(b"request", 0, ())?).map_err(|(error, _chain)| error)?;
+    /// if queue.kick_prepare() {
+    ///     queue.notify();
+    /// }
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn kick_prepare(&mut self) -> bool {
         self.with(|queue| {
             // SAFETY: The queue is valid, and only this value has it.
@@ -377,7 +650,7 @@ impl<T: Send> Virtqueue<T> {
         .unwrap_or(false)
     }
 
-    /// Notifies the device; C: `virtqueue_notify()`.
+    /// Notifies the device, see [`kick_prepare`](Self::kick_prepare); C: `virtqueue_notify()`.
     pub fn notify(&mut self) {
         self.with(|queue| {
             // SAFETY: The queue is valid, and only this value has it.
@@ -395,6 +668,23 @@ impl<T: Send> Virtqueue<T> {
 
     /// Asks the device to interrupt. Returns false if there are used chains, for which it may not
     /// interrupt. C: `virtqueue_enable_cb()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # doctests::queue::<u32, _>(|queue| {
+    /// queue.disable_cb();
+    /// loop {
+    ///     while let Some(chain) = queue.get_buf() {
+    ///         // Handle the response.
+    ///     }
+    ///     if queue.enable_cb() {
+    ///         break;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn enable_cb(&mut self) -> bool {
         self.with(|queue| {
             // SAFETY: The queue is valid, and only this value has it.
@@ -404,6 +694,17 @@ impl<T: Send> Virtqueue<T> {
     }
 
     /// Returns the number of free descriptors.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # doctests::queue::<(), _>(|queue| {
+    /// assert_eq!(queue.free(), queue.size());
+    /// queue.add(virtio::Chain::new(b"request", 0, ())?).map_err(|(error, _chain)| error)?;
+    /// assert_eq!(queue.free(), queue.size() - 1);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn free(&self) -> usize {
         self.with(|queue| {
             // SAFETY: The queue is valid.
@@ -425,6 +726,15 @@ impl<T: Send> Virtqueue<T> {
 
     /// Returns whether the device has used a buffer that it does not have, or otherwise broken the
     /// protocol, or whether the queue was deleted; C: `virtqueue_is_broken()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # doctests::queue::<u32, _>(|queue| {
+    /// assert!(!queue.is_broken());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn is_broken(&self) -> bool {
         self.with(|queue| {
             // SAFETY: The queue is valid.
@@ -444,6 +754,10 @@ impl<T: Send> Virtqueue<T> {
 /// # Invariants
 ///
 /// `rings` are the `N` queues that [`find_vqs`](Device::find_vqs) has found with a handler of `H`.
+///
+/// # Context
+///
+/// Its functions may sleep.
 pub struct Virtqueues<H: Interrupt, const N: usize> {
     rings: Arc<Rings>,
     _handler: PhantomData<H>,
@@ -519,6 +833,29 @@ impl Device<Bound> {
     ///
     /// `EBUSY` if the device has queues already, or if they are being started or stopped; `ENODEV` if
     /// the driver leaves the device; `ENOMEM`, `ENOENT` if it has fewer queues. C: `virtio_find_vqs()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::prelude::*;
+    /// use virtio::{Interrupt, Virtqueue};
+    ///
+    /// struct Handler;
+    ///
+    /// impl Interrupt for Handler {
+    ///     fn vq_callback(&self, _queue: usize) {}
+    /// }
+    ///
+    /// # doctests::probe(|dev| {
+    /// let (all, queues): (_, [Virtqueue<u32>; 2]) =
+    ///     dev.find_vqs([c"control", c"cursor"], Handler)?;
+    ///
+    /// // The device has queues now.
+    /// assert!(matches!(dev.find_vqs::<u32, _, 1>([c"control"], Handler), Err(EBUSY)));
+    /// all.stop(dev, queues, |_queue, _chain| ());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn find_vqs<T: Send, H: Interrupt, const N: usize>(
         &self,
         names: [&'static CStr; N],
@@ -605,6 +942,31 @@ impl<H: Interrupt, const N: usize> Virtqueues<H, N> {
     ///
     /// Does nothing if device or queues are not those of [`find_vqs`](Device::find_vqs), or if the driver has
     /// left the device, and the queues ended then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::prelude::*;
+    /// # use virtio::{Chain, Interrupt};
+    /// # struct Handler;
+    /// # impl Interrupt for Handler {
+    /// #     fn vq_callback(&self, _queue: usize) {}
+    /// # }
+    /// # doctests::probe(|dev| {
+    /// let (all, mut queues) = dev.find_vqs([c"control"], Handler)?;
+    /// let chain = Chain::new(b"request", 8, "data of the driver")?;
+    /// queues[0].add(chain).map_err(|(error, _chain)| error)?;
+    ///
+    /// // The device has not used the chain.
+    /// let mut left = 0;
+    /// all.stop(dev, queues, |queue, chain| {
+    ///     assert_eq!((queue, *chain.data()), (0, "data of the driver"));
+    ///     left += 1;
+    /// });
+    /// assert_eq!(left, 1);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn stop<T: Send>(
         self,
         dev: &Device<Bound>,

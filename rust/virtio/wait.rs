@@ -4,6 +4,17 @@ use drm_bindings as bindings;
 use kernel::{prelude::*, types::Opaque};
 
 /// Returns the current time in jiffies. It wraps around.
+///
+/// # Context
+///
+/// Any.
+///
+/// # Examples
+///
+/// ```
+/// let start = virtio::wait::jiffies();
+/// assert!(virtio::wait::jiffies().wrapping_sub(start) < usize::MAX / 2);
+/// ```
 pub fn jiffies() -> usize {
     let jiffies = &raw const kernel::bindings::jiffies;
     // SAFETY: The variable always exists, and may be read at any time.
@@ -15,6 +26,37 @@ pub fn jiffies() -> usize {
 /// # Invariants
 ///
 /// `head` is initialized.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::prelude::*;
+/// use kernel::sync::{atomic::{Atomic, Relaxed}, Arc};
+/// use virtio::wait::WaitQueue;
+///
+/// #[pin_data]
+/// struct Answer {
+///     #[pin]
+///     queue: WaitQueue,
+///     value: Atomic<u32>,
+/// }
+///
+/// let answer = Arc::pin_init(
+///     pin_init!(Answer {
+///         queue <- WaitQueue::new(),
+///         value: Atomic::new(0),
+///     }),
+///     GFP_KERNEL,
+/// )?;
+/// let sender = answer.clone();
+/// kernel::workqueue::system().try_spawn(GFP_KERNEL, move || {
+///     sender.value.store(42, Relaxed);
+///     sender.queue.wake_all();
+/// })?;
+/// answer.queue.wait(|| answer.value.load(Relaxed) != 0);
+/// assert_eq!(answer.value.load(Relaxed), 42);
+/// # Ok::<(), Error>(())
+/// ```
 #[pin_data]
 pub struct WaitQueue {
     #[pin]
@@ -27,7 +69,11 @@ unsafe impl Send for WaitQueue {}
 unsafe impl Sync for WaitQueue {}
 
 impl WaitQueue {
-    /// Creates an empty queue.
+    /// Creates an empty queue; C: `init_waitqueue_head()`.
+    ///
+    /// # Context
+    ///
+    /// Any. The initializer does not sleep.
     pub fn new() -> impl PinInit<Self> {
         // INVARIANT: It is initialized here.
         pin_init!(Self {
@@ -44,7 +90,11 @@ impl WaitQueue {
         })
     }
 
-    /// Wakes all threads, which then check their conditions again.
+    /// Wakes all threads, which then check their conditions again. C: `wake_up_all()`.
+    ///
+    /// # Context
+    ///
+    /// Any.
     pub fn wake_all(&self) {
         // SAFETY: By the type's invariants.
         unsafe {
@@ -59,8 +109,23 @@ impl WaitQueue {
 
     /// Waits until `condition` is true, for at most `timeout` jiffies. Returns whether it is true.
     ///
-    /// [`wake_all`](Self::wake_all) has to be called after the condition has become true. Sleeps,
-    /// and is not interrupted by signals. C: `wait_event_timeout()`.
+    /// [`wake_all`](Self::wake_all) has to be called after the condition has become true. Signals do
+    /// not interrupt the wait. C: `wait_event_timeout()`.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::prelude::*;
+    /// # use virtio::wait::WaitQueue;
+    /// let queue = KBox::pin_init(WaitQueue::new(), GFP_KERNEL)?;
+    /// assert!(queue.wait_timeout(1, || true));
+    /// assert!(!queue.wait_timeout(1, || false));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn wait_timeout(&self, timeout: usize, condition: impl FnMut() -> bool) -> bool {
         self.wait_in(bindings::TASK_UNINTERRUPTIBLE, timeout, condition)
             .unwrap_or(false)
@@ -71,11 +136,30 @@ impl WaitQueue {
     /// # Errors
     ///
     /// `ERESTARTSYS` if the task is killed. C: `wait_event_killable_timeout()`.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::prelude::*;
+    /// # use virtio::wait::WaitQueue;
+    /// let queue = KBox::pin_init(WaitQueue::new(), GFP_KERNEL)?;
+    /// assert_eq!(queue.wait_killable(1, || true), Ok(true));
+    /// assert_eq!(queue.wait_killable(1, || false), Ok(false));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn wait_killable(&self, timeout: usize, condition: impl FnMut() -> bool) -> Result<bool> {
         self.wait_in(bindings::TASK_KILLABLE, timeout, condition)
     }
 
     /// Waits until `condition` is true, without a time limit; C: `wait_event()`.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub fn wait(&self, condition: impl FnMut() -> bool) {
         self.wait_timeout(isize::MAX as usize, condition);
     }

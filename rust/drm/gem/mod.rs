@@ -67,10 +67,19 @@ pub trait DriverObject: Sync + Send + Sized + 'static {
 ///
 /// # Examples
 ///
-/// ```ignore
-/// impl Driver for MyDriver {
-///     type Object = shmem::Object<PlainObject<Self>>;
-///     // ...
+/// ```no_run
+/// # use kernel::{prelude::*, sync::aref::ARef};
+/// use drm::{
+///     gem::{
+///         shmem::{Object, ObjectConfig},
+///         PlainObject,
+///     },
+///     Device, Driver,
+/// };
+///
+/// /// Compiles for a driver with `type Object = Object<PlainObject<Self>>;`.
+/// fn page<T: Driver<Object = Object<PlainObject<T>>>>(dev: &Device<T>) -> Result<ARef<T::Object>> {
+///     Object::<PlainObject<T>>::new(dev, 4096, ObjectConfig::default(), ())
 /// }
 /// ```
 pub struct PlainObject<T>(PhantomData<fn() -> T>);

@@ -168,8 +168,11 @@ impl ModeList<'_> {
     ///
     /// # Examples
     ///
-    /// ```ignore
-    /// fn get_modes(&self, modes: &mut ModeList<'_>) {
+    /// ```no_run
+    /// use drm::kms::connector::ModeList;
+    ///
+    /// /// Lists the mode as `DriverConnector::get_modes` does.
+    /// fn get_modes(modes: &mut ModeList<'_>) {
     ///     modes.add_fixed(1024, 768);
     /// }
     /// ```

@@ -48,10 +48,16 @@ pub trait DriverFramebuffer: Send + Sync + Sized + 'static {
 ///
 /// # Examples
 ///
-/// ```ignore
-/// impl KmsDriver for MyDriver {
-///     type Framebuffer = PlainFramebuffer<Self>;
-///     // ...
+/// ```no_run
+/// use drm::kms::{framebuffer::PlainFramebuffer, DriverPlane, Framebuffer, KmsDriver, PlaneState};
+///
+/// /// Compiles for a driver with `type Framebuffer = PlainFramebuffer<Self>;`.
+/// fn shown<D, T>(state: &PlaneState<T>) -> Option<&Framebuffer<PlainFramebuffer<D>>>
+/// where
+///     D: KmsDriver<Framebuffer = PlainFramebuffer<D>>,
+///     T: DriverPlane<Driver = D>,
+/// {
+///     state.framebuffer()
 /// }
 /// ```
 pub struct PlainFramebuffer<T>(PhantomData<fn() -> T>);

@@ -129,9 +129,21 @@ impl ShadowBuffer<'_> {
     ///
     /// # Examples
     ///
-    /// ```ignore
-    /// // The upper left corner, for a device that shows 24 bits per pixel.
-    /// pixels.convert_to(&Rect::new(0, 0, 64, 64), &*vram, 0, pitch, fourcc(b"RG24"))?;
+    /// ```no_run
+    /// # use kernel::prelude::*;
+    /// use drm::{
+    ///     kms::{fourcc, ShadowBuffer},
+    ///     Rect,
+    /// };
+    /// use kernel::io::{IoBase, MmioBackend, Region};
+    ///
+    /// /// Copies the upper left corner, for a device that shows 24 bits per pixel.
+    /// fn corner<'io>(
+    ///     pixels: &ShadowBuffer<'_>,
+    ///     memory: impl IoBase<'io, Backend = MmioBackend, Target = Region>,
+    /// ) -> Result {
+    ///     pixels.convert_to(&Rect::new(0, 0, 64, 64), memory, 0, 3 * 1024, fourcc(b"RG24"))
+    /// }
     /// ```
     pub fn convert_to<'io, const SIZE: usize>(
         &self,
@@ -274,9 +286,18 @@ impl<T: DriverPlane> PlaneState<T> {
     ///
     /// # Examples
     ///
-    /// ```ignore
-    /// if let Some(vram) = self.0.vram.try_access() {
-    ///     new.copy_damage_to(old, &*vram, 3 * 1024, fourcc(b"RG24"))?;
+    /// ```no_run
+    /// # use kernel::prelude::*;
+    /// use drm::kms::{fourcc, DriverPlane, PlaneState};
+    /// use kernel::io::{IoBase, MmioBackend, Region};
+    ///
+    /// /// Shows a frame as `DriverPlane::atomic_update` does.
+    /// fn update<'io, T: DriverPlane>(
+    ///     old: &PlaneState<T>,
+    ///     new: &PlaneState<T>,
+    ///     memory: impl IoBase<'io, Backend = MmioBackend, Target = Region>,
+    /// ) -> Result {
+    ///     new.copy_damage_to(old, memory, 3 * 1024, fourcc(b"RG24"))
     /// }
     /// ```
     pub fn copy_damage_to<'io, const SIZE: usize>(

@@ -24,11 +24,27 @@ mod private {
 ///
 /// # Examples
 ///
-/// ```ignore
-/// impl DriverCrtc for Head {
-///     type Driver = MyDriver;
+/// ```no_run
+/// use core::marker::PhantomData;
+/// use drm::{
+///     kms::{DisplayMode, DriverCrtc, KmsDriver},
+///     Device,
+/// };
+///
+/// /// A head of a device that cannot tell when it has shown a frame.
+/// struct Head<T>(PhantomData<fn(&T)>);
+///
+/// impl<T: KmsDriver> DriverCrtc for Head<T> {
+///     type Driver = T;
 ///     type VblankImpl = PhantomData<Self>;
-///     // ...
+///
+///     fn mode_valid(&self, _mode: &DisplayMode) -> bool {
+///         true
+///     }
+///
+///     fn atomic_enable(&self, _dev: &Device<T>, _mode: &DisplayMode) {}
+///
+///     fn atomic_disable(&self, _dev: &Device<T>) {}
 /// }
 /// ```
 pub trait VblankImpl: private::Sealed {
