@@ -11,6 +11,24 @@ use crate::{Device, Driver};
 
 /// A file whose contents are generated each time it is read. The C counterpart is
 /// `struct drm_debugfs_info`.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use kernel::prelude::*;
+/// use drm::{debugfs::Info, Device, Driver};
+/// use kernel::{seq_file::SeqFile, seq_print};
+///
+/// fn show<T: Driver>(dev: &Device<T>, m: &SeqFile) -> Result {
+///     seq_print!(m, "huge pages: {}\n", dev.has_huge_pages());
+///     Ok(())
+/// }
+///
+/// /// The value of `Driver::DEBUGFS`.
+/// const fn files<T: Driver>() -> [Info<T>; 1] {
+///     [Info::new(c"memory", show::<T>)]
+/// }
+/// ```
 pub struct Info<T: Driver> {
     name: &'static CStr,
     show: fn(&Device<T>, &SeqFile) -> Result,
@@ -19,6 +37,10 @@ pub struct Info<T: Driver> {
 
 impl<T: Driver> Info<T> {
     /// Describes a file by its name and the function that generates its contents.
+    ///
+    /// # Context
+    ///
+    /// The function runs when a program reads the file. It may sleep.
     pub const fn new(name: &'static CStr, show: fn(&Device<T>, &SeqFile) -> Result) -> Self {
         Self {
             name,

@@ -30,15 +30,37 @@ use crate::{
 };
 
 /// What is known of a device by where its reference comes from.
+///
+/// # Examples
+///
+/// ```no_run
+/// use drm::{Device, Driver, Ioctl, Registered};
+///
+/// fn in_any<T: Driver>(dev: &Device<T>) -> bool {
+///     dev.has_huge_pages()
+/// }
+///
+/// fn in_more<T: Driver>(ioctl: &Device<T, Ioctl>, registered: &Device<T, Registered>) -> bool {
+///     in_any(ioctl) && in_any(registered)
+/// }
+/// ```
 pub trait DeviceContext: Sealed + Send + Sync + 'static {}
 
 /// Nothing more is known. Only such a device can be kept, by an [`ARef`].
+///
+/// # Context
+///
+/// Any.
 pub struct Normal;
 
 impl Sealed for Normal {}
 impl DeviceContext for Normal {}
 
 /// The device was registered, and may have been unplugged since. Handlers of ioctls may get it.
+///
+/// # Context
+///
+/// For handlers of ioctls, which may sleep.
 pub struct Ioctl;
 
 impl Sealed for Ioctl {}
@@ -46,6 +68,10 @@ impl DeviceContext for Ioctl {}
 
 /// The device is registered, and it stays so as long as the reference exists, see
 /// [`RegistrationGuard`].
+///
+/// # Context
+///
+/// For handlers of ioctls, which may sleep, and for code that holds a guard.
 pub struct Registered;
 
 impl Sealed for Registered {}
@@ -60,6 +86,10 @@ impl DeviceContext for Registered {}
 /// reference to the device. The layout does not depend on the context. As long as there is a reference in
 /// the context [`Registered`], the device is registered, `tied_to` is bound to the driver, and
 /// `registration_data` is the data that [`Registration::new`](crate::Registration::new) was called with.
+///
+/// # Context
+///
+/// No method sleeps, unless it says otherwise.
 #[repr(C)]
 pub struct Device<T: Driver, C: DeviceContext = Normal> {
     dev: Opaque<bindings::drm_device>,
@@ -159,7 +189,7 @@ impl<T: Driver> UnregisteredDevice<T> {
     }
 
     /// Does the same as [`new`](Self::new), but below `parent`, which is `dev` or its parent. For
-    /// devices on a bus whose user space knows them by their parents.
+    /// devices on a bus whose user space knows them by their parents. C: `devm_drm_dev_alloc()`.
     ///
     /// # Errors
     ///
@@ -365,7 +395,7 @@ impl<T: Driver> Device<T> {
         unsafe { device::Device::from_raw(self.raw_parent()) }
     }
 
-    /// Returns whether buffers are allocated from huge pages.
+    /// Returns whether buffers are allocated from huge pages; C: `drm_gem_get_huge_mnt()`.
     pub fn has_huge_pages(&self) -> bool {
         // SAFETY: The device is valid. The mount is set before anything else refers to the device.
         unsafe { bindings::helper_drm_gem_has_huge_mnt(self.as_raw()) }
@@ -376,6 +406,10 @@ impl<T: Driver> Device<T> {
     /// # Errors
     ///
     /// Those of `aperture_remove_conflicting_pci_devices()`.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub fn take_aperture(&self) -> Result {
         // SAFETY: The device and its parent are valid.
         kernel::error::to_result(unsafe {
@@ -383,7 +417,7 @@ impl<T: Driver> Device<T> {
         })
     }
 
-    /// Returns whether an IOMMU translates the device's memory accesses.
+    /// Returns whether an IOMMU translates the device's memory accesses; C: `device_iommu_mapped()`.
     pub fn is_iommu_mapped(&self) -> bool {
         // SAFETY: The device and its parent are valid.
         unsafe { bindings::helper_device_iommu_mapped(self.raw_parent()) }
@@ -409,6 +443,21 @@ impl<T: Driver> Device<T> {
 
     /// Calls `f` unless the device was unplugged, for which a device that was never registered does not
     /// count. C: `drm_dev_enter()`.
+    ///
+    /// # Context
+    ///
+    /// Any. `f` may sleep where the caller may.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use kernel::prelude::*;
+    /// use drm::{Device, Driver};
+    ///
+    /// fn access<T: Driver>(dev: &Device<T>, registers: impl FnOnce() -> u32) -> Result<u32> {
+    ///     dev.while_plugged(registers).ok_or(ENODEV)
+    /// }
+    /// ```
     pub fn while_plugged<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
         let section = Section::enter(self)?;
         let result = f();
@@ -465,6 +514,26 @@ impl Drop for Section {
 
 /// Keeps a device registered: an unplug waits until the guard is dropped. If it is forgotten, the unplug
 /// waits forever.
+///
+/// # Context
+///
+/// The thread may sleep while it holds the guard. It must not wait for an unplug.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use kernel::prelude::*;
+/// use drm::{Device, Driver, Ioctl};
+///
+/// fn with_data<T: Driver>(
+///     dev: &Device<T, Ioctl>,
+///     f: impl FnOnce(&T::RegistrationData<'static>),
+/// ) -> Result {
+///     let guard = dev.registration_guard().ok_or(ENODEV)?;
+///     guard.registration_data_with(f);
+///     Ok(())
+/// }
+/// ```
 #[must_use]
 pub struct RegistrationGuard<'a, T: Driver> {
     dev: &'a Device<T, Registered>,
@@ -628,6 +697,10 @@ impl<T: Driver> Device<T> {
     /// Disables a work for good. Removes it from its queue, or waits until it has run.
     ///
     /// C: `disable_work_sync()`.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub fn disable_work<const ID: u64>(&self)
     where
         T::Data: HasWork<Self, ID> + WorkItem<ID, Pointer = ARef<Self>>,
@@ -641,6 +714,10 @@ impl<T: Driver> Device<T> {
 
     /// Does the same as [`disable_work`](Self::disable_work) for a delayed work; C:
     /// `disable_delayed_work_sync()`.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub fn disable_delayed_work<const ID: u64>(&self)
     where
         T::Data: HasDelayedWork<Self, ID> + WorkItem<ID, Pointer = ARef<Self>>,
@@ -655,6 +732,10 @@ impl<T: Driver> Device<T> {
     }
 
     /// Removes a work from its queue, or waits until it has run; C: `cancel_work_sync()`.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub fn cancel_work<const ID: u64>(&self)
     where
         T::Data: HasWork<Self, ID> + WorkItem<ID, Pointer = ARef<Self>>,

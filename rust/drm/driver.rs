@@ -33,9 +33,32 @@ pub struct DriverInfo {
 }
 
 /// The callbacks of a kind of buffer objects: a `struct drm_driver` with no others.
+///
+/// # Invariants
+///
+/// Only callbacks that concern buffer objects are set.
 pub struct AllocOps(pub(crate) bindings::drm_driver);
 
 /// A kind of buffer objects. This crate has one: [`gem::shmem::Object`].
+///
+/// # Examples
+///
+/// ```no_run
+/// # use kernel::{prelude::*, sync::aref::ARef};
+/// use drm::{
+///     gem::{shmem::Object, BaseObject, DriverObject},
+///     Driver, File,
+/// };
+///
+/// fn size_of<D, T>(file: &File<T::File>, handle: u32) -> Result<usize>
+/// where
+///     D: DriverObject<Driver = T>,
+///     T: Driver<Object = Object<D>>,
+/// {
+///     let object: ARef<Object<D>> = Object::lookup_handle(file, handle)?;
+///     Ok(object.size())
+/// }
+/// ```
 pub trait AllocImpl: Sealed + gem::IntoGEMObject {
     /// The driver.
     type Driver: Driver;
@@ -46,6 +69,10 @@ pub trait AllocImpl: Sealed + gem::IntoGEMObject {
 
 /// A DRM driver; the C counterpart is `struct drm_driver`. A driver with mode setting is also a
 /// [`KmsDriver`].
+///
+/// # Context
+///
+/// Methods may sleep.
 #[vtable]
 pub trait Driver: Sized + 'static {
     /// The driver's data of a [`Device`].
@@ -121,6 +148,22 @@ pub(crate) extern "C" fn master_drop_callback<T: Driver>(
 }
 
 /// Returns whether the machine was booted with `nomodeset`; C: `drm_firmware_drivers_only()`.
+///
+/// # Context
+///
+/// Any.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use kernel::prelude::*;
+/// fn probe() -> Result {
+///     if drm::driver::firmware_drivers_only() {
+///         return Err(ENODEV);
+///     }
+///     Ok(())
+/// }
+/// ```
 pub fn firmware_drivers_only() -> bool {
     // SAFETY: The function has no requirements.
     unsafe { kernel::bindings::video_firmware_drivers_only() }
@@ -151,12 +194,16 @@ pub fn take_aperture(dev: &device::Device<Bound>, name: &'static CStr) -> Result
 /// 5. The data of the registration is dropped.
 ///
 /// The registration belongs to the binding of the device that was passed to [`new`](Self::new). If this
-/// value was not dropped before, the device is unregistered when the driver leaves that device. Sleeps.
+/// value was not dropped before, the device is unregistered when the driver leaves that device.
 /// So the lifetime, which is upstream's, may be any.
 ///
 /// # Invariants
 ///
 /// The device was registered by [`new`](Self::new).
+///
+/// # Context
+///
+/// Methods and drop may sleep.
 pub struct Registration<'a, T: Driver>(Arc<Registered<T>>, PhantomData<&'a ()>);
 
 /// What a [`Registration`] and the list of the resources of the device (devres) share.

@@ -33,6 +33,7 @@ pub use file::File;
 pub use rect::Rect;
 
 pub(crate) mod private {
+    #[doc(hidden)]
     pub trait Sealed {}
 }
 

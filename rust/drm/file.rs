@@ -10,6 +10,28 @@ use kernel::{prelude::*, types::Opaque};
 use crate::Device;
 
 /// The driver's data of an open file.
+///
+/// # Context
+///
+/// Methods may sleep.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use kernel::prelude::*;
+/// use drm::{file::DriverFile, Device, Driver};
+///
+/// /// A driver without data for a file.
+/// struct File<T>(core::marker::PhantomData<fn(&T)>);
+///
+/// impl<T: Driver> DriverFile for File<T> {
+///     type Driver = T;
+///
+///     fn open(_dev: &Device<T>) -> Result<Pin<KBox<Self>>> {
+///         Ok(KBox::pin(Self(core::marker::PhantomData), GFP_KERNEL)?)
+///     }
+/// }
+/// ```
 pub trait DriverFile: Send + Sync {
     /// The driver.
     type Driver: crate::Driver;
@@ -49,6 +71,10 @@ impl<T: crate::Driver> DriverFile for PlainFile<T> {
 /// # Invariants
 ///
 /// The contents are a valid `struct drm_file` with the data that `T::open` returned.
+///
+/// # Context
+///
+/// No method sleeps, unless it says otherwise.
 #[repr(transparent)]
 pub struct File<T: DriverFile>(Opaque<bindings::drm_file>, PhantomData<T>);
 

@@ -13,6 +13,12 @@ use crate::{errno, uapi, Device, Driver, File, Ioctl, Registered};
 const BASE: u32 = b'd' as u32;
 
 /// Returns the number of an ioctl without an argument; C: `DRM_IO()`.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(drm::ioctl::IO(0x1e), 0x641e);
+/// ```
 #[allow(non_snake_case)]
 #[inline(always)]
 pub const fn IO(nr: u32) -> u32 {
@@ -20,6 +26,12 @@ pub const fn IO(nr: u32) -> u32 {
 }
 
 /// Returns the number of an ioctl whose argument user space reads; C: `DRM_IOR()`.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(drm::ioctl::IOR::<u32>(0x02), 0x8004_6402);
+/// ```
 #[allow(non_snake_case)]
 #[inline(always)]
 pub const fn IOR<T>(nr: u32) -> u32 {
@@ -27,6 +39,12 @@ pub const fn IOR<T>(nr: u32) -> u32 {
 }
 
 /// Returns the number of an ioctl whose argument user space writes; C: `DRM_IOW()`.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(drm::ioctl::IOW::<u64>(0x09), 0x4008_6409);
+/// ```
 #[allow(non_snake_case)]
 #[inline(always)]
 pub const fn IOW<T>(nr: u32) -> u32 {
@@ -34,6 +52,12 @@ pub const fn IOW<T>(nr: u32) -> u32 {
 }
 
 /// Returns the number of an ioctl whose argument user space writes and reads; C: `DRM_IOWR()`.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(drm::ioctl::IOWR::<u64>(0x40), 0xc008_6440);
+/// ```
 #[allow(non_snake_case)]
 #[inline(always)]
 pub const fn IOWR<T>(nr: u32) -> u32 {
@@ -62,6 +86,54 @@ pub const RENDER_ALLOW: u32 = bindings::drm_ioctl_flags_DRM_RENDER_ALLOW;
 ///
 /// Upstream has only the first kind. The argument is a copy in the kernel, which is copied back to user
 /// space afterwards. User space may pass any bytes.
+///
+/// # Context
+///
+/// The function may sleep.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use kernel::prelude::*;
+/// use drm::{
+///     ioctl::{DrmIoctlDescriptor, IOWR, RENDER_ALLOW},
+///     Device, Driver, File, Registered,
+/// };
+///
+/// /// Adds one to a number.
+/// fn add_one<T: Driver>(
+///     _dev: &Device<T, Registered>,
+///     _data: &T::RegistrationData<'_>,
+///     argument: &mut u64,
+///     _file: &File<T::File>,
+/// ) -> Result<u32> {
+///     *argument = argument.checked_add(1).ok_or(EOVERFLOW)?;
+///     Ok(0)
+/// }
+///
+/// /// The entry of a table.
+/// fn entry<T: Driver>() -> DrmIoctlDescriptor<T> {
+///     DrmIoctlDescriptor::new::<u64, _, _>(IOWR::<u64>(0x40), RENDER_ALLOW, c"ADD_ONE", add_one::<T>)
+/// }
+/// ```
+///
+/// An argument must be valid for all bytes that a program may pass:
+///
+/// ```compile_fail,E0277
+/// # use kernel::error::Result;
+/// use drm::{
+///     ioctl::{DrmIoctlDescriptor, IOWR},
+///     Device, Driver, File, Ioctl,
+/// };
+///
+/// fn set<T: Driver>(_: &Device<T, Ioctl>, _on: &mut bool, _: &File<T::File>) -> Result<u32> {
+///     Ok(0)
+/// }
+///
+/// fn entry<T: Driver>() -> DrmIoctlDescriptor<T> {
+///     DrmIoctlDescriptor::new::<bool, _, _>(IOWR::<bool>(0x40), 0, c"SET", set::<T>)
+/// }
+/// ```
 pub trait Handler<T: Driver, A, C>: Copy + Sync + 'static {
     /// Handles an ioctl.
     ///
@@ -124,6 +196,10 @@ pub struct DrmIoctlDescriptor<T: Driver>(bindings::drm_ioctl_desc, PhantomData<f
 
 impl<T: Driver> DrmIoctlDescriptor<T> {
     /// Describes an ioctl by its number, its flags, its name, and its handler.
+    ///
+    /// # Context
+    ///
+    /// Any. It can run at compile time.
     pub const fn new<A: uapi::Argument, C, H: Handler<T, A, C>>(
         cmd: u32,
         flags: u32,
@@ -182,6 +258,10 @@ extern "C" fn call<T: Driver, A: uapi::Argument, C, H: Handler<T, A, C>>(
 ///
 /// Constants and types are looked up in [`uapi`](crate::uapi), and then where the macro is used. The
 /// handler is a function of one of the two kinds of [`Handler`](crate::ioctl::Handler).
+///
+/// # Context
+///
+/// Handlers may sleep.
 #[macro_export]
 macro_rules! declare_drm_ioctls {
     ($(($cmd:ident, $argument:ident, $flags:expr, $handler:expr)),* $(,)?) => {

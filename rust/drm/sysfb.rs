@@ -26,6 +26,10 @@ const VESA_UNIT: u64 = 1 << 16;
 const PAGE_SIZE: u64 = kernel::page::PAGE_SIZE as u64;
 
 /// A framebuffer of the firmware. Nothing can change its size and its format. C: `struct screen_info`.
+///
+/// # Invariants
+///
+/// The rows are within the `size` bytes at the physical address `base`.
 #[derive(Clone, Copy)]
 pub struct ScreenInfo {
     /// Width in pixels.
@@ -43,7 +47,7 @@ pub struct ScreenInfo {
 }
 
 impl ScreenInfo {
-    /// Returns the framebuffer that a platform device stands for.
+    /// Returns the framebuffer that a platform device stands for; C: `dev_get_platdata()`.
     ///
     /// # Errors
     ///
@@ -94,6 +98,7 @@ impl ScreenInfo {
         if row == 0 || pitch < row || size == 0 || size > u64::from(raw.lfb_size) * VESA_UNIT {
             return Err(EINVAL);
         }
+        // INVARIANT: It was checked above.
         Ok(Self {
             width,
             height,
@@ -109,12 +114,16 @@ impl ScreenInfo {
     ///
     /// The driver of the hardware may take the framebuffer over with
     /// [`take_aperture`](crate::driver::take_aperture). The device is then removed, so the driver
-    /// leaves it. Sleeps. C: `devm_aperture_acquire_for_platform_device()`, `devm_ioremap_wc()`.
+    /// leaves it. C: `devm_aperture_acquire_for_platform_device()`, `devm_ioremap_wc()`.
     ///
     /// # Errors
     ///
     /// `EBUSY` if another driver uses the memory; `EINVAL` for a device that is no platform device;
     /// `ENOMEM`.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub fn map(&self, dev: &device::Device<Bound>, name: &'static CStr) -> Result<Devres<Memory>> {
         let raw: *mut kernel::bindings::device = ptr::from_ref(dev).cast_mut().cast();
         // SAFETY: The device is bound, so it is valid.
@@ -174,6 +183,10 @@ impl Memory {
     }
 
     /// Makes all pixels black. C: `memset_io()`.
+    ///
+    /// # Context
+    ///
+    /// Any.
     pub fn clear(&self) {
         // SAFETY: By the type's invariants, the memory is mapped.
         unsafe { bindings::helper_memset_io(self.address, 0, self.size as usize) }

@@ -19,6 +19,30 @@ use crate::ioctl::IOWR;
 
 /// An argument of an ioctl.
 ///
+/// # Examples
+///
+/// ```
+/// use drm::uapi::{drm_virtgpu_map, Argument};
+///
+/// const fn size_of_argument<A: Argument>() -> usize {
+///     size_of::<A>()
+/// }
+///
+/// assert_eq!(size_of_argument::<drm_virtgpu_map>(), 16);
+/// ```
+///
+/// A `bool` has only two valid bytes:
+///
+/// ```compile_fail,E0277
+/// use drm::uapi::Argument;
+///
+/// const fn size_of_argument<A: Argument>() -> usize {
+///     size_of::<A>()
+/// }
+///
+/// let size = size_of_argument::<bool>();
+/// ```
+///
 /// # Safety
 ///
 /// All bytes must be a valid value, and there must be no padding.

@@ -15,6 +15,27 @@ use kernel::{prelude::*, workqueue::Queue};
 /// # Invariants
 ///
 /// The pointer is a valid workqueue that only `drop` destroys.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::prelude::*;
+/// use drm::workqueue::Workqueue;
+/// use kernel::sync::{atomic::{Atomic, Relaxed}, Arc};
+///
+/// let done = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+/// let queue = Workqueue::new(c"example")?;
+/// for _ in 0..3 {
+///     let done = done.clone();
+///     queue.try_spawn(GFP_KERNEL, move || {
+///         done.fetch_add(1, Relaxed);
+///     })?;
+/// }
+/// // Waits for the works.
+/// drop(queue);
+/// assert_eq!(done.load(Relaxed), 3);
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Workqueue(NonNull<kernel::bindings::workqueue_struct>);
 
 impl Workqueue {
@@ -23,6 +44,10 @@ impl Workqueue {
     /// # Errors
     ///
     /// `ENOMEM`. C: `alloc_workqueue()` with `WQ_MEM_RECLAIM`.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub fn new(name: &'static CStr) -> Result<Self> {
         // SAFETY: The name is a static string.
         let raw = unsafe { bindings::helper_alloc_workqueue(name.as_char_ptr()) };
@@ -31,6 +56,26 @@ impl Workqueue {
     }
 
     /// Waits until the works that are queued now have run; C: `flush_workqueue()`.
+    ///
+    /// # Context
+    ///
+    /// May sleep. Must not be called by one of the works.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::prelude::*;
+    /// use drm::workqueue::Workqueue;
+    /// use kernel::sync::{atomic::{Atomic, Relaxed}, Arc};
+    ///
+    /// let done = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+    /// let queue = Workqueue::new(c"example")?;
+    /// let by_work = done.clone();
+    /// queue.try_spawn(GFP_KERNEL, move || by_work.store(1, Relaxed))?;
+    /// queue.flush();
+    /// assert_eq!(done.load(Relaxed), 1);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn flush(&self) {
         // SAFETY: By the type's invariants, the workqueue is valid.
         unsafe { kernel::bindings::__flush_workqueue(self.0.as_ptr()) };

@@ -8,6 +8,10 @@ use kernel::{error::Result, str::CStr};
 
 /// A command was added to a queue: its number, its type, and the number of commands that the device
 /// holds. C: `trace_virtgpu_cmd_queue()`.
+///
+/// # Context
+///
+/// Any.
 pub fn trace_cmd_queue(queue: &CStr, seqno: u32, kind: u32, in_flight: u32) {
     // SAFETY: The name is a valid string, and the function copies it.
     unsafe {
@@ -21,6 +25,10 @@ pub fn trace_cmd_queue(queue: &CStr, seqno: u32, kind: u32, in_flight: u32) {
 }
 
 /// A command was answered: its number, its type and its status. C: `trace_virtgpu_cmd_response()`.
+///
+/// # Context
+///
+/// Any.
 pub fn trace_cmd_response(queue: &CStr, seqno: u32, kind: u32, status: Result) {
     let status = status.err().map_or(0, |error| error.to_errno());
     // SAFETY: The name is a valid string, and the function copies it.

@@ -22,6 +22,21 @@ use crate::bind::ParentLock;
 /// # Invariants
 ///
 /// The contents are a valid `struct virtio_device`.
+///
+/// # Context
+///
+/// No method sleeps, unless it says otherwise.
+///
+/// # Examples
+///
+/// ```
+/// # doctests::probe(|dev| {
+/// assert!(dev.has_feature(virtio::device::F_VERSION_1));
+/// assert!(!dev.has_feature(virtio::device::F_INDIRECT_DESC));
+/// assert!(!dev.needs_reset());
+/// # Ok(())
+/// # });
+/// ```
 #[repr(transparent)]
 pub struct Device<Ctx: DeviceContext = Normal>(Opaque<bindings::virtio_device>, PhantomData<Ctx>);
 
@@ -45,6 +60,17 @@ impl<Ctx: DeviceContext> Device<Ctx> {
 
     /// Returns whether a feature was negotiated. Returns false for a bit that no device can have, where
     /// the C function is a `BUG()`. C: `virtio_has_feature()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # doctests::probe(|dev| {
+    /// assert!(dev.has_feature(virtio::device::F_VERSION_1));
+    /// // No device has this bit.
+    /// assert!(!dev.has_feature(1000));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn has_feature(&self, bit: u32) -> bool {
         if bit >= bindings::VIRTIO_FEATURES_BITS {
             return false;
@@ -108,6 +134,20 @@ pub struct SharedMemory {
 impl Device<device::Bound> {
     /// Returns the shared memory region with a number, if the device has it; C:
     /// `virtio_get_shm_region()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # doctests::probe(|dev| {
+    /// match dev.shared_memory(1) {
+    ///     Some(memory) => assert!(memory.length > 0),
+    ///     // This device has none.
+    ///     None => {}
+    /// }
+    /// # assert!(dev.shared_memory(1).is_none());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn shared_memory(&self, id: u8) -> Option<SharedMemory> {
         let (mut address, mut length) = (0, 0);
         // SAFETY: The device is valid and bound.
@@ -140,6 +180,21 @@ impl Device<device::Bound> {
     /// Those of the callbacks; `EBUSY` while the driver probes or is removed, or while the parent
     /// device is reset, removed or suspended. C: `virtio_device_reset_prepare()`,
     /// `virtio_device_reset_done()`.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::prelude::*;
+    /// # doctests::probe(|dev| {
+    /// // The driver is being probed.
+    /// assert_eq!(dev.reset(|| dev.needs_reset()), Err(EBUSY));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn reset(&self, is_needed: impl FnOnce() -> bool) -> Result {
         let _lock = ParentLock::try_new(self).ok_or(EBUSY)?;
         if !is_needed() {
@@ -176,6 +231,34 @@ unsafe impl AlwaysRefCounted for Device<Normal> {
 /// # Invariants
 ///
 /// The inner option is set to `None`, under its lock, before the device is unbound.
+///
+/// # Context
+///
+/// Methods may sleep.
+///
+/// # Examples
+///
+/// ```
+/// use virtio::Handle;
+///
+/// # doctests::probe(|dev| {
+/// let handle = Handle::new(dev)?;
+/// assert_eq!(handle.with(|dev| dev.needs_reset()), Some(false));
+/// # Ok(())
+/// # });
+/// ```
+///
+/// The device cannot be kept for longer than the closure runs:
+///
+/// ```compile_fail,E0521
+/// use virtio::Handle;
+///
+/// fn keep(handle: &Handle) -> bool {
+///     let mut kept = None;
+///     handle.with(|dev| kept = Some(dev));
+///     kept.is_some()
+/// }
+/// ```
 pub struct Handle(Arc<Inner>);
 
 #[pin_data]
@@ -185,7 +268,8 @@ struct Inner {
 }
 
 impl Handle {
-    /// Creates a handle of a device. It is empty after the device is unbound.
+    /// Creates a handle of a device. It is empty after the device is unbound. C:
+    /// `devm_add_action_or_reset()`.
     ///
     /// # Errors
     ///
@@ -218,7 +302,7 @@ impl Handle {
     }
 
     /// Calls `f` with the device, unless it was unbound. Prevents that it is unbound while `f`
-    /// runs. Sleeps.
+    /// runs.
     pub fn with<R>(&self, f: impl FnOnce(&Device<device::Bound>) -> R) -> Option<R> {
         let dev = self.0.dev.lock();
         dev.as_ref().map(|dev| {

@@ -29,11 +29,23 @@ pub struct RawId {
 const _: () = assert!(size_of::<RawId>() == size_of::<bindings::virtio_device_id>());
 
 /// An identifier of a kind of device; the C counterpart is `struct virtio_device_id`.
+///
+/// # Examples
+///
+/// ```
+/// use virtio::{DeviceId, VirtioID};
+///
+/// const ID: DeviceId = DeviceId::new(VirtioID::GPU);
+/// ```
 #[repr(transparent)]
 #[derive(Clone, Copy)]
 pub struct DeviceId(RawId);
 
 /// A kind of device; C: `VIRTIO_ID_GPU` etc. Others than those named here have a number, too.
+///
+/// # Context
+///
+/// Any.
 #[derive(Clone, Copy)]
 pub struct VirtioID(u32);
 
@@ -49,6 +61,10 @@ impl VirtioID {
 
 impl DeviceId {
     /// Identifies the devices of a kind from any vendor; C: `VIRTIO_DEV_ANY_ID`.
+    ///
+    /// # Context
+    ///
+    /// Any.
     pub const fn new(kind: VirtioID) -> Self {
         Self(RawId {
             device: kind.0,
@@ -68,6 +84,18 @@ pub type IdTable<T> = &'static dyn kernel::device_id::IdTable<DeviceId, T>;
 /// Declares a list of devices, and the module aliases by which the module is loaded; C:
 /// `MODULE_DEVICE_TABLE(virtio, ...)`. The struct of C has no room for data, so the data of a device is
 /// `()`.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use kernel::prelude::*;
+/// use virtio::{DeviceId, IdTable, VirtioID};
+///
+/// virtio::virtio_device_table!(TABLE, (), [(DeviceId::new(VirtioID::new(0xfffb)), ())]);
+///
+/// /// The value of `Driver::ID_TABLE`.
+/// const ID_TABLE: IdTable<()> = &TABLE;
+/// ```
 #[macro_export]
 macro_rules! virtio_device_table {
     ($name:ident, $info:ty, [$(($id:expr, ())),* $(,)?]) => {
@@ -78,6 +106,10 @@ macro_rules! virtio_device_table {
 /// A virtio driver. A value of the type is the driver's data of a bound device:
 /// [`probe`](Driver::probe) returns it, and it is dropped when the device is unbound, after
 /// [`remove`](Driver::remove).
+///
+/// # Context
+///
+/// Methods may sleep, except [`config_changed`](Driver::config_changed).
 pub trait Driver: Sized + Send + Sync + 'static {
     /// The data of an entry of the list of devices.
     type IdInfo: 'static;
@@ -138,6 +170,7 @@ pub trait Driver: Sized + Send + Sync + 'static {
 }
 
 /// The C struct. `register` fills it.
+#[doc(hidden)]
 #[repr(transparent)]
 pub struct RawDriver(bindings::virtio_driver);
 
@@ -149,6 +182,10 @@ impl Default for RawDriver {
 }
 
 /// Connects a [`Driver`] to the bus.
+///
+/// # Context
+///
+/// Its functions may sleep.
 pub struct Adapter<T: Driver>(PhantomData<T>);
 
 // SAFETY: `struct virtio_driver` is a C struct with a `struct device_driver` at that offset. The

@@ -24,6 +24,10 @@ pub type DriverFile<T> = File<<<T as DriverObject>::Driver as Driver>::File>;
 pub type DriverAllocImpl<T> = <<T as DriverObject>::Driver as Driver>::Object;
 
 /// The driver's data of a buffer object.
+///
+/// # Context
+///
+/// Methods may sleep.
 pub trait DriverObject: Sync + Send + Sized + 'static {
     /// The driver, whose buffer objects all have this data.
     type Driver: Driver<Object = shmem::Object<Self>>;
@@ -98,6 +102,10 @@ impl<T: Driver<Object = shmem::Object<Self>>> DriverObject for PlainObject<T> {
 }
 
 /// A kind of buffer objects, which has a `struct drm_gem_object` in it.
+///
+/// # Invariants
+///
+/// The object of C stays the same, and is valid as long as there is a reference to the value.
 pub trait IntoGEMObject: Sized + Sealed {
     /// Returns the object of C, which is valid as long as `self`.
     #[doc(hidden)]
@@ -113,6 +121,20 @@ pub trait IntoGEMObject: Sized + Sealed {
 }
 
 /// What all kinds of buffer objects can do.
+///
+/// # Context
+///
+/// Methods may sleep, except [`size`](Self::size).
+///
+/// # Examples
+///
+/// ```no_run
+/// use drm::{gem::BaseObject, Driver};
+///
+/// fn pages<T: Driver>(object: &T::Object) -> usize {
+///     object.size() / 4096
+/// }
+/// ```
 pub trait BaseObject: IntoGEMObject {
     /// Size in bytes.
     fn size(&self) -> usize {
@@ -139,7 +161,7 @@ pub trait BaseObject: IntoGEMObject {
         Ok(handle)
     }
 
-    /// Returns the object that has a handle in a file.
+    /// Returns the object that has a handle in a file; C: `drm_gem_object_lookup()`.
     ///
     /// # Errors
     ///
@@ -205,6 +227,26 @@ pub(crate) extern "C" fn close_callback<T: DriverObject>(
 
 /// The arguments and results of the ioctl that creates a dumb buffer; the C counterpart is
 /// `struct drm_mode_create_dumb`.
+///
+/// # Context
+///
+/// No method sleeps.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use kernel::prelude::*;
+/// use drm::{gem::DumbBuffer, Device, Driver};
+///
+/// /// Checks the arguments, and computes the size, as `Driver::dumb_create` does.
+/// fn size<T: Driver>(dev: &Device<T>, args: &mut DumbBuffer<'_>) -> Result<u64> {
+///     if args.bpp() != 32 || args.width() > 8192 || args.height() > 8192 {
+///         return Err(EINVAL);
+///     }
+///     args.compute_size(dev, 8)?;
+///     Ok(args.size())
+/// }
+/// ```
 pub struct DumbBuffer<'a>(&'a mut bindings::drm_mode_create_dumb);
 
 impl DumbBuffer<'_> {

@@ -53,6 +53,10 @@ impl<T: DriverObject> Default for ObjectConfig<'_, T> {
 ///
 /// `obj` is a valid shmem object of a device of `T::Driver`. As long as there is a reference to the
 /// object, its count is not zero, `inner` is initialized and pinned, and `dev` is the device.
+///
+/// # Context
+///
+/// No method sleeps, unless it says otherwise.
 #[repr(C)]
 pub struct Object<T: DriverObject> {
     obj: Opaque<bindings::drm_gem_shmem_object>,
@@ -71,6 +75,10 @@ pub struct Object<T: DriverObject> {
 ///
 /// The pointer is an initialized object whose reference count is zero. Nothing else refers to it, and
 /// only the drop of this value frees it.
+///
+/// # Context
+///
+/// No method sleeps, but the drop may.
 pub struct Dying<T: DriverObject>(NonNull<Object<T>>);
 
 // SAFETY: Nothing else refers to the object, and it may be freed on any thread.
@@ -232,11 +240,15 @@ impl<T: DriverObject> Object<T> {
         funcs
     };
 
-    /// Creates an object. Its size is in bytes.
+    /// Creates an object. Its size is in bytes. C: `drm_gem_shmem_create()`.
     ///
     /// # Errors
     ///
     /// `ENOMEM`; `EINVAL` for a reservation of another device's object; those of [`DriverObject::new`].
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub fn new(
         dev: &Device<T::Driver>,
         size: usize,
@@ -326,6 +338,10 @@ impl<T: DriverObject> Object<T> {
     /// # Errors
     ///
     /// `EBUSY` after the time-out, `ERESTARTSYS` for a signal. C: `dma_resv_wait_timeout()`.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub fn wait(&self, timeout: usize) -> Result {
         // SAFETY: The object is valid, and its reservation does not change.
         let resv = unsafe { (*self.as_raw()).resv };
@@ -370,6 +386,10 @@ impl<T: DriverObject> Object<T> {
     /// `ENODEV` if the device is gone; `ENOMEM`, also if there is no room for bounce buffers;
     /// `EINVAL` for an imported buffer of a driver without [`MAPS_IMPORTS`](Driver::MAPS_IMPORTS);
     /// those of `f`.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub fn for_each_segment(&self, dma: bool, mut f: impl FnMut(Segment) -> Result) -> Result {
         self.map(|sgt| {
             // SAFETY: `map` passes a valid table.
@@ -450,6 +470,10 @@ impl<T: DriverObject> Object<T> {
     }
 
     /// Copies what the CPU has written to bounce buffers, if the device reads it there.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub fn sync_for_device(&self, rows: &Rows) {
         self.dev().mappings.keep(|| {
             // SAFETY: This runs under the lock of the mappings, so no table is freed meanwhile.

@@ -67,12 +67,16 @@ impl<D: DriverObject> Object<D> {
         })
     }
 
-    /// Maps the pages for the CPU. Sleeps. C: `drm_gem_vmap()`.
+    /// Maps the pages for the CPU. C: `drm_gem_vmap()`.
     ///
     /// # Errors
     ///
     /// `ENOSPC` if the object has less than `SIZE` bytes; `EOPNOTSUPP` for an imported object that is not in
     /// memory; `ENOMEM`.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub fn vmap<const SIZE: usize>(&self) -> Result<VMapRef<'_, D, SIZE>> {
         self.make_vmap()
     }
@@ -82,6 +86,10 @@ impl<D: DriverObject> Object<D> {
     /// # Errors
     ///
     /// Those of [`vmap`](Self::vmap).
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub fn owned_vmap<const SIZE: usize>(&self) -> Result<VMapOwned<D, SIZE>> {
         self.make_vmap()
     }
@@ -93,6 +101,10 @@ where
     R: Deref<Target = Object<D>>,
 {
     /// Returns the object.
+    ///
+    /// # Context
+    ///
+    /// Any.
     pub fn owner(&self) -> &Object<D> {
         &self.owner
     }

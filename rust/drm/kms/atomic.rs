@@ -15,6 +15,37 @@ use super::{DriverPlane, Plane, PlaneState};
 /// # Invariants
 ///
 /// The pointer is a valid commit, which this thread checks as long as the value is used.
+///
+/// # Context
+///
+/// A check may sleep.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use kernel::prelude::*;
+/// use drm::kms::{atomic::AtomicCheck, DriverPlane, PlaneState};
+///
+/// /// Checks a state as `DriverPlane::atomic_check` does.
+/// fn check<T: DriverPlane>(new: &PlaneState<T>, check: &AtomicCheck<'_>) -> Result {
+///     check.check_unscaled_plane(new, false)?;
+///     // Limits of the device.
+///     if new.src().x1 % 8 != 0 {
+///         return Err(EINVAL);
+///     }
+///     Ok(())
+/// }
+/// ```
+///
+/// What is for commits only cannot be used in a check:
+///
+/// ```compile_fail,E0599
+/// use drm::kms::{atomic::AtomicCheck, DriverPlane, PlaneState};
+///
+/// fn check<T: DriverPlane>(new: &PlaneState<T>, check: &AtomicCheck<'_>) -> bool {
+///     check.needs_modeset(new)
+/// }
+/// ```
 pub struct AtomicCheck<'a>(*mut bindings::drm_atomic_commit, PhantomData<&'a ()>);
 
 /// A state that is being committed. It was checked, and does not change any more.
@@ -22,6 +53,40 @@ pub struct AtomicCheck<'a>(*mut bindings::drm_atomic_commit, PhantomData<&'a ()>
 /// # Invariants
 ///
 /// The pointer is a valid commit, which is carried out as long as the value is used.
+///
+/// # Context
+///
+/// A commit may sleep. Its methods do not.
+///
+/// # Examples
+///
+/// ```no_run
+/// use drm::{kms::{atomic::AtomicCommit, DriverPlane, PlaneState}, Rect};
+///
+/// /// Copies pixels as `DriverPlane::atomic_update` does.
+/// fn update<T: DriverPlane>(
+///     old: &PlaneState<T>,
+///     new: &PlaneState<T>,
+///     commit: &AtomicCommit<'_>,
+///     mut copy: impl FnMut(Rect),
+/// ) {
+///     if commit.needs_modeset(new) {
+///         // The device has lost its picture.
+///         copy(new.src());
+///     } else {
+///         new.for_each_damage(old, |part, _count| copy(part));
+///     }
+/// }
+/// ```
+///
+/// A driver cannot make one:
+///
+/// ```compile_fail,E0423
+/// use core::marker::PhantomData;
+/// use drm::kms::atomic::AtomicCommit;
+///
+/// let commit = AtomicCommit(core::ptr::null_mut(), PhantomData);
+/// ```
 pub struct AtomicCommit<'a>(*mut bindings::drm_atomic_commit, PhantomData<&'a ()>);
 
 macro_rules! plane_states {

@@ -22,6 +22,41 @@ use super::{
 /// # Invariants
 ///
 /// The pointer is a valid EDID, which the value owns. Nothing changes it.
+///
+/// # Context
+///
+/// No method sleeps, except [`new`](Self::new).
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::prelude::*;
+/// use drm::kms::{connector::EDID_LENGTH, Edid};
+///
+/// let mut bytes = [0; EDID_LENGTH];
+/// bytes[..8].copy_from_slice(&[0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0]);
+/// // EDID 1.3.
+/// bytes[18..20].copy_from_slice(&[1, 3]);
+/// // The sum of all bytes is a multiple of 256.
+/// bytes[127] = 2;
+///
+/// let edid = Edid::new(&bytes)?;
+/// assert_eq!(edid.bytes(), bytes);
+/// assert!(edid == Edid::new(&bytes)?);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// The bytes cannot be kept for longer than the EDID:
+///
+/// ```compile_fail,E0505
+/// use drm::kms::Edid;
+///
+/// fn bytes_of(edid: Edid) -> usize {
+///     let bytes = edid.bytes();
+///     drop(edid);
+///     bytes.len()
+/// }
+/// ```
 pub struct Edid(NonNull<bindings::drm_edid>);
 
 // SAFETY: The bytes of an EDID do not change.
@@ -40,6 +75,18 @@ impl Edid {
     /// # Errors
     ///
     /// `EINVAL` if they are not a valid EDID, `ENOMEM`. C: `drm_edid_alloc()`, `drm_edid_valid()`.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::prelude::*;
+    /// // Shorter than a block.
+    /// assert!(matches!(drm::kms::Edid::new(&[0; 127]), Err(EINVAL)));
+    /// ```
     pub fn new(bytes: &[u8]) -> Result<Self> {
         if bytes.len() < EDID_LENGTH {
             return Err(EINVAL);
@@ -55,7 +102,7 @@ impl Edid {
         Ok(edid)
     }
 
-    /// Returns the bytes.
+    /// Returns the bytes; C: `drm_edid_raw()`.
     pub fn bytes(&self) -> &[u8] {
         // SAFETY: By the type's invariants.
         let raw: *const u8 = unsafe { bindings::drm_edid_raw(self.0.as_ptr()) }.cast();
@@ -91,6 +138,26 @@ impl Drop for Edid {
 ///
 /// `connector` is valid, and for the lifetime this thread holds the lock of the mode config, which
 /// protects its modes, its EDID and its properties.
+///
+/// # Context
+///
+/// For [`DriverConnector::get_modes`]. Methods may sleep.
+///
+/// # Examples
+///
+/// ```no_run
+/// use drm::kms::{connector::ModeList, Edid};
+///
+/// /// Lists the modes of a monitor as `DriverConnector::get_modes` does.
+/// fn get_modes(modes: &mut ModeList<'_>, own: Option<&Edid>) {
+///     let edid = modes.read_edid(own);
+///     if modes.add_edid(edid.as_ref()) == 0 {
+///         let (_, (width, height)) = modes.limits();
+///         modes.add_usual(width, height);
+///     }
+///     modes.prefer(1024, 768, 60, 32);
+/// }
+/// ```
 pub struct ModeList<'a> {
     connector: *mut bindings::drm_connector,
     count: i32,
@@ -128,7 +195,7 @@ impl ModeList<'_> {
     }
 
     /// Suggests a position of the monitor to user space, see
-    /// [`KmsDriver::FOLLOWS_WINDOWS`].
+    /// [`KmsDriver::FOLLOWS_WINDOWS`]. C: `drm_object_property_set_value()`.
     pub fn suggest_position(&mut self, x: u32, y: u32) {
         // SAFETY: By the type's invariants.
         let object = unsafe { &raw mut (*self.connector).base };
@@ -146,7 +213,8 @@ impl ModeList<'_> {
         }
     }
 
-    /// Adds the modes of an EDID, and sets the EDID property. Returns the number of modes.
+    /// Adds the modes of an EDID, and sets the EDID property. Returns the number of modes. C:
+    /// `drm_edid_connector_update()`, `drm_edid_connector_add_modes()`.
     pub fn add_edid(&mut self, edid: Option<&Edid>) -> i32 {
         let raw = edid.map_or(ptr::null(), |edid| edid.0.as_ptr().cast_const());
         // SAFETY: By the invariants of the types.
@@ -268,6 +336,27 @@ impl ModeList<'_> {
 }
 
 /// The driver's data of a connector.
+///
+/// # Context
+///
+/// Methods may sleep. The lock of the mode config is held.
+///
+/// # Examples
+///
+/// ```no_run
+/// use drm::kms::{connector::ModeList, DriverConnector, KmsDriver};
+///
+/// /// A monitor that is always connected, and has one mode.
+/// struct Monitor<T>(core::marker::PhantomData<fn(&T)>);
+///
+/// impl<T: KmsDriver> DriverConnector for Monitor<T> {
+///     type Driver = T;
+///
+///     fn get_modes(&self, modes: &mut ModeList<'_>) {
+///         modes.prefer(1024, 768, 60, 32);
+///     }
+/// }
+/// ```
 pub trait DriverConnector: Send + Sync + Sized + 'static {
     /// The driver.
     type Driver: KmsDriver;

@@ -14,6 +14,38 @@ use super::{
 use crate::Device;
 
 /// The driver's data of a CRTC.
+///
+/// # Context
+///
+/// Methods may sleep.
+///
+/// # Examples
+///
+/// ```no_run
+/// use drm::{
+///     kms::{DisplayMode, DriverCrtc, KmsDriver, VblankTimer},
+///     Device,
+/// };
+///
+/// struct Head<T>(core::marker::PhantomData<fn(&T)>);
+///
+/// impl<T: KmsDriver> DriverCrtc for Head<T> {
+///     type Driver = T;
+///     type VblankImpl = VblankTimer<Self>;
+///
+///     fn mode_valid(&self, mode: &DisplayMode) -> bool {
+///         mode.hdisplay() % 8 == 0
+///     }
+///
+///     fn atomic_enable(&self, _dev: &Device<T>, _mode: &DisplayMode) {
+///         // Program the mode.
+///     }
+///
+///     fn atomic_disable(&self, _dev: &Device<T>) {
+///         // Blank the screen.
+///     }
+/// }
+/// ```
 pub trait DriverCrtc: Send + Sync + Sized + 'static {
     /// The driver.
     type Driver: KmsDriver;
@@ -149,6 +181,10 @@ impl<T: DriverCrtc> Crtc<T> {
     }
 
     /// Returns its bit in masks of CRTCs; C: `drm_crtc_mask()`.
+    ///
+    /// # Context
+    ///
+    /// Any.
     pub fn mask(&self) -> u32 {
         // SAFETY: The index does not change after the CRTC is initialized.
         1 << unsafe { (*self.crtc.get()).index }

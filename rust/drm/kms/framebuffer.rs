@@ -28,6 +28,10 @@ pub struct FramebufferInfo {
 }
 
 /// The driver's data of a framebuffer.
+///
+/// # Context
+///
+/// [`check`](Self::check) may sleep.
 pub trait DriverFramebuffer: Send + Sync + Sized + 'static {
     /// The driver.
     type Driver: KmsDriver;
@@ -79,6 +83,10 @@ impl<T: KmsDriver> DriverFramebuffer for PlainFramebuffer<T> {
 /// # Invariants
 ///
 /// `fb` is a valid framebuffer with one object of `T::Driver`.
+///
+/// # Context
+///
+/// No method sleeps.
 #[repr(C)]
 #[pin_data]
 pub struct Framebuffer<T: DriverFramebuffer> {

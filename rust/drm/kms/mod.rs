@@ -38,6 +38,14 @@ pub use shadow::ShadowBuffer;
 pub use vblank::{VblankImpl, VblankTimer};
 
 /// Returns the code of a format from its four characters; C: `fourcc_code()`.
+///
+/// # Examples
+///
+/// ```
+/// use drm::kms::fourcc;
+///
+/// assert_eq!(fourcc(b"XR24"), 0x3432_5258);
+/// ```
 pub const fn fourcc(code: &[u8; 4]) -> u32 {
     u32::from_le_bytes(*code)
 }
@@ -55,6 +63,10 @@ pub struct ModeConfigInfo {
 }
 
 /// A driver with mode setting.
+///
+/// # Context
+///
+/// Methods may sleep.
 pub trait KmsDriver: Driver {
     /// The driver's data of a framebuffer.
     type Framebuffer: DriverFramebuffer<Driver = Self>;
@@ -234,6 +246,10 @@ impl<T: KmsDriver> UnregisteredDevice<T> {
     /// # Errors
     ///
     /// `EBUSY` the second time; `ENOMEM`, and those of [`KmsDriver::create_objects`].
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub fn setup_kms(&self) -> Result {
         if !self.mode_setting.begun.populate(()) {
             return Err(EBUSY);
@@ -357,8 +373,12 @@ impl<T: Driver> Device<T> {
         unsafe { bindings::helper_drm_atomic_commit_put(state) };
     }
 
-    /// Tells user space that connectors have changed. Does nothing without mode setting. Sleeps. C:
+    /// Tells user space that connectors have changed. Does nothing without mode setting. C:
     /// `drm_kms_helper_hotplug_event()`.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub fn hotplug_event(&self) {
         if let Ok(raw) = self.raw_with_kms() {
             // SAFETY: By the invariants of `RawKms`, the mode config is initialized.
@@ -368,6 +388,10 @@ impl<T: Driver> Device<T> {
 
     /// Switches all heads off. Does nothing without mode setting. C:
     /// `drm_atomic_helper_shutdown()`.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub fn shutdown_kms(&self) {
         if let Ok(raw) = self.raw_with_kms() {
             // SAFETY: By the invariants of `RawKms`, the mode config is initialized.
@@ -381,6 +405,10 @@ impl<T: Driver> Device<T> {
     /// # Errors
     ///
     /// `EOPNOTSUPP` without mode setting; those of a commit.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub fn suspend_kms(&self) -> Result {
         let raw = self.raw_with_kms()?;
         let mut suspended = self.mode_setting.suspended.lock();
@@ -401,6 +429,10 @@ impl<T: Driver> Device<T> {
     /// # Errors
     ///
     /// `EOPNOTSUPP` without mode setting, `EINVAL` if there is no saved state; those of a commit.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub fn resume_kms(&self) -> Result {
         let raw = self.raw_with_kms()?;
         let mut suspended = self.mode_setting.suspended.lock();
@@ -419,6 +451,10 @@ impl<T: Driver> Device<T> {
     /// # Errors
     ///
     /// Those of `f`, and of taking the locks; `EOPNOTSUPP` without mode setting.
+    ///
+    /// # Context
+    ///
+    /// May sleep, and so may `f`.
     pub fn with_modeset_locks<F: FnMut() -> Result>(&self, mut f: F) -> Result {
         extern "C" fn locked<F: FnMut() -> Result>(
             data: *mut kernel::ffi::c_void,
@@ -438,11 +474,16 @@ impl<T: Driver> Device<T> {
         })
     }
 
-    /// Commits the current state again, with all of every plane.
+    /// Commits the current state again, with all of every plane. C:
+    /// `drm_atomic_helper_commit_duplicated_state()`.
     ///
     /// # Errors
     ///
     /// Those of a commit; `EOPNOTSUPP` without mode setting.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
     pub fn recommit(&self) -> Result {
         extern "C" fn locked(
             data: *mut kernel::ffi::c_void,

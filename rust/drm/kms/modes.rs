@@ -6,6 +6,17 @@ use drm_bindings as bindings;
 use kernel::types::Opaque;
 
 /// The timing of a mode.
+///
+/// # Examples
+///
+/// ```
+/// use drm::kms::modes::Timing;
+///
+/// let timing = Timing::exact(640, 480, 60, 32);
+/// // One pixel takes a microsecond at 1000 kHz.
+/// let pixels = u32::from(timing.horizontal[3]) * u32::from(timing.vertical[3]);
+/// assert_eq!(timing.clock as u32, (pixels * 60 + 500) / 1000);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
     /// Pixels until the end of the visible part, the start of sync, the end of sync and the end of
@@ -20,6 +31,23 @@ pub struct Timing {
 impl Timing {
     /// Computes the timing of a mode of exactly this size, with `refresh` frames per second and
     /// `blanking` pixels and lines. CVT and GTF would round the width.
+    ///
+    /// # Panics
+    ///
+    /// If the size and the blanking together are more than 65535.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use drm::kms::modes::Timing;
+    ///
+    /// let timing = Timing::exact(853, 480, 60, 32);
+    /// assert_eq!(timing.horizontal, [853, 861, 869, 885]);
+    /// assert_eq!(timing.vertical, [480, 488, 496, 512]);
+    ///
+    /// // 132 x 132 pixels at 60 Hz.
+    /// assert_eq!(Timing::exact(100, 100, 60, 32).clock, 1045);
+    /// ```
     pub fn exact(width: u16, height: u16, refresh: u32, blanking: u16) -> Self {
         let times = |size: u16| {
             [
@@ -45,6 +73,21 @@ impl Timing {
 /// # Invariants
 ///
 /// The contents are a valid mode, which does not change as long as there is a reference to it.
+///
+/// # Context
+///
+/// No method sleeps.
+///
+/// # Examples
+///
+/// ```no_run
+/// use drm::kms::DisplayMode;
+///
+/// /// Checks a mode as `DriverCrtc::mode_valid` does.
+/// fn mode_valid(mode: &DisplayMode) -> bool {
+///     mode.hdisplay() <= 1920 && mode.vdisplay() <= 1080 && mode.vrefresh() <= 60
+/// }
+/// ```
 #[repr(transparent)]
 pub struct DisplayMode(Opaque<bindings::drm_display_mode>);
 

@@ -29,6 +29,10 @@ pub enum Type {
 type Fb<T> = Framebuffer<<<T as DriverPlane>::Driver as KmsDriver>::Framebuffer>;
 
 /// The driver's data of a plane.
+///
+/// # Context
+///
+/// Methods may sleep, except [`panic_flush`](Self::panic_flush).
 #[vtable]
 pub trait DriverPlane: Send + Sync + Sized + 'static {
     /// The driver.
@@ -270,6 +274,10 @@ impl<T: DriverPlane> Plane<T> {
     }
 
     /// Returns the device that the plane belongs to.
+    ///
+    /// # Context
+    ///
+    /// Any.
     pub fn dev(&self) -> &Device<T::Driver> {
         // SAFETY: By the type's invariants, the plane is valid. Its device does not change.
         let dev = unsafe { (*self.as_raw()).dev };
@@ -555,6 +563,33 @@ impl<T: DriverPlane> Deref for Plane<T> {
 ///
 /// The contents are a valid state of a plane of `T`. The fields that are read here do not change while
 /// a callback runs that was called with it, except by that callback.
+///
+/// # Context
+///
+/// No method sleeps.
+///
+/// # Examples
+///
+/// ```no_run
+/// use drm::{kms::{DriverPlane, PlaneState}, Rect};
+///
+/// /// Draws what has changed, as `DriverPlane::atomic_update` does.
+/// fn update<T: DriverPlane>(
+///     old: &PlaneState<T>,
+///     new: &PlaneState<T>,
+///     mut draw: impl FnMut(Rect),
+/// ) {
+///     if new.framebuffer().is_none() || !new.visible() {
+///         return;
+///     }
+///     if old.same_framebuffer(new) && !old.image_differs(new) {
+///         // Only the position differs.
+///         let (_x, _y) = new.crtc_position();
+///         return;
+///     }
+///     new.for_each_damage(old, |part, _count| draw(part));
+/// }
+/// ```
 #[repr(transparent)]
 pub struct PlaneState<T: DriverPlane>(Opaque<bindings::drm_plane_state>, PhantomData<T>);
 

@@ -24,6 +24,10 @@ use crate::Rect;
 ///
 /// For the lifetime, `fb` is a valid framebuffer, `map` is the mapping of its first object, which is
 /// mapped, and `scratch` is the memory for conversions of the same plane state.
+///
+/// # Context
+///
+/// Exists during a commit, which may sleep. Its methods do not sleep.
 pub struct ShadowBuffer<'a> {
     fb: *mut bindings::drm_framebuffer,
     map: *mut kernel::bindings::iosys_map,
@@ -95,7 +99,7 @@ pub(super) extern "C" fn begin_conversion_callback(
 
 impl ShadowBuffer<'_> {
     /// Copies a part of the framebuffer, in pixels, to the memory of a device: to an offset in
-    /// bytes and with a pitch in bytes. The device gets the framebuffer's format. Does not sleep. C:
+    /// bytes and with a pitch in bytes. The device gets the framebuffer's format. C:
     /// `drm_fb_memcpy()`.
     ///
     /// # Errors
@@ -103,6 +107,25 @@ impl ShadowBuffer<'_> {
     /// `EINVAL` if the part is not within the framebuffer, if it does not fit into the memory, if
     /// the pitch is 0 (which the C function would replace), and for formats with several planes or
     /// with pixels that are not whole bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use kernel::prelude::*;
+    /// use drm::kms::{DriverPlane, PlaneState};
+    /// use kernel::io::{IoBase, MmioBackend, Region};
+    ///
+    /// /// Copies what is visible to the beginning of a device's memory, as `DriverPlane::atomic_update` does.
+    /// fn update<'io, T: DriverPlane>(
+    ///     state: &PlaneState<T>,
+    ///     memory: impl IoBase<'io, Backend = MmioBackend, Target = Region>,
+    /// ) -> Result {
+    ///     match state.shadow_buffer() {
+    ///         Some(pixels) => pixels.copy_to(&state.src(), memory, 0, 640 * 4),
+    ///         None => Ok(()),
+    ///     }
+    /// }
+    /// ```
     pub fn copy_to<'io, const SIZE: usize>(
         &self,
         part: &Rect,
@@ -120,7 +143,7 @@ impl ShadowBuffer<'_> {
 
     /// Does the same as [`copy_to`](Self::copy_to), and converts the pixels to the format `fourcc`. The
     /// framebuffer must have that format, or it must be `XRGB8888` and `fourcc` one of `RGB565` and
-    /// `RGB888`. Does not sleep. C: `drm_fb_xrgb8888_to_rgb565()`, `drm_fb_xrgb8888_to_rgb888()`.
+    /// `RGB888`. C: `drm_fb_xrgb8888_to_rgb565()`, `drm_fb_xrgb8888_to_rgb888()`.
     ///
     /// # Errors
     ///
@@ -238,6 +261,10 @@ impl ShadowBuffer<'_> {
 impl<T: DriverPlane> PlaneState<T> {
     /// Returns the framebuffer's pixels during a commit, and `None` for a state whose framebuffer is not
     /// mapped, e.g. the old one. Does not compile for a plane without [`SHADOW`](DriverPlane::SHADOW).
+    ///
+    /// # Context
+    ///
+    /// For callbacks of a commit: [`DriverPlane::atomic_update`]. Does not sleep.
     pub fn shadow_buffer(&self) -> Option<ShadowBuffer<'_>> {
         const {
             assert!(
@@ -276,7 +303,7 @@ impl<T: DriverPlane> PlaneState<T> {
     }
     /// Copies what has changed since `old` to the memory of a device, whose first pixel is the upper left
     /// one of the visible part. Rows begin every `pitch` bytes, and the pixels have the format `fourcc`.
-    /// Does not sleep. For use in [`atomic_update`](DriverPlane::atomic_update). C:
+    /// For use in [`atomic_update`](DriverPlane::atomic_update). C:
     /// `drm_sysfb_plane_helper_atomic_update()` does the same.
     ///
     /// # Errors

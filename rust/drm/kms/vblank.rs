@@ -16,6 +16,7 @@ use super::DriverCrtc;
 
 mod private {
     /// Only this crate knows how to make vblanks.
+    #[doc(hidden)]
     pub trait Sealed {}
 }
 
@@ -58,6 +59,10 @@ pub trait VblankImpl: private::Sealed {
 
 /// The core's timer makes vblanks at the rate of the mode, so that programs draw no faster than that; C:
 /// `DRM_CRTC_VBLANK_TIMER_FUNCS`.
+///
+/// # Context
+///
+/// The timer runs in interrupt context.
 pub struct VblankTimer<T>(PhantomData<fn() -> T>);
 
 impl<T: DriverCrtc<VblankImpl = Self>> VblankImpl for VblankTimer<T> {
