@@ -2,13 +2,16 @@
 """Builds the documentation of the Rust crates and the Rust driver, with the arguments of their rustc
 commands.
 """
+import json
 import re
 import shlex
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from qemu.base import kernels, sandbox
 from qemu.base.paths import TOP
+from qemu.base.report import Failure
 from qemu.build import build
 from qemu.images import packagedkernel, rustkernel
 from qemu.images.target import Target
@@ -24,28 +27,44 @@ SOURCE_URL = "https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git
 FOREIGN_LINK = re.compile(r'<a href="(?:vtable|Ord#[\w-]+|#tymethod\.__pin_data)"[^>]*>(.*?)</a>', re.S)
 
 
+def _run(rust: Target, built: Path, folder: Path, crate: str, *options: str) -> bool:
+    """Runs rustdoc on a crate that was built. Returns whether it gave no errors."""
+    saved = (built / f"rust/{crate}/.{crate}.o.cmd").read_text().partition("\n")[0]
+    words = [word for word in shlex.split(saved.partition(" := ")[2])
+             if not word.startswith("--emit=")]
+    words[words.index("--out-dir") + 1] = str(folder)
+    # The environment variables before the compiler are kept, because macros read them.
+    rustc = next(number for number, word in enumerate(words) if word.endswith("rustc"))
+    argv = ["env", "RUSTC_BOOTSTRAP=1", *words[:rustc], "rustdoc", "-Zunstable-options", *options,
+            *words[rustc + 1:]]
+    command = sandbox.command(rust.root, ["sh", "-c", f"cd {built} && {shlex.join(argv)}"],
+                              read=[TOP, built], write=[folder],
+                              binds=packagedkernel.kernel_binds(rust.root, rust.version,
+                                                                rust.kernel))
+    return subprocess.run(command).returncode == 0
+
+
 def make(target: Target, folder: Path) -> bool:
     """Writes the pages into a folder. Returns whether rustdoc gave no errors."""
-    built = build.modules_of(target, "rust")
+    built, rust = build.modules_of(target, "rust"), rustkernel.prepare(target)
     folder.mkdir(exist_ok=True)
-    rust = rustkernel.prepare(target)
     good = True
     for crate, more in CRATES.items():
-        saved = (built / f"rust/{crate}/.{crate}.o.cmd").read_text().partition("\n")[0]
-        words = [word for word in shlex.split(saved.partition(" := ")[2])
-                 if not word.startswith("--emit=")]
-        words[words.index("--out-dir") + 1] = str(folder)
-        # The environment variables before the compiler are kept, because macros read them.
-        rustc = next(number for number, word in enumerate(words) if word.endswith("rustc"))
-        argv = ["env", "RUSTC_BOOTSTRAP=1", *words[:rustc], "rustdoc", "-Drustdoc::all",
-                "-Arustdoc::private_doc_tests", "-Zunstable-options", "--enable-index-page",
-                *more, *words[rustc + 1:]]
-        command = sandbox.command(rust.root, ["sh", "-c", f"cd {built} && {shlex.join(argv)}"],
-                                  read=[TOP, built], write=[folder],
-                                  binds=packagedkernel.kernel_binds(rust.root, rust.version,
-                                                                    rust.kernel))
-        good &= subprocess.run(command).returncode == 0
+        good &= _run(rust, built, folder, crate, "-Drustdoc::all", "-Arustdoc::private_doc_tests",
+                     "--enable-index-page", *more)
     return good
+
+
+def items(target: Target, folder: Path, crates: Iterable[str]) -> dict[str, dict]:
+    """Returns what rustdoc says of the public items of each crate, in the form of rustdoc's JSON."""
+    built, rust = build.modules_of(target, "rust"), rustkernel.prepare(target)
+    folder.mkdir(exist_ok=True)
+    found = {}
+    for crate in crates:
+        if not _run(rust, built, folder, crate, "--output-format=json"):
+            raise Failure(f"rustdoc failed for the crate {crate}")
+        found[crate] = json.loads((folder / f"{crate}.json").read_text())
+    return found
 
 
 def link_to_kernel(target: Target, folder: Path) -> list[str]:

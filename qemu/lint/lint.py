@@ -2,7 +2,8 @@
 """Runs the checkers: checkpatch and sparse over the C, rustfmt, clippy and rustdoc over the Rust, pylint
 and mypy over the Python, shellcheck over scripts. Also checks that the parts of the drivers and of the
 tools use only the parts below them, that the mutants apply to the sources and the patches for the kernel
-to its source, that links in Markdown have targets, and that the kernel's script understands MAINTAINERS.
+to its source, that links in Markdown have targets, that the documentation of the Rust crates is
+complete, and that the kernel's script understands MAINTAINERS.
 
     lint.py [unit|rustfmt]
 
@@ -19,7 +20,7 @@ from qemu.build import build, kunit
 from qemu.docs import links, rustdoc
 from qemu.images import environment, kernelsource, rustkernel
 from qemu.images.target import Target
-from qemu.lint import folders, layers, lintroot, maintainers, upstream
+from qemu.lint import folders, layers, lintroot, maintainers, rustitems, upstream
 from qemu.mutants import mutants
 
 PACKAGING = "qemu/packages/dkms/debian/virtgpu-dkms"
@@ -107,6 +108,14 @@ def rust_documents(target: Target) -> bool:
     return rustdoc.make(target, build.out(target.version) / "rustdoc")
 
 
+def rust_items_documented(target: Target) -> bool:
+    folder = build.out(target.version) / "rustdoc-json"
+    lines = rustitems.complaints(rustdoc.items(target, folder, rustitems.CRATES))
+    for line in lines:
+        report.say(line)
+    return not lines
+
+
 def maintainers_listed(target: Target) -> bool:
     """Checks that get_maintainer.pl finds each section of MAINTAINERS by one of its files."""
     folder = kernelsource.tool(target, maintainers.SCRIPT)
@@ -133,7 +142,7 @@ def main() -> int:
     target = environment.prepare(os.environ.get("KVER", ""))
     verdicts = {"checkpatch": checkpatch(target), "sparse": sparse(target),
                 "rustfmt": rustfmt(), "clippy": clippy(target),
-                "rustdoc": rust_documents(target),
+                "rustdoc": rust_documents(target), "items": rust_items_documented(target),
                 "pylint": lintroot.pylint(), "mypy": lintroot.mypy(), "pytest": lintroot.pytest(),
                 "shellcheck": lintroot.shellcheck(SCRIPTS), "parts": parts_in_order(),
                 "mutants": mutants_fit(), "upstream": patches_fit(target),
