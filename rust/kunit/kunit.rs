@@ -34,7 +34,8 @@ impl Test {
                 &assertion,
                 Some(bindings::kunit_fail_assert_format),
                 c"%pA".as_ptr().cast(),
-                ptr::from_ref(&args).cast::<c_void>(),
+                // KUnit indents its own messages in this way.
+                ptr::from_ref(&format_args!("    {args}")).cast::<c_void>(),
             );
         }
     }
