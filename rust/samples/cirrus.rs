@@ -8,10 +8,7 @@
 
 use drm::{
     file::PlainFile,
-    gem::{
-        shmem::{Object, ObjectConfig},
-        BaseObject, DumbBuffer, PlainObject,
-    },
+    gem::{shmem::Object, DumbBuffer, PlainObject},
     kms::{
         atomic::{AtomicCheck, AtomicCommit},
         connector::ModeList,
@@ -217,15 +214,7 @@ impl Driver for Cirrus {
         file: &File<PlainFile<Self>>,
         args: &mut DumbBuffer<'_>,
     ) -> Result {
-        args.compute_size(dev, 1)?;
-        let buffer = Object::<PlainObject<Self>>::new(
-            dev,
-            args.size() as usize,
-            ObjectConfig::default(),
-            (),
-        )?;
-        args.set_handle(buffer.create_handle(file)?);
-        Ok(())
+        PlainObject::dumb_create(dev, file, args)
     }
 }
 

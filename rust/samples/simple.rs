@@ -20,10 +20,7 @@ use core::marker::PhantomData;
 
 use drm::{
     file::PlainFile,
-    gem::{
-        shmem::{Object, ObjectConfig},
-        BaseObject, DumbBuffer, PlainObject,
-    },
+    gem::{shmem::Object, DumbBuffer, PlainObject},
     kms::{
         atomic::{AtomicCheck, AtomicCommit},
         connector::ModeList,
@@ -88,15 +85,7 @@ impl Driver for Simple {
         file: &File<PlainFile<Self>>,
         args: &mut DumbBuffer<'_>,
     ) -> Result {
-        args.compute_size(dev, 1)?;
-        let buffer = Object::<PlainObject<Self>>::new(
-            dev,
-            args.size() as usize,
-            ObjectConfig::default(),
-            (),
-        )?;
-        args.set_handle(buffer.create_handle(file)?);
-        Ok(())
+        PlainObject::dumb_create(dev, file, args)
     }
 }
 

@@ -101,6 +101,23 @@ impl<T: Driver<Object = shmem::Object<Self>>> DriverObject for PlainObject<T> {
     }
 }
 
+impl<T: Driver<Object = shmem::Object<Self>>> PlainObject<T> {
+    /// Creates a dumb buffer with any pitch; what
+    /// [`Driver::dumb_create`](crate::Driver::dumb_create) of such a driver does. Sleeps. C:
+    /// `drm_gem_shmem_dumb_create()`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`DumbBuffer::compute_size`], `ENOMEM`.
+    pub fn dumb_create(dev: &Device<T>, file: &File<T::File>, args: &mut DumbBuffer<'_>) -> Result {
+        args.compute_size(dev, 1)?;
+        let config = shmem::ObjectConfig::default();
+        let buffer = shmem::Object::<Self>::new(dev, args.size() as usize, config, ())?;
+        args.set_handle(buffer.create_handle(file)?);
+        Ok(())
+    }
+}
+
 /// A kind of buffer objects, which has a `struct drm_gem_object` in it.
 ///
 /// # Invariants
