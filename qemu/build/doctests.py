@@ -95,7 +95,8 @@ class Example:
 
 def command(saved: str) -> tuple[dict[str, str], list[str]]:
     """Returns the environment and the arguments of a saved command, for rustdoc."""
-    line = saved.partition("\n")[0].partition(" := ")[2]
+    # Some kernels run objtool after the compiler.
+    line = saved.partition("\n")[0].partition(" := ")[2].partition(" ; ")[0]
     # The minimal Python of the build root has no shlex.
     words = subprocess.run(["sh", "-c", f"printf '%s\\n' {line}"], check=True, text=True,
                            stdout=subprocess.PIPE).stdout.splitlines()

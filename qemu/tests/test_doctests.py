@@ -49,7 +49,8 @@ def test_names_of_cases_do_not_depend_on_lines_or_generics():
 
 def test_command_of_a_crate_becomes_one_of_rustdoc():
     saved = ("savedcmd_rust/drm/drm.o := OBJTREE=/kernel rustc -Zcrate-attr='feature(a, b)' -L rust/drm "
-             "--emit=metadata=rust/drm/libdrm.rmeta --out-dir rust/drm --crate-name drm /top/drm.rs\n"
+             "--emit=metadata=rust/drm/libdrm.rmeta --out-dir rust/drm --crate-name drm /top/drm.rs  ; "
+             "/kernel/objtool --orc rust/drm/drm.o\n"
              "rest\n")
     assert doctests.command(saved) == (
         {"OBJTREE": "/kernel"},
