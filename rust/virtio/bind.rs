@@ -273,6 +273,13 @@ impl Binding<dyn Any + Send + Sync> {
     }
 }
 
+/// Makes the lock of a device's queues. Not generic, because lockdep wants one name for its class, and each
+/// crate with a driver would have a copy of the name.
+#[inline(never)]
+fn no_queues() -> Result<Pin<KBox<Mutex<Queues>>>> {
+    Ok(KBox::pin_init(new_mutex!(Queues::None), GFP_KERNEL)?)
+}
+
 /// Has the driver probe a device, and keeps its value.
 ///
 /// # Errors
@@ -291,7 +298,7 @@ pub(crate) fn probe<T: Driver>(dev: &Device<Core<'_>>) -> Result {
             has_parent_lock: Atomic::new(false),
             has_queue_entry: Atomic::new(false),
             config_size: config::size(dev),
-            queues: KBox::pin_init(new_mutex!(Queues::None), GFP_KERNEL)?,
+            queues: no_queues()?,
             value: SetOnce::<Pin<KBox<T>>>::new(),
         },
         GFP_KERNEL,
