@@ -48,6 +48,8 @@ static const char * const except[] = {
 	 * of 1, which causes a warning when the framebuffer is released.
 	 */
 	"do_register_framebuffer",
+	/* Allocates a record of the driver's allocation, which succeeds all the same. */
+	"kmemleak_alloc",
 	/* Warns on removal of /proc folders whose creation failed. */
 	"register_irq_proc", "register_handler_proc",
 };
