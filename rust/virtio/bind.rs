@@ -277,7 +277,7 @@ impl Binding<dyn Any + Send + Sync> {
 /// crate with a driver would have a copy of the name.
 #[inline(never)]
 fn no_queues() -> Result<Pin<KBox<Mutex<Queues>>>> {
-    Ok(KBox::pin_init(new_mutex!(Queues::None), GFP_KERNEL)?)
+    KBox::pin_init(new_mutex!(Queues::None), GFP_KERNEL)
 }
 
 /// Has the driver probe a device, and keeps its value.

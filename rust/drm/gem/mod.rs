@@ -102,9 +102,8 @@ impl<T: Driver<Object = shmem::Object<Self>>> DriverObject for PlainObject<T> {
 }
 
 impl<T: Driver<Object = shmem::Object<Self>>> PlainObject<T> {
-    /// Creates a dumb buffer with any pitch; what
-    /// [`Driver::dumb_create`](crate::Driver::dumb_create) of such a driver does. Sleeps. C:
-    /// `drm_gem_shmem_dumb_create()`.
+    /// Creates a dumb buffer with any pitch; what [`Driver::dumb_create`] of such a driver does. Sleeps.
+    /// C: `drm_gem_shmem_dumb_create()`.
     ///
     /// # Errors
     ///
