@@ -63,6 +63,21 @@ pub struct WaitQueue {
     head: Opaque<kernel::bindings::wait_queue_head>,
 }
 
+/// Initializes a wait queue. Not generic, because lockdep wants one name for its class, and each crate that
+/// makes wait queues would have a copy of the name.
+///
+/// # Safety
+///
+/// `slot` must be memory for a wait queue.
+#[inline(never)]
+unsafe fn init(slot: *mut kernel::bindings::wait_queue_head) {
+    let class = kernel::static_lock_class!().as_ptr();
+    // SAFETY: By the requirements of this function. The name and the class are static.
+    unsafe {
+        kernel::bindings::__init_waitqueue_head(slot, c"virtio::WaitQueue".as_char_ptr(), class)
+    }
+}
+
 // SAFETY: A wait queue may be used on any thread, and it has its own lock.
 unsafe impl Send for WaitQueue {}
 // SAFETY: As above.
@@ -78,14 +93,8 @@ impl WaitQueue {
         // INVARIANT: It is initialized here.
         pin_init!(Self {
             head <- Opaque::ffi_init(|slot| {
-                // SAFETY: `slot` is memory for a wait queue, and the lock class is static.
-                unsafe {
-                    kernel::bindings::__init_waitqueue_head(
-                        slot,
-                        c"virtio::WaitQueue".as_char_ptr(),
-                        kernel::static_lock_class!().as_ptr(),
-                    )
-                }
+                // SAFETY: `slot` is memory for a wait queue.
+                unsafe { init(slot) }
             }),
         })
     }
