@@ -11,9 +11,9 @@ use drm::{
     kms::{
         atomic::{AtomicCheck, AtomicCommit},
         connector::{ModeList, EDID_EXTENSIONS, EDID_LENGTH},
-        fourcc, plane, Connector, Crtc, DisplayMode, DriverConnector, DriverCrtc,
-        DriverFramebuffer, DriverPlane, Edid, Encoder, FramebufferInfo, KmsDriver, ModeConfigInfo,
-        Plane, PlaneState, UnregisteredKmsDevice, VblankTimer,
+        fourcc, plane, Connector, Crtc, DisplayMode, DriverConnector, DriverCrtc, DriverPlane,
+        Edid, Encoder, KmsDriver, ModeConfigInfo, PlainFramebuffer, Plane, PlaneState,
+        UnregisteredKmsDevice, VblankTimer,
     },
     Device, Driver, DriverInfo, File, Registration, UnregisteredDevice,
 };
@@ -140,25 +140,8 @@ impl Driver for Bochs {
     }
 }
 
-struct Framebuffer;
-
-impl DriverFramebuffer for Framebuffer {
-    type Driver = Bochs;
-
-    fn check(_dev: &Device<Bochs>, info: &FramebufferInfo) -> Result {
-        if info.fourcc != XRGB8888 {
-            return Err(EINVAL);
-        }
-        Ok(())
-    }
-
-    fn new() -> impl PinInit<Self, Error> {
-        Ok(Self)
-    }
-}
-
 impl KmsDriver for Bochs {
-    type Framebuffer = Framebuffer;
+    type Framebuffer = PlainFramebuffer<Self>;
 
     fn mode_config_info(_dev: &Device<Self>) -> ModeConfigInfo {
         ModeConfigInfo {
@@ -206,18 +189,12 @@ impl DriverPlane for Primary {
         new: &PlaneState<Self>,
         _commit: &AtomicCommit<'_>,
     ) {
-        let (Some(pixels), Some(vram)) = (new.shadow_buffer(), self.0.vram.try_access()) else {
-            return;
-        };
-        let src = new.src();
-        let pitch = src.width() as u32 * BYTES_PER_PIXEL;
-        new.for_each_damage(old, |clip, _| {
-            let (x, y) = ((clip.x1 - src.x1) as usize, (clip.y1 - src.y1) as usize);
-            let offset = y * pitch as usize + x * BYTES_PER_PIXEL as usize;
-            if let Err(error) = pixels.copy_to(&clip, &*vram, offset, pitch) {
-                drm::drm_err!(dev, "a part of a frame is lost: {:?}\n", error);
+        let pitch = new.src().width() as u32 * BYTES_PER_PIXEL;
+        if let Some(vram) = self.0.vram.try_access() {
+            if let Err(error) = new.copy_damage_to(old, &*vram, pitch, XRGB8888) {
+                drm::drm_err_ratelimited!(dev, "a part of a frame is lost: {:?}\n", error);
             }
-        });
+        }
     }
 
     fn atomic_disable(
