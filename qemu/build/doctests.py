@@ -47,20 +47,20 @@ BEGIN = re.compile(r"^fn main\(\) \{", re.M)
 MODULE = """
 macro_rules! assert {{
     ($condition:expr $(,)?) => {{
-        ::kunit::doctest_assert!(c"{file}", line!() - crate::{module}::MAIN + {line}, $condition)
+        ::kunit::check!({fail}, $condition)
     }};
 }}
 macro_rules! assert_eq {{
     ($left:expr, $right:expr $(,)?) => {{
-        ::kunit::doctest_assert_eq!(
-            c"{file}", line!() - crate::{module}::MAIN + {line}, $left, $right
-        )
+        ::kunit::check_eq!({fail}, $left, $right)
     }};
 }}
 mod {module} {{
 {program}
 }}
 """
+# What the assertions of a module call with a message.
+FAIL = '|args| ::kunit::doctest::fail(c"{file}", line!() - crate::{module}::MAIN + {line}, args)'
 MAIN = "pub(crate) const MAIN: u32 = line!(); pub(crate) fn main() {"
 SUITE = """
 pub mod {crate}_suite {{
@@ -174,7 +174,8 @@ def generate(crate: str, found: list[Example], programs: list[str]) -> str:
         file = example.file[example.file.rindex("rust/"):]
         module = f"{crate}_{case}"
         program = contents(program_of(example, programs), example, file)
-        text += MODULE.format(file=file, line=example.line, module=module, program=program)
+        fail = FAIL.format(file=file, line=example.line, module=module)
+        text += MODULE.format(fail=fail, module=module, program=program)
         if example.kind == RUN:
             functions[case] = FUNCTION.format(case=case, module=module)
     return text + SUITE.format(crate=crate, functions="".join(functions.values()),

@@ -41,17 +41,49 @@ impl Test {
     }
 }
 
+/// Calls a function with a message unless a condition is true.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! check {
+    ($fail:expr, $condition:expr) => {
+        if !$condition {
+            ($fail)(::core::format_args!(
+                "Expected {}\n",
+                ::core::stringify!($condition)
+            ));
+        }
+    };
+}
+
+/// Calls a function with a message unless two values are equal.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! check_eq {
+    ($fail:expr, $left:expr, $right:expr) => {
+        match (&$left, &$right) {
+            (left, right) => {
+                if *left != *right {
+                    ($fail)(::core::format_args!(
+                        "Expected {} == {}, but they are {:?} and {:?}\n",
+                        ::core::stringify!($left),
+                        ::core::stringify!($right),
+                        left,
+                        right
+                    ));
+                }
+            }
+        }
+    };
+}
+
 /// Expects that a condition is true; C: `KUNIT_EXPECT_TRUE()`.
 #[macro_export]
 macro_rules! expect {
     ($test:expr, $condition:expr $(,)?) => {
-        if !$condition {
-            $test.fail(
-                kernel::c_str!(::core::file!()),
-                ::core::line!(),
-                ::core::format_args!("Expected {}\n", ::core::stringify!($condition)),
-            );
-        }
+        $crate::check!(
+            |args| $test.fail(kernel::c_str!(::core::file!()), ::core::line!(), args),
+            $condition
+        )
     };
 }
 
@@ -59,23 +91,11 @@ macro_rules! expect {
 #[macro_export]
 macro_rules! expect_eq {
     ($test:expr, $left:expr, $right:expr $(,)?) => {
-        match (&$left, &$right) {
-            (left, right) => {
-                if *left != *right {
-                    $test.fail(
-                        kernel::c_str!(::core::file!()),
-                        ::core::line!(),
-                        ::core::format_args!(
-                            "Expected {} == {}, but they are {:?} and {:?}\n",
-                            ::core::stringify!($left),
-                            ::core::stringify!($right),
-                            left,
-                            right
-                        ),
-                    );
-                }
-            }
-        }
+        $crate::check_eq!(
+            |args| $test.fail(kernel::c_str!(::core::file!()), ::core::line!(), args),
+            $left,
+            $right
+        )
     };
 }
 
