@@ -12,7 +12,7 @@ from pathlib import Path
 from qemu.base import kernels, sandbox
 from qemu.base.paths import TOP
 from qemu.base.report import Failure
-from qemu.build import build
+from qemu.build import build, doctests
 from qemu.images import packagedkernel, rustkernel
 from qemu.images.target import Target
 
@@ -29,14 +29,10 @@ FOREIGN_LINK = re.compile(r'<a href="(?:vtable|Ord#[\w-]+|#tymethod\.__pin_data)
 
 def _run(rust: Target, built: Path, folder: Path, crate: str, *options: str) -> bool:
     """Runs rustdoc on a crate that was built. Returns whether it gave no errors."""
-    saved = (built / f"rust/{crate}/.{crate}.o.cmd").read_text().partition("\n")[0]
-    words = [word for word in shlex.split(saved.partition(" := ")[2])
-             if not word.startswith("--emit=")]
-    words[words.index("--out-dir") + 1] = str(folder)
-    # The environment variables before the compiler are kept, because macros read them.
-    rustc = next(number for number, word in enumerate(words) if word.endswith("rustc"))
-    argv = ["env", "RUSTC_BOOTSTRAP=1", *words[:rustc], "rustdoc", "-Zunstable-options", *options,
-            *words[rustc + 1:]]
+    # Macros read the environment variables.
+    variables, arguments = doctests.command((built / f"rust/{crate}/.{crate}.o.cmd").read_text())
+    argv = ["env", "RUSTC_BOOTSTRAP=1", *(f"{name}={value}" for name, value in variables.items()),
+            "rustdoc", "-Zunstable-options", *options, *arguments, "--out-dir", str(folder)]
     command = sandbox.command(rust.root, ["sh", "-c", f"cd {built} && {shlex.join(argv)}"],
                               read=[TOP, built], write=[folder],
                               binds=packagedkernel.kernel_binds(rust.root, rust.version,
