@@ -5,6 +5,11 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 export DRIVER KVER GPU
 
+define need-kernel-tree
+@test -e $(KDIR)/Makefile || { echo "error: $(KDIR) is no kernel build tree: install the kernel's" \
+	"headers or give KDIR=" >&2; exit 1; }
+endef
+
 # Debian's Python, because others do not find the modules that Debian packages.
 PYTHON ?= /usr/bin/python3
 
@@ -34,8 +39,7 @@ update: bootstrap ## look for newer kernels in the archive
 ##@ Build
 
 modules: ## build only the modules, against KDIR= (the default target)
-	@test -e $(KDIR)/Makefile || { echo "error: $(KDIR) is no kernel build tree: install the" \
-		"kernel's headers or give KDIR=" >&2; exit 1; }
+	$(need-kernel-tree)
 	$(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(MO),MO=$(MO)) modules
 
 compile: bootstrap ## compile everything for every supported kernel, without a guest
@@ -49,6 +53,7 @@ docs: bootstrap ## build guides, kernel-doc and rustdoc as one site: out/docs/in
 # Only drm/, because what `make` has built may include the Rust driver. Packaged headers have no
 # System.map, without which Kbuild does not run depmod.
 modules_install: ## build and install the C module for KDIR=, below INSTALL_MOD_PATH=
+	$(need-kernel-tree)
 	$(MAKE) -C $(KDIR) M=$(CURDIR)/drm modules
 	$(MAKE) -C $(KDIR) M=$(CURDIR)/drm modules_install
 	depmod $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) $$($(MAKE) -s -C $(KDIR) kernelrelease)

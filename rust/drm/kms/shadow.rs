@@ -301,6 +301,7 @@ impl<T: DriverPlane> PlaneState<T> {
             _state: PhantomData,
         })
     }
+
     /// Copies what has changed since `old` to the memory of a device, whose first pixel is the upper left
     /// one of the visible part. Rows begin every `pitch` bytes, and the pixels have the format `fourcc`.
     /// For use in [`atomic_update`](DriverPlane::atomic_update). C:
