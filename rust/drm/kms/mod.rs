@@ -155,9 +155,10 @@ impl<'a, T: KmsDriver> UnregisteredKmsDevice<'a, T> {
     ///
     /// `EINVAL` if another CRTC differs.
     fn add_vblank_source(&self, has_vblanks: bool) -> Result {
-        if self.has_vblanks.replace(Some(has_vblanks)) == Some(!has_vblanks) {
+        if self.has_vblanks.get() == Some(!has_vblanks) {
             return Err(EINVAL);
         }
+        self.has_vblanks.set(Some(has_vblanks));
         Ok(())
     }
 
