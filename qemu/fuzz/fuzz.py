@@ -23,7 +23,7 @@ from qemu.fuzz.finding import LONGEST, inputs_of, ioctls_of, title, warnings_of
 from qemu.host import jobs
 from qemu.host.machine import Options
 from qemu.host.seriallog import SerialLog
-from qemu.images import debugkernel, environment
+from qemu.images import environment, smallkernel
 from qemu.images.target import Environment
 
 CORPUS = TOP / "igt-tests/fuzz/corpus-ioctl"
@@ -141,7 +141,7 @@ class Campaign:
         options = Options(
             driver="none", heads=base.heads, fake=base.fake,
             append="loglevel=5 oops=panic" + (" panic_on_warn=1" if self._is_ours else "")
-                   + (debugkernel.APPEND if self._is_debug else ""),
+                   + (smallkernel.DEBUG.append if self._is_debug else ""),
             extra=["-chardev", f"file,id=inputs-end,path={inputs}", "-device",
                    "virtserialport,bus=out.0,chardev=inputs-end,name=virtgpu.inputs"])
         screen = Screen()
@@ -196,7 +196,7 @@ def main() -> int:
         names = ["gl"] if "-gl/" in str(args.replay[0].resolve()) else ["2d"]
     target = environment.prepare(choice.kernel())
     if not args.plain:
-        target = debugkernel.prepare(target)
+        target = smallkernel.prepare(target, smallkernel.DEBUG)
 
     findings, corpus = [], CORPUS
     for name in names:

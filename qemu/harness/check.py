@@ -23,7 +23,7 @@ from qemu.harness.results import LOST, Header, Outcome, Progress, Record, SuiteR
 from qemu.harness.suites import Kind, Suite
 from qemu.host import accel, hostgl, jobs, kernelmessages, panicscreen
 from qemu.host.machine import Options
-from qemu.images import debugkernel, environment
+from qemu.images import environment, smallkernel
 from qemu.images.target import Environment
 
 LISTS = TOP / "igt-tests/lists"
@@ -84,7 +84,7 @@ class Run:
         """Adapts a guest's options to the kernel and the seed of this run."""
         options.seed = self.seed
         if self.scope == "debug":
-            options.append += debugkernel.APPEND
+            options.append += smallkernel.DEBUG.append
             options.patience = PATIENCE
         return options
 
@@ -304,7 +304,7 @@ def main() -> int:
     chosen = suites.choose(args.scope, args.driver, args.only)
     target = environment.prepare(choice.kernel())
     if args.scope == "debug":
-        target = debugkernel.prepare(target)
+        target = smallkernel.prepare(target, smallkernel.DEBUG)
     folder = outfolder.claim(outfolder.of_run(args.scope, args.driver, choice.kernel()))
     run = Run(args.driver, target, folder, scope=args.scope)
     # Later runs are compared with complete runs only, so a partial run has another name.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Measures which lines and branches of the C driver the suites of `make check` run, on the debug kernel.
+"""Measures which lines and branches of the C driver the suites of `make check` run, on a kernel with GCOV.
 
     coverage.py [--only SUITE]... [--add]
 
@@ -21,7 +21,7 @@ from qemu.build import build
 from qemu.harness import check, suites
 from qemu.harness.suites import Kind
 from qemu.host import jobs
-from qemu.images import debugkernel, environment, packagedkernel
+from qemu.images import environment, packagedkernel, smallkernel
 
 DRIVER = TOP / "drm"
 UNREACHED = TOP / "igt-tests/expectations/c-unreached.txt"
@@ -189,7 +189,7 @@ class Counts:
         return read_files(json.loads(merged.read_text()), DRIVER)
 
     def _gcovr(self, *argv) -> None:
-        sandbox.run(debugkernel.root(), [*GCOVR, *argv], read=[DRIVER], write=[self._folder],
+        sandbox.run(smallkernel.root(), [*GCOVR, *argv], read=[DRIVER], write=[self._folder],
                     binds=self._binds, cwd=self._folder)
 
 
@@ -237,14 +237,14 @@ def main() -> int:
                         help="keep the counts of earlier runs, if the driver is still the same")
     args = parser.parse_args()
 
-    target = debugkernel.prepare(environment.prepare(choice.kernel()))
+    target = smallkernel.prepare(environment.prepare(choice.kernel()), smallkernel.COVERAGE)
     folder = outfolder.claim("coverage")
     modules = build.modules_of(target, "c", cover="gcov")
     tests = build.tests(target, "c", cover="gcov")
     builds = (modules / "drm", build.kunit_folder(target, "c", cover="gcov") / "drm")
-    binds = packagedkernel.kernel_binds(debugkernel.root(), target.version, target.kernel)
+    binds = packagedkernel.kernel_binds(smallkernel.root(), target.version, target.kernel)
     counts = Counts(builds, folder / "counts", binds, is_kept=args.add)
-    run = check.Run("c", target, folder / "runs", modules=modules, tests=tests, scope="debug")
+    run = check.Run("c", target, folder / "runs", modules=modules, tests=tests)
     for line in measure(args.only, counts, run):
         say(line)
     return conclude(counts.merge(), not args.only, folder / "counts")

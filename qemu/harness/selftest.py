@@ -15,7 +15,7 @@ from qemu.harness import check
 from qemu.harness.expectations import BAD_VERDICTS, Expectations
 from qemu.harness.results import Outcome, SuiteResults
 from qemu.harness.suites import Suite
-from qemu.images import debugkernel, environment
+from qemu.images import environment, smallkernel
 
 PROGRAM = "virtgpu_complain"
 
@@ -84,7 +84,7 @@ def main() -> int:
                                             else args.debug or not one.needs_debug)]
     target = environment.prepare(choice.kernel())
     if args.debug:
-        target = debugkernel.prepare(target)
+        target = smallkernel.prepare(target, smallkernel.DEBUG)
     run = check.Run(choice.driver(), target, outfolder.claim("selftest"),
                     scope="debug" if args.debug else "check")
     bad = 0

@@ -12,7 +12,7 @@ from qemu.base import choice, kernels, outfolder, report
 from qemu.build import build
 from qemu.host import jobs
 from qemu.host.machine import Options
-from qemu.images import debugkernel, environment
+from qemu.images import environment, smallkernel
 from qemu.interactive import shell
 
 
@@ -56,13 +56,13 @@ def main() -> int:
 
     target = environment.prepare(args.kernel)
     if args.debug:
-        target = debugkernel.prepare(target)
+        target = smallkernel.prepare(target, smallkernel.DEBUG)
     tests = build.tests(target)
     modules = build.modules_of(target, args.driver)
     width, _, height = args.size.partition("x")
     options = Options(driver=args.driver, heads=args.heads, connected=args.connected,
                       size=(int(width), int(height)), memory=args.memory, cpus=args.cpus,
-                      append=args.append + (debugkernel.APPEND if args.debug else ""),
+                      append=args.append + (smallkernel.DEBUG.append if args.debug else ""),
                       module_params=args.module_params, window=args.window,
                       device=args.device, gpu=args.gpu,
                       fake={} if args.fake else None,
