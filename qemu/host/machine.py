@@ -17,7 +17,7 @@ from qemu.base import sandbox
 from qemu.base.picture import Picture
 from qemu.base.report import Failure
 from qemu.device.fakegpu import CONFIG_SIZE, FakeGpu
-from qemu.host import accel, hostgl
+from qemu.host import accel, hostgl, tsc
 from qemu.host.qmp import Qmp
 from qemu.images.target import Environment
 
@@ -151,11 +151,14 @@ class Machine:
         profile = f",profile={self.folder}/profile.log" if self.options.profile else ""
         return [*accel.COUNTING, "-plugin", f"{counter},out={self.folder}/counts.log{profile}"]
 
-    def _append(self) -> str:
+    def _append(self, target: Environment) -> str:
         """Returns the kernel's command line."""
         options = self.options
+        # A guest whose instructions are counted has a clock of its own.
+        is_emulated = not options.counter and accel.name(target) == "tcg"
+        clock = tsc.parameter() if is_emulated else ""
         if options.own_system:
-            return f"root=/dev/vda rw console=tty0 console=ttyS0 quiet {options.append}"
+            return f"root=/dev/vda rw console=tty0 console=ttyS0 quiet {clock} {options.append}"
         # If a parameter is given twice, the kernel uses the last one. loglevel=5 shows warnings, which
         # have level 4.
         append = ["console=ttyS0", "quiet", "loglevel=5", "panic=-1",
@@ -164,6 +167,7 @@ class Machine:
                   # Otherwise what the kernel prints during a suspend that crashes is lost.
                   "no_console_suspend",
                   "sysrq_always_enabled", "tsc=reliable",
+                  clock,
                   "modprobe.blacklist=virtio_gpu,bochs,cirrus_qemu",
                   options.append]
         return " ".join(filter(None, append))
@@ -175,7 +179,7 @@ class Machine:
             "-name", hostgl.NAME, "-nodefaults", "-no-user-config", "-machine", "pc,hpet=off",
             "-m", str(options.memory), "-smp", str(options.cpus),
             "-kernel", target.kernel / "vmlinuz", "-initrd", target.initramfs,
-            "-append", self._append(),
+            "-append", self._append(target),
             "-serial", f"file:{self.serial}",
             "-qmp", f"unix:{self.run}/qmp,server=on,wait=off",
             "-drive", f"file={target.guest},if=virtio,format=raw,"
