@@ -7,7 +7,9 @@ import inspect
 import os
 import re
 import shutil
+import subprocess
 import tempfile
+import uuid
 from pathlib import Path
 
 from qemu.base import advice
@@ -49,6 +51,17 @@ def _sweep(name: str) -> None:
     """Removes what interrupted runs left behind; call with the entry's lock held."""
     for path in root().glob(f".{name}.*.partial"):
         shutil.rmtree(path, ignore_errors=True)
+
+
+def discard(folder: Path) -> None:
+    """Removes a folder of the cache without waiting.
+
+    It takes minutes for a kernel's source, on disks that discard freed blocks at once. What a removal
+    that was interrupted has left is removed, too.
+    """
+    folder.rename(root() / f".{uuid.uuid4()}.trash")
+    subprocess.Popen(["rm", "-rf", *root().glob(".*.trash")], stdin=subprocess.DEVNULL,
+                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
 @contextlib.contextmanager

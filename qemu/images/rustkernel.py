@@ -32,7 +32,7 @@ def make_kernel(target: Target, rust_root: Path):
         scratch = folder / "scratch"
         (scratch / "source").mkdir(parents=True)
         source = kernelsource.package(target)
-        kernelsource.unpack(target, scratch / "source")
+        kernelsource.unpack_tree(target, scratch / "source")
         headers = folder / f"usr/src/linux-headers-{version}"
         with step(f"Rust metadata of kernel {version}"):
             sandbox.run(rust_root, ["sh", "-c", f"""
@@ -56,8 +56,8 @@ def make_kernel(target: Target, rust_root: Path):
                 mkdir {headers}/rust
                 cp {scratch}/out/rust/*.rmeta {scratch}/out/rust/*.so {headers}/rust/
                 cp {scratch}/out/scripts/target.json \
-                    {folder}/usr/lib/linux-kbuild-{base}/scripts/
-                rm -r {scratch}"""], check=True)
+                    {folder}/usr/lib/linux-kbuild-{base}/scripts/"""], check=True)
+        cache.discard(scratch)
     return make
 
 

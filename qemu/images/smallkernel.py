@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Builds small kernels from the distribution's source: one that finds bugs, one that counts lines."""
 import dataclasses
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +52,7 @@ def make_kernel(target: Target, compilers: Path, flavour: Flavour, version: str)
     def make(folder: Path) -> None:
         scratch = folder / "scratch"
         (scratch / "source").mkdir(parents=True)
-        kernelsource.unpack(target, scratch / "source")
+        kernelsource.unpack_tree(target, scratch / "source")
         with step(f"kernel {version}: {flavour.minutes} minutes on two cores, once"):
             sandbox.run(compilers, ["sh", "-c", f"""
                 set -e
@@ -83,7 +82,7 @@ def make_kernel(target: Target, compilers: Path, flavour: Flavour, version: str)
                 cp {scratch}/out/.config {folder}/usr/src/linux-headers-{version}/
                 cp {scratch}/out/arch/x86/boot/bzImage {folder}/vmlinuz
                 """], read=[HERE], write=[folder])
-        shutil.rmtree(scratch)
+        cache.discard(scratch)
         _lay_out(target.root, folder, version)
     return make
 

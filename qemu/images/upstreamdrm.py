@@ -21,7 +21,7 @@ def _make(target: Target, rust_root: Path):
     def make(folder: Path) -> None:
         scratch = folder / "scratch"
         (scratch / "source").mkdir(parents=True)
-        kernelsource.unpack(target, scratch / "source")
+        kernelsource.unpack_tree(target, scratch / "source")
         (scratch / "wanted").write_text("".join(f"CONFIG_{one}\n" for one in WANTED))
         (scratch / "options").write_text("".join(f"CONFIG_{one}\n" for one in OPTIONS))
         with step(f"Rust metadata of kernel {target.version} with DRM built in"):
@@ -42,8 +42,8 @@ def _make(target: Target, rust_root: Path):
                     {folder}/build'
                 mkdir -p {folder}/build/rust
                 cp {scratch}/out/rust/*.rmeta {scratch}/out/rust/*.so {folder}/build/rust/
-                cp {scratch}/out/.config {folder}/build/
-                rm -r {scratch}"""], write=[folder])
+                cp {scratch}/out/.config {folder}/build/"""], write=[folder])
+        cache.discard(scratch)
     return make
 
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tests keys and entries of the cache."""
+import time
+
 import pytest
 
 from qemu.base import cache
@@ -40,6 +42,17 @@ def test_an_entry_that_fails_is_not_there(folder):
         cache.entry("two", fail)
     assert not (folder / "two").exists()
     assert not list(folder.glob("*.partial"))
+
+
+def test_discarded_folders_vanish(folder):
+    for name in ("kept", "scratch", ".left-behind.trash"):
+        (folder / name).mkdir()
+    cache.discard(folder / "scratch")
+    assert not (folder / "scratch").exists()
+    deadline = time.monotonic() + 20
+    while list(folder.glob(".*.trash")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [path.name for path in folder.iterdir()] == ["kept"]
 
 
 def test_comments_do_not_change_a_recipe(tmp_path):
