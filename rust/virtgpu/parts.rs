@@ -11,7 +11,7 @@ use kernel::{
     impl_has_delayed_work, impl_has_work, new_delayed_work, new_work,
     prelude::*,
     sync::aref::ARef,
-    workqueue::{DelayedWork, HasWork, Work, WorkItem},
+    workqueue::{DelayedWork, Work, WorkItem},
 };
 
 use crate::{
@@ -71,24 +71,67 @@ impl_has_delayed_work! {
     impl HasDelayedWork<Device, { work::JUDGE }> for Data { self.judge_work }
 }
 
-impl<const ID: u64> WorkItem<ID> for Data
-where
-    Self: HasWork<Device, ID>,
-{
+impl WorkItem<{ work::CONTROL }> for Data {
     type Pointer = ARef<Device>;
 
     fn run(dev: ARef<Device>) {
-        match ID {
-            work::CONTROL => dev.transport.ctrl.dequeue(&dev),
-            work::CURSOR => dev.transport.cursor.dequeue(&dev),
-            work::CONFIG => reset::config_changed(&dev),
-            work::RESET => reset::run(&dev),
-            work::REDRAW => redraw::run(&dev),
-            work::LATE_CURSOR => cursor::move_late(&dev),
-            work::JUDGE | work::ANSWERED => life::judge(&dev),
-            // There is no such work, so it cannot be queued.
-            _ => (),
-        }
+        dev.transport.ctrl.dequeue(&dev);
+    }
+}
+
+impl WorkItem<{ work::CURSOR }> for Data {
+    type Pointer = ARef<Device>;
+
+    fn run(dev: ARef<Device>) {
+        dev.transport.cursor.dequeue(&dev);
+    }
+}
+
+impl WorkItem<{ work::CONFIG }> for Data {
+    type Pointer = ARef<Device>;
+
+    fn run(dev: ARef<Device>) {
+        reset::config_changed(&dev);
+    }
+}
+
+impl WorkItem<{ work::RESET }> for Data {
+    type Pointer = ARef<Device>;
+
+    fn run(dev: ARef<Device>) {
+        reset::run(&dev);
+    }
+}
+
+impl WorkItem<{ work::REDRAW }> for Data {
+    type Pointer = ARef<Device>;
+
+    fn run(dev: ARef<Device>) {
+        redraw::run(&dev);
+    }
+}
+
+impl WorkItem<{ work::LATE_CURSOR }> for Data {
+    type Pointer = ARef<Device>;
+
+    fn run(dev: ARef<Device>) {
+        cursor::move_late(&dev);
+    }
+}
+
+impl WorkItem<{ work::JUDGE }> for Data {
+    type Pointer = ARef<Device>;
+
+    fn run(dev: ARef<Device>) {
+        life::judge(&dev);
+    }
+}
+
+impl WorkItem<{ work::ANSWERED }> for Data {
+    type Pointer = ARef<Device>;
+
+    fn run(dev: ARef<Device>) {
+        life::judge(&dev);
     }
 }
 

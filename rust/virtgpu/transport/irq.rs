@@ -10,18 +10,20 @@
 //! | [`Silent`](State::Silent) | no, because nothing waits for an answer | the next frame |
 //! | [`Listening`](State::Listening) | yes | the work that an interrupt schedules |
 //! | [`Stalled`](State::Stalled) | yes; a wait has timed out, and the device has answered nothing since | the same work |
+//! | [`Draining`](State::Draining) | no | that work, which is running |
 //!
 //! | from | to | when |
 //! |---|---|---|
-//! | any | `Listening` | [`open`](Irq::open): the ring is new; [`listen`](Irq::listen): answers are looked for, unless it is stalled |
-//! | `Silent` | `Listening` | [`settle`](Irq::settle), [`end_drain`](Irq::end_drain): there are waiters |
-//! | `Listening` | `Silent` | the same two: there are no waiters |
-//! | any | `Stalled` | [`stall`](Irq::stall): a wait has timed out |
+//! | any | `Listening` | [`open`](Irq::open): the ring is new |
+//! | `Silent` | `Listening` | [`settle`](Irq::settle): there are waiters; [`listen`](Irq::listen): answers are looked for |
+//! | `Listening` | `Silent` | [`settle`](Irq::settle): there are no waiters |
+//! | `Silent`, `Listening` | `Stalled` | [`stall`](Irq::stall): a wait has timed out |
 //! | `Stalled` | `Listening` | [`answered`](Irq::answered): the device has answered something |
+//! | any | `Draining` | [`begin_drain`](Irq::begin_drain): the work runs |
+//! | `Draining` | any other | [`end_drain`](Irq::end_drain): the ring is empty |
 //!
-//! While the work drains the ring ([`begin_drain`](Irq::begin_drain)), interrupts are disabled
-//! whatever the state is, and [`settle`](Irq::settle) changes nothing.
-//! [`end_drain`](Irq::end_drain) makes up for that.
+//! While the ring is drained, the number of waiters changes nothing. The end of that follows it, unless
+//! the ring is stalled then.
 //!
 //! This module does not touch the ring. Its functions return what the caller has to do there.
 
@@ -32,6 +34,7 @@ enum State {
     Silent,
     Listening,
     Stalled,
+    Draining { is_stalled: bool },
 }
 
 /// What to do about the interrupts of a ring.
@@ -49,8 +52,6 @@ pub(super) struct Irq {
     /// The number of commands in flight that are not lazy, plus the number of tasks that wait for
     /// room in the ring or for a frame.
     waiters: u32,
-    /// The work is taking answers off the ring.
-    is_draining: bool,
     /// The device was not told of all commands yet.
     is_kick_due: bool,
 }
@@ -60,7 +61,6 @@ impl Irq {
         Self {
             state: State::Listening,
             waiters: 0,
-            is_draining: false,
             is_kick_due: false,
         }
     }
@@ -68,7 +68,6 @@ impl Irq {
     /// The ring is new, and its interrupts are enabled.
     pub(super) fn open(&mut self) {
         self.state = State::Listening;
-        self.is_draining = false;
     }
 
     /// A command was added to the ring.
@@ -103,9 +102,6 @@ impl Irq {
 
     /// Follows the number of waiters.
     pub(super) fn settle(&mut self) -> Change {
-        if self.is_draining {
-            return Change::Keep;
-        }
         match (self.state, self.waiters) {
             (State::Silent, 1..) => {
                 self.state = State::Listening;
@@ -129,47 +125,58 @@ impl Irq {
     /// A wait has timed out. Returns whether this is the first one since the device answered
     /// something, and what to do about the interrupts.
     pub(super) fn stall(&mut self) -> (bool, Change) {
-        let last = core::mem::replace(&mut self.state, State::Stalled);
-        let change = if last == State::Silent && !self.is_draining {
-            Change::Enable
-        } else {
-            Change::Keep
+        let is_first = !self.is_stalled();
+        let (next, change) = match self.state {
+            State::Silent => (State::Stalled, Change::Enable),
+            State::Listening | State::Stalled => (State::Stalled, Change::Keep),
+            State::Draining { .. } => (State::Draining { is_stalled: true }, Change::Keep),
         };
-        (last != State::Stalled, change)
+        self.state = next;
+        (is_first, change)
     }
 
     /// The device has answered a command.
     pub(super) fn answered(&mut self) {
-        if self.state == State::Stalled {
-            self.state = State::Listening;
+        match &mut self.state {
+            State::Silent | State::Listening => (),
+            State::Stalled => self.state = State::Listening,
+            State::Draining { is_stalled } => *is_stalled = false,
         }
     }
 
     pub(super) fn is_stalled(&self) -> bool {
-        self.state == State::Stalled
+        matches!(
+            self.state,
+            State::Stalled | State::Draining { is_stalled: true }
+        )
     }
 
     /// Returns whether answers may be taken off the ring without an interrupt. In other states the
     /// work does that, and there must be only one, because commands end in the order of their
     /// answers.
     pub(super) fn may_reap(&self) -> bool {
-        self.state == State::Silent && !self.is_draining
+        self.state == State::Silent
     }
 
     /// The work begins to take answers off the ring, with interrupts disabled.
     pub(super) fn begin_drain(&mut self) {
-        self.is_draining = true;
+        self.state = State::Draining {
+            is_stalled: self.is_stalled(),
+        };
     }
 
-    /// The work has found the ring empty, with interrupts still disabled.
+    /// The ring was found empty. Ends a drain, whose interrupts are still disabled.
     pub(super) fn end_drain(&mut self) -> Change {
-        self.is_draining = false;
-        if self.state != State::Stalled {
-            self.state = State::Silent;
-        }
-        match self.settle() {
-            Change::Keep if self.state == State::Stalled => Change::Enable,
-            change => change,
+        match self.state {
+            State::Draining { is_stalled: true } => {
+                self.state = State::Stalled;
+                Change::Enable
+            }
+            State::Draining { is_stalled: false } => {
+                self.state = State::Silent;
+                self.settle()
+            }
+            State::Silent | State::Listening | State::Stalled => Change::Keep,
         }
     }
 }
@@ -205,7 +212,6 @@ pub(crate) mod tests {
         irq.begin_drain();
         irq.open();
         expect_eq!(test, irq.state, State::Listening);
-        expect!(test, !irq.is_draining);
     }
 
     fn waiters_decide_about_interrupts(test: &Test) {
@@ -279,10 +285,23 @@ pub(crate) mod tests {
         expect_eq!(test, irq.end_drain(), Change::Enable);
     }
 
-    fn answer_to_a_reap_changes_nothing(test: &Test) {
-        let mut irq = irq(State::Silent, 0);
+    fn reap_changes_nothing(test: &Test) {
+        for waiters in [0, 1] {
+            let mut irq = irq(State::Silent, waiters);
+            irq.answered();
+            expect_eq!(test, irq.end_drain(), Change::Keep);
+            expect_eq!(test, irq.state, State::Silent);
+        }
+    }
+
+    fn answer_in_a_drain_ends_a_stall(test: &Test) {
+        let mut irq = irq(State::Stalled, 1);
+        irq.begin_drain();
+        expect!(test, irq.is_stalled());
         irq.answered();
-        expect_eq!(test, irq.state, State::Silent);
+        expect!(test, !irq.is_stalled());
+        expect_eq!(test, irq.end_drain(), Change::Enable);
+        expect_eq!(test, irq.state, State::Listening);
     }
 
     fn only_a_silent_ring_is_reaped(test: &Test) {
@@ -301,7 +320,7 @@ pub(crate) mod tests {
             let mut irq = irq(state, waiters);
             irq.begin_drain();
             expect_eq!(test, irq.settle(), Change::Keep);
-            expect_eq!(test, irq.state, state);
+            expect_eq!(test, irq.state, State::Draining { is_stalled: false });
         }
     }
 
@@ -340,7 +359,8 @@ pub(crate) mod tests {
             lazy_commands_are_no_waiters,
             stall_is_reported_once,
             stalled_ring_interrupts,
-            answer_to_a_reap_changes_nothing,
+            reap_changes_nothing,
+            answer_in_a_drain_ends_a_stall,
             only_a_silent_ring_is_reaped,
             drain_is_not_disturbed,
             end_of_a_drain_follows_the_waiters,

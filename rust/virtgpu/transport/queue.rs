@@ -131,7 +131,29 @@ impl State {
         trace_cmd_queue(name, seqno, kind, self.in_flight);
     }
 
-    /// Takes a finished command off the ring.
+    /// Takes a finished command off the ring. If there is none, the drain of the ring ends, and the
+    /// device interrupts for the next one if something waits for it.
+    fn poll(&mut self) -> Poll {
+        loop {
+            if let Some(chain) = self.pop() {
+                return Poll::Finished(chain);
+            }
+            let change = self.irq.end_drain();
+            let Some(vq) = self.vq.as_mut() else {
+                return Poll::Empty;
+            };
+            let is_empty = apply(vq, change);
+            if vq.is_broken() {
+                return Poll::Broken;
+            }
+            if is_empty {
+                return Poll::Empty;
+            }
+            self.begin_drain();
+        }
+    }
+
+    /// Takes a finished command off the ring, if there is one.
     fn pop(&mut self) -> Option<Chain> {
         let chain = self.vq.as_mut()?.get_buf()?;
         self.in_flight = self.in_flight.saturating_sub(1);
@@ -143,6 +165,16 @@ impl State {
         self.irq.removed(chain.data().lazy);
         Some(chain)
     }
+}
+
+/// What is in a ring.
+enum Poll {
+    /// This finished command was.
+    Finished(Chain),
+    /// No finished command is.
+    Empty,
+    /// The device has left a state that the protocol does not have.
+    Broken,
 }
 
 /// Enables or disables the interrupts of a ring. Returns false if they were enabled too late for
@@ -575,7 +607,7 @@ impl Queue {
             if !state.irq.may_reap() {
                 return;
             }
-            let Some(chain) = state.pop() else {
+            let Poll::Finished(chain) = state.poll() else {
                 return;
             };
             drop(state);
@@ -586,29 +618,24 @@ impl Queue {
     /// Ends all commands that the device has finished. This is the work that an interrupt
     /// schedules.
     pub(crate) fn dequeue(&self, dev: &Device) {
-        self.state.lock().begin_drain();
-        let broken = loop {
-            let mut state = self.state.lock();
-            if let Some(chain) = state.pop() {
-                drop(state);
-                self.end(dev, chain);
-                continue;
+        let mut state = self.state.lock();
+        if state.vq.is_none() {
+            return;
+        }
+        state.stats.interrupts += 1;
+        state.begin_drain();
+        drop(state);
+        let is_broken = loop {
+            let polled = self.state.lock().poll();
+            match polled {
+                Poll::Finished(chain) => self.end(dev, chain),
+                Poll::Empty => break false,
+                Poll::Broken => break true,
             }
-            let change = state.irq.end_drain();
-            let Some(vq) = state.vq.as_mut() else {
-                return;
-            };
-            let is_empty = apply(vq, change);
-            let broken = vq.is_broken();
-            if is_empty || broken {
-                state.stats.interrupts += 1;
-                break broken;
-            }
-            state.begin_drain();
         };
         self.space.wake_all();
 
-        if broken {
+        if is_broken {
             VirtGpu::reset(dev, Cause::Broken);
         }
     }
