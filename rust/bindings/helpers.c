@@ -41,17 +41,6 @@ bool helper_virtio_shm_region(struct virtio_device *vdev, u8 id, u64 *address, u
 	return true;
 }
 
-bool helper_dev_is_pci(struct device *dev)
-{
-	return dev_is_pci(dev);
-}
-
-/* Returns 0 for a BAR that does not exist. */
-size_t helper_pci_resource_len(struct pci_dev *pdev, unsigned int bar)
-{
-	return bar < PCI_STD_NUM_BARS ? pci_resource_len(pdev, bar) : 0;
-}
-
 /* Returns the size of a platform device's first memory, 0 for other devices. */
 size_t helper_platform_memory_size(struct device *dev)
 {
@@ -89,7 +78,7 @@ u8 helper_virtio_get_status(struct virtio_device *vdev)
 	return vdev->config->get_status(vdev);
 }
 
-u32 helper_virtio_cread32(struct virtio_device *vdev, unsigned int offset)
+u32 helper_virtio_cread_le32(struct virtio_device *vdev, unsigned int offset)
 {
 	__le32 value;
 
@@ -98,7 +87,7 @@ u32 helper_virtio_cread32(struct virtio_device *vdev, unsigned int offset)
 	return le32_to_cpu(value);
 }
 
-void helper_virtio_cwrite32(struct virtio_device *vdev, unsigned int offset, u32 value)
+void helper_virtio_cwrite_le32(struct virtio_device *vdev, unsigned int offset, u32 value)
 {
 	__le32 raw = cpu_to_le32(value);
 
@@ -170,11 +159,6 @@ void helper_dma_unlimited_segments(struct device *dev)
 struct workqueue_struct *helper_alloc_workqueue(const char *name)
 {
 	return alloc_workqueue("%s", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0, name);
-}
-
-int helper_devm_add_action_or_reset(struct device *dev, void (*action)(void *data), void *data)
-{
-	return devm_add_action_or_reset(dev, action, data);
 }
 
 int helper_aperture_remove(struct device *dev, const char *name)

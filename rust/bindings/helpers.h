@@ -31,15 +31,13 @@ void helper_virtio_synchronize_cbs(struct virtio_device *vdev);
 void helper_trace_virtgpu_cmd_queue(const char *queue, u32 seqno, u32 type, u32 in_flight);
 void helper_trace_virtgpu_cmd_response(const char *queue, u32 seqno, u32 type, int status);
 bool helper_virtio_shm_region(struct virtio_device *vdev, u8 id, u64 *address, u64 *length);
-bool helper_dev_is_pci(struct device *dev);
-size_t helper_pci_resource_len(struct pci_dev *pdev, unsigned int bar);
 size_t helper_platform_memory_size(struct device *dev);
 bool helper_device_trylock(struct device *dev);
 void helper_virtio_flush_resets(void);
 void helper_device_unlock(struct device *dev);
 u8 helper_virtio_get_status(struct virtio_device *vdev);
-u32 helper_virtio_cread32(struct virtio_device *vdev, unsigned int offset);
-void helper_virtio_cwrite32(struct virtio_device *vdev, unsigned int offset, u32 value);
+u32 helper_virtio_cread_le32(struct virtio_device *vdev, unsigned int offset);
+void helper_virtio_cwrite_le32(struct virtio_device *vdev, unsigned int offset, u32 value);
 int helper_virtio_find_vqs(struct virtio_device *vdev, unsigned int count, struct virtqueue **vqs,
 			   struct virtqueue_info *info);
 void helper_virtio_del_vqs(struct virtio_device *vdev);
@@ -54,7 +52,6 @@ void helper_dma_sync_single_for_device(struct device *dev, dma_addr_t address, s
 bool helper_device_iommu_mapped(struct device *dev);
 void helper_dma_unlimited_segments(struct device *dev);
 struct workqueue_struct *helper_alloc_workqueue(const char *name);
-int helper_devm_add_action_or_reset(struct device *dev, void (*action)(void *data), void *data);
 int helper_aperture_remove(struct device *dev, const char *name);
 int helper_aperture_remove_vga(struct device *dev, const char *name);
 int helper_devm_aperture_acquire(struct device *dev, resource_size_t base, resource_size_t size);

@@ -259,7 +259,7 @@ impl<T: Driver> UnregisteredDevice<T> {
         // before the module's code is unloaded. The action owns a reference to its data. If there is no
         // memory for it, it runs at once.
         to_result(unsafe {
-            bindings::helper_devm_add_action_or_reset(
+            bindings::devm_add_action_or_reset(
                 dev_raw,
                 Some(Device::<T>::untie_callback),
                 ARef::into_raw(this.drm.clone()).as_ptr().cast(),

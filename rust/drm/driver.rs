@@ -309,7 +309,7 @@ impl<T: Driver> Registration<'_, T> {
         // checked, so the action runs before the code of the module is unloaded. The action owns a
         // reference to its data. If there is no memory for it, it runs at once.
         to_result(unsafe {
-            bindings::helper_devm_add_action_or_reset(
+            bindings::devm_add_action_or_reset(
                 ptr::from_ref(dev).cast_mut().cast(),
                 Some(Registered::<T>::end_callback),
                 Arc::into_raw(registered).cast_mut().cast(),

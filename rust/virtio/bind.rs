@@ -31,7 +31,7 @@ use kernel::{
     types::NotThreadSafe,
 };
 
-use crate::{config, virtqueue::Rings, Device, Driver};
+use crate::{config, rings::Rings, Device, Driver};
 
 /// How often a lock or a state is looked at again.
 const TRY: Delta = Delta::from_millis(10);

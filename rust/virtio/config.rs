@@ -7,7 +7,7 @@
 //!
 //! | parent's driver | size |
 //! |---|---|
-//! | virtio-pci, virtio 1 | the length of the capability, but at most the page that virtio-pci maps |
+//! | virtio-pci, virtio 1 | the length of the capability, at most the page that virtio-pci maps |
 //! | virtio-pci, before virtio 1 | the rest of BAR 0 behind the registers |
 //! | virtio-mmio | the rest of the platform device's memory behind the registers |
 //! | others | not known: 256 bytes, which virtio core supports on each bus |
@@ -135,7 +135,7 @@ impl Device<Bound> {
     ) -> Result<u32> {
         let offset = self.config_offset(field)?;
         // SAFETY: The device is valid and bound. Its configuration space has the field.
-        Ok(unsafe { bindings::helper_virtio_cread32(self.as_raw(), offset) })
+        Ok(unsafe { bindings::helper_virtio_cread_le32(self.as_raw(), offset) })
     }
 
     /// Writes a field of the configuration space; C: `virtio_cwrite_le()`.
@@ -174,7 +174,7 @@ impl Device<Bound> {
     ) -> Result {
         let offset = self.config_offset(field)?;
         // SAFETY: The device is valid and bound. Its configuration space has the field.
-        unsafe { bindings::helper_virtio_cwrite32(self.as_raw(), offset, value) };
+        unsafe { bindings::helper_virtio_cwrite_le32(self.as_raw(), offset, value) };
         Ok(())
     }
 }
@@ -194,7 +194,7 @@ pub(crate) fn size(dev: &Device<Bound>) -> usize {
     // SAFETY: The parent is valid, and its driver does not change while it has a bound child.
     let driver = unsafe { (*parent).driver };
     // SAFETY: The parent is valid.
-    let is_pci = unsafe { bindings::helper_dev_is_pci(parent) };
+    let is_pci = unsafe { bindings::dev_is_pci(parent) };
     // SAFETY: As above.
     let memory = unsafe { bindings::helper_platform_memory_size(parent) };
     // SAFETY: A driver is valid as long as it is bound to a device.
@@ -250,7 +250,7 @@ unsafe fn pci_size(pdev: *mut kernel::bindings::pci_dev) -> usize {
         let kind = read(offset_of!(bindings::virtio_pci_cap, cfg_type));
         let bar = read(offset_of!(bindings::virtio_pci_cap, bar));
         // SAFETY: By the requirements of this function.
-        let memory = unsafe { bindings::helper_pci_resource_len(pdev, bar.into()) };
+        let memory = unsafe { bar_size(pdev, bar.into()) };
         // virtio-pci ignores capabilities for BARs that do not exist.
         if u32::from(kind) == bindings::VIRTIO_PCI_CAP_DEVICE_CFG && memory != 0 {
             let mut length = 0;
@@ -268,6 +268,18 @@ unsafe fn pci_size(pdev: *mut kernel::bindings::pci_dev) -> usize {
         at = unsafe { kernel::bindings::pci_find_next_capability(pdev, at, id) };
     }
     // SAFETY: By the requirements of this function.
-    let registers = unsafe { bindings::helper_pci_resource_len(pdev, 0) };
-    registers.saturating_sub(LEGACY_REGISTERS)
+    unsafe { bar_size(pdev, 0) }.saturating_sub(LEGACY_REGISTERS)
+}
+
+/// Returns the size of a BAR in bytes, 0 if it does not exist.
+///
+/// # Safety
+///
+/// `pdev` must be a valid PCI function.
+unsafe fn bar_size(pdev: *mut kernel::bindings::pci_dev, bar: u32) -> usize {
+    if bar >= bindings::PCI_STD_NUM_BARS {
+        return 0;
+    }
+    // SAFETY: By the requirements of this function, and there is such a BAR.
+    unsafe { bindings::pci_resource_len(pdev, bar as i32) as usize }
 }

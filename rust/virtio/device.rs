@@ -292,7 +292,7 @@ impl Handle {
         // SAFETY: The device is bound, so the action runs when it is unbound. The action owns a
         // reference to its data.
         to_result(unsafe {
-            bindings::helper_devm_add_action_or_reset(
+            bindings::devm_add_action_or_reset(
                 raw(dev.as_raw()),
                 Some(revoke),
                 Arc::into_raw(inner.clone()).cast_mut().cast(),

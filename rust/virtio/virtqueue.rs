@@ -19,7 +19,7 @@ use kernel::{
     },
 };
 
-use crate::{bind::Claim, device::F_INDIRECT_DESC, Device};
+use crate::{bind::Claim, device::F_INDIRECT_DESC, rings::Rings, Device};
 
 /// The maximum size of a request in bytes.
 pub const REQUEST_SIZE: usize = 96;
@@ -433,33 +433,6 @@ pub trait Interrupt: Send + Sync + 'static {
     /// Called in interrupt context when there may be chains to [`get`](Virtqueue::get_buf) off a queue,
     /// given by its number.
     fn vq_callback(&self, queue: usize);
-}
-
-/// The queues of a transport.
-///
-/// # Invariants
-///
-/// As long as `exist` is set, `queues` are virtqueues that were not deleted. Before they are deleted,
-/// either all [`Virtqueue`]s of them were consumed, or `exist` was cleared, and the end of all RCU
-/// read-side critical sections that may have found it set was awaited.
-pub(crate) struct Rings {
-    exist: Atomic<bool>,
-    queues: KVec<NonNull<bindings::virtqueue>>,
-}
-
-// SAFETY: The pointers are only used by a `Virtqueue`, which is `Send`, and by the thread that deletes
-// the queues.
-unsafe impl Send for Rings {}
-// SAFETY: As above.
-unsafe impl Sync for Rings {}
-
-impl Rings {
-    /// Takes the queues away from their users, and waits for those that use one at the moment.
-    pub(crate) fn revoke(&self) {
-        self.exist.store(false, Relaxed);
-        // SAFETY: The function may be called in any context that may sleep.
-        unsafe { kernel::bindings::synchronize_rcu() };
-    }
 }
 
 /// A ring of chains that is shared with the device; the C counterpart is `struct virtqueue`.
