@@ -3,7 +3,7 @@
 
 # The kernel build tree that `make` builds the modules against.
 KDIR ?= /lib/modules/$(shell uname -r)/build
-export DRIVER KVER GPU
+export DRIVER KVER GPU TURNS
 
 define need-kernel-tree
 @test -e $(KDIR)/Makefile || { echo "error: $(KDIR) is no kernel build tree: install the kernel's" \
@@ -85,6 +85,9 @@ check-full: bootstrap ## run all generic IGT tests, all devices, and older kerne
 check-debug: bootstrap ## test on a kernel with KASAN, lockdep, kmemleak (built once, 25 min)
 	@$(PYTHON) -m qemu.harness.check debug
 
+check-endurance: bootstrap ## remove driver and device in use, TURNS= times each, on that kernel
+	@$(PYTHON) -m qemu.harness.check endurance
+
 check-desktops: bootstrap ## test GNOME, KWin, labwc, Weston, Xorg: sizes, cursor, VTs, suspend
 	@$(PYTHON) -m qemu.harness.check desktops
 
@@ -156,6 +159,7 @@ distclean: clean ## also remove the cache
 ##= DRIVER=c|rust|stock  the driver (default c; make bench: all)
 ##= KVER=7.3|7.2|rc      the kernel (default: the newest supported series)
 ##= GPU=virgl|venus      a renderer on the host (make run, shell, piglit)
+##= TURNS=1000           how often make check-endurance repeats each step
 ##= CONTINUE=1           continue an interrupted make check
 ##= VIRTGPU_SEED=N       repeat the random choices of a run that printed this seed
 ##= KDIR=DIR             kernel build tree of make modules (default: of the running kernel)
@@ -169,6 +173,6 @@ bootstrap:
 	@$(PYTHON) -m qemu.base.choice
 
 .PHONY: help run shell setup update modules compile docs modules_install install uninstall deb \
-	check test check-full check-debug check-desktops check-install piglit compare bench unit selftest \
+	check test check-full check-debug check-endurance check-desktops check-install piglit compare bench unit selftest \
 	coverage fuzz mutants mutate lint rustfmt compile-fail compile-upstream ledger clean distclean \
 	bootstrap

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/harness.h"
@@ -457,24 +456,11 @@ static void resume_fails(void)
 	check(times_gone, "the device has always come back");
 }
 
-static char module_path[64];
-
 static void start_to_load(void)
 {
-	snprintf(module_path, sizeof(module_path), "/host/%s.ko", module_name());
 	if (driver_is_stock())
 		skip("the kernel's own driver does not survive this");
-	check(!access(module_path, F_OK), "%s: %s", module_path, strerror(errno));
 	nomem_arm();
-}
-
-/* Ignores errors: any error is allowed, because the module loader allocates, too. */
-static void load_driver(void)
-{
-	int file = open(module_path, O_RDONLY | O_CLOEXEC);
-
-	syscall(SYS_finit_module, file, "", 0);
-	close(file);
 }
 
 static void unload(void)
@@ -494,12 +480,8 @@ static void load_without_memory(int sparse)
 	start_to_load();
 	for (nth = 1; ; nth += 1 + nth / sparse) {
 		unload();
-		nomem_left = nth;
-		load_driver();
-		if (nomem_left) {
-			nomem_left = 0;
+		if (!nomem_load(nth))
 			break;
-		}
 		bound += kms_path() != NULL;
 		tries++;
 	}
@@ -520,7 +502,7 @@ static int times_bound;
 
 static void load_place(void)
 {
-	load_driver();
+	nomem_load(0);
 	times_bound += kms_path() != NULL;
 }
 
@@ -536,7 +518,7 @@ static void load_places(void)
 	printf("load: %d call sites in the driver allocate, %d times the device was bound\n", places,
 	       times_bound - 1);
 	check(places >= LEAST_PLACES && times_bound <= places, "not all call sites were seen");
-	load_driver();
+	nomem_load(0);
 	module_wait(true);
 	start();
 	finish();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
-#include <stdbool.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -32,6 +33,23 @@ void nomem_arm(void)
 	}
 	snprintf(address, sizeof(address), "%p", (void *)&nomem_left);
 	write_file(COUNTER, address);
+}
+
+bool nomem_load(int nth)
+{
+	char path[96];
+	bool has_failed;
+	int file;
+
+	snprintf(path, sizeof(path), "/host/%s.ko", module_name());
+	check(!access(path, F_OK), "%s: %s", path, strerror(errno));
+	file = open(path, O_RDONLY | O_CLOEXEC);
+	nomem_left = nth;
+	syscall(SYS_finit_module, file, "", 0);
+	has_failed = !nomem_left;
+	nomem_left = 0;
+	close(file);
+	return has_failed;
 }
 
 /* Waits for the number of resources, because they are freed when the host has answered. */
@@ -87,20 +105,26 @@ static int anyone_left(void)
 	return left;
 }
 
+void nomem_fail_anyone(int nth)
+{
+	char number[16];
+
+	snprintf(number, sizeof(number), "%d", nth);
+	write_file(ANYONE, number);
+}
+
 static void disarm(void *unused)
 {
 	(void)unused;
-	write_file(ANYONE, "0");
+	nomem_fail_anyone(0);
 }
 
 /* Runs @op while allocation @nth of any thread fails, then @restore; returns whether there was one. */
 static bool fail_anyone(int nth, void (*op)(void), void (*restore)(void))
 {
-	char number[16];
 	int left;
 
-	snprintf(number, sizeof(number), "%d", nth);
-	write_file(ANYONE, number);
+	nomem_fail_anyone(nth);
 	op();
 	left = anyone_left();
 	disarm(NULL);

@@ -3,6 +3,8 @@
 #ifndef NOMEM_H
 #define NOMEM_H
 
+#include <stdbool.h>
+
 /* The kernel decrements this with each allocation of this thread; the one that makes it 0 fails. */
 extern volatile int nomem_left;
 
@@ -22,6 +24,15 @@ struct nomem_op {
 
 /* Loads failalloc.ko and lets it count this thread's allocations. */
 void nomem_arm(void);
+
+/*
+ * Loads the driver while this thread's allocation number @nth fails, or none if it is 0. Returns whether
+ * there was that allocation. Any error is allowed, because the module loader allocates, too.
+ */
+bool nomem_load(int nth);
+
+/* Makes allocation number @nth of any thread fail; 0 cancels that. */
+void nomem_fail_anyone(int nth);
 
 /*
  * Runs an operation until each of its allocations has failed once. It must return ENOMEM or succeed,

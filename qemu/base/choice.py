@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Reads and checks the user's choices: DRIVER=, KVER=, GPU= and VIRTGPU_ACCEL=.
+"""Reads and checks the user's choices: DRIVER=, KVER=, GPU=, TURNS= and VIRTGPU_ACCEL=.
 
 An unknown value ends the program with a message that lists the known ones, before anything is
 downloaded, built or booted. `python3 -m qemu.base.choice` checks all of them; the Makefile runs it
@@ -21,6 +21,7 @@ BOTH = "both"
 # The renderers of hostgl.DEVICES.
 GPUS = ("virgl", "venus")
 ACCELERATORS = ("kvm", "tcg")
+TURNS = 1000
 
 
 def _one_of(name: str, allowed, default: str, without: str = "") -> str:
@@ -54,6 +55,14 @@ def accel() -> str:
     return _one_of("VIRTGPU_ACCEL", ACCELERATORS, "", without="KVM where it boots a kernel, else TCG")
 
 
+def turns() -> int:
+    """Returns how often each test of `make check-endurance` repeats its step."""
+    text = os.environ.get("TURNS") or str(TURNS)
+    if not text.isdigit() or not int(text):
+        raise Failure(f"TURNS={text} is not a number of turns. Without TURNS= it is {TURNS}.")
+    return int(text)
+
+
 def kernel() -> str:
     """Returns the guest's kernel in the form of kernels.resolve(); empty for the default."""
     return checked_kernel(os.environ.get("KVER") or "")
@@ -81,6 +90,7 @@ def main() -> int:
     driver(DRIVERS + MORE_DRIVERS + (BOTH,))
     gpu()
     accel()
+    turns()
     kernel()
     return 0
 

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """Runs the tests in guests, compares the results with the expectations and prints one table.
 
-    check.py [check|full|debug|desktops] [--driver c|rust|stock] [--only SUITE]
+    check.py [check|full|debug|desktops|endurance] [--driver c|rust|stock] [--only SUITE]
 
 CONTINUE=1 continues an interrupted run: it keeps the suites that finished with the same sources.
+TURNS= says how often `endurance` repeats each step.
 """
 import argparse
+import dataclasses
 import os
 import re
 import time
@@ -33,6 +35,9 @@ PATIENCE = 6
 # Time limits in seconds for one subtest of ours and of IGT: in `check`, and in the longer scopes.
 OURS_SECONDS, OURS_LONG = 400, 1200
 IGT_SECONDS, IGT_LONG = 300, 900
+# Seconds that a turn of a subtest of virtgpu_endurance may take, and the number of its subtests.
+TURN_SECONDS = 30
+ENDURANCE_TESTS = 4
 
 # Matches what our tests print at a check that failed.
 FAILED_CHECK = re.compile(r"^\S+\.c:\d+: ")
@@ -78,12 +83,12 @@ class Run:
     def expectations(self, driver: str) -> Expectations:
         """Returns the expectations of a driver in a run like this one."""
         return Expectations.read(
-            driver, (self.accelerator, *(("debug",) if self.scope == "debug" else ())))
+            driver, (self.accelerator, *(("debug",) if self.scope in suites.DEBUGGED else ())))
 
     def _adapt(self, options: Options) -> Options:
         """Adapts a guest's options to the kernel and the seed of this run."""
         options.seed = self.seed
-        if self.scope == "debug":
+        if self.scope in suites.DEBUGGED:
             options.append += smallkernel.DEBUG.append
             options.patience = PATIENCE
         return options
@@ -116,7 +121,13 @@ class Run:
         files = {"skip.txt": as_list(skipped) or "\n"}
         if names:
             files["list.txt"] = as_list(names)
-        job = f"/host/runner {OURS_LONG if long else OURS_SECONDS} {' '.join(programs)}\n"
+        seconds, job = OURS_LONG if long else OURS_SECONDS, ""
+        if self.scope == suites.ENDURANCE:
+            turns = choice.turns()
+            seconds += turns * TURN_SECONDS
+            suite = dataclasses.replace(suite, seconds=ENDURANCE_TESTS * seconds)
+            job = f"export VIRTGPU_TURNS={turns}\n"
+        job += f"/host/runner {seconds} {' '.join(programs)}\n"
         return self._guest(suite, job, suite.options(self.driver), files)
 
     def igt(self, suite: Suite) -> SuiteResults:
@@ -290,7 +301,7 @@ def conclude(run: Run, record: Record, only, out: Path) -> int:
 
 
 TARGETS = {"check": "check", "full": "check-full", "debug": "check-debug",
-           suites.DESKTOPS: "check-desktops"}
+           suites.DESKTOPS: "check-desktops", suites.ENDURANCE: "check-endurance"}
 
 
 def main() -> int:
@@ -303,7 +314,7 @@ def main() -> int:
 
     chosen = suites.choose(args.scope, args.driver, args.only)
     target = environment.prepare(choice.kernel())
-    if args.scope == "debug":
+    if args.scope in suites.DEBUGGED:
         target = smallkernel.prepare(target, smallkernel.DEBUG)
     folder = outfolder.claim(outfolder.of_run(args.scope, args.driver, choice.kernel()))
     run = Run(args.driver, target, folder, scope=args.scope)

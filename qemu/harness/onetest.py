@@ -17,7 +17,7 @@ from qemu.images import environment
 
 IGT_ROOT = "/usr/libexec/igt-gpu-tools"
 # Variables that tests document; VIRTGPU_SEED is passed to every guest.
-PASSED_ON = ("VIRTGPU_GENOME", "VIRTGPU_LIES", "FUZZ_SECONDS")
+PASSED_ON = ("VIRTGPU_GENOME", "VIRTGPU_LIES", "VIRTGPU_TURNS", "FUZZ_SECONDS")
 
 
 def split(name: str) -> tuple[str, str, str]:

@@ -17,6 +17,9 @@ SLOW = ("virtgpu_random@many", "virtgpu_nomem@load-each", "virtgpu_glclients@glm
 
 # The suite, and the scope, in a guest with more packages.
 DESKTOPS = "desktops"
+# The suites, and the scope, that take hours; on the debug kernel.
+ENDURANCE = "endurance"
+DEBUGGED = ("debug", ENDURANCE)
 # The suite that panics the usual guest.
 PANIC = "panic"
 
@@ -80,8 +83,8 @@ SUITES = (
           ("virtgpu_display", "virtgpu_vblank", "virtgpu_damage", "virtgpu_random",
            "virtgpu_cursor", "virtgpu_host", "virtgpu_debug", "virtgpu_prime", "virtgpu_ioctl",
            "virtgpu_clients", "virtgpu_kunit", "virtgpu_fuzz", "virtgpu_nomem", "virtgpu_race",
-           "virtgpu_lifecycle"),
-          950, {"connected": 2, **RESETTABLE}),
+           "virtgpu_lifecycle", "virtgpu_endurance"),
+          1000, {"connected": 2, **RESETTABLE}),
     # One CPU, because the second emulated CPU sometimes hangs in the firmware on resume from S3 ("CPU1
     # failed to report alive state").
     Suite("power", ("virtgpu_power",), 900, {"connected": 2, "cpus": 1, **RESETTABLE}),
@@ -90,6 +93,10 @@ SUITES = (
     # One CPU as in "power", because the desktops suspend the guest, too.
     Suite(DESKTOPS, ("virtgpu_desktops",), 5400, {"desktops": True, "cpus": 1, **RESETTABLE},
           scopes=(DESKTOPS,)),
+    *(Suite(f"{ENDURANCE}{suffix}", ("virtgpu_endurance",), 4000, guest, drivers=drivers,
+            scopes=(ENDURANCE,), is_prefixed=True, module=module, is_for_newest=bool(module))
+      for suffix, guest, drivers, module in (("", RESETTABLE, ("c", "rust"), ""),
+                                             ("-bochs", {}, ("rust",), "bochs"))),
     # On device/fakegpu.py, which is faulty when a test asks for it; the second suite adds a renderer.
     Suite("hostile", ("virtgpu_hostile", "virtgpu_liar"), 900, {"fake": {"blob": False}, **FAKE},
           "command_timeout=1 fence_timeout=3"),

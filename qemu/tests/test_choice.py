@@ -30,6 +30,17 @@ def test_empty_is_not_given(monkeypatch):
     test_defaults()
 
 
+def test_turns(monkeypatch):
+    monkeypatch.delenv("TURNS", raising=False)
+    assert choice.turns() == choice.TURNS
+    monkeypatch.setenv("TURNS", "3")
+    assert choice.turns() == 3
+    for wrong in ("0", "-1", "many"):
+        monkeypatch.setenv("TURNS", wrong)
+        with pytest.raises(Failure, match="not a number of turns"):
+            choice.turns()
+
+
 def test_chosen(monkeypatch):
     monkeypatch.setenv("DRIVER", "rust")
     monkeypatch.setenv("GPU", "venus")

@@ -31,9 +31,16 @@ def test_each_kind_has_its_suites():
 
 
 def test_no_suite_comes_twice():
-    for scope in ("check", "full", "debug"):
+    for scope in ("check", "full", "debug", "endurance"):
         for driver in ("c", "rust", "stock"):
             assert len(names(scope, driver)) == len(set(names(scope, driver)))
+
+
+def test_endurance_has_the_driver_and_a_sample():
+    assert names("endurance", "c") == ["endurance"]
+    assert names("endurance", "rust") == ["endurance", "endurance-bochs"]
+    assert suites.choose("endurance", "rust")[1].options("rust").driver == "bochs"
+    assert suites.options_for("virtgpu_endurance", "rust").driver == "rust"
 
 
 def test_an_unknown_suite_is_rejected_with_the_known_ones():
