@@ -85,7 +85,7 @@ check-full: bootstrap ## run all generic IGT tests, all devices, and older kerne
 check-debug: bootstrap ## test on a kernel with KASAN, lockdep, kmemleak (built once, 25 min)
 	@$(PYTHON) -m qemu.harness.check debug
 
-check-endurance: bootstrap ## remove driver and device in use, TURNS= times each, on that kernel
+check-endurance: bootstrap ## remove driver and device in use, 1,000 times each, with KASAN
 	@$(PYTHON) -m qemu.harness.check endurance
 
 check-desktops: bootstrap ## test GNOME, KWin, labwc, Weston, Xorg: sizes, cursor, VTs, suspend
@@ -135,8 +135,12 @@ rustfmt: bootstrap ## format the Rust
 compile-fail: bootstrap ## check that misuses of the Rust crates do not compile, and a port does
 	@$(PYTHON) -m qemu.lint.compilefail
 
-compile-upstream: bootstrap ## compile the port's original with upstream's kernel::drm, too
+compile-upstream: bootstrap ## compile the port's original, and the crates' patches, in the kernel
 	@$(PYTHON) -m qemu.lint.ported
+	@$(PYTHON) -m qemu.lint.rustseries build
+
+upstream-series: bootstrap ## make the crates' patches for the kernel: docs/upstream/rust
+	@$(PYTHON) -m qemu.lint.rustseries
 
 ledger: ## count the unsafe Rust, and check that each part has an argument
 	@$(PYTHON) -m qemu.lint.ledger
@@ -173,6 +177,6 @@ bootstrap:
 	@$(PYTHON) -m qemu.base.choice
 
 .PHONY: help run shell setup update modules compile docs modules_install install uninstall deb \
-	check test check-full check-debug check-endurance check-desktops check-install piglit compare bench unit selftest \
-	coverage fuzz mutants mutate lint rustfmt compile-fail compile-upstream ledger clean distclean \
-	bootstrap
+	check test check-full check-debug check-endurance check-desktops check-install piglit compare \
+	bench unit selftest coverage fuzz mutants mutate lint rustfmt compile-fail compile-upstream \
+	upstream-series ledger clean distclean bootstrap
