@@ -82,9 +82,10 @@ class Resource:
     def __init__(self, layout: int = 0, width: int = 0, height: int = 0):
         self.format, self.width, self.height = layout, width, height
         self.pixels = bytearray(width * height * 4)
-        # For a blob of the host: its file, size and offset in the shared memory region.
+        # For a blob of the host: its file, size, and offset in the shared memory region if it is mapped.
         self.file: int | None = None
-        self.size = self.seen_at = 0
+        self.size = 0
+        self.seen_at: int | None = None
         self.attach([])
 
     def attach(self, entries: list) -> None:
@@ -149,6 +150,8 @@ class FakeGpu(vhostuser.Device):
         # How often the guest has reset the device; the first start counts, too.
         self.resets = 0
         self.scanouts: dict[int, Scanout] = {}
+        # Offset and size of what the guest has unmapped from the shared memory region, but not QEMU.
+        self._unmapped: set[tuple[int, int]] = set()
         # The last cursor command of each head: kind, x, y, resource, hotspot.
         self.cursors: dict[int, tuple] = {}
         self.contexts: set[int] = set()
@@ -330,6 +333,8 @@ class FakeGpu(vhostuser.Device):
 
     def was_reset(self) -> None:
         self.resets += 1
+        # QEMU has unmapped all.
+        self._unmapped.clear()
         for resource in self.resources.values():
             self._close(resource)
         self.resources.clear()
@@ -568,7 +573,11 @@ class FakeGpu(vhostuser.Device):
             resource.file = None
 
     def _change_window(self, kind: int, chain: vhostuser.Chain, tell) -> None:
-        """Maps a blob of the host into the shared memory region, or unmaps it."""
+        """Maps a blob of the host into the shared memory region, or unmaps it.
+
+        QEMU unmaps a blob only when another one gets its place. A guest may reset the device just
+        after it has sent UNMAP_BLOB, and QEMU (11.1) crashes if a request of the device reaches it
+        after a reset. For MAP_BLOB, the guest waits."""
         def done(status: int) -> None:
             if status:
                 tell(self._header(ERROR, chain.request))
@@ -586,12 +595,27 @@ class FakeGpu(vhostuser.Device):
             if kind == COMMANDS["MAP_BLOB"]:
                 if offset + resource.size > self.shared[HOST_VISIBLE]:
                     raise ValueError("the blob does not fit the window")
-                resource.seen_at = offset
-                self.map_shared(HOST_VISIBLE, resource.file, offset, resource.size, done)
+                self._make_room(offset, resource.size)
+                def mapped(status: int) -> None:
+                    resource.seen_at = None if status else offset
+                    done(status)
+
+                self.map_shared(HOST_VISIBLE, resource.file, offset, resource.size, mapped)
+            elif resource.seen_at is None:
+                raise ValueError("not mapped")
             else:
-                self.unmap_shared(HOST_VISIBLE, resource.seen_at, resource.size, done)
+                self._unmapped.add((resource.seen_at, resource.size))
+                resource.seen_at = None
+                done(0)
         except (KeyError, ValueError):
             done(ERROR)
+
+    def _make_room(self, offset: int, size: int) -> None:
+        """Has QEMU unmap what the guest has unmapped in a part of the shared memory region."""
+        for start, length in sorted(self._unmapped):
+            if start < offset + size and offset < start + length:
+                self._unmapped.remove((start, length))
+                self.unmap_shared(HOST_VISIBLE, start, length, lambda status: None)
 
     def _done(self, _body):
         """Accepts the transfer. It writes nothing to the guest's memory, see liar.py."""

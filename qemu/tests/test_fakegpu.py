@@ -346,3 +346,25 @@ def test_a_pause_is_no_reset(driver, base, kept):
     for index in range(2):
         ring_request(driver.device, vhostuser.SET_VRING_BASE, index, base)
     assert set(driver.device.resources) == kept
+
+
+def test_qemu_unmaps_a_blob_when_another_one_is_mapped_in_its_place(driver, monkeypatch):
+    device, asked = driver.device, []
+    device.shared = {fakegpu.HOST_VISIBLE: MEMORY}
+
+    def map_shared(region, file, offset, size, done):
+        asked.append(("map", offset, size))
+        done(0)
+
+    monkeypatch.setattr(device, "map_shared", map_shared)
+    monkeypatch.setattr(device, "unmap_shared", lambda region, offset, size, done:
+                        asked.append(("unmap", offset, size)))
+    for number in (7, 8):
+        assert driver.code("CREATE_BLOB", number, 2, 1, 0, 0, 0, 8192, 0, context=0) == OK
+    assert driver.code("UNMAP_BLOB", 7, 0) == ERROR
+    assert driver.code("MAP_BLOB", 7, 0, 0, 0) == fakegpu.OK_MAP_INFO
+    assert driver.code("UNMAP_BLOB", 7, 0) == OK
+    assert driver.code("MAP_BLOB", 8, 0, 16384, 0) == fakegpu.OK_MAP_INFO
+    assert asked == [("map", 0, 8192), ("map", 16384, 8192)]
+    assert driver.code("MAP_BLOB", 7, 0, 4096, 0) == fakegpu.OK_MAP_INFO
+    assert asked[2:] == [("unmap", 0, 8192), ("map", 4096, 8192)]
