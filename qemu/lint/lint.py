@@ -2,8 +2,9 @@
 """Runs the checkers: checkpatch and sparse over the C, rustfmt, clippy and rustdoc over the Rust, pylint
 and mypy over the Python, shellcheck over scripts. Also checks that the parts of the drivers and of the
 tools use only the parts below them, that the mutants apply to the sources and the patches for the kernel
-to its source, that links in Markdown have targets, that the documentation of the Rust crates is
-complete, and that the kernel's script understands MAINTAINERS.
+to its source, that the patches with the Rust crates are what the crates give, that links in Markdown
+have targets, that the documentation of the Rust crates is complete, and that the kernel's script
+understands MAINTAINERS.
 
     lint.py [unit|rustfmt]
 
@@ -20,7 +21,7 @@ from qemu.build import build, kunit
 from qemu.docs import links, rustdoc
 from qemu.images import environment, kernelsource, rustkernel
 from qemu.images.target import Target
-from qemu.lint import folders, layers, lintroot, maintainers, rustitems, upstream
+from qemu.lint import folders, layers, lintroot, maintainers, rustitems, rustseries, upstream
 from qemu.mutants import mutants
 
 PACKAGING = "qemu/packages/dkms/debian/virtgpu-dkms"
@@ -78,6 +79,14 @@ def patches_fit(target: Target) -> bool:
     for line in misfits:
         report.say(line)
     return not misfits
+
+
+def rust_series_current(target: Target) -> bool:
+    """Checks that the patches in docs/upstream/rust/ are those that the crates give."""
+    lines = rustseries.stale(target, build.out(target.version) / "rust-series")
+    for line in lines:
+        report.say(line)
+    return not lines
 
 
 def rustfmt(check: bool = True) -> bool:
@@ -146,6 +155,7 @@ def main() -> int:
                 "pylint": lintroot.pylint(), "mypy": lintroot.mypy(), "pytest": lintroot.pytest(),
                 "shellcheck": lintroot.shellcheck(SCRIPTS), "parts": parts_in_order(),
                 "mutants": mutants_fit(), "upstream": patches_fit(target),
+                "series": rust_series_current(target),
                 "links": links_lead_somewhere(), "MAINTAINERS": maintainers_listed(target)}
     for name, good in verdicts.items():
         print(f"{name}: {'no complaints' if good else 'complaints, see above'}")

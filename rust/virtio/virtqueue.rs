@@ -608,7 +608,7 @@ impl<T: Send> Virtqueue<T> {
     ///
     /// ```
     /// # doctests::queue(|queue| {
-    /// # queue.add(virtio::Chain::new(b"request", 0, ())?).map_err(|(error, _chain)| error)?;
+    /// # queue.add(virtio::Chain::new(b"request", 0, ())?).map_err(|(error, _)| error)?;
     /// if queue.kick_prepare() {
     ///     queue.notify();
     /// }
@@ -673,7 +673,7 @@ impl<T: Send> Virtqueue<T> {
     /// ```
     /// # doctests::queue::<(), _>(|queue| {
     /// assert_eq!(queue.free(), queue.size());
-    /// queue.add(virtio::Chain::new(b"request", 0, ())?).map_err(|(error, _chain)| error)?;
+    /// queue.add(virtio::Chain::new(b"request", 0, ())?).map_err(|(error, _)| error)?;
     /// assert_eq!(queue.free(), queue.size() - 1);
     /// # Ok(())
     /// # });
