@@ -12,8 +12,8 @@ from qemu.base import kernels, report
 from qemu.base.report import Failure
 
 DRIVERS = ("c", "rust", "stock")
-# The drivers in rust/samples. The module and the DRM driver of each are called NAME_rs.
-SAMPLES = ("bochs", "cirrus", "simple")
+# The drivers in rust/samples, and QEMU's device of each. Module and DRM driver are called NAME_rs.
+SAMPLES = {"bochs": "bochs-display", "cirrus": "cirrus-vga", "simple": "virtio-vga"}
 # More drivers that qemu/interactive/vm.py accepts; "none" loads no driver.
 MORE_DRIVERS = (*SAMPLES, "none")
 # Both of our drivers one after the other, for the tools that run mutants.

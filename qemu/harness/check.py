@@ -18,7 +18,7 @@ from qemu.base import choice, outfolder, report, seed
 from qemu.base.paths import TOP
 from qemu.base.report import Failure, say
 from qemu.build import build
-from qemu.harness import compare, readme, reportpage, shelltest, suites
+from qemu.harness import compare, guide, readme, reportpage, shelltest, suites
 from qemu.harness.expectations import (BAD_VERDICTS, BETTER, FAIL, FOLDER, KNOWN, PASS, SKIP,
                                        Expectations)
 from qemu.harness.results import LOST, Header, Outcome, Progress, Record, SuiteResults, parse
@@ -169,13 +169,17 @@ class Run:
                             [f"{suite.name}: {complaint}"] if complaint else [], result.seconds)
 
     def first_steps(self, suite: Suite) -> SuiteResults:
-        """Does what a new user does after cloning the repository."""
+        """Does what a new user does after cloning the repository, or what a guide says."""
         say(f"==> {suite.name}")
         folder = self.folder / suite.name
         folder.mkdir(parents=True, exist_ok=True)
         start = time.monotonic()
-        found = (readme.own_guest(self.target, folder) if suite.kind is Kind.README
-                 else shelltest.run(folder))
+        if suite.kind is Kind.README:
+            found = readme.own_guest(self.target, folder)
+        elif suite.kind is Kind.SHELL:
+            found = shelltest.run(folder)
+        else:
+            found = guide.run(guide.GUIDE.read_text(encoding="utf-8"), folder)
         return SuiteResults({name: Outcome(result, 0, f"see {folder}") for name, result
                              in found.items()}, [], round(time.monotonic() - start, 1))
 
@@ -183,7 +187,8 @@ class Run:
         """Runs a suite by its kind."""
         kinds: dict[Kind, Callable[[Suite], SuiteResults]] = {
             Kind.PROGRAMS: self.programs, Kind.IGT: self.igt, Kind.PANIC: self.panic,
-            Kind.README: self.first_steps, Kind.SHELL: self.first_steps}
+            Kind.README: self.first_steps, Kind.SHELL: self.first_steps,
+            Kind.GUIDE: self.first_steps}
         return kinds[suite.kind](suite)
 
 

@@ -35,6 +35,8 @@ class Kind(enum.Enum):
     # What a new user does first: the README's commands in their own guest, and a shell.
     README = enum.auto()
     SHELL = enum.auto()
+    # The commands of docs/writing-a-driver.md.
+    GUIDE = enum.auto()
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,8 @@ ALL = (*SUITES, Suite(PANIC, (), 300, {"append": PANICKING}, kind=Kind.PANIC),
              scopes=("full",), is_prefixed=True, kind=Kind.PANIC),
        *(Suite(kind.name.lower(), (), 300, drivers=("c",), scopes=("check", "full"), kind=kind)
          for kind in (Kind.README, Kind.SHELL)),
+       Suite("guide", (), 1800, drivers=("rust",), scopes=("full",), is_for_newest=True,
+             kind=Kind.GUIDE),
        *(_variant(one) for one in variants.VARIANTS),
        *_igt("check.list", ("check", "debug"), 1200), *_igt("full.list", ("full",), 4 * 3600))
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from qemu.base import sandbox
+from qemu.base import choice, sandbox
 from qemu.base.picture import Picture
 from qemu.base.report import Failure
 from qemu.device.fakegpu import CONFIG_SIZE, FakeGpu
@@ -29,8 +29,6 @@ OBJECT_TRACES = ("virtio_gpu_cmd_ctx_create", "virtio_gpu_cmd_ctx_destroy",
 VHOST_USER_GPU = "vhost-user-gpu"
 BACKEND_SECONDS = 10
 
-# The devices of the drivers in rust/samples.
-SAMPLE_DEVICES = {"bochs": "bochs-display", "cirrus": "cirrus-vga", "simple": "virtio-vga"}
 # The firmware sets this mode, unless another one is given: 1024x768 with 24 bits per pixel.
 FIRMWARE_MODE = "vga=0x318"
 # Devices whose EDID does not have the size of the window.
@@ -86,8 +84,8 @@ class Options:
     fake: dict | None = None
 
     def __post_init__(self):
-        if self.driver in SAMPLE_DEVICES:
-            self.device, self.heads = SAMPLE_DEVICES[self.driver], 1
+        if self.driver in choice.SAMPLES:
+            self.device, self.heads = choice.SAMPLES[self.driver], 1
         if self.driver == "simple" and "vga=" not in self.append:
             self.append = f"{FIRMWARE_MODE} {self.append}"
         if self.gpu:

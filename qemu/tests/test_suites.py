@@ -6,7 +6,6 @@ from qemu.base import choice
 from qemu.base.paths import TOP
 from qemu.base.report import Failure
 from qemu.harness import onetest, suites
-from qemu.host.machine import SAMPLE_DEVICES
 
 
 def names(scope, driver):
@@ -25,6 +24,7 @@ def test_each_kind_has_its_suites():
     assert kinds["panic"] == kinds["bounce-panic"] == suites.Kind.PANIC
     assert kinds["igt"] == kinds["igt-suspend"] == suites.Kind.IGT
     assert kinds["readme"] == suites.Kind.README and kinds["shell"] == suites.Kind.SHELL
+    assert kinds["guide"] == suites.Kind.GUIDE
     assert {kind for name, kind in kinds.items() if name in ("own", "gl", "packed", "desktops")} == {
         suites.Kind.PROGRAMS}
     assert [suite.name for suite in suites.ALL if suite.suspends] == ["igt-suspend", "igt-suspend"]
@@ -77,7 +77,7 @@ def test_the_samples_are_for_the_newest_kernel(monkeypatch):
 
 
 def test_each_sample_has_a_device_and_a_module():
-    for sample in choice.SAMPLES:
+    for sample, device in choice.SAMPLES.items():
         options = suites.options_for(sample, "rust")
-        assert options.driver == sample and options.device == SAMPLE_DEVICES[sample]
+        assert options.driver == sample and options.device == device
         assert options.heads == 1 and (TOP / f"rust/samples/{sample}.rs").exists()
