@@ -108,7 +108,7 @@ SUITES = (
           {"fake": {"render": True, "blob": True}, **FAKE}, "command_timeout=1 fence_timeout=3",
           RENDERING, is_prefixed=True),
     # The drivers in rust/samples; no other driver runs their tests.
-    *(Suite(sample, (), 400, drivers=("rust",), is_prefixed=True, tests=f"{sample}.list",
+    *(Suite(sample, (), 480, drivers=("rust",), is_prefixed=True, tests=f"{sample}.list",
             module=sample, is_for_newest=True) for sample in choice.SAMPLES),
     # The firmware's picture has 16 bits per pixel.
     Suite("simple-16", (), 200, {"append": "vga=0x317"}, drivers=("rust",), scopes=("full",),
