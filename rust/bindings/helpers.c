@@ -337,6 +337,26 @@ struct drm_plane_state *helper_drm_atomic_new_plane_state(const struct drm_atomi
 	return drm_atomic_get_new_plane_state(state, plane);
 }
 
+struct drm_crtc_state *helper_drm_atomic_old_crtc_state(const struct drm_atomic_commit *state,
+							struct drm_crtc *crtc)
+{
+	return drm_atomic_get_old_crtc_state(state, crtc);
+}
+
+struct drm_connector_state *
+helper_drm_atomic_old_connector_state(const struct drm_atomic_commit *state,
+				      struct drm_connector *connector)
+{
+	return drm_atomic_get_old_connector_state(state, connector);
+}
+
+struct drm_connector_state *
+helper_drm_atomic_new_connector_state(const struct drm_atomic_commit *state,
+				      struct drm_connector *connector)
+{
+	return drm_atomic_get_new_connector_state(state, connector);
+}
+
 struct drm_crtc_state *helper_drm_atomic_new_crtc_state(const struct drm_atomic_commit *state,
 							struct drm_crtc *crtc)
 {
@@ -431,11 +451,11 @@ bool helper_drm_commit_is_busy(struct drm_atomic_commit *state)
 }
 
 /*
- * Returns whether a commit whose planes are prepared has to wait: it changes a mode, the device has
- * no room for a frame, or a fence is not signalled.
+ * Returns whether a commit whose planes are prepared has to wait: it changes a mode, the driver would
+ * wait, or a fence is not signalled.
  */
 bool helper_drm_commit_waits(struct drm_atomic_commit *state,
-			     bool (*has_room)(struct drm_crtc *crtc))
+			     bool (*commit_now)(struct drm_crtc *crtc))
 {
 	struct drm_plane_state *plane_state;
 	struct drm_crtc_state *crtc_state;
@@ -444,7 +464,7 @@ bool helper_drm_commit_waits(struct drm_atomic_commit *state,
 	int i;
 
 	for_each_new_crtc_in_state(state, crtc, crtc_state, i)
-		if (drm_atomic_crtc_needs_modeset(crtc_state) || !has_room(crtc))
+		if (drm_atomic_crtc_needs_modeset(crtc_state) || !commit_now(crtc))
 			return true;
 	for_each_new_plane_in_state(state, plane, plane_state, i)
 		if (plane_state->fence && !dma_fence_is_signaled(plane_state->fence))

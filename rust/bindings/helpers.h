@@ -6,6 +6,8 @@
 
 struct device;
 struct drm_atomic_commit;
+struct drm_connector;
+struct drm_connector_state;
 struct drm_crtc;
 struct drm_crtc_state;
 struct drm_device;
@@ -82,6 +84,14 @@ struct drm_plane_state *helper_drm_atomic_old_plane_state(const struct drm_atomi
 							  struct drm_plane *plane);
 struct drm_plane_state *helper_drm_atomic_new_plane_state(const struct drm_atomic_commit *state,
 							  struct drm_plane *plane);
+struct drm_crtc_state *helper_drm_atomic_old_crtc_state(const struct drm_atomic_commit *state,
+							struct drm_crtc *crtc);
+struct drm_connector_state *
+helper_drm_atomic_old_connector_state(const struct drm_atomic_commit *state,
+				      struct drm_connector *connector);
+struct drm_connector_state *
+helper_drm_atomic_new_connector_state(const struct drm_atomic_commit *state,
+				      struct drm_connector *connector);
 struct drm_crtc_state *helper_drm_atomic_new_crtc_state(const struct drm_atomic_commit *state,
 							struct drm_crtc *crtc);
 bool helper_warn_on(bool condition);
@@ -97,7 +107,7 @@ void helper_drm_atomic_commit_put(struct drm_atomic_commit *state);
 bool helper_drm_atomic_crtc_needs_modeset(const struct drm_crtc_state *state);
 bool helper_drm_commit_is_busy(struct drm_atomic_commit *state);
 bool helper_drm_commit_waits(struct drm_atomic_commit *state,
-			     bool (*has_room)(struct drm_crtc *crtc));
+			     bool (*commit_now)(struct drm_crtc *crtc));
 int helper_drm_wait_for_last_commit(struct drm_plane_state *state);
 void helper_drm_commit_queue(struct drm_atomic_commit *state, work_func_t work,
 			     struct workqueue_struct *queue);

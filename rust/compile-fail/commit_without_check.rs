@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 //! A driver makes up a commit that nobody has checked.
 //!
-//! expect: E0423: cannot initialize a tuple struct which contains private fields
-use core::marker::PhantomData;
-use drm::kms::atomic::AtomicCommit;
+//! expect: E0624: associated function `new` is private
+use drm::kms::{
+    atomic::AtomicState,
+    plane::{DriverPlane, Plane, PlaneAtomicCommit},
+};
 
-/// A commit out of nothing.
-pub fn commit_without_check() -> AtomicCommit<'static> {
-    AtomicCommit(core::ptr::null_mut(), PhantomData)
+/// A part of a commit for a plane that the commit does not contain.
+pub fn commit_without_check<'a, P: DriverPlane>(
+    state: &'a AtomicState<P::Driver>,
+    plane: &'a Plane<P>,
+) -> Option<PlaneAtomicCommit<'a, P>> {
+    PlaneAtomicCommit::new(state, plane)
 }

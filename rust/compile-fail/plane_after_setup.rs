@@ -3,7 +3,10 @@
 //!
 //! expect: E0308: mismatched types
 use drm::{
-    kms::{DriverPlane, KmsDriver, Plane},
+    kms::{
+        plane::{DriverPlane, Type, UnregisteredPlane},
+        KmsDriver,
+    },
     Device,
 };
 use kernel::prelude::*;
@@ -11,8 +14,8 @@ use kernel::prelude::*;
 /// Adds a plane too late.
 pub fn plane_after_setup<T: KmsDriver, P: DriverPlane<Driver = T>>(
     dev: &Device<T>,
-    p: P,
+    args: P::Args,
 ) -> Result {
-    Plane::new(dev, 1, p)?;
+    UnregisteredPlane::<P>::new(dev, 1, &[], Type::Primary, None, args)?;
     Ok(())
 }

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 //! A plane whose pixels are mapped for each commit is updated without one.
 //!
-//! expect: E0080: evaluation of `drm::kms::Plane::<Small>::HELPER` failed
+//! expect: E0080: evaluation of `drm::kms::plane::UnregisteredPlane::<Small>::HELPER` failed
 use drm::{
     file::DriverFile,
     gem::{shmem::Object, DriverObject},
     kms::{
-        atomic::{AtomicCheck, AtomicCommit},
-        plane, DriverFramebuffer, DriverPlane, FramebufferInfo, KmsDriver, ModeConfigInfo, Plane,
-        PlaneState, UnregisteredKmsDevice,
+        plane::{
+            DriverPlane, Plane, PlaneAtomicCheck, PlaneAtomicCommit, PlaneState, Type,
+            UnregisteredPlane,
+        },
+        DriverFramebuffer, FramebufferInfo, KmsDriver, ModeConfigInfo, PlainState,
+        UnregisteredKmsDevice,
     },
     Device, Driver, DriverInfo,
 };
@@ -77,54 +80,36 @@ impl DriverFramebuffer for Small {
     }
 }
 
+#[vtable]
 impl KmsDriver for Small {
     type Framebuffer = Self;
 
-    fn mode_config_info(_: &Device<Self>) -> ModeConfigInfo {
-        ModeConfigInfo {
-            min_resolution: (1, 1),
-            max_resolution: (1, 1),
-            max_cursor: (0, 0),
-            preferred_depth: 24,
-        }
+    fn mode_config_info(_: &kernel::device::Device, _: &Self) -> Result<ModeConfigInfo> {
+        Err(ENODEV)
     }
 
     fn create_objects(dev: &UnregisteredKmsDevice<'_, Self>) -> Result {
-        Plane::new(dev, 1, Self).map(drop)
+        UnregisteredPlane::<Self>::new(dev, 1, &[], Type::Primary, None, ()).map(drop)
     }
 }
 
 #[vtable]
 impl DriverPlane for Small {
+    type Args = ();
     type Driver = Self;
+    type State = PlainState<Self>;
 
-    const TYPE: plane::Type = plane::Type::Primary;
-    const FORMATS: &'static [u32] = &[];
     const SHADOW: bool = true;
 
-    fn atomic_check(
-        &self,
-        _: &PlaneState<Self>,
-        _: &PlaneState<Self>,
-        _: &AtomicCheck<'_>,
-    ) -> Result {
+    fn new(_: &Device<Self>, (): ()) -> impl PinInit<Self, Error> {
+        Ok(Self)
+    }
+
+    fn atomic_update(_: PlaneAtomicCommit<'_, Self>) {}
+
+    fn atomic_async_check(_: PlaneAtomicCheck<'_, Self>) -> Result {
         Ok(())
     }
 
-    fn atomic_update(
-        &self,
-        _: &Device<Self>,
-        _: &PlaneState<Self>,
-        _: &PlaneState<Self>,
-        _: &AtomicCommit<'_>,
-    ) {
-    }
-
-    fn atomic_disable(&self, _: &Device<Self>, _: &PlaneState<Self>, _: &PlaneState<Self>) {}
-
-    fn atomic_async_check(&self, _: &PlaneState<Self>, _: &PlaneState<Self>) -> Result {
-        Ok(())
-    }
-
-    fn atomic_async_update(&self, _: &Device<Self>, _: &PlaneState<Self>, _: bool) {}
+    fn atomic_async_update(_: &Plane<Self>, _: &PlaneState<PlainState<Self>>, _: bool) {}
 }

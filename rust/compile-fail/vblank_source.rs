@@ -3,7 +3,7 @@
 //!
 //! expect: E0277: the trait bound `MySource<T>: vblank::private::Sealed` is not satisfied
 use core::marker::PhantomData;
-use drm::kms::{DriverCrtc, VblankImpl};
+use drm::kms::{crtc::DriverCrtc, VblankImpl};
 
 /// Has no timer, but says so.
 pub struct MySource<T>(PhantomData<T>);

@@ -9,11 +9,19 @@ use drm::{
     file::PlainFile,
     gem::{shmem::Object, DumbBuffer, PlainObject},
     kms::{
-        atomic::{AtomicCheck, AtomicCommit},
-        connector::{ModeList, EDID_EXTENSIONS, EDID_LENGTH},
-        fourcc, plane, Connector, Crtc, DisplayMode, DriverConnector, DriverCrtc, DriverPlane,
-        Edid, Encoder, KmsDriver, ModeConfigInfo, PlainFramebuffer, Plane, PlaneState,
-        UnregisteredKmsDevice, VblankTimer,
+        connector::{
+            self, Connector, ConnectorGuard, DriverConnector, Status, UnregisteredConnector,
+            EDID_EXTENSIONS, EDID_LENGTH,
+        },
+        crtc::{Crtc, CrtcAtomicCommit, DriverCrtc, RawCrtc, RawCrtcState, UnregisteredCrtc},
+        encoder::{self, PlainEncoder, UnregisteredEncoder},
+        fourcc,
+        plane::{
+            self, DriverPlane, PlaneAtomicCheck, PlaneAtomicCommit, RawPlaneState,
+            UnregisteredPlane,
+        },
+        DisplayMode, Edid, KmsDriver, ModeConfigGuard, ModeConfigInfo, ModeObject,
+        PlainFramebuffer, PlainState, UnregisteredKmsDevice, VblankTimer,
     },
     Device, Driver, DriverInfo, File, Registration, UnregisteredDevice,
 };
@@ -22,7 +30,6 @@ use kernel::{
     io::Io,
     pci,
     prelude::*,
-    sync::Arc,
 };
 
 const VENDOR: u16 = 0x1234;
@@ -114,7 +121,7 @@ struct Bochs;
 
 #[vtable]
 impl Driver for Bochs {
-    type Data = Arc<Hardware>;
+    type Data = Hardware;
     type RegistrationData<'a> = ();
     type Object = Object<PlainObject<Self>>;
     type File = PlainFile<Self>;
@@ -140,86 +147,91 @@ impl Driver for Bochs {
     }
 }
 
+#[vtable]
 impl KmsDriver for Bochs {
     type Framebuffer = PlainFramebuffer<Self>;
 
-    fn mode_config_info(_dev: &Device<Self>) -> ModeConfigInfo {
-        ModeConfigInfo {
+    fn mode_config_info(_dev: &kernel::device::Device, _data: &Hardware) -> Result<ModeConfigInfo> {
+        Ok(ModeConfigInfo {
             min_resolution: (1, 1),
             max_resolution: (MAX_SIZE, MAX_SIZE),
             max_cursor: (0, 0),
             preferred_depth: 24,
-        }
+        })
     }
 
     fn create_objects(dev: &UnregisteredKmsDevice<'_, Self>) -> Result {
-        let hardware = || (***dev).clone();
-        let plane = Plane::new(dev, 1, Primary(hardware()))?;
-        let crtc = Crtc::new(dev, plane, None::<&Plane<Primary>>, Head(hardware()))?;
-        let connector = Connector::new(dev, Monitor(hardware()))?;
-        Encoder::new(dev, crtc)?.attach(connector)
+        let plane = Plane::new(dev, 1, &[XRGB8888], plane::Type::Primary, None, ())?;
+        plane.enable_fb_damage_clips();
+        let crtc = UnregisteredCrtc::<Head>::new(dev, plane, None::<&Plane>, None, ())?;
+        let encoder = Encoder::new(dev, encoder::Type::Virtual, crtc.mask(), 0, None, ())?;
+        UnregisteredConnector::<Monitor>::new(dev, connector::Type::Virtual, ())?
+            .attach_encoder(encoder)
     }
 }
 
-struct Primary(Arc<Hardware>);
+type Plane = UnregisteredPlane<Primary>;
+type Encoder = UnregisteredEncoder<PlainEncoder<Bochs>>;
+
+struct Primary;
 
 #[vtable]
 impl DriverPlane for Primary {
+    type Args = ();
     type Driver = Bochs;
+    type State = PlainState<Self>;
 
-    const TYPE: plane::Type = plane::Type::Primary;
-    const FORMATS: &'static [u32] = &[XRGB8888];
-    const DAMAGE_CLIPS: bool = true;
     const SHADOW: bool = true;
 
-    fn atomic_check(
-        &self,
-        _old: &PlaneState<Self>,
-        new: &PlaneState<Self>,
-        check: &AtomicCheck<'_>,
-    ) -> Result {
-        check.check_unscaled_plane(new, false)
+    fn new(_dev: &Device<Bochs>, (): ()) -> impl PinInit<Self, Error> {
+        Ok(Self)
+    }
+
+    fn atomic_check(check: PlaneAtomicCheck<'_, Self>) -> Result {
+        let (state, mut new) = check.take_state_new_state();
+        let Some(crtc) = new.crtc() else {
+            return Ok(());
+        };
+        let crtc_state = state.add_crtc_state(crtc)?;
+        new.atomic_helper_check(&crtc_state, false, true)
     }
 
     /// Copies the damage. In the device's memory, rows follow each other without a gap.
-    fn atomic_update(
-        &self,
-        dev: &Device<Bochs>,
-        old: &PlaneState<Self>,
-        new: &PlaneState<Self>,
-        _commit: &AtomicCommit<'_>,
-    ) {
+    fn atomic_update(commit: PlaneAtomicCommit<'_, Self>) {
+        let dev = commit.plane().drm_dev();
+        let (old, new) = commit.take_old_new_state();
         let pitch = new.src().width() as u32 * BYTES_PER_PIXEL;
-        if let Some(vram) = self.0.vram.try_access() {
+        if let Some(vram) = dev.vram.try_access() {
             if let Err(error) = new.copy_damage_to(old, &*vram, pitch, XRGB8888) {
                 drm::drm_err_ratelimited!(dev, "a part of a frame is lost: {:?}\n", error);
             }
         }
     }
-
-    fn atomic_disable(
-        &self,
-        _dev: &Device<Bochs>,
-        _old: &PlaneState<Self>,
-        _new: &PlaneState<Self>,
-    ) {
-    }
 }
 
-struct Head(Arc<Hardware>);
+struct Head;
 
+#[vtable]
 impl DriverCrtc for Head {
+    type Args = ();
     type Driver = Bochs;
+    type State = PlainState<Self>;
     type VblankImpl = VblankTimer<Self>;
 
-    fn mode_valid(&self, mode: &DisplayMode) -> bool {
-        let pixels = u64::from(mode.hdisplay()) * u64::from(mode.vdisplay());
-        pixels * u64::from(BYTES_PER_PIXEL) <= self.0.vram_size
+    fn new(_dev: &Device<Bochs>, (): &()) -> impl PinInit<Self, Error> {
+        Ok(Self)
     }
 
-    fn atomic_enable(&self, _dev: &Device<Bochs>, mode: &DisplayMode) {
+    fn mode_valid(crtc: &Crtc<Self>, mode: &DisplayMode) -> bool {
+        let pixels = u64::from(mode.hdisplay()) * u64::from(mode.vdisplay());
+        pixels * u64::from(BYTES_PER_PIXEL) <= crtc.drm_dev().vram_size
+    }
+
+    fn atomic_enable(commit: CrtcAtomicCommit<'_, Self>) {
+        let dev = commit.crtc().drm_dev();
+        let mode = commit.take_new_state().adjusted_mode();
         let (width, height) = (mode.hdisplay(), mode.vdisplay());
-        self.0.write(&[
+        dev.write(&[
             (Register::Enable, 0),
             (Register::BitsPerPixel, 8 * BYTES_PER_PIXEL as u16),
             (Register::Width, width),
@@ -232,24 +244,35 @@ impl DriverCrtc for Head {
         ]);
     }
 
-    fn atomic_disable(&self, _dev: &Device<Bochs>) {
-        self.0.write(&[(Register::Enable, 0)]);
+    fn atomic_disable(commit: CrtcAtomicCommit<'_, Self>) {
+        commit.crtc().drm_dev().write(&[(Register::Enable, 0)]);
     }
 }
 
-struct Monitor(Arc<Hardware>);
+struct Monitor;
 
+#[vtable]
 impl DriverConnector for Monitor {
+    type Args = ();
     type Driver = Bochs;
+    type State = PlainState<Self>;
 
-    fn detect(&self) -> bool {
-        true
+    fn new(_dev: &Device<Bochs>, (): ()) -> impl PinInit<Self, Error> {
+        Ok(Self)
     }
 
-    fn get_modes(&self, modes: &mut ModeList<'_>) {
-        let edid = modes.read_edid(self.0.edid().ok().as_ref());
-        if modes.add_edid(edid.as_ref()) == 0 {
-            modes.add_usual(MAX_SIZE, MAX_SIZE);
+    fn detect(_connector: &Connector<Self>, _force: bool) -> Status {
+        Status::Connected
+    }
+
+    fn get_modes<'a>(
+        connector: ConnectorGuard<'a, Self>,
+        _guard: &ModeConfigGuard<'a, Bochs>,
+    ) -> i32 {
+        let edid = connector.read_edid(connector.drm_dev().edid().ok().as_ref());
+        match connector.add_edid(edid.as_ref()) {
+            0 => connector.add_modes_noedid((MAX_SIZE, MAX_SIZE)),
+            count => count,
         }
     }
 }
@@ -280,7 +303,7 @@ impl BochsDriver {
             return Err(ENODEV);
         }
         drm::driver::take_aperture(pdev.as_ref(), Bochs::INFO.name)?;
-        let hardware = Arc::new(Hardware::new(pdev)?, GFP_KERNEL)?;
+        let hardware = Hardware::new(pdev)?;
         if hardware.read(Register::Id)? & ID_MASK != ID {
             dev_err!(pdev, "the registers do not say what device this is\n");
             return Err(ENODEV);

@@ -10,11 +10,13 @@ use drm::{
     file::PlainFile,
     gem::{shmem::Object, DumbBuffer, PlainObject},
     kms::{
-        atomic::{AtomicCheck, AtomicCommit},
-        connector::ModeList,
-        fourcc, plane, Connector, Crtc, DisplayMode, DriverConnector, DriverCrtc, DriverPlane,
-        Encoder, KmsDriver, ModeConfigInfo, PlainFramebuffer, Plane, PlaneState,
-        UnregisteredKmsDevice, VblankTimer,
+        connector::{self, ConnectorGuard, DriverConnector, UnregisteredConnector},
+        crtc::{Crtc, CrtcAtomicCommit, DriverCrtc, RawCrtc, RawCrtcState, UnregisteredCrtc},
+        encoder::{self, PlainEncoder, UnregisteredEncoder},
+        fourcc,
+        plane::{self, DriverPlaneState, PlaneAtomicCheck, PlaneAtomicCommit, RawPlaneState},
+        DisplayMode, KmsDriver, ModeConfigGuard, ModeConfigInfo, ModeObject, PlainFramebuffer,
+        PlainState, UnregisteredKmsDevice, VblankTimer,
     },
     Device, Driver, DriverInfo, File, Registration, UnregisteredDevice,
 };
@@ -23,7 +25,6 @@ use kernel::{
     io::Io,
     pci,
     prelude::*,
-    sync::Arc,
 };
 
 const NAME: &CStr = c"cirrus_rs";
@@ -49,6 +50,7 @@ const MAX_HEIGHT: u32 = 1024;
 const RGB565: u32 = fourcc(b"RG16");
 const RGB888: u32 = fourcc(b"RG24");
 const XRGB8888: u32 = fourcc(b"XR24");
+const FORMATS: [u32; 3] = [XRGB8888, RGB888, RGB565];
 
 /// Banks of 8-bit registers, by their offset in the BAR: there is the index of a register, and then its
 /// value.
@@ -61,10 +63,9 @@ const ATTRIBUTE_RESET: usize = 0x1a;
 const PALETTE_MASK: usize = 0x06;
 /// The bit of `ATTRIBUTE` that shows the picture.
 const SCREEN_ON: u8 = 0x20;
-/// So many reads of `PALETTE_MASK` select a hidden register for the next write.
-const HIDDEN_READS: usize = 4;
 
 /// How the device interprets its memory.
+#[derive(Clone)]
 struct Layout {
     fourcc: u32,
     /// The length of a row in bytes.
@@ -95,11 +96,6 @@ impl Layout {
             XRGB8888 => make(XRGB8888, 4, (0x19, 0xc5)).or_else(rgb888),
             _ => None,
         }
-    }
-
-    fn of(state: &PlaneState<Primary>) -> Option<Self> {
-        let src = state.src();
-        Self::new(state.fourcc()?, src.width() as u32, src.height() as u32)
     }
 }
 
@@ -144,21 +140,13 @@ impl Hardware {
         let [low, high] = (height - 1).to_le_bytes();
         // The rest of the height, and of the row from which on another picture could be shown: none.
         let overflow = 0x10 | (high & 1) << 1 | (high & 2) << 5;
-        self.write(
-            CRT,
-            &[
-                // Permits writes to the registers below 8.
-                (0x11, 0x20),
-                (0x01, (width / WIDTH_UNIT - 1) as u8),
-                (0x07, overflow),
-                (0x09, 0x40),
-                (0x12, low),
-                (0x18, 0xff),
-                (0x17, 0x03),
-                // No interlace.
-                (0x1a, 0),
-            ],
-        );
+        // Permits writes to the registers below 8.
+        self.write(CRT, &[(0x11, 0x20)]);
+        let last_column = (width / WIDTH_UNIT - 1) as u8;
+        self.write(CRT, &[(0x01, last_column), (0x07, overflow)]);
+        self.write(CRT, &[(0x09, 0x40), (0x12, low), (0x18, 0xff)]);
+        // No interlace.
+        self.write(CRT, &[(0x17, 0x03), (0x1a, 0)]);
     }
 
     /// Sets how the device interprets its memory.
@@ -168,18 +156,11 @@ impl Hardware {
         // A picture instead of text, with more than 8 bits per pixel.
         self.write(GRAPHICS, &[(0x05, 0x40), (0x06, 0x01)]);
         // The picture begins at the start of the memory, all of which is accessible.
-        self.write(
-            CRT,
-            &[
-                (0x0c, 0),
-                (0x0d, 0),
-                (0x13, pitch),
-                (0x1b, 0x22 | high << 4),
-                (0x1d, 0),
-            ],
-        );
+        self.write(CRT, &[(0x0c, 0), (0x0d, 0), (0x1d, 0)]);
+        self.write(CRT, &[(0x13, pitch), (0x1b, 0x22 | high << 4)]);
         if let Some(registers) = self.registers.try_access() {
-            for _ in 0..HIDDEN_READS {
+            // Four reads select a hidden register for the next write.
+            for _ in 0..4 {
                 registers.read8(PALETTE_MASK);
             }
             registers.write8(layout.depth.1, PALETTE_MASK);
@@ -192,7 +173,7 @@ struct Cirrus;
 
 #[vtable]
 impl Driver for Cirrus {
-    type Data = Arc<Hardware>;
+    type Data = Hardware;
     type RegistrationData<'a> = ();
     type Object = Object<PlainObject<Self>>;
     type File = PlainFile<Self>;
@@ -218,118 +199,151 @@ impl Driver for Cirrus {
     }
 }
 
+#[vtable]
 impl KmsDriver for Cirrus {
     type Framebuffer = PlainFramebuffer<Self>;
 
-    fn mode_config_info(_dev: &Device<Self>) -> ModeConfigInfo {
-        ModeConfigInfo {
+    fn mode_config_info(_dev: &kernel::device::Device, _data: &Hardware) -> Result<ModeConfigInfo> {
+        Ok(ModeConfigInfo {
             min_resolution: (1, 1),
             max_resolution: (MAX_SIZE, MAX_SIZE),
             max_cursor: (0, 0),
             preferred_depth: 24,
-        }
+        })
     }
 
     fn create_objects(dev: &UnregisteredKmsDevice<'_, Self>) -> Result {
-        let hardware = || (***dev).clone();
-        let plane = Plane::new(dev, 1, Primary(hardware()))?;
-        let crtc = Crtc::new(dev, plane, None::<&Plane<Primary>>, Head(hardware()))?;
-        let connector = Connector::new(dev, Monitor)?;
-        Encoder::new(dev, crtc)?.attach(connector)
+        let plane = Plane::new(dev, 1, &FORMATS, plane::Type::Primary, None, ())?;
+        plane.enable_fb_damage_clips();
+        let crtc = UnregisteredCrtc::<Head>::new(dev, plane, None::<&Plane>, None, ())?;
+        let encoder = Encoder::new(dev, encoder::Type::Virtual, crtc.mask(), 0, None, ())?;
+        UnregisteredConnector::<Monitor>::new(dev, connector::Type::Virtual, ())?
+            .attach_encoder(encoder)
     }
 }
 
-struct Primary(Arc<Hardware>);
+type Plane = plane::UnregisteredPlane<Primary>;
+type Encoder = UnregisteredEncoder<PlainEncoder<Cirrus>>;
+
+struct Primary;
+
+/// What a check computes for the commit.
+#[derive(Clone, Default)]
+struct PrimaryState {
+    /// The layout for what the plane shows.
+    layout: Option<Layout>,
+    /// The device has another layout.
+    is_changed: bool,
+}
+
+impl DriverPlaneState for PrimaryState {
+    type Plane = Primary;
+}
 
 #[vtable]
-impl DriverPlane for Primary {
+impl plane::DriverPlane for Primary {
+    type Args = ();
     type Driver = Cirrus;
+    type State = PrimaryState;
 
-    const TYPE: plane::Type = plane::Type::Primary;
-    const FORMATS: &'static [u32] = &[XRGB8888, RGB888, RGB565];
-    const DAMAGE_CLIPS: bool = true;
     const SHADOW: bool = true;
     const CONVERTS: bool = true;
 
-    fn atomic_check(
-        &self,
-        old: &PlaneState<Self>,
-        new: &PlaneState<Self>,
-        check: &AtomicCheck<'_>,
-    ) -> Result {
-        check.check_unscaled_plane(new, false)?;
+    fn new(_dev: &Device<Cirrus>, (): ()) -> impl PinInit<Self, Error> {
+        Ok(Self)
+    }
+
+    fn atomic_check(check: PlaneAtomicCheck<'_, Self>) -> Result {
+        let (state, old, mut new) = check.take_all();
+        new.layout = None;
+        let Some(crtc) = new.crtc() else {
+            return Ok(());
+        };
+        let crtc_state = state.add_crtc_state(crtc)?;
+        new.atomic_helper_check(&crtc_state, false, true)?;
         // The memory has the pixels of the last framebuffer, in its format.
-        check.ignore_damage_clips(new, old.fourcc() != new.fourcc())?;
-        if new.visible() && Layout::of(new).is_none() {
-            return Err(EINVAL);
+        let has_other_format = old.fourcc() != new.fourcc();
+        new.set_ignore_damage_clips(has_other_format);
+        new.is_changed = has_other_format || crtc_state.needs_modeset();
+        if let Some(fourcc) = new.fourcc().filter(|_| new.visible()) {
+            let (width, height) = (new.src().width() as u32, new.src().height() as u32);
+            new.layout = Some(Layout::new(fourcc, width, height).ok_or(EINVAL)?);
         }
         Ok(())
     }
 
-    /// Copies the damage, after the layout was set if it may have changed.
-    fn atomic_update(
-        &self,
-        dev: &Device<Cirrus>,
-        old: &PlaneState<Self>,
-        new: &PlaneState<Self>,
-        commit: &AtomicCommit<'_>,
-    ) {
-        let Some(layout) = Layout::of(new) else {
+    /// Copies the damage, after the layout was set if it has changed.
+    fn atomic_update(commit: PlaneAtomicCommit<'_, Self>) {
+        let dev = commit.plane().drm_dev();
+        let (old, new) = commit.take_old_new_state();
+        let Some(layout) = &new.layout else {
             return;
         };
-        let is_changed = old.fourcc() != new.fourcc() || commit.needs_modeset(new);
-        if is_changed {
-            self.0.set_layout(&layout);
+        if new.is_changed {
+            dev.set_layout(layout);
         }
-        if let Some(vram) = self.0.vram.try_access() {
+        if let Some(vram) = dev.vram.try_access() {
             if let Err(error) = new.copy_damage_to(old, &*vram, layout.pitch, layout.fourcc) {
                 drm::drm_err_ratelimited!(dev, "a part of a frame is lost: {:?}\n", error);
             }
         }
-        if is_changed {
-            self.0.show(true);
+        if new.is_changed {
+            dev.show(true);
         }
     }
 
-    fn atomic_disable(
-        &self,
-        _dev: &Device<Cirrus>,
-        _old: &PlaneState<Self>,
-        _new: &PlaneState<Self>,
-    ) {
-        self.0.show(false);
+    fn atomic_disable(commit: PlaneAtomicCommit<'_, Self>) {
+        commit.plane().drm_dev().show(false);
     }
 }
 
-struct Head(Arc<Hardware>);
+struct Head;
 
+#[vtable]
 impl DriverCrtc for Head {
+    type Args = ();
     type Driver = Cirrus;
+    type State = PlainState<Self>;
     type VblankImpl = VblankTimer<Self>;
 
+    fn new(_dev: &Device<Cirrus>, (): &()) -> impl PinInit<Self, Error> {
+        Ok(Self)
+    }
+
     /// Only modes in which every format can be shown.
-    fn mode_valid(&self, mode: &DisplayMode) -> bool {
+    fn mode_valid(_crtc: &Crtc<Self>, mode: &DisplayMode) -> bool {
         let (width, height) = (u32::from(mode.hdisplay()), u32::from(mode.vdisplay()));
         mode.hdisplay() % WIDTH_UNIT == 0 && Layout::new(XRGB8888, width, height).is_some()
     }
 
-    fn atomic_enable(&self, _dev: &Device<Cirrus>, mode: &DisplayMode) {
-        self.0.set_size(mode.hdisplay(), mode.vdisplay());
+    fn atomic_enable(commit: CrtcAtomicCommit<'_, Self>) {
+        let dev = commit.crtc().drm_dev();
+        let mode = commit.take_new_state().adjusted_mode();
+        dev.set_size(mode.hdisplay(), mode.vdisplay());
     }
 
-    fn atomic_disable(&self, _dev: &Device<Cirrus>) {
-        self.0.show(false);
+    fn atomic_disable(commit: CrtcAtomicCommit<'_, Self>) {
+        commit.crtc().drm_dev().show(false);
     }
 }
 
 struct Monitor;
 
+#[vtable]
 impl DriverConnector for Monitor {
+    type Args = ();
     type Driver = Cirrus;
+    type State = PlainState<Self>;
 
-    fn get_modes(&self, modes: &mut ModeList<'_>) {
-        modes.add_usual(MAX_SIZE, MAX_HEIGHT);
-        modes.prefer(1024, 768, 60, 160);
+    fn new(_dev: &Device<Cirrus>, (): ()) -> impl PinInit<Self, Error> {
+        Ok(Self)
+    }
+
+    fn get_modes<'a>(
+        connector: ConnectorGuard<'a, Self>,
+        _guard: &ModeConfigGuard<'a, Cirrus>,
+    ) -> i32 {
+        connector.add_modes_noedid((MAX_SIZE, MAX_HEIGHT)) + connector.prefer(1024, 768, 60, 160)
     }
 }
 
@@ -351,7 +365,7 @@ impl CirrusDriver {
             return Err(ENODEV);
         }
         drm::driver::take_aperture(pdev.as_ref(), NAME)?;
-        let hardware = Arc::new(Hardware::new(pdev)?, GFP_KERNEL)?;
+        let hardware = Hardware::new(pdev)?;
         let drm = UnregisteredDevice::<Cirrus>::new(pdev, Ok::<_, Error>(hardware))?;
         drm.setup_kms()?;
         let mut registration = Registration::new(pdev.as_ref(), drm, (), 0)?;

@@ -22,11 +22,16 @@ use drm::{
     file::PlainFile,
     gem::{shmem::Object, DumbBuffer, PlainObject},
     kms::{
-        atomic::{AtomicCheck, AtomicCommit},
-        connector::ModeList,
-        fourcc, plane, Connector, Crtc, DisplayMode, DriverConnector, DriverCrtc, DriverPlane,
-        Encoder, KmsDriver, ModeConfigInfo, PlainFramebuffer, Plane, PlaneState,
-        UnregisteredKmsDevice,
+        connector::{self, ConnectorGuard, DriverConnector, UnregisteredConnector},
+        crtc::{Crtc, CrtcAtomicCommit, DriverCrtc, RawCrtc, UnregisteredCrtc},
+        encoder::{self, PlainEncoder, UnregisteredEncoder},
+        fourcc,
+        plane::{
+            self, DriverPlane, PlaneAtomicCheck, PlaneAtomicCommit, RawPlaneState,
+            UnregisteredPlane,
+        },
+        DisplayMode, KmsDriver, ModeConfigGuard, ModeConfigInfo, ModeObject, PlainFramebuffer,
+        PlainState, UnregisteredKmsDevice,
     },
     sysfb::{Memory, ScreenInfo},
     Device, Driver, DriverInfo, File, Registration, UnregisteredDevice,
@@ -36,7 +41,6 @@ use kernel::{
     devres::Devres,
     platform,
     prelude::*,
-    sync::Arc,
 };
 
 const NAME: &CStr = c"simple_rs";
@@ -63,7 +67,7 @@ struct Simple;
 
 #[vtable]
 impl Driver for Simple {
-    type Data = Arc<Screen>;
+    type Data = Screen;
     type RegistrationData<'a> = ();
     type Object = Object<PlainObject<Self>>;
     type File = PlainFile<Self>;
@@ -89,97 +93,114 @@ impl Driver for Simple {
     }
 }
 
+#[vtable]
 impl KmsDriver for Simple {
     type Framebuffer = PlainFramebuffer<Self>;
 
-    fn mode_config_info(dev: &Device<Self>) -> ModeConfigInfo {
-        let (width, height) = (u32::from(dev.info.width), u32::from(dev.info.height));
-        ModeConfigInfo {
+    fn mode_config_info(_dev: &kernel::device::Device, data: &Screen) -> Result<ModeConfigInfo> {
+        let (width, height) = (u32::from(data.info.width), u32::from(data.info.height));
+        Ok(ModeConfigInfo {
             min_resolution: (width, height),
             max_resolution: (width.max(MAX_SIZE), height.max(MAX_SIZE)),
             max_cursor: (0, 0),
             preferred_depth: 24,
-        }
+        })
     }
 
     fn create_objects(dev: &UnregisteredKmsDevice<'_, Self>) -> Result {
-        let screen = || (***dev).clone();
-        let plane = Plane::new(dev, 1, Primary(screen()))?;
-        let crtc = Crtc::new(dev, plane, None::<&Plane<Primary>>, Head(screen()))?;
-        let connector = Connector::new(dev, Monitor(screen()))?;
-        Encoder::new(dev, crtc)?.attach(connector)
+        let plane = Plane::new(dev, 1, &[fourcc(b"XR24")], plane::Type::Primary, None, ())?;
+        plane.enable_fb_damage_clips();
+        let crtc = UnregisteredCrtc::<Head>::new(dev, plane, None::<&Plane>, None, ())?;
+        let encoder = Encoder::new(dev, encoder::Type::Virtual, crtc.mask(), 0, None, ())?;
+        UnregisteredConnector::<Monitor>::new(dev, connector::Type::Virtual, ())?
+            .attach_encoder(encoder)
     }
 }
 
-struct Primary(Arc<Screen>);
+type Plane = UnregisteredPlane<Primary>;
+type Encoder = UnregisteredEncoder<PlainEncoder<Simple>>;
+
+struct Primary;
 
 #[vtable]
 impl DriverPlane for Primary {
+    type Args = ();
     type Driver = Simple;
+    type State = PlainState<Self>;
 
-    const TYPE: plane::Type = plane::Type::Primary;
-    const FORMATS: &'static [u32] = &[fourcc(b"XR24")];
-    const DAMAGE_CLIPS: bool = true;
     const SHADOW: bool = true;
     const CONVERTS: bool = true;
 
-    fn atomic_check(
-        &self,
-        _old: &PlaneState<Self>,
-        new: &PlaneState<Self>,
-        check: &AtomicCheck<'_>,
-    ) -> Result {
-        check.check_unscaled_plane(new, false)
+    fn new(_dev: &Device<Simple>, (): ()) -> impl PinInit<Self, Error> {
+        Ok(Self)
     }
 
-    fn atomic_update(
-        &self,
-        dev: &Device<Simple>,
-        old: &PlaneState<Self>,
-        new: &PlaneState<Self>,
-        _commit: &AtomicCommit<'_>,
-    ) {
-        let info = &self.0.info;
-        if let Some(memory) = self.0.memory.try_access() {
+    fn atomic_check(check: PlaneAtomicCheck<'_, Self>) -> Result {
+        let (state, mut new) = check.take_state_new_state();
+        let Some(crtc) = new.crtc() else {
+            return Ok(());
+        };
+        let crtc_state = state.add_crtc_state(crtc)?;
+        new.atomic_helper_check(&crtc_state, false, true)
+    }
+
+    fn atomic_update(commit: PlaneAtomicCommit<'_, Self>) {
+        let dev = commit.plane().drm_dev();
+        let (old, new) = commit.take_old_new_state();
+        let info = &dev.info;
+        if let Some(memory) = dev.memory.try_access() {
             if let Err(error) = new.copy_damage_to(old, &*memory, info.pitch, info.fourcc) {
                 drm::drm_err_ratelimited!(dev, "a part of a frame is lost: {:?}\n", error);
             }
         }
     }
 
-    fn atomic_disable(
-        &self,
-        _dev: &Device<Simple>,
-        _old: &PlaneState<Self>,
-        _new: &PlaneState<Self>,
-    ) {
-        self.0.clear();
+    fn atomic_disable(commit: PlaneAtomicCommit<'_, Self>) {
+        commit.plane().drm_dev().clear();
     }
 }
 
-struct Head(Arc<Screen>);
+struct Head;
 
+#[vtable]
 impl DriverCrtc for Head {
+    type Args = ();
     type Driver = Simple;
+    type State = PlainState<Self>;
     type VblankImpl = PhantomData<Self>;
 
-    fn mode_valid(&self, mode: &DisplayMode) -> bool {
-        let info = &self.0.info;
+    fn new(_dev: &Device<Simple>, (): &()) -> impl PinInit<Self, Error> {
+        Ok(Self)
+    }
+
+    fn mode_valid(crtc: &Crtc<Self>, mode: &DisplayMode) -> bool {
+        let info = &crtc.drm_dev().info;
         (mode.hdisplay(), mode.vdisplay()) == (info.width, info.height)
     }
 
-    fn atomic_disable(&self, _dev: &Device<Simple>) {
-        self.0.clear();
+    fn atomic_disable(commit: CrtcAtomicCommit<'_, Self>) {
+        commit.crtc().drm_dev().clear();
     }
 }
 
-struct Monitor(Arc<Screen>);
+struct Monitor;
 
+#[vtable]
 impl DriverConnector for Monitor {
+    type Args = ();
     type Driver = Simple;
+    type State = PlainState<Self>;
 
-    fn get_modes(&self, modes: &mut ModeList<'_>) {
-        modes.add_fixed(self.0.info.width, self.0.info.height);
+    fn new(_dev: &Device<Simple>, (): ()) -> impl PinInit<Self, Error> {
+        Ok(Self)
+    }
+
+    fn get_modes<'a>(
+        connector: ConnectorGuard<'a, Self>,
+        _guard: &ModeConfigGuard<'a, Simple>,
+    ) -> i32 {
+        let info = &connector.drm_dev().info;
+        connector.add_fixed(info.width, info.height)
     }
 }
 
@@ -193,7 +214,7 @@ impl SimpleDriver {
     fn bring_up(pdev: &platform::Device<Core<'_>>) -> Result<Self> {
         let info = ScreenInfo::of(pdev.as_ref())?;
         let memory = info.map(pdev.as_ref(), NAME)?;
-        let screen = Arc::new(Screen { info, memory }, GFP_KERNEL)?;
+        let screen = Screen { info, memory };
         let drm = UnregisteredDevice::<Simple>::new(pdev, Ok::<_, Error>(screen))?;
         drm.setup_kms()?;
         let mut registration = Registration::new(pdev.as_ref(), drm, (), 0)?;

@@ -7,7 +7,8 @@
 //!
 //! A nonblocking commit that has nothing to wait for is executed by the caller, because sending a
 //! frame takes less time than waking up a worker. It has nothing to wait for if it changes no mode,
-//! its fences are signalled, and the device has room for a frame of each of its CRTCs. Other
+//! its fences are signalled, and the driver says so for each of its CRTCs
+//! ([`KmsDriver::commit_now`]). Other
 //! nonblocking commits go to a worker, and one that finds a CRTC waiting for the vblank of an
 //! earlier commit fails with `EBUSY`. The core's helper always uses a worker. With
 //! `docs/upstream/drm-commit-without-worker.patch`, [`commit_callback`] and everything that it calls
@@ -19,16 +20,12 @@ use core::mem::offset_of;
 use drm_bindings as bindings;
 use kernel::{error::to_result, prelude::*};
 
-use super::KmsDriver;
+use super::{crtc::OpaqueCrtc, object::AsRaw, KmsDriver};
 use crate::{errno, Device, Driver};
 
-extern "C" fn has_room_callback<T: KmsDriver>(crtc: *mut bindings::drm_crtc) -> bool {
-    // SAFETY: `helper_drm_commit_waits()` calls this for the CRTCs of a commit.
-    let dev = unsafe { (*crtc).dev };
-    // SAFETY: As above. The index does not change.
-    let index = unsafe { (*crtc).index };
-    // SAFETY: The commit is one on a device of `T`.
-    T::has_room(unsafe { Device::<T>::from_raw(dev) }, index)
+extern "C" fn commit_now_callback<T: KmsDriver>(crtc: *mut bindings::drm_crtc) -> bool {
+    // SAFETY: `helper_drm_commit_waits()` calls this for the CRTCs of a commit on a device of `T`.
+    T::commit_now(unsafe { OpaqueCrtc::from_raw(crtc) })
 }
 
 /// C: `drm_mode_config_funcs.atomic_commit`.
@@ -92,7 +89,7 @@ unsafe fn commit_nonblocking<T: KmsDriver>(
     to_result(unsafe { bindings::drm_atomic_helper_prepare_planes(dev, state) })?;
     // All fences that the commit has to wait for are known now.
     // SAFETY: As above, and the callback is for devices of `T`.
-    let waits = unsafe { bindings::helper_drm_commit_waits(state, Some(has_room_callback::<T>)) };
+    let waits = unsafe { bindings::helper_drm_commit_waits(state, Some(commit_now_callback::<T>)) };
     // SAFETY: As above.
     to_result(unsafe { bindings::drm_atomic_helper_swap_state(state, true) }).inspect_err(
         |_| {

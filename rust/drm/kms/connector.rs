@@ -1,143 +1,116 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! Connectors of virtual devices, and EDIDs.
+//! Connectors.
 //!
 //! C header: [`include/drm/drm_connector.h`](srctree/include/drm/drm_connector.h)
-use core::{marker::PhantomData, mem::offset_of, ops::Deref, ptr, ptr::NonNull};
+use core::{mem::offset_of, ops::Deref, ptr, ptr::NonNull};
 
 use drm_bindings as bindings;
 use kernel::{
-    error::to_result,
+    error::{to_result, VTABLE_DEFAULT_ERROR},
     ffi::c_void,
     prelude::*,
     types::{NotThreadSafe, Opaque},
 };
 
 use super::{
+    atomic::{with_check, AtomicCheck},
+    encoder::{DriverEncoder, UnregisteredEncoder},
     modes::{DisplayMode, Timing},
-    KmsDriver, UnregisteredKmsDevice,
+    object::{AsRaw, AsRawState, DriverState, ModeObject, Modesettable, ObjectState, PlainState},
+    KmsDriver, ModeConfigGuard, UnregisteredKmsDevice,
+};
+use crate::{errno, private::Sealed, Device};
+
+pub use super::{
+    atomic::ConnectorStateMutator,
+    edid::{Edid, EDID_EXTENSIONS, EDID_LENGTH},
 };
 
-/// The EDID of a monitor; the C counterpart is `struct drm_edid`.
+macro_rules! types {
+    ($($(#[$doc:meta])* $name:ident = $value:ident),* $(,)?) => {
+        /// The type of a connector.
+        #[derive(Clone, Copy, PartialEq, Eq)]
+        #[repr(u32)]
+        pub enum Type {$(
+            $(#[$doc])*
+            $name = bindings::$value,
+        )*}
+    };
+}
+
+types! {
+    /// Not known.
+    Unknown = DRM_MODE_CONNECTOR_Unknown,
+    /// VGA.
+    Vga = DRM_MODE_CONNECTOR_VGA,
+    /// DVI, analogue and digital.
+    DviI = DRM_MODE_CONNECTOR_DVII,
+    /// DVI, digital.
+    DviD = DRM_MODE_CONNECTOR_DVID,
+    /// DVI, analogue.
+    DviA = DRM_MODE_CONNECTOR_DVIA,
+    /// Composite video.
+    Composite = DRM_MODE_CONNECTOR_Composite,
+    /// S-Video.
+    SVideo = DRM_MODE_CONNECTOR_SVIDEO,
+    /// A panel on LVDS.
+    Lvds = DRM_MODE_CONNECTOR_LVDS,
+    /// Component video.
+    Component = DRM_MODE_CONNECTOR_Component,
+    /// A mini-DIN connector with nine pins.
+    NinePinDin = DRM_MODE_CONNECTOR_9PinDIN,
+    /// DisplayPort.
+    DisplayPort = DRM_MODE_CONNECTOR_DisplayPort,
+    /// HDMI, type A.
+    HdmiA = DRM_MODE_CONNECTOR_HDMIA,
+    /// HDMI, type B.
+    HdmiB = DRM_MODE_CONNECTOR_HDMIB,
+    /// An output for television.
+    Tv = DRM_MODE_CONNECTOR_TV,
+    /// A panel on embedded DisplayPort.
+    Edp = DRM_MODE_CONNECTOR_eDP,
+    /// One that no monitor is plugged into, e.g. a window.
+    Virtual = DRM_MODE_CONNECTOR_VIRTUAL,
+    /// A panel on DSI.
+    Dsi = DRM_MODE_CONNECTOR_DSI,
+    /// A panel on DPI.
+    Dpi = DRM_MODE_CONNECTOR_DPI,
+    /// Memory that the picture is written to.
+    Writeback = DRM_MODE_CONNECTOR_WRITEBACK,
+    /// A panel on SPI.
+    Spi = DRM_MODE_CONNECTOR_SPI,
+    /// A panel on USB.
+    Usb = DRM_MODE_CONNECTOR_USB,
+}
+
+/// Whether a monitor is connected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Status {
+    /// It is.
+    Connected = bindings::drm_connector_status_connector_status_connected,
+    /// It is not.
+    Disconnected = bindings::drm_connector_status_connector_status_disconnected,
+    /// The device cannot tell.
+    Unknown = bindings::drm_connector_status_connector_status_unknown,
+}
+
+/// What a check of a connector gets.
+pub type ConnectorAtomicCheck<'a, T> = AtomicCheck<'a, Connector<T>>;
+
+impl<'a, T: DriverConnector> AtomicCheck<'a, Connector<T>> {
+    /// Returns the connector.
+    pub fn connector(&self) -> &'a Connector<T> {
+        self.object()
+    }
+}
+
+/// A connector whose modes can be changed.
 ///
 /// # Invariants
 ///
-/// The pointer is a valid EDID, which the value owns. Nothing changes it.
-///
-/// # Context
-///
-/// No method sleeps, except [`new`](Self::new).
-///
-/// # Examples
-///
-/// ```
-/// # use kernel::prelude::*;
-/// use drm::kms::{connector::EDID_LENGTH, Edid};
-///
-/// let mut bytes = [0; EDID_LENGTH];
-/// bytes[..8].copy_from_slice(&[0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0]);
-/// // EDID 1.3.
-/// bytes[18..20].copy_from_slice(&[1, 3]);
-/// // The sum of all bytes is a multiple of 256.
-/// bytes[127] = 2;
-///
-/// let edid = Edid::new(&bytes)?;
-/// assert_eq!(edid.bytes(), bytes);
-/// assert!(edid == Edid::new(&bytes)?);
-/// # Ok::<(), Error>(())
-/// ```
-///
-/// The bytes cannot be kept for longer than the EDID:
-///
-/// ```compile_fail,E0505
-/// use drm::kms::Edid;
-///
-/// fn bytes_of(edid: Edid) -> usize {
-///     let bytes = edid.bytes();
-///     drop(edid);
-///     bytes.len()
-/// }
-/// ```
-pub struct Edid(NonNull<bindings::drm_edid>);
-
-// SAFETY: The bytes of an EDID do not change.
-unsafe impl Send for Edid {}
-// SAFETY: As above.
-unsafe impl Sync for Edid {}
-
-/// Size of an EDID block in bytes.
-pub const EDID_LENGTH: usize = 128;
-/// Offset of the number of extension blocks in the first block.
-pub const EDID_EXTENSIONS: usize = 126;
-
-impl Edid {
-    /// Makes an EDID from bytes.
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL` if they are not a valid EDID, `ENOMEM`. C: `drm_edid_alloc()`, `drm_edid_valid()`.
-    ///
-    /// # Context
-    ///
-    /// May sleep.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use kernel::prelude::*;
-    /// // Shorter than a block.
-    /// assert!(matches!(drm::kms::Edid::new(&[0; 127]), Err(EINVAL)));
-    /// ```
-    pub fn new(bytes: &[u8]) -> Result<Self> {
-        if bytes.len() < EDID_LENGTH {
-            return Err(EINVAL);
-        }
-        // SAFETY: The function copies the bytes.
-        let raw = unsafe { bindings::drm_edid_alloc(bytes.as_ptr().cast(), bytes.len()) };
-        // INVARIANT: It was allocated above.
-        let edid = Self(NonNull::new(raw.cast_mut()).ok_or(ENOMEM)?);
-        // SAFETY: By the type's invariants.
-        if !unsafe { bindings::drm_edid_valid(edid.0.as_ptr()) } {
-            return Err(EINVAL);
-        }
-        Ok(edid)
-    }
-
-    /// Returns the bytes; C: `drm_edid_raw()`.
-    pub fn bytes(&self) -> &[u8] {
-        // SAFETY: By the type's invariants.
-        let raw: *const u8 = unsafe { bindings::drm_edid_raw(self.0.as_ptr()) }.cast();
-        if raw.is_null() {
-            return &[];
-        }
-        // SAFETY: The core returns no pointer to less than one block.
-        let extensions = unsafe { raw.add(EDID_EXTENSIONS) };
-        // SAFETY: As above.
-        let blocks = 1 + usize::from(unsafe { *extensions });
-        // SAFETY: The core returns no pointer to fewer blocks than the first one announces. They
-        // are valid as long as the EDID.
-        unsafe { core::slice::from_raw_parts(raw, blocks * EDID_LENGTH) }
-    }
-}
-
-impl PartialEq for Edid {
-    fn eq(&self, other: &Self) -> bool {
-        self.bytes() == other.bytes()
-    }
-}
-
-impl Drop for Edid {
-    fn drop(&mut self) {
-        // SAFETY: By the type's invariants.
-        unsafe { bindings::drm_edid_free(self.0.as_ptr()) }
-    }
-}
-
-/// The list of a connector's modes while it is being filled.
-///
-/// # Invariants
-///
-/// `connector` is valid, and for the lifetime this thread holds the lock of the mode config, which
-/// protects its modes, its EDID and its properties.
+/// For the lifetime, this thread holds the lock of the mode config, which protects the connector's modes, its
+/// EDID and its properties.
 ///
 /// # Context
 ///
@@ -146,28 +119,37 @@ impl Drop for Edid {
 /// # Examples
 ///
 /// ```no_run
-/// use drm::kms::{connector::ModeList, Edid};
+/// use drm::kms::{connector::{ConnectorGuard, DriverConnector}, Edid, ModeConfigGuard};
 ///
 /// /// Lists the modes of a monitor as `DriverConnector::get_modes` does.
-/// fn get_modes(modes: &mut ModeList<'_>, own: Option<&Edid>) {
-///     let edid = modes.read_edid(own);
-///     if modes.add_edid(edid.as_ref()) == 0 {
-///         let (_, (width, height)) = modes.limits();
-///         modes.add_usual(width, height);
+/// fn get_modes<'a, T: DriverConnector>(
+///     connector: ConnectorGuard<'a, T>,
+///     guard: &ModeConfigGuard<'a, T::Driver>,
+///     own: Option<&Edid>,
+/// ) -> i32 {
+///     let edid = connector.read_edid(own);
+///     let mut count = connector.add_edid(edid.as_ref());
+///     if count == 0 {
+///         let (_, max) = guard.limits();
+///         count = connector.add_modes_noedid(max);
 ///     }
-///     modes.prefer(1024, 768, 60, 32);
+///     count + connector.prefer(1024, 768, 60, 32)
 /// }
 /// ```
-pub struct ModeList<'a> {
-    connector: *mut bindings::drm_connector,
-    count: i32,
-    _lock: PhantomData<&'a NotThreadSafe>,
+pub struct ConnectorGuard<'a, T: DriverConnector>(&'a Connector<T>, NotThreadSafe);
+
+impl<T: DriverConnector> Deref for ConnectorGuard<'_, T> {
+    type Target = Connector<T>;
+
+    fn deref(&self) -> &Connector<T> {
+        self.0
+    }
 }
 
-impl ModeList<'_> {
+impl<T: DriverConnector> ConnectorGuard<'_, T> {
     /// Returns the EDID to use: that of the administrator (`drm.edid_firmware=`, `edid_override` in
     /// debugfs), or else the device's own. C: `drm_edid_read_custom()`.
-    pub fn read_edid(&mut self, own: Option<&Edid>) -> Option<Edid> {
+    pub fn read_edid(&self, own: Option<&Edid>) -> Option<Edid> {
         extern "C" fn read_block(
             data: *mut c_void,
             target: *mut u8,
@@ -188,7 +170,7 @@ impl ModeList<'_> {
         let mut own = own;
         // SAFETY: By the type's invariants. `own` lives until the call returns.
         let raw = unsafe {
-            bindings::drm_edid_read_custom(self.connector, Some(read_block), (&raw mut own).cast())
+            bindings::drm_edid_read_custom(self.as_raw(), Some(read_block), (&raw mut own).cast())
         };
         // INVARIANT: The core has read it, and has passed the ownership.
         NonNull::new(raw.cast_mut()).map(Edid)
@@ -196,14 +178,14 @@ impl ModeList<'_> {
 
     /// Suggests a position of the monitor to user space, see
     /// [`KmsDriver::FOLLOWS_WINDOWS`]. C: `drm_object_property_set_value()`.
-    pub fn suggest_position(&mut self, x: u32, y: u32) {
+    pub fn suggest_position(&self, x: u32, y: u32) {
         // SAFETY: By the type's invariants.
-        let object = unsafe { &raw mut (*self.connector).base };
+        let object = unsafe { &raw mut (*self.as_raw()).base };
         // SAFETY: A connector's device is valid as long as the connector. The properties are created
         // before the connectors, and do not change.
-        let suggested_x = unsafe { (*self.dev()).mode_config.suggested_x_property };
+        let suggested_x = unsafe { (*self.drm_dev().as_raw()).mode_config.suggested_x_property };
         // SAFETY: As above.
-        let suggested_y = unsafe { (*self.dev()).mode_config.suggested_y_property };
+        let suggested_y = unsafe { (*self.drm_dev().as_raw()).mode_config.suggested_y_property };
         for (property, value) in [(suggested_x, x), (suggested_y, y)] {
             if property.is_null() {
                 continue;
@@ -215,45 +197,39 @@ impl ModeList<'_> {
 
     /// Adds the modes of an EDID, and sets the EDID property. Returns the number of modes. C:
     /// `drm_edid_connector_update()`, `drm_edid_connector_add_modes()`.
-    pub fn add_edid(&mut self, edid: Option<&Edid>) -> i32 {
+    pub fn add_edid(&self, edid: Option<&Edid>) -> i32 {
         let raw = edid.map_or(ptr::null(), |edid| edid.0.as_ptr().cast_const());
         // SAFETY: By the invariants of the types.
-        unsafe { bindings::drm_edid_connector_update(self.connector, raw) };
+        unsafe { bindings::drm_edid_connector_update(self.as_raw(), raw) };
         // SAFETY: By the type's invariants.
-        let count = unsafe { bindings::drm_edid_connector_add_modes(self.connector) };
-        self.count += count;
-        count
+        unsafe { bindings::drm_edid_connector_add_modes(self.as_raw()) }
     }
 
-    /// Adds common modes up to a size in pixels; C: `drm_add_modes_noedid()`.
-    pub fn add_usual(&mut self, width: u32, height: u32) {
+    /// Adds common modes up to a width and height in pixels. Returns their number. C:
+    /// `drm_add_modes_noedid()`.
+    pub fn add_modes_noedid(&self, (width, height): (u32, u32)) -> i32 {
         // SAFETY: By the type's invariants.
-        self.count += unsafe { bindings::drm_add_modes_noedid(self.connector, width, height) };
+        unsafe { bindings::drm_add_modes_noedid(self.as_raw(), width, height) }
     }
 
-    /// Adds the only mode of a device that shows one size, in pixels, with 60 frames per second. C:
-    /// `drm_connector_helper_get_modes_fixed()` with a mode of `DRM_MODE_INIT()`.
-    ///
-    /// # Examples
-    ///
-    /// ```no_run
-    /// use drm::kms::connector::ModeList;
-    ///
-    /// /// Lists the mode as `DriverConnector::get_modes` does.
-    /// fn get_modes(modes: &mut ModeList<'_>) {
-    ///     modes.add_fixed(1024, 768);
-    /// }
-    /// ```
-    pub fn add_fixed(&mut self, width: u16, height: u16) {
-        self.add_exact(width, height, 60, 0);
+    /// Prefers the modes with a width and height in pixels, if there are any; C: `drm_set_preferred_mode()`.
+    pub fn set_preferred_mode(&self, (width, height): (u32, u32)) {
+        // SAFETY: By the type's invariants.
+        unsafe { bindings::drm_set_preferred_mode(self.as_raw(), width as i32, height as i32) }
+    }
+
+    /// Adds the only mode of a device that shows one size, in pixels, with 60 frames per second. Returns the
+    /// number of modes. C: `drm_connector_helper_get_modes_fixed()` with a mode of `DRM_MODE_INIT()`.
+    pub fn add_fixed(&self, width: u16, height: u16) -> i32 {
+        self.add_exact(width, height, 60, 0)
     }
 
     /// Makes the mode with a size in pixels the only preferred one. Adds it if it is missing, with
-    /// the timing of [`Timing::exact`].
-    pub fn prefer(&mut self, width: u16, height: u16, refresh: u32, blanking: u16) {
+    /// the timing of [`Timing::exact`]. Returns the number of modes that were added.
+    pub fn prefer(&self, width: u16, height: u16, refresh: u32, blanking: u16) -> i32 {
         let preferred = bindings::DRM_MODE_TYPE_PREFERRED as u8;
         // SAFETY: By the type's invariants.
-        let list = unsafe { &raw mut (*self.connector).probed_modes };
+        let list = unsafe { &raw mut (*self.as_raw()).probed_modes };
         let mut found = false;
 
         // SAFETY: By the type's invariants, nothing else changes the list.
@@ -275,22 +251,18 @@ impl ModeList<'_> {
             // SAFETY: As above.
             entry = unsafe { (*entry).next };
         }
-        if !found {
-            self.add_exact(width, height, refresh, blanking);
+        if found {
+            0
+        } else {
+            self.add_exact(width, height, refresh, blanking)
         }
     }
 
-    /// Returns the connector's device.
-    fn dev(&self) -> *mut bindings::drm_device {
-        // SAFETY: By the type's invariants, the connector is valid. Its device does not change.
-        unsafe { (*self.connector).dev }
-    }
-
-    fn add_exact(&mut self, width: u16, height: u16, refresh: u32, blanking: u16) {
+    fn add_exact(&self, width: u16, height: u16, refresh: u32, blanking: u16) -> i32 {
         // SAFETY: A connector's device is valid as long as the connector.
-        let mode = unsafe { bindings::drm_mode_create(self.dev()) };
+        let mode = unsafe { bindings::drm_mode_create(self.drm_dev().as_raw()) };
         if mode.is_null() {
-            return;
+            return 0;
         }
         let timing = Timing::exact(width, height, refresh, blanking);
         let [hdisplay, hsync_start, hsync_end, htotal] = timing.horizontal;
@@ -315,106 +287,242 @@ impl ModeList<'_> {
         // SAFETY: The mode is initialized.
         unsafe { bindings::drm_mode_set_name(mode) };
         // SAFETY: As above, and by the type's invariants. The connector takes ownership of the mode.
-        unsafe { bindings::drm_mode_probed_add(self.connector, mode) };
-        self.count += 1;
-    }
-
-    /// Returns the limits of framebuffers: minimum and maximum width and height in pixels.
-    pub fn limits(&self) -> ((u32, u32), (u32, u32)) {
-        let dev = self.dev();
-        // SAFETY: A connector's device is valid as long as the connector. The limits are set before
-        // there are connectors, and do not change.
-        let min_width = unsafe { (*dev).mode_config.min_width };
-        // SAFETY: As above.
-        let min_height = unsafe { (*dev).mode_config.min_height };
-        // SAFETY: As above.
-        let max_width = unsafe { (*dev).mode_config.max_width };
-        // SAFETY: As above.
-        let max_height = unsafe { (*dev).mode_config.max_height };
-        ((min_width, min_height), (max_width, max_height))
+        unsafe { bindings::drm_mode_probed_add(self.as_raw(), mode) };
+        1
     }
 }
+
+/// The driver's data of a state of a connector. It is copied with the state.
+///
+/// # Context
+///
+/// Clone and drop may sleep.
+pub trait DriverConnectorState: Clone + Default + Send + Sync + Sized + 'static {
+    /// The connector.
+    type Connector: DriverConnector<State = Self>;
+}
+
+impl<T: DriverConnector<State = Self>> DriverConnectorState for PlainState<T> {
+    type Connector = T;
+}
+
+impl<S: DriverConnectorState> DriverState<bindings::drm_connector> for S {
+    type Object = Connector<S::Connector>;
+}
+
+/// The state of a connector, with the driver's data; the C counterpart is `struct drm_connector_state`.
+pub type ConnectorState<S> = ObjectState<bindings::drm_connector, S>;
+
+/// What a state of a connector says.
+///
+/// # Context
+///
+/// No method sleeps.
+pub trait RawConnectorState: AsRawState<Kind = bindings::drm_connector> {
+    /// Returns the connector.
+    fn connector(&self) -> &Self::Object {
+        // SAFETY: By the requirements of `AsRawState`. The field does not change.
+        let connector = unsafe { (*self.as_raw()).connector };
+        // SAFETY: By the requirements of `AsRawState`, it is valid, and of this type.
+        unsafe { Self::Object::from_raw(connector) }
+    }
+}
+
+impl<T: AsRawState<Kind = bindings::drm_connector>> RawConnectorState for T {}
 
 /// The driver's data of a connector.
 ///
 /// # Context
 ///
-/// Methods may sleep. The lock of the mode config is held.
+/// Methods may sleep. The lock of the mode config is held, except for
+/// [`atomic_check`](Self::atomic_check).
 ///
 /// # Examples
 ///
 /// ```no_run
-/// use drm::kms::{connector::ModeList, DriverConnector, KmsDriver};
+/// use drm::kms::{
+///     connector::{Connector, ConnectorGuard, DriverConnector, Status},
+///     ModeConfigGuard,
+/// };
 ///
-/// /// A monitor that is always connected, and has one mode.
-/// struct Monitor<T>(core::marker::PhantomData<fn(&T)>);
+/// /// Says that a monitor is connected, as `DriverConnector::detect` does.
+/// fn detect<T: DriverConnector>(_connector: &Connector<T>, _force: bool) -> Status {
+///     Status::Connected
+/// }
 ///
-/// impl<T: KmsDriver> DriverConnector for Monitor<T> {
-///     type Driver = T;
-///
-///     fn get_modes(&self, modes: &mut ModeList<'_>) {
-///         modes.prefer(1024, 768, 60, 32);
-///     }
+/// /// Adds the only mode of a device, as `DriverConnector::get_modes` does.
+/// fn get_modes<'a, T: DriverConnector>(
+///     connector: ConnectorGuard<'a, T>,
+///     _guard: &ModeConfigGuard<'a, T::Driver>,
+/// ) -> i32 {
+///     connector.add_fixed(1024, 768)
 /// }
 /// ```
+#[vtable]
 pub trait DriverConnector: Send + Sync + Sized + 'static {
+    /// What [`new`](Self::new) is called with.
+    type Args;
     /// The driver.
     type Driver: KmsDriver;
+    /// The driver's data of a state: [`PlainState<Self>`](PlainState) for none.
+    type State: DriverConnectorState<Connector = Self>;
 
-    /// Returns whether a monitor is connected. By default it always is.
-    fn detect(&self) -> bool {
-        true
+    /// Initializes the data of a new connector.
+    fn new(dev: &Device<Self::Driver>, args: Self::Args) -> impl PinInit<Self, Error>;
+
+    /// Adds the modes. Returns their number.
+    fn get_modes<'a>(
+        connector: ConnectorGuard<'a, Self>,
+        guard: &ModeConfigGuard<'a, Self::Driver>,
+    ) -> i32;
+
+    /// Returns whether a monitor is connected. By default it always is. `force` tells that a program or an
+    /// administrator has asked, so that the detection may disturb the picture.
+    fn detect(_connector: &Connector<Self>, _force: bool) -> Status {
+        build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Fills the list of modes.
-    fn get_modes(&self, modes: &mut ModeList<'_>);
+    /// Checks whether the device can show the new state, and completes it. Must not change the device. The
+    /// CRTC is checked afterwards.
+    ///
+    /// # Errors
+    ///
+    /// The error that the commit fails with.
+    fn atomic_check(_check: ConnectorAtomicCheck<'_, Self>) -> Result {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
 }
 
 /// A connector; the C counterpart is `struct drm_connector`.
 ///
 /// # Invariants
 ///
-/// `connector` is a valid connector of a device of `T::Driver`.
+/// `connector` is a valid connector of a device of `T::Driver`, whose states have the type
+/// `ConnectorState<T::State>`.
 #[repr(C)]
+#[pin_data]
 pub struct Connector<T: DriverConnector> {
     connector: Opaque<bindings::drm_connector>,
+    #[pin]
     inner: T,
 }
 
-impl<T: DriverConnector> Connector<T> {
+impl<T: DriverConnector> Sealed for Connector<T> {}
+
+// SAFETY: By the type's invariants. `connector` is the first field.
+unsafe impl<T: DriverConnector> AsRaw for Connector<T> {
+    type Kind = bindings::drm_connector;
+    type Driver = T::Driver;
+}
+
+// SAFETY: By the type's invariants.
+unsafe impl<T: DriverConnector> Modesettable for Connector<T> {
+    type State = ConnectorState<T::State>;
+}
+
+impl<T: DriverConnector> Deref for Connector<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+/// A type for connectors: [`Connector`] or [`UnregisteredConnector`].
+///
+/// # Context
+///
+/// Any.
+pub trait AsRawConnector: AsRaw<Kind = bindings::drm_connector> {}
+
+impl<T: AsRaw<Kind = bindings::drm_connector>> AsRawConnector for T {}
+
+/// What any type for connectors has.
+///
+/// # Context
+///
+/// Any.
+pub trait RawConnector: AsRawConnector {
+    /// Returns the index among the connectors of the device; C: `drm_connector_index()`.
+    fn index(&self) -> u32 {
+        self.raw_index()
+    }
+
+    /// Returns its bit in masks of connectors; C: `drm_connector_mask()`.
+    fn mask(&self) -> u32 {
+        self.raw_mask()
+    }
+}
+
+impl<T: AsRawConnector> RawConnector for T {}
+
+/// A connector of a device that is being set up, which only one thread uses.
+///
+/// # Invariants
+///
+/// As [`Connector`]. The device is not registered.
+#[repr(transparent)]
+pub struct UnregisteredConnector<T: DriverConnector>(Connector<T>, NotThreadSafe);
+
+impl<T: DriverConnector> Sealed for UnregisteredConnector<T> {}
+
+// SAFETY: As for `Connector`. The type is transparent.
+unsafe impl<T: DriverConnector> AsRaw for UnregisteredConnector<T> {
+    type Kind = bindings::drm_connector;
+    type Driver = T::Driver;
+}
+
+impl<T: DriverConnector> Deref for UnregisteredConnector<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: DriverConnector> UnregisteredConnector<T> {
     const FUNCS: bindings::drm_connector_funcs = {
         // SAFETY: All zeros is a valid, empty struct of functions.
         let mut funcs: bindings::drm_connector_funcs = unsafe { core::mem::zeroed() };
-        funcs.reset = Some(bindings::drm_atomic_helper_connector_reset);
-        funcs.detect = Some(Self::detect_callback);
+        funcs.reset = Some(ConnectorState::<T::State>::reset_callback);
+        if T::HAS_DETECT {
+            funcs.detect = Some(detect_callback::<T>);
+        }
         funcs.fill_modes = Some(bindings::drm_helper_probe_single_connector_modes);
-        funcs.atomic_duplicate_state = Some(bindings::drm_atomic_helper_connector_duplicate_state);
-        funcs.atomic_destroy_state = Some(bindings::drm_atomic_helper_connector_destroy_state);
+        funcs.atomic_duplicate_state = Some(ConnectorState::<T::State>::duplicate_callback);
+        funcs.atomic_destroy_state = Some(ConnectorState::<T::State>::destroy_callback);
         funcs
     };
 
     const HELPER: bindings::drm_connector_helper_funcs = {
         // SAFETY: All zeros is a valid, empty struct of functions.
         let mut funcs: bindings::drm_connector_helper_funcs = unsafe { core::mem::zeroed() };
-        funcs.get_modes = Some(Self::get_modes_callback);
+        funcs.get_modes = Some(get_modes_callback::<T>);
+        if T::HAS_ATOMIC_CHECK {
+            funcs.atomic_check = Some(atomic_check_callback::<T>);
+        }
         funcs
     };
 
-    /// Creates a virtual connector. It lives as long as the device.
+    /// Creates a connector. It lives as long as the device.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`. C: `drmm_connector_init()`.
-    pub fn new<'a>(dev: &'a UnregisteredKmsDevice<'_, T::Driver>, inner: T) -> Result<&'a Self> {
-        // SAFETY: All zeros is a valid value of the C struct, and is what the core expects.
-        let connector: bindings::drm_connector = unsafe { core::mem::zeroed() };
-        let this = KBox::into_raw(KBox::new(
-            Self {
-                connector: Opaque::new(connector),
-                inner,
-            },
+    /// Those of [`DriverConnector::new`]; `ENOMEM`. C: `drmm_connector_init()`.
+    pub fn new<'a>(
+        dev: &'a UnregisteredKmsDevice<'_, T::Driver>,
+        type_: Type,
+        args: T::Args,
+    ) -> Result<&'a Self> {
+        let this: Pin<KBox<Connector<T>>> = KBox::pin_init(
+            try_pin_init!(Connector {
+                connector: Opaque::zeroed(),
+                inner <- T::new(dev, args),
+            }),
             GFP_KERNEL,
-        )?);
+        )?;
+        // SAFETY: The connector is not moved until `free_callback`.
+        let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
         let raw: *mut bindings::drm_connector = this.cast();
         // The memory is freed with the device, after the cleanup that the initialization below
         // adds. It does not depend on references: the core's clients (7.3) leak some when they run
@@ -424,7 +532,7 @@ impl<T: DriverConnector> Connector<T> {
         to_result(unsafe {
             bindings::__drmm_add_action_or_reset(
                 dev.as_raw(),
-                Some(Self::free_callback),
+                Some(free_callback::<T>),
                 this.cast(),
                 c"connector".as_ptr().cast(),
             )
@@ -435,7 +543,7 @@ impl<T: DriverConnector> Connector<T> {
                 dev.as_raw(),
                 raw,
                 const { &Self::FUNCS },
-                bindings::DRM_MODE_CONNECTOR_VIRTUAL as i32,
+                type_ as i32,
                 ptr::null_mut(),
             )
         })?;
@@ -447,51 +555,68 @@ impl<T: DriverConnector> Connector<T> {
         // SAFETY: As above.
         unsafe { bindings::drm_connector_attach_edid_property(raw) };
         dev.attach_window_properties(raw);
-        // INVARIANT: The connector was initialized above, for a device of `T::Driver`.
-        // SAFETY: The connector is valid until `free_callback`, which the device calls.
-        Ok(unsafe { &*this })
+        // INVARIANT: The connector was initialized above, for a device of `T::Driver` that is not
+        // registered.
+        // SAFETY: The connector is valid until `free_callback`, which the device calls. The type is
+        // transparent.
+        Ok(unsafe { &*this.cast() })
     }
 
-    pub(crate) fn as_raw(&self) -> *mut bindings::drm_connector {
-        self.connector.get()
-    }
-
-    extern "C" fn free_callback(_dev: *mut bindings::drm_device, this: *mut c_void) {
-        // SAFETY: The core calls this once, when the device is freed, and `new` has passed a box.
-        drop(unsafe { KBox::<Self>::from_raw(this.cast()) });
-    }
-
-    extern "C" fn detect_callback(
-        raw: *mut bindings::drm_connector,
-        _force: bool,
-    ) -> bindings::drm_connector_status {
-        // SAFETY: The core calls this for a connector of this type.
-        let this = unsafe { &*raw.cast::<Self>() };
-        if this.inner.detect() {
-            bindings::drm_connector_status_connector_status_connected
-        } else {
-            bindings::drm_connector_status_connector_status_disconnected
+    /// Attaches an encoder.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for an encoder of another device. C: `drm_connector_attach_encoder()`.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    pub fn attach_encoder<E>(&self, encoder: &UnregisteredEncoder<E>) -> Result
+    where
+        E: DriverEncoder<Driver = T::Driver>,
+    {
+        if !ptr::eq(self.drm_dev().as_raw(), encoder.raw_dev()) {
+            return Err(EINVAL);
         }
-    }
-
-    extern "C" fn get_modes_callback(raw: *mut bindings::drm_connector) -> kernel::ffi::c_int {
-        // SAFETY: The core calls this for a connector of this type.
-        let this = unsafe { &*raw.cast::<Self>() };
-        // INVARIANT: The core calls this with the lock held.
-        let mut modes = ModeList {
-            connector: raw,
-            count: 0,
-            _lock: PhantomData,
-        };
-        this.inner.get_modes(&mut modes);
-        modes.count
+        // SAFETY: By the invariants of the types, both are valid. Nothing else uses them, because their
+        // device is being set up by this thread.
+        to_result(unsafe {
+            bindings::drm_connector_attach_encoder(self.as_raw(), encoder.as_raw())
+        })
     }
 }
 
-impl<T: DriverConnector> Deref for Connector<T> {
-    type Target = T;
+extern "C" fn free_callback<T: DriverConnector>(
+    _dev: *mut bindings::drm_device,
+    this: *mut c_void,
+) {
+    // SAFETY: The core calls this once, when the device is freed, and `new` has passed a box.
+    drop(unsafe { KBox::<Connector<T>>::from_raw(this.cast()) });
+}
 
-    fn deref(&self) -> &T {
-        &self.inner
-    }
+extern "C" fn detect_callback<T: DriverConnector>(
+    raw: *mut bindings::drm_connector,
+    force: bool,
+) -> bindings::drm_connector_status {
+    // SAFETY: The core calls this for a connector of this type.
+    T::detect(unsafe { Connector::from_raw(raw) }, force) as bindings::drm_connector_status
+}
+
+extern "C" fn get_modes_callback<T: DriverConnector>(
+    raw: *mut bindings::drm_connector,
+) -> kernel::ffi::c_int {
+    // SAFETY: The core calls this for a connector of this type.
+    let connector = unsafe { Connector::<T>::from_raw(raw) };
+    // SAFETY: The core calls this with the lock held.
+    let guard = unsafe { ModeConfigGuard::new(connector.drm_dev()) };
+    // INVARIANT: As above.
+    T::get_modes(ConnectorGuard(connector, NotThreadSafe), &guard)
+}
+
+extern "C" fn atomic_check_callback<T: DriverConnector>(
+    raw: *mut bindings::drm_connector,
+    state: *mut bindings::drm_atomic_commit,
+) -> kernel::ffi::c_int {
+    // SAFETY: The core calls this for a connector of this type, with a commit that this thread checks.
+    errno(unsafe { with_check::<Connector<T>>(raw, state, T::atomic_check) })
 }

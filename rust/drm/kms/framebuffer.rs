@@ -10,7 +10,7 @@ use kernel::{error::to_result, prelude::*, types::Opaque};
 use super::KmsDriver;
 use crate::{
     gem::{to_err_ptr, IntoGEMObject},
-    Device, Driver,
+    Device,
 };
 
 /// The layout of a framebuffer.
@@ -53,15 +53,14 @@ pub trait DriverFramebuffer: Send + Sync + Sized + 'static {
 /// # Examples
 ///
 /// ```no_run
-/// use drm::kms::{framebuffer::PlainFramebuffer, DriverPlane, Framebuffer, KmsDriver, PlaneState};
+/// use drm::kms::{Framebuffer, KmsDriver, PlainFramebuffer};
 ///
 /// /// Compiles for a driver with `type Framebuffer = PlainFramebuffer<Self>;`.
-/// fn shown<D, T>(state: &PlaneState<T>) -> Option<&Framebuffer<PlainFramebuffer<D>>>
+/// fn data<T>(fb: &Framebuffer<T>) -> &PlainFramebuffer<T>
 /// where
-///     D: KmsDriver<Framebuffer = PlainFramebuffer<D>>,
-///     T: DriverPlane<Driver = D>,
+///     T: KmsDriver<Framebuffer = PlainFramebuffer<T>>,
 /// {
-///     state.framebuffer()
+///     fb
 /// }
 /// ```
 pub struct PlainFramebuffer<T>(PhantomData<fn() -> T>);
@@ -82,34 +81,34 @@ impl<T: KmsDriver> DriverFramebuffer for PlainFramebuffer<T> {
 ///
 /// # Invariants
 ///
-/// `fb` is a valid framebuffer with one object of `T::Driver`.
+/// `fb` is a valid framebuffer with one object of `T`.
 ///
 /// # Context
 ///
 /// No method sleeps.
 #[repr(C)]
 #[pin_data]
-pub struct Framebuffer<T: DriverFramebuffer> {
+pub struct Framebuffer<T: KmsDriver> {
     fb: Opaque<bindings::drm_framebuffer>,
     #[pin]
-    inner: T,
+    inner: T::Framebuffer,
 }
 
 // SAFETY: Framebuffers may be used on any thread, and `DriverFramebuffer` requires that the
 // driver's data is `Send` and `Sync`.
-unsafe impl<T: DriverFramebuffer> Send for Framebuffer<T> {}
+unsafe impl<T: KmsDriver> Send for Framebuffer<T> {}
 // SAFETY: As above.
-unsafe impl<T: DriverFramebuffer> Sync for Framebuffer<T> {}
+unsafe impl<T: KmsDriver> Sync for Framebuffer<T> {}
 
-impl<T: DriverFramebuffer> Deref for Framebuffer<T> {
-    type Target = T;
+impl<T: KmsDriver> Deref for Framebuffer<T> {
+    type Target = T::Framebuffer;
 
-    fn deref(&self) -> &T {
+    fn deref(&self) -> &T::Framebuffer {
         &self.inner
     }
 }
 
-impl<T: DriverFramebuffer> Framebuffer<T> {
+impl<T: KmsDriver> Framebuffer<T> {
     const FUNCS: bindings::drm_framebuffer_funcs = {
         // SAFETY: All zeros is a valid, empty struct of functions.
         let mut funcs: bindings::drm_framebuffer_funcs = unsafe { core::mem::zeroed() };
@@ -121,7 +120,7 @@ impl<T: DriverFramebuffer> Framebuffer<T> {
 
     /// # Safety
     ///
-    /// `raw` must be a valid framebuffer of `T::Driver` as long as the reference is used.
+    /// `raw` must be a valid framebuffer of `T` as long as the reference is used.
     pub(crate) unsafe fn from_raw<'a>(raw: *mut bindings::drm_framebuffer) -> &'a Self {
         // SAFETY: By the requirements of this function. `fb` is the first field.
         unsafe { &*raw.cast() }
@@ -147,10 +146,10 @@ impl<T: DriverFramebuffer> Framebuffer<T> {
     }
 
     /// Returns the buffer object that contains the pixels.
-    pub fn object(&self) -> &<T::Driver as Driver>::Object {
+    pub fn object(&self) -> &T::Object {
         // SAFETY: By the type's invariants, the framebuffer is valid. Its object does not change.
         let object = unsafe { (*self.fb.get()).obj[0] };
-        // SAFETY: By the type's invariants the object is of `T::Driver`. The framebuffer holds a
+        // SAFETY: By the type's invariants the object is of `T`. The framebuffer holds a
         // reference.
         unsafe { IntoGEMObject::from_raw(object) }
     }
@@ -202,11 +201,9 @@ unsafe fn create<T: KmsDriver>(
         },
     )?;
 
-    // SAFETY: All zeros is a valid value of the C struct, and is what the core expects.
-    let fb: bindings::drm_framebuffer = unsafe { core::mem::zeroed() };
     let framebuffer = KBox::pin_init(
-        try_pin_init!(Framebuffer::<T::Framebuffer> {
-            fb: Opaque::new(fb),
+        try_pin_init!(Framebuffer::<T> {
+            fb: Opaque::zeroed(),
             inner <- T::Framebuffer::new(),
         }),
         GFP_KERNEL,
@@ -220,7 +217,7 @@ unsafe fn create<T: KmsDriver>(
             file,
             info,
             cmd,
-            const { &Framebuffer::<T::Framebuffer>::FUNCS },
+            const { &Framebuffer::<T>::FUNCS },
         )
     })?;
     // INVARIANT: It was initialized above. Its format has one plane, because the core has checked that

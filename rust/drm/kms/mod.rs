@@ -2,17 +2,20 @@
 //! Mode setting.
 //!
 //! Objects are created with an [`UnregisteredKmsDevice`], which exists only while a device is being
-//! set up. Planes, CRTCs and connectors contain the driver's data and live as long as the device.
+//! set up. Planes, CRTCs, encoders and connectors contain the driver's data and live as long as the device.
+//! The states of planes, CRTCs and connectors contain the driver's data, too.
 //!
 //! C header: [`include/drm/drm_mode_config.h`](srctree/include/drm/drm_mode_config.h)
-use core::{cell::Cell, ops::Deref};
+use core::{cell::Cell, ops::Deref, ptr};
 
 use drm_bindings as bindings;
 use kernel::{
+    device,
     error::to_result,
     new_mutex,
     prelude::*,
     sync::{Mutex, SetOnce},
+    types::NotThreadSafe,
 };
 
 use crate::{Device, Driver, UnregisteredDevice};
@@ -21,19 +24,22 @@ pub mod atomic;
 mod commit;
 pub mod connector;
 pub mod crtc;
+mod crtc_state;
+mod edid;
 pub mod encoder;
 pub mod framebuffer;
 pub mod modes;
+mod object;
+mod panic;
 pub mod plane;
+mod plane_state;
 pub mod shadow;
 pub mod vblank;
 
-pub use connector::{Connector, DriverConnector, Edid};
-pub use crtc::{Crtc, DriverCrtc};
-pub use encoder::Encoder;
+pub use connector::Edid;
 pub use framebuffer::{DriverFramebuffer, Framebuffer, FramebufferInfo, PlainFramebuffer};
 pub use modes::DisplayMode;
-pub use plane::{DriverPlane, Plane, PlaneState};
+pub use object::{ModeObject, ObjectState, PlainState};
 pub use shadow::ShadowBuffer;
 pub use vblank::{VblankImpl, VblankTimer};
 
@@ -48,6 +54,15 @@ pub use vblank::{VblankImpl, VblankTimer};
 /// ```
 pub const fn fourcc(code: &[u8; 4]) -> u32 {
     u32::from_le_bytes(*code)
+}
+
+/// Returns what a C function that takes a format string and its arguments gets for a name. The name is not the
+/// format string, because it may contain a percent sign.
+fn format_of(name: Option<&CStr>) -> (*const kernel::ffi::c_char, *const kernel::ffi::c_char) {
+    match name {
+        Some(name) => (c"%s".as_ptr().cast(), name.as_ptr().cast()),
+        None => (ptr::null(), ptr::null()),
+    }
 }
 
 /// The limits of a device; the C counterparts are fields of `struct drm_mode_config`.
@@ -67,6 +82,7 @@ pub struct ModeConfigInfo {
 /// # Context
 ///
 /// Methods may sleep.
+#[vtable]
 pub trait KmsDriver: Driver {
     /// The driver's data of a framebuffer.
     type Framebuffer: DriverFramebuffer<Driver = Self>;
@@ -76,15 +92,20 @@ pub trait KmsDriver: Driver {
     const FEAT_CURSOR_HOTSPOT: bool = false;
 
     /// The connectors are windows of a host. Desktops are to follow their size, and the position
-    /// that [`ModeList::suggest_position`](connector::ModeList::suggest_position) sets.
+    /// that [`ConnectorGuard::suggest_position`](connector::ConnectorGuard::suggest_position) sets.
     const FOLLOWS_WINDOWS: bool = false;
 
-    /// Returns the device's limits.
-    fn mode_config_info(dev: &Device<Self>) -> ModeConfigInfo;
+    /// Returns the device's limits. `dev` is the parent of the DRM device.
+    ///
+    /// # Errors
+    ///
+    /// Any. The device has no mode setting then.
+    fn mode_config_info(dev: &device::Device, data: &Self::Data) -> Result<ModeConfigInfo>;
 
-    /// Returns whether a frame for a CRTC, given by its index, can be sent without waiting for the
-    /// device. If so, the caller of a nonblocking commit executes it; otherwise a worker does.
-    fn has_room(_dev: &Device<Self>, _crtc: u32) -> bool {
+    /// Returns whether the caller of a nonblocking commit carries it out, and not a worker: whether the update
+    /// of a CRTC's planes does not wait for the device. It is asked for each CRTC of a commit that changes no
+    /// mode. Without this function, a worker carries out all of them.
+    fn commit_now(_crtc: &crtc::OpaqueCrtc<Self>) -> bool {
         false
     }
 
@@ -185,6 +206,47 @@ impl<'a, T: KmsDriver> UnregisteredKmsDevice<'a, T> {
     }
 }
 
+/// The lock of the mode config of a device, which this thread holds. C: `drm_mode_config.mutex`.
+///
+/// # Invariants
+///
+/// This thread holds the lock as long as the value exists.
+///
+/// # Context
+///
+/// Any.
+pub struct ModeConfigGuard<'a, T: KmsDriver>(&'a Device<T>, NotThreadSafe);
+
+impl<'a, T: KmsDriver> ModeConfigGuard<'a, T> {
+    /// # Safety
+    ///
+    /// The mode config must be initialized, and this thread must hold its lock as long as the value exists.
+    unsafe fn new(dev: &'a Device<T>) -> Self {
+        // INVARIANT: By the requirements of this function.
+        Self(dev, NotThreadSafe)
+    }
+
+    /// Returns the device.
+    pub fn drm_dev(&self) -> &'a Device<T> {
+        self.0
+    }
+
+    /// Returns the limits of framebuffers: minimum and maximum width and height in pixels.
+    pub fn limits(&self) -> ((u32, u32), (u32, u32)) {
+        let dev = self.0.as_raw();
+        // SAFETY: By the type's invariants, the mode config is initialized. The limits are set before
+        // there are objects, and do not change.
+        let min_width = unsafe { (*dev).mode_config.min_width };
+        // SAFETY: As above.
+        let min_height = unsafe { (*dev).mode_config.min_height };
+        // SAFETY: As above.
+        let max_width = unsafe { (*dev).mode_config.max_width };
+        // SAFETY: As above.
+        let max_height = unsafe { (*dev).mode_config.max_height };
+        ((min_width, min_height), (max_width, max_height))
+    }
+}
+
 /// The progress of the set-up of mode setting.
 ///
 /// # Invariants
@@ -246,7 +308,8 @@ impl<T: KmsDriver> UnregisteredDevice<T> {
     ///
     /// # Errors
     ///
-    /// `EBUSY` the second time; `ENOMEM`, and those of [`KmsDriver::create_objects`].
+    /// `EBUSY` the second time; `ENOMEM`, and those of [`KmsDriver::mode_config_info`] and
+    /// [`KmsDriver::create_objects`].
     ///
     /// # Context
     ///
@@ -285,7 +348,7 @@ impl<T: KmsDriver> UnregisteredDevice<T> {
     /// Initializes the mode config. Must be called only once.
     fn set_up(&self) -> Result {
         let raw = self.as_raw();
-        let info = T::mode_config_info(self);
+        let info = T::mode_config_info(self.as_device(), self)?;
 
         // SAFETY: The device is valid. It has no mode config yet, because this is called once.
         to_result(unsafe { bindings::helper_drmm_mode_config_init(raw) })?;

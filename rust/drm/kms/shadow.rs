@@ -11,7 +11,12 @@ use kernel::{
     ptr::KnownSize,
 };
 
-use super::{fourcc, DriverPlane, PlaneState};
+use super::{
+    fourcc,
+    object::AsRawState,
+    plane::{DriverPlane, DriverPlaneState, PlaneState, RawPlaneState},
+    plane_state::raw_fb,
+};
 use crate::Rect;
 
 /// The pixels of a framebuffer that is being committed, mapped for the CPU; the C counterpart is
@@ -81,7 +86,7 @@ pub(super) extern "C" fn begin_conversion_callback(
     // No format has more bytes per pixel than the one that can be converted.
     // SAFETY: A framebuffer's format is a static entry of the core's table.
     let row = unsafe { bindings::drm_format_info_min_pitch(format, 0, width) } as usize;
-    // The states of planes with `SHADOW` are shadow plane states.
+    // The states of planes are shadow plane states.
     let shadow: *mut bindings::drm_shadow_plane_state = state.cast();
     // SAFETY: The state is valid.
     let scratch = unsafe { &raw mut (*shadow).fmtcnv_state };
@@ -112,11 +117,11 @@ impl ShadowBuffer<'_> {
     ///
     /// ```no_run
     /// # use kernel::prelude::*;
-    /// use drm::kms::{DriverPlane, PlaneState};
+    /// use drm::kms::plane::{DriverPlaneState, PlaneState, RawPlaneState};
     /// use kernel::io::{IoBase, MmioBackend, Region};
     ///
     /// /// Copies what is visible to the beginning of a device's memory, as `DriverPlane::atomic_update` does.
-    /// fn update<'io, T: DriverPlane>(
+    /// fn update<'io, T: DriverPlaneState>(
     ///     state: &PlaneState<T>,
     ///     memory: impl IoBase<'io, Backend = MmioBackend, Target = Region>,
     /// ) -> Result {
@@ -258,7 +263,7 @@ impl ShadowBuffer<'_> {
     }
 }
 
-impl<T: DriverPlane> PlaneState<T> {
+impl<S: DriverPlaneState> PlaneState<S> {
     /// Returns the framebuffer's pixels during a commit, and `None` for a state whose framebuffer is not
     /// mapped, e.g. the old one. Does not compile for a plane without [`SHADOW`](DriverPlane::SHADOW).
     ///
@@ -268,16 +273,15 @@ impl<T: DriverPlane> PlaneState<T> {
     pub fn shadow_buffer(&self) -> Option<ShadowBuffer<'_>> {
         const {
             assert!(
-                T::SHADOW,
+                <S::Plane as DriverPlane>::SHADOW,
                 "only planes with SHADOW have their pixels mapped"
             )
         };
-        let fb = self.raw_fb();
+        let fb = raw_fb(self);
         if fb.is_null() {
             return None;
         }
-        // The states of planes with `SHADOW` are shadow plane states, whose first field is the plane
-        // state.
+        // The states of planes are shadow plane states, whose first field is the plane state.
         let shadow: *mut bindings::drm_shadow_plane_state = self.as_raw().cast();
         // `end_fb_access` clears `map`, but not `data`.
         // SAFETY: By the type's invariants, the state is valid. `begin_fb_access` has set the field, and
@@ -316,11 +320,11 @@ impl<T: DriverPlane> PlaneState<T> {
     ///
     /// ```no_run
     /// # use kernel::prelude::*;
-    /// use drm::kms::{fourcc, DriverPlane, PlaneState};
+    /// use drm::kms::{fourcc, plane::{DriverPlaneState, PlaneState}};
     /// use kernel::io::{IoBase, MmioBackend, Region};
     ///
     /// /// Shows a frame as `DriverPlane::atomic_update` does.
-    /// fn update<'io, T: DriverPlane>(
+    /// fn update<'io, T: DriverPlaneState>(
     ///     old: &PlaneState<T>,
     ///     new: &PlaneState<T>,
     ///     memory: impl IoBase<'io, Backend = MmioBackend, Target = Region>,

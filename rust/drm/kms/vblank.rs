@@ -12,7 +12,7 @@ use core::{marker::PhantomData, mem::offset_of};
 use drm_bindings as bindings;
 use kernel::sync::atomic::{Atomic, Full, Relaxed};
 
-use super::DriverCrtc;
+use super::crtc::DriverCrtc;
 
 mod private {
     /// Only this crate knows how to make vblanks.
@@ -27,26 +27,16 @@ mod private {
 ///
 /// ```no_run
 /// use core::marker::PhantomData;
-/// use drm::{
-///     kms::{DisplayMode, DriverCrtc, KmsDriver},
-///     Device,
+/// use drm::kms::{
+///     crtc::{DriverCrtc, UnregisteredCrtc},
+///     VblankTimer,
 /// };
 ///
-/// /// A head of a device that cannot tell when it has shown a frame.
-/// struct Head<T>(PhantomData<fn(&T)>);
+/// /// Compiles for a device that cannot tell when it has shown a frame.
+/// fn without<T: DriverCrtc<VblankImpl = PhantomData<T>>>(_crtc: &UnregisteredCrtc<T>) {}
 ///
-/// impl<T: KmsDriver> DriverCrtc for Head<T> {
-///     type Driver = T;
-///     type VblankImpl = PhantomData<Self>;
-///
-///     fn mode_valid(&self, _mode: &DisplayMode) -> bool {
-///         true
-///     }
-///
-///     fn atomic_enable(&self, _dev: &Device<T>, _mode: &DisplayMode) {}
-///
-///     fn atomic_disable(&self, _dev: &Device<T>) {}
-/// }
+/// /// Compiles for a device whose frames are limited by the timer.
+/// fn with<T: DriverCrtc<VblankImpl = VblankTimer<T>>>(_crtc: &UnregisteredCrtc<T>) {}
 /// ```
 pub trait VblankImpl: private::Sealed {
     /// The CRTC.

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Connectors: present a head's window on the host as a monitor with modes.
-use drm::kms::{connector::ModeList, DriverConnector};
-use kernel::sync::Arc;
+use drm::kms::{
+    connector::{self, ConnectorGuard, DriverConnector, Status},
+    ModeConfigGuard, PlainState,
+};
+use kernel::{prelude::*, sync::Arc};
 
-use crate::{device::VirtGpu, display::output::Output};
+use crate::{
+    device::{Device, VirtGpu},
+    display::output::Output,
+};
 
 const DEFAULT_SIZE: (u32, u32) = (1024, 768);
 const REFRESH: u32 = 60;
@@ -25,32 +31,46 @@ pub(crate) struct Connector {
     pub(crate) output: Arc<Output>,
 }
 
+#[vtable]
 impl DriverConnector for Connector {
+    type Args = Arc<Output>;
     type Driver = VirtGpu;
+    type State = PlainState<Self>;
 
-    fn detect(&self) -> bool {
-        self.output.window.lock().enabled
+    fn new(_dev: &Device, output: Arc<Output>) -> impl PinInit<Self, Error> {
+        Ok(Self { output })
     }
 
-    fn get_modes(&self, modes: &mut ModeList<'_>) {
-        let window = self.output.window.lock();
-        let (min, max) = modes.limits();
+    fn detect(connector: &connector::Connector<Self>, _force: bool) -> Status {
+        if connector.output.window.lock().enabled {
+            Status::Connected
+        } else {
+            Status::Disconnected
+        }
+    }
+
+    fn get_modes<'a>(
+        connector: ConnectorGuard<'a, Self>,
+        guard: &ModeConfigGuard<'a, VirtGpu>,
+    ) -> i32 {
+        let window = connector.output.window.lock();
+        let (min, max) = guard.limits();
 
         // Programs ask for a connector's modes before they read its properties, so it is set here.
-        modes.suggest_position(window.x, window.y);
-        let edid = modes.read_edid(window.edid.as_ref());
-        let count = modes.add_edid(edid.as_ref());
+        connector.suggest_position(window.x, window.y);
+        let edid = connector.read_edid(window.edid.as_ref());
+        let mut count = connector.add_edid(edid.as_ref());
         // If an administrator has overridden the EDID, that one also decides which mode is
         // preferred.
         if count > 0 && edid != window.edid {
-            return;
+            return count;
         }
         if count == 0 {
-            modes.add_usual(max.0, max.1);
+            count = connector.add_modes_noedid(max);
         }
         let (width, height) = preferred_size((window.width, window.height), min, max);
         // The only preferred mode has the window's size, even if the EDID prefers another.
-        modes.prefer(width as u16, height as u16, REFRESH, BLANKING);
+        count + connector.prefer(width as u16, height as u16, REFRESH, BLANKING)
     }
 }
 

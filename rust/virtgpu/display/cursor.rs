@@ -10,9 +10,11 @@
 //! see, and the ring is short. [`State::due`] decides what is sent when.
 use drm::{
     kms::{
-        atomic::{AtomicCheck, AtomicCommit},
-        plane::Type,
-        DisplayMode, DriverPlane, FramebufferInfo, PlaneState,
+        crtc::RawCrtcState,
+        plane::{
+            DriverPlane, Plane, PlaneAtomicCheck, PlaneAtomicCommit, PlaneState, RawPlaneState,
+        },
+        DisplayMode, FramebufferInfo, ModeObject, PlainState,
     },
     Rect,
 };
@@ -265,7 +267,7 @@ impl Cursor {
         order(dev, chain);
     }
 
-    fn show(self: &Arc<Self>, dev: &Device, plane: &PlaneState<CursorPlane>, new_image: bool) {
+    fn show(self: &Arc<Self>, dev: &Device, plane: &CursorState, new_image: bool) {
         let shown = plane
             .framebuffer()
             .and_then(|fb| Some((fb, fb::view_cursor(fb)?)));
@@ -334,6 +336,8 @@ fn is_shown(info: &FramebufferInfo, src_size: (u32, u32)) -> bool {
         && src_size == (SIZE << 16, SIZE << 16)
 }
 
+type CursorState = PlaneState<PlainState<CursorPlane>>;
+
 /// The driver's data of a cursor plane.
 pub(crate) struct CursorPlane {
     pub(crate) cursor: Arc<Cursor>,
@@ -341,52 +345,55 @@ pub(crate) struct CursorPlane {
 
 #[vtable]
 impl DriverPlane for CursorPlane {
+    type Args = Arc<Cursor>;
     type Driver = VirtGpu;
+    type State = PlainState<Self>;
 
-    const TYPE: Type = Type::Cursor;
-    const FORMATS: &'static [u32] = &[format::ARGB8888];
-    const SIZE_HINT: Option<(u16, u16)> = Some((SIZE as u16, SIZE as u16));
+    fn new(_dev: &Device, cursor: Arc<Cursor>) -> impl PinInit<Self, Error> {
+        Ok(Self { cursor })
+    }
 
-    fn prepare_fb(&self, _dev: &Device, fb: &Framebuffer) -> Result {
+    fn prepare_fb(_plane: &Plane<Self>, fb: &Framebuffer) -> Result {
         fb::prepare_cursor(fb)
     }
 
-    fn atomic_check(
-        &self,
-        _old: &PlaneState<Self>,
-        new: &PlaneState<Self>,
-        check: &AtomicCheck<'_>,
-    ) -> Result {
+    fn atomic_check(check: PlaneAtomicCheck<'_, Self>) -> Result {
+        let (state, mut new) = check.take_state_new_state();
         if let Some(fb) = new.framebuffer() {
             if !is_shown(&fb.info(), new.src_size()) {
                 return Err(EINVAL);
             }
         }
-        check.check_unscaled_plane(new, true)
+        let Some(crtc) = new.crtc() else {
+            return Ok(());
+        };
+        let crtc_state = state.add_crtc_state(crtc)?;
+        new.atomic_helper_check(&crtc_state, true, true)
     }
 
-    fn atomic_update(
-        &self,
-        dev: &Device,
-        old: &PlaneState<Self>,
-        new: &PlaneState<Self>,
-        commit: &AtomicCommit<'_>,
-    ) {
-        let new_image = old.image_differs(new) || commit.needs_modeset(new);
-        self.cursor.show(dev, new, new_image);
+    fn atomic_update(commit: PlaneAtomicCommit<'_, Self>) {
+        let plane = commit.plane();
+        let (state, old, new) = commit.take_all();
+        let crtc_state = new.crtc().and_then(|crtc| state.get_new_crtc_state(crtc));
+        let new_image =
+            old.image_differs(new) || crtc_state.is_some_and(|state| state.needs_modeset());
+        plane.cursor.show(plane.drm_dev(), new, new_image);
     }
 
-    fn atomic_disable(&self, dev: &Device, _old: &PlaneState<Self>, new: &PlaneState<Self>) {
-        self.cursor.show(dev, new, true);
+    fn atomic_disable(commit: PlaneAtomicCommit<'_, Self>) {
+        let plane = commit.plane();
+        plane
+            .cursor
+            .show(plane.drm_dev(), commit.take_new_state(), true);
     }
 
     /// Allows an update of the cursor while a page flip waits for its vblank.
-    fn atomic_async_check(&self, _old: &PlaneState<Self>, _new: &PlaneState<Self>) -> Result {
+    fn atomic_async_check(_check: PlaneAtomicCheck<'_, Self>) -> Result {
         Ok(())
     }
 
-    fn atomic_async_update(&self, dev: &Device, current: &PlaneState<Self>, new_image: bool) {
-        self.cursor.show(dev, current, new_image);
+    fn atomic_async_update(plane: &Plane<Self>, current: &CursorState, new_image: bool) {
+        plane.cursor.show(plane.drm_dev(), current, new_image);
     }
 }
 

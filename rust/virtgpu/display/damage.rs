@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Damage: the few rectangles that a commit uploads.
-use drm::{
-    kms::{DriverPlane, PlaneState},
-    Rect,
-};
+use drm::{kms::plane::RawPlaneState, Rect};
 
 /// Up to this number, clips are uploaded one by one. More of them are joined into up to `RUNS`
 /// runs.
@@ -27,9 +24,9 @@ impl Damage {
     ///
     /// Of many clips, those that follow each other are joined. Programs sort them, and a search for
     /// better neighbours would take longer than the copy of some more pixels.
-    pub(crate) fn collect<T: DriverPlane>(
-        old: &PlaneState<T>,
-        new: &PlaneState<T>,
+    pub(crate) fn collect(
+        old: &impl RawPlaneState,
+        new: &impl RawPlaneState,
         is_current: bool,
     ) -> Self {
         if is_current {

@@ -46,7 +46,7 @@ pub(crate) struct Fb {
     uses: Mutex<KVec<Use>>,
 }
 
-pub(crate) type Framebuffer = drm::kms::Framebuffer<Fb>;
+pub(crate) type Framebuffer = drm::kms::Framebuffer<VirtGpu>;
 
 impl DriverFramebuffer for Fb {
     type Driver = VirtGpu;

@@ -1,71 +1,94 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Mode setting of the whole device: its limits and its KMS objects.
-use drm::kms::{Connector, Crtc, Encoder, KmsDriver, ModeConfigInfo, Plane, UnregisteredKmsDevice};
+use drm::{
+    kms::{
+        connector::{self as drm_connector, UnregisteredConnector},
+        crtc::{Crtc, OpaqueCrtc, RawCrtc, UnregisteredCrtc},
+        encoder::{self, PlainEncoder, UnregisteredEncoder},
+        plane::{Type, UnregisteredPlane},
+        KmsDriver, ModeConfigInfo, UnregisteredKmsDevice,
+    },
+    Driver,
+};
 use kernel::prelude::*;
 
 use crate::{
-    device::{Device, VirtGpu},
-    display::{connector, cursor, fb::Fb, output, primary::Primary},
+    device::VirtGpu,
+    display::{
+        connector::Connector, cursor, cursor::CursorPlane, fb::Fb, output, primary::Primary,
+    },
+    memory::format,
 };
 
 const MIN_SIZE: u32 = 32;
 /// Xorg shows three heads of 3840 pixels side by side from one framebuffer.
 const MAX_SIZE: u32 = 16384;
 
+#[vtable]
 impl KmsDriver for VirtGpu {
     type Framebuffer = Fb;
 
     const FEAT_CURSOR_HOTSPOT: bool = true;
     const FOLLOWS_WINDOWS: bool = true;
 
-    fn mode_config_info(_dev: &Device) -> ModeConfigInfo {
-        ModeConfigInfo {
+    fn mode_config_info(
+        _dev: &kernel::device::Device,
+        _data: &<Self as Driver>::Data,
+    ) -> Result<ModeConfigInfo> {
+        Ok(ModeConfigInfo {
             min_resolution: (MIN_SIZE, MIN_SIZE),
             max_resolution: (MAX_SIZE, MAX_SIZE),
             max_cursor: (cursor::SIZE, cursor::SIZE),
             preferred_depth: 24,
-        }
+        })
     }
 
-    fn has_room(dev: &Device, crtc: u32) -> bool {
-        dev.display
-            .outputs
-            .get(crtc as usize)
-            .is_some_and(|output| output.has_room())
+    fn commit_now(crtc: &OpaqueCrtc<Self>) -> bool {
+        Crtc::<output::Crtc>::try_from_opaque(crtc).is_ok_and(|crtc| crtc.output.has_room())
     }
 
     fn create_objects(dev: &UnregisteredKmsDevice<'_, Self>) -> Result {
         for output in dev.display.outputs.iter() {
             let crtcs = 1 << output.index;
-            let primary = Plane::new(
+            let primary = UnregisteredPlane::<Primary>::new(
                 dev,
                 crtcs,
-                Primary {
-                    output: output.clone(),
-                },
+                &format::FOURCCS,
+                Type::Primary,
+                None,
+                output.clone(),
             )?;
-            let cursor = Plane::new(
+            primary.enable_fb_damage_clips();
+            let cursor = UnregisteredPlane::<CursorPlane>::new(
                 dev,
                 crtcs,
-                cursor::CursorPlane {
-                    cursor: output.cursor.clone(),
-                },
+                &[format::ARGB8888],
+                Type::Cursor,
+                None,
+                output.cursor.clone(),
             )?;
-            let crtc = Crtc::new(
+            cursor.add_size_hint(cursor::SIZE as u16, cursor::SIZE as u16)?;
+            let crtc = UnregisteredCrtc::<output::Crtc>::new(
                 dev,
                 primary,
                 Some(cursor),
-                output::Crtc {
-                    output: output.clone(),
-                },
+                None,
+                output.clone(),
             )?;
-            let connector = Connector::new(
+            let encoder = UnregisteredEncoder::<PlainEncoder<Self>>::new(
                 dev,
-                connector::Connector {
-                    output: output.clone(),
-                },
+                encoder::Type::Virtual,
+                crtc.mask(),
+                0,
+                None,
+                (),
             )?;
-            Encoder::new(dev, crtc)?.attach(connector)?;
+            UnregisteredConnector::<Connector>::new(
+                dev,
+                drm_connector::Type::Virtual,
+                output.clone(),
+            )?
+            .attach_encoder(encoder)?;
         }
         Ok(())
     }

@@ -5,7 +5,10 @@
 //! also counts the frames that the host has not drawn yet, so a guest that is faster than its host
 //! waits instead of filling the ring.
 use drm::{
-    kms::{DisplayMode, DriverCrtc, Edid, VblankTimer},
+    kms::{
+        crtc::{CrtcAtomicCommit, DriverCrtc, RawCrtcState},
+        Edid, ModeObject, PlainState, VblankTimer,
+    },
     Rect,
 };
 use kernel::{
@@ -182,23 +185,36 @@ pub(crate) struct Crtc {
     pub(crate) output: Arc<Output>,
 }
 
+#[vtable]
 impl DriverCrtc for Crtc {
+    type Args = Arc<Output>;
     type Driver = VirtGpu;
+    type State = PlainState<Self>;
     type VblankImpl = VblankTimer<Self>;
 
-    fn atomic_enable(&self, _dev: &Device, mode: &DisplayMode) {
-        self.output.cursor.set_mode(mode);
+    fn new(_dev: &Device, output: &Arc<Output>) -> impl PinInit<Self, Error> {
+        Ok(Self {
+            output: output.clone(),
+        })
+    }
+
+    fn atomic_enable(commit: CrtcAtomicCommit<'_, Self>) {
+        let crtc = commit.crtc();
+        let mode = commit.take_new_state().adjusted_mode();
+        crtc.output.cursor.set_mode(mode);
     }
 
     /// Kicks for the frames of all heads, because all planes are updated before the first CRTC is
     /// flushed.
-    fn atomic_flush(&self, dev: &Device) {
+    fn atomic_flush(commit: CrtcAtomicCommit<'_, Self>) {
+        let dev = commit.crtc().drm_dev();
         dev.transport.ctrl.kick(dev);
     }
 
-    fn atomic_disable(&self, dev: &Device) {
-        self.output.cursor.hide(dev);
-        self.output.hide(dev);
+    fn atomic_disable(commit: CrtcAtomicCommit<'_, Self>) {
+        let crtc = commit.crtc();
+        crtc.output.cursor.hide(crtc.drm_dev());
+        crtc.output.hide(crtc.drm_dev());
     }
 }
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Primary planes: upload the damage, show the resource, flush it.
 use drm::kms::{
-    atomic::{AtomicCheck, AtomicCommit},
-    plane::Type,
-    DriverPlane, PlaneState,
+    plane::{DriverPlane, Plane, PlaneAtomicCheck, PlaneAtomicCommit, PlaneState, RawPlaneState},
+    ModeObject, PlainState,
 };
 use kernel::{
     prelude::*,
@@ -18,7 +17,6 @@ use crate::{
         output::Output,
         redraw,
     },
-    memory::format,
     transport::encode,
 };
 
@@ -39,26 +37,29 @@ impl Primary {
 
 #[vtable]
 impl DriverPlane for Primary {
+    type Args = Arc<Output>;
     type Driver = VirtGpu;
+    type State = PlainState<Self>;
 
-    const TYPE: Type = Type::Primary;
-    const FORMATS: &'static [u32] = &format::FOURCCS;
-    const DAMAGE_CLIPS: bool = true;
+    fn new(_dev: &Device, output: Arc<Output>) -> impl PinInit<Self, Error> {
+        Ok(Self { output })
+    }
 
-    fn prepare_fb(&self, dev: &Device, fb: &Framebuffer) -> Result {
-        fb::prepare(dev, fb, &self.output.swapchains)
+    fn prepare_fb(plane: &Plane<Self>, fb: &Framebuffer) -> Result {
+        fb::prepare(plane.drm_dev(), fb, &plane.output.swapchains)
     }
 
     /// Gives up the resource that the head shows, for a framebuffer that the host has no memory
     /// for. The head is blank until the commit.
-    fn prepare_fb_instead(&self, dev: &Device, fb: &Framebuffer) -> Result {
-        self.output.blanked.store(true, Relaxed);
-        if !self.output.give_up_shown(dev) {
-            self.output.blanked.store(false, Relaxed);
+    fn prepare_fb_instead(plane: &Plane<Self>, fb: &Framebuffer) -> Result {
+        let dev = plane.drm_dev();
+        plane.output.blanked.store(true, Relaxed);
+        if !plane.output.give_up_shown(dev) {
+            plane.output.blanked.store(false, Relaxed);
             return Err(ENOMEM);
         }
-        fb::prepare(dev, fb, &self.output.swapchains).map_err(|error| {
-            self.unblank(dev);
+        fb::prepare(dev, fb, &plane.output.swapchains).map_err(|error| {
+            plane.unblank(dev);
             if error == ENOSPC {
                 ENOMEM
             } else {
@@ -67,32 +68,28 @@ impl DriverPlane for Primary {
         })
     }
 
-    fn cleanup_fb(&self, dev: &Device, fb: &Framebuffer) {
-        fb::cleanup(fb, &self.output.swapchains);
-        self.unblank(dev);
+    fn cleanup_fb(plane: &Plane<Self>, fb: &Framebuffer) {
+        fb::cleanup(fb, &plane.output.swapchains);
+        plane.unblank(plane.drm_dev());
     }
 
-    fn atomic_check(
-        &self,
-        _old: &PlaneState<Self>,
-        new: &PlaneState<Self>,
-        check: &AtomicCheck<'_>,
-    ) -> Result {
-        check.check_unscaled_plane(new, false)
+    fn atomic_check(check: PlaneAtomicCheck<'_, Self>) -> Result {
+        let (state, mut new) = check.take_state_new_state();
+        let Some(crtc) = new.crtc() else {
+            return Ok(());
+        };
+        let crtc_state = state.add_crtc_state(crtc)?;
+        new.atomic_helper_check(&crtc_state, false, true)
     }
 
-    fn atomic_update(
-        &self,
-        dev: &Device,
-        old: &PlaneState<Self>,
-        new: &PlaneState<Self>,
-        _commit: &AtomicCommit<'_>,
-    ) {
+    fn atomic_update(commit: PlaneAtomicCommit<'_, Self>) {
+        let (dev, output) = (commit.plane().drm_dev(), &commit.plane().output);
+        let (old, new) = commit.take_old_new_state();
         let Some(fb) = new.framebuffer().filter(|_| new.visible()) else {
-            self.output.hide(dev);
+            output.hide(dev);
             return;
         };
-        let Some(view) = fb::view(fb, &self.output.swapchains) else {
+        let Some(view) = fb::view(fb, &output.swapchains) else {
             return;
         };
         let id = view.resource.id;
@@ -101,32 +98,28 @@ impl DriverPlane for Primary {
             return;
         };
 
-        self.output.frame_begin(dev);
+        output.frame_begin(dev);
         let uploaded = view
             .resource
             .upload(fb.object(), &fb.info(), damage.rects());
         let sent = uploaded.and_then(|()| {
-            self.output.show(dev, id, new.src());
-            self.output.blanked.store(false, Relaxed);
+            output.show(dev, id, new.src());
+            output.blanked.store(false, Relaxed);
             let flush = encode::flush(&dev.transport.pool, id, &bounds)?;
-            self.output.frame_end(dev, id, flush);
+            output.frame_end(dev, id, flush);
             Ok(())
         });
         if let Err(error) = sent {
-            self.output.swapchains.lost_frame();
-            drm::drm_err!(
-                dev,
-                "head {}: a frame is lost: {:?}\n",
-                self.output.index,
-                error
-            );
+            output.swapchains.lost_frame();
+            drm::drm_err!(dev, "head {}: a frame is lost: {:?}\n", output.index, error);
         }
     }
 
-    fn panic_flush(&self, dev: &Device, state: &PlaneState<Self>) {
+    fn panic_flush(plane: &Plane<Self>, state: &PlaneState<PlainState<Self>>) {
+        let output = &plane.output;
         let shown = state
             .framebuffer()
-            .and_then(|fb| Some((fb, fb::try_view(fb, &self.output.swapchains)?.resource)));
+            .and_then(|fb| Some((fb, fb::try_view(fb, &output.swapchains)?.resource)));
         let Some((fb, resource)) = shown else {
             return;
         };
@@ -136,13 +129,15 @@ impl DriverPlane for Primary {
         };
         let info = fb.info();
         if resource.try_sync(fb.object(), &info) {
-            self.output
+            let size = (info.width, info.height);
+            output
                 .panic
-                .flush(dev, resource.id, (info.width, info.height), offset);
+                .flush(plane.drm_dev(), resource.id, size, offset);
         }
     }
 
-    fn atomic_disable(&self, dev: &Device, _old: &PlaneState<Self>, _new: &PlaneState<Self>) {
-        self.output.hide(dev);
+    fn atomic_disable(commit: PlaneAtomicCommit<'_, Self>) {
+        let plane = commit.plane();
+        plane.output.hide(plane.drm_dev());
     }
 }

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! The states of a plane are declared as those of another plane, whose data they would return.
+//!
+//! expect: E0271: type mismatch resolving `<PlainState<First<T>> as DriverPlaneState>::Plane == Second<T>`
+use core::marker::PhantomData;
+use drm::{
+    kms::{
+        plane::{DriverPlane, PlaneAtomicCommit},
+        KmsDriver, PlainState,
+    },
+    Device,
+};
+use kernel::prelude::*;
+
+/// The module.
+pub struct Module;
+
+/// What macros of the kernel crate take for the module.
+pub type LocalModule = Module;
+
+impl kernel::ModuleMetadata for Module {
+    const NAME: &'static CStr = c"state_of_another_plane";
+    // SAFETY: Null stands for code that is never unloaded.
+    const THIS_MODULE: ThisModule = unsafe { ThisModule::from_ptr(core::ptr::null_mut()) };
+}
+
+/// A plane.
+pub struct First<T>(PhantomData<fn(&T)>);
+
+#[vtable]
+impl<T: KmsDriver> DriverPlane for First<T> {
+    type Args = ();
+    type Driver = T;
+    type State = PlainState<Self>;
+
+    fn new(_: &Device<T>, (): ()) -> impl PinInit<Self, Error> {
+        Ok(Self(PhantomData))
+    }
+
+    fn atomic_update(_: PlaneAtomicCommit<'_, Self>) {}
+}
+
+/// Another plane.
+pub struct Second<T>(PhantomData<fn(&T)>);
+
+#[vtable]
+impl<T: KmsDriver> DriverPlane for Second<T> {
+    type Args = ();
+    type Driver = T;
+    type State = PlainState<First<T>>;
+
+    fn new(_: &Device<T>, (): ()) -> impl PinInit<Self, Error> {
+        Ok(Self(PhantomData))
+    }
+
+    fn atomic_update(_: PlaneAtomicCommit<'_, Self>) {}
+}
