@@ -55,7 +55,7 @@ impl<T: KmsDriver> Commit<T> {
             return None;
         }
         // SAFETY: By the type's invariants. The object is one of the commit's device.
-        let old = NonNull::new(unsafe { O::Kind::old(self.as_raw(), object.as_raw()) })?;
+        let old = NonNull::new(unsafe { (O::Kind::C.old)(self.as_raw(), object.as_raw()) })?;
         // SAFETY: By the type's invariants. Nothing changes the state, because it was committed before.
         Some(unsafe { O::State::from_raw(old.as_ptr()) })
     }
@@ -68,7 +68,7 @@ impl<T: KmsDriver> Commit<T> {
             return None;
         }
         // SAFETY: By the type's invariants. The object is one of the commit's device.
-        NonNull::new(unsafe { O::Kind::new(self.as_raw(), object.as_raw()) })
+        NonNull::new(unsafe { (O::Kind::C.new)(self.as_raw(), object.as_raw()) })
     }
 }
 
@@ -339,7 +339,7 @@ impl<T: KmsDriver> AtomicStateComposer<T> {
             return Err(EINVAL);
         }
         // SAFETY: By the invariants of the types. The object is one of the commit's device.
-        from_err_ptr(unsafe { O::Kind::add(self.commit.as_raw(), object.as_raw()) })?;
+        from_err_ptr(unsafe { (O::Kind::C.add)(self.commit.as_raw(), object.as_raw()) })?;
         self.mutator(object).ok_or(EBUSY)
     }
 
@@ -625,6 +625,10 @@ impl<'a, O: Modesettable> AtomicCommit<'a, O> {
 
     pub(super) fn object(&self) -> &'a O {
         self.object
+    }
+
+    pub(super) fn new_state(&self) -> &'a O::State {
+        self.new
     }
 
     /// Returns the commit, the old and the new state.

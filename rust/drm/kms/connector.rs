@@ -16,7 +16,9 @@ use super::{
     atomic::{with_check, AtomicCheck},
     encoder::{DriverEncoder, UnregisteredEncoder},
     modes::{DisplayMode, Timing},
-    object::{AsRaw, AsRawState, DriverState, ModeObject, Modesettable, ObjectState, PlainState},
+    object::{
+        leak, AsRaw, AsRawState, DriverState, ModeObject, Modesettable, ObjectState, PlainState,
+    },
     KmsDriver, ModeConfigGuard, UnregisteredKmsDevice,
 };
 use crate::{errno, private::Sealed, Device};
@@ -521,8 +523,7 @@ impl<T: DriverConnector> UnregisteredConnector<T> {
             }),
             GFP_KERNEL,
         )?;
-        // SAFETY: The connector is not moved until `free_callback`.
-        let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
+        let this = leak(this);
         let raw: *mut bindings::drm_connector = this.cast();
         // The memory is freed with the device, after the cleanup that the initialization below
         // adds. It does not depend on references: the core's clients (7.3) leak some when they run

@@ -14,7 +14,7 @@ use kernel::{
 use super::{
     atomic::{with_check, with_commit, AtomicCheck, AtomicCommit},
     format_of,
-    object::{AsRaw, ModeObject, Modesettable},
+    object::{leak, AsRaw, AsRawState, ModeObject, Modesettable},
     plane::{DriverPlane, UnregisteredPlane},
     vblank::{last_vblank, TimerState, VblankImpl},
     DisplayMode, KmsDriver, UnregisteredKmsDevice,
@@ -342,8 +342,7 @@ impl<T: DriverCrtc> UnregisteredCrtc<T> {
             }),
             GFP_KERNEL,
         )?;
-        // SAFETY: The CRTC is not moved until `destroy_callback`.
-        let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
+        let this = leak(this);
         let raw: *mut bindings::drm_crtc = this.cast();
         let (format, name) = format_of(name);
         // SAFETY: Device, planes and memory are valid, and the functions are static. The core copies the
@@ -476,18 +475,19 @@ extern "C" fn atomic_disable_callback<T: DriverCrtc>(
         // SAFETY: The core calls this with a commit that contains the CRTC.
         unsafe { bindings::drm_crtc_vblank_atomic_disable(raw, state) };
     }
-    if T::HAS_ATOMIC_DISABLE {
-        // SAFETY: The core calls this for a CRTC of this type, with a commit that is being carried out.
-        unsafe { with_commit::<Crtc<T>>(raw, state, T::atomic_disable) };
-    }
-    // SAFETY: As above.
-    let new = unsafe { bindings::helper_drm_atomic_new_crtc_state(state, raw) };
-    // A CRTC that stays off is not flushed, and has no vblank at which to send the event.
-    // SAFETY: As above.
-    if !unsafe { (*new).active } {
-        // SAFETY: As above.
-        unsafe { bindings::helper_drm_crtc_send_event(raw, new) };
-    }
+    let disable = |commit: CrtcAtomicCommit<'_, T>| {
+        let (crtc, new) = (commit.crtc(), commit.new_state());
+        if T::HAS_ATOMIC_DISABLE {
+            T::atomic_disable(commit);
+        }
+        // A CRTC that stays off is not flushed, and has no vblank at which to send the event.
+        if !new.active() {
+            // SAFETY: Both are valid. The event of a commit is only for what carries it out.
+            unsafe { bindings::helper_drm_crtc_send_event(crtc.as_raw(), new.as_raw()) };
+        }
+    };
+    // SAFETY: The core calls this for a CRTC of this type, with a commit that is being carried out.
+    unsafe { with_commit::<Crtc<T>>(raw, state, disable) };
 }
 
 fn timer_mode_valid(mode: &DisplayMode) -> bindings::drm_mode_status {

@@ -11,7 +11,7 @@ use kernel::{
     types::{NotThreadSafe, Opaque},
 };
 
-use super::{format_of, KmsDriver, UnregisteredKmsDevice};
+use super::{format_of, object::leak, KmsDriver, UnregisteredKmsDevice};
 use crate::{Device, Driver};
 
 /// The type of an encoder.
@@ -159,8 +159,7 @@ impl<T: DriverEncoder> UnregisteredEncoder<T> {
             }),
             GFP_KERNEL,
         )?;
-        // SAFETY: The encoder is not moved until `destroy_callback`.
-        let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
+        let this = leak(this);
         let raw: *mut bindings::drm_encoder = this.cast();
         let (format, name) = format_of(name);
         // SAFETY: Device and memory are valid, and the functions are static. The core copies the name.

@@ -7,7 +7,7 @@ use core::{marker::PhantomData, ops::Deref, ptr};
 use drm_bindings as bindings;
 use kernel::{error::to_result, prelude::*, types::Opaque};
 
-use super::KmsDriver;
+use super::{object::leak, KmsDriver};
 use crate::{
     gem::{to_err_ptr, IntoGEMObject},
     Device,
@@ -222,6 +222,5 @@ unsafe fn create<T: KmsDriver>(
     })?;
     // INVARIANT: It was initialized above. Its format has one plane, because the core has checked that
     // a plane has it, and so it has one object.
-    // SAFETY: The framebuffer is not moved until `destroy_callback`.
-    Ok(KBox::into_raw(unsafe { Pin::into_inner_unchecked(framebuffer) }).cast())
+    Ok(leak(framebuffer).cast())
 }

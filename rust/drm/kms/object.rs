@@ -3,7 +3,7 @@
 //! each has states, which C code allocates, copies and frees by callbacks of this module.
 //!
 //! C header: [`include/drm/drm_mode_object.h`](srctree/include/drm/drm_mode_object.h)
-use core::{cell::Cell, marker::PhantomData, ops::Deref, ptr};
+use core::{cell::Cell, marker::PhantomData, mem::offset_of, ops::Deref, ptr};
 
 use drm_bindings as bindings;
 use kernel::{prelude::*, types::Opaque};
@@ -23,8 +23,8 @@ pub struct Lent {
 ///
 /// # Safety
 ///
-/// The functions must be those of C for this struct. The core gives each object of a device another index,
-/// which is less than 32, and which does not change. `Storage` must begin with `State`.
+/// `C` must have the functions and fields of this struct. The core gives each object of a device another
+/// index, which is less than 32, and which does not change. `Storage` must begin with `State`.
 #[doc(hidden)]
 pub unsafe trait Kind: Sized {
     /// The C struct of a state.
@@ -32,166 +32,100 @@ pub unsafe trait Kind: Sized {
     /// What is allocated for a state: the C struct, or one that begins with it.
     type Storage;
 
+    /// What the core has for this struct.
+    const C: Core<Self, Self::State, Self::Storage>;
+
     /// Returns the mask of lent states.
     fn lent(lent: &Lent) -> &Cell<u32>;
+}
 
-    /// Returns the index of an object.
-    ///
-    /// # Safety
-    ///
-    /// The object must be valid. This is a requirement of all functions here.
-    unsafe fn index(object: *mut Self) -> u32;
-
-    /// Returns the device of an object.
-    ///
-    /// # Safety
-    ///
-    /// See [`index`](Self::index).
-    unsafe fn dev(object: *mut Self) -> *mut bindings::drm_device;
-
-    /// Returns the current state of an object, or null.
-    ///
-    /// # Safety
-    ///
-    /// See [`index`](Self::index). Nothing may replace the state meanwhile.
-    unsafe fn current(object: *mut Self) -> *mut Self::State;
-
+/// What the core has for mode objects of a kind: where fields are, in bytes, and functions.
+#[doc(hidden)]
+pub struct Core<O, S, A> {
+    index: usize,
+    dev: usize,
+    state: usize,
     /// Returns the old state of an object in a commit, or null.
-    ///
-    /// # Safety
-    ///
-    /// See [`index`](Self::index). The commit must be a valid one of the object's device.
-    unsafe fn old(commit: *mut bindings::drm_atomic_commit, object: *mut Self) -> *mut Self::State;
-
+    pub(super) old: unsafe extern "C" fn(*const bindings::drm_atomic_commit, *mut O) -> *mut S,
     /// Returns the new state of an object in a commit, or null.
-    ///
-    /// # Safety
-    ///
-    /// See [`old`](Self::old).
-    unsafe fn new(commit: *mut bindings::drm_atomic_commit, object: *mut Self) -> *mut Self::State;
-
+    pub(super) new: unsafe extern "C" fn(*const bindings::drm_atomic_commit, *mut O) -> *mut S,
     /// Adds the states of an object to a commit. Returns the new state, or an error pointer.
-    ///
-    /// # Safety
-    ///
-    /// See [`old`](Self::old). The caller must check the commit.
-    unsafe fn add(commit: *mut bindings::drm_atomic_commit, object: *mut Self) -> *mut Self::State;
-
+    pub(super) add: unsafe extern "C" fn(*mut bindings::drm_atomic_commit, *mut O) -> *mut S,
     /// Copies the current state of an object.
-    ///
-    /// # Safety
-    ///
-    /// See [`current`](Self::current). There must be a current state, and `new` must be memory for another.
-    unsafe fn duplicate(object: *mut Self, new: *mut Self::Storage);
-
+    duplicate: unsafe extern "C" fn(*mut O, *mut A),
     /// Releases what a state refers to.
-    ///
-    /// # Safety
-    ///
-    /// The state must be valid, and nothing may use it any more.
-    unsafe fn destroy(state: *mut Self::Storage);
-
-    /// Makes `state` the current state of an object: memory with zeros, or null for none.
-    ///
-    /// # Safety
-    ///
-    /// See [`current`](Self::current). There must be no current state.
-    unsafe fn reset(object: *mut Self, state: *mut Self::Storage);
+    destroy: unsafe extern "C" fn(*mut A),
+    /// Makes a state, memory with zeros, the current state of an object, or null for none.
+    reset: unsafe extern "C" fn(*mut O, *mut A),
 }
 
-macro_rules! kind {
-    ($object:ident, $state:ident, $storage:ident, lent: $lent:ident, old: $old:ident, new: $new:ident,
-     add: $add:ident, duplicate: $duplicate:ident, destroy: $destroy:ident, reset: $reset:ident) => {
-        // SAFETY: The functions are those of C for this struct. The core uses the indices of planes, CRTCs
-        // and connectors in masks of 32 bits.
-        unsafe impl Kind for bindings::$object {
-            type State = bindings::$state;
-            type Storage = bindings::$storage;
+// SAFETY: The fields and functions are those of planes. The state of each plane has room for a shadow
+// buffer, which begins with the state. Without `DriverPlane::SHADOW` it stays empty, and these functions do
+// the same as those for plain states.
+unsafe impl Kind for bindings::drm_plane {
+    type State = bindings::drm_plane_state;
+    type Storage = bindings::drm_shadow_plane_state;
 
-            fn lent(lent: &Lent) -> &Cell<u32> {
-                &lent.$lent
-            }
-
-            unsafe fn index(object: *mut Self) -> u32 {
-                // SAFETY: By the requirements of this function.
-                unsafe { (*object).index }
-            }
-
-            unsafe fn dev(object: *mut Self) -> *mut bindings::drm_device {
-                // SAFETY: By the requirements of this function. The device does not change.
-                unsafe { (*object).dev }
-            }
-
-            unsafe fn current(object: *mut Self) -> *mut Self::State {
-                // SAFETY: By the requirements of this function.
-                unsafe { (*object).state }
-            }
-
-            unsafe fn old(
-                commit: *mut bindings::drm_atomic_commit,
-                object: *mut Self,
-            ) -> *mut Self::State {
-                // SAFETY: By the requirements of this function.
-                unsafe { bindings::$old(commit, object) }
-            }
-
-            unsafe fn new(
-                commit: *mut bindings::drm_atomic_commit,
-                object: *mut Self,
-            ) -> *mut Self::State {
-                // SAFETY: By the requirements of this function.
-                unsafe { bindings::$new(commit, object) }
-            }
-
-            unsafe fn add(
-                commit: *mut bindings::drm_atomic_commit,
-                object: *mut Self,
-            ) -> *mut Self::State {
-                // SAFETY: By the requirements of this function.
-                unsafe { bindings::$add(commit, object) }
-            }
-
-            unsafe fn duplicate(object: *mut Self, new: *mut Self::Storage) {
-                // SAFETY: By the requirements of this function.
-                unsafe { bindings::$duplicate(object, new) }
-            }
-
-            unsafe fn destroy(state: *mut Self::Storage) {
-                // SAFETY: By the requirements of this function.
-                unsafe { bindings::$destroy(state) }
-            }
-
-            unsafe fn reset(object: *mut Self, state: *mut Self::Storage) {
-                // SAFETY: By the requirements of this function.
-                unsafe { bindings::$reset(object, state) }
-            }
-        }
+    const C: Core<Self, Self::State, Self::Storage> = Core {
+        index: offset_of!(Self, index),
+        dev: offset_of!(Self, dev),
+        state: offset_of!(Self, state),
+        old: bindings::helper_drm_atomic_old_plane_state,
+        new: bindings::helper_drm_atomic_new_plane_state,
+        add: bindings::drm_atomic_get_plane_state,
+        duplicate: bindings::__drm_gem_duplicate_shadow_plane_state,
+        destroy: bindings::__drm_gem_destroy_shadow_plane_state,
+        reset: bindings::__drm_gem_reset_shadow_plane,
     };
+
+    fn lent(lent: &Lent) -> &Cell<u32> {
+        &lent.planes
+    }
 }
 
-// The state of each plane has room for a shadow buffer. Without `DriverPlane::SHADOW` it stays empty, and
-// these functions do the same as those for plain states.
-kind!(drm_plane, drm_plane_state, drm_shadow_plane_state, lent: planes,
-    old: helper_drm_atomic_old_plane_state,
-    new: helper_drm_atomic_new_plane_state,
-    add: drm_atomic_get_plane_state,
-    duplicate: __drm_gem_duplicate_shadow_plane_state,
-    destroy: __drm_gem_destroy_shadow_plane_state,
-    reset: __drm_gem_reset_shadow_plane);
-kind!(drm_crtc, drm_crtc_state, drm_crtc_state, lent: crtcs,
-    old: helper_drm_atomic_old_crtc_state,
-    new: helper_drm_atomic_new_crtc_state,
-    add: drm_atomic_get_crtc_state,
-    duplicate: __drm_atomic_helper_crtc_duplicate_state,
-    destroy: __drm_atomic_helper_crtc_destroy_state,
-    reset: __drm_atomic_helper_crtc_reset);
-kind!(drm_connector, drm_connector_state, drm_connector_state, lent: connectors,
-    old: helper_drm_atomic_old_connector_state,
-    new: helper_drm_atomic_new_connector_state,
-    add: drm_atomic_get_connector_state,
-    duplicate: __drm_atomic_helper_connector_duplicate_state,
-    destroy: __drm_atomic_helper_connector_destroy_state,
-    reset: __drm_atomic_helper_connector_reset);
+// SAFETY: The fields and functions are those of CRTCs.
+unsafe impl Kind for bindings::drm_crtc {
+    type State = bindings::drm_crtc_state;
+    type Storage = bindings::drm_crtc_state;
+
+    const C: Core<Self, Self::State, Self::Storage> = Core {
+        index: offset_of!(Self, index),
+        dev: offset_of!(Self, dev),
+        state: offset_of!(Self, state),
+        old: bindings::helper_drm_atomic_old_crtc_state,
+        new: bindings::helper_drm_atomic_new_crtc_state,
+        add: bindings::drm_atomic_get_crtc_state,
+        duplicate: bindings::__drm_atomic_helper_crtc_duplicate_state,
+        destroy: bindings::__drm_atomic_helper_crtc_destroy_state,
+        reset: bindings::__drm_atomic_helper_crtc_reset,
+    };
+
+    fn lent(lent: &Lent) -> &Cell<u32> {
+        &lent.crtcs
+    }
+}
+
+// SAFETY: The fields and functions are those of connectors.
+unsafe impl Kind for bindings::drm_connector {
+    type State = bindings::drm_connector_state;
+    type Storage = bindings::drm_connector_state;
+
+    const C: Core<Self, Self::State, Self::Storage> = Core {
+        index: offset_of!(Self, index),
+        dev: offset_of!(Self, dev),
+        state: offset_of!(Self, state),
+        old: bindings::helper_drm_atomic_old_connector_state,
+        new: bindings::helper_drm_atomic_new_connector_state,
+        add: bindings::drm_atomic_get_connector_state,
+        duplicate: bindings::__drm_atomic_helper_connector_duplicate_state,
+        destroy: bindings::__drm_atomic_helper_connector_destroy_state,
+        reset: bindings::__drm_atomic_helper_connector_reset,
+    };
+
+    fn lent(lent: &Lent) -> &Cell<u32> {
+        &lent.connectors
+    }
+}
 
 /// A type for the objects of a [`Kind`].
 ///
@@ -222,8 +156,9 @@ pub unsafe trait AsRaw: Sealed + Sized {
 
     /// Returns the index, which does not change.
     fn raw_index(&self) -> u32 {
-        // SAFETY: By the requirements of the trait.
-        unsafe { Self::Kind::index(self.as_raw()) }
+        let index: *const u32 = self.as_raw().wrapping_byte_add(Self::Kind::C.index).cast();
+        // SAFETY: By the requirements of the traits.
+        unsafe { index.read() }
     }
 
     /// Returns the index as a mask.
@@ -240,8 +175,10 @@ pub unsafe trait AsRaw: Sealed + Sized {
 pub trait ModeObject: AsRaw {
     /// Returns the device that the object belongs to.
     fn drm_dev(&self) -> &Device<Self::Driver> {
-        // SAFETY: By the requirements of `AsRaw`.
-        let dev = unsafe { Self::Kind::dev(self.as_raw()) };
+        let dev: *const *mut bindings::drm_device =
+            self.as_raw().wrapping_byte_add(Self::Kind::C.dev).cast();
+        // SAFETY: By the requirements of `AsRaw` and `Kind`. The device does not change.
+        let dev = unsafe { dev.read() };
         // SAFETY: By the requirements of `AsRaw`, it is a device of this driver. It is valid as long as
         // the object.
         unsafe { Device::from_raw(dev) }
@@ -249,6 +186,12 @@ pub trait ModeObject: AsRaw {
 }
 
 impl<T: AsRaw> ModeObject for T {}
+
+/// Hands the ownership of a new object to the core. Nothing moves the object afterwards.
+pub(super) fn leak<T>(object: Pin<KBox<T>>) -> *mut T {
+    // SAFETY: The object is only accessible by references and by the pointer, which its destructor uses.
+    KBox::into_raw(unsafe { Pin::into_inner_unchecked(object) })
+}
 
 /// A mode object that can be a part of a commit. One that is being set up cannot.
 ///
@@ -361,8 +304,9 @@ impl<K: Kind, S> ObjectState<K, S> {
 impl<K: Kind, S: DriverState<K>> ObjectState<K, S> {
     /// C: e.g. `drm_plane_funcs.atomic_duplicate_state`.
     pub(super) extern "C" fn duplicate_callback(object: *mut K) -> *mut K::State {
+        let current: *const *mut K::State = object.wrapping_byte_add(K::C.state).cast();
         // SAFETY: The core calls this for a valid object, and holds the lock that protects its state.
-        let current = unsafe { K::current(object) };
+        let current = unsafe { current.read() };
         if current.is_null() {
             return ptr::null_mut();
         }
@@ -374,14 +318,14 @@ impl<K: Kind, S: DriverState<K>> ObjectState<K, S> {
         let new = KBox::into_raw(new);
         // INVARIANT: The state is completed.
         // SAFETY: As above. `new` is memory for a state.
-        unsafe { K::duplicate(object, new.cast()) };
+        unsafe { (K::C.duplicate)(object, new.cast()) };
         new.cast()
     }
 
     /// C: e.g. `drm_plane_funcs.atomic_destroy_state`.
     pub(super) extern "C" fn destroy_callback(_object: *mut K, state: *mut K::State) {
         // SAFETY: The core calls this for a state of this type that nothing uses any more.
-        unsafe { K::destroy(state.cast()) };
+        unsafe { (K::C.destroy)(state.cast()) };
         // SAFETY: As above. It is a box of this module.
         drop(unsafe { KBox::<Self>::from_raw(state.cast()) });
     }
@@ -389,15 +333,16 @@ impl<K: Kind, S: DriverState<K>> ObjectState<K, S> {
     /// C: e.g. `drm_plane_funcs.reset`. An object that has no state afterwards is an error that
     /// [`setup_kms`](crate::UnregisteredDevice::setup_kms) returns.
     pub(super) extern "C" fn reset_callback(object: *mut K) {
+        let old: *const *mut K::State = object.wrapping_byte_add(K::C.state).cast();
         // SAFETY: The core calls this for a valid object that nothing else uses.
-        let old = unsafe { K::current(object) };
+        let old = unsafe { old.read() };
         if !old.is_null() {
             Self::destroy_callback(object, old);
         }
         let new = Self::allocate(S::default()).map_or(ptr::null_mut(), KBox::into_raw);
         // INVARIANT: The state is completed.
         // SAFETY: As above. The old state is gone.
-        unsafe { K::reset(object, new.cast()) };
+        unsafe { (K::C.reset)(object, new.cast()) };
     }
 }
 

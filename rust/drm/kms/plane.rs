@@ -14,7 +14,7 @@ use kernel::{
 use super::{
     atomic::{with_check, with_commit, AtomicCheck, AtomicCommit},
     format_of,
-    object::{AsRaw, AsRawState, FromRawState, Modesettable},
+    object::{leak, AsRaw, AsRawState, FromRawState, Modesettable},
     panic, shadow, Framebuffer, UnregisteredKmsDevice,
 };
 use crate::{errno, private::Sealed, Device};
@@ -334,8 +334,7 @@ impl<T: DriverPlane> UnregisteredPlane<T> {
             }),
             GFP_KERNEL,
         )?;
-        // SAFETY: The plane is not moved until `destroy_callback`.
-        let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
+        let this = leak(this);
         let raw: *mut bindings::drm_plane = this.cast();
         let (format, name) = format_of(name);
         // SAFETY: Device and memory are valid, and the functions are static. The core copies the formats
