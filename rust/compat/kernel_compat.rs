@@ -19,6 +19,25 @@ macro_rules! module_device_table {
     };
 }
 
+pub mod interrupt {
+    //! Interrupts.
+    use kernel::types::NotThreadSafe;
+
+    /// Interrupts are disabled on this CPU.
+    pub struct LocalInterruptDisabled(NotThreadSafe);
+
+    impl LocalInterruptDisabled {
+        /// Returns the proof.
+        ///
+        /// # Safety
+        ///
+        /// Interrupts must be disabled as long as the reference is used.
+        pub const unsafe fn assume_disabled<'a>() -> &'a Self {
+            &Self(NotThreadSafe)
+        }
+    }
+}
+
 pub mod module {
     //! Modules, which 7.2 has at the top of the crate.
     use kernel::bindings::__this_module;

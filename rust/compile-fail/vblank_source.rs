@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! A driver makes up a source of vblanks, for which the core has no callbacks.
+//! A driver makes up the callbacks of a source of vblanks.
 //!
 //! expect: E0277: the trait bound `MySource<T>: vblank::private::Sealed` is not satisfied
 use core::marker::PhantomData;
-use drm::kms::{crtc::DriverCrtc, VblankImpl};
+use drm::kms::{
+    crtc::DriverCrtc,
+    vblank::{VblankImpl, VblankOps},
+};
 
-/// Has no timer, but says so.
+/// Could have the callbacks of the source of another type of CRTCs.
 pub struct MySource<T>(PhantomData<T>);
 
 impl<T: DriverCrtc<VblankImpl = Self>> VblankImpl for MySource<T> {
     type Crtc = T;
 
-    const HAS_TIMER: bool = true;
+    const OPS: Option<VblankOps> = None;
 }

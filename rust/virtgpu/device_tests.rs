@@ -13,23 +13,25 @@ use drm::{
             self, Connector, ConnectorAtomicCheck, ConnectorGuard, DriverConnector,
             DriverConnectorState, Status, UnregisteredConnector,
         },
-        crtc::{CrtcAtomicCheck, DriverCrtc, DriverCrtcState, RawCrtc, UnregisteredCrtc},
+        crtc::{Crtc, CrtcAtomicCheck, DriverCrtc, DriverCrtcState, RawCrtc, UnregisteredCrtc},
         encoder::{self, PlainEncoder, UnregisteredEncoder},
         plane::{
             self, DriverPlane, DriverPlaneState, PlaneAtomicCheck, PlaneAtomicCommit, RawPlane,
             UnregisteredPlane,
         },
-        DriverFramebuffer, FramebufferInfo, KmsDriver, ModeConfigGuard, ModeConfigInfo, PlainState,
-        UnregisteredKmsDevice, VblankTimer,
+        DriverFramebuffer, FramebufferInfo, KmsDriver, KmsRef, ModeConfigGuard, ModeConfigInfo,
+        ModeObject, PlainState, UnregisteredKmsDevice, VblankTimer,
     },
     DriverInfo, Registration, UnregisteredDevice,
 };
 use kernel::{
     device::{Bound, DeviceContext},
+    new_mutex,
     prelude::*,
     sync::{
         aref::ARef,
         atomic::{Atomic, Relaxed},
+        Arc, Mutex,
     },
 };
 use kunit::{
@@ -45,6 +47,8 @@ use crate::virtio_tests::{ensure, run, Case};
 static EVENTS: Atomic<u32> = Atomic::new(0);
 /// The creation of KMS objects fails.
 static OBJECTS_FAIL: Atomic<u32> = Atomic::new(0);
+/// A check keeps its CRTC.
+static KEEP: Atomic<u32> = Atomic::new(0);
 /// There is a second CRTC, without vblanks.
 static SILENT_TOO: Atomic<u32> = Atomic::new(0);
 
@@ -75,7 +79,21 @@ type Device = drm::Device<Small>;
 type Unregistered = UnregisteredDevice<Small>;
 
 /// The data of a device.
-struct Data;
+struct Data(Arc<Kept>);
+
+/// What a test keeps.
+#[pin_data]
+struct Kept {
+    #[pin]
+    crtc: Mutex<Option<KmsRef<Crtc<Small>>>>,
+}
+
+impl Data {
+    fn new() -> Result<Self> {
+        let kept = pin_init!(Kept { crtc <- new_mutex!(None) });
+        Ok(Self(Arc::pin_init(kept, GFP_KERNEL)?))
+    }
+}
 
 impl Drop for Data {
     fn drop(&mut self) {
@@ -250,6 +268,10 @@ impl DriverCrtc for Small {
     }
 
     fn atomic_check(check: CrtcAtomicCheck<'_, Self>) -> Result {
+        let crtc = check.crtc();
+        if KEEP.load(Relaxed) != 0 {
+            *crtc.drm_dev().0.crtc.lock() = Some(KmsRef::from(crtc));
+        }
         let (old, mut new) = check.take_old_new_state();
         new.0 = old.0 + 1;
         note(CRTC_CHECKED);
@@ -333,7 +355,7 @@ impl DriverPlane for Primary {
 }
 
 fn create(dev: &virtio::Device<Bound>) -> Result<Unregistered> {
-    Unregistered::new(AnyDevice::of(dev.as_ref()), Ok::<_, Error>(Data))
+    Unregistered::new(AnyDevice::of(dev.as_ref()), Ok::<_, Error>(Data::new()?))
 }
 
 fn register(
@@ -448,6 +470,36 @@ impl Case for Checked {
 /// Each state has the driver's data of the state before it, which a check can change, once at a time.
 fn states_have_the_drivers_data(test: &Test) -> Result {
     run::<Checked>(true, |device| expect!(test, device.is_bound()), |_| ())
+}
+
+/// The driver keeps a CRTC, but not the device.
+struct CrtcKeeper(KmsRef<Crtc<Small>>);
+
+impl Case for CrtcKeeper {
+    fn probe(dev: &virtio::Device<Bound>) -> Result<Self> {
+        let drm = create(dev)?;
+        drm.setup_kms()?;
+        KEEP.store(1, Relaxed);
+        let result = drm.recommit();
+        KEEP.store(0, Relaxed);
+        result?;
+        let crtc = drm.0.crtc.lock().take().ok_or(EIO)?;
+        take_events();
+        Ok(Self(crtc))
+    }
+}
+
+impl Drop for CrtcKeeper {
+    fn drop(&mut self) {
+        note(DRIVER_DROPPED);
+        note_state(self.0.drm_dev());
+    }
+}
+
+fn kept_crtc_holds_its_device(test: &Test) -> Result {
+    run::<CrtcKeeper>(true, |device| expect!(test, device.is_bound()), |_| ())?;
+    expect_eq!(test, take_events(), 0x4721);
+    Ok(())
 }
 
 struct Ordered;
@@ -586,7 +638,7 @@ fn failed_probe_ends_the_registration(test: &Test) -> Result {
 fn device_of_another_driver_is_refused(test: &Test) -> Result {
     let device = VirtioDevice::new(0xfffd, true)?;
     take_events();
-    let result = Unregistered::new(AnyDevice::of(device.parent()), Ok::<_, Error>(Data));
+    let result = Unregistered::new(AnyDevice::of(device.parent()), Ok::<_, Error>(Data::new()?));
     expect!(test, matches!(result, Err(EINVAL)));
     Ok(())
 }
@@ -599,6 +651,7 @@ kunit::suite!(
         vblanks_are_for_all_or_none,
         only_what_sleeps_is_resumed,
         states_have_the_drivers_data,
+        kept_crtc_holds_its_device,
         data_is_dropped_last,
         object_holds_its_device,
         forgotten_registration_ends,

@@ -16,7 +16,7 @@ use super::{
     format_of,
     object::{leak, AsRaw, AsRawState, ModeObject, Modesettable},
     plane::{DriverPlane, UnregisteredPlane},
-    vblank::{last_vblank, TimerState, VblankImpl},
+    vblank::{TimerState, VblankImpl, VblankOps},
     DisplayMode, KmsDriver, UnregisteredKmsDevice,
 };
 use crate::{errno, private::Sealed, Device};
@@ -161,6 +161,10 @@ impl<T: DriverCrtc> Deref for Crtc<T> {
 }
 
 impl<T: DriverCrtc> Crtc<T> {
+    pub(super) fn vblanks(&self) -> &TimerState {
+        &self.vblanks
+    }
+
     /// Returns a CRTC with the driver's data, or the argument if they are not of this type.
     ///
     /// # Errors
@@ -282,10 +286,10 @@ impl<T: DriverCrtc> UnregisteredCrtc<T> {
         funcs.page_flip = Some(bindings::drm_atomic_helper_page_flip);
         funcs.atomic_duplicate_state = Some(CrtcState::<T::State>::duplicate_callback);
         funcs.atomic_destroy_state = Some(CrtcState::<T::State>::destroy_callback);
-        if T::VblankImpl::HAS_TIMER {
-            funcs.enable_vblank = Some(enable_vblank_callback::<T>);
-            funcs.disable_vblank = Some(bindings::drm_crtc_vblank_helper_disable_vblank_timer);
-            funcs.get_vblank_timestamp = Some(last_vblank);
+        if let Some(ops) = T::VblankImpl::OPS {
+            funcs.enable_vblank = Some(ops.enable);
+            funcs.disable_vblank = Some(ops.disable);
+            funcs.get_vblank_timestamp = Some(ops.timestamp);
         }
         funcs
     };
@@ -303,7 +307,7 @@ impl<T: DriverCrtc> UnregisteredCrtc<T> {
             funcs.atomic_begin = Some(atomic_begin_callback::<T>);
         }
         funcs.atomic_flush = Some(atomic_flush_callback::<T>);
-        if T::VblankImpl::HAS_TIMER {
+        if has_timer::<T>() {
             funcs.handle_vblank_timeout = Some(handle_vblank_timeout_callback::<T>);
         }
         funcs
@@ -331,7 +335,7 @@ impl<T: DriverCrtc> UnregisteredCrtc<T> {
             return Err(EINVAL);
         }
 
-        dev.add_vblank_source(T::VblankImpl::HAS_TIMER)?;
+        dev.add_vblank_source(has_vblanks::<T>())?;
 
         let this: Pin<KBox<Crtc<T>>> = KBox::pin_init(
             try_pin_init!(Crtc {
@@ -377,6 +381,14 @@ impl<T: DriverCrtc> UnregisteredCrtc<T> {
     }
 }
 
+const fn has_vblanks<T: DriverCrtc>() -> bool {
+    T::VblankImpl::OPS.is_some()
+}
+
+const fn has_timer<T: DriverCrtc>() -> bool {
+    matches!(T::VblankImpl::OPS, Some(VblankOps { is_timer: true, .. }))
+}
+
 extern "C" fn destroy_callback<T: DriverCrtc>(raw: *mut bindings::drm_crtc) {
     // SAFETY: The core calls this once.
     unsafe { bindings::drm_crtc_cleanup(raw) };
@@ -392,7 +404,7 @@ extern "C" fn mode_valid_callback<T: DriverCrtc>(
     let crtc = unsafe { Crtc::<T>::from_raw(raw) };
     // SAFETY: The core calls this with a valid mode, which does not change meanwhile.
     let mode = unsafe { DisplayMode::from_raw(mode) };
-    let status = if T::VblankImpl::HAS_TIMER {
+    let status = if has_timer::<T>() {
         timer_mode_valid(mode)
     } else {
         bindings::drm_mode_status_MODE_OK
@@ -405,22 +417,12 @@ extern "C" fn mode_valid_callback<T: DriverCrtc>(
     }
 }
 
-extern "C" fn enable_vblank_callback<T: DriverCrtc>(
-    raw: *mut bindings::drm_crtc,
-) -> kernel::ffi::c_int {
-    // SAFETY: The core calls this for a CRTC of this type.
-    let crtc = unsafe { Crtc::<T>::from_raw(raw) };
-    // SAFETY: The core calls this as `enable_vblank` of `raw`, and the timer is the one of
-    // `raw`.
-    unsafe { crtc.vblanks.enable(raw) }
-}
-
 extern "C" fn handle_vblank_timeout_callback<T: DriverCrtc>(raw: *mut bindings::drm_crtc) -> bool {
     // SAFETY: The core calls this for a CRTC of this type.
     let crtc = unsafe { Crtc::<T>::from_raw(raw) };
     // SAFETY: The core calls this as `handle_vblank_timeout` of `raw`, and the timer is the one
     // of `raw`.
-    unsafe { crtc.vblanks.timeout(raw) }
+    unsafe { crtc.vblanks.timeout(crtc) }
 }
 
 extern "C" fn atomic_check_callback<T: DriverCrtc>(
@@ -447,7 +449,7 @@ extern "C" fn atomic_enable_callback<T: DriverCrtc>(
         // SAFETY: The core calls this for a CRTC of this type, with a commit that is being carried out.
         unsafe { with_commit::<Crtc<T>>(raw, state, T::atomic_enable) };
     }
-    if T::VblankImpl::HAS_TIMER {
+    if has_vblanks::<T>() {
         // SAFETY: The core calls this with a commit that contains the CRTC.
         unsafe { bindings::drm_crtc_vblank_atomic_enable(raw, state) };
     }
@@ -461,7 +463,7 @@ extern "C" fn atomic_flush_callback<T: DriverCrtc>(
         // SAFETY: The core calls this for a CRTC of this type, with a commit that is being carried out.
         unsafe { with_commit::<Crtc<T>>(raw, state, T::atomic_flush) };
     }
-    if T::VblankImpl::HAS_TIMER {
+    if has_vblanks::<T>() {
         // SAFETY: The core calls this with a commit that contains the CRTC.
         unsafe { bindings::drm_crtc_vblank_atomic_flush(raw, state) };
     }
@@ -471,7 +473,7 @@ extern "C" fn atomic_disable_callback<T: DriverCrtc>(
     raw: *mut bindings::drm_crtc,
     state: *mut bindings::drm_atomic_commit,
 ) {
-    if T::VblankImpl::HAS_TIMER {
+    if has_vblanks::<T>() {
         // SAFETY: The core calls this with a commit that contains the CRTC.
         unsafe { bindings::drm_crtc_vblank_atomic_disable(raw, state) };
     }

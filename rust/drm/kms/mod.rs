@@ -39,7 +39,7 @@ pub mod vblank;
 pub use connector::Edid;
 pub use framebuffer::{DriverFramebuffer, Framebuffer, FramebufferInfo, PlainFramebuffer};
 pub use modes::DisplayMode;
-pub use object::{ModeObject, ObjectState, PlainState};
+pub use object::{KmsRef, ModeObject, ObjectState, PlainState};
 pub use shadow::ShadowBuffer;
 pub use vblank::{VblankImpl, VblankTimer};
 

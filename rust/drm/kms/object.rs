@@ -3,10 +3,10 @@
 //! each has states, which C code allocates, copies and frees by callbacks of this module.
 //!
 //! C header: [`include/drm/drm_mode_object.h`](srctree/include/drm/drm_mode_object.h)
-use core::{cell::Cell, marker::PhantomData, mem::offset_of, ops::Deref, ptr};
+use core::{cell::Cell, marker::PhantomData, mem::offset_of, ops::Deref, ptr, ptr::NonNull};
 
 use drm_bindings as bindings;
-use kernel::{prelude::*, types::Opaque};
+use kernel::{prelude::*, sync::aref::ARef, types::Opaque};
 
 use super::KmsDriver;
 use crate::{private::Sealed, Device};
@@ -202,6 +202,59 @@ pub(super) fn leak<T>(object: Pin<KBox<T>>) -> *mut T {
 pub unsafe trait Modesettable: ModeObject {
     /// The type of its states.
     type State: FromRawState<Kind = Self::Kind>;
+}
+
+/// A reference to a plane, CRTC or connector that can be kept. It holds a reference to the device, and the
+/// object lives as long as the device. So if it is in the data of the device, somebody must take it out.
+///
+/// # Invariants
+///
+/// The object is one of the device.
+///
+/// # Context
+///
+/// Any.
+///
+/// # Examples
+///
+/// ```no_run
+/// use drm::kms::{
+///     crtc::{Crtc, DriverCrtc},
+///     KmsRef,
+/// };
+///
+/// /// Keeps a CRTC for the handler of its interrupts.
+/// fn keep<T: DriverCrtc>(crtc: &Crtc<T>) -> KmsRef<Crtc<T>> {
+///     KmsRef::from(crtc)
+/// }
+/// ```
+pub struct KmsRef<T: Modesettable> {
+    object: NonNull<T>,
+    _dev: ARef<Device<T::Driver>>,
+}
+
+// SAFETY: The core's objects may be used on any thread, and the driver's data in them are `Send` and `Sync`.
+unsafe impl<T: Modesettable> Send for KmsRef<T> {}
+// SAFETY: As above.
+unsafe impl<T: Modesettable> Sync for KmsRef<T> {}
+
+impl<T: Modesettable> From<&T> for KmsRef<T> {
+    fn from(object: &T) -> Self {
+        // INVARIANT: It is the device of the object.
+        Self {
+            object: NonNull::from(object),
+            _dev: ARef::from(object.drm_dev()),
+        }
+    }
+}
+
+impl<T: Modesettable> Deref for KmsRef<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: By the type's invariants, it lives as long as the device.
+        unsafe { self.object.as_ref() }
+    }
 }
 
 /// A type for the states of a [`Kind`].
