@@ -199,10 +199,9 @@ impl DriverPlane for Primary {
     /// Copies the damage. In the device's memory, rows follow each other without a gap.
     fn atomic_update(commit: PlaneAtomicCommit<'_, Self>) {
         let dev = commit.plane().drm_dev();
-        let (old, new) = commit.take_old_new_state();
-        let pitch = new.src().width() as u32 * BYTES_PER_PIXEL;
+        let pitch = commit.take_new_state().src().width() as u32 * BYTES_PER_PIXEL;
         if let Some(vram) = dev.vram.try_access() {
-            if let Err(error) = new.copy_damage_to(old, &*vram, pitch, XRGB8888) {
+            if let Err(error) = commit.copy_damage_to(&*vram, pitch, XRGB8888) {
                 drm::drm_err_ratelimited!(dev, "a part of a frame is lost: {:?}\n", error);
             }
         }

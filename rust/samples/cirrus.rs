@@ -275,7 +275,7 @@ impl plane::DriverPlane for Primary {
     /// Copies the damage, after the layout was set if it has changed.
     fn atomic_update(commit: PlaneAtomicCommit<'_, Self>) {
         let dev = commit.plane().drm_dev();
-        let (old, new) = commit.take_old_new_state();
+        let new = commit.take_new_state();
         let Some(layout) = &new.layout else {
             return;
         };
@@ -283,7 +283,7 @@ impl plane::DriverPlane for Primary {
             dev.set_layout(layout);
         }
         if let Some(vram) = dev.vram.try_access() {
-            if let Err(error) = new.copy_damage_to(old, &*vram, layout.pitch, layout.fourcc) {
+            if let Err(error) = commit.copy_damage_to(&*vram, layout.pitch, layout.fourcc) {
                 drm::drm_err_ratelimited!(dev, "a part of a frame is lost: {:?}\n", error);
             }
         }

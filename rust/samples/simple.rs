@@ -146,10 +146,9 @@ impl DriverPlane for Primary {
 
     fn atomic_update(commit: PlaneAtomicCommit<'_, Self>) {
         let dev = commit.plane().drm_dev();
-        let (old, new) = commit.take_old_new_state();
         let info = &dev.info;
         if let Some(memory) = dev.memory.try_access() {
-            if let Err(error) = new.copy_damage_to(old, &*memory, info.pitch, info.fourcc) {
+            if let Err(error) = commit.copy_damage_to(&*memory, info.pitch, info.fourcc) {
                 drm::drm_err_ratelimited!(dev, "a part of a frame is lost: {:?}\n", error);
             }
         }

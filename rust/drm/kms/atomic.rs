@@ -460,15 +460,19 @@ impl<K: Kind, S: DriverState<K>> Deref for StateMutator<'_, ObjectState<K, S>> {
     type Target = S;
 
     fn deref(&self) -> &S {
-        // SAFETY: By the type's invariants, nothing else uses the driver's data.
-        unsafe { ObjectState::inner_mut(self.state.as_ptr()) }
+        // SAFETY: By the type's invariants.
+        let inner = unsafe { ObjectState::inner(self.state.as_ptr()) };
+        // SAFETY: By the type's invariants, only this value refers to the driver's data.
+        unsafe { &*inner }
     }
 }
 
 impl<K: Kind, S: DriverState<K>> DerefMut for StateMutator<'_, ObjectState<K, S>> {
     fn deref_mut(&mut self) -> &mut S {
+        // SAFETY: By the type's invariants.
+        let inner = unsafe { ObjectState::inner(self.state.as_ptr()) };
         // SAFETY: As above.
-        unsafe { ObjectState::inner_mut(self.state.as_ptr()) }
+        unsafe { &mut *inner }
     }
 }
 
@@ -612,6 +616,14 @@ pub struct AtomicCommit<'a, O: Modesettable> {
     new: &'a O::State,
 }
 
+impl<O: Modesettable> Clone for AtomicCommit<'_, O> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<O: Modesettable> Copy for AtomicCommit<'_, O> {}
+
 impl<'a, O: Modesettable> AtomicCommit<'a, O> {
     /// Returns `None` if the object is not a part of the commit.
     pub(super) fn new(state: &'a AtomicState<O::Driver>, object: &'a O) -> Option<Self> {
@@ -625,10 +637,6 @@ impl<'a, O: Modesettable> AtomicCommit<'a, O> {
 
     pub(super) fn object(&self) -> &'a O {
         self.object
-    }
-
-    pub(super) fn new_state(&self) -> &'a O::State {
-        self.new
     }
 
     /// Returns the commit, the old and the new state.

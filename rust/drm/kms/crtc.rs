@@ -478,7 +478,7 @@ extern "C" fn atomic_disable_callback<T: DriverCrtc>(
         unsafe { bindings::drm_crtc_vblank_atomic_disable(raw, state) };
     }
     let disable = |commit: CrtcAtomicCommit<'_, T>| {
-        let (crtc, new) = (commit.crtc(), commit.new_state());
+        let (crtc, new) = (commit.crtc(), commit.take_new_state());
         if T::HAS_ATOMIC_DISABLE {
             T::atomic_disable(commit);
         }

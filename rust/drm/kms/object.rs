@@ -340,11 +340,10 @@ impl<K: Kind, S> ObjectState<K, S> {
     ///
     /// # Safety
     ///
-    /// `state` must be valid, of this type, and nothing else may use the driver's data as long as the
-    /// reference is used.
-    pub(super) unsafe fn inner_mut<'a>(state: *mut Self) -> &'a mut S {
+    /// `state` must be valid, and of this type.
+    pub(super) unsafe fn inner(state: *mut Self) -> *mut S {
         // SAFETY: By the requirements of this function.
-        unsafe { &mut (*state).inner }
+        unsafe { &raw mut (*state).inner }
     }
 
     /// Returns memory for a state, with the driver's data and with zeros for the core.

@@ -95,7 +95,7 @@ pub trait DriverPlane: Send + Sync + Sized + 'static {
     type State: DriverPlaneState<Plane = Self>;
 
     /// The CPU copies the pixels, so they are mapped for each commit, see
-    /// [`PlaneState::shadow_buffer`]. Cannot be combined with
+    /// [`PlaneAtomicCommit::shadow_buffer`]. Cannot be combined with
     /// [`atomic_async_check`](Self::atomic_async_check).
     const SHADOW: bool = false;
     /// The pixels of planes with [`SHADOW`](Self::SHADOW) are converted for the device, see

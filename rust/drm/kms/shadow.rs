@@ -12,9 +12,10 @@ use kernel::{
 };
 
 use super::{
+    atomic::AtomicCommit,
     fourcc,
     object::AsRawState,
-    plane::{DriverPlane, DriverPlaneState, PlaneState, RawPlaneState},
+    plane::{DriverPlane, Plane, RawPlaneState},
     plane_state::raw_fb,
 };
 use crate::Rect;
@@ -117,16 +118,17 @@ impl ShadowBuffer<'_> {
     ///
     /// ```no_run
     /// # use kernel::prelude::*;
-    /// use drm::kms::plane::{DriverPlaneState, PlaneState, RawPlaneState};
+    /// use drm::kms::plane::{DriverPlane, PlaneAtomicCommit, RawPlaneState};
     /// use kernel::io::{IoBase, MmioBackend, Region};
     ///
     /// /// Copies what is visible to the beginning of a device's memory, as `DriverPlane::atomic_update` does.
-    /// fn update<'io, T: DriverPlaneState>(
-    ///     state: &PlaneState<T>,
+    /// fn update<'io, T: DriverPlane>(
+    ///     commit: PlaneAtomicCommit<'_, T>,
     ///     memory: impl IoBase<'io, Backend = MmioBackend, Target = Region>,
     /// ) -> Result {
-    ///     match state.shadow_buffer() {
-    ///         Some(pixels) => pixels.copy_to(&state.src(), memory, 0, 640 * 4),
+    ///     let src = commit.take_new_state().src();
+    ///     match commit.shadow_buffer() {
+    ///         Some(pixels) => pixels.copy_to(&src, memory, 0, 640 * 4),
     ///         None => Ok(()),
     ///     }
     /// }
@@ -263,36 +265,40 @@ impl ShadowBuffer<'_> {
     }
 }
 
-impl<S: DriverPlaneState> PlaneState<S> {
-    /// Returns the framebuffer's pixels during a commit, and `None` for a state whose framebuffer is not
-    /// mapped, e.g. the old one. Does not compile for a plane without [`SHADOW`](DriverPlane::SHADOW).
+impl<'a, T: DriverPlane> AtomicCommit<'a, Plane<T>> {
+    /// Returns the pixels of the new framebuffer, if there is one. Does not compile for a plane without
+    /// [`SHADOW`](DriverPlane::SHADOW).
+    ///
+    /// Only a commit has pixels, because they are not mapped any more when it has been carried out. A check
+    /// may have the state of a commit that another thread carries out.
     ///
     /// # Context
     ///
-    /// For callbacks of a commit: [`DriverPlane::atomic_update`]. Does not sleep.
-    pub fn shadow_buffer(&self) -> Option<ShadowBuffer<'_>> {
+    /// For [`DriverPlane::atomic_update`]. Does not sleep.
+    pub fn shadow_buffer(&self) -> Option<ShadowBuffer<'a>> {
         const {
             assert!(
-                <S::Plane as DriverPlane>::SHADOW,
+                T::SHADOW,
                 "only planes with SHADOW have their pixels mapped"
             )
         };
-        let fb = raw_fb(self);
+        let state = self.take_new_state();
+        let fb = raw_fb(state);
         if fb.is_null() {
             return None;
         }
         // The states of planes are shadow plane states, whose first field is the plane state.
-        let shadow: *mut bindings::drm_shadow_plane_state = self.as_raw().cast();
+        let shadow: *mut bindings::drm_shadow_plane_state = state.as_raw().cast();
         // `end_fb_access` clears `map`, but not `data`.
-        // SAFETY: By the type's invariants, the state is valid. `begin_fb_access` has set the field, and
-        // nothing changes it until `end_fb_access`, between which callbacks of a commit run.
+        // SAFETY: The state is valid. `begin_fb_access` has set the field, and nothing changes it until
+        // `end_fb_access`, between which callbacks of a commit run.
         let address = unsafe { (*shadow).map[0].__bindgen_anon_1 };
         // SAFETY: Both variants are pointers.
         let vaddr = unsafe { address.vaddr };
         if vaddr.is_null() {
             return None;
         }
-        // SAFETY: By the type's invariants, the state is valid.
+        // SAFETY: As above.
         let map = unsafe { &raw mut (*shadow).data[0] };
         // SAFETY: As above.
         let scratch = unsafe { &raw mut (*shadow).fmtcnv_state };
@@ -306,10 +312,9 @@ impl<S: DriverPlaneState> PlaneState<S> {
         })
     }
 
-    /// Copies what has changed since `old` to the memory of a device, whose first pixel is the upper left
+    /// Copies what has changed to the memory of a device, whose first pixel is the upper left
     /// one of the visible part. Rows begin every `pitch` bytes, and the pixels have the format `fourcc`.
-    /// For use in [`atomic_update`](DriverPlane::atomic_update). C:
-    /// `drm_sysfb_plane_helper_atomic_update()` does the same.
+    /// C: `drm_sysfb_plane_helper_atomic_update()` does the same.
     ///
     /// # Errors
     ///
@@ -320,21 +325,19 @@ impl<S: DriverPlaneState> PlaneState<S> {
     ///
     /// ```no_run
     /// # use kernel::prelude::*;
-    /// use drm::kms::{fourcc, plane::{DriverPlaneState, PlaneState}};
+    /// use drm::kms::{fourcc, plane::{DriverPlane, PlaneAtomicCommit}};
     /// use kernel::io::{IoBase, MmioBackend, Region};
     ///
     /// /// Shows a frame as `DriverPlane::atomic_update` does.
-    /// fn update<'io, T: DriverPlaneState>(
-    ///     old: &PlaneState<T>,
-    ///     new: &PlaneState<T>,
+    /// fn update<'io, T: DriverPlane>(
+    ///     commit: PlaneAtomicCommit<'_, T>,
     ///     memory: impl IoBase<'io, Backend = MmioBackend, Target = Region>,
     /// ) -> Result {
-    ///     new.copy_damage_to(old, memory, 3 * 1024, fourcc(b"RG24"))
+    ///     commit.copy_damage_to(memory, 3 * 1024, fourcc(b"RG24"))
     /// }
     /// ```
     pub fn copy_damage_to<'io, const SIZE: usize>(
         &self,
-        old: &Self,
         memory: impl IoBase<'io, Backend = MmioBackend, Target = Region<SIZE>>,
         pitch: u32,
         fourcc: u32,
@@ -347,9 +350,10 @@ impl<S: DriverPlaneState> PlaneState<S> {
         if format.is_null() {
             return Err(EINVAL);
         }
-        let src = self.src();
+        let (old, new) = self.take_old_new_state();
+        let src = new.src();
         let mut result = Ok(());
-        self.for_each_damage(old, |clip, _| {
+        new.for_each_damage(old, |clip, _| {
             let part = Rect::new(
                 clip.x1 - src.x1,
                 clip.y1 - src.y1,
