@@ -451,8 +451,8 @@ bool helper_drm_commit_is_busy(struct drm_atomic_commit *state)
 }
 
 /*
- * Returns whether a commit whose planes are prepared has to wait: it changes a mode, the driver would
- * wait, or a fence is not signalled.
+ * Returns whether a commit whose planes are prepared has to wait: it changes a mode, the driver
+ * would wait, or a fence is not signalled.
  */
 bool helper_drm_commit_waits(struct drm_atomic_commit *state,
 			     bool (*commit_now)(struct drm_crtc *crtc))
