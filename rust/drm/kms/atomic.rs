@@ -60,7 +60,7 @@ impl<T: KmsDriver> Commit<T> {
         Some(unsafe { O::State::from_raw(old.as_ptr()) })
     }
 
-    fn new<O: Modesettable<Driver = T>>(
+    fn raw_new<O: Modesettable<Driver = T>>(
         &self,
         object: &O,
     ) -> Option<NonNull<<O::Kind as Kind>::State>> {
@@ -111,7 +111,7 @@ impl<T: KmsDriver> AtomicState<T> {
     }
 
     fn new_state<O: Modesettable<Driver = T>>(&self, object: &O) -> Option<&O::State> {
-        let new = self.0.new(object)?;
+        let new = self.0.raw_new(object)?;
         // SAFETY: By the invariants of the types, the state is valid, and nothing changes it.
         Some(unsafe { O::State::from_raw(new.as_ptr()) })
     }
@@ -196,7 +196,7 @@ impl<T: KmsDriver> AtomicStateMutator<T> {
         &self,
         object: &O,
     ) -> Option<StateMutator<'_, O::State>> {
-        let state = self.commit.new(object)?.cast();
+        let state = self.commit.raw_new(object)?.cast();
         let lent = O::Kind::lent(&self.lent);
         let mask = object.raw_mask();
         if lent.get() & mask != 0 {
@@ -396,7 +396,7 @@ impl<T: KmsDriver> AtomicStateComposer<T> {
     where
         C: AsRawCrtc + Modesettable<Driver = T>,
     {
-        self.commit.new(crtc).ok_or(EINVAL)?;
+        self.commit.raw_new(crtc).ok_or(EINVAL)?;
         // SAFETY: By the invariants of the types. The commit has the states of the CRTC.
         to_result(unsafe {
             bindings::drm_atomic_add_affected_planes(self.commit.as_raw(), crtc.as_raw())
