@@ -12,6 +12,7 @@ use super::KmsDriver;
 use crate::{private::Sealed, Device};
 
 /// Which states of a commit are lent to mutators, as masks of the objects' indices.
+#[doc(hidden)]
 #[derive(Default)]
 pub struct Lent {
     planes: Cell<u32>,

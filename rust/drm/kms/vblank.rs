@@ -200,7 +200,8 @@ impl<T: DriverCrtc> VblankGuard<'_, T> {
         self.0.drm_dev()
     }
 
-    /// Returns the time from one frame to the next in nanoseconds. C: `drm_vblank_crtc.framedur_ns`.
+    /// Returns the time from one frame to the next in nanoseconds. C: `framedur_ns` of
+    /// `drm_crtc_vblank_crtc()`.
     pub fn frame_duration(&self) -> i32 {
         // SAFETY: By the type's invariants, the core has initialized the vblanks.
         let vblank = unsafe { bindings::drm_crtc_vblank_crtc(self.0.as_raw()) };
