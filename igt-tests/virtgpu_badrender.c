@@ -729,6 +729,7 @@ static void use_window(void)
 	write_blob(1);
 	for (i = 0; i < sizeof(faults) / sizeof(*faults); i++) {
 		struct drm_virtgpu_resource_create_blob blob = host_blob(8192);
+		long resets = judge_number("fake-resets");
 		double since = now();
 
 		judge(NULL, 0, "fault %s MAP_BLOB", faults[i]);
@@ -739,8 +740,11 @@ static void use_window(void)
 		check(now() - since < PATIENCE, "%s took %.1f s", faults[i], now() - since);
 		be_good(NULL);
 		drmCloseBufferHandle(render_fd, blob.bo_handle);
-		recovers();
 		close(render_fd);
+		/* A device that has lost a command is reset when no program uses it. */
+		if (!strcmp(faults[i], "lose"))
+			fake_wait_for_resets(resets + 1, RECOVERY);
+		recovers();
 		render_fd = render_open();
 		write_blob(2 + i);
 	}

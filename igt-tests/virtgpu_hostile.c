@@ -651,16 +651,6 @@ static void lost_kick(void)
 	}
 }
 
-static void wait_for_resets(long count)
-{
-	double deadline = now() + RECOVERY;
-
-	while (judge_number("fake-resets") < count) {
-		check(now() < deadline, "the device is not reset");
-		usleep(50000);
-	}
-}
-
 /* Answers that come before the driver gives the device up must not cause a reset. */
 static void late_answers(void)
 {
@@ -706,7 +696,7 @@ static void dead(void)
 	judge(NULL, 0, "fault mute");
 	for (i = 0; i < 4; i++)
 		screen_flip(&screen, 2 + i);
-	wait_for_resets(resets + 1);
+	fake_wait_for_resets(resets + 1, RECOVERY);
 	judge(NULL, 0, "fault none");
 	screen_recovers(&screen);
 	cursor_recovers(&pointer);

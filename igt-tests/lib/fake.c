@@ -64,6 +64,16 @@ void fake_plug(const char *shape)
 	plug(shape);
 }
 
+void fake_wait_for_resets(long count, double seconds)
+{
+	double deadline = now() + seconds;
+
+	while (judge_number("fake-resets") < count) {
+		check(now() < deadline, "the device is not reset");
+		usleep(50000);
+	}
+}
+
 void fake_same_resources(double seconds)
 {
 	double deadline = now() + seconds;

@@ -27,6 +27,9 @@ void fake_plug(const char *shape);
 /* Makes the device request a reset in its status once, and waits until it was reset. */
 void fake_reset(double seconds);
 
+/* Waits until the device was reset so often, its first start included. */
+void fake_wait_for_resets(long count, double seconds);
+
 /* Waits until driver and device have the same resources; fails after so many seconds. */
 void fake_same_resources(double seconds);
 
