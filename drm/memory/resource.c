@@ -65,7 +65,8 @@ static u64 virtgpu_entries_size(const struct virtio_gpu_mem_entry *entries, u32 
 	return size;
 }
 
-static struct virtio_gpu_mem_entry *virtgpu_resource_map(struct virtgpu_resource *res, u32 *count)
+static struct virtio_gpu_mem_entry *virtgpu_resource_map(struct virtgpu_resource *res, u32 *count,
+							 gfp_t gfp)
 {
 	struct sg_table *sgts[VIRTGPU_RESOURCE_MAX_BOS];
 	struct virtgpu_device *vg = res->vg;
@@ -90,7 +91,7 @@ static struct virtio_gpu_mem_entry *virtgpu_resource_map(struct virtgpu_resource
 		return ERR_PTR(-ENOMEM);
 	}
 
-	entries = kvmalloc_array(total, sizeof(*entries), GFP_KERNEL | __GFP_ZERO);
+	entries = kvmalloc_array(total, sizeof(*entries), gfp | __GFP_ZERO);
 	if (!entries)
 		return ERR_PTR(-ENOMEM);
 
@@ -106,14 +107,14 @@ static struct virtio_gpu_mem_entry *virtgpu_resource_map(struct virtgpu_resource
 
 /* Returns the list of pages that back a resource, with adjacent pages joined. */
 static struct virtio_gpu_mem_entry *virtgpu_resource_entries(struct virtgpu_resource *res,
-							     u32 *count)
+							     u32 *count, gfp_t gfp)
 {
 	struct virtio_gpu_mem_entry *entries;
 	int idx;
 
 	if (!drm_dev_enter(&res->vg->drm, &idx))
 		return ERR_PTR(-ENODEV);
-	entries = virtgpu_resource_map(res, count);
+	entries = virtgpu_resource_map(res, count, gfp);
 	drm_dev_exit(idx);
 	return entries;
 }
@@ -254,7 +255,7 @@ static struct virtgpu_cmd *virtgpu_resource_create_cmd_blob(const struct virtgpu
 
 /* Sends CREATE of a blob, with its backing if it has pages in the guest. */
 static int virtgpu_resource_send_blob(struct virtgpu_resource *res, enum virtgpu_done done,
-				      struct virtgpu_sent *sent)
+				      struct virtgpu_sent *sent, gfp_t gfp)
 {
 	struct virtgpu_device *vg = res->vg;
 	struct virtio_gpu_mem_entry *entries = NULL;
@@ -262,7 +263,7 @@ static int virtgpu_resource_send_blob(struct virtgpu_resource *res, enum virtgpu
 	u32 count = 0;
 
 	if (virtgpu_bo_has_pages(virtgpu_resource_bo(res))) {
-		entries = virtgpu_resource_entries(res, &count);
+		entries = virtgpu_resource_entries(res, &count, gfp);
 		if (IS_ERR(entries))
 			return PTR_ERR(entries);
 	}
@@ -299,7 +300,7 @@ static void virtgpu_resource_send_unbacked(struct virtgpu_resource *res, enum vi
 
 /* Sends CREATE and ATTACH in one batch. */
 static int virtgpu_resource_send_image(struct virtgpu_resource *res, enum virtgpu_done done,
-				       struct virtgpu_sent *sent)
+				       struct virtgpu_sent *sent, gfp_t gfp)
 {
 	struct virtgpu_device *vg = res->vg;
 	struct virtio_gpu_mem_entry *entries;
@@ -312,7 +313,7 @@ static int virtgpu_resource_send_image(struct virtgpu_resource *res, enum virtgp
 	}
 
 	lockdep_assert_held(&res->lock);
-	entries = virtgpu_resource_entries(res, &count);
+	entries = virtgpu_resource_entries(res, &count, gfp);
 	if (IS_ERR(entries))
 		return PTR_ERR(entries);
 
@@ -338,17 +339,17 @@ static int virtgpu_resource_send_image(struct virtgpu_resource *res, enum virtgp
 
 /*
  * Has the host create a resource; the caller kicks. @done happens if it does not. @sent gets the
- * commands, with a reference for the caller; NULL when nobody waits.
+ * commands, with a reference for the caller; NULL when nobody waits. @gfp is for the list of pages.
  */
 static int virtgpu_resource_send(struct virtgpu_resource *res, enum virtgpu_done done,
-				 struct virtgpu_sent *sent)
+				 struct virtgpu_sent *sent, gfp_t gfp)
 {
 	int ret;
 
 	lockdep_assert_held(&res->vg->memory->making);
 	mutex_lock(&res->lock);
-	ret = res->blob.size ? virtgpu_resource_send_blob(res, done, sent) :
-			       virtgpu_resource_send_image(res, done, sent);
+	ret = res->blob.size ? virtgpu_resource_send_blob(res, done, sent, gfp) :
+			       virtgpu_resource_send_image(res, done, sent, gfp);
 	mutex_unlock(&res->lock);
 	return ret;
 }
@@ -392,7 +393,8 @@ static int virtgpu_resource_make(struct virtgpu_resource *res, bool wait)
 	int ret;
 
 	mutex_lock(&vg->memory->making);
-	ret = virtgpu_resource_send(res, VIRTGPU_DONE_RESOURCE_CREATED, wait ? &sent : NULL);
+	ret = virtgpu_resource_send(res, VIRTGPU_DONE_RESOURCE_CREATED, wait ? &sent : NULL,
+				    GFP_KERNEL);
 	mutex_unlock(&vg->memory->making);
 	if (ret || !wait)
 		return ret;
@@ -683,7 +685,7 @@ static struct virtgpu_cmd *virtgpu_resource_attach(struct virtgpu_resource *res)
 	u32 count;
 
 	lockdep_assert_held(&res->lock);
-	entries = virtgpu_resource_entries(res, &count);
+	entries = virtgpu_resource_entries(res, &count, GFP_KERNEL);
 	if (IS_ERR(entries))
 		return ERR_CAST(entries);
 
@@ -969,7 +971,7 @@ static bool virtgpu_resource_is_to_be_restored(const struct virtgpu_resource *re
  * @vg: the device, with &virtgpu_memory.making locked since before its queues were started
  *
  * The pixels are not restored: what is shown has to be transferred again, and what a renderer had
- * drawn is lost.
+ * drawn is lost. Waits for memory instead of failing, because programs do not learn of the reset.
  */
 void virtgpu_resources_restore(struct virtgpu_device *vg)
 {
@@ -986,7 +988,8 @@ void virtgpu_resources_restore(struct virtgpu_device *vg)
 		virtgpu_resource_forget_uuid(res);
 		ret = 0;
 		if (virtgpu_resource_is_to_be_restored(res))
-			ret = virtgpu_resource_send(res, VIRTGPU_DONE_RESOURCE_RESTORED, NULL);
+			ret = virtgpu_resource_send(res, VIRTGPU_DONE_RESOURCE_RESTORED, NULL,
+						    GFP_KERNEL | __GFP_NOFAIL);
 		if (ret)
 			drm_err(&vg->drm, "resource %u is lost: %d\n", res->id, ret);
 		virtgpu_resource_put(res);
