@@ -10,6 +10,7 @@
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/sysfb.h>
+#include <linux/vmalloc.h>
 
 #include <xen/xen.h>
 
@@ -109,6 +110,16 @@ void helper_virtio_del_vqs(struct virtio_device *vdev)
 void helper_sg_set_buf(struct scatterlist *sg, void *data, unsigned int size)
 {
 	sg_set_buf(sg, data, size);
+}
+
+phys_addr_t helper_vmalloc_to_phys(const void *address)
+{
+	return page_to_phys(vmalloc_to_page(address));
+}
+
+void helper_sg_set_vmalloc(struct scatterlist *sg, const void *page, unsigned int size)
+{
+	sg_set_page(sg, vmalloc_to_page(page), size, 0);
 }
 
 dma_addr_t helper_sg_dma_address(const struct scatterlist *sg)

@@ -44,6 +44,8 @@ int helper_virtio_find_vqs(struct virtio_device *vdev, unsigned int count, struc
 			   struct virtqueue_info *info);
 void helper_virtio_del_vqs(struct virtio_device *vdev);
 void helper_sg_set_buf(struct scatterlist *sg, void *data, unsigned int size);
+phys_addr_t helper_vmalloc_to_phys(const void *address);
+void helper_sg_set_vmalloc(struct scatterlist *sg, const void *page, unsigned int size);
 dma_addr_t helper_sg_dma_address(const struct scatterlist *sg);
 unsigned int helper_sg_dma_len(const struct scatterlist *sg);
 phys_addr_t helper_sg_phys(struct scatterlist *sg);

@@ -5,13 +5,14 @@
 //! device has used it. In between nothing can access or free it, because there is no value for it.
 //!
 //! C header: [`include/linux/virtio.h`](srctree/include/linux/virtio.h)
-use core::{iter, marker::PhantomData, mem::MaybeUninit, ptr::NonNull, slice};
+use core::{marker::PhantomData, mem::MaybeUninit, ptr::NonNull};
 
 use drm_bindings as bindings;
 use kernel::{
-    alloc::{flags::*, KVec},
+    alloc::{flags::*, KVVec, KVec},
     device::Bound,
     error::to_result,
+    page::PAGE_SIZE,
     prelude::*,
     sync::{
         atomic::{Atomic, Relaxed},
@@ -33,17 +34,45 @@ fn empty_sg() -> Sg {
     unsafe { MaybeUninit::zeroed().assume_init() }
 }
 
-/// Fills a scatterlist with pieces of memory, one per entry. No piece may be empty.
-fn fill_sg<'a>(sg: &mut [Sg], pieces: impl IntoIterator<Item = &'a mut [u8]>) {
-    // SAFETY: The slice has that many entries.
-    unsafe { kernel::bindings::sg_init_table(sg.as_mut_ptr(), sg.len() as u32) };
-    for (entry, piece) in sg.iter_mut().zip(pieces) {
-        // SAFETY: The entry was initialized above. It is not dereferenced here; the chain that
-        // contains it owns the memory that it refers to.
-        unsafe {
-            bindings::helper_sg_set_buf(entry, piece.as_mut_ptr().cast(), piece.len() as u32)
-        };
+/// Fills a scatterlist of one entry, with memory that is not empty.
+fn fill_sg(sg: &mut Sg, memory: &mut [u8]) {
+    // SAFETY: It is one entry.
+    unsafe { kernel::bindings::sg_init_table(sg, 1) };
+    // SAFETY: The entry was initialized above. It is not dereferenced here; the chain that contains it owns
+    // the memory that it refers to.
+    unsafe { bindings::helper_sg_set_buf(sg, memory.as_mut_ptr().cast(), memory.len() as u32) };
+}
+
+/// Returns the scatterlist of a payload, with an entry for each run of adjacent pages.
+fn payload_sg(payload: &mut [u8]) -> Result<KVVec<Sg>> {
+    let start = payload.as_mut_ptr();
+    // SAFETY: The function looks at the address only.
+    if !unsafe { kernel::bindings::is_vmalloc_addr(start.cast()) } {
+        let mut sg = KVVec::from_elem(empty_sg(), 1, GFP_KERNEL)?;
+        fill_sg(&mut sg[0], payload);
+        return Ok(sg);
     }
+    // Memory of `vmalloc()` begins at the start of a page.
+    let mut runs: KVVec<(*mut u8, usize)> = KVVec::new();
+    let mut next = None;
+    for page in payload.chunks_mut(PAGE_SIZE) {
+        // SAFETY: The page is one of `vmalloc()`, and is not freed meanwhile.
+        let address = unsafe { bindings::helper_vmalloc_to_phys(page.as_ptr().cast()) };
+        match runs.last_mut() {
+            Some(run) if next == Some(address) => run.1 += page.len(),
+            _ => runs.push((page.as_mut_ptr(), page.len()), GFP_KERNEL)?,
+        }
+        next = Some(address + PAGE_SIZE as u64);
+    }
+    let mut sg = KVVec::from_elem(empty_sg(), runs.len(), GFP_KERNEL)?;
+    // SAFETY: The list has that many entries.
+    unsafe { kernel::bindings::sg_init_table(sg.as_mut_ptr(), sg.len() as u32) };
+    for (entry, (page, length)) in sg.iter_mut().zip(runs.iter()) {
+        // SAFETY: The entry was initialized above, and the page is one of `vmalloc()`. The chain that will
+        // contain the entry owns the memory.
+        unsafe { bindings::helper_sg_set_vmalloc(entry, page.cast(), *length as u32) };
+    }
+    Ok(sg)
 }
 
 /// The contents of a [`Chain`]. They do not move while the device may use them.
@@ -51,14 +80,14 @@ struct Buffer<T> {
     data: T,
     request: [u8; REQUEST_SIZE],
     request_len: usize,
-    payload: KVec<KVec<u8>>,
+    payload: KVVec<u8>,
     response: [u8; RESPONSE_SIZE],
     long_response: KVec<u8>,
     response_len: usize,
     used: usize,
     request_sg: Sg,
-    /// The request, and the payload, if there is one.
-    long_sg: KVec<Sg>,
+    /// Empty without a payload.
+    payload_sg: KVVec<Sg>,
     response_sg: Sg,
 }
 
@@ -144,29 +173,26 @@ impl<T: Send> Chain<T> {
                 data,
                 request: [0; REQUEST_SIZE],
                 request_len: request.len(),
-                payload: KVec::new(),
+                payload: KVVec::new(),
                 response: [0; RESPONSE_SIZE],
                 long_response,
                 response_len,
                 used: 0,
                 request_sg: empty_sg(),
-                long_sg: KVec::new(),
+                payload_sg: KVVec::new(),
                 response_sg: empty_sg(),
             },
             GFP_KERNEL,
         )?;
         let parts = &mut *buffer;
         parts.request[..request.len()].copy_from_slice(request);
-        fill_sg(
-            slice::from_mut(&mut parts.request_sg),
-            [&mut parts.request[..request.len()]],
-        );
+        fill_sg(&mut parts.request_sg, &mut parts.request[..request.len()]);
         let response = if response_len > RESPONSE_SIZE {
             &mut parts.long_response[..]
         } else {
             &mut parts.response[..response_len]
         };
-        fill_sg(slice::from_mut(&mut parts.response_sg), [response]);
+        fill_sg(&mut parts.response_sg, response);
         // INVARIANT: The buffer was allocated above.
         Ok(Self(buffer))
     }
@@ -226,11 +252,12 @@ impl<T: Send> Chain<T> {
         self.0.payload.is_empty() && self.0.long_response.is_empty()
     }
 
-    /// Adds a payload that is sent behind the request, in pieces.
+    /// Adds a payload that is sent behind the request. It may be long, because its pages need not be next
+    /// to each other in memory.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `EINVAL` for a piece without bytes.
+    /// `ENOMEM`; `EINVAL` for a payload without bytes.
     ///
     /// # Context
     ///
@@ -239,34 +266,25 @@ impl<T: Send> Chain<T> {
     /// # Examples
     ///
     /// ```
-    /// # use kernel::{alloc::KVec, prelude::*};
+    /// # use kernel::prelude::*;
     /// use virtio::Chain;
     ///
-    /// let mut payload = KVec::new();
-    /// payload.push(KVec::from_elem(0x55, 4096, GFP_KERNEL)?, GFP_KERNEL)?;
-    ///
     /// let mut chain = Chain::new(b"request", 8, ())?;
-    /// chain.set_payload(payload)?;
+    /// chain.set_payload(KVVec::from_elem(0x55, 64, GFP_KERNEL)?)?;
     /// // The request, the payload and the response.
     /// assert_eq!(chain.descriptors(), 3);
     /// assert!(!chain.is_renewable());
     ///
-    /// let mut empty = KVec::new();
-    /// empty.push(KVec::new(), GFP_KERNEL)?;
-    /// assert_eq!(chain.set_payload(empty), Err(EINVAL));
+    /// assert_eq!(chain.set_payload(KVVec::new()), Err(EINVAL));
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn set_payload(&mut self, payload: KVec<KVec<u8>>) -> Result {
-        if payload.iter().any(KVec::is_empty) {
+    pub fn set_payload(&mut self, mut payload: KVVec<u8>) -> Result {
+        if payload.is_empty() {
             return Err(EINVAL);
         }
-        let buffer = &mut *self.0;
-        let mut sg = KVec::from_elem(empty_sg(), payload.len() + 1, GFP_KERNEL)?;
-        buffer.payload = payload;
-        let request = &mut buffer.request[..buffer.request_len];
-        let payload = buffer.payload.iter_mut().map(|piece| &mut piece[..]);
-        fill_sg(&mut sg, Iterator::chain(iter::once(request), payload));
-        buffer.long_sg = sg;
+        let sg = payload_sg(&mut payload)?;
+        self.0.payload = payload;
+        self.0.payload_sg = sg;
         Ok(())
     }
 
@@ -393,7 +411,7 @@ impl<T: Send> Chain<T> {
     /// # Ok::<(), kernel::error::Error>(())
     /// ```
     pub fn descriptors(&self) -> usize {
-        1 + self.0.payload.len() + usize::from(self.0.response_len != 0)
+        1 + self.0.payload_sg.len() + usize::from(self.0.response_len != 0)
     }
 }
 
@@ -549,12 +567,14 @@ impl<T: Send> Virtqueue<T> {
             return Err((ENOSPC, chain));
         }
         let buffer = &mut *chain.0;
-        let out = if buffer.payload.is_empty() {
-            &raw mut buffer.request_sg
+        let request = &raw mut buffer.request_sg;
+        let response = &raw mut buffer.response_sg;
+        let payload = buffer.payload_sg.as_mut_ptr();
+        let (mut sgs, outputs) = if buffer.payload_sg.is_empty() {
+            ([request, response, response], 1)
         } else {
-            buffer.long_sg.as_mut_ptr()
+            ([request, payload, response], 2)
         };
-        let mut sgs = [out, &raw mut buffer.response_sg];
         let inputs = u32::from(buffer.response_len != 0);
         let token = KBox::into_raw(chain.0);
 
@@ -562,7 +582,14 @@ impl<T: Send> Virtqueue<T> {
             // SAFETY: The queue is valid. The buffer is on the heap, and it is leaked until it is
             // popped, so it does not move.
             to_result(unsafe {
-                bindings::virtqueue_add_sgs(queue, sgs.as_mut_ptr(), 1, inputs, token.cast(), flags)
+                bindings::virtqueue_add_sgs(
+                    queue,
+                    sgs.as_mut_ptr(),
+                    outputs,
+                    inputs,
+                    token.cast(),
+                    flags,
+                )
             })
         });
         ret.unwrap_or(Err(EIO)).map_err(|error| {

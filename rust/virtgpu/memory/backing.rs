@@ -9,9 +9,6 @@ use crate::{
     transport::{command::Chain, encode},
 };
 
-/// Size of a piece of such a list, in bytes. The list is allocated in pieces.
-const PIECE: usize = 32768;
-
 /// Limit of the number of buffer objects behind one resource, because the whole list is sent again
 /// with each new one.
 pub(super) const MAX_PARTS: usize = 8;
@@ -28,14 +25,14 @@ pub(super) struct Part {
     pub(super) keeper: Arc<Keeper>,
     /// Size of the pages that the host gets, in bytes.
     pub(super) size: u64,
-    pub(super) entries: KVec<MemEntry>,
+    pub(super) entries: KVVec<MemEntry>,
     /// The command that detaches it. It is allocated in advance, because detaching must not fail.
     pub(super) detach: Chain,
 }
 
 impl Part {
     pub(super) fn new(dev: &Device, bo: &Object, id: u32) -> Result<Self> {
-        let mut entries = KVec::new();
+        let mut entries = KVVec::new();
         let mut size = 0;
         bo.for_each_segment(dev.memory.use_dma_addr || bo.is_imported(), |segment| {
             if entries.len() == MAX_ENTRIES {
@@ -99,19 +96,11 @@ impl Backing {
 
     /// Makes the command that attaches all of it. The host must have no backing then.
     pub(super) fn attach(&self, id: u32) -> Result<Chain> {
-        let mut pieces = KVec::new();
-        for part in self.parts.iter() {
-            for entries in part
-                .entries
-                .chunks(PIECE / core::mem::size_of::<MemEntry>())
-            {
-                let mut bytes = KVec::with_capacity(core::mem::size_of_val(entries), GFP_KERNEL)?;
-                for entry in entries {
-                    bytes.extend_from_slice(entry.as_bytes(), GFP_KERNEL)?;
-                }
-                pieces.push(bytes, GFP_KERNEL)?;
-            }
+        let mut bytes =
+            KVVec::with_capacity(self.entries() * size_of::<MemEntry>(), GFP_KERNEL)?;
+        for entry in self.parts.iter().flat_map(|part| part.entries.iter()) {
+            bytes.extend_from_slice(entry.as_bytes(), GFP_KERNEL)?;
         }
-        encode::attach_backing(id, pieces, self.entries() as u32)
+        encode::attach_backing(id, bytes, self.entries() as u32)
     }
 }

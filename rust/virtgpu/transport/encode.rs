@@ -83,7 +83,7 @@ pub(crate) fn resource_create_2d(
 /// Attaches guest pages to a host resource; `entries` lists them as `count` runs.
 pub(crate) fn attach_backing(
     resource_id: u32,
-    entries: KVec<KVec<u8>>,
+    entries: KVVec<u8>,
     count: u32,
 ) -> Result<Chain> {
     let mut chain = command(&gpu::ResourceAttachBacking {
