@@ -14,6 +14,7 @@
 #include <drm/drm_dumb_buffers.h>
 #include <drm/drm_edid.h>
 #include <drm/drm_encoder.h>
+#include <drm/drm_exec.h>
 #include <drm/drm_fbdev_shmem.h>
 #include <drm/drm_file.h>
 #include <drm/drm_format_helper.h>
@@ -37,12 +38,17 @@
 #include <drm/drm_probe_helper.h>
 #include <drm/drm_property.h>
 #include <drm/drm_rect.h>
+#include <drm/drm_syncobj.h>
 #include <drm/drm_vblank.h>
 #include <drm/drm_vblank_helper.h>
 #include <drm/virtgpu_drm.h>
 #include <linux/aperture.h>
+#include <linux/dma-fence-array.h>
+#include <linux/dma-fence-chain.h>
+#include <linux/dma-fence-unwrap.h>
 #include <linux/dma-resv.h>
 #include <linux/screen_info.h>
+#include <linux/sync_file.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_gpu.h>

@@ -5,17 +5,22 @@
 #include <linux/types.h>
 
 struct device;
+struct dma_fence;
+struct dma_fence_chain;
+struct dma_resv;
 struct drm_atomic_commit;
 struct drm_connector;
 struct drm_connector_state;
 struct drm_crtc;
 struct drm_crtc_state;
 struct drm_device;
+struct drm_exec;
 struct drm_gem_object;
 struct drm_modeset_acquire_ctx;
 struct drm_plane;
 struct drm_plane_state;
 struct drm_printer;
+struct drm_syncobj;
 struct drm_vma_offset_node;
 struct iosys_map;
 struct pci_dev;
@@ -114,5 +119,15 @@ int helper_drm_wait_for_last_commit(struct drm_plane_state *state);
 void helper_drm_commit_queue(struct drm_atomic_commit *state, work_func_t work,
 			     struct workqueue_struct *queue);
 void helper_drm_commit_active_planes(struct drm_device *dev, struct drm_atomic_commit *state);
+void helper_dma_fence_get(struct dma_fence *fence);
+void helper_dma_fence_put(struct dma_fence *fence);
+bool helper_dma_fence_is_signaled(struct dma_fence *fence);
+struct dma_fence_chain *helper_dma_fence_chain_alloc(void);
+void helper_dma_fence_chain_free(struct dma_fence_chain *chain);
+int helper_dma_resv_lock_interruptible(struct dma_resv *resv);
+void helper_dma_resv_unlock(struct dma_resv *resv);
+void helper_drm_exec_init(struct drm_exec *exec, unsigned int count);
+void helper_drm_syncobj_get(struct drm_syncobj *syncobj);
+void helper_drm_syncobj_put(struct drm_syncobj *syncobj);
 
 #endif

@@ -15,12 +15,15 @@
 
 pub mod debugfs;
 pub mod device;
+pub mod dma_buf;
 pub mod driver;
+pub mod event;
 pub mod file;
 pub mod gem;
 pub mod ioctl;
 pub mod kms;
 pub mod rect;
+pub mod syncobj;
 pub mod sysfb;
 pub mod uapi;
 pub mod workqueue;

@@ -32,7 +32,7 @@ use crate::Device;
 ///     }
 /// }
 /// ```
-pub trait DriverFile: Send + Sync {
+pub trait DriverFile: Send + Sync + Sized {
     /// The driver.
     type Driver: crate::Driver;
 
@@ -42,6 +42,11 @@ pub trait DriverFile: Send + Sync {
     ///
     /// The error that `open()` returns.
     fn open(device: &Device<Self::Driver>) -> Result<Pin<KBox<Self>>>;
+
+    /// Called when the file was closed, after its handles were. C: `drm_driver.postclose`.
+    fn postclose(this: Pin<KBox<Self>>, _device: &Device<Self::Driver>) {
+        drop(this);
+    }
 }
 
 /// The open files of a driver that has no data of its own in them.
@@ -91,6 +96,16 @@ impl<T: DriverFile> File<T> {
         self.0.get()
     }
 
+    /// Returns the device of which the file was opened.
+    pub fn dev(&self) -> &Device<T::Driver> {
+        // SAFETY: By the type's invariants, the file is valid, and its minor does not change.
+        let minor = unsafe { (*self.as_raw()).minor };
+        // SAFETY: A file holds a reference to its minor.
+        let dev = unsafe { (*minor).dev };
+        // SAFETY: The minor belongs to the device, which is one of the file's driver.
+        unsafe { Device::from_raw(dev) }
+    }
+
     /// Returns the driver's data.
     pub fn inner(&self) -> Pin<&T> {
         // SAFETY: By the type's invariants, the file is valid.
@@ -119,12 +134,15 @@ impl<T: DriverFile> File<T> {
     }
 
     pub(crate) extern "C" fn postclose_callback(
-        _dev: *mut bindings::drm_device,
+        raw_dev: *mut bindings::drm_device,
         raw_file: *mut bindings::drm_file,
     ) {
+        // SAFETY: The core calls this with a device of this driver.
+        let dev = unsafe { Device::<T::Driver>::from_raw(raw_dev) };
         // SAFETY: The core calls this with a file that `open_callback` has opened.
         let inner = unsafe { (*raw_file).driver_priv };
         // SAFETY: `open_callback` has stored it, and the file is closed, so nothing else uses it.
-        drop(unsafe { KBox::<T>::from_raw(inner.cast()) });
+        let inner = unsafe { KBox::<T>::from_raw(inner.cast()) };
+        T::postclose(KBox::into_pin(inner), dev);
     }
 }

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! Reservations of buffer objects, which have the fences of those that use the objects.
+//!
+//! C headers: [`include/linux/dma-resv.h`](srctree/include/linux/dma-resv.h),
+//! [`include/drm/drm_exec.h`](srctree/include/drm/drm_exec.h)
+use core::{mem::MaybeUninit, slice};
+
+use drm_bindings as bindings;
+use kernel::{
+    error::to_result,
+    prelude::*,
+    sync::aref::{ARef, AlwaysRefCounted},
+    types::{NotThreadSafe, ScopeGuard},
+};
+
+use super::Fence;
+use crate::gem::IntoGEMObject;
+
+/// What something does with a buffer object until its fence is signalled; C: `enum dma_resv_usage`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Usage {
+    /// It writes. Others wait before they read or write.
+    Write = bindings::dma_resv_usage_DMA_RESV_USAGE_WRITE,
+    /// It reads. Others wait before they write.
+    Read = bindings::dma_resv_usage_DMA_RESV_USAGE_READ,
+    /// Others do not wait, unless the memory is to be moved.
+    Bookkeep = bindings::dma_resv_usage_DMA_RESV_USAGE_BOOKKEEP,
+}
+
+/// Buffer objects whose reservations are locked and have room for one fence each.
+///
+/// # Invariants
+///
+/// The current thread holds the locks of the reservations of all objects. The reservations are different
+/// ones, and room for a fence was reserved in each of them after it was locked.
+///
+/// # Context
+///
+/// May sleep.
+pub struct Reserved<'a, O>(&'a [ARef<O>], NotThreadSafe)
+where
+    O: IntoGEMObject + AlwaysRefCounted;
+
+impl<O: IntoGEMObject + AlwaysRefCounted> Reserved<'_, O> {
+    /// Adds a fence to the reservations of all objects; C: `dma_resv_add_fence()`.
+    pub fn add_fence(self, fence: &Fence, usage: Usage) {
+        for object in self.0 {
+            // SAFETY: The object is valid, and its reservation does not change.
+            let resv = unsafe { (*object.as_raw()).resv };
+            // SAFETY: By the type's invariants, the lock is held, and there is room for a fence. This
+            // value is consumed, so the room is used once.
+            unsafe { kernel::bindings::dma_resv_add_fence(resv, fence.as_raw(), usage as u32) };
+        }
+    }
+}
+
+/// Locks the reservations of buffer objects, reserves room for one fence in each, and calls `f`. They are
+/// unlocked when `f` returns. C: `drm_exec_prepare_array()`.
+///
+/// # Errors
+///
+/// `EALREADY` for an object that is there twice; `EINTR` if a signal comes; `ENOMEM`; those of `f`.
+///
+/// # Context
+///
+/// May sleep, and `f` may, too. `f` may wait for fences, but must not lock a reservation.
+pub fn reserve<O, R>(
+    objects: &[ARef<O>],
+    f: impl for<'a> FnOnce(Reserved<'a, O>) -> Result<R>,
+) -> Result<R>
+where
+    O: IntoGEMObject + AlwaysRefCounted,
+{
+    if let [object] = objects {
+        return reserve_one(object, f);
+    }
+    let mut exec = MaybeUninit::uninit();
+    let exec: *mut bindings::drm_exec = exec.as_mut_ptr();
+    // SAFETY: The memory is valid, and does not move until the end of this function.
+    unsafe { bindings::helper_drm_exec_init(exec, objects.len() as u32) };
+    let exec = ScopeGuard::new_with_data(exec, |exec| {
+        // SAFETY: It was initialized above, and is not used after this. This unlocks the objects, which the
+        // caller has references to.
+        unsafe { bindings::drm_exec_fini(exec) };
+    });
+    // SAFETY: It was initialized above.
+    while unsafe { bindings::drm_exec_cleanup(*exec) } {
+        let result = objects.iter().try_for_each(|object| {
+            // SAFETY: `exec` was initialized above, and the object is valid.
+            to_result(unsafe { bindings::drm_exec_prepare_obj(*exec, object.as_raw(), 1) })
+        });
+        // SAFETY: As above. Nothing else accesses it.
+        if unsafe { (**exec).contended }.is_null() {
+            result?;
+        }
+    }
+    // INVARIANT: The reservations were locked above. An object whose reservation is locked already is
+    // refused, so they are different ones.
+    f(Reserved(objects, NotThreadSafe))
+}
+
+/// Does the same for one object; C: `dma_resv_lock_interruptible()`, `dma_resv_reserve_fences()`.
+fn reserve_one<O, R>(
+    object: &ARef<O>,
+    f: impl for<'a> FnOnce(Reserved<'a, O>) -> Result<R>,
+) -> Result<R>
+where
+    O: IntoGEMObject + AlwaysRefCounted,
+{
+    // SAFETY: The object is valid, and its reservation does not change.
+    let resv = unsafe { (*object.as_raw()).resv };
+    // SAFETY: The reservation is valid as long as the object.
+    to_result(unsafe { bindings::helper_dma_resv_lock_interruptible(resv) })?;
+    let locked = ScopeGuard::new(|| {
+        // SAFETY: It was locked above, on this thread. The caller has a reference to the object.
+        unsafe { bindings::helper_dma_resv_unlock(resv) };
+    });
+    // SAFETY: The lock is held.
+    to_result(unsafe { kernel::bindings::dma_resv_reserve_fences(resv, 1) })?;
+    // INVARIANT: The lock is held, and there is room for a fence.
+    let result = f(Reserved(slice::from_ref(object), NotThreadSafe));
+    drop(locked);
+    result
+}
