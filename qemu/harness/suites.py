@@ -66,10 +66,8 @@ class Suite:
     suspends: bool = False
 
     def options(self, driver: str) -> Options:
-        known = [] if driver == "stock" else [
-            param for param in self.params.split()
-            if driver in RENDERING or not param.startswith("fence_timeout=")]
-        return Options(driver=self.module or driver, module_params=" ".join(known), **self.guest)
+        known = "" if driver == "stock" else self.params
+        return Options(driver=self.module or driver, module_params=known, **self.guest)
 
     @property
     def prefix(self) -> str:
@@ -120,7 +118,7 @@ SUITES = (
           is_prefixed=True),
     # With a renderer on the host.
     Suite("gl", ("drm_virtgpu", "virtgpu_render", "virtgpu_stream", "virtgpu_glclients"), 900,
-          {"heads": 1, "gpu": "venus"}, "fence_timeout=3", RENDERING, is_prefixed=True),
+          {"heads": 1, "gpu": "venus"}, "fence_timeout=3", is_prefixed=True),
 )
 
 

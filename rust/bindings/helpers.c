@@ -157,6 +157,16 @@ void helper_dma_sync_single_for_device(struct device *dev, dma_addr_t address, s
 	dma_sync_single_for_device(dev, address, size, DMA_TO_DEVICE);
 }
 
+void helper_dma_sync_single_for_cpu(struct device *dev, dma_addr_t address, size_t size)
+{
+	dma_sync_single_for_cpu(dev, address, size, DMA_FROM_DEVICE);
+}
+
+void helper_get_current_comm(char *name)
+{
+	strscpy_pad(name, current->comm, TASK_COMM_LEN);
+}
+
 bool helper_device_iommu_mapped(struct device *dev)
 {
 	return device_iommu_mapped(dev);

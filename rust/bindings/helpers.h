@@ -58,6 +58,7 @@ bool helper_xen_domain(void);
 bool helper_dma_dev_need_sync(struct device *dev);
 bool helper_dma_need_sync(struct device *dev, dma_addr_t address);
 void helper_dma_sync_single_for_device(struct device *dev, dma_addr_t address, size_t size);
+void helper_dma_sync_single_for_cpu(struct device *dev, dma_addr_t address, size_t size);
 bool helper_device_iommu_mapped(struct device *dev);
 void helper_dma_unlimited_segments(struct device *dev);
 struct workqueue_struct *helper_alloc_workqueue(const char *name);
@@ -69,6 +70,8 @@ bool helper_request_mem_region(resource_size_t base, resource_size_t size, const
 void helper_release_mem_region(resource_size_t base, resource_size_t size);
 void helper_memset_io(void *address, int value, size_t size);
 u32 helper_command_timeout(void);
+u32 helper_fence_timeout(void);
+void helper_get_current_comm(char *name);
 void helper_drm_gem_object_get(struct drm_gem_object *obj);
 void helper_drm_gem_object_put(struct drm_gem_object *obj);
 u64 helper_drm_vma_node_offset_addr(struct drm_vma_offset_node *node);

@@ -425,9 +425,16 @@ impl<T: Driver> Device<T> {
 
     /// Returns whether memory may have to be mapped by bounce buffers, because nothing else limits
     /// the size of a mapping. C: `dma_max_mapping_size()`.
-    pub(crate) fn has_dma_limit(&self) -> bool {
+    pub fn has_dma_limit(&self) -> bool {
         // SAFETY: The device and its parent are valid.
         unsafe { kernel::bindings::dma_max_mapping_size(self.raw_parent()) != usize::MAX }
+    }
+
+    /// Returns whether some of the memory that is mapped for the device has to be synchronized between
+    /// device and CPU; C: `dma_dev_need_sync()`.
+    pub fn needs_dma_sync(&self) -> bool {
+        // SAFETY: The device and its parent are valid.
+        unsafe { bindings::helper_dma_dev_need_sync(self.raw_parent()) }
     }
 
     /// Called when the driver leaves the device that it was created for. Nothing may be mapped for it

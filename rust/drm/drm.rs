@@ -25,6 +25,7 @@ pub mod kms;
 pub mod rect;
 pub mod syncobj;
 pub mod sysfb;
+pub mod task;
 pub mod uapi;
 pub mod workqueue;
 

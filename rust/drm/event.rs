@@ -87,6 +87,9 @@ impl<F: DriverFile> File<F> {
         }
         // INVARIANT: The event was reserved above.
         // SAFETY: A box is not null.
-        Ok(Event(unsafe { NonNull::new_unchecked(pending) }, dev.into()))
+        Ok(Event(
+            unsafe { NonNull::new_unchecked(pending) },
+            dev.into(),
+        ))
     }
 }

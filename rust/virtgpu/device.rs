@@ -11,7 +11,7 @@ pub(crate) struct VirtGpu;
 pub(crate) type Device = drm::Device<VirtGpu>;
 
 /// An open file.
-pub(crate) struct VirtGpuFile;
+pub(crate) type VirtGpuFile = <VirtGpu as drm::Driver>::File;
 
 /// A buffer object.
 pub(crate) type Object = <VirtGpu as drm::Driver>::Object;
@@ -50,4 +50,10 @@ pub(crate) mod work {
     pub(crate) const JUDGE: u64 = 7;
     /// The same at once, because the device has answered.
     pub(crate) const ANSWERED: u64 = 8;
+    /// Has the host destroy contexts that are not used any more.
+    pub(crate) const CONTEXTS: u64 = 9;
+    /// Looks for late fences.
+    pub(crate) const FENCES: u64 = 10;
+    /// Drops buffer objects to which the host has written.
+    pub(crate) const ARRIVALS: u64 = 11;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The driver: registration, probe, remove and shutdown.
 use drm::{
-    file::DriverFile,
     gem::{shmem, DumbBuffer},
     ioctl::RENDER_ALLOW,
     DriverInfo, File, Registration, UnregisteredDevice,
@@ -22,17 +21,9 @@ use crate::{
     module_parameters,
     parts::{self, Data, Works},
     pm,
-    render::ioctl,
+    render::{capset, context, ioctl},
     reset, transport,
 };
-
-impl DriverFile for VirtGpuFile {
-    type Driver = VirtGpu;
-
-    fn open(_dev: &Device) -> Result<Pin<KBox<Self>>> {
-        Ok(KBox::new(Self, GFP_KERNEL)?.into())
-    }
-}
 
 /// The table of ioctls begins with the driver's first number, which is unused.
 const DRM_IOCTL_VIRTGPU_NONE: u32 = drm::ioctl::IOWR::<u32>(drm::uapi::DRM_COMMAND_BASE);
@@ -42,7 +33,7 @@ impl drm::Driver for VirtGpu {
     type Data = Data;
     type RegistrationData<'a> = ();
     type Object = shmem::Object<gem::Bo>;
-    type File = VirtGpuFile;
+    type File = context::OpenFile;
     type ParentDevice<Ctx: DeviceContext> = virtio::Device<Ctx>;
     type OwnerModule = crate::DriverModule;
 
@@ -61,19 +52,20 @@ impl drm::Driver for VirtGpu {
     const FEAT_HUGE_PAGES: bool = true;
     const FEAT_UNLIMITED_SEGMENTS: bool = true;
 
+    // Both directions of a transfer have the same arguments.
     drm::declare_drm_ioctls! {
         (VIRTGPU_NONE, u32, RENDER_ALLOW, ioctl::no_feature),
         (VIRTGPU_MAP, drm_virtgpu_map, RENDER_ALLOW, ioctl::map),
-        (VIRTGPU_EXECBUFFER, drm_virtgpu_execbuffer, RENDER_ALLOW, ioctl::no_renderer),
+        (VIRTGPU_EXECBUFFER, drm_virtgpu_execbuffer, RENDER_ALLOW, ioctl::execbuffer),
         (VIRTGPU_GETPARAM, drm_virtgpu_getparam, RENDER_ALLOW, ioctl::getparam),
         (VIRTGPU_RESOURCE_CREATE, drm_virtgpu_resource_create, RENDER_ALLOW, ioctl::resource_create),
         (VIRTGPU_RESOURCE_INFO, drm_virtgpu_resource_info, RENDER_ALLOW, ioctl::resource_info),
-        (VIRTGPU_TRANSFER_FROM_HOST, drm_virtgpu_3d_transfer_from_host, RENDER_ALLOW, ioctl::no_renderer),
+        (VIRTGPU_TRANSFER_FROM_HOST, drm_virtgpu_3d_transfer_to_host, RENDER_ALLOW, ioctl::transfer_from_host),
         (VIRTGPU_TRANSFER_TO_HOST, drm_virtgpu_3d_transfer_to_host, RENDER_ALLOW, ioctl::transfer_to_host),
         (VIRTGPU_WAIT, drm_virtgpu_3d_wait, RENDER_ALLOW, ioctl::wait),
-        (VIRTGPU_GET_CAPS, drm_virtgpu_get_caps, RENDER_ALLOW, ioctl::no_renderer),
+        (VIRTGPU_GET_CAPS, drm_virtgpu_get_caps, RENDER_ALLOW, ioctl::get_caps),
         (VIRTGPU_RESOURCE_CREATE_BLOB, drm_virtgpu_resource_create_blob, RENDER_ALLOW, ioctl::no_feature),
-        (VIRTGPU_CONTEXT_INIT, drm_virtgpu_context_init, RENDER_ALLOW, ioctl::no_feature),
+        (VIRTGPU_CONTEXT_INIT, drm_virtgpu_context_init, RENDER_ALLOW, ioctl::context_init),
     }
 
     fn dumb_create(dev: &Device, file: &File<VirtGpuFile>, args: &mut DumbBuffer<'_>) -> Result {
@@ -128,6 +120,11 @@ fn bring_up(
     vdev: &virtio::Device<Bound>,
     drm: UnregisteredDevice<VirtGpu>,
 ) -> Result<Registration<'static, VirtGpu>> {
+    if drm.render.has_3d {
+        capset::read(&drm, vdev).inspect_err(|error| {
+            drm::drm_err!(drm, "cannot read the capsets: {:?}\n", error);
+        })?;
+    }
     if !drm.display.outputs.is_empty() {
         hotplug::read_display_info(&drm).inspect_err(|error| {
             drm::drm_err!(drm, "cannot read the display information: {:?}\n", error);
@@ -171,9 +168,10 @@ impl VirtGpuDriver {
         })?;
         drm::drm_info!(
             dev,
-            "{} scanouts, edid {}\n",
+            "{} scanouts, edid {}, capsets 0x{:x}\n",
             count,
-            if dev.display.has_edid { "yes" } else { "no" }
+            if dev.display.has_edid { "yes" } else { "no" },
+            dev.render.capsets.mask()
         );
         registration.setup_clients();
         *slot.lock() = Some(registration);
@@ -195,7 +193,7 @@ impl virtio::Driver for VirtGpuDriver {
     type IdInfo = ();
 
     const ID_TABLE: IdTable<Self::IdInfo> = &TABLE;
-    const FEATURES: &'static [u32] = &[gpu::F_EDID];
+    const FEATURES: &'static [u32] = &[gpu::F_VIRGL, gpu::F_EDID, gpu::F_CONTEXT_INIT];
 
     fn probe(vdev: &virtio::Device<Core<'_>>) -> impl PinInit<Self, Error> {
         Self::probed(vdev)
@@ -208,6 +206,7 @@ impl virtio::Driver for VirtGpuDriver {
         let registration = this.registration.lock().take();
         drop(registration);
         this.works.quiesce();
+        this.dev.render.contexts.lose_all();
         transport::stop(&this.dev, vdev);
     }
 
@@ -216,6 +215,7 @@ impl virtio::Driver for VirtGpuDriver {
         self.dev.life.leave();
         self.works.quiesce();
         self.dev.shutdown_kms();
+        self.dev.render.contexts.lose_all();
         transport::stop(&self.dev, vdev);
     }
 

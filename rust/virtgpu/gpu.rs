@@ -192,6 +192,127 @@ virtio::byte_structs! {
         /// Padding, zero.
         pub(crate) padding: u32,
     }
+    /// C: `struct virtio_gpu_get_capset_info`.
+    pub(crate) struct GetCapsetInfo {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// Index of the capability set, counted from 0.
+        pub(crate) capset_index: u32,
+        /// Padding, zero.
+        pub(crate) padding: u32,
+    }
+    /// C: `struct virtio_gpu_resp_capset_info`.
+    pub(crate) struct CapsetInfo {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// Number of the renderer.
+        pub(crate) capset_id: u32,
+        /// Highest version of the set.
+        pub(crate) capset_max_version: u32,
+        /// Maximum size of the set in bytes.
+        pub(crate) capset_max_size: u32,
+        /// Padding, zero.
+        pub(crate) padding: u32,
+    }
+    /// C: `struct virtio_gpu_get_capset`.
+    pub(crate) struct GetCapset {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// Number of the renderer.
+        pub(crate) capset_id: u32,
+        /// Version of the set.
+        pub(crate) capset_version: u32,
+    }
+    /// C: `struct virtio_gpu_ctx_create`.
+    pub(crate) struct CtxCreate {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// Number of bytes of the name.
+        pub(crate) nlen: u32,
+        /// Number of the renderer, 0 for the host's default.
+        pub(crate) context_init: u32,
+        /// The name.
+        pub(crate) debug_name: [u8; 64],
+    }
+    /// C: `struct virtio_gpu_ctx_resource`.
+    pub(crate) struct CtxResource {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// Number of the resource.
+        pub(crate) resource_id: u32,
+        /// Padding, zero.
+        pub(crate) padding: u32,
+    }
+    /// C: `struct virtio_gpu_resource_create_3d`.
+    pub(crate) struct ResourceCreate3d {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// Number of the resource.
+        pub(crate) resource_id: u32,
+        /// Dimensions and kind.
+        pub(crate) target: u32,
+        /// Pixel format, in the renderer's numbers.
+        pub(crate) format: u32,
+        /// What it is used for.
+        pub(crate) bind: u32,
+        /// Width in pixels.
+        pub(crate) width: u32,
+        /// Height in pixels.
+        pub(crate) height: u32,
+        /// Depth in pixels.
+        pub(crate) depth: u32,
+        /// Number of layers.
+        pub(crate) array_size: u32,
+        /// Number of the smallest mipmap.
+        pub(crate) last_level: u32,
+        /// Samples of a pixel.
+        pub(crate) nr_samples: u32,
+        /// Flags.
+        pub(crate) flags: u32,
+        /// Padding, zero.
+        pub(crate) padding: u32,
+    }
+    /// A part of a texture; C: `struct virtio_gpu_box`.
+    pub(crate) struct Box3d {
+        /// Left edge.
+        pub(crate) x: u32,
+        /// Upper edge.
+        pub(crate) y: u32,
+        /// Front edge, or the first layer.
+        pub(crate) z: u32,
+        /// Width in pixels.
+        pub(crate) w: u32,
+        /// Height in pixels.
+        pub(crate) h: u32,
+        /// Depth in pixels, or number of layers.
+        pub(crate) d: u32,
+    }
+    /// C: `struct virtio_gpu_transfer_host_3d`.
+    pub(crate) struct TransferHost3d {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// The part that is copied.
+        pub(crate) part: Box3d,
+        /// Offset of its first pixel in the backing in bytes.
+        pub(crate) offset: u64,
+        /// Number of the resource.
+        pub(crate) resource_id: u32,
+        /// Number of the mipmap.
+        pub(crate) level: u32,
+        /// Bytes from a row to the next, 0 for the texture's own.
+        pub(crate) stride: u32,
+        /// Bytes from a layer to the next, 0 for the texture's own.
+        pub(crate) layer_stride: u32,
+    }
+    /// The header of a command stream; C: `struct virtio_gpu_cmd_submit`.
+    pub(crate) struct CmdSubmit {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// Bytes of the stream, which follows.
+        pub(crate) size: u32,
+        /// Padding, zero.
+        pub(crate) padding: u32,
+    }
     /// C: `struct virtio_gpu_update_cursor`.
     pub(crate) struct UpdateCursor {
         /// Header.
@@ -213,8 +334,16 @@ virtio::byte_structs! {
 pub(crate) const SHM_ID_HOST_VISIBLE: u8 = 1;
 /// The maximum number of heads.
 pub(crate) const MAX_SCANOUTS: usize = 16;
+/// Feature: the host has renderers.
+pub(crate) const F_VIRGL: u32 = 0;
 /// Feature: the device has EDIDs.
 pub(crate) const F_EDID: u32 = 1;
+/// Feature: a context may have parameters.
+pub(crate) const F_CONTEXT_INIT: u32 = 4;
+/// Flag of a header: the host answers the command when it has executed it.
+pub(crate) const FLAG_FENCE: u32 = 1;
+/// Flag of a header: the fence is on a ring of the context.
+pub(crate) const FLAG_INFO_RING_IDX: u32 = 2;
 /// In the configuration space: pending events.
 pub(crate) const CONFIG_EVENTS_READ: ConfigField<Config, { offset_of!(Config, events_read) }> =
     ConfigField::new();
@@ -223,6 +352,9 @@ pub(crate) const CONFIG_EVENTS_CLEAR: ConfigField<Config, { offset_of!(Config, e
     ConfigField::new();
 /// In the configuration space: number of heads.
 pub(crate) const CONFIG_NUM_SCANOUTS: ConfigField<Config, { offset_of!(Config, num_scanouts) }> =
+    ConfigField::new();
+/// In the configuration space: number of capability sets.
+pub(crate) const CONFIG_NUM_CAPSETS: ConfigField<Config, { offset_of!(Config, num_capsets) }> =
     ConfigField::new();
 /// Event: the display information has changed.
 pub(crate) const EVENT_DISPLAY: u32 = 1;
@@ -245,8 +377,28 @@ pub(crate) mod cmd {
     pub(crate) const RESOURCE_ATTACH_BACKING: u32 = 0x0106;
     /// Detaches the backing of a resource.
     pub(crate) const RESOURCE_DETACH_BACKING: u32 = 0x0107;
+    /// Reads number and size of a capability set.
+    pub(crate) const GET_CAPSET_INFO: u32 = 0x0108;
+    /// Reads a capability set.
+    pub(crate) const GET_CAPSET: u32 = 0x0109;
     /// Reads a head's EDID.
     pub(crate) const GET_EDID: u32 = 0x010a;
+    /// Creates a context.
+    pub(crate) const CTX_CREATE: u32 = 0x0200;
+    /// Destroys a context.
+    pub(crate) const CTX_DESTROY: u32 = 0x0201;
+    /// Lets a context use a resource.
+    pub(crate) const CTX_ATTACH_RESOURCE: u32 = 0x0202;
+    /// Ends that.
+    pub(crate) const CTX_DETACH_RESOURCE: u32 = 0x0203;
+    /// Creates a resource for a renderer.
+    pub(crate) const RESOURCE_CREATE_3D: u32 = 0x0204;
+    /// Copies from the backing to a resource of a renderer.
+    pub(crate) const TRANSFER_TO_HOST_3D: u32 = 0x0205;
+    /// Copies from a resource of a renderer to the backing.
+    pub(crate) const TRANSFER_FROM_HOST_3D: u32 = 0x0206;
+    /// Executes a command stream.
+    pub(crate) const SUBMIT_3D: u32 = 0x0207;
     /// Changes the image and position of a cursor.
     pub(crate) const UPDATE_CURSOR: u32 = 0x0300;
     /// Moves a cursor.
@@ -263,7 +415,17 @@ pub(crate) mod cmd {
             TRANSFER_TO_HOST_2D => "TRANSFER_TO_HOST_2D",
             RESOURCE_ATTACH_BACKING => "RESOURCE_ATTACH_BACKING",
             RESOURCE_DETACH_BACKING => "RESOURCE_DETACH_BACKING",
+            GET_CAPSET_INFO => "GET_CAPSET_INFO",
+            GET_CAPSET => "GET_CAPSET",
             GET_EDID => "GET_EDID",
+            CTX_CREATE => "CTX_CREATE",
+            CTX_DESTROY => "CTX_DESTROY",
+            CTX_ATTACH_RESOURCE => "CTX_ATTACH_RESOURCE",
+            CTX_DETACH_RESOURCE => "CTX_DETACH_RESOURCE",
+            RESOURCE_CREATE_3D => "RESOURCE_CREATE_3D",
+            TRANSFER_TO_HOST_3D => "TRANSFER_TO_HOST_3D",
+            TRANSFER_FROM_HOST_3D => "TRANSFER_FROM_HOST_3D",
+            SUBMIT_3D => "SUBMIT_3D",
             UPDATE_CURSOR => "UPDATE_CURSOR",
             MOVE_CURSOR => "MOVE_CURSOR",
             _ => "unknown",
@@ -277,6 +439,10 @@ pub(crate) mod resp {
     pub(crate) const OK_NODATA: u32 = 0x1100;
     /// [`DisplayInfo`](super::DisplayInfo).
     pub(crate) const OK_DISPLAY_INFO: u32 = 0x1101;
+    /// [`CapsetInfo`](super::CapsetInfo).
+    pub(crate) const OK_CAPSET_INFO: u32 = 0x1102;
+    /// A header and a capability set.
+    pub(crate) const OK_CAPSET: u32 = 0x1103;
     /// [`Edid`](super::Edid).
     pub(crate) const OK_EDID: u32 = 0x1104;
     /// The host is out of memory.

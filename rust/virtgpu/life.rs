@@ -7,7 +7,9 @@
 //!
 //! When a wait times out, the device is asked whether it is alive ([`ask`]), and is judged some
 //! time later ([`judge`]). It is dead if it has answered nothing at all since; late answers count
-//! as answers. A device that is alive is reset only if it has lost commands.
+//! as answers. A device that is alive is reset only if it has lost commands, and if there is no
+//! context, which a reset would destroy. While there are contexts, the heads are shown again
+//! instead, and the reset follows when the last context is gone.
 use kernel::{
     new_spinlock,
     prelude::*,
@@ -19,6 +21,8 @@ use virtio::wait::{jiffies, WaitQueue};
 
 use crate::{
     device::{work, Cause, Device, VirtGpu},
+    render::fence,
+    reset,
     transport::{
         command::{self, on_done, Callbacks, Chain},
         encode,
@@ -110,6 +114,8 @@ struct Known {
     is_asked: bool,
     /// It has answered that question.
     is_answered: bool,
+    /// It has lost commands, and was not reset since.
+    has_forgotten: bool,
     /// The number of answers when it was asked.
     answers: u32,
     /// When it was asked, in jiffies.
@@ -128,6 +134,7 @@ impl Known {
             reset_at: None,
             is_asked: false,
             is_answered: false,
+            has_forgotten: false,
             answers: 0,
             asked_at: 0,
         }
@@ -166,6 +173,7 @@ impl Known {
     /// Records that the device's trouble is over.
     fn forget(&mut self) {
         self.is_asked = false;
+        self.has_forgotten = false;
         self.due = None;
     }
 
@@ -204,14 +212,17 @@ impl Known {
         is_news.then(|| patience().saturating_sub(since))
     }
 
-    /// Judges a device by the current number of answers and the jiffies since the question.
-    fn verdict(&self, answers: u32, since: usize) -> Verdict {
+    /// Judges a device by the current number of answers, the jiffies since the question, and whether
+    /// the host may be rendering, and may therefore answer nothing.
+    fn verdict(&self, answers: u32, since: usize, may_render: bool) -> Verdict {
         if !self.is_asked || self.is_answered {
             Verdict::Alive
         } else if since < patience() {
             Verdict::Open
         } else if answers != self.answers {
             Verdict::Forgetful
+        } else if may_render {
+            Verdict::Open
         } else {
             Verdict::Dead
         }
@@ -376,7 +387,7 @@ impl Life {
     ///
     /// `ENODEV` if it is gone, `EIO` if it does not come back soon, `ERESTARTSYS` if the program is
     /// killed.
-    fn wait_up(&self) -> Result<u32> {
+    pub(crate) fn wait_up(&self) -> Result<u32> {
         let mut epoch = Err(EIO);
         self.changed.wait_killable(patience(), || {
             let known = self.known.lock();
@@ -482,8 +493,11 @@ fn judge_answers(dev: &Device) {
         Verdict::Open
     } else {
         let answers = dev.transport.ctrl.answers();
+        let may_render =
+            dev.render.contexts.are_live() && dev.transport.ctrl.silent_for() < fence::patience();
         let mut known = dev.life.known.lock();
-        let verdict = known.verdict(answers, jiffies().wrapping_sub(known.asked_at));
+        let since = jiffies().wrapping_sub(known.asked_at);
+        let verdict = known.verdict(answers, since, may_render);
         known.is_asked = known.is_asked && verdict == Verdict::Open;
         verdict
     };
@@ -494,13 +508,34 @@ fn judge_answers(dev: &Device) {
         }
         Verdict::Dead => VirtGpu::reset(dev, Cause::Dead),
         Verdict::Alive | Verdict::Forgetful => {
+            fence::lose_contexts(dev);
             let has_lost = dev.transport.ctrl.take_lost() || dev.transport.cursor.status().stalled;
             if has_lost || verdict == Verdict::Forgetful {
-                VirtGpu::reset(dev, Cause::Forgetful);
+                repair(dev);
             }
         }
     }
     dev.life.known.lock().settle();
+}
+
+/// Repairs a device that is alive, but has lost some commands.
+fn repair(dev: &Device) {
+    // Set before the contexts are checked, because the last one may end in between.
+    dev.life.known.lock().has_forgotten = true;
+    if dev.render.contexts.are_live() {
+        reset::mend(dev);
+    } else {
+        VirtGpu::reset(dev, Cause::Forgetful);
+    }
+}
+
+/// Called when there is one context less: makes up for the reset that it has prevented. A command
+/// that was lost keeps its memory until the device is reset. Does not sleep.
+pub(crate) fn context_gone(dev: &Device) {
+    let has_forgotten = dev.life.known.lock().has_forgotten;
+    if has_forgotten && !dev.render.contexts.are_live() {
+        VirtGpu::reset(dev, Cause::Forgetful);
+    }
 }
 
 #[cfg(kunit)]
@@ -526,23 +561,56 @@ pub(crate) mod tests {
     }
 
     fn host_has_time_for_the_question(test: &Test) {
-        expect_eq!(test, asked().verdict(5, 0), Verdict::Open);
-        expect_eq!(test, asked().verdict(5, patience() - 1), Verdict::Open);
-        expect_eq!(test, asked().verdict(6, patience() - 1), Verdict::Open);
+        expect_eq!(test, asked().verdict(5, 0, false), Verdict::Open);
+        expect_eq!(
+            test,
+            asked().verdict(5, patience() - 1, false),
+            Verdict::Open
+        );
+        expect_eq!(
+            test,
+            asked().verdict(6, patience() - 1, false),
+            Verdict::Open
+        );
     }
 
     fn host_that_answers_nothing_is_dead(test: &Test) {
-        expect_eq!(test, asked().verdict(5, patience()), Verdict::Dead);
+        expect_eq!(test, asked().verdict(5, patience(), false), Verdict::Dead);
+    }
+
+    /// Some hosts render in the thread that answers.
+    fn host_that_renders_may_be_silent(test: &Test) {
+        expect_eq!(test, asked().verdict(5, patience(), true), Verdict::Open);
+        expect_eq!(
+            test,
+            asked().verdict(6, patience(), true),
+            Verdict::Forgetful
+        );
+    }
+
+    fn reset_forgets_lost_commands(test: &Test) {
+        let mut known = Known::new();
+        known.has_forgotten = true;
+        known.forget();
+        expect!(test, !known.has_forgotten);
     }
 
     fn host_that_answers_others_forgets(test: &Test) {
-        expect_eq!(test, asked().verdict(6, patience()), Verdict::Forgetful);
+        expect_eq!(
+            test,
+            asked().verdict(6, patience(), false),
+            Verdict::Forgetful
+        );
     }
 
     fn late_answer_is_an_answer(test: &Test) {
         let mut known = asked();
         known.is_answered = true;
-        expect_eq!(test, known.verdict(6, 10 * patience()), Verdict::Alive);
+        expect_eq!(
+            test,
+            known.verdict(6, 10 * patience(), false),
+            Verdict::Alive
+        );
     }
 
     /// Each row has the states that may follow the state of the row.
@@ -694,6 +762,8 @@ pub(crate) mod tests {
         [
             host_has_time_for_the_question,
             host_that_answers_nothing_is_dead,
+            host_that_renders_may_be_silent,
+            reset_forgets_lost_commands,
             host_that_answers_others_forgets,
             late_answer_is_an_answer,
             each_state_has_its_followers,

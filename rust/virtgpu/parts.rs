@@ -2,10 +2,10 @@
 //! Puts the parts together: the data of each, the device's works, and the callbacks of the lower
 //! parts.
 //!
-//! [`Data`] has a field for each part that has data: transport, memory and display, and the
-//! device's life. (The render part has none.) Each is set up by its own function, and goes with the
+//! [`Data`] has a field for each part, and for the device's life. Each is set up by its own function, and goes with the
 //! DRM device. The works are here and not in their parts, because `impl_has_work!` finds a work by
 //! a field of the device's data itself.
+use drm::File;
 use kernel::{
     device::Bound,
     impl_has_delayed_work, impl_has_work, new_delayed_work, new_work,
@@ -15,14 +15,19 @@ use kernel::{
 };
 
 use crate::{
-    device::{work, Cause, Device, VirtGpu},
+    device::{work, Cause, Device, Object, VirtGpu, VirtGpuFile},
     display::{
         cursor, output, panic, redraw,
         swapchain::{self, Swapchain},
         Display,
     },
     life::{self, Life, Question},
-    memory::{self, host_resource, Memory},
+    memory::{self, arrival, host_resource, Memory},
+    render::{
+        self, context,
+        fence::{self, Emitted},
+        Render,
+    },
     reset,
     transport::{
         command::{self, Chain},
@@ -38,6 +43,8 @@ pub(crate) struct Data {
     #[pin]
     pub(crate) memory: Memory,
     pub(crate) display: Display,
+    #[pin]
+    pub(crate) render: Render,
     #[pin]
     ctrl_work: Work<Device, { work::CONTROL }>,
     #[pin]
@@ -55,6 +62,12 @@ pub(crate) struct Data {
     #[pin]
     answered_work: Work<Device, { work::ANSWERED }>,
     #[pin]
+    contexts_work: Work<Device, { work::CONTEXTS }>,
+    #[pin]
+    fences_work: DelayedWork<Device, { work::FENCES }>,
+    #[pin]
+    arrivals_work: Work<Device, { work::ARRIVALS }>,
+    #[pin]
     pub(crate) life: Life,
 }
 
@@ -64,11 +77,14 @@ impl_has_work! {
     impl HasWork<Device, { work::CONFIG }> for Data { self.config_work }
     impl HasWork<Device, { work::REDRAW }> for Data { self.redraw_work }
     impl HasWork<Device, { work::ANSWERED }> for Data { self.answered_work }
+    impl HasWork<Device, { work::CONTEXTS }> for Data { self.contexts_work }
+    impl HasWork<Device, { work::ARRIVALS }> for Data { self.arrivals_work }
 }
 impl_has_delayed_work! {
     impl HasDelayedWork<Device, { work::RESET }> for Data { self.reset_work }
     impl HasDelayedWork<Device, { work::LATE_CURSOR }> for Data { self.late_cursor_work }
     impl HasDelayedWork<Device, { work::JUDGE }> for Data { self.judge_work }
+    impl HasDelayedWork<Device, { work::FENCES }> for Data { self.fences_work }
 }
 
 impl WorkItem<{ work::CONTROL }> for Data {
@@ -135,6 +151,30 @@ impl WorkItem<{ work::ANSWERED }> for Data {
     }
 }
 
+impl WorkItem<{ work::CONTEXTS }> for Data {
+    type Pointer = ARef<Device>;
+
+    fn run(dev: ARef<Device>) {
+        context::destroy_released(&dev);
+    }
+}
+
+impl WorkItem<{ work::FENCES }> for Data {
+    type Pointer = ARef<Device>;
+
+    fn run(dev: ARef<Device>) {
+        fence::watch(&dev);
+    }
+}
+
+impl WorkItem<{ work::ARRIVALS }> for Data {
+    type Pointer = ARef<Device>;
+
+    fn run(dev: ARef<Device>) {
+        arrival::drop_ended(&dev);
+    }
+}
+
 /// Sets up the data of a device with `count` heads.
 pub(crate) fn data(
     vdev: &virtio::Device<Bound>,
@@ -145,6 +185,7 @@ pub(crate) fn data(
         transport <- Transport::new(vdev),
         memory <- Memory::new(vdev),
         display,
+        render <- Render::new(vdev),
         ctrl_work <- new_work!("virtgpu::ctrl"),
         cursor_work <- new_work!("virtgpu::cursor"),
         config_work <- new_work!("virtgpu::config"),
@@ -153,6 +194,9 @@ pub(crate) fn data(
         late_cursor_work <- new_delayed_work!("virtgpu::late_cursor"),
         judge_work <- new_delayed_work!("virtgpu::judge"),
         answered_work <- new_work!("virtgpu::answered"),
+        contexts_work <- new_work!("virtgpu::contexts"),
+        fences_work <- new_delayed_work!("virtgpu::fences"),
+        arrivals_work <- new_work!("virtgpu::arrivals"),
         life <- Life::new(),
     }))
 }
@@ -174,6 +218,7 @@ impl Works {
         self.0.disable_delayed_work::<{ work::LATE_CURSOR }>();
         self.0.disable_delayed_work::<{ work::JUDGE }>();
         self.0.disable_work::<{ work::ANSWERED }>();
+        self.0.disable_delayed_work::<{ work::FENCES }>();
     }
 }
 
@@ -182,6 +227,11 @@ impl Drop for Works {
         self.quiesce();
         self.0.disable_work::<{ work::CONTROL }>();
         self.0.disable_work::<{ work::CURSOR }>();
+        self.0.disable_work::<{ work::CONTEXTS }>();
+        self.0.disable_work::<{ work::ARRIVALS }>();
+        // What these works have not done is done here.
+        context::destroy_released(&self.0);
+        arrival::drop_ended(&self.0);
     }
 }
 
@@ -214,10 +264,13 @@ ends! {
     Cursor(cursor::Done),
     Panic(panic::Done),
     Question(Question),
+    Context(context::Done),
+    Arrivals(arrival::Done),
 }
 
 impl command::Callbacks for VirtGpu {
     type Done = Done;
+    type Fence = Emitted;
 
     fn ask(dev: &Device) {
         life::ask(dev);
@@ -230,10 +283,22 @@ impl command::Callbacks for VirtGpu {
     fn forget(dev: &Device) {
         dev.life.forget();
     }
+
+    fn fence_ended(dev: &Device, fence: Emitted, status: Result, is_answered: bool) {
+        fence::ended(dev, fence, status, is_answered);
+    }
 }
 
 impl memory::callbacks::Callbacks for VirtGpu {
     type Group = Swapchain;
+
+    fn opened(bo: &Object, file: &File<VirtGpuFile>) -> Result {
+        context::opened(bo, file)
+    }
+
+    fn closed(bo: &Object, file: &File<VirtGpuFile>) {
+        context::closed(bo, file);
+    }
 
     fn make_room(dev: &Device) -> bool {
         swapchain::give_up(dev.display.swapchains())
@@ -245,5 +310,11 @@ impl memory::callbacks::Callbacks for VirtGpu {
 
     fn lost(dev: &Device) {
         redraw::schedule(dev);
+    }
+}
+
+impl render::callbacks::Callbacks for VirtGpu {
+    fn context_gone(dev: &Device) {
+        life::context_gone(dev);
     }
 }

@@ -16,6 +16,7 @@ pub(crate) fn freeze(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     }
     dev.life.sleep();
     dev.cancel_work::<{ work::CONFIG }>();
+    dev.render.contexts.lose_all();
     transport::stop(dev, vdev);
     Ok(())
 }

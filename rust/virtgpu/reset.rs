@@ -2,7 +2,8 @@
 //! Resets: the rules for each cause, and how the device comes back.
 //!
 //! A device that was reset has lost everything. So the driver stops the queues before the reset.
-//! Afterwards it starts them, creates the resources again, and shows what was shown.
+//! Afterwards it starts them, creates the resources again, and shows what was shown. Contexts are
+//! lost.
 use kernel::{device::Bound, prelude::*, sync::aref::ARef, workqueue};
 
 use crate::{
@@ -133,6 +134,8 @@ fn reset_device(dev: &Device) -> Result {
 /// Those of [`Life::begin_reset`](life::Life::begin_reset).
 pub(crate) fn prepare(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     dev.life.begin_reset()?;
+    // Before the fences are signalled, because programs react to them.
+    dev.render.contexts.lose_all();
     transport::stop(dev, vdev);
     // This finds out if the device does not come back.
     life::judge_soon(dev);
@@ -170,6 +173,11 @@ pub(crate) fn come_back(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
 }
 
 fn bring_up(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
+    // Also contexts that were created since the reset began. Nothing queues commands of a context
+    // that was found valid before, see `Fences::emit`.
+    let emit = dev.render.fences.emit.lock();
+    dev.render.contexts.lose_all();
+    drop(emit);
     dev.memory
         .resources
         .restore(dev, || transport::start(dev, vdev))?;
@@ -177,6 +185,13 @@ fn bring_up(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     // did not have yet.
     dev.display.forget();
     Ok(())
+}
+
+/// Repairs a device that has lost commands without a reset.
+pub(crate) fn mend(dev: &Device) {
+    drm::drm_err_ratelimited!(dev, "the host has lost commands: the heads are redrawn\n");
+    dev.transport.ctrl.send_kept(dev);
+    redraw::mend(dev);
 }
 
 #[cfg(kunit)]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What the driver has in C, because Rust cannot express it: the tracepoints `virtgpu:*`, which are those
-//! of the driver in C, and a module parameter that can be changed at run time.
+//! of the driver in C, and module parameters that can be changed at run time.
 #![warn(clippy::multiple_unsafe_ops_per_block)]
 
 use drm_bindings as bindings;
@@ -47,4 +47,11 @@ pub fn trace_cmd_response(queue: &CStr, seqno: u32, kind: u32, status: Result) {
 pub fn command_timeout() -> u32 {
     // SAFETY: The function has no requirements; it reads a static variable.
     unsafe { bindings::helper_command_timeout() }
+}
+
+/// Returns the current value of the module parameter `fence_timeout`: how many seconds rendering may
+/// take before its context is lost.
+pub fn fence_timeout() -> u32 {
+    // SAFETY: The function has no requirements; it reads a static variable.
+    unsafe { bindings::helper_fence_timeout() }
 }

@@ -23,7 +23,7 @@ use kernel::{
 use crate::{bind::Claim, device::F_INDIRECT_DESC, rings::Rings, Device};
 
 /// The maximum size of a request in bytes.
-pub const REQUEST_SIZE: usize = 96;
+pub const REQUEST_SIZE: usize = 160;
 /// The maximum size of a response without an allocation of its own in bytes.
 pub const RESPONSE_SIZE: usize = 24;
 

@@ -164,6 +164,30 @@ impl WaitQueue {
         self.wait_in(bindings::TASK_KILLABLE, timeout, condition)
     }
 
+    /// Does the same as [`wait`](Self::wait), until a signal comes.
+    ///
+    /// # Errors
+    ///
+    /// `ERESTARTSYS` for a signal. C: `wait_event_interruptible()`.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::prelude::*;
+    /// # use virtio::wait::WaitQueue;
+    /// let queue = KBox::pin_init(WaitQueue::new(), GFP_KERNEL)?;
+    /// assert_eq!(queue.wait_interruptible(|| true), Ok(()));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn wait_interruptible(&self, condition: impl FnMut() -> bool) -> Result {
+        self.wait_in(bindings::TASK_INTERRUPTIBLE, isize::MAX as usize, condition)
+            .map(drop)
+    }
+
     /// Waits until `condition` is true, without a time limit; C: `wait_event()`.
     ///
     /// # Context

@@ -139,11 +139,12 @@ pub struct Segment {
 }
 
 /// Rows of bytes at equal distances in an object. Those beyond its end are ignored.
+#[derive(Clone)]
 pub struct Rows {
     /// Offset of the first row in bytes.
     pub offset: u64,
     /// Length of each row in bytes.
-    pub length: u32,
+    pub length: u64,
     /// Distance from the start of a row to the start of the next in bytes.
     pub pitch: u32,
     /// Number of rows.
@@ -151,6 +152,29 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// Returns `length` bytes without a gap, of which the first one is at `offset`.
+    ///
+    /// # Context
+    ///
+    /// Any.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use drm::gem::shmem::Rows;
+    ///
+    /// let rows = Rows::bytes(4096, 100);
+    /// assert_eq!((rows.offset, rows.length, rows.count), (4096, 100, 1));
+    /// ```
+    pub fn bytes(offset: u64, length: u64) -> Self {
+        Self {
+            offset,
+            length,
+            pitch: 0,
+            count: 1,
+        }
+    }
+
     /// Calls `f` for each run of bytes. Rows without a gap between them are one run.
     fn for_each_run(&self, mut f: impl FnMut(Range<u64>)) {
         let run = |index: u32, length| {
@@ -159,15 +183,21 @@ impl Rows {
                 .saturating_add(u64::from(index) * u64::from(self.pitch));
             start..start.saturating_add(length)
         };
-        let length = u64::from(self.length);
-        if self.length == self.pitch {
-            f(run(0, length * u64::from(self.count)));
+        if self.length == u64::from(self.pitch) {
+            f(run(0, self.length * u64::from(self.count)));
             return;
         }
         for index in 0..self.count {
-            f(run(index, length));
+            f(run(index, self.length));
         }
     }
+}
+
+/// Who is to see what the other one has written.
+#[derive(Clone, Copy)]
+enum Direction {
+    ToDevice,
+    ToCpu,
 }
 
 /// An iteration over the mapped segments of an object, in order.
@@ -477,7 +507,19 @@ impl<T: DriverObject> Object<T> {
     pub fn sync_for_device(&self, rows: &Rows) {
         self.dev().mappings.keep(|| {
             // SAFETY: This runs under the lock of the mappings, so no table is freed meanwhile.
-            unsafe { self.sync_mapped(rows) }
+            unsafe { self.sync_mapped(rows, Direction::ToDevice) }
+        });
+    }
+
+    /// Copies what the device has written from bounce buffers, if it has written it there.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    pub fn sync_for_cpu(&self, rows: &Rows) {
+        self.dev().mappings.keep(|| {
+            // SAFETY: This runs under the lock of the mappings, so no table is freed meanwhile.
+            unsafe { self.sync_mapped(rows, Direction::ToCpu) }
         });
     }
 
@@ -485,7 +527,7 @@ impl<T: DriverObject> Object<T> {
     pub fn try_sync_for_device(&self, rows: &Rows) -> bool {
         let synced = self.dev().mappings.try_keep(|| {
             // SAFETY: This runs under the lock of the mappings, so no table is freed meanwhile.
-            unsafe { self.sync_mapped(rows) }
+            unsafe { self.sync_mapped(rows, Direction::ToDevice) }
         });
         synced.is_some()
     }
@@ -493,7 +535,7 @@ impl<T: DriverObject> Object<T> {
     /// # Safety
     ///
     /// The table of the object's pages, if there is one, must not be freed while this runs.
-    unsafe fn sync_mapped(&self, rows: &Rows) {
+    unsafe fn sync_mapped(&self, rows: &Rows, direction: Direction) {
         // SAFETY: The object is valid.
         let sgt = unsafe { (*self.obj.get()).sgt };
         let dev = self.dev().raw_parent();
@@ -508,8 +550,16 @@ impl<T: DriverObject> Object<T> {
                 // Exporters may map their buffers in their own way.
                 // SAFETY: The device is valid.
                 if unsafe { bindings::helper_dma_need_sync(dev, address) } {
-                    // SAFETY: The bytes are mapped for the device.
-                    unsafe { bindings::helper_dma_sync_single_for_device(dev, address, size) };
+                    match direction {
+                        // SAFETY: The bytes are mapped for the device.
+                        Direction::ToDevice => unsafe {
+                            bindings::helper_dma_sync_single_for_device(dev, address, size)
+                        },
+                        // SAFETY: As above.
+                        Direction::ToCpu => unsafe {
+                            bindings::helper_dma_sync_single_for_cpu(dev, address, size)
+                        },
+                    }
                 }
             });
         });

@@ -28,9 +28,9 @@ use virtio::wait::jiffies;
 
 use crate::{
     device::{work, Device, VirtGpu},
-    display::fb::{self, Framebuffer},
+    display::fb::{self, Framebuffer, View},
     gpu::{self, cmd as kind},
-    memory::format,
+    memory::{format, gem},
     transport::{
         command::{self, on_done, Chain},
         encode, queue,
@@ -223,6 +223,15 @@ impl Cursor {
         self.state.lock().forget();
     }
 
+    /// Follows the loss of commands for the cursor. The next commit sends everything again. Late
+    /// answers do no harm.
+    pub(crate) fn mend(&self) {
+        let mut state = self.state.lock();
+        state.forget();
+        state.ordered = false;
+        state.uploads = 0;
+    }
+
     /// Follows a new mode of the head.
     pub(crate) fn set_mode(&self, mode: &DisplayMode) {
         self.state.lock().set_mode(mode);
@@ -261,7 +270,8 @@ impl Cursor {
     /// Called when the upload of an image has ended.
     fn uploaded(self: &Arc<Self>, dev: &Device) {
         let mut state = self.state.lock();
-        state.uploads -= 1;
+        // The count may have been cleared by `mend`.
+        state.uploads = state.uploads.saturating_sub(1);
         let chain = state.next(dev, self);
         drop(state);
         order(dev, chain);
@@ -272,7 +282,7 @@ impl Cursor {
             .framebuffer()
             .and_then(|fb| Some((fb, fb::view_cursor(fb)?)));
         let mut state = self.state.lock();
-        let id = shown.as_ref().map_or(0, |(_, resource)| resource.id);
+        let id = shown.as_ref().map_or(0, |(_, view)| view.resource.id);
         // After a reset, or if the cursor was hidden, the host shows no image.
         let new_image = new_image || state.wire.resource_id != id;
         state.place(self.head, plane.crtc_position());
@@ -280,10 +290,10 @@ impl Cursor {
             state.show(
                 shown
                     .as_ref()
-                    .map(|(_, resource)| (resource.id, plane.hotspot())),
+                    .map(|(_, view)| (view.resource.id, plane.hotspot())),
             );
         }
-        let upload = shown.filter(|_| new_image);
+        let upload = shown.filter(|(_, view)| new_image && view.must_copy);
         if upload.is_some() {
             state.uploads += 1;
         }
@@ -293,7 +303,7 @@ impl Cursor {
 
         order(dev, chain);
         // Not under the lock, because to make room in the ring `uploaded()` may have to run.
-        let Some((fb, resource)) = upload else {
+        let Some((fb, View { resource, .. })) = upload else {
             return;
         };
         let all = Rect::new(0, 0, SIZE as i32, SIZE as i32);
@@ -330,10 +340,11 @@ pub(crate) fn hide_all(dev: &Device) {
 }
 
 /// Returns whether hosts show an image: it has the right size, is shown whole, and its rows follow
-/// each other without a gap. Hosts silently ignore any other image.
-fn is_shown(info: &FramebufferInfo, src_size: (u32, u32)) -> bool {
-    (info.width, info.height, format::row(info)) == (SIZE, SIZE, SIZE)
+/// each other without a gap, unless a renderer has its pixels. Hosts silently ignore any other image.
+fn is_shown(info: &FramebufferInfo, src_size: (u32, u32), is_renderers: bool) -> bool {
+    (info.width, info.height) == (SIZE, SIZE)
         && src_size == (SIZE << 16, SIZE << 16)
+        && (is_renderers || format::row(info) == SIZE)
 }
 
 type CursorState = PlaneState<PlainState<CursorPlane>>;
@@ -360,7 +371,8 @@ impl DriverPlane for CursorPlane {
     fn atomic_check(check: PlaneAtomicCheck<'_, Self>) -> Result {
         let (state, mut new) = check.take_state_new_state();
         if let Some(fb) = new.framebuffer() {
-            if !is_shown(&fb.info(), new.src_size()) {
+            let is_renderers = gem::is_renderers(fb.object());
+            if !is_shown(&fb.info(), new.src_size(), is_renderers) {
                 return Err(EINVAL);
             }
         }
@@ -490,11 +502,16 @@ pub(crate) mod tests {
             height,
         };
         let whole = (64 << 16, 64 << 16);
-        expect!(test, is_shown(&info(64, 64, 256), whole));
-        expect!(test, !is_shown(&info(32, 64, 256), whole));
-        expect!(test, !is_shown(&info(64, 128, 256), whole));
-        expect!(test, !is_shown(&info(64, 64, 512), whole));
-        expect!(test, !is_shown(&info(64, 64, 256), (32 << 16, 64 << 16)));
+        expect!(test, is_shown(&info(64, 64, 256), whole, false));
+        expect!(test, !is_shown(&info(32, 64, 256), whole, true));
+        expect!(test, !is_shown(&info(64, 128, 256), whole, true));
+        expect!(test, !is_shown(&info(64, 64, 512), whole, false));
+        // The renderer knows where the rows are.
+        expect!(test, is_shown(&info(64, 64, 512), whole, true));
+        expect!(
+            test,
+            !is_shown(&info(64, 64, 256), (32 << 16, 64 << 16), true)
+        );
     }
 
     fn reset_forgets_the_orders(test: &Test) {

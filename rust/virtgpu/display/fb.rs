@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Framebuffers, and the host resources that show them.
 //!
-//! The host cannot show a framebuffer's pixels directly, because this driver has neither renderer
-//! nor blobs: they are always copied to a host resource. On a primary plane that is the resource of
-//! a [`Swapchain`], on a cursor plane the cursor resource of the buffer object. [`prepare`] and
-//! [`prepare_cursor`] make sure that the resource exists, [`view`] and [`view_cursor`] return it.
+//! The pixels of a texture are on the host, and are shown from there. Those of other framebuffers are
+//! copied to a host resource. On a primary plane that is the resource of a [`Swapchain`], on a cursor
+//! plane the cursor resource of the buffer object. [`prepare`] and [`prepare_cursor`] make sure that
+//! the resource exists, [`view`] and [`view_cursor`] return it.
 use drm::kms::{DriverFramebuffer, FramebufferInfo};
 use kernel::{
     new_mutex,
@@ -27,12 +27,24 @@ struct Use {
     states: u32,
 }
 
-/// How the host shows a framebuffer on a head's primary plane; C: `struct virtgpu_view`. There is no
-/// `must_copy`, because the pixels always have to be copied.
+/// How the host shows a framebuffer; C: `struct virtgpu_view`.
 pub(crate) struct View {
     pub(crate) resource: Arc<Resource>,
+    /// The pixels have to be copied to the resource.
+    pub(crate) must_copy: bool,
     /// The resource holds the head's last frame, so only the damage has to be copied.
     pub(crate) is_current: bool,
+}
+
+impl View {
+    /// Returns the view of a resource that shows a framebuffer without a copy.
+    fn uncopied(resource: Arc<Resource>, is_current: bool) -> Self {
+        Self {
+            resource,
+            must_copy: false,
+            is_current,
+        }
+    }
 }
 
 /// The driver's data of a framebuffer.
@@ -72,7 +84,7 @@ fn find_mut<'a>(uses: &'a mut [Use], swapchains: &Swapchains) -> Option<&'a mut 
 }
 
 /// Counts a state of a head's plane that is to show a framebuffer. Returns whether the host has the
-/// resource to show it.
+/// resource of a swapchain to show it.
 fn begin(fb: &Framebuffer, swapchains: &Swapchains) -> Result<bool> {
     let _list = swapchains.list.lock();
     let mut uses = fb.uses.lock();
@@ -111,9 +123,16 @@ fn assign(fb: &Framebuffer, swapchains: &Swapchains, swapchain: Arc<Swapchain>) 
 /// # Errors
 ///
 /// Those of [`Resource::create`]; `ENOSPC` if the host is out of memory and all swapchains are
-/// shown.
+/// shown; `EINVAL` for a texture that the host has refused.
 pub(crate) fn prepare(dev: &Device, fb: &Framebuffer, swapchains: &Arc<Swapchains>) -> Result {
-    if begin(fb, swapchains)? {
+    let uncopied = fb.object().uncopied();
+    if uncopied
+        .as_ref()
+        .is_some_and(|resource| resource.is_refused())
+    {
+        return Err(EINVAL);
+    }
+    if begin(fb, swapchains)? || uncopied.is_some() {
         return Ok(());
     }
     let (bo, info) = (fb.object(), fb.info());
@@ -159,21 +178,42 @@ fn find(uses: &[Use], swapchains: &Swapchains) -> Option<View> {
     let resource = usage.swapchain.as_ref()?.resource.clone();
     Some(View {
         is_current: swapchains.is_last_frame(resource.id),
+        must_copy: true,
         resource,
     })
 }
 
-/// Returns how the host shows a prepared framebuffer on a head's primary plane.
-pub(crate) fn view(fb: &Framebuffer, swapchains: &Swapchains) -> Option<View> {
-    find(&fb.uses.lock(), swapchains)
+/// Returns how the host shows a prepared framebuffer on a head's primary plane, which has shown `last`
+/// before.
+pub(crate) fn view(
+    fb: &Framebuffer,
+    swapchains: &Swapchains,
+    last: Option<&Framebuffer>,
+) -> Option<View> {
+    match fb.object().uncopied() {
+        Some(resource) => {
+            let is_last = last.is_some_and(|last| core::ptr::eq(last, fb));
+            Some(View::uncopied(resource, is_last))
+        }
+        None => find(&fb.uses.lock(), swapchains),
+    }
 }
 
 /// Does the same for the panic screen: fails instead of waiting for a lock.
 pub(crate) fn try_view(fb: &Framebuffer, swapchains: &Swapchains) -> Option<View> {
-    find(&fb.uses.try_lock()?, swapchains)
+    match fb.object().try_uncopied()? {
+        Some(resource) => Some(View::uncopied(resource, true)),
+        None => find(&fb.uses.try_lock()?, swapchains),
+    }
 }
 
-/// Returns the resource that shows a prepared framebuffer on a cursor plane.
-pub(crate) fn view_cursor(fb: &Framebuffer) -> Option<Arc<Resource>> {
-    fb.cursor.lock().clone()
+/// Returns how the host shows a prepared framebuffer on a cursor plane. Only the cursor knows what the
+/// resource holds.
+pub(crate) fn view_cursor(fb: &Framebuffer) -> Option<View> {
+    let resource = fb.cursor.lock().clone()?;
+    Some(View {
+        must_copy: !resource.kind().is_uncopied(),
+        is_current: false,
+        resource,
+    })
 }

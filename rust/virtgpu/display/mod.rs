@@ -35,6 +35,8 @@ pub(crate) struct Display {
     pub(crate) has_edid: bool,
     /// The device was reset since the display information was read.
     pub(crate) windows_stale: Atomic<bool>,
+    /// The host has lost commands, so the next redraw sends everything again.
+    is_stale: Atomic<bool>,
 }
 
 impl Display {
@@ -48,6 +50,7 @@ impl Display {
             outputs,
             has_edid: vdev.has_feature(gpu::F_EDID),
             windows_stale: Atomic::new(false),
+            is_stale: Atomic::new(false),
         })
     }
 
@@ -55,6 +58,13 @@ impl Display {
     pub(crate) fn forget(&self) {
         for output in self.outputs.iter() {
             output.forget();
+        }
+    }
+
+    /// Follows the loss of commands for the heads.
+    fn mend(&self) {
+        for output in self.outputs.iter() {
+            output.mend();
         }
     }
 

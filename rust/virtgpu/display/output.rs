@@ -139,6 +139,15 @@ impl Output {
         self.cursor.forget();
     }
 
+    /// Follows the loss of commands for the head. The next commit sends everything again. Late answers
+    /// do no harm.
+    pub(super) fn mend(&self) {
+        self.forget();
+        self.cursor.mend();
+        self.frames.store(0, Relaxed);
+        self.frame_done.wake_all();
+    }
+
     /// Returns whether a frame can probably be sent without waiting for the host.
     pub(crate) fn has_room(&self) -> bool {
         self.frames.load(Relaxed) < MAX_FRAMES
@@ -154,18 +163,23 @@ impl Output {
         }
     }
 
-    /// Sends the flush that ends a frame of a resource. [`Crtc::atomic_flush`] kicks for the frames
+    /// Sends the flush that ends a frame. [`Crtc::atomic_flush`] kicks for the frames
     /// of all heads at once.
-    pub(crate) fn frame_end(self: &Arc<Self>, dev: &Device, resource: u32, flush: Chain) {
-        self.swapchains.set_last_frame(resource);
+    pub(crate) fn frame_end(self: &Arc<Self>, dev: &Device, flush: Chain) {
         self.frames.fetch_add(1, Relaxed);
         let flush = on_done(flush, Frame(self.clone()));
         dev.transport.ctrl.submit(dev, lazily(flush));
     }
 
-    /// Called when a flush has ended.
+    /// Called when a flush has ended. The count may have been cleared by [`mend`](Self::mend).
     fn frame_done(&self) {
-        self.frames.fetch_sub(1, Relaxed);
+        let mut frames = self.frames.load(Relaxed);
+        while frames > 0 {
+            match self.frames.cmpxchg(frames, frames - 1, Relaxed) {
+                Ok(_) => break,
+                Err(other) => frames = other,
+            }
+        }
         self.frame_done.wake_all();
     }
 }
@@ -245,8 +259,25 @@ pub(crate) mod tests {
         Ok(())
     }
 
+    /// The answer to a frame from before comes late.
+    fn mended_head_has_room(test: &Test) -> Result {
+        let output = Output::new(0)?;
+        output.frames.store(2, Relaxed);
+        output.scanout.lock().resource = 7;
+        output.mend();
+        expect!(test, output.has_room());
+        expect_eq!(test, output.shown_resource(), 0);
+        output.frame_done();
+        expect_eq!(test, output.frames.load(Relaxed), 0);
+        Ok(())
+    }
+
     kunit::suite!(
         c"virtgpu_rs_output",
-        [two_frames_are_on_their_way, reset_forgets_what_is_shown,]
+        [
+            two_frames_are_on_their_way,
+            reset_forgets_what_is_shown,
+            mended_head_has_room,
+        ]
     );
 }

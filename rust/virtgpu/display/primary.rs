@@ -13,7 +13,7 @@ use crate::{
     device::{Device, VirtGpu},
     display::{
         damage::Damage,
-        fb::{self, Framebuffer},
+        fb::{self, Framebuffer, View},
         output::Output,
         redraw,
     },
@@ -89,7 +89,7 @@ impl DriverPlane for Primary {
             output.hide(dev);
             return;
         };
-        let Some(view) = fb::view(fb, &output.swapchains) else {
+        let Some(view) = fb::view(fb, &output.swapchains, old.framebuffer()) else {
             return;
         };
         let id = view.resource.id;
@@ -99,14 +99,23 @@ impl DriverPlane for Primary {
         };
 
         output.frame_begin(dev);
-        let uploaded = view
-            .resource
-            .upload(fb.object(), &fb.info(), damage.rects());
+        let uploaded = if view.must_copy {
+            view.resource
+                .upload(fb.object(), &fb.info(), damage.rects())
+        } else {
+            Ok(())
+        };
         let sent = uploaded.and_then(|()| {
             output.show(dev, id, new.src());
             output.blanked.store(false, Relaxed);
             let flush = encode::flush(&dev.transport.pool, id, &bounds)?;
-            output.frame_end(dev, id, flush);
+            output.frame_end(dev, flush);
+            if view.must_copy {
+                output.swapchains.set_last_frame(id);
+            } else {
+                // No swapchain holds the last frame any more.
+                output.swapchains.lost_frame();
+            }
             Ok(())
         });
         if let Err(error) = sent {
@@ -119,8 +128,9 @@ impl DriverPlane for Primary {
         let output = &plane.output;
         let shown = state
             .framebuffer()
-            .and_then(|fb| Some((fb, fb::try_view(fb, &output.swapchains)?.resource)));
-        let Some((fb, resource)) = shown else {
+            .and_then(|fb| Some((fb, fb::try_view(fb, &output.swapchains)?)));
+        // What a renderer draws is not in the pages that the kernel has drawn into.
+        let Some((fb, View { resource, .. })) = shown.filter(|(_, view)| view.must_copy) else {
             return;
         };
         // The rest of the backing belongs to other buffers.

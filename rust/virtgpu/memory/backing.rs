@@ -31,7 +31,25 @@ pub(super) struct Part {
 }
 
 impl Part {
+    /// Makes the part of a buffer object whose pages the host does not get yet.
+    pub(super) fn unmapped(bo: &Object, id: u32) -> Result<Self> {
+        Ok(Self {
+            keeper: bo.keeper().ok_or(ENOENT)?,
+            size: 0,
+            entries: KVVec::new(),
+            detach: encode::detach_backing(id)?,
+        })
+    }
+
+    /// Makes the part of a buffer object.
     pub(super) fn new(dev: &Device, bo: &Object, id: u32) -> Result<Self> {
+        let mut part = Self::unmapped(bo, id)?;
+        part.map(dev, bo, id)?;
+        Ok(part)
+    }
+
+    /// Lists the pages of the buffer object.
+    pub(super) fn map(&mut self, dev: &Device, bo: &Object, id: u32) -> Result {
         let mut entries = KVVec::new();
         let mut size = 0;
         bo.for_each_segment(dev.memory.use_dma_addr || bo.is_imported(), |segment| {
@@ -54,12 +72,9 @@ impl Part {
                 GFP_KERNEL,
             )?)
         })?;
-        Ok(Self {
-            keeper: bo.keeper().ok_or(ENOENT)?,
-            size,
-            entries,
-            detach: encode::detach_backing(id)?,
-        })
+        self.entries = entries;
+        self.size = size;
+        Ok(())
     }
 }
 
@@ -96,8 +111,7 @@ impl Backing {
 
     /// Makes the command that attaches all of it. The host must have no backing then.
     pub(super) fn attach(&self, id: u32) -> Result<Chain> {
-        let mut bytes =
-            KVVec::with_capacity(self.entries() * size_of::<MemEntry>(), GFP_KERNEL)?;
+        let mut bytes = KVVec::with_capacity(self.entries() * size_of::<MemEntry>(), GFP_KERNEL)?;
         for entry in self.parts.iter().flat_map(|part| part.entries.iter()) {
             bytes.extend_from_slice(entry.as_bytes(), GFP_KERNEL)?;
         }

@@ -1,13 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What the memory part needs from the parts above it.
+use drm::File;
 use kernel::{error::Result, sync::Arc};
 
-use crate::{device::Device, memory::keeper::Keeper};
+use crate::{
+    device::{Device, Object, VirtGpuFile},
+    memory::keeper::Keeper,
+};
 
 /// Implemented by the driver.
 pub(crate) trait Callbacks {
     /// A group of buffer objects that back one resource together.
     type Group: Group;
+
+    /// Called when a file got a handle of an object.
+    ///
+    /// # Errors
+    ///
+    /// The error that user space gets.
+    fn opened(bo: &Object, file: &File<VirtGpuFile>) -> Result;
+
+    /// Called when a file closes a handle of an object.
+    fn closed(bo: &Object, file: &File<VirtGpuFile>);
 
     /// Called when the host is out of memory: has it destroy something that can be created again.
     /// Returns false if there is nothing. Called without locks of buffer objects and resources.

@@ -15,9 +15,9 @@ use drm::{
     File,
 };
 use kernel::{
-    new_mutex,
+    new_mutex, new_spinlock,
     prelude::*,
-    sync::{aref::ARef, Arc, Mutex},
+    sync::{aref::ARef, atomic::Atomic, Arc, Mutex, SpinLock},
 };
 
 use crate::{
@@ -26,6 +26,7 @@ use crate::{
         callbacks::{Callbacks, Group},
         format,
         keeper::{Keeper, Kept},
+        kind::Texture,
         resource::Resource,
     },
 };
@@ -39,17 +40,18 @@ pub(crate) struct Shape {
     pub(crate) height: u32,
 }
 
-/// An object's own resource: the one that user space means when it names the object.
-struct Own {
-    shape: Shape,
-    resource: Option<Arc<Resource>>,
-}
-
 /// The driver's data of a buffer object.
 #[pin_data]
 pub(crate) struct Bo {
+    /// Held while its own resource is created.
     #[pin]
-    own: Mutex<Own>,
+    shape: Mutex<Shape>,
+    /// Its own resource: the one that user space means when it names the object.
+    #[pin]
+    own: SpinLock<Option<Arc<Resource>>>,
+    /// The host may write to bounce buffers that are not copied back yet. Set with the reservation
+    /// locked.
+    pub(super) is_arriving: Atomic<bool>,
     /// The resource that showed it last as a cursor.
     #[pin]
     cursor: Mutex<Option<Arc<Resource>>>,
@@ -77,10 +79,9 @@ impl DriverObject for Bo {
 
     fn new(_dev: &Device, _size: usize, shape: Shape) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            own <- new_mutex!(Own {
-                shape,
-                resource: None,
-            }),
+            shape <- new_mutex!(shape),
+            own <- new_spinlock!(None),
+            is_arriving: Atomic::new(false),
             cursor <- new_mutex!(None),
             groups <- new_mutex!(KVec::new()),
             keeper <- new_mutex!(Some(Keeper::new()?)),
@@ -102,9 +103,39 @@ impl DriverObject for Bo {
         }
         let cursor = object.cursor.lock().take();
         drop(cursor);
-        let own = object.own.lock().resource.take();
+        let own = object.own.lock().take();
         drop(own);
         keeper.take_over(object);
+    }
+
+    fn open(bo: &Object, file: &File<VirtGpuFile>) -> Result {
+        VirtGpu::opened(bo, file)
+    }
+
+    fn close(bo: &Object, file: &File<VirtGpuFile>) {
+        VirtGpu::closed(bo, file);
+    }
+}
+
+impl Bo {
+    /// Returns its own resource, if it has one.
+    pub(crate) fn own(&self) -> Option<Arc<Resource>> {
+        self.own.lock().clone()
+    }
+
+    /// Returns the resource that shows it without a copy, if it has one.
+    pub(crate) fn uncopied(&self) -> Option<Arc<Resource>> {
+        self.own().filter(|resource| resource.kind().is_uncopied())
+    }
+
+    /// Does the same for the panic screen: returns `None` instead of waiting for the lock.
+    pub(crate) fn try_uncopied(&self) -> Option<Option<Arc<Resource>>> {
+        let own = self.own.try_lock()?;
+        Some(
+            own.as_ref()
+                .filter(|resource| resource.kind().is_uncopied())
+                .cloned(),
+        )
     }
 }
 
@@ -113,20 +144,38 @@ pub(crate) fn create(dev: &Device, size: usize, shape: Shape) -> Result<ARef<Obj
     Object::new(dev, size, ObjectConfig::default(), shape)
 }
 
+/// Creates a buffer object with a resource for a renderer, in whose numbers the format of `shape` and
+/// `texture` are. The caller kicks.
+///
+/// # Errors
+///
+/// `ENOMEM`.
+pub(crate) fn create_texture(
+    dev: &Device,
+    size: usize,
+    shape: Shape,
+    texture: Texture,
+) -> Result<ARef<Object>> {
+    let bo = create(dev, size, shape)?;
+    let resource = Resource::create_texture(&bo, shape.format, shape.width, shape.height, texture)?;
+    *bo.own.lock() = Some(resource);
+    Ok(bo)
+}
+
 /// Creates an object's own resource if there is none. Its shape no longer changes then.
-fn resource_locked(bo: &Object, own: &mut Own, format: u32) -> Result<Arc<Resource>> {
-    if let Some(resource) = &own.resource {
-        return Ok(resource.clone());
+fn resource_locked(bo: &Object, shape: &Shape, format: u32) -> Result<Arc<Resource>> {
+    if let Some(resource) = bo.own() {
+        return Ok(resource);
     }
-    if own.shape.width == 0 {
+    if shape.width == 0 {
         return Err(EINVAL);
     }
-    let format = match own.shape.format {
+    let format = match shape.format {
         0 => format,
         format => format,
     };
-    let resource = Resource::create(bo, format, own.shape.width, own.shape.height)?;
-    own.resource = Some(resource.clone());
+    let resource = Resource::create(bo, format, shape.width, shape.height)?;
+    *bo.own.lock() = Some(resource.clone());
     Ok(resource)
 }
 
@@ -139,7 +188,7 @@ fn resource_locked(bo: &Object, own: &mut Own, format: u32) -> Result<Arc<Resour
 /// then; those of [`Resource::create`].
 pub(crate) fn resource(bo: &Object, format: u32) -> Result<Arc<Resource>> {
     loop {
-        let made = VirtGpu::while_up(bo.dev(), || resource_locked(bo, &mut bo.own.lock(), format));
+        let made = VirtGpu::while_up(bo.dev(), || resource_locked(bo, &bo.shape.lock(), format));
         match made {
             Err(error) if error == ENOSPC => {
                 if !VirtGpu::make_room(bo.dev()) {
@@ -153,11 +202,16 @@ pub(crate) fn resource(bo: &Object, format: u32) -> Result<Arc<Resource>> {
 
 /// Sets the shape of an object from a framebuffer over it, unless it has one.
 pub(crate) fn adopt_shape(bo: &Object, info: &FramebufferInfo) {
-    let mut own = bo.own.lock();
-    if own.shape.width == 0 && info.offset == 0 {
-        own.shape.width = format::row(info);
-        own.shape.height = info.height;
+    let mut shape = bo.shape.lock();
+    if shape.width == 0 && info.offset == 0 {
+        shape.width = format::row(info);
+        shape.height = info.height;
     }
+}
+
+/// Returns whether a renderer has the pixels of an object. Then nothing has to be copied for a cursor.
+pub(crate) fn is_renderers(bo: &Object) -> bool {
+    bo.uncopied().is_some_and(|resource| !resource.is_refused())
 }
 
 /// Returns the resource that shows an object as a cursor. The object keeps it, because programs
@@ -167,6 +221,9 @@ pub(crate) fn adopt_shape(bo: &Object, info: &FramebufferInfo) {
 ///
 /// `ENOMEM`.
 pub(crate) fn cursor(bo: &Object, format: u32, info: &FramebufferInfo) -> Result<Arc<Resource>> {
+    if let Some(resource) = bo.uncopied().filter(|resource| !resource.is_refused()) {
+        return Ok(resource);
+    }
     let mut cursor = bo.cursor.lock();
     if let Some(resource) = cursor
         .as_ref()

@@ -17,10 +17,13 @@ use kernel::{
 
 use crate::{
     device::{Device, VirtGpu},
+    gpu,
     memory::{
+        self,
         backing::{Backing, Stage},
         callbacks::Callbacks,
         keeper::Keeper,
+        kind::Kind,
     },
     transport::{
         answer::is_refused,
@@ -69,8 +72,18 @@ impl command::Done for Done {
                 None
             }
             Self::Attached(host, waiter) => {
-                if status.is_err() {
+                if let Err(error) = status {
                     host.detached();
+                    // The answer to the creation may have had the error.
+                    let is_news = chain.data().is_quiet() && !host.refused.load(Relaxed);
+                    if is_news && chain.data().is_answered() {
+                        drm::drm_err_ratelimited!(
+                            dev,
+                            "resource {} has no backing: {:?}\n",
+                            host.id,
+                            error
+                        );
+                    }
                 }
                 waiter
             }
@@ -91,6 +104,7 @@ pub(crate) struct HostResource {
     pub(super) format: u32,
     pub(super) width: u32,
     pub(super) height: u32,
+    pub(super) kind: Kind,
     /// Also held while commands about the resource are queued, to keep them in order.
     #[pin]
     pub(super) backing: Mutex<Backing>,
@@ -113,7 +127,36 @@ impl HostResource {
         self.attached.store(false, Relaxed);
     }
 
-    /// Sends RESOURCE_CREATE_2D and RESOURCE_ATTACH_BACKING in one batch.
+    /// Returns whether the backing is attached only before the first transfer: most textures are
+    /// never transferred, and there are few bounce buffers.
+    pub(super) fn is_backed_late(&self, dev: &Device) -> bool {
+        self.kind.is_uncopied() && !self.kind.is_custom() && memory::bounces(dev)
+    }
+
+    /// Makes the command that creates it.
+    fn create(&self) -> Result<Chain> {
+        match &self.kind {
+            Kind::Image => {
+                encode::resource_create_2d(self.id, self.format, self.width, self.height)
+            }
+            Kind::Texture(texture) => encode::resource_create_3d(&gpu::ResourceCreate3d {
+                resource_id: self.id,
+                target: texture.target,
+                format: self.format,
+                bind: texture.bind,
+                width: self.width,
+                height: self.height,
+                depth: texture.depth,
+                array_size: texture.array_size,
+                last_level: texture.last_level,
+                nr_samples: texture.nr_samples,
+                flags: texture.flags,
+                ..gpu::ResourceCreate3d::zeroed()
+            }),
+        }
+    }
+
+    /// Sends the commands that create it and attach its backing, in one batch.
     pub(super) fn send(
         &self,
         dev: &Device,
@@ -121,10 +164,15 @@ impl HostResource {
         created: Done,
         attached: Done,
     ) -> Result {
-        let create = encode::resource_create_2d(self.id, self.format, self.width, self.height)?;
+        let create = on_done(self.create()?, created);
+        if self.is_backed_late(dev) {
+            backing.stage = Stage::Made;
+            self.detached();
+            dev.transport.ctrl.submit(dev, create);
+            return Ok(());
+        }
         // If the host refuses the first, it also refuses this one, and one message is enough.
-        let attach = quiet(backing.attach(self.id)?);
-        let (create, attach) = (on_done(create, created), on_done(attach, attached));
+        let attach = on_done(quiet(backing.attach(self.id)?), attached);
 
         backing.stage = Stage::Made;
         self.attached.store(true, Relaxed);
@@ -169,6 +217,7 @@ pub(crate) mod tests {
                 format: 2,
                 width: 64,
                 height: 48,
+                kind: Kind::Image,
                 backing <- new_mutex!(Backing { parts: KVec::new(), stage: Stage::New }),
                 attached: Atomic::new(false),
                 refused: Atomic::new(false),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Resources: the driver's handles of the images that the host keeps.
+//! Resources: the driver's handles of the images and textures that the host keeps.
 //!
 //! A resource is created together with its backing, and is destroyed with the last reference to it.
 //! A host that is out of memory may be told to destroy one earlier ([`Resource::give_up`]) and to
@@ -24,13 +24,15 @@ use crate::{
     device::{Device, Object},
     gpu::cmd,
     memory::{
+        self,
         backing::{Backing, Part, Stage, MAX_GROUP_ENTRIES, MAX_PARTS},
         format,
         host_resource::{Done, HostResource},
         keeper::{Keeper, Kept},
+        kind::{Kind, Texture},
     },
     transport::{
-        command::{gives_back, lazily, on_done, wake, Chain, Waiter},
+        command::{gives_back, lazily, on_done, quiet, wake, Chain, Waiter},
         encode,
         pool::wait_for_memory,
     },
@@ -45,7 +47,7 @@ fn pixel_offset(cpp: u32, pitch: u32, rect: &Rect) -> u64 {
 fn rows(cpp: u32, offset: u64, pitch: u32, rect: &Rect) -> Rows {
     Rows {
         offset,
-        length: rect.width() as u32 * cpp,
+        length: u64::from(rect.width() as u32 * cpp),
         pitch,
         count: rect.height() as u32,
     }
@@ -72,11 +74,19 @@ pub(crate) struct Resource {
 }
 
 impl Resource {
-    fn new(bo: &Object, format: u32, width: u32, height: u32) -> Result<Arc<Self>> {
+    fn new(bo: &Object, format: u32, width: u32, height: u32, kind: Kind) -> Result<Arc<Self>> {
         let dev = bo.dev();
-        let cpp = format::by_number(format).ok_or(EINVAL)?.cpp;
+        let cpp = match kind {
+            Kind::Image => format::by_number(format).ok_or(EINVAL)?.cpp,
+            Kind::Texture(_) => 0,
+        };
+        let is_uncopied = kind.is_uncopied();
         let host = dev.memory.resources.add(|id| {
-            let part = Part::new(dev, bo, id)?;
+            let part = if kind.is_uncopied() && !kind.is_custom() && memory::bounces(dev) {
+                Part::unmapped(bo, id)?
+            } else {
+                Part::new(dev, bo, id)?
+            };
             let mut parts = KVec::with_capacity(1, GFP_KERNEL)?;
             parts.push(part, GFP_KERNEL)?;
             Arc::pin_init(
@@ -85,6 +95,7 @@ impl Resource {
                     format,
                     width,
                     height,
+                    kind,
                     backing <- new_mutex!(Backing { parts, stage: Stage::New }),
                     attached: Atomic::new(false),
                     refused: Atomic::new(false),
@@ -95,6 +106,8 @@ impl Resource {
         })?;
         let id = host.id;
         encode::resource_unref(id)
+            // The host may have refused to create what user space asked for.
+            .map(|unref| if is_uncopied { quiet(unref) } else { unref })
             .and_then(|unref| KBox::pin_init(new_spinlock!(Some(unref)), GFP_KERNEL))
             .and_then(|unref| {
                 Ok(Arc::new(
@@ -124,8 +137,27 @@ impl Resource {
     /// not know the format; `ETIMEDOUT` or `EIO` if the host is in trouble; `ENODEV` if the device
     /// is gone or is reset.
     pub(crate) fn create(bo: &Object, format: u32, width: u32, height: u32) -> Result<Arc<Self>> {
-        let resource = Self::new(bo, format, width, height)?;
+        let resource = Self::new(bo, format, width, height, Kind::Image)?;
         resource.make()?;
+        Ok(resource)
+    }
+
+    /// Creates a resource for a renderer, in whose numbers `format` and `texture` are. Does not wait,
+    /// and leaves it to the caller to kick. A host that refuses to create it also refuses the
+    /// commands that use it.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn create_texture(
+        bo: &Object,
+        format: u32,
+        width: u32,
+        height: u32,
+        texture: Texture,
+    ) -> Result<Arc<Self>> {
+        let resource = Self::new(bo, format, width, height, Kind::Texture(texture))?;
+        resource.send(None, None)?;
         Ok(resource)
     }
 
@@ -135,13 +167,11 @@ impl Resource {
         let created = Waiter::new(cmd::RESOURCE_CREATE_2D)?;
         let attached = Waiter::new(cmd::RESOURCE_ATTACH_BACKING)?;
         self.send(Some(created.clone()), Some(attached.clone()))?;
+        dev.transport.ctrl.kick(dev);
         let created = dev.transport.ctrl.wait(dev, &created);
         let attached = dev.transport.ctrl.wait(dev, &attached);
         created.map_err(|error| if error == ENOMEM { ENOSPC } else { error })?;
-        attached.inspect_err(|error| {
-            drm::drm_err!(dev, "resource {} has no backing: {:?}\n", self.id, error);
-        })?;
-        Ok(())
+        attached.map(drop)
     }
 
     /// Makes the host destroy a resource that no head shows. Waits for the answer, and returns
@@ -223,12 +253,13 @@ impl Resource {
         width: u32,
         height: u32,
     ) -> Result<Arc<Self>> {
-        let resource = Self::new(bo, format, width, height)?;
+        let resource = Self::new(bo, format, width, height, Kind::Image)?;
         resource.send(None, None)?;
+        bo.dev().transport.ctrl.kick(bo.dev());
         Ok(resource)
     }
 
-    /// Sends the commands that create it. There may be waiters for the answers.
+    /// Sends the commands that create it. There may be waiters for the answers. The caller kicks.
     fn send(&self, created: Option<Arc<Waiter>>, attached: Option<Arc<Waiter>>) -> Result {
         let (dev, host) = (&*self.dev, &self.host);
         let making = dev.memory.resources.making.lock();
@@ -239,8 +270,34 @@ impl Resource {
             Done::Attached(host.clone(), attached),
         );
         drop(making);
-        dev.transport.ctrl.kick(dev);
         sent
+    }
+
+    /// Makes sure that the host has the backing, before a transfer.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, also if there is no room for bounce buffers.
+    pub(crate) fn back(&self, bo: &Object) -> Result {
+        let dev = &*self.dev;
+        if !self.host.is_backed_late(dev) {
+            return Ok(());
+        }
+        let mut backing = self.host.backing.lock();
+        if self.host.attached.load(Relaxed) {
+            return Ok(());
+        }
+        let part = backing.parts.first_mut().ok_or(EINVAL)?;
+        if part.entries.is_empty() {
+            part.map(dev, bo, self.id)?;
+        }
+        self.submit_attach(backing.attach(self.id)?);
+        Ok(())
+    }
+
+    /// Returns its kind.
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.host.kind
     }
 
     /// Returns whether the host refused to create it.
@@ -412,7 +469,7 @@ impl Drop for Resource {
 #[cfg(kunit)]
 pub(crate) mod tests {
     use super::*;
-    use crate::memory::{host_resource::tests::*, table::tests::*};
+    use crate::memory::{host_resource::tests::*, kind::tests::*, table::tests::*};
     use kunit::{expect, expect_eq, Test};
 
     fn framebuffer(pitch: u32) -> FramebufferInfo {
@@ -451,6 +508,8 @@ pub(crate) mod tests {
             used_numbers_are_skipped,
             every_resource_is_visited,
             host_hears_of_the_end_of_what_it_may_have,
+            only_images_are_copied,
+            only_custom_buffers_are_written_by_streams,
         ]
     );
 }

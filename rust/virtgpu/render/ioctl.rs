@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The driver's own ioctls, for a device without 3D. Those that need a renderer fail with the same
-//! errno as mainline's driver.
+//! The driver's own ioctls. Without a renderer, those that need one fail with mainline's errno.
 use drm::{
-    gem::{self as drm_gem, BaseObject},
+    gem::{self as drm_gem, shmem::Rows, BaseObject},
     uapi, File, Ioctl, Rect,
 };
 use kernel::{
@@ -14,10 +13,15 @@ use kernel::{
 
 use crate::{
     device::{Object, VirtGpu, VirtGpuFile},
+    gpu::{self, cmd},
     memory::{
         format,
         gem::{self, Shape},
+        kind::{Kind, Texture, TARGET_2D},
+        resource::Resource,
     },
+    render::{capset, context, submit},
+    transport::encode,
 };
 
 /// An unplug does not wait for the handlers, because they may wait for the host, which the unplug ends.
@@ -25,8 +29,8 @@ type Device = drm::Device<VirtGpu, Ioctl>;
 
 type VFile = File<VirtGpuFile>;
 
-/// Gallium's number of the two-dimensional texture target.
-const TARGET_2D: u32 = 2;
+/// Bytes of the largest pixel of any renderer: four components of 64 bits.
+const MAX_PIXEL: u64 = 32;
 const WAIT_MS: u32 = 15_000;
 
 pub(crate) fn map(dev: &Device, args: &mut uapi::drm_virtgpu_map, file: &VFile) -> Result<u32> {
@@ -35,19 +39,20 @@ pub(crate) fn map(dev: &Device, args: &mut uapi::drm_virtgpu_map, file: &VFile) 
 }
 
 pub(crate) fn getparam(
-    _dev: &Device,
+    dev: &Device,
     args: &mut uapi::drm_virtgpu_getparam,
     _file: &VFile,
 ) -> Result<u32> {
     let value: i32 = match u32::try_from(args.param).map_err(|_| EINVAL)? {
         uapi::VIRTGPU_PARAM_CAPSET_QUERY_FIX => 1,
-        uapi::VIRTGPU_PARAM_3D_FEATURES
-        | uapi::VIRTGPU_PARAM_RESOURCE_BLOB
+        uapi::VIRTGPU_PARAM_3D_FEATURES => i32::from(dev.render.has_3d),
+        uapi::VIRTGPU_PARAM_CONTEXT_INIT | uapi::VIRTGPU_PARAM_EXPLICIT_DEBUG_NAME => {
+            i32::from(dev.render.has_context_init)
+        }
+        uapi::VIRTGPU_PARAM_SUPPORTED_CAPSET_IDs => dev.render.capsets.mask() as i32,
+        uapi::VIRTGPU_PARAM_RESOURCE_BLOB
         | uapi::VIRTGPU_PARAM_HOST_VISIBLE
-        | uapi::VIRTGPU_PARAM_CROSS_DEVICE
-        | uapi::VIRTGPU_PARAM_CONTEXT_INIT
-        | uapi::VIRTGPU_PARAM_SUPPORTED_CAPSET_IDs
-        | uapi::VIRTGPU_PARAM_EXPLICIT_DEBUG_NAME => 0,
+        | uapi::VIRTGPU_PARAM_CROSS_DEVICE => 0,
         uapi::VIRTGPU_PARAM_BLOB_ALIGNMENT => return Err(ENOENT),
         _ => return Err(EINVAL),
     };
@@ -60,11 +65,49 @@ pub(crate) fn getparam(
     Ok(0)
 }
 
+/// Creates a texture. Only the renderer can check the parameters.
+fn create_texture(
+    dev: &Device,
+    args: &mut uapi::drm_virtgpu_resource_create,
+    file: &VFile,
+    size: usize,
+    shape: Shape,
+) -> Result<u32> {
+    context::of(file).ok_or(EINVAL)?.create()?;
+    let texture = Texture {
+        target: args.target,
+        bind: args.bind,
+        depth: args.depth,
+        array_size: args.array_size,
+        last_level: args.last_level,
+        nr_samples: args.nr_samples,
+        flags: args.flags,
+    };
+    let bo = gem::create_texture(dev, size, shape, texture)?;
+    args.res_handle = bo.own().ok_or(EINVAL)?.id;
+    args.bo_handle = bo.create_handle(file)?;
+    dev.transport.ctrl.kick(dev);
+    Ok(0)
+}
+
 pub(crate) fn resource_create(
     dev: &Device,
     args: &mut uapi::drm_virtgpu_resource_create,
     file: &VFile,
 ) -> Result<u32> {
+    let size = match args.size as usize {
+        0 => PAGE_SIZE,
+        size => page_align(size).ok_or(EINVAL)?,
+    };
+    let shape = Shape {
+        format: args.format,
+        width: args.width,
+        height: args.height,
+    };
+    if dev.render.has_3d {
+        return create_texture(dev, args, file, size, shape);
+    }
+
     if args.target != TARGET_2D
         || args.depth > 1
         || args.array_size > 1
@@ -76,16 +119,6 @@ pub(crate) fn resource_create(
     {
         return Err(EINVAL);
     }
-
-    let size = match args.size as usize {
-        0 => PAGE_SIZE,
-        size => page_align(size).ok_or(EINVAL)?,
-    };
-    let shape = Shape {
-        format: args.format,
-        width: args.width,
-        height: args.height,
-    };
     let bo = gem::create(dev, size, shape)?;
     args.res_handle = gem::resource(&bo, args.format)?.id;
     args.bo_handle = bo.create_handle(file)?;
@@ -101,7 +134,7 @@ pub(crate) fn resource_info(
     args.size = bo.size() as u32;
     // It is not a blob, because this driver has none.
     args.blob_mem = 0;
-    args.res_handle = gem::resource(&bo, format::default().number)?.id;
+    args.res_handle = context::name(file, args.bo_handle, &bo)?.id;
     Ok(0)
 }
 
@@ -112,13 +145,83 @@ fn checked_box(at: (u32, u32), size: (u32, u32), whole: (u32, u32)) -> Option<Re
         .then(|| Rect::new(at.0 as i32, at.1 as i32, size.0 as i32, size.1 as i32))
 }
 
+/// Returns the bytes of an object of `size` bytes that a transfer may read or write. Only the renderer
+/// knows the size of a pixel, but the rows of a texture have no gaps, so there is a maximum.
+fn transfer_rows(
+    args: &uapi::drm_virtgpu_3d_transfer_to_host,
+    kind: &Kind,
+    width: u32,
+    size: u64,
+) -> Rows {
+    let part = &args.box_;
+    let pitch = u64::from((width >> args.level.min(31)).max(1)) * MAX_PIXEL;
+    let length = match kind {
+        _ if part.d > 1 => size,
+        // The pixels of a buffer are bytes.
+        Kind::Texture(texture) if texture.is_buffer() => size.min(u64::from(part.w)),
+        _ => size.min(pitch.saturating_mul(u64::from(part.h))),
+    };
+    Rows::bytes(u64::from(args.offset), length)
+}
+
+/// Has the renderer copy in either direction. Both ioctls have the same arguments.
+fn transfer_3d(
+    dev: &Device,
+    kind: u32,
+    args: &uapi::drm_virtgpu_3d_transfer_to_host,
+    file: &VFile,
+) -> Result<u32> {
+    let hold = context::of(file).ok_or(ENOSYS)?;
+    hold.create()?;
+    let bo = Object::lookup_handle(file, args.bo_handle)?;
+    let resource: &Resource = &*context::name(file, args.bo_handle, &bo)?;
+    // Only the renderer knows a texture's strides.
+    if resource.is_refused() || args.stride != 0 || args.layer_stride != 0 {
+        return Err(EINVAL);
+    }
+    resource.back(&bo)?;
+    let part = &args.box_;
+    let request = gpu::TransferHost3d {
+        part: gpu::Box3d {
+            x: part.x,
+            y: part.y,
+            z: part.z,
+            w: part.w,
+            h: part.h,
+            d: part.d,
+        },
+        offset: u64::from(args.offset),
+        resource_id: resource.id,
+        level: args.level,
+        stride: args.stride,
+        layer_stride: args.layer_stride,
+        ..gpu::TransferHost3d::zeroed()
+    };
+    let rows = transfer_rows(args, resource.kind(), resource.width, bo.size() as u64);
+    let chain = encode::transfer_3d(&dev.transport.pool, kind, hold.id, &request)?;
+    let from_host = kind == cmd::TRANSFER_FROM_HOST_3D;
+    submit::transfer(hold, chain, &bo, rows, from_host)?;
+    Ok(0)
+}
+
+pub(crate) fn transfer_from_host(
+    dev: &Device,
+    args: &mut uapi::drm_virtgpu_3d_transfer_to_host,
+    file: &VFile,
+) -> Result<u32> {
+    transfer_3d(dev, cmd::TRANSFER_FROM_HOST_3D, args, file)
+}
+
 pub(crate) fn transfer_to_host(
     dev: &Device,
     args: &mut uapi::drm_virtgpu_3d_transfer_to_host,
     file: &VFile,
 ) -> Result<u32> {
+    if dev.render.has_3d {
+        return transfer_3d(dev, cmd::TRANSFER_TO_HOST_3D, args, file);
+    }
     let bo = Object::lookup_handle(file, args.bo_handle)?;
-    let resource = gem::resource(&bo, format::default().number)?;
+    let resource = context::name(file, args.bo_handle, &bo)?;
     let part = &args.box_;
     let whole = (resource.width, resource.height);
     let rect = checked_box((part.x, part.y), (part.w, part.h), whole).ok_or(EINVAL)?;
@@ -147,8 +250,45 @@ pub(crate) fn wait(
     Ok(0)
 }
 
-pub(crate) fn no_renderer<A>(_dev: &Device, _args: &mut A, _file: &VFile) -> Result<u32> {
-    Err(ENOSYS)
+pub(crate) fn execbuffer(
+    dev: &Device,
+    args: &mut uapi::drm_virtgpu_execbuffer,
+    file: &VFile,
+) -> Result<u32> {
+    submit::execbuffer(dev, args, file)?;
+    Ok(0)
+}
+
+pub(crate) fn get_caps(
+    dev: &Device,
+    args: &mut uapi::drm_virtgpu_get_caps,
+    _file: &VFile,
+) -> Result<u32> {
+    let capsets = &dev.render.capsets;
+    if capsets.is_empty() {
+        return Err(ENOSYS);
+    }
+    if args.size == 0 {
+        return Err(EINVAL);
+    }
+    let capset = capsets
+        .find(args.cap_set_id, args.cap_set_ver)
+        .ok_or(EINVAL)?;
+    let data = capset::get(dev, capset, args.cap_set_ver)?;
+    let data = &data[..data.len().min(args.size as usize)];
+    UserSlice::new(UserPtr::from_addr(args.addr as usize), data.len())
+        .writer()
+        .write_slice(data)?;
+    Ok(0)
+}
+
+pub(crate) fn context_init(
+    dev: &Device,
+    args: &mut uapi::drm_virtgpu_context_init,
+    file: &VFile,
+) -> Result<u32> {
+    context::init(dev, args, file)?;
+    Ok(0)
 }
 
 pub(crate) fn no_feature<A>(_dev: &Device, _args: &mut A, _file: &VFile) -> Result<u32> {
@@ -158,7 +298,8 @@ pub(crate) fn no_feature<A>(_dev: &Device, _args: &mut A, _file: &VFile) -> Resu
 #[cfg(kunit)]
 pub(crate) mod tests {
     use super::*;
-    use kunit::{expect, Test};
+    use crate::memory::kind::{tests::texture, TARGET_BUFFER};
+    use kunit::{expect, expect_eq, Test};
 
     fn fits(x: u32, y: u32, w: u32, h: u32) -> bool {
         checked_box((x, y), (w, h), (640, 480)).is_some()
@@ -189,9 +330,83 @@ pub(crate) mod tests {
         expect!(test, !fits(0, u32::MAX, 1, 1));
     }
 
+    fn transfer(w: u32, h: u32, d: u32, level: u32) -> uapi::drm_virtgpu_3d_transfer_to_host {
+        uapi::drm_virtgpu_3d_transfer_to_host {
+            bo_handle: 1,
+            box_: uapi::drm_virtgpu_3d_box {
+                x: 0,
+                y: 0,
+                z: 0,
+                w,
+                h,
+                d,
+            },
+            level,
+            offset: 64,
+            stride: 0,
+            layer_stride: 0,
+        }
+    }
+
+    /// Returns offset and length of the bytes of a transfer of a texture that is 640 pixels wide.
+    fn bytes(args: &uapi::drm_virtgpu_3d_transfer_to_host, target: u32, size: u64) -> (u64, u64) {
+        let kind = Kind::Texture(texture(target, 2));
+        let rows = transfer_rows(args, &kind, 640, size);
+        (rows.offset, rows.length)
+    }
+
+    fn transfer_has_at_most_the_rows_of_its_level(test: &Test) {
+        const SIZE: u64 = 1 << 24;
+
+        let (row, small) = (640 * MAX_PIXEL, 160 * MAX_PIXEL);
+        expect_eq!(
+            test,
+            bytes(&transfer(8, 4, 1, 0), TARGET_2D, SIZE),
+            (64, 4 * row)
+        );
+        expect_eq!(
+            test,
+            bytes(&transfer(8, 4, 1, 2), TARGET_2D, SIZE),
+            (64, 4 * small)
+        );
+        // The smallest level has a pixel, whatever a program says.
+        let least = (64, 4 * MAX_PIXEL);
+        expect_eq!(
+            test,
+            bytes(&transfer(8, 4, 1, u32::MAX), TARGET_2D, SIZE),
+            least
+        );
+        // Nothing is known about several layers.
+        expect_eq!(
+            test,
+            bytes(&transfer(8, 4, 2, 0), TARGET_2D, SIZE),
+            (64, SIZE)
+        );
+        expect_eq!(
+            test,
+            bytes(&transfer(8, u32::MAX, 1, 0), TARGET_2D, SIZE),
+            (64, SIZE)
+        );
+    }
+
+    fn pixels_of_a_buffer_are_bytes(test: &Test) {
+        expect_eq!(
+            test,
+            bytes(&transfer(100, 1, 1, 0), TARGET_BUFFER, 4096),
+            (64, 100)
+        );
+        expect_eq!(
+            test,
+            bytes(&transfer(9000, 1, 1, 0), TARGET_BUFFER, 4096),
+            (64, 4096)
+        );
+    }
+
     kunit::suite!(
         c"virtgpu_rs_ioctl",
         [
+            transfer_has_at_most_the_rows_of_its_level,
+            pixels_of_a_buffer_are_bytes,
             box_fits_up_to_the_edges,
             empty_box_does_not_fit,
             box_does_not_wrap_around,

@@ -9,12 +9,13 @@ use kernel::{
     new_spinlock,
     prelude::*,
     sync::{Arc, SpinLock},
+    transmute::AsBytes,
 };
-use virtio::wait::WaitQueue;
+use virtio::{virtqueue::REQUEST_SIZE, wait::WaitQueue};
 
 use crate::{
     device::{Cause, Device, VirtGpu},
-    gpu::{resp, Header, Wire},
+    gpu::{self, resp, Header, Wire},
 };
 
 /// A command on its way to the device and back.
@@ -24,6 +25,8 @@ pub(crate) type Chain = virtio::Chain<Cmd>;
 pub(crate) trait Callbacks {
     /// The things that may happen at the end of a command.
     type Done: Done;
+    /// A fence that is signalled when a command has ended.
+    type Fence: Send;
 
     /// Called when a wait has timed out: finds out whether the device is alive. Does not sleep.
     fn ask(dev: &Device);
@@ -33,6 +36,10 @@ pub(crate) trait Callbacks {
 
     /// Called when the queues are stopped and the device was reset: its trouble is over.
     fn forget(dev: &Device);
+
+    /// Called when the command of a fence has ended. `is_answered` tells whether the host has
+    /// answered it.
+    fn fence_ended(dev: &Device, fence: Self::Fence, status: Result, is_answered: bool);
 }
 
 /// What a part does at the end of a command.
@@ -44,6 +51,17 @@ pub(crate) trait Done: Send + Sized {
     /// lazy; `submit()`, if the command could not be sent; or the reset that the command was lost
     /// in. So this must not take a lock that is held while a command waits for room in the ring.
     fn happen(self, dev: &Device, chain: Chain, status: Result) -> Option<Chain>;
+}
+
+/// How a command has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It never reached the device, which may still use what it has.
+    Unsent,
+    /// The device has answered it, well or badly.
+    Answered,
+    /// The device was reset and uses nothing any more.
+    Lost,
 }
 
 /// What happens at the end of a command.
@@ -68,6 +86,10 @@ pub(crate) struct Cmd {
     /// Its end frees memory that the device may use until then.
     pub(super) gives_back: bool,
     pub(super) end: Option<End>,
+    /// How it has ended.
+    pub(super) ended: Ended,
+    /// The fence that is signalled after its end.
+    pub(super) fence: Option<<VirtGpu as Callbacks>::Fence>,
     /// The next command in the list of those that are kept.
     pub(super) next: Option<Chain>,
 }
@@ -82,8 +104,35 @@ impl Cmd {
             early: false,
             gives_back: false,
             end: None,
+            ended: Ended::Unsent,
+            fence: None,
             next: None,
         }
+    }
+
+    /// Returns whether the host has answered the command.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.ended == Ended::Answered
+    }
+
+    /// Returns whether something happens at the end of the command, before its fence is signalled.
+    pub(crate) fn has_done(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// Returns whether an error of the host is not logged.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Marks a command that nothing waits for.
+    pub(crate) fn set_lazy(&mut self) {
+        self.lazy = true;
+    }
+
+    /// Sets the fence that is signalled after the end of the command.
+    pub(crate) fn set_fence(&mut self, fence: <VirtGpu as Callbacks>::Fence) {
+        self.fence = Some(fence);
     }
 
     /// Sets what happens at the end of the command.
@@ -112,11 +161,16 @@ pub(crate) fn command_with_response<R: Wire, A: Wire>(
     request: &R,
     resp_type: u32,
 ) -> Result<Chain> {
-    Chain::new(
-        request.as_bytes(),
-        core::mem::size_of::<A>(),
-        Cmd::new(resp_type),
-    )
+    command_with_room(request, core::mem::size_of::<A>(), resp_type)
+}
+
+/// Makes a command from a request whose response has this number of bytes.
+pub(crate) fn command_with_room<R: Wire>(
+    request: &R,
+    room: usize,
+    resp_type: u32,
+) -> Result<Chain> {
+    Chain::new(request.as_bytes(), room, Cmd::new(resp_type))
 }
 
 /// Sets what happens at the end of a command.
@@ -148,6 +202,23 @@ pub(crate) fn lazily(mut chain: Chain) -> Chain {
 pub(crate) fn gives_back(mut chain: Chain) -> Chain {
     chain.data_mut().gives_back = true;
     chain
+}
+
+/// Numbers the fence of a command, in its header. The fence is on a ring of the context, or on the
+/// timeline of the device.
+pub(crate) fn set_fence_number(chain: &mut Chain, number: u64, ring: Option<u32>) -> Result {
+    let mut header = Header::read(chain.request()).ok_or(EINVAL)?;
+    header.flags |= gpu::FLAG_FENCE;
+    header.fence_id = number;
+    if let Some(ring) = ring {
+        header.flags |= gpu::FLAG_INFO_RING_IDX;
+        header.ring = ring;
+    }
+    let mut bytes = [0; REQUEST_SIZE];
+    let request = &mut bytes[..chain.request().len()];
+    request.copy_from_slice(chain.request());
+    request[..core::mem::size_of::<Header>()].copy_from_slice(header.as_bytes());
+    chain.set_request(request)
 }
 
 /// A task that waits for a command.
@@ -190,13 +261,46 @@ pub(super) fn kind(chain: &Chain) -> u32 {
 pub(crate) mod tests {
     use super::*;
     use crate::gpu::{cmd, GetEdid};
-    use kunit::{expect_eq, Test};
+    use kunit::{expect, expect_eq, Test};
 
     pub(crate) fn requests_have_names(test: &Test) {
         expect_eq!(test, cmd::name(cmd::RESOURCE_FLUSH), "RESOURCE_FLUSH");
         expect_eq!(test, cmd::name(cmd::MOVE_CURSOR), "MOVE_CURSOR");
         expect_eq!(test, cmd::name(0), "unknown");
         expect_eq!(test, cmd::name(resp::OK_NODATA), "unknown");
+    }
+
+    /// The rest of the request stays.
+    pub(crate) fn fences_are_numbered_in_the_header(test: &Test) -> Result {
+        let request = gpu::CmdSubmit {
+            hdr: Header {
+                kind: cmd::SUBMIT_3D,
+                ctx_id: 7,
+                ..Header::zeroed()
+            },
+            size: 64,
+            padding: 0,
+        };
+        let mut chain = command(&request)?;
+        set_fence_number(&mut chain, 0x12_3456_789a, None)?;
+        let sent = gpu::CmdSubmit::read(chain.request()).ok_or(EIO)?;
+        expect_eq!(
+            test,
+            (sent.hdr.kind, sent.hdr.ctx_id, sent.size),
+            (cmd::SUBMIT_3D, 7, 64)
+        );
+        expect_eq!(
+            test,
+            (sent.hdr.flags, sent.hdr.fence_id),
+            (1, 0x12_3456_789a)
+        );
+        expect_eq!(test, sent.hdr.ring, 0);
+        set_fence_number(&mut chain, 8, Some(3))?;
+        let sent = gpu::CmdSubmit::read(chain.request()).ok_or(EIO)?;
+        expect_eq!(test, (sent.hdr.flags, sent.hdr.fence_id), (3, 8));
+        expect_eq!(test, sent.hdr.ring, 3);
+        expect!(test, !chain.data().has_done());
+        Ok(())
     }
 
     pub(crate) fn commands_have_room_for_their_answer(test: &Test) -> Result {

@@ -4,15 +4,20 @@
 //! Functions that return a command leave it to the caller to submit and to kick. The others submit
 //! the command and wait for the answer.
 use drm::Rect;
-use kernel::{prelude::*, transmute::AsBytes};
+use kernel::{
+    prelude::*,
+    transmute::AsBytes,
+    uaccess::{UserPtr, UserSlice},
+};
+use virtio::virtqueue::REQUEST_SIZE;
 
 use crate::{
     device::Device,
     gpu::{self, cmd, resp, Header, Wire},
     transport::{
         command::{
-            command, command_with_response, command_without_response, kind, quiet, wake, Chain,
-            Waiter,
+            command, command_with_response, command_with_room, command_without_response, kind,
+            quiet, wake, Chain, Waiter,
         },
         pool::Pool,
     },
@@ -34,12 +39,17 @@ fn rect(rect: &Rect) -> gpu::Rect {
     }
 }
 
-fn query<R: Wire, A: Wire>(dev: &Device, request: &R, resp_type: u32) -> Result<A> {
-    let chain = command_with_response::<R, A>(request, resp_type)?;
+/// Sends a command and waits for its answer.
+fn ask(dev: &Device, chain: Chain) -> Result<Chain> {
     let waiter = Waiter::new(kind(&chain))?;
     dev.transport.ctrl.submit(dev, wake(chain, &waiter));
     dev.transport.ctrl.kick(dev);
-    A::read(dev.transport.ctrl.wait(dev, &waiter)?.response()).ok_or(EIO)
+    dev.transport.ctrl.wait(dev, &waiter)
+}
+
+fn query<R: Wire, A: Wire>(dev: &Device, request: &R, resp_type: u32) -> Result<A> {
+    let chain = command_with_response::<R, A>(request, resp_type)?;
+    A::read(ask(dev, chain)?.response()).ok_or(EIO)
 }
 
 /// Reads the size and state of every head. Waits for the answer.
@@ -81,11 +91,7 @@ pub(crate) fn resource_create_2d(
 }
 
 /// Attaches guest pages to a host resource; `entries` lists them as `count` runs.
-pub(crate) fn attach_backing(
-    resource_id: u32,
-    entries: KVVec<u8>,
-    count: u32,
-) -> Result<Chain> {
+pub(crate) fn attach_backing(resource_id: u32, entries: KVVec<u8>, count: u32) -> Result<Chain> {
     let mut chain = command(&gpu::ResourceAttachBacking {
         hdr: header(cmd::RESOURCE_ATTACH_BACKING),
         resource_id,
@@ -188,6 +194,120 @@ pub(crate) fn cursor(pool: &Pool, kind: u32, wire: &gpu::UpdateCursor) -> Result
         hdr: header(kind),
         ..*wire
     })
+}
+
+/// Reads number and size of a capability set, by its index. Waits for the answer.
+pub(crate) fn get_capset_info(dev: &Device, capset_index: u32) -> Result<gpu::CapsetInfo> {
+    let request = gpu::GetCapsetInfo {
+        hdr: header(cmd::GET_CAPSET_INFO),
+        capset_index,
+        padding: 0,
+    };
+    query(dev, &request, resp::OK_CAPSET_INFO)
+}
+
+/// Reads a capability set of `size` bytes. Waits for the answer.
+pub(crate) fn get_capset(dev: &Device, id: u32, version: u32, size: usize) -> Result<KVVec<u8>> {
+    let head = core::mem::size_of::<Header>();
+    let request = gpu::GetCapset {
+        hdr: header(cmd::GET_CAPSET),
+        capset_id: id,
+        capset_version: version,
+    };
+    let mut data = KVVec::with_capacity(size, GFP_KERNEL)?;
+    let answer = ask(
+        dev,
+        command_with_room(&request, head + size, resp::OK_CAPSET)?,
+    )?;
+    data.extend_from_slice(answer.response().get(head..).ok_or(EIO)?, GFP_KERNEL)?;
+    Ok(data)
+}
+
+fn context_header(kind: u32, ctx_id: u32) -> Header {
+    Header {
+        ctx_id,
+        ..header(kind)
+    }
+}
+
+/// Creates a context for a renderer, or with 0 for the host's default. `name` is for debugging.
+pub(crate) fn ctx_create(pool: &Pool, ctx_id: u32, capset: u32, name: &[u8]) -> Result<Chain> {
+    let mut debug_name = [0; 64];
+    let len = name.len().min(debug_name.len());
+    debug_name[..len].copy_from_slice(&name[..len]);
+    Ok(quiet(pool.command(&gpu::CtxCreate {
+        hdr: context_header(cmd::CTX_CREATE, ctx_id),
+        nlen: len as u32,
+        context_init: capset,
+        debug_name,
+    })?))
+}
+
+/// Destroys a context.
+pub(crate) fn ctx_destroy(pool: &Pool, ctx_id: u32) -> Result<Chain> {
+    Ok(quiet(
+        pool.command(&context_header(cmd::CTX_DESTROY, ctx_id))?,
+    ))
+}
+
+/// Lets a context use a resource, or no longer, by `kind`.
+pub(crate) fn ctx_resource(pool: &Pool, kind: u32, ctx_id: u32, resource_id: u32) -> Result<Chain> {
+    Ok(quiet(pool.command(&gpu::CtxResource {
+        hdr: context_header(kind, ctx_id),
+        resource_id,
+        padding: 0,
+    })?))
+}
+
+/// Creates a host resource for a renderer. The header of `create` is set here.
+pub(crate) fn resource_create_3d(create: &gpu::ResourceCreate3d) -> Result<Chain> {
+    Ok(quiet(command(&gpu::ResourceCreate3d {
+        hdr: header(cmd::RESOURCE_CREATE_3D),
+        ..*create
+    })?))
+}
+
+/// Copies a box between backing and host resource, in the direction of `kind`. The header of
+/// `transfer` is set here.
+pub(crate) fn transfer_3d(
+    pool: &Pool,
+    kind: u32,
+    ctx_id: u32,
+    transfer: &gpu::TransferHost3d,
+) -> Result<Chain> {
+    Ok(quiet(pool.command(&gpu::TransferHost3d {
+        hdr: context_header(kind, ctx_id),
+        ..*transfer
+    })?))
+}
+
+/// Has a context execute a command stream of a program, which has `size` bytes at `address`.
+///
+/// # Errors
+///
+/// `EFAULT`, `ENOMEM`.
+pub(crate) fn submit_3d(pool: &Pool, ctx_id: u32, address: u64, size: u32) -> Result<Chain> {
+    const HEAD: usize = core::mem::size_of::<gpu::CmdSubmit>();
+
+    let request = gpu::CmdSubmit {
+        hdr: context_header(cmd::SUBMIT_3D, ctx_id),
+        size,
+        padding: 0,
+    };
+    let size = size as usize;
+    let mut stream = UserSlice::new(UserPtr::from_addr(address as usize), size).reader();
+    if size <= REQUEST_SIZE - HEAD {
+        // Saves allocations and a descriptor.
+        let mut bytes = [0; REQUEST_SIZE];
+        bytes[..HEAD].copy_from_slice(request.as_bytes());
+        stream.read_slice(&mut bytes[HEAD..HEAD + size])?;
+        return Ok(quiet(pool.command_of_bytes(&bytes[..HEAD + size])?));
+    }
+    let mut payload = KVVec::new();
+    stream.read_all(&mut payload, GFP_KERNEL)?;
+    let mut chain = quiet(command(&request)?);
+    chain.set_payload(payload)?;
+    Ok(chain)
 }
 
 #[cfg(kunit)]

@@ -51,30 +51,35 @@ impl Pool {
     }
 
     /// Makes a command. Waits for memory instead of failing, because a commit must not fail.
-    fn make<R: Wire>(&self, request: &R, response_len: usize, resp_type: u32) -> Result<Chain> {
+    fn make(&self, request: &[u8], response_len: usize, resp_type: u32) -> Result<Chain> {
         wait_for_memory(|| {
             // Another command may have ended meanwhile.
             let spare = self.chains.lock().pop();
             let Some(mut chain) = spare else {
-                return Chain::new(request.as_bytes(), response_len, Cmd::new(resp_type));
+                return Chain::new(request, response_len, Cmd::new(resp_type));
             };
-            chain.renew(request.as_bytes(), response_len, Cmd::new(resp_type))?;
+            chain.renew(request, response_len, Cmd::new(resp_type))?;
             Ok(chain)
         })
     }
 
     /// Makes a command from a request whose response is only a header.
     pub(crate) fn command<R: Wire>(&self, request: &R) -> Result<Chain> {
+        self.command_of_bytes(request.as_bytes())
+    }
+
+    /// Does the same for a request of at most [`REQUEST_SIZE`](virtio::virtqueue::REQUEST_SIZE) bytes.
+    pub(crate) fn command_of_bytes(&self, request: &[u8]) -> Result<Chain> {
         self.make(request, core::mem::size_of::<Header>(), resp::OK_NODATA)
     }
 
     /// Makes a command from a request without a response.
     pub(crate) fn command_without_response<R: Wire>(&self, request: &R) -> Result<Chain> {
-        self.make(request, 0, 0)
+        self.make(request.as_bytes(), 0, 0)
     }
 
     /// Takes a command back, to use it again.
-    pub(super) fn put(&self, chain: Chain) {
+    pub(crate) fn put(&self, chain: Chain) {
         if !chain.is_renewable() {
             return;
         }

@@ -15,14 +15,17 @@ use kernel::{
     time::msecs_to_jiffies,
 };
 use virtgpu_c::{command_timeout, trace_cmd_queue, trace_cmd_response};
-use virtio::{wait::WaitQueue, Virtqueue};
+use virtio::{
+    wait::{jiffies, WaitQueue},
+    Virtqueue,
+};
 
 use crate::{
     device::{work, Cause, Device, VirtGpu},
     gpu::cmd,
     transport::{
         answer::check,
-        command::{kind, Callbacks, Chain, Cmd, Done, End, Waiter},
+        command::{kind, Callbacks, Chain, Cmd, Done, End, Ended, Waiter},
         irq::{Change, Irq},
     },
 };
@@ -81,15 +84,20 @@ struct State {
     seqno: u32,
     /// Number of commands that the device holds.
     in_flight: u32,
+    /// Number of those without a fence, which hosts answer in order.
+    unfenced: u32,
     /// The number of the command that asks whether the device is alive.
     asked: u32,
-    /// Number of commands before that one that are not answered.
+    /// Number of commands without a fence before that one that are not answered.
     older: u32,
     /// A command was not sent because the ring stayed full.
     has_dropped: bool,
     /// Number of commands answered so far.
     answers: u32,
-    /// Commands that could not be sent and whose end frees memory. They end with the next reset.
+    /// When the device last answered, or got a command while it had none, in jiffies.
+    heard: usize,
+    /// Commands that could not be sent and whose end frees memory. They end when they are sent
+    /// after all, or with the next reset.
     kept: Option<Chain>,
     /// The device was reset, and was not given any memory since.
     is_clean: bool,
@@ -117,17 +125,21 @@ impl State {
     }
 
     /// Counts a command that was added to the ring.
-    fn added(&mut self, lazy: bool) {
+    fn added(&mut self, lazy: bool, has_fence: bool) {
         self.stats.commands += 1;
+        if self.in_flight == 0 {
+            self.heard = jiffies();
+        }
         self.in_flight += 1;
+        self.unfenced += u32::from(!has_fence);
         self.irq.added(lazy);
     }
 
     /// Counts a command that was added to the ring and that the device has not been told of.
-    fn queued(&mut self, name: &CStr, seqno: u32, kind: u32, lazy: bool) {
+    fn queued(&mut self, name: &CStr, seqno: u32, kind: u32, lazy: bool, has_fence: bool) {
         self.seqno = seqno;
         self.irq.kick_later();
-        self.added(lazy);
+        self.added(lazy, has_fence);
         trace_cmd_queue(name, seqno, kind, self.in_flight);
     }
 
@@ -158,9 +170,13 @@ impl State {
         let chain = self.vq.as_mut()?.get_buf()?;
         self.in_flight = self.in_flight.saturating_sub(1);
         self.answers = self.answers.wrapping_add(1);
+        self.heard = jiffies();
         self.irq.answered();
-        if (chain.data().seqno.wrapping_sub(self.asked) as i32) < 0 {
-            self.older = self.older.saturating_sub(1);
+        if chain.data().fence.is_none() {
+            self.unfenced = self.unfenced.saturating_sub(1);
+            if (chain.data().seqno.wrapping_sub(self.asked) as i32) < 0 {
+                self.older = self.older.saturating_sub(1);
+            }
         }
         self.irq.removed(chain.data().lazy);
         Some(chain)
@@ -213,12 +229,21 @@ pub(crate) struct Queue {
     space: WaitQueue,
 }
 
-fn finish(dev: &Device, mut chain: Chain, status: Result) {
-    let back = match chain.data_mut().end.take() {
+fn finish(dev: &Device, mut chain: Chain, ended: Ended, status: Result) {
+    let cmd = chain.data_mut();
+    cmd.ended = ended;
+    let fence = cmd.fence.take();
+    let back = match cmd.end.take() {
         None => Some(chain),
-        Some(End::Wake(waiter)) => return waiter.wake(status, chain),
+        Some(End::Wake(waiter)) => {
+            waiter.wake(status, chain);
+            None
+        }
         Some(End::Done(done)) => done.happen(dev, chain, status),
     };
+    if let Some(fence) = fence {
+        VirtGpu::fence_ended(dev, fence, status, ended == Ended::Answered);
+    }
     if let Some(chain) = back {
         dev.transport.pool.put(chain);
     }
@@ -233,10 +258,12 @@ impl Queue {
                 irq: Irq::new(),
                 seqno: 0,
                 in_flight: 0,
+                unfenced: 0,
                 asked: 0,
                 older: 0,
                 has_dropped: false,
                 answers: 0,
+                heard: jiffies(),
                 kept: None,
                 is_clean: true,
                 is_restoring: false,
@@ -258,6 +285,7 @@ impl Queue {
         state.vq = Some(vq);
         state.irq.open();
         state.in_flight = 0;
+        state.unfenced = 0;
         state.older = 0;
         state.has_dropped = false;
         state.is_clean = false;
@@ -265,8 +293,8 @@ impl Queue {
 
     /// Keeps a command that could not be sent because of `error`, if the device may use the memory
     /// that its end frees. Returns whether the device has to be reset to end it. Otherwise the
-    /// command comes back as the error, and the caller finishes it.
-    fn keep(&self, mut chain: Chain, error: Error) -> Result<bool, Chain> {
+    /// command comes back as the error, with how it has ended, and the caller finishes it.
+    fn keep(&self, mut chain: Chain, error: Error) -> Result<bool, (Chain, Ended)> {
         let mut state = self.state.lock();
         state.stats.dropped += 1;
         state.has_dropped |= error == ETIMEDOUT;
@@ -274,8 +302,11 @@ impl Queue {
         // the device was reset in between.
         let is_open = state.vq.is_some();
         let lost = state.is_clean || (error == ENODEV && is_open);
-        if lost || !chain.data().gives_back {
-            return Err(chain);
+        if lost {
+            return Err((chain, Ended::Lost));
+        }
+        if !chain.data().gives_back {
+            return Err((chain, Ended::Unsent));
         }
         chain.data_mut().next = state.kept.take();
         state.kept = Some(chain);
@@ -287,20 +318,33 @@ impl Queue {
     /// Ends a command that the device held when it was reset.
     pub(super) fn lost(&self, dev: &Device, chain: Chain) {
         self.state.lock().irq.removed(chain.data().lazy);
-        finish(dev, chain, Err(ENODEV));
+        finish(dev, chain, Ended::Lost, Err(ENODEV));
     }
 
     /// Ends the commands that were kept until the device was reset.
     pub(super) fn end_kept(&self, dev: &Device) {
+        self.state.lock().is_clean = true;
         for chain in self.take_kept() {
-            finish(dev, chain, Err(ENODEV));
+            finish(dev, chain, Ended::Lost, Err(ENODEV));
         }
     }
 
+    /// Sends the commands that were kept because they could not be sent.
+    pub(crate) fn send_kept(&self, dev: &Device) {
+        for chain in self.take_kept() {
+            self.submit(dev, chain);
+        }
+        self.kick(dev);
+    }
+
+    /// Returns the commands that were kept, in order.
     fn take_kept(&self) -> Kept {
-        let mut state = self.state.lock();
-        state.is_clean = true;
-        Kept(state.kept.take())
+        let mut ordered = None;
+        for mut chain in Kept(self.state.lock().kept.take()) {
+            chain.data_mut().next = ordered.take();
+            ordered = Some(chain);
+        }
+        Kept(ordered)
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -372,10 +416,21 @@ impl Queue {
     ///
     /// The next [`kick`](Self::kick) tells the device. The command ends in any case. If it could
     /// not be added, it ends before this returns; if its end frees memory that the device may use,
-    /// it ends with the next reset.
-    pub(crate) fn submit(&self, dev: &Device, mut chain: Chain) {
+    /// it ends when [`send_kept`](Self::send_kept) has sent it, or with the next reset.
+    pub(crate) fn submit(&self, dev: &Device, chain: Chain) {
+        // Its end has the error.
+        let _ = self.try_to_submit(dev, chain);
+    }
+
+    /// Does the same, and returns why the command could not be added.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` during a reset, `E2BIG` for a command that is larger than the ring, `ETIMEDOUT` if
+    /// the ring stays full, `EIO` if it is broken.
+    pub(crate) fn try_to_submit(&self, dev: &Device, mut chain: Chain) -> Result {
         let descriptors = chain.descriptors();
-        let lazy = chain.data().lazy;
+        let (lazy, has_fence) = (chain.data().lazy, chain.data().fence.is_some());
         let error = loop {
             let kind = kind(&chain);
             let mut state = self.state.lock();
@@ -388,8 +443,8 @@ impl Queue {
             };
             let (error, back) = match result {
                 Ok(()) => {
-                    state.queued(self.name, seqno, kind, lazy);
-                    return;
+                    state.queued(self.name, seqno, kind, lazy, has_fence);
+                    return Ok(());
                 }
                 Err(back) => back,
             };
@@ -409,7 +464,7 @@ impl Queue {
                     self.name,
                     descriptors
                 );
-                break error;
+                break E2BIG;
             };
 
             self.kick(dev);
@@ -426,8 +481,14 @@ impl Queue {
         match self.keep(chain, error) {
             Ok(true) => VirtGpu::reset(dev, Cause::KeptBack),
             Ok(false) => (),
-            Err(chain) => finish(dev, chain, Err(error)),
+            Err((chain, ended)) => finish(dev, chain, ended, Err(error)),
         }
+        Err(error)
+    }
+
+    /// Ends a command that is not to be submitted.
+    pub(crate) fn cancel(&self, dev: &Device, chain: Chain) {
+        finish(dev, chain, Ended::Unsent, Err(ECANCELED));
     }
 
     /// Tells the device of the commands submitted so far, unless it was told already.
@@ -474,7 +535,7 @@ impl Queue {
     }
 
     /// Sends a command that asks whether the device is alive, unless the ring has no room for it.
-    /// Does not wait. Older commands that are not answered before this one are lost.
+    /// Does not wait. Older commands without a fence that are not answered before this one are lost.
     pub(crate) fn ask(&self, dev: &Device, mut chain: Chain) {
         let mut state = self.state.lock();
         let seqno = state.seqno.wrapping_add(1);
@@ -484,9 +545,9 @@ impl Queue {
         if !added {
             return;
         }
-        state.older = state.in_flight;
+        state.older = state.unfenced;
         state.asked = seqno;
-        state.queued(self.name, seqno, kind, false);
+        state.queued(self.name, seqno, kind, false, false);
         drop(state);
         self.kick(dev);
     }
@@ -503,6 +564,16 @@ impl Queue {
     /// Returns the number of commands answered so far.
     pub(crate) fn answers(&self) -> u32 {
         self.state.lock().answers
+    }
+
+    /// Returns for how many jiffies the device has answered nothing, although it had commands.
+    pub(crate) fn silent_for(&self) -> usize {
+        jiffies().wrapping_sub(self.state.lock().heard)
+    }
+
+    /// Returns how many commands the device holds.
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.state.lock().in_flight
     }
 
     /// Returns whether there are finished commands in the ring, and schedules the work that takes
@@ -564,7 +635,7 @@ impl Queue {
                 *slot = Some(chain);
                 break;
             }
-            state.added(false);
+            state.added(false, false);
         }
         if let Some(vq) = state.vq.as_mut() {
             if vq.kick_prepare() {
@@ -594,7 +665,12 @@ impl Queue {
         if status.is_err() {
             self.state.lock().stats.errors += 1;
         }
-        finish(dev, chain, status);
+        let ended = match status {
+            // It was sent before the device had all resources again after a reset.
+            Err(ENODEV) => Ended::Lost,
+            _ => Ended::Answered,
+        };
+        finish(dev, chain, ended, status);
     }
 
     /// Ends the commands that the device has finished without an interrupt.
@@ -710,7 +786,11 @@ pub(crate) mod tests {
         expect_eq!(test, queue.take_kept().count(), 2);
         expect_eq!(test, queue.take_kept().count(), 0);
         // A device that was reset uses no memory.
-        expect!(test, queue.keep(unref()?, ENODEV).is_err());
+        queue.state.lock().is_clean = true;
+        expect!(
+            test,
+            matches!(queue.keep(unref()?, ENODEV), Err((_, Ended::Lost)))
+        );
         Ok(())
     }
 
@@ -719,7 +799,8 @@ pub(crate) mod tests {
         let queue = KBox::pin_init(Queue::new(c"test"), GFP_KERNEL)?;
         queue.state.lock().is_clean = false;
         let chain = command(&request(cmd::RESOURCE_FLUSH))?;
-        expect!(test, queue.keep(chain, ENODEV).is_err());
+        let unsent = queue.keep(chain, ENODEV);
+        expect!(test, matches!(unsent, Err((_, Ended::Unsent))));
         expect_eq!(test, queue.take_kept().count(), 0);
         Ok(())
     }
@@ -769,6 +850,7 @@ pub(crate) mod tests {
             commands_are_early_until_all_is_restored,
             requests_have_names,
             commands_have_room_for_their_answer,
+            fences_are_numbered_in_the_header,
             used_command_comes_back_clean,
             pool_has_commands_in_advance,
             pool_keeps_so_many_commands,

@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Command streams.
+//!
+//! EXECBUFFER sends a command stream to the host. Before, it waits for the fences of the syncobjs and
+//! of the sync file that the program names. After, the stream's own fence is in the reservations of the
+//! named objects, in syncobjs and in a sync file. Streams and transfers are queued under
+//! [`Fences::emit`](super::fence::Fences::emit), after another check whether the context was lost
+//! meanwhile.
+use drm::{
+    dma_buf::{reserve, sync_file, Fence, FenceChain, Usage},
+    gem::{shmem::Rows, BaseObject},
+    syncobj::SyncObj,
+    uapi, File,
+};
+use kernel::{
+    fs::file::{flags, FileDescriptorReservation},
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::aref::ARef,
+    uaccess::{UserPtr, UserSlice},
+};
+
+use crate::{
+    device::{Device, Object, VirtGpuFile},
+    memory::{
+        self,
+        arrival::{self, Arrivals},
+    },
+    render::{
+        context::{self, Hold},
+        fence::NewFence,
+    },
+    transport::{command::Chain, encode},
+};
+
+/// QEMU accepts 1024 descriptors for a command, and each page of a stream may need one.
+const MAX_STREAM: usize = 1000 * PAGE_SIZE;
+/// With so many commands in the ring, a lazy stream takes answers off the ring first.
+const UNNOTICED: u32 = 16;
+/// Limits against large allocations. No program reaches them.
+const MAX_SYNCOBJS: u32 = 64 * 1024;
+const MAX_OBJECTS: u32 = 256 * 1024;
+
+const FLAGS: u32 = uapi::VIRTGPU_EXECBUF_FENCE_FD_IN
+    | uapi::VIRTGPU_EXECBUF_FENCE_FD_OUT
+    | uapi::VIRTGPU_EXECBUF_RING_IDX;
+
+type Args = uapi::drm_virtgpu_execbuffer;
+
+/// A syncobj's struct, of which user space may know fewer or more bytes.
+#[cfg_attr(kunit, derive(Debug))]
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Syncobj {
+    handle: u32,
+    flags: u32,
+    point: u64,
+}
+
+impl Syncobj {
+    const SIZE: usize = 16;
+
+    fn parse(bytes: &[u8; Self::SIZE]) -> Self {
+        let word = |at: usize| u32::from_le_bytes([0, 1, 2, 3].map(|i| bytes[at + i]));
+        Self {
+            handle: word(0),
+            flags: word(4),
+            point: u64::from(word(8)) | u64::from(word(12)) << 32,
+        }
+    }
+
+    /// Reads one of an array of structs of `stride` bytes.
+    fn read(array: u64, stride: u32, index: u32) -> Result<Self> {
+        let address = array.wrapping_add(u64::from(index) * u64::from(stride));
+        let known = (stride as usize).min(Self::SIZE);
+        let mut bytes = [0; Self::SIZE];
+        UserSlice::new(UserPtr::from_addr(address as usize), known)
+            .reader()
+            .read_slice(&mut bytes[..known])?;
+        Ok(Self::parse(&bytes))
+    }
+}
+
+/// A syncobj that gets the fence, at a point of its timeline or as its only fence.
+struct Signal {
+    syncobj: ARef<SyncObj>,
+    point: Option<(FenceChain, u64)>,
+}
+
+/// Returns the errno for a program whose command could not be queued.
+fn error(error: Error) -> Error {
+    match error {
+        // Its context is lost with the reset.
+        ENODEV => EIO,
+        E2BIG => ENOMEM,
+        error => error,
+    }
+}
+
+/// The objects that a stream names.
+fn objects(args: &Args, file: &File<VirtGpuFile>) -> Result<KVVec<ARef<Object>>> {
+    if args.num_bo_handles > MAX_OBJECTS {
+        return Err(ENOMEM);
+    }
+    let count = args.num_bo_handles as usize;
+    let mut handles = KVVec::with_capacity(count, GFP_KERNEL)?;
+    let mut reader =
+        UserSlice::new(UserPtr::from_addr(args.bo_handles as usize), count * 4).reader();
+    for _ in 0..count {
+        handles.push(reader.read::<u32>()?, GFP_KERNEL)?;
+    }
+    let mut objects = KVVec::with_capacity(count, GFP_KERNEL)?;
+    for handle in handles.iter() {
+        objects.push(Object::lookup_handle(file, *handle)?, GFP_KERNEL)?;
+    }
+    Ok(objects)
+}
+
+fn signals(args: &Args, file: &File<VirtGpuFile>) -> Result<KVVec<Signal>> {
+    if args.num_out_syncobjs > MAX_SYNCOBJS {
+        return Err(ENOMEM);
+    }
+    let mut signals = KVVec::with_capacity(args.num_out_syncobjs as usize, GFP_KERNEL)?;
+    for index in 0..args.num_out_syncobjs {
+        let desc = Syncobj::read(args.out_syncobjs, args.syncobj_stride, index)?;
+        if desc.flags != 0 {
+            return Err(EINVAL);
+        }
+        let point = match desc.point {
+            0 => None,
+            point => Some((FenceChain::new()?, point)),
+        };
+        let syncobj = SyncObj::lookup_handle(file, desc.handle).map_err(|_| EINVAL)?;
+        signals.push(Signal { syncobj, point }, GFP_KERNEL)?;
+    }
+    Ok(signals)
+}
+
+/// Waits for a fence, unless it is on the stream's own ring, which keeps the order anyway.
+fn wait(fence: &Fence, timeline: u64) -> Result {
+    fence.unwrap(|part| {
+        if part.matches_context(timeline) {
+            return Ok(());
+        }
+        part.wait()
+    })
+}
+
+/// Waits for the fences of syncobjs. Returns the syncobjs whose fences are to be removed.
+fn wait_syncobjs(
+    args: &Args,
+    file: &File<VirtGpuFile>,
+    timeline: u64,
+) -> Result<KVVec<ARef<SyncObj>>> {
+    if args.num_in_syncobjs > MAX_SYNCOBJS {
+        return Err(ENOMEM);
+    }
+    let mut resets = KVVec::new();
+    for index in 0..args.num_in_syncobjs {
+        let desc = Syncobj::read(args.in_syncobjs, args.syncobj_stride, index)?;
+        if desc.flags & !uapi::VIRTGPU_EXECBUF_SYNCOBJ_RESET != 0 {
+            return Err(EINVAL);
+        }
+        let fence = SyncObj::find_fence(file, desc.handle, desc.point)?;
+        wait(&fence, timeline)?;
+        if desc.flags & uapi::VIRTGPU_EXECBUF_SYNCOBJ_RESET != 0 {
+            let syncobj = SyncObj::lookup_handle(file, desc.handle).map_err(|_| EINVAL)?;
+            resets.push(syncobj, GFP_KERNEL)?;
+        }
+    }
+    Ok(resets)
+}
+
+/// A stream, and what is done with its fence.
+struct Submit<'a> {
+    hold: &'a Hold,
+    ring: Option<u32>,
+    chain: Chain,
+    fence: Option<NewFence<'a>>,
+    /// The program gets a sync file.
+    wants_file: bool,
+}
+
+/// The fence of a stream that was sent, and its sync file.
+type Sent = (Option<ARef<Fence>>, Option<ARef<kernel::fs::File>>);
+
+/// Synchronizes guest memory that the stream may use with its bounce buffers, before and after.
+fn sync(dev: &Device, chain: &mut Chain, objects: &[ARef<Object>]) -> Result {
+    if !memory::needs_sync(dev) {
+        return Ok(());
+    }
+    let mut arrivals = None;
+    for bo in objects {
+        if !bo.own().is_some_and(|own| own.kind().is_direct()) {
+            continue;
+        }
+        let arrivals = match &mut arrivals {
+            Some(arrivals) => arrivals,
+            none => none.insert(Arrivals::new(dev, objects.len())?),
+        };
+        let all = Rows::bytes(0, bo.size() as u64);
+        arrivals.add(bo, all.clone())?;
+        bo.sync_for_device(&all);
+    }
+    if let Some(arrivals) = arrivals {
+        chain.data_mut().set_done(arrival::Done(arrivals));
+    }
+    Ok(())
+}
+
+impl Submit<'_> {
+    /// Numbers the fence and queues the command.
+    fn emit(self) -> Result<Sent> {
+        let Self {
+            hold,
+            ring,
+            mut chain,
+            fence,
+            wants_file,
+        } = self;
+        let dev = hold.dev();
+        if fence.is_none() {
+            chain.data_mut().set_lazy();
+            if dev.transport.ctrl.in_flight() >= UNNOTICED {
+                dev.transport.ctrl.reap(dev);
+            }
+        }
+        let mut last = dev.render.fences.emit.lock();
+        // The context may have been lost during the waits for fences.
+        if hold.is_lost() {
+            return Err(EIO);
+        }
+        let Some(fence) = fence else {
+            let sent = dev.transport.ctrl.try_to_submit(dev, chain);
+            drop(last);
+            return sent.map(|()| (None, None)).map_err(error);
+        };
+        let fence = fence.emit(&mut last, &mut chain, hold, ring)?;
+        let file = match wants_file.then(|| sync_file::create(&fence)).transpose() {
+            Ok(file) => file,
+            Err(error) => {
+                dev.transport.ctrl.cancel(dev, chain);
+                return Err(error);
+            }
+        };
+        let sent = dev.transport.ctrl.try_to_submit(dev, chain);
+        drop(last);
+        sent.map(|()| (Some(fence), file)).map_err(error)
+    }
+}
+
+/// Sends a command stream of a context to the host.
+///
+/// # Errors
+///
+/// `ENOSYS` without a renderer; `EINVAL` for unknown flags, for a ring that the context does not have,
+/// and for invalid fences and syncobjs; `ENOENT` for invalid objects; `EALREADY` for an object that is
+/// named twice; `EFAULT`; `ENOMEM`, also for a stream that is too long for the host; `EIO` for a
+/// context that is lost.
+pub(super) fn execbuffer(dev: &Device, args: &mut Args, file: &File<VirtGpuFile>) -> Result {
+    let hold = context::of(file).ok_or(ENOSYS)?;
+    if args.flags & !FLAGS != 0 {
+        return Err(EINVAL);
+    }
+    let ring = (args.flags & uapi::VIRTGPU_EXECBUF_RING_IDX != 0).then_some(args.ring_idx);
+    let timeline = match ring {
+        None => &dev.render.fences.timeline,
+        Some(ring) => hold.rings().get(ring as usize).ok_or(EINVAL)?,
+    };
+    hold.create()?;
+
+    let objects = objects(args, file)?;
+    if args.size as usize > MAX_STREAM {
+        return Err(ENOMEM);
+    }
+    let chain = encode::submit_3d(&dev.transport.pool, hold.id, args.command, args.size)?;
+    let wants_fd = args.flags & uapi::VIRTGPU_EXECBUF_FENCE_FD_OUT != 0;
+    let is_polled = hold.polls(ring);
+    let (mut fence, mut fd) = (None, None);
+    if wants_fd || args.num_out_syncobjs != 0 || !objects.is_empty() || is_polled {
+        let fence = fence.insert(NewFence::new(timeline)?);
+        if wants_fd {
+            fd = Some(FileDescriptorReservation::get_unused_fd_flags(
+                flags::O_CLOEXEC,
+            )?);
+        }
+        if is_polled {
+            fence.set_event(file.reserve_event(uapi::VIRTGPU_EVENT_FENCE_SIGNALED)?);
+        }
+    }
+    let signals = signals(args, file)?;
+    let resets = wait_syncobjs(args, file, timeline.nr())?;
+    if args.flags & uapi::VIRTGPU_EXECBUF_FENCE_FD_IN != 0 {
+        wait(&*sync_file::get_fence(args.fence_fd)?, timeline.nr())?;
+    }
+
+    let mut submit = Submit {
+        hold,
+        ring,
+        chain,
+        fence,
+        wants_file: wants_fd,
+    };
+    let (fence, sync_file) = if objects.is_empty() {
+        submit.emit()?
+    } else {
+        reserve(&objects, |reserved| {
+            sync(dev, &mut submit.chain, &objects)?;
+            let sent = submit.emit()?;
+            if let Some(fence) = &sent.0 {
+                reserved.add_fence(fence, Usage::Write);
+            }
+            Ok(sent)
+        })?
+    };
+    dev.transport.ctrl.kick(dev);
+    if let Some(fence) = &fence {
+        for signal in signals {
+            match signal.point {
+                Some((chain, point)) => signal.syncobj.add_point(chain, fence, point),
+                None => signal.syncobj.replace_fence(Some(fence)),
+            }
+        }
+    }
+    for syncobj in resets.iter() {
+        syncobj.replace_fence(None);
+    }
+    if let (Some(fd), Some(sync_file)) = (fd, sync_file) {
+        args.fence_fd = fd.reserved_fd() as i32;
+        fd.fd_install(sync_file);
+    }
+    Ok(())
+}
+
+/// Synchronizes an object's memory with its bounce buffers, before the transfer and after it.
+fn sync_transfer(
+    dev: &Device,
+    chain: &mut Chain,
+    bo: &Object,
+    rows: Rows,
+    from_host: bool,
+) -> Result {
+    if !memory::needs_sync(dev) {
+        return Ok(());
+    }
+    if !from_host {
+        arrival::wait(dev, bo)?;
+        bo.sync_for_device(&rows);
+        return Ok(());
+    }
+    let mut arrivals = Arrivals::new(dev, 1)?;
+    arrivals.add(bo, rows.clone())?;
+    // The transfer fetches what a stream has written; the CPU's bytes must not overwrite it.
+    if !bo.own().is_some_and(|own| own.kind().is_custom()) {
+        bo.sync_for_device(&rows);
+    }
+    chain.data_mut().set_done(arrival::Done(arrivals));
+    Ok(())
+}
+
+/// Queues a transfer with a fence in the object's reservation. It may read or write `rows` of the
+/// object.
+///
+/// # Errors
+///
+/// `ENOMEM`; `EINTR` if a signal came before the object was free; `EIO` for a context that is lost; or
+/// why the command could not be queued.
+pub(super) fn transfer(
+    hold: &Hold,
+    mut chain: Chain,
+    bo: &ARef<Object>,
+    rows: Rows,
+    from_host: bool,
+) -> Result {
+    let dev = hold.dev();
+    let fence = NewFence::new(&dev.render.fences.timeline)?;
+    reserve(core::slice::from_ref(bo), |reserved| {
+        sync_transfer(dev, &mut chain, bo, rows, from_host)?;
+        let mut last = dev.render.fences.emit.lock();
+        if hold.is_lost() {
+            return Err(EIO);
+        }
+        let fence = fence.emit(&mut last, &mut chain, hold, None)?;
+        let sent = dev.transport.ctrl.try_to_submit(dev, chain).map_err(error);
+        drop(last);
+        dev.transport.ctrl.kick(dev);
+        sent?;
+        reserved.add_fence(&fence, Usage::Write);
+        Ok(())
+    })
+}
+
+#[cfg(kunit)]
+pub(crate) mod tests {
+    use super::*;
+    use kunit::{expect_eq, Test};
+
+    fn syncobj_is_read_in_its_order(test: &Test) {
+        let mut bytes = [0; Syncobj::SIZE];
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            *byte = index as u8 + 1;
+        }
+        let desc = Syncobj {
+            handle: 0x0403_0201,
+            flags: 0x0807_0605,
+            point: 0x100f_0e0d_0c0b_0a09,
+        };
+        expect_eq!(test, Syncobj::parse(&bytes), desc);
+    }
+
+    fn program_gets_errnos_of_its_own(test: &Test) {
+        expect_eq!(test, error(ENODEV), EIO);
+        expect_eq!(test, error(E2BIG), ENOMEM);
+        expect_eq!(test, error(ETIMEDOUT), ETIMEDOUT);
+        expect_eq!(test, error(EIO), EIO);
+    }
+
+    kunit::suite!(
+        c"virtgpu_rs_submit",
+        [syncobj_is_read_in_its_order, program_gets_errnos_of_its_own,]
+    );
+}
