@@ -28,7 +28,41 @@ struct Pending {
 ///
 /// # Context
 ///
-/// Methods and drop do not sleep, so a driver may call them in interrupt context.
+/// Methods and drop do not sleep, so a driver may call them in interrupt context. It must not hold the last
+/// reference to the device there.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use kernel::prelude::*;
+/// use drm::{event::Event, file::DriverFile, File};
+///
+/// /// The number of the driver's event.
+/// const DONE: u32 = 0x9000_0000;
+///
+/// fn start<F: DriverFile>(
+///     file: &File<F>,
+///     send: impl FnOnce(Event<F::Driver>) -> Result,
+/// ) -> Result {
+///     // A program that does not read its events cannot start anything.
+///     send(file.reserve_event(DONE)?)
+/// }
+///
+/// fn done<F: DriverFile>(event: Event<F::Driver>, result: Result) {
+///     if result.is_ok() {
+///         event.send();
+///     }
+/// }
+/// ```
+///
+/// The compiler rejects an event that is sent twice:
+///
+/// ```compile_fail,E0382
+/// fn twice<T: drm::Driver>(event: drm::event::Event<T>) {
+///     event.send();
+///     event.send();
+/// }
+/// ```
 pub struct Event<T: Driver>(NonNull<Pending>, ARef<Device<T>>);
 
 // SAFETY: Events may be sent on any thread.

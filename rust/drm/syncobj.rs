@@ -26,7 +26,29 @@ use crate::{
 ///
 /// # Context
 ///
-/// No method sleeps, unless it says otherwise.
+/// No method sleeps.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use kernel::{prelude::*, sync::aref::ARef};
+/// use drm::{dma_buf::{Fence, FenceChain}, syncobj::SyncObj};
+///
+/// /// What a program wants to be signalled. The memory is allocated before the work is sent.
+/// enum Signal {
+///     Binary(ARef<SyncObj>),
+///     Point(ARef<SyncObj>, FenceChain, u64),
+/// }
+///
+/// fn publish(signals: KVec<Signal>, fence: &Fence) {
+///     for signal in signals {
+///         match signal {
+///             Signal::Binary(syncobj) => syncobj.replace_fence(Some(fence)),
+///             Signal::Point(syncobj, chain, point) => syncobj.add_point(chain, fence, point),
+///         }
+///     }
+/// }
+/// ```
 #[repr(transparent)]
 pub struct SyncObj(Opaque<bindings::drm_syncobj>);
 
@@ -84,10 +106,6 @@ impl SyncObj {
     /// # Errors
     ///
     /// `ENOENT` for an unknown handle; `EINVAL` if the syncobj has no fence, or the point does not exist.
-    ///
-    /// # Context
-    ///
-    /// May sleep.
     pub fn find_fence<F: DriverFile>(
         file: &File<F>,
         handle: u32,

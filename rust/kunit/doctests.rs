@@ -9,12 +9,15 @@ extern crate self as doctests;
 
 use core::{marker::PhantomData, ptr::NonNull};
 
+use drm::dma_buf::FenceContextOps;
 use kernel::{
+    bindings::__this_module,
     device::{Bound, Core},
     driver::Registration,
     prelude::*,
     sync::atomic::{Atomic, Relaxed},
 };
+use kernel::{ModuleMetadata, ThisModule};
 use kunit::fake::VirtioDevice;
 use virtio::{Adapter, Device, DeviceId, IdTable, Interrupt, VirtioID, Virtqueue};
 
@@ -68,6 +71,27 @@ fn with_device<F: Fn(&Device<Bound>) -> Result + Copy + 'static>() -> Result {
 /// Runs an example with a device that is being probed. The driver leaves the device after that.
 pub(crate) fn probe<F: Fn(&Device<Bound>) -> Result + Copy + 'static>(_example: F) {
     kunit::doctest::end(with_device::<F>(), c"", 0);
+}
+
+/// The module that the examples are linked into.
+pub(crate) struct Module;
+
+impl ModuleMetadata for Module {
+    const NAME: &'static CStr = c"doctests";
+    // SAFETY: Modpost puts `__this_module` into every module, and this code is linked into one.
+    const THIS_MODULE: ThisModule =
+        unsafe { ThisModule::from_ptr((&raw const __this_module).cast_mut().cast()) };
+}
+
+/// The fences of a device that copies bytes.
+pub(crate) struct Copies;
+
+impl FenceContextOps for Copies {
+    const DRIVER_NAME: &'static CStr = c"example";
+    const TIMELINE_NAME: &'static CStr = c"copies";
+    /// The number of bytes.
+    type FenceDataType = usize;
+    type OwnerModule = Module;
 }
 
 struct Handler;

@@ -73,13 +73,13 @@ fn take_events() -> u32 {
 }
 
 /// A DRM driver.
-struct Small;
+pub(crate) struct Small;
 
 type Device = drm::Device<Small>;
 type Unregistered = UnregisteredDevice<Small>;
 
 /// The data of a device.
-struct Data(Arc<Kept>);
+pub(crate) struct Data(Arc<Kept>);
 
 /// What a test keeps.
 #[pin_data]
@@ -121,7 +121,7 @@ impl drm::Driver for Small {
 }
 
 /// The data of a registration.
-struct Registered(ARef<Device>);
+pub(crate) struct Registered(ARef<Device>);
 
 impl Drop for Registered {
     fn drop(&mut self) {
@@ -130,7 +130,7 @@ impl Drop for Registered {
     }
 }
 
-struct Buffer;
+pub(crate) struct Buffer;
 
 impl DriverObject for Buffer {
     type Driver = Small;
@@ -242,7 +242,7 @@ impl DriverCrtc for Silent {
 
 /// The driver's data of a state: how many commits with the object have been checked before it.
 #[derive(Clone, Default)]
-struct Checks(u32);
+pub(crate) struct Checks(u32);
 
 impl DriverPlaneState for Checks {
     type Plane = Primary;
@@ -317,7 +317,7 @@ impl DriverConnector for Small {
     }
 }
 
-struct Primary;
+pub(crate) struct Primary;
 
 impl Drop for Primary {
     fn drop(&mut self) {
@@ -354,8 +354,12 @@ impl DriverPlane for Primary {
     fn atomic_update(_: PlaneAtomicCommit<'_, Self>) {}
 }
 
-fn create(dev: &virtio::Device<Bound>) -> Result<Unregistered> {
+pub(crate) fn create(dev: &virtio::Device<Bound>) -> Result<UnregisteredDevice<Small>> {
     Unregistered::new(AnyDevice::of(dev.as_ref()), Ok::<_, Error>(Data::new()?))
+}
+
+pub(crate) fn buffer(drm: &Device) -> Result<ARef<Object<Buffer>>> {
+    Object::new(drm, 4096, ObjectConfig::default(), ())
 }
 
 fn register(
@@ -530,7 +534,7 @@ struct Keeper(ARef<Object<Buffer>>);
 
 impl Case for Keeper {
     fn probe(dev: &virtio::Device<Bound>) -> Result<Self> {
-        let object = Object::<Buffer>::new(&*create(dev)?, 4096, ObjectConfig::default(), ())?;
+        let object = buffer(&*create(dev)?)?;
         object.for_each_segment(true, |_| Ok(()))?;
         take_events();
         Ok(Self(object))

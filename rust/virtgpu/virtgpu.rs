@@ -15,6 +15,8 @@ mod display;
 #[cfg(kunit)]
 mod drm_tests;
 mod drv;
+#[cfg(kunit)]
+mod fence_tests;
 mod gpu;
 mod life;
 mod memory;
@@ -44,6 +46,7 @@ static SUITES: &[&kunit::Suite] = &[
     &doctests::drm_suite::SUITE,
     &doctests::virtio_suite::SUITE,
     &drm_tests::SUITE,
+    &fence_tests::SUITE,
     &life::tests::SUITE,
     &memory::format::tests::SUITE,
     &memory::resource::tests::SUITE,

@@ -23,6 +23,28 @@ use kernel::{
 /// # Context
 ///
 /// No method sleeps, unless it says otherwise.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::{prelude::*, sync::aref::ARef};
+/// use drm::dma_buf::{Fence, FenceContext};
+///
+/// # use doctests::Copies;
+/// let context = FenceContext::<Copies>::new(1);
+/// let copy = context.new_fence_allocation(0)?.new_fence();
+/// let fence: ARef<Fence> = copy.as_fence().into();
+/// assert!(!fence.is_signaled());
+/// assert_eq!(fence.status(), None);
+/// assert_eq!(fence.wait_timeout(1), Err(EBUSY));
+///
+/// copy.signal(Err(EIO));
+/// // Waiting tells that it has ended, and the status how.
+/// fence.wait()?;
+/// assert!(fence.is_signaled());
+/// assert_eq!(fence.status(), Some(Err(EIO)));
+/// # Ok::<(), Error>(())
+/// ```
 #[repr(transparent)]
 pub struct Fence(Opaque<bindings::dma_fence>);
 
@@ -143,7 +165,31 @@ impl Fence {
     /// # Context
     ///
     /// `f` may sleep where the caller may.
-    pub fn unwrap(&self, mut f: impl FnMut(&Fence) -> Result) -> Result {
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::prelude::*;
+    /// use drm::dma_buf::{Fence, FenceContext};
+    ///
+    /// /// Waits for the parts of a fence that others signal.
+    /// fn wait_for_others(fence: &Fence, own: u64) -> Result {
+    ///     fence.unwrap_for_each(|part| {
+    ///         if part.matches_context(own) {
+    ///             return Ok(());
+    ///         }
+    ///         part.wait()
+    ///     })
+    /// }
+    ///
+    /// # use doctests::Copies;
+    /// let context = FenceContext::<Copies>::new(1);
+    /// let copy = context.new_fence_allocation(0)?.new_fence();
+    /// // This would wait forever otherwise.
+    /// wait_for_others(copy.as_fence(), context.nr())?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn unwrap_for_each(&self, mut f: impl FnMut(&Fence) -> Result) -> Result {
         let mut cursor = MaybeUninit::zeroed();
         // SAFETY: The fence is valid. The function initializes the cursor.
         let mut part =
@@ -171,6 +217,10 @@ impl Fence {
 /// # Invariants
 ///
 /// The pointer is memory that the C function has allocated and nothing else refers to.
+///
+/// # Context
+///
+/// Its drop does not sleep.
 pub struct FenceChain(NonNull<bindings::dma_fence_chain>);
 
 // SAFETY: It is only memory.

@@ -24,19 +24,26 @@ use super::Fence;
 ///
 /// # Examples
 ///
-/// ```no_run
-/// # use kernel::{prelude::*, ModuleMetadata};
-/// use drm::dma_buf::FenceContextOps;
+/// ```
+/// # use kernel::prelude::*;
+/// use drm::dma_buf::{FenceContext, FenceContextOps};
 ///
-/// /// The fences of the module `M`.
-/// struct Copies<M>(core::marker::PhantomData<fn() -> M>);
+/// /// The fences of a device that copies bytes.
+/// struct Copies;
 ///
-/// impl<M: ModuleMetadata + 'static> FenceContextOps for Copies<M> {
+/// impl FenceContextOps for Copies {
 ///     const DRIVER_NAME: &'static CStr = c"example";
 ///     const TIMELINE_NAME: &'static CStr = c"copies";
-///     type FenceDataType = ();
-///     type OwnerModule = M;
+///     /// The number of bytes.
+///     type FenceDataType = usize;
+///     type OwnerModule = Module;
 /// }
+///
+/// # use doctests::Module;
+/// let context = FenceContext::<Copies>::new(1);
+/// let copy = context.new_fence_allocation(4096)?.new_fence();
+/// assert_eq!(*copy, 4096);
+/// # Ok::<(), Error>(())
 /// ```
 pub trait FenceContextOps: 'static {
     /// The driver's name, for debugging; C: `dma_fence_ops.get_driver_name`.
@@ -58,6 +65,25 @@ pub trait FenceContextOps: 'static {
 /// # Context
 ///
 /// Methods do not sleep, unless they say otherwise.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::prelude::*;
+/// use drm::dma_buf::FenceContext;
+///
+/// # use doctests::Copies;
+/// let context = FenceContext::<Copies>::new(1);
+/// let first = context.new_fence_allocation(0)?.new_fence();
+/// let second = context.new_fence_allocation(0)?.new_fence();
+/// assert_eq!(first.as_fence().seqno(), 1);
+/// assert_eq!(second.as_fence().seqno(), 2);
+/// assert!(second.as_fence().matches_context(context.nr()));
+///
+/// let other = FenceContext::<Copies>::new(1);
+/// assert!(!second.as_fence().matches_context(other.nr()));
+/// # Ok::<(), Error>(())
+/// ```
 pub struct FenceContext<T: FenceContextOps> {
     nr: u64,
     seqno: Atomic<u64>,
@@ -176,6 +202,25 @@ struct DriverFenceData<D> {
 /// # Context
 ///
 /// May be dropped in any context in which the driver's data may.
+///
+/// # Examples
+///
+/// A driver allocates it before it takes locks under which it must not allocate:
+///
+/// ```
+/// # use kernel::prelude::*;
+/// use drm::dma_buf::FenceContext;
+///
+/// # use doctests::Copies;
+/// let context = FenceContext::<Copies>::new(1);
+/// let unused = context.new_fence_allocation(0)?;
+/// let mut allocation = context.new_fence_allocation(0)?;
+/// drop(unused);
+/// *allocation += 1;
+/// // Only now it gets its number.
+/// assert_eq!(allocation.new_fence().as_fence().seqno(), 1);
+/// # Ok::<(), Error>(())
+/// ```
 pub struct DriverFenceAllocation<'a, T: FenceContextOps> {
     memory: KBox<DriverFenceData<T::FenceDataType>>,
     module: ModuleReference,
@@ -233,6 +278,37 @@ impl<T: FenceContextOps> DerefMut for DriverFenceAllocation<'_, T> {
 /// # Context
 ///
 /// Methods and drop do not sleep, unless the drop of the driver's data does.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::{prelude::*, sync::aref::ARef};
+/// use drm::dma_buf::{Fence, FenceContext};
+///
+/// # use doctests::Copies;
+/// let context = FenceContext::<Copies>::new(1);
+/// let done = context.new_fence_allocation(0)?.new_fence();
+/// let given_up = context.new_fence_allocation(0)?.new_fence();
+/// let fences: [ARef<Fence>; 2] = [done.as_fence().into(), given_up.as_fence().into()];
+///
+/// done.signal(Ok(()));
+/// assert_eq!(fences[0].status(), Some(Ok(())));
+///
+/// drop(given_up);
+/// assert_eq!(fences[1].status(), Some(Err(ECANCELED)));
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// The compiler rejects a fence that is signalled twice:
+///
+/// ```compile_fail,E0382
+/// use drm::dma_buf::{DriverFence, FenceContextOps};
+///
+/// fn end<T: FenceContextOps>(fence: DriverFence<T>) {
+///     fence.signal(Ok(()));
+///     fence.signal(Ok(()));
+/// }
+/// ```
 pub struct DriverFence<T: FenceContextOps> {
     memory: NonNull<DriverFenceData<T::FenceDataType>>,
     /// Other drivers may call functions of the module until the fence is signalled. Those that do so then

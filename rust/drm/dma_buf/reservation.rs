@@ -38,6 +38,34 @@ pub enum Usage {
 /// # Context
 ///
 /// May sleep.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use kernel::prelude::*;
+/// use drm::{
+///     dma_buf::{Fence, Reserved, Usage},
+///     gem::{shmem::Object, DriverObject},
+/// };
+///
+/// fn will_be_written<T: DriverObject>(objects: Reserved<'_, Object<T>>, copy: &Fence) {
+///     objects.add_fence(copy, Usage::Write);
+/// }
+/// ```
+///
+/// There is room for one fence:
+///
+/// ```compile_fail,E0382
+/// use drm::{
+///     dma_buf::{Fence, Reserved, Usage},
+///     gem::{shmem::Object, DriverObject},
+/// };
+///
+/// fn twice<T: DriverObject>(objects: Reserved<'_, Object<T>>, fences: [&Fence; 2]) {
+///     objects.add_fence(fences[0], Usage::Write);
+///     objects.add_fence(fences[1], Usage::Write);
+/// }
+/// ```
 pub struct Reserved<'a, O>(&'a [ARef<O>], NotThreadSafe)
 where
     O: IntoGEMObject + AlwaysRefCounted;
@@ -65,6 +93,27 @@ impl<O: IntoGEMObject + AlwaysRefCounted> Reserved<'_, O> {
 /// # Context
 ///
 /// May sleep, and `f` may, too. `f` may wait for fences, but must not lock a reservation.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use kernel::{prelude::*, sync::aref::ARef};
+/// use drm::{
+///     dma_buf::{reserve, DriverFence, FenceContextOps, Usage},
+///     gem::{shmem::Object, DriverObject},
+/// };
+///
+/// fn submit<T: DriverObject, C: FenceContextOps>(
+///     objects: &[ARef<Object<T>>],
+///     send: impl FnOnce() -> Result<DriverFence<C>>,
+/// ) -> Result<DriverFence<C>> {
+///     reserve(objects, |reserved| {
+///         let fence = send()?;
+///         reserved.add_fence(fence.as_fence(), Usage::Write);
+///         Ok(fence)
+///     })
+/// }
+/// ```
 pub fn reserve<O, R>(
     objects: &[ARef<O>],
     f: impl for<'a> FnOnce(Reserved<'a, O>) -> Result<R>,
@@ -72,9 +121,21 @@ pub fn reserve<O, R>(
 where
     O: IntoGEMObject + AlwaysRefCounted,
 {
-    if let [object] = objects {
-        return reserve_one(object, f);
+    match objects {
+        [] => f(Reserved(objects, NotThreadSafe)),
+        [object] => reserve_one(object, f),
+        _ => reserve_all(objects, f),
     }
+}
+
+/// Does the same for several objects.
+fn reserve_all<O, R>(
+    objects: &[ARef<O>],
+    f: impl for<'a> FnOnce(Reserved<'a, O>) -> Result<R>,
+) -> Result<R>
+where
+    O: IntoGEMObject + AlwaysRefCounted,
+{
     let mut exec = MaybeUninit::uninit();
     let exec: *mut bindings::drm_exec = exec.as_mut_ptr();
     // SAFETY: The memory is valid, and does not move until the end of this function.
@@ -95,9 +156,11 @@ where
             result?;
         }
     }
-    // INVARIANT: The reservations were locked above. An object whose reservation is locked already is
-    // refused, so they are different ones.
-    f(Reserved(objects, NotThreadSafe))
+    // INVARIANT: The reservations were locked above, and there is room for a fence in each. An object whose
+    // reservation is locked already is refused, so they are different ones.
+    let result = f(Reserved(objects, NotThreadSafe));
+    drop(exec);
+    result
 }
 
 /// Does the same for one object; C: `dma_resv_lock_interruptible()`, `dma_resv_reserve_fences()`.

@@ -20,6 +20,29 @@ use super::Fence;
 /// # Context
 ///
 /// May sleep.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::prelude::*;
+/// use drm::dma_buf::{sync_file, Fence};
+/// use kernel::fs::file::{flags::O_CLOEXEC, FileDescriptorReservation};
+///
+/// /// Gives a fence to the program that called an ioctl.
+/// fn export(fence: &Fence) -> Result<u32> {
+///     // If the second step fails, the number is given back.
+///     let fd = FileDescriptorReservation::get_unused_fd_flags(O_CLOEXEC)?;
+///     let file = sync_file::create(fence)?;
+///     let number = fd.reserved_fd();
+///     fd.fd_install(file);
+///     Ok(number)
+/// }
+/// # use doctests::Copies;
+/// # let context = drm::dma_buf::FenceContext::<Copies>::new(1);
+/// # let copy = context.new_fence_allocation(0)?.new_fence();
+/// # drop(sync_file::create(copy.as_fence())?);
+/// # Ok::<(), Error>(())
+/// ```
 pub fn create(fence: &Fence) -> Result<ARef<File>> {
     // SAFETY: The fence is valid. The function takes a reference of its own.
     let sync_file = unsafe { bindings::sync_file_create(fence.as_raw()) };
@@ -41,6 +64,16 @@ pub fn create(fence: &Fence) -> Result<ARef<File>> {
 /// # Context
 ///
 /// May sleep.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::prelude::*;
+/// use drm::dma_buf::sync_file;
+///
+/// // No file has this number.
+/// assert!(matches!(sync_file::get_fence(-1), Err(EINVAL)));
+/// ```
 pub fn get_fence(fd: i32) -> Result<ARef<Fence>> {
     // SAFETY: The function has no requirements.
     let raw = unsafe { bindings::sync_file_get_fence(fd) };

@@ -11,7 +11,9 @@ use kernel::{
     sync::aref::{ARef, AlwaysRefCounted},
 };
 
-use crate::{driver::AllocImpl, errno, file, private::Sealed, Device, Driver, File};
+use crate::{
+    dma_buf::Usage, driver::AllocImpl, errno, file, private::Sealed, Device, Driver, File,
+};
 
 pub(crate) mod dma;
 pub mod shmem;
@@ -212,6 +214,24 @@ pub trait BaseObject: IntoGEMObject {
         let node = unsafe { &raw mut (*self.as_raw()).vma_node };
         // SAFETY: The node has an offset, which does not change as long as the object exists.
         Ok(unsafe { bindings::helper_drm_vma_node_offset_addr(node) })
+    }
+
+    /// Waits until the fences of those that write or read the object are signalled, for at most `timeout`
+    /// jiffies. With 0 it only checks. C: `dma_resv_wait_timeout()`.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` after the time-out, `ERESTARTSYS` for a signal.
+    fn wait(&self, timeout: usize) -> Result {
+        // SAFETY: The object is valid, and its reservation does not change.
+        let resv = unsafe { (*self.as_raw()).resv };
+        let usage = Usage::Read as u32;
+        // SAFETY: The reservation is valid as long as the object.
+        match unsafe { kernel::bindings::dma_resv_wait_timeout(resv, usage, true, timeout) } {
+            0 => Err(EBUSY),
+            left if left < 0 => Err(Error::from_errno(left as i32)),
+            _ => Ok(()),
+        }
     }
 }
 

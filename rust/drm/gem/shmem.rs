@@ -362,35 +362,6 @@ impl<T: DriverObject> Object<T> {
         Ok(())
     }
 
-    /// Waits until nothing writes or reads the object's pixels, for at most `timeout` jiffies. With
-    /// 0 it only checks.
-    ///
-    /// # Errors
-    ///
-    /// `EBUSY` after the time-out, `ERESTARTSYS` for a signal. C: `dma_resv_wait_timeout()`.
-    ///
-    /// # Context
-    ///
-    /// May sleep.
-    pub fn wait(&self, timeout: usize) -> Result {
-        // SAFETY: The object is valid, and its reservation does not change.
-        let resv = unsafe { (*self.as_raw()).resv };
-        // SAFETY: The reservation is valid as long as the object.
-        let left = unsafe {
-            kernel::bindings::dma_resv_wait_timeout(
-                resv,
-                kernel::bindings::dma_resv_usage_DMA_RESV_USAGE_READ,
-                true,
-                timeout,
-            )
-        };
-        match left {
-            0 => Err(EBUSY),
-            left if left < 0 => Err(Error::from_errno(left as i32)),
-            _ => Ok(()),
-        }
-    }
-
     /// Returns the device that the object belongs to.
     pub fn dev(&self) -> &Device<T::Driver> {
         // SAFETY: The object is valid, and its device does not change.

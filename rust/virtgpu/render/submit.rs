@@ -137,7 +137,7 @@ fn signals(args: &Args, file: &File<VirtGpuFile>) -> Result<KVVec<Signal>> {
 
 /// Waits for a fence, unless it is on the stream's own ring, which keeps the order anyway.
 fn wait(fence: &Fence, timeline: u64) -> Result {
-    fence.unwrap(|part| {
+    fence.unwrap_for_each(|part| {
         if part.matches_context(timeline) {
             return Ok(());
         }
