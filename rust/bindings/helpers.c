@@ -4,6 +4,7 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
+#include <linux/mm.h>
 #include <linux/pci.h>
 #include <linux/platform_device.h>
 #include <linux/ratelimit.h>
@@ -180,6 +181,86 @@ void helper_dma_unlimited_segments(struct device *dev)
 struct workqueue_struct *helper_alloc_workqueue(const char *name)
 {
 	return alloc_workqueue("%s", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0, name);
+}
+
+bool helper_devm_request_mem_region(struct device *dev, u64 address, u64 size, const char *name)
+{
+	return devm_request_mem_region(dev, address, size, name);
+}
+
+static const struct vm_operations_struct window_vm_ops = {
+	.open = drm_gem_vm_open,
+	.close = drm_gem_vm_close,
+};
+
+/* Maps memory of a device, which is as long as @obj, where a program maps @obj. */
+int helper_drm_gem_mmap_window(struct drm_gem_object *obj, struct vm_area_struct *vma, u64 address,
+			       u32 caching)
+{
+	unsigned long first = vma->vm_pgoff - drm_vma_node_start(&obj->vma_node);
+	unsigned long pages = obj->size >> PAGE_SHIFT;
+	pgprot_t prot;
+
+	if (first > pages || vma_pages(vma) > pages - first)
+		return -EINVAL;
+
+	prot = pgprot_decrypted(vm_get_page_prot(vma->vm_flags));
+	if (caching == 1)
+		prot = pgprot_writecombine(prot);
+	else if (caching == 2)
+		prot = pgprot_noncached(prot);
+	vma->vm_pgoff = first;
+	vma->vm_page_prot = prot;
+	vma->vm_ops = &window_vm_ops;
+	return io_remap_pfn_range(vma, vma->vm_start, PHYS_PFN(address) + first,
+				  vma->vm_end - vma->vm_start, prot);
+}
+
+bool helper_is_virtio_device(struct device *dev)
+{
+	return is_virtio_device(dev);
+}
+
+/* Maps memory of one device for another one. An empty range becomes an empty table. */
+struct sg_table *helper_map_window(struct device *dev, u64 address, size_t size,
+				   enum dma_data_direction direction)
+{
+	struct sg_table *table = kzalloc_obj(*table);
+	dma_addr_t mapped;
+	int ret;
+
+	if (!table)
+		return ERR_PTR(-ENOMEM);
+	if (!size)
+		return table;
+
+	ret = sg_alloc_table(table, 1, GFP_KERNEL);
+	if (ret)
+		goto err_free;
+	mapped = dma_map_resource(dev, address, size, direction, DMA_ATTR_SKIP_CPU_SYNC);
+	ret = dma_mapping_error(dev, mapped);
+	if (ret)
+		goto err_free_table;
+	sg_set_page(table->sgl, NULL, size, 0);
+	sg_dma_address(table->sgl) = mapped;
+	sg_dma_len(table->sgl) = size;
+	return table;
+
+err_free_table:
+	sg_free_table(table);
+err_free:
+	kfree(table);
+	return ERR_PTR(ret);
+}
+
+void helper_unmap_window(struct device *dev, struct sg_table *table,
+			 enum dma_data_direction direction)
+{
+	if (table->nents)
+		dma_unmap_resource(dev, sg_dma_address(table->sgl), sg_dma_len(table->sgl),
+				   direction, DMA_ATTR_SKIP_CPU_SYNC);
+	sg_free_table(table);
+	kfree(table);
 }
 
 int helper_aperture_remove(struct device *dev, const char *name)

@@ -2,6 +2,7 @@
 #ifndef HELPERS_H
 #define HELPERS_H
 
+#include <linux/dma-direction.h>
 #include <linux/types.h>
 
 struct device;
@@ -62,6 +63,14 @@ void helper_dma_sync_single_for_cpu(struct device *dev, dma_addr_t address, size
 bool helper_device_iommu_mapped(struct device *dev);
 void helper_dma_unlimited_segments(struct device *dev);
 struct workqueue_struct *helper_alloc_workqueue(const char *name);
+bool helper_devm_request_mem_region(struct device *dev, u64 address, u64 size, const char *name);
+int helper_drm_gem_mmap_window(struct drm_gem_object *obj, struct vm_area_struct *vma, u64 address,
+			       u32 caching);
+bool helper_is_virtio_device(struct device *dev);
+struct sg_table *helper_map_window(struct device *dev, u64 address, size_t size,
+				   enum dma_data_direction direction);
+void helper_unmap_window(struct device *dev, struct sg_table *table,
+			 enum dma_data_direction direction);
 int helper_aperture_remove(struct device *dev, const char *name);
 int helper_aperture_remove_vga(struct device *dev, const char *name);
 int helper_devm_aperture_acquire(struct device *dev, resource_size_t base, resource_size_t size);

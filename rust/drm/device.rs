@@ -15,7 +15,10 @@ use kernel::{
     device::{self, AsBusDevice, Bound},
     error::{from_err_ptr, to_result},
     prelude::*,
-    sync::aref::{ARef, AlwaysRefCounted},
+    sync::{
+        aref::{ARef, AlwaysRefCounted},
+        SetOnce,
+    },
     types::{NotThreadSafe, Opaque, ScopeGuard},
     workqueue::{HasDelayedWork, HasWork, Work, WorkItem},
 };
@@ -23,7 +26,7 @@ use kernel::{
 use crate::{
     driver::{AllocImpl, Driver},
     file::File,
-    gem::{self, dma::Mappings},
+    gem::{self, dma::Mappings, prime::ExportOps, window::Window},
     kms::ModeSetting,
     private::Sealed,
     workqueue::Workqueue,
@@ -95,6 +98,10 @@ pub struct Device<T: Driver, C: DeviceContext = Normal> {
     dev: Opaque<bindings::drm_device>,
     pub(crate) mappings: Mappings,
     pub(crate) mode_setting: ModeSetting,
+    /// The memory in which programs see objects without pages.
+    pub(crate) window: SetOnce<Window>,
+    /// By which the device knows the buffers that it has exported.
+    pub(crate) export_ops: ExportOps,
     /// Runs nonblocking commits. Empty after the device was unregistered.
     pub(crate) commits: Workqueue,
     /// The device that is bound to the driver. There is no reference to it, because the code that frees it
@@ -147,8 +154,11 @@ impl<T: Driver> UnregisteredDevice<T> {
         | bindings::drm_driver_feature_DRIVER_ATOMIC
         | bindings::drm_driver_feature_DRIVER_CURSOR_HOTSPOT;
 
-    const FOPS: bindings::file_operations =
-        gem::create_fops(kernel::module::this_module::<T::OwnerModule>().as_ptr());
+    /// The driver's module.
+    pub(crate) const OWNER: *mut kernel::bindings::module =
+        kernel::module::this_module::<T::OwnerModule>().as_ptr();
+
+    const FOPS: bindings::file_operations = gem::create_fops(Self::OWNER);
 
     const VTABLE: bindings::drm_driver = {
         let mut driver = T::Object::ALLOC_OPS.0;
@@ -213,7 +223,7 @@ impl<T: Driver> UnregisteredDevice<T> {
         // cannot be unloaded before its driver has left the device.
         // SAFETY: A driver is valid as long as it is bound to a device.
         let owner = unsafe { (*driver).owner };
-        if owner != kernel::module::this_module::<T::OwnerModule>().as_ptr() {
+        if owner != Self::OWNER {
             return Err(EINVAL);
         }
 
@@ -325,6 +335,14 @@ impl<T: Driver> UnregisteredDevice<T> {
         unsafe { pin_init::raw_try_init(slot, data) }?;
         mappings.dismiss();
         mode_setting.dismiss();
+        // SAFETY: `raw` is a new device.
+        let slot = unsafe { &raw mut (*raw).window };
+        // SAFETY: The memory is not initialized.
+        unsafe { slot.write(SetOnce::new()) };
+        // SAFETY: `raw` is a new device.
+        let slot = unsafe { &raw mut (*raw).export_ops };
+        // SAFETY: The memory is not initialized.
+        unsafe { slot.write(T::Object::EXPORT_OPS) };
         // SAFETY: `raw` is a new device.
         let slot = unsafe { &raw mut (*raw).commits };
         // SAFETY: The memory is not initialized.
@@ -483,6 +501,10 @@ impl<T: Driver> Device<T> {
         let commits = unsafe { &raw mut (*this).commits };
         // SAFETY: As above.
         unsafe { ptr::drop_in_place(commits) };
+        // SAFETY: As above.
+        let window = unsafe { &raw mut (*this).window };
+        // SAFETY: As above.
+        unsafe { ptr::drop_in_place(window) };
         // SAFETY: As above.
         let mode_setting = unsafe { &raw mut (*this).mode_setting };
         // SAFETY: As above.

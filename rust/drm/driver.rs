@@ -65,6 +65,10 @@ pub trait AllocImpl: Sealed + gem::IntoGEMObject {
 
     /// The callbacks.
     const ALLOC_OPS: AllocOps;
+
+    /// The functions of exported objects.
+    #[doc(hidden)]
+    const EXPORT_OPS: gem::prime::ExportOps;
 }
 
 /// A DRM driver; the C counterpart is `struct drm_driver`. A driver with mode setting is also a

@@ -22,6 +22,7 @@ pub mod file;
 pub mod gem;
 pub mod ioctl;
 pub mod kms;
+pub mod mm;
 pub mod rect;
 pub mod syncobj;
 pub mod sysfb;

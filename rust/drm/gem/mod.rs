@@ -16,8 +16,12 @@ use crate::{
 };
 
 pub(crate) mod dma;
+pub(crate) mod prime;
 pub mod shmem;
 mod vmap;
+pub(crate) mod window;
+
+pub use window::{Caching, Place};
 
 /// The open files of an object's driver.
 pub type DriverFile<T> = File<<<T as DriverObject>::Driver as Driver>::File>;
@@ -36,6 +40,10 @@ pub trait DriverObject: Sync + Send + Sized + 'static {
 
     /// What a driver tells [`new`](Self::new) about an object that it creates.
     type Args;
+
+    /// Whether other virtio devices may know exported objects by their [UUIDs](Self::uuid); C:
+    /// `virtio_dma_buf_export()`.
+    const HAS_UUIDS: bool = false;
 
     /// Initializes the data of a new object, created or imported.
     fn new(dev: &Device<Self::Driver>, size: usize, args: Self::Args) -> impl PinInit<Self, Error>;
@@ -61,6 +69,28 @@ pub trait DriverObject: Sync + Send + Sized + 'static {
 
     /// Called when a handle of the object is removed from a file.
     fn close(_obj: &DriverAllocImpl<Self>, _file: &DriverFile<Self>) {}
+
+    /// Called when another virtio device asks for the name that the host has for an exported object; C:
+    /// `virtio_dma_buf_ops.get_uuid`.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if the host has no name for it.
+    fn uuid(_obj: &DriverAllocImpl<Self>) -> Result<[u8; 16]> {
+        Err(ENODEV)
+    }
+
+    /// Called when a program, or another device, maps an object
+    /// [without pages](shmem::Object::new_without_pages). After this, the object must have a
+    /// [place](shmem::Object::set_place).
+    ///
+    /// # Errors
+    ///
+    /// `EOPNOTSUPP` if it can never have one. Then virtio devices, which need only the UUID, get an empty list
+    /// of pages. Otherwise another device gets the error. A program gets `EINVAL` for any.
+    fn place(_obj: &DriverAllocImpl<Self>) -> Result {
+        Err(EOPNOTSUPP)
+    }
 
     /// Called when nothing uses the object any more. Its pages are freed when `object` is dropped.
     /// A driver whose device still reads them may keep it until then.
@@ -342,11 +372,19 @@ pub(crate) extern "C" fn prime_import_callback<O: DriverObject>(
     dma_buf: *mut bindings::dma_buf,
 ) -> *mut bindings::drm_gem_object {
     // SAFETY: The core calls this with valid arguments, for a device of this driver.
-    let own = unsafe { bindings::drm_gem_is_prime_exported_dma_buf(dev, dma_buf) };
-    // SAFETY: As above.
     let device = unsafe { Device::<O::Driver>::from_raw(dev) };
+    // SAFETY: As above.
+    let object = unsafe { device.own_object(dma_buf) };
+    // SAFETY: As above.
+    let own = unsafe { bindings::drm_gem_is_prime_exported_dma_buf(dev, dma_buf) };
+    let own = own || object.is_some();
     if let Err(error) = O::Driver::prime_import_check(device, own) {
         return error.to_ptr();
+    }
+    if let Some(object) = object {
+        // SAFETY: The buffer holds a reference to the object.
+        unsafe { bindings::helper_drm_gem_object_get(object) };
+        return object;
     }
     if !O::Driver::MAPS_IMPORTS {
         // SAFETY: As above.

@@ -14,12 +14,16 @@ use kernel::{
     error::from_err_ptr,
     prelude::*,
     scatterlist::SGTable,
-    sync::aref::{ARef, AlwaysRefCounted},
+    sync::{
+        aref::{ARef, AlwaysRefCounted},
+        SetOnce,
+    },
     types::Opaque,
 };
 
 use super::{
-    close_callback, dma, open_callback, to_err_ptr, BaseObject, DriverObject, IntoGEMObject,
+    close_callback, dma, open_callback, prime::ExportOps, to_err_ptr, window::Placed, BaseObject,
+    DriverObject, IntoGEMObject,
 };
 use crate::{
     driver::{AllocImpl, AllocOps},
@@ -65,6 +69,8 @@ pub struct Object<T: DriverObject> {
     dev: Option<ARef<Device<T::Driver>>>,
     /// The object whose reservation this one uses, if it is not its own.
     parent_resv_obj: Option<ARef<Object<T>>>,
+    /// Where programs see an object without pages.
+    pub(super) placed: SetOnce<Placed<T::Driver>>,
     inner: MaybeUninit<T>,
 }
 
@@ -115,16 +121,19 @@ impl<T: DriverObject> Drop for Dying<T> {
             dev.mappings.remove(self.0.cast());
         }
         // SAFETY: By the type's invariants, nothing else refers to the object.
+        let placed = unsafe { &mut (*raw).placed };
+        let placed = mem::replace(placed, SetOnce::new());
+        // SAFETY: By the type's invariants, nothing else refers to the object.
         let inner = unsafe { &mut (*raw).inner };
         // SAFETY: By the type's invariants, it is initialized.
         unsafe { inner.assume_init_drop() };
         // SAFETY: By the type's invariants, nothing else refers to the object.
         let parent = unsafe { &mut (*raw).parent_resv_obj }.take();
-        // SAFETY: Nothing else refers to the object. The C function frees the memory with
-        // `kfree()`, and `create_object_callback` allocated it with `kmalloc()`.
-        unsafe { bindings::drm_gem_shmem_free(raw.cast()) };
+        // SAFETY: By the type's invariants, nothing else refers to the object. It is not used after this.
+        unsafe { Object::release(raw) };
         // These come last, because the C function accesses the device, and maybe the reservation.
         drop(parent);
+        drop(placed);
         drop(dev);
     }
 }
@@ -267,6 +276,9 @@ impl<T: DriverObject> Object<T> {
         funcs.vunmap = Some(bindings::helper_drm_gem_shmem_vunmap);
         funcs.mmap = Some(bindings::helper_drm_gem_shmem_mmap);
         funcs.vm_ops = &raw const bindings::drm_gem_shmem_vm_ops;
+        if T::HAS_UUIDS {
+            funcs.export = Some(Self::export_callback);
+        }
         funcs
     };
 
@@ -293,10 +305,7 @@ impl<T: DriverObject> Object<T> {
         let raw = from_err_ptr(unsafe { bindings::drm_gem_shmem_create(dev.as_raw(), size) })?;
         // SAFETY: The object was just created by `create_object_callback`, and nothing else refers to
         // it.
-        unsafe { Self::complete(dev, raw.cast(), args) }?;
-        let object = NonNull::new(raw.cast()).ok_or(ENOMEM)?;
-        // SAFETY: The new object's only reference is moved into the `ARef`.
-        let object: ARef<Self> = unsafe { ARef::from_raw(object) };
+        let object = unsafe { Self::complete_new(dev, raw.cast(), args) }?;
         // SAFETY: Nothing else refers to the new object.
         unsafe { bindings::drm_gem_shmem_object::set_map_wc_raw(raw, config.map_wc) };
         if let Some(parent) = parent {
@@ -309,6 +318,66 @@ impl<T: DriverObject> Object<T> {
             unsafe { (*raw.cast::<Self>()).parent_resv_obj = Some(parent.into()) };
         }
         Ok(object)
+    }
+
+    /// Does the same as [`complete`](Self::complete), and returns the object.
+    ///
+    /// # Safety
+    ///
+    /// Those of [`complete`](Self::complete).
+    pub(super) unsafe fn complete_new(
+        dev: &Device<T::Driver>,
+        raw: *mut bindings::drm_gem_object,
+        args: T::Args,
+    ) -> Result<ARef<Self>> {
+        // SAFETY: By the requirements of this function.
+        unsafe { Self::complete(dev, raw, args) }?;
+        let object = NonNull::new(raw.cast()).ok_or(ENOMEM)?;
+        // SAFETY: The new object's only reference is moved into the `ARef`.
+        Ok(unsafe { ARef::from_raw(object) })
+    }
+
+    /// Frees the memory of an object and of its pages.
+    ///
+    /// # Safety
+    ///
+    /// The object must be valid and not be used after this, and what `drop` would drop must not be there.
+    unsafe fn release(this: *mut Self) {
+        let raw: *mut bindings::drm_gem_object = this.cast();
+        // SAFETY: By the requirements of this function.
+        let funcs = unsafe { (*raw).funcs };
+        // SAFETY: All objects of the type have functions.
+        if unsafe { (*funcs).get_sg_table.is_some() } {
+            // SAFETY: It is a shmem object. The C function frees the memory with `kfree()`, and `allocate`
+            // allocated it with `kmalloc()`.
+            return unsafe { bindings::drm_gem_shmem_free(raw.cast()) };
+        }
+        // SAFETY: By the requirements of this function.
+        unsafe { bindings::drm_gem_object_release(raw) };
+        // SAFETY: `allocate` allocated the memory. Nothing in it is dropped.
+        drop(unsafe { KBox::<MaybeUninit<Self>>::from_raw(this.cast()) });
+    }
+
+    /// Allocates an object without the driver's data, which [`complete`](Self::complete) initializes later.
+    /// If the core fails to initialize its own part, it frees the memory without a callback, so nothing in
+    /// it may need a drop until then.
+    pub(super) fn allocate(
+        funcs: &'static bindings::drm_gem_object_funcs,
+    ) -> Result<*mut bindings::drm_gem_object> {
+        // SAFETY: All zeros is a valid value of the C struct, and is what the shmem helpers expect.
+        let mut obj: bindings::drm_gem_shmem_object = unsafe { mem::zeroed() };
+        obj.base.funcs = funcs;
+        let object = KBox::new(
+            Self {
+                obj: Opaque::new(obj),
+                dev: None,
+                parent_resv_obj: None,
+                placed: SetOnce::new(),
+                inner: MaybeUninit::uninit(),
+            },
+            GFP_KERNEL,
+        )?;
+        Ok(KBox::into_raw(object).cast())
     }
 
     /// Does the same as [`complete`](Self::complete) for an imported object.
@@ -385,7 +454,8 @@ impl<T: DriverObject> Object<T> {
     /// # Errors
     ///
     /// `ENODEV` if the device is gone; `ENOMEM`, also if there is no room for bounce buffers;
-    /// `EINVAL` for an imported buffer of a driver without [`MAPS_IMPORTS`](Driver::MAPS_IMPORTS);
+    /// `EINVAL` for an object without pages and for an imported buffer of a driver without
+    /// [`MAPS_IMPORTS`](Driver::MAPS_IMPORTS);
     /// those of `f`.
     ///
     /// # Context
@@ -451,7 +521,7 @@ impl<T: DriverObject> Object<T> {
     fn map(&self, then: impl FnOnce(*mut kernel::bindings::sg_table) -> Result) -> Result {
         let raw = self.obj.get();
         let map = || {
-            if self.is_imported() && !T::Driver::MAPS_IMPORTS {
+            if !self.has_pages() || self.is_imported() && !T::Driver::MAPS_IMPORTS {
                 return Err(EINVAL);
             }
             // SAFETY: The object is valid.
@@ -536,15 +606,14 @@ impl<T: DriverObject> Object<T> {
         });
     }
 
-    extern "C" fn free_callback(raw: *mut bindings::drm_gem_object) {
+    pub(super) extern "C" fn free_callback(raw: *mut bindings::drm_gem_object) {
         let this: *mut Self = raw.cast();
         // SAFETY: The core calls this for the last reference, and the GEM object is at the start of
         // a `Self`. Nothing else accesses the field.
         let dev = unsafe { &(*this).dev };
         if dev.is_none() {
-            // SAFETY: As above. The driver's data was not initialized, so it is not dropped. The C
-            // function frees the memory with `kfree()`.
-            return unsafe { bindings::drm_gem_shmem_free(raw.cast()) };
+            // SAFETY: As above. The driver's data was not initialized, so it is not dropped.
+            return unsafe { Self::release(this) };
         }
         // INVARIANT: `dev` is set, so the object is initialized. This was the last reference.
         // SAFETY: The core does not pass a null pointer.
@@ -552,30 +621,12 @@ impl<T: DriverObject> Object<T> {
     }
 }
 
-/// Allocates an object without the driver's data, which [`Object::complete`] initializes later. If the
-/// core fails to initialize its own part, it frees the memory without a callback, so nothing in it may
-/// need a drop until then.
+/// Allocates an object with pages, see [`Object::allocate`].
 pub(crate) extern "C" fn create_object_callback<T: DriverObject>(
     _dev: *mut bindings::drm_device,
     _size: usize,
 ) -> *mut bindings::drm_gem_object {
-    // SAFETY: All zeros is a valid value of the C struct, and is what the shmem helpers expect.
-    let mut obj: bindings::drm_gem_shmem_object = unsafe { mem::zeroed() };
-    obj.base.funcs = const { &Object::<T>::FUNCS };
-    let object = KBox::new(
-        Object::<T> {
-            obj: Opaque::new(obj),
-            dev: None,
-            parent_resv_obj: None,
-            inner: MaybeUninit::uninit(),
-        },
-        GFP_KERNEL,
-    );
-    to_err_ptr(
-        object
-            .map(|object| KBox::into_raw(object).cast())
-            .map_err(Error::from),
-    )
+    to_err_ptr(Object::<T>::allocate(const { &Object::<T>::FUNCS }))
 }
 
 impl<T: DriverObject> Sealed for Object<T> {}
@@ -595,6 +646,8 @@ impl<T: DriverObject> IntoGEMObject for Object<T> {
 
 impl<T: DriverObject> AllocImpl for Object<T> {
     type Driver = T::Driver;
+
+    const EXPORT_OPS: ExportOps = Self::UUID_EXPORT_OPS;
 
     const ALLOC_OPS: AllocOps = {
         // SAFETY: All zeros is a valid, empty `struct drm_driver`.

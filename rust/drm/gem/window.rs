@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//! Windows: memory of a device in which programs see buffer objects that have no pages of their own.
+use core::{mem, ptr};
+
+use drm_bindings as bindings;
+use kernel::{
+    device::{self, Bound},
+    error::to_result,
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::{aref::ARef, Arc},
+};
+
+use super::{shmem::Object, BaseObject, DriverObject, IntoGEMObject};
+use crate::{errno, mm, Device, Driver, UnregisteredDevice};
+
+/// The window of a device.
+///
+/// # Invariants
+///
+/// The memory was claimed for the device that the DRM device is tied to. So it is not memory of the kernel,
+/// and no other driver uses it as long as that device is bound.
+pub(crate) struct Window {
+    /// Physical address, that of a page.
+    address: u64,
+    places: Arc<mm::Allocator>,
+}
+
+/// How programs access the memory of a window.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Caching {
+    /// As other memory.
+    Cached = 0,
+    /// Without the cache; writes may be combined.
+    WriteCombined = 1,
+    /// Without the cache.
+    Uncached = 2,
+}
+
+/// A place in the window of a device, which is free again when this is dropped.
+///
+/// # Invariants
+///
+/// `node` is one of the window of the device, and is whole pages.
+///
+/// # Context
+///
+/// The drop may sleep, the methods do not.
+pub struct Place<T: Driver> {
+    node: mm::Node,
+    dev: ARef<Device<T>>,
+}
+
+impl<T: Driver> Place<T> {
+    /// Returns the distance from the start of the window in bytes.
+    pub fn offset(&self) -> u64 {
+        self.node.start()
+    }
+}
+
+impl<T: Driver> UnregisteredDevice<T> {
+    /// Claims memory of a device as the window of its DRM device. `dev` is the device that
+    /// [`new`](Self::new) was called with, and the memory, given by its physical address and its size in
+    /// bytes, is claimed until the driver leaves it. C: `devm_request_mem_region()`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for another `dev`, and for memory that is empty or not whole pages; `EBUSY` if the memory
+    /// is the kernel's or is claimed, or if the device has a window; `ENOMEM`.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    pub fn set_window(&self, dev: &device::Device<Bound>, address: u64, size: u64) -> Result {
+        let page = PAGE_SIZE as u64;
+        let is_valid = size != 0 && (address | size) % page == 0;
+        if !is_valid || address.checked_add(size).is_none() || !self.is_tied_to(dev) {
+            return Err(EINVAL);
+        }
+        if self.window.as_ref().is_some() {
+            return Err(EBUSY);
+        }
+        let places = mm::Allocator::new(size)?;
+        let raw: *mut kernel::bindings::device = ptr::from_ref(dev).cast_mut().cast();
+        let name = T::INFO.name.as_char_ptr();
+        // SAFETY: The device is bound, and the name is static.
+        if !unsafe { bindings::helper_devm_request_mem_region(raw, address, size, name) } {
+            return Err(EBUSY);
+        }
+        // INVARIANT: The memory was claimed above.
+        self.window.populate(Window { address, places });
+        Ok(())
+    }
+}
+
+impl<T: Driver> Device<T> {
+    /// Reserves a place in the window of the device.
+    ///
+    /// # Errors
+    ///
+    /// `ENOSPC` if there is no room; `EINVAL` if the device has no window, or if the size in bytes is not
+    /// one of whole pages; `ENOMEM`. C: `drm_mm_insert_node()`.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    pub fn reserve_place(&self, size: usize) -> Result<Place<T>> {
+        let window = self.window.as_ref().ok_or(EINVAL)?;
+        if size % PAGE_SIZE != 0 {
+            return Err(EINVAL);
+        }
+        // INVARIANT: All places have a size of whole pages, so all begin at a page.
+        Ok(Place {
+            node: window.places.insert(size as u64)?,
+            dev: self.into(),
+        })
+    }
+}
+
+/// The place of an object, and how programs access it there.
+///
+/// # Invariants
+///
+/// The place is one of the object's device, and is as large as the object.
+pub(super) struct Placed<T: Driver> {
+    place: Arc<Place<T>>,
+    caching: Caching,
+}
+
+impl<T: DriverObject> Object<T> {
+    /// The functions of an object without pages.
+    const WINDOW_FUNCS: bindings::drm_gem_object_funcs = {
+        // SAFETY: All zeros is a valid, empty struct of functions.
+        let mut funcs: bindings::drm_gem_object_funcs = unsafe { mem::zeroed() };
+        funcs.free = Some(Self::free_callback);
+        funcs.open = Some(super::open_callback::<T>);
+        funcs.close = Some(super::close_callback::<T>);
+        funcs.mmap = Some(Self::window_mmap_callback);
+        if T::HAS_UUIDS {
+            funcs.export = Some(Self::export_callback);
+        }
+        funcs
+    };
+
+    /// Creates an object without pages. Programs see it in the window of the device, when it has a
+    /// [place](Self::set_place) there. Its size is in bytes. C: `drm_gem_private_object_init()`.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; `EINVAL` for a size that is 0 or not one of whole pages; those of [`DriverObject::new`].
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    pub fn new_without_pages(
+        dev: &Device<T::Driver>,
+        size: usize,
+        args: T::Args,
+    ) -> Result<ARef<Self>> {
+        if size == 0 || size % PAGE_SIZE != 0 {
+            return Err(EINVAL);
+        }
+        let raw = Self::allocate(const { &Self::WINDOW_FUNCS })?;
+        // SAFETY: The object was allocated above, and its size is one of whole pages.
+        unsafe { bindings::drm_gem_private_object_init(dev.as_raw(), raw, size) };
+        // SAFETY: The object was just created, and nothing else refers to it.
+        unsafe { Self::complete_new(dev, raw, args) }
+    }
+
+    /// Returns whether the object has pages, or is one [without](Self::new_without_pages).
+    pub fn has_pages(&self) -> bool {
+        // SAFETY: The object is valid, and its functions do not change.
+        let funcs = unsafe { (*self.as_raw()).funcs };
+        // SAFETY: All objects of the type have functions.
+        unsafe { (*funcs).get_sg_table.is_some() }
+    }
+
+    /// Sets the place in the window where programs see an object without pages. The object keeps the place
+    /// as long as programs may see it, which is until it is [freed](DriverObject::free).
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for an object with pages, for a place of another device and for one of another size;
+    /// `EBUSY` if the object has a place.
+    pub fn set_place(&self, place: Arc<Place<T::Driver>>, caching: Caching) -> Result {
+        let is_ours = ptr::eq(&*place.dev, self.dev()) && place.node.size() == self.size() as u64;
+        if self.has_pages() || !is_ours {
+            return Err(EINVAL);
+        }
+        // INVARIANT: It was compared above.
+        if !self.placed.populate(Placed { place, caching }) {
+            return Err(EBUSY);
+        }
+        Ok(())
+    }
+
+    /// Returns the physical address of the object's place, and how programs access it there.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if it has none.
+    pub(super) fn window_address(&self) -> Result<(u64, Caching)> {
+        let placed = self.placed.as_ref().ok_or(EINVAL)?;
+        let window = self.dev().window.as_ref().ok_or(EINVAL)?;
+        // The place is in the window, whose end is a valid address.
+        Ok((window.address + placed.place.offset(), placed.caching))
+    }
+
+    fn window_mmap(&self, vma: *mut kernel::bindings::vm_area_struct) -> Result {
+        T::place(self).map_err(|_| EINVAL)?;
+        let (address, caching) = self.window_address()?;
+        let map = || {
+            // SAFETY: The core calls this with a VMA of the object, which will hold a reference to it, so the
+            // place stays reserved. It is as large as the object, by the invariants of `Placed`. By those
+            // of `Window`, the memory may be mapped as long as the device is bound, which it is in a section
+            // where it is not unplugged. The core unmaps it when it unplugs the device.
+            to_result(unsafe {
+                bindings::helper_drm_gem_mmap_window(self.as_raw(), vma, address, caching as u32)
+            })
+        };
+        self.dev().while_plugged(map).unwrap_or(Err(ENODEV))
+    }
+
+    extern "C" fn window_mmap_callback(
+        raw: *mut bindings::drm_gem_object,
+        vma: *mut kernel::bindings::vm_area_struct,
+    ) -> kernel::ffi::c_int {
+        // SAFETY: The core calls this for a valid object of the type.
+        errno(unsafe { Self::from_raw(raw) }.window_mmap(vma))
+    }
+}
