@@ -17,7 +17,7 @@ use crate::{
     device::{Device, VirtGpu, VirtGpuFile},
     display::{cursor, hotplug},
     gpu,
-    memory::gem,
+    memory::{self, gem, vram},
     module_parameters,
     parts::{self, Data, Works},
     pm,
@@ -64,7 +64,7 @@ impl drm::Driver for VirtGpu {
         (VIRTGPU_TRANSFER_TO_HOST, drm_virtgpu_3d_transfer_to_host, RENDER_ALLOW, ioctl::transfer_to_host),
         (VIRTGPU_WAIT, drm_virtgpu_3d_wait, RENDER_ALLOW, ioctl::wait),
         (VIRTGPU_GET_CAPS, drm_virtgpu_get_caps, RENDER_ALLOW, ioctl::get_caps),
-        (VIRTGPU_RESOURCE_CREATE_BLOB, drm_virtgpu_resource_create_blob, RENDER_ALLOW, ioctl::no_feature),
+        (VIRTGPU_RESOURCE_CREATE_BLOB, drm_virtgpu_resource_create_blob, RENDER_ALLOW, ioctl::resource_create_blob),
         (VIRTGPU_CONTEXT_INIT, drm_virtgpu_context_init, RENDER_ALLOW, ioctl::context_init),
     }
 
@@ -93,7 +93,8 @@ pub(crate) struct VirtGpuDriver {
     works: Works,
 }
 
-fn read_config(vdev: &virtio::Device<Bound>) -> Result<usize> {
+/// Returns the number of heads, and the alignment of blobs in bytes, or 0.
+fn read_config(vdev: &virtio::Device<Bound>) -> Result<(usize, u32)> {
     if !vdev.has_feature(F_VERSION_1) {
         dev_err!(
             vdev,
@@ -102,6 +103,20 @@ fn read_config(vdev: &virtio::Device<Bound>) -> Result<usize> {
         return Err(ENODEV);
     }
 
+    let has_alignment =
+        vdev.has_feature(gpu::F_RESOURCE_BLOB) && vdev.has_feature(gpu::F_BLOB_ALIGNMENT);
+    let alignment = match has_alignment {
+        true => vdev.read_config(&gpu::CONFIG_BLOB_ALIGNMENT)?,
+        false => 0,
+    };
+    if alignment != 0 && !alignment.is_power_of_two() {
+        dev_err!(
+            vdev,
+            "the device aligns blobs to {} bytes, which is not a power of two\n",
+            alignment
+        );
+        return Err(EINVAL);
+    }
     let count = vdev.read_config(&gpu::CONFIG_NUM_SCANOUTS)? as usize;
     if count > gpu::MAX_SCANOUTS {
         dev_err!(
@@ -112,7 +127,7 @@ fn read_config(vdev: &virtio::Device<Bound>) -> Result<usize> {
         );
         return Err(EINVAL);
     }
-    Ok(count)
+    Ok((count, alignment))
 }
 
 /// Reads the display information and registers the DRM device.
@@ -142,13 +157,15 @@ impl VirtGpuDriver {
             return Err(ENODEV);
         }
 
-        let count = read_config(vdev)?;
+        let (count, alignment) = read_config(vdev)?;
         // User space expects the PCI device as the parent of the DRM device.
         let drm = UnregisteredDevice::<VirtGpu>::with_parent(
             vdev,
             vdev.parent(),
-            parts::data(vdev, count)?,
+            parts::data(vdev, count, alignment)?,
         )?;
+        memory::init(&drm, drm.render.has_3d);
+        vram::find_window(vdev, &drm)?;
         let dev: ARef<Device> = (&*drm).into();
         dev.take_aperture()?;
         if count == 0 {
@@ -193,7 +210,14 @@ impl virtio::Driver for VirtGpuDriver {
     type IdInfo = ();
 
     const ID_TABLE: IdTable<Self::IdInfo> = &TABLE;
-    const FEATURES: &'static [u32] = &[gpu::F_VIRGL, gpu::F_EDID, gpu::F_CONTEXT_INIT];
+    const FEATURES: &'static [u32] = &[
+        gpu::F_VIRGL,
+        gpu::F_EDID,
+        gpu::F_RESOURCE_UUID,
+        gpu::F_RESOURCE_BLOB,
+        gpu::F_CONTEXT_INIT,
+        gpu::F_BLOB_ALIGNMENT,
+    ];
 
     fn probe(vdev: &virtio::Device<Core<'_>>) -> impl PinInit<Self, Error> {
         Self::probed(vdev)

@@ -313,6 +313,91 @@ virtio::byte_structs! {
         /// Padding, zero.
         pub(crate) padding: u32,
     }
+    /// C: `struct virtio_gpu_resource_create_blob`.
+    pub(crate) struct ResourceCreateBlob {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// Number of the resource.
+        pub(crate) resource_id: u32,
+        /// Whose memory it is.
+        pub(crate) blob_mem: u32,
+        /// What it may be used for.
+        pub(crate) blob_flags: u32,
+        /// Number of the [`MemEntry`] that follow.
+        pub(crate) nr_entries: u32,
+        /// Number of the memory in its context.
+        pub(crate) blob_id: u64,
+        /// Bytes.
+        pub(crate) size: u64,
+    }
+    /// C: `struct virtio_gpu_set_scanout_blob`.
+    pub(crate) struct SetScanoutBlob {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// The part of the picture that is shown.
+        pub(crate) r: Rect,
+        /// Number of the head.
+        pub(crate) scanout_id: u32,
+        /// Number of the resource.
+        pub(crate) resource_id: u32,
+        /// Width of the picture in pixels.
+        pub(crate) width: u32,
+        /// Height of the picture in pixels.
+        pub(crate) height: u32,
+        /// Pixel format.
+        pub(crate) format: u32,
+        /// Padding, zero.
+        pub(crate) padding: u32,
+        /// Bytes from a row to the next, for each plane.
+        pub(crate) strides: [u32; 4],
+        /// Where the pixels begin, in bytes, for each plane.
+        pub(crate) offsets: [u32; 4],
+    }
+    /// C: `struct virtio_gpu_resource_map_blob`.
+    pub(crate) struct ResourceMapBlob {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// Number of the resource.
+        pub(crate) resource_id: u32,
+        /// Padding, zero.
+        pub(crate) padding: u32,
+        /// Where in the window, in bytes.
+        pub(crate) offset: u64,
+    }
+    /// C: `struct virtio_gpu_resp_map_info`.
+    pub(crate) struct MapInfo {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// How the memory is to be cached.
+        pub(crate) map_info: u32,
+        /// Padding, zero.
+        pub(crate) padding: u32,
+    }
+    /// C: `struct virtio_gpu_resource_unmap_blob`.
+    pub(crate) struct ResourceUnmapBlob {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// Number of the resource.
+        pub(crate) resource_id: u32,
+        /// Padding, zero.
+        pub(crate) padding: u32,
+    }
+    /// C: `struct virtio_gpu_resource_assign_uuid`.
+    pub(crate) struct ResourceAssignUuid {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// Number of the resource.
+        pub(crate) resource_id: u32,
+        /// Padding, zero.
+        pub(crate) padding: u32,
+    }
+    /// C: `struct virtio_gpu_resp_resource_uuid`.
+    pub(crate) struct ResourceUuid {
+        /// Header.
+        pub(crate) hdr: Header,
+        /// The UUID.
+        pub(crate) uuid: [u8; 16],
+    }
     /// C: `struct virtio_gpu_update_cursor`.
     pub(crate) struct UpdateCursor {
         /// Header.
@@ -338,6 +423,12 @@ pub(crate) const MAX_SCANOUTS: usize = 16;
 pub(crate) const F_VIRGL: u32 = 0;
 /// Feature: the device has EDIDs.
 pub(crate) const F_EDID: u32 = 1;
+/// Feature: resources have UUIDs, by which other virtio devices know them.
+pub(crate) const F_RESOURCE_UUID: u32 = 2;
+/// Feature: resources may be plain memory.
+pub(crate) const F_RESOURCE_BLOB: u32 = 3;
+/// Feature: the configuration space has the alignment of blobs.
+pub(crate) const F_BLOB_ALIGNMENT: u32 = 5;
 /// Feature: a context may have parameters.
 pub(crate) const F_CONTEXT_INIT: u32 = 4;
 /// Flag of a header: the host answers the command when it has executed it.
@@ -356,6 +447,17 @@ pub(crate) const CONFIG_NUM_SCANOUTS: ConfigField<Config, { offset_of!(Config, n
 /// In the configuration space: number of capability sets.
 pub(crate) const CONFIG_NUM_CAPSETS: ConfigField<Config, { offset_of!(Config, num_capsets) }> =
     ConfigField::new();
+/// In the configuration space: alignment of the sizes of blobs.
+pub(crate) const CONFIG_BLOB_ALIGNMENT: ConfigField<
+    Config,
+    { offset_of!(Config, blob_alignment) },
+> = ConfigField::new();
+/// The bits of [`MapInfo::map_info`] that say how memory is to be cached.
+pub(crate) const MAP_CACHE_MASK: u32 = 0xf;
+/// Without the cache.
+pub(crate) const MAP_CACHE_UNCACHED: u32 = 2;
+/// Without the cache; writes may be combined.
+pub(crate) const MAP_CACHE_WC: u32 = 3;
 /// Event: the display information has changed.
 pub(crate) const EVENT_DISPLAY: u32 = 1;
 
@@ -383,6 +485,12 @@ pub(crate) mod cmd {
     pub(crate) const GET_CAPSET: u32 = 0x0109;
     /// Reads a head's EDID.
     pub(crate) const GET_EDID: u32 = 0x010a;
+    /// Reads the UUID of a resource.
+    pub(crate) const RESOURCE_ASSIGN_UUID: u32 = 0x010b;
+    /// Creates a resource that is plain memory.
+    pub(crate) const RESOURCE_CREATE_BLOB: u32 = 0x010c;
+    /// Shows a blob on a head.
+    pub(crate) const SET_SCANOUT_BLOB: u32 = 0x010d;
     /// Creates a context.
     pub(crate) const CTX_CREATE: u32 = 0x0200;
     /// Destroys a context.
@@ -399,6 +507,10 @@ pub(crate) mod cmd {
     pub(crate) const TRANSFER_FROM_HOST_3D: u32 = 0x0206;
     /// Executes a command stream.
     pub(crate) const SUBMIT_3D: u32 = 0x0207;
+    /// Maps a blob into the window.
+    pub(crate) const RESOURCE_MAP_BLOB: u32 = 0x0208;
+    /// Ends that.
+    pub(crate) const RESOURCE_UNMAP_BLOB: u32 = 0x0209;
     /// Changes the image and position of a cursor.
     pub(crate) const UPDATE_CURSOR: u32 = 0x0300;
     /// Moves a cursor.
@@ -418,6 +530,9 @@ pub(crate) mod cmd {
             GET_CAPSET_INFO => "GET_CAPSET_INFO",
             GET_CAPSET => "GET_CAPSET",
             GET_EDID => "GET_EDID",
+            RESOURCE_ASSIGN_UUID => "RESOURCE_ASSIGN_UUID",
+            RESOURCE_CREATE_BLOB => "RESOURCE_CREATE_BLOB",
+            SET_SCANOUT_BLOB => "SET_SCANOUT_BLOB",
             CTX_CREATE => "CTX_CREATE",
             CTX_DESTROY => "CTX_DESTROY",
             CTX_ATTACH_RESOURCE => "CTX_ATTACH_RESOURCE",
@@ -426,6 +541,8 @@ pub(crate) mod cmd {
             TRANSFER_TO_HOST_3D => "TRANSFER_TO_HOST_3D",
             TRANSFER_FROM_HOST_3D => "TRANSFER_FROM_HOST_3D",
             SUBMIT_3D => "SUBMIT_3D",
+            RESOURCE_MAP_BLOB => "RESOURCE_MAP_BLOB",
+            RESOURCE_UNMAP_BLOB => "RESOURCE_UNMAP_BLOB",
             UPDATE_CURSOR => "UPDATE_CURSOR",
             MOVE_CURSOR => "MOVE_CURSOR",
             _ => "unknown",
@@ -445,6 +562,10 @@ pub(crate) mod resp {
     pub(crate) const OK_CAPSET: u32 = 0x1103;
     /// [`Edid`](super::Edid).
     pub(crate) const OK_EDID: u32 = 0x1104;
+    /// [`ResourceUuid`](super::ResourceUuid).
+    pub(crate) const OK_RESOURCE_UUID: u32 = 0x1105;
+    /// [`MapInfo`](super::MapInfo).
+    pub(crate) const OK_MAP_INFO: u32 = 0x1106;
     /// The host is out of memory.
     pub(crate) const ERR_OUT_OF_MEMORY: u32 = 0x1201;
     /// The first of four errors for invalid arguments.

@@ -175,15 +175,16 @@ impl WorkItem<{ work::ARRIVALS }> for Data {
     }
 }
 
-/// Sets up the data of a device with `count` heads.
+/// Sets up the data of a device with `count` heads, whose blobs have sizes of this alignment.
 pub(crate) fn data(
     vdev: &virtio::Device<Bound>,
     count: usize,
+    blob_alignment: u32,
 ) -> Result<impl PinInit<Data, Error> + use<'_>> {
     let display = Display::new(vdev, count)?;
     Ok(try_pin_init!(Data {
         transport <- Transport::new(vdev),
-        memory <- Memory::new(vdev),
+        memory <- Memory::new(vdev, blob_alignment),
         display,
         render <- Render::new(vdev),
         ctrl_work <- new_work!("virtgpu::ctrl"),
@@ -261,6 +262,7 @@ macro_rules! ends {
 ends! {
     Resource(host_resource::Done),
     Frame(output::Frame),
+    Shown(output::Shown),
     Cursor(cursor::Done),
     Panic(panic::Done),
     Question(Question),
@@ -306,6 +308,10 @@ impl memory::callbacks::Callbacks for VirtGpu {
 
     fn while_up<R>(dev: &Device, f: impl FnMut() -> Result<R>) -> Result<R> {
         dev.life.while_up(f)
+    }
+
+    fn renders(dev: &Device) -> bool {
+        dev.render.has_3d
     }
 
     fn lost(dev: &Device) {

@@ -48,6 +48,7 @@ static SUITES: &[&kunit::Suite] = &[
     &drm_tests::SUITE,
     &fence_tests::SUITE,
     &life::tests::SUITE,
+    &memory::blob::tests::SUITE,
     &memory::format::tests::SUITE,
     &memory::resource::tests::SUITE,
     &render::capset::tests::SUITE,

@@ -342,8 +342,37 @@ impl DumbBuffer<'_> {
     ///
     /// `EINVAL` if they do not fit their types. C: `drm_mode_size_dumb()`.
     pub fn compute_size<T: Driver>(&mut self, dev: &Device<T>, pitch_align: usize) -> Result {
+        self.compute_aligned_size(dev, pitch_align, 0)
+    }
+
+    /// Does the same as [`compute_size`](Self::compute_size). The size is a multiple of `size_align` bytes,
+    /// and of a page.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if they do not fit their types. C: `drm_mode_size_dumb()`.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use kernel::prelude::*;
+    /// use drm::{gem::DumbBuffer, Device, Driver};
+    ///
+    /// fn size<T: Driver>(dev: &Device<T>, args: &mut DumbBuffer<'_>) -> Result<u64> {
+    ///     args.compute_aligned_size(dev, 8, 16384)?;
+    ///     Ok(args.size())
+    /// }
+    /// ```
+    pub fn compute_aligned_size<T: Driver>(
+        &mut self,
+        dev: &Device<T>,
+        pitch_align: usize,
+        size_align: usize,
+    ) -> Result {
         // SAFETY: Device and arguments are valid.
-        to_result(unsafe { bindings::drm_mode_size_dumb(dev.as_raw(), self.0, pitch_align, 0) })
+        to_result(unsafe {
+            bindings::drm_mode_size_dumb(dev.as_raw(), self.0, pitch_align, size_align)
+        })
     }
 
     /// Sets the handle of the buffer.

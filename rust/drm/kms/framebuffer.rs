@@ -109,6 +109,13 @@ impl<T: KmsDriver> Deref for Framebuffer<T> {
 }
 
 impl<T: KmsDriver> Framebuffer<T> {
+    /// Returns the number by which user space knows the framebuffer. It is not that of another framebuffer as
+    /// long as this one exists. C: `drm_framebuffer.base.id`.
+    pub fn id(&self) -> u32 {
+        // SAFETY: By the type's invariants, the framebuffer is valid. The number does not change.
+        unsafe { (*self.fb.get()).base.id }
+    }
+
     const FUNCS: bindings::drm_framebuffer_funcs = {
         // SAFETY: All zeros is a valid, empty struct of functions.
         let mut funcs: bindings::drm_framebuffer_funcs = unsafe { core::mem::zeroed() };

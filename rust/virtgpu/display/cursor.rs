@@ -30,7 +30,7 @@ use crate::{
     device::{work, Device, VirtGpu},
     display::fb::{self, Framebuffer, View},
     gpu::{self, cmd as kind},
-    memory::{format, gem},
+    memory::{format, gem, resource::Resource},
     transport::{
         command::{self, on_done, Chain},
         encode, queue,
@@ -292,6 +292,12 @@ impl Cursor {
                     .as_ref()
                     .map(|(_, view)| (view.resource.id, plane.hotspot())),
             );
+        }
+        if let Some((fb, view)) = shown.as_ref().filter(|_| new_image) {
+            if view.resource.kind().is_guests() {
+                let all = Rect::new(0, 0, SIZE as i32, SIZE as i32);
+                Resource::show_drawn(fb.object(), &fb.info(), &[all]);
+            }
         }
         let upload = shown.filter(|(_, view)| new_image && view.must_copy);
         if upload.is_some() {

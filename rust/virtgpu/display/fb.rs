@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Framebuffers, and the host resources that show them.
 //!
-//! The pixels of a texture are on the host, and are shown from there. Those of other framebuffers are
-//! copied to a host resource. On a primary plane that is the resource of a [`Swapchain`], on a cursor
+//! The pixels of a texture are on the host, and are shown from there. Some hosts show a blob of the
+//! guest's pages. The pixels of other framebuffers are copied to a host resource. On a primary plane that is the resource of a [`Swapchain`], on a cursor
 //! plane the cursor resource of the buffer object. [`prepare`] and [`prepare_cursor`] make sure that
 //! the resource exists, [`view`] and [`view_cursor`] return it.
 use drm::kms::{DriverFramebuffer, FramebufferInfo};
@@ -15,7 +15,7 @@ use kernel::{
 use crate::{
     device::{Device, VirtGpu},
     display::swapchain::{self, Swapchain, Swapchains},
-    memory::{callbacks::Callbacks, format, gem, resource::Resource},
+    memory::{self, callbacks::Callbacks, format, gem, resource::Resource},
 };
 
 /// The use of a framebuffer on a head's primary plane.
@@ -123,16 +123,10 @@ fn assign(fb: &Framebuffer, swapchains: &Swapchains, swapchain: Arc<Swapchain>) 
 /// # Errors
 ///
 /// Those of [`Resource::create`]; `ENOSPC` if the host is out of memory and all swapchains are
-/// shown; `EINVAL` for a texture that the host has refused.
+/// shown; `EINVAL` for a texture or a blob that the host has refused.
 pub(crate) fn prepare(dev: &Device, fb: &Framebuffer, swapchains: &Arc<Swapchains>) -> Result {
-    let uncopied = fb.object().uncopied();
-    if uncopied
-        .as_ref()
-        .is_some_and(|resource| resource.is_refused())
-    {
-        return Err(EINVAL);
-    }
-    if begin(fb, swapchains)? || uncopied.is_some() {
+    let uncopied = gem::prepare_uncopied(fb.object(), &fb.info())?;
+    if begin(fb, swapchains)? || !is_copied(dev, uncopied.as_deref()) {
         return Ok(());
     }
     let (bo, info) = (fb.object(), fb.info());
@@ -173,6 +167,14 @@ pub(crate) fn prepare_cursor(fb: &Framebuffer) -> Result {
     Ok(())
 }
 
+/// Returns whether the pixels have to be copied, although there may be a resource that shows them. A host
+/// may refuse at any time to show the guest's pages.
+fn is_copied(dev: &Device, uncopied: Option<&Resource>) -> bool {
+    uncopied.is_none_or(|resource| {
+        resource.kind().blob().is_some() && !VirtGpu::renders(dev) && !memory::has_zero_copy(dev)
+    })
+}
+
 fn find(uses: &[Use], swapchains: &Swapchains) -> Option<View> {
     let usage = uses.iter().find(|usage| usage.head == swapchains.head)?;
     let resource = usage.swapchain.as_ref()?.resource.clone();
@@ -190,21 +192,26 @@ pub(crate) fn view(
     swapchains: &Swapchains,
     last: Option<&Framebuffer>,
 ) -> Option<View> {
-    match fb.object().uncopied() {
-        Some(resource) => {
-            let is_last = last.is_some_and(|last| core::ptr::eq(last, fb));
-            Some(View::uncopied(resource, is_last))
-        }
-        None => find(&fb.uses.lock(), swapchains),
-    }
+    let uncopied = fb.object().uncopied();
+    let is_last = last.is_some_and(|last| core::ptr::eq(last, fb));
+    let copied = if is_copied(fb.object().dev(), uncopied.as_deref()) {
+        find(&fb.uses.lock(), swapchains)
+    } else {
+        None
+    };
+    // Also if zero copy has ended since the framebuffer was prepared: no swapchain was made.
+    copied.or_else(|| Some(View::uncopied(uncopied?, is_last)))
 }
 
 /// Does the same for the panic screen: fails instead of waiting for a lock.
 pub(crate) fn try_view(fb: &Framebuffer, swapchains: &Swapchains) -> Option<View> {
-    match fb.object().try_uncopied()? {
-        Some(resource) => Some(View::uncopied(resource, true)),
-        None => find(&fb.uses.try_lock()?, swapchains),
-    }
+    let uncopied = fb.object().try_uncopied()?;
+    let copied = if is_copied(fb.object().dev(), uncopied.as_deref()) {
+        find(&fb.uses.try_lock()?, swapchains)
+    } else {
+        None
+    };
+    copied.or_else(|| Some(View::uncopied(uncopied?, true)))
 }
 
 /// Returns how the host shows a prepared framebuffer on a cursor plane. Only the cursor knows what the

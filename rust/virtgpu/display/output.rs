@@ -23,7 +23,9 @@ use virtio::wait::WaitQueue;
 
 use crate::{
     device::{Device, VirtGpu},
-    display::{cursor::Cursor, panic::Panic, swapchain::Swapchains},
+    display::{cursor::Cursor, fb::Framebuffer, panic::Panic, redraw, swapchain::Swapchains},
+    gpu,
+    memory::{self, callbacks::Callbacks, format, resource::Resource},
     transport::{
         command::{self, lazily, on_done, Chain},
         encode,
@@ -48,6 +50,8 @@ pub(crate) struct Window {
 struct Scanout {
     resource: u32,
     rect: Rect,
+    /// The number of the framebuffer, if the resource is a blob.
+    blob: u32,
 }
 
 /// A head of the device.
@@ -90,27 +94,66 @@ impl Output {
         )
     }
 
-    /// Makes the host show a part of a resource, unless it does so already. The caller kicks.
-    pub(crate) fn show(&self, dev: &Device, resource: u32, rect: Rect) {
-        let wanted = Scanout { resource, rect };
+    /// Makes the host show a part of a framebuffer by its resource, unless it does so already. The caller
+    /// kicks. Returns whether the host still reads another blob until it answers.
+    pub(crate) fn show(
+        &self,
+        dev: &Device,
+        fb: &Framebuffer,
+        resource: &Resource,
+        rect: Rect,
+    ) -> bool {
+        let is_blob = resource.kind().blob().is_some();
+        let wanted = Scanout {
+            resource: resource.id,
+            rect,
+            blob: if is_blob { fb.id() } else { 0 },
+        };
+        self.set(dev, wanted, || {
+            if !is_blob {
+                let id = resource.id;
+                return encode::set_scanout(&dev.transport.pool, self.index, id, &rect).map(lazily);
+            }
+            // A blob has no shape, so the command includes the shape of the framebuffer.
+            let info = fb.info();
+            let scanout = gpu::SetScanoutBlob {
+                scanout_id: self.index,
+                resource_id: resource.id,
+                width: info.width,
+                height: info.height,
+                format: format::by_fourcc(info.fourcc).ok_or(EINVAL)?.number,
+                strides: [info.pitch, 0, 0, 0],
+                offsets: [info.offset, 0, 0, 0],
+                ..gpu::SetScanoutBlob::zeroed()
+            };
+            let chain = encode::set_scanout_blob(&dev.transport.pool, &scanout, &rect)?;
+            Ok(on_done(chain, Shown))
+        })
+    }
+
+    /// Makes the host show something else, unless it does so already, by the command of `make`. Returns
+    /// whether the host has shown another blob.
+    fn set(&self, dev: &Device, wanted: Scanout, make: impl FnOnce() -> Result<Chain>) -> bool {
         let mut scanout = self.scanout.lock();
-        if *scanout == wanted {
-            return;
+        let last = *scanout;
+        if last == wanted {
+            return false;
         }
-        match encode::set_scanout(&dev.transport.pool, self.index, resource, &rect) {
+        match make() {
             Ok(chain) => {
                 *scanout = wanted;
                 drop(scanout);
-                dev.transport.ctrl.submit(dev, lazily(chain));
+                dev.transport.ctrl.submit(dev, chain);
             }
             Err(error) => drm::drm_err!(
                 dev,
                 "head {}: cannot show resource {}: {:?}\n",
                 self.index,
-                resource,
+                wanted.resource,
                 error
             ),
         }
+        last.blob != 0 && last.blob != wanted.blob
     }
 
     /// Returns the resource that the host shows, 0 for none.
@@ -121,7 +164,10 @@ impl Output {
     /// Makes the host show nothing.
     pub(crate) fn hide(&self, dev: &Device) {
         self.swapchains.lost_frame();
-        self.show(dev, 0, Rect::default());
+        self.set(dev, Scanout::default(), || {
+            let nothing = Rect::default();
+            encode::set_scanout(&dev.transport.pool, self.index, 0, &nothing).map(lazily)
+        });
         dev.transport.ctrl.kick(dev);
     }
 
@@ -163,12 +209,14 @@ impl Output {
         }
     }
 
-    /// Sends the flush that ends a frame. [`Crtc::atomic_flush`] kicks for the frames
+    /// Sends the flush that ends a frame. `is_awaited` tells that the frame replaces pages of the guest,
+    /// which the host reads until it answers. [`Crtc::atomic_flush`] kicks for the frames
     /// of all heads at once.
-    pub(crate) fn frame_end(self: &Arc<Self>, dev: &Device, flush: Chain) {
+    pub(crate) fn frame_end(self: &Arc<Self>, dev: &Device, flush: Chain, is_awaited: bool) {
         self.frames.fetch_add(1, Relaxed);
         let flush = on_done(flush, Frame(self.clone()));
-        dev.transport.ctrl.submit(dev, lazily(flush));
+        let flush = if is_awaited { flush } else { lazily(flush) };
+        dev.transport.ctrl.submit(dev, flush);
     }
 
     /// Called when a flush has ended. The count may have been cleared by [`mend`](Self::mend).
@@ -190,6 +238,21 @@ pub(crate) struct Frame(Arc<Output>);
 impl command::Done for Frame {
     fn happen(self, _dev: &Device, chain: Chain, _status: Result) -> Option<Chain> {
         self.0.frame_done();
+        Some(chain)
+    }
+}
+
+/// What happens when the host shows a blob, or refuses to.
+pub(crate) struct Shown;
+
+impl command::Done for Shown {
+    /// A host that cannot show the guest's pages gets a copy of them, from the next frame on.
+    fn happen(self, dev: &Device, chain: Chain, status: Result) -> Option<Chain> {
+        // Only an answer says what the host can do.
+        if status.is_err() && chain.data().is_answered() && !VirtGpu::renders(dev) {
+            memory::stop_zero_copy(dev);
+            redraw::schedule(dev);
+        }
         Some(chain)
     }
 }

@@ -47,13 +47,14 @@ impl Panic {
         )
     }
 
-    /// Uploads all of a resource. A command that cannot be sent is kept for the next time.
+    /// Uploads all of a resource whose backing begins with an offset, or only redraws it. A command that
+    /// cannot be sent is kept for the next time.
     pub(crate) fn flush(
         self: &Arc<Self>,
         dev: &Device,
         resource: u32,
         size: (u32, u32),
-        offset: u64,
+        offset: Option<u64>,
     ) {
         let Some(mut commands) = self.commands.try_lock() else {
             return;
@@ -63,15 +64,18 @@ impl Panic {
             return;
         };
         let all = Rect::new(0, 0, size.0 as i32, size.1 as i32);
-        let filled = encode::refill_transfer(transfer, resource, &all, offset)
-            .and_then(|()| encode::refill_flush(flush, resource, &all));
+        let (first, filled) = match offset {
+            Some(offset) => (0, encode::refill_transfer(transfer, resource, &all, offset)),
+            None => (1, Ok(())),
+        };
+        let filled = filled.and_then(|()| encode::refill_flush(flush, resource, &all));
         if filled.is_err() {
             return;
         }
-        for (index, chain) in [transfer, flush].into_iter().enumerate() {
+        for (index, chain) in [transfer, flush].into_iter().enumerate().skip(first) {
             chain.data_mut().set_done(Done(self.clone(), index));
         }
-        dev.transport.ctrl.try_submit(&mut *commands);
+        dev.transport.ctrl.try_submit(&mut commands[first..]);
         for chain in commands.iter_mut().flatten() {
             // This is not the last reference, because the caller holds one.
             chain.data_mut().clear_done();

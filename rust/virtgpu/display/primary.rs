@@ -17,6 +17,7 @@ use crate::{
         output::Output,
         redraw,
     },
+    memory::resource::Resource,
     transport::encode,
 };
 
@@ -103,13 +104,16 @@ impl DriverPlane for Primary {
             view.resource
                 .upload(fb.object(), &fb.info(), damage.rects())
         } else {
+            if view.resource.kind().is_guests() {
+                Resource::show_drawn(fb.object(), &fb.info(), damage.rects());
+            }
             Ok(())
         };
         let sent = uploaded.and_then(|()| {
-            output.show(dev, id, new.src());
+            let is_awaited = output.show(dev, fb, &view.resource, new.src());
             output.blanked.store(false, Relaxed);
             let flush = encode::flush(&dev.transport.pool, id, &bounds)?;
-            output.frame_end(dev, flush);
+            output.frame_end(dev, flush, is_awaited);
             if view.must_copy {
                 output.swapchains.set_last_frame(id);
             } else {
@@ -130,14 +134,20 @@ impl DriverPlane for Primary {
             .framebuffer()
             .and_then(|fb| Some((fb, fb::try_view(fb, &output.swapchains)?)));
         // What a renderer draws is not in the pages that the kernel has drawn into.
-        let Some((fb, View { resource, .. })) = shown.filter(|(_, view)| view.must_copy) else {
+        let is_drawn = |view: &View| view.must_copy || view.resource.kind().is_guests();
+        let Some((fb, view)) = shown.filter(|(_, view)| is_drawn(view)) else {
             return;
         };
-        // The rest of the backing belongs to other buffers.
-        let Some(offset) = resource.try_offset(fb.object()) else {
+        let (resource, info) = (&view.resource, fb.info());
+        // The rest of the backing belongs to other buffers. The host sees the pages of a blob without a
+        // transfer.
+        let offset = match view.must_copy {
+            true => resource.try_offset(fb.object()).map(Some),
+            false => Some(None),
+        };
+        let Some(offset) = offset else {
             return;
         };
-        let info = fb.info();
         if resource.try_sync(fb.object(), &info) {
             let size = (info.width, info.height);
             output

@@ -109,12 +109,17 @@ impl Backing {
             .sum()
     }
 
-    /// Makes the command that attaches all of it. The host must have no backing then.
-    pub(super) fn attach(&self, id: u32) -> Result<Chain> {
+    /// Returns the list of its pages as bytes.
+    pub(super) fn bytes(&self) -> Result<KVVec<u8>> {
         let mut bytes = KVVec::with_capacity(self.entries() * size_of::<MemEntry>(), GFP_KERNEL)?;
         for entry in self.parts.iter().flat_map(|part| part.entries.iter()) {
             bytes.extend_from_slice(entry.as_bytes(), GFP_KERNEL)?;
         }
-        encode::attach_backing(id, bytes, self.entries() as u32)
+        Ok(bytes)
+    }
+
+    /// Makes the command that attaches all of it. The host must have no backing then.
+    pub(super) fn attach(&self, id: u32) -> Result<Chain> {
+        encode::attach_backing(id, self.bytes()?, self.entries() as u32)
     }
 }

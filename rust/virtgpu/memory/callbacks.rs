@@ -36,6 +36,9 @@ pub(crate) trait Callbacks {
     /// Those of `f`; `ENODEV` if the device is gone, `ERESTARTSYS` if the program is killed.
     fn while_up<R>(dev: &Device, f: impl FnMut() -> Result<R>) -> Result<R>;
 
+    /// Returns whether the host has renderers.
+    fn renders(dev: &Device) -> bool;
+
     /// Called when the host refuses to create a resource again after a reset, so that another one
     /// has to take its place. Must not wait for the host.
     fn lost(dev: &Device);

@@ -12,7 +12,7 @@ use drm::{
         BaseObject, DriverObject, DumbBuffer,
     },
     kms::FramebufferInfo,
-    File,
+    uapi, File,
 };
 use kernel::{
     new_mutex, new_spinlock,
@@ -23,11 +23,14 @@ use kernel::{
 use crate::{
     device::{Device, Object, VirtGpu, VirtGpuFile},
     memory::{
+        self,
         callbacks::{Callbacks, Group},
         format,
         keeper::{Keeper, Kept},
-        kind::Texture,
+        kind::{Blob, Texture},
+        prime,
         resource::Resource,
+        vram::{self, Mapping},
     },
 };
 
@@ -59,6 +62,9 @@ pub(crate) struct Bo {
     /// over it find them.
     #[pin]
     pub(crate) groups: Mutex<KVec<Arc<<VirtGpu as Callbacks>::Group>>>,
+    /// Its place in the window, if it has no pages.
+    #[pin]
+    pub(super) mapping: Mutex<Mapping>,
     #[pin]
     keeper: Mutex<Option<Arc<Keeper>>>,
 }
@@ -77,6 +83,8 @@ impl DriverObject for Bo {
     type Driver = VirtGpu;
     type Args = Shape;
 
+    const HAS_UUIDS: bool = true;
+
     fn new(_dev: &Device, _size: usize, shape: Shape) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             shape <- new_mutex!(shape),
@@ -84,6 +92,7 @@ impl DriverObject for Bo {
             is_arriving: Atomic::new(false),
             cursor <- new_mutex!(None),
             groups <- new_mutex!(KVec::new()),
+            mapping <- new_mutex!(Mapping::NONE),
             keeper <- new_mutex!(Some(Keeper::new()?)),
         })
     }
@@ -104,6 +113,9 @@ impl DriverObject for Bo {
         let cursor = object.cursor.lock().take();
         drop(cursor);
         let own = object.own.lock().take();
+        if let Some(own) = &own {
+            vram::unmap(&object, own);
+        }
         drop(own);
         keeper.take_over(object);
     }
@@ -115,12 +127,26 @@ impl DriverObject for Bo {
     fn close(bo: &Object, file: &File<VirtGpuFile>) {
         VirtGpu::closed(bo, file);
     }
+
+    fn place(bo: &Object) -> Result {
+        vram::place(bo)
+    }
+
+    fn uuid(bo: &Object) -> Result<[u8; 16]> {
+        prime::uuid(bo)
+    }
 }
 
 impl Bo {
     /// Returns its own resource, if it has one.
     pub(crate) fn own(&self) -> Option<Arc<Resource>> {
         self.own.lock().clone()
+    }
+
+    /// Sets its own resource, for a new object.
+    pub(super) fn set_own(&self, resource: Arc<Resource>) {
+        let none = self.own.lock().replace(resource);
+        drop(none);
     }
 
     /// Returns the resource that shows it without a copy, if it has one.
@@ -158,12 +184,75 @@ pub(crate) fn create_texture(
 ) -> Result<ARef<Object>> {
     let bo = create(dev, size, shape)?;
     let resource = Resource::create_texture(&bo, shape.format, shape.width, shape.height, texture)?;
-    *bo.own.lock() = Some(resource);
+    bo.set_own(resource);
     Ok(bo)
+}
+
+/// Creates a buffer object whose pages are a blob or a part of one. The caller kicks.
+///
+/// # Errors
+///
+/// `ENOMEM`.
+pub(super) fn create_blob(dev: &Device, blob: Blob) -> Result<ARef<Object>> {
+    let bo = create(dev, blob.size as usize, Shape::default())?;
+    bo.set_own(Resource::create_blob(&bo, blob)?);
+    Ok(bo)
+}
+
+/// Creates an object's own resource as a blob of its pages, which the host can show without a copy.
+/// Does nothing if the pixels have to be copied instead.
+fn make_blob(bo: &Object, shape: &Shape) -> Result {
+    let (dev, size) = (bo.dev(), bo.size() as u64);
+    let alignment = u64::from(dev.memory.blob_alignment);
+    let is_aligned = alignment == 0 || size % alignment == 0;
+    // A resource with a format is an image, not a blob.
+    let may_be_blob = is_aligned && shape.format == 0 && memory::has_zero_copy(dev);
+    if !may_be_blob || bo.own().is_some() {
+        return Ok(());
+    }
+    let blob = Blob {
+        mem: uapi::VIRTGPU_BLOB_MEM_GUEST,
+        flags: uapi::VIRTGPU_BLOB_FLAG_USE_SHAREABLE,
+        id: 0,
+        ctx_id: 0,
+        size,
+    };
+    match Resource::create_shown(bo, blob) {
+        Ok(resource) => bo.set_own(resource),
+        // The guest has failed: no memory, or a signal.
+        Err(error) if memory::has_zero_copy(dev) => return Err(error),
+        Err(_) => (),
+    }
+    Ok(())
+}
+
+/// Returns the resource that shows an object without a copy, or `None` if the pixels have to be copied.
+/// An object without a shape gets that of a framebuffer over it.
+///
+/// # Errors
+///
+/// `EINVAL` for a resource that the host has refused; those of [`Resource::create_shown`].
+pub(crate) fn prepare_uncopied(
+    bo: &Object,
+    info: &FramebufferInfo,
+) -> Result<Option<Arc<Resource>>> {
+    adopt_shape(bo, info);
+    if bo.own().is_none() && memory::has_zero_copy(bo.dev()) {
+        VirtGpu::while_up(bo.dev(), || make_blob(bo, &bo.shape.lock()))?;
+    }
+    let uncopied = bo.uncopied();
+    if uncopied
+        .as_ref()
+        .is_some_and(|resource| resource.is_refused())
+    {
+        return Err(EINVAL);
+    }
+    Ok(uncopied)
 }
 
 /// Creates an object's own resource if there is none. Its shape no longer changes then.
 fn resource_locked(bo: &Object, shape: &Shape, format: u32) -> Result<Arc<Resource>> {
+    make_blob(bo, shape)?;
     if let Some(resource) = bo.own() {
         return Ok(resource);
     }
@@ -175,7 +264,7 @@ fn resource_locked(bo: &Object, shape: &Shape, format: u32) -> Result<Arc<Resour
         format => format,
     };
     let resource = Resource::create(bo, format, shape.width, shape.height)?;
-    *bo.own.lock() = Some(resource.clone());
+    bo.set_own(resource.clone());
     Ok(resource)
 }
 
@@ -209,9 +298,16 @@ pub(crate) fn adopt_shape(bo: &Object, info: &FramebufferInfo) {
     }
 }
 
-/// Returns whether a renderer has the pixels of an object. Then nothing has to be copied for a cursor.
+/// Returns the resource that a renderer has or sees of an object. Then nothing has to be copied for a
+/// cursor. Hosts without a renderer do not say whether they can show a blob as a cursor.
+fn renderers(bo: &Object) -> Option<Arc<Resource>> {
+    bo.uncopied()
+        .filter(|resource| VirtGpu::renders(bo.dev()) && !resource.is_refused())
+}
+
+/// Returns whether a renderer has or sees the pixels of an object.
 pub(crate) fn is_renderers(bo: &Object) -> bool {
-    bo.uncopied().is_some_and(|resource| !resource.is_refused())
+    renderers(bo).is_some()
 }
 
 /// Returns the resource that shows an object as a cursor. The object keeps it, because programs
@@ -221,7 +317,7 @@ pub(crate) fn is_renderers(bo: &Object) -> bool {
 ///
 /// `ENOMEM`.
 pub(crate) fn cursor(bo: &Object, format: u32, info: &FramebufferInfo) -> Result<Arc<Resource>> {
-    if let Some(resource) = bo.uncopied().filter(|resource| !resource.is_refused()) {
+    if let Some(resource) = renderers(bo) {
         return Ok(resource);
     }
     let mut cursor = bo.cursor.lock();
@@ -251,7 +347,11 @@ pub(crate) fn dumb_create(
     if args.bpp() != 8 * format::default().cpp {
         return Err(EINVAL);
     }
-    args.compute_size(dev, format::default().cpp as usize)?;
+    let alignment = match memory::has_zero_copy(dev) {
+        true => dev.memory.blob_alignment as usize,
+        false => 0,
+    };
+    args.compute_aligned_size(dev, format::default().cpp as usize, alignment)?;
     let shape = Shape {
         format: 0,
         width: args.width(),

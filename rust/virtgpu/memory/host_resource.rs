@@ -23,7 +23,7 @@ use crate::{
         backing::{Backing, Stage},
         callbacks::Callbacks,
         keeper::Keeper,
-        kind::Kind,
+        kind::{Blob, Kind},
     },
     transport::{
         answer::is_refused,
@@ -114,6 +114,15 @@ pub(crate) struct HostResource {
     pub(super) refused: Atomic<bool>,
     /// The host was told to destroy it. It is created again when it is next shown.
     pub(super) given_up: Atomic<bool>,
+    /// The UUID by which other virtio devices know it, until the device is reset.
+    #[pin]
+    pub(super) uuid: Mutex<Option<[u8; 16]>>,
+}
+
+/// Returns whether the backing of a resource is attached only before the first transfer: most textures
+/// are never transferred, and there are few bounce buffers.
+pub(super) fn is_backed_late(dev: &Device, kind: &Kind) -> bool {
+    matches!(kind, Kind::Texture(_)) && !kind.is_custom() && memory::bounces(dev)
 }
 
 impl HostResource {
@@ -127,15 +136,26 @@ impl HostResource {
         self.attached.store(false, Relaxed);
     }
 
-    /// Returns whether the backing is attached only before the first transfer: most textures are
-    /// never transferred, and there are few bounce buffers.
     pub(super) fn is_backed_late(&self, dev: &Device) -> bool {
-        self.kind.is_uncopied() && !self.kind.is_custom() && memory::bounces(dev)
+        is_backed_late(dev, &self.kind)
     }
 
     /// Makes the command that creates it.
-    fn create(&self) -> Result<Chain> {
+    fn create(&self, backing: &Backing) -> Result<Chain> {
         match &self.kind {
+            Kind::Blob(blob) => encode::resource_create_blob(
+                blob.ctx_id,
+                &gpu::ResourceCreateBlob {
+                    resource_id: self.id,
+                    blob_mem: blob.mem,
+                    blob_flags: blob.flags,
+                    blob_id: blob.id,
+                    size: blob.size,
+                    ..gpu::ResourceCreateBlob::zeroed()
+                },
+                backing.bytes()?,
+                backing.entries() as u32,
+            ),
             Kind::Image => {
                 encode::resource_create_2d(self.id, self.format, self.width, self.height)
             }
@@ -164,8 +184,9 @@ impl HostResource {
         created: Done,
         attached: Done,
     ) -> Result {
-        let create = on_done(self.create()?, created);
-        if self.is_backed_late(dev) {
+        let create = on_done(self.create(backing)?, created);
+        // The creation of a blob includes its backing.
+        if self.kind.blob().is_some() || self.is_backed_late(dev) {
             backing.stage = Stage::Made;
             self.detached();
             dev.transport.ctrl.submit(dev, create);
@@ -186,7 +207,11 @@ impl HostResource {
     pub(super) fn restore(self: &Arc<Self>, dev: &Device) -> Result {
         // Under the lock, so that commands that end the resource are queued after this.
         let mut backing = self.backing.lock();
-        if backing.stage != Stage::Made || self.refused.load(Relaxed) {
+        // A reset discards it.
+        self.uuid.lock().take();
+        // Memory of the host was destroyed with its context.
+        let is_hosts = self.kind.blob().is_some_and(Blob::is_hosts);
+        if backing.stage != Stage::Made || self.refused.load(Relaxed) || is_hosts {
             return Ok(());
         }
         wait_for_memory(|| {
@@ -222,6 +247,7 @@ pub(crate) mod tests {
                 attached: Atomic::new(false),
                 refused: Atomic::new(false),
                 given_up: Atomic::new(false),
+                uuid <- new_mutex!(None),
             }),
             GFP_KERNEL,
         )

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The kinds of host resources.
+use drm::uapi;
 
 /// Gallium's target of a buffer, whose pixels are bytes.
 pub(crate) const TARGET_BUFFER: u32 = 0;
@@ -32,16 +33,63 @@ impl Texture {
     }
 }
 
+/// The parameters of a blob.
+#[derive(Clone, Copy)]
+pub(crate) struct Blob {
+    /// Whose memory it is: one of `VIRTGPU_BLOB_MEM_*`.
+    pub(crate) mem: u32,
+    /// `VIRTGPU_BLOB_FLAG_*`.
+    pub(crate) flags: u32,
+    /// Number of the memory in its context, if it is the host's.
+    pub(crate) id: u64,
+    /// The context.
+    pub(crate) ctx_id: u32,
+    /// Bytes.
+    pub(crate) size: u64,
+}
+
+impl Blob {
+    pub(crate) fn has_flag(&self, flag: u32) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// Returns whether it is memory of the guest, and nothing else.
+    pub(crate) fn is_guests(&self) -> bool {
+        self.mem == uapi::VIRTGPU_BLOB_MEM_GUEST
+    }
+
+    /// Returns whether it is memory of the host, without pages in the guest.
+    pub(crate) fn is_hosts(&self) -> bool {
+        self.mem == uapi::VIRTGPU_BLOB_MEM_HOST3D
+    }
+}
+
 /// The kind of a host resource.
 pub(crate) enum Kind {
     /// Pixels that are copied from the guest's pages.
     Image,
     /// A resource for a renderer, whose pixels are on the host.
     Texture(Texture),
+    /// Plain memory of the guest, of the host or of both.
+    Blob(Blob),
 }
 
 impl Kind {
-    /// Returns whether nothing has to be uploaded, because the host has the pixels.
+    /// Returns the parameters of a blob.
+    pub(crate) fn blob(&self) -> Option<&Blob> {
+        match self {
+            Self::Blob(blob) => Some(blob),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the host sees the guest's pages, without a copy.
+    pub(crate) fn is_guests(&self) -> bool {
+        self.blob().is_some_and(Blob::is_guests)
+    }
+
+    /// Returns whether nothing has to be uploaded, because the host has the pixels or sees the guest's
+    /// pages.
     pub(crate) fn is_uncopied(&self) -> bool {
         !matches!(self, Self::Image)
     }
@@ -54,7 +102,7 @@ impl Kind {
 
     /// Returns whether a renderer reads and writes the guest's memory while it executes streams.
     pub(crate) fn is_direct(&self) -> bool {
-        self.is_custom()
+        self.blob().is_some() || self.is_custom()
     }
 }
 
@@ -78,6 +126,27 @@ pub(crate) mod tests {
     pub(crate) fn only_images_are_copied(test: &Test) {
         expect!(test, !Kind::Image.is_uncopied());
         expect!(test, Kind::Texture(texture(TARGET_2D, 2)).is_uncopied());
+        expect!(test, Kind::Blob(blob(1)).is_uncopied());
+    }
+
+    fn blob(mem: u32) -> Blob {
+        Blob {
+            mem,
+            flags: 0,
+            id: 0,
+            ctx_id: 0,
+            size: 4096,
+        }
+    }
+
+    /// A blob of both has a copy in the guest that the host does not show.
+    pub(crate) fn only_blobs_of_the_guest_are_seen(test: &Test) {
+        expect!(test, Kind::Blob(blob(1)).is_guests());
+        expect!(test, !Kind::Blob(blob(2)).is_guests());
+        expect!(test, !Kind::Blob(blob(3)).is_guests());
+        expect!(test, !Kind::Image.is_guests());
+        expect!(test, blob(2).is_hosts() && !blob(3).is_hosts());
+        expect!(test, Kind::Blob(blob(3)).is_direct());
     }
 
     /// Other buffers are copied by the renderer, and other textures have nothing in the guest.

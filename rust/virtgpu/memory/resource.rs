@@ -21,15 +21,16 @@ use kernel::{
 };
 
 use crate::{
-    device::{Device, Object},
+    device::{Device, Object, VirtGpu},
     gpu::cmd,
     memory::{
         self,
         backing::{Backing, Part, Stage, MAX_GROUP_ENTRIES, MAX_PARTS},
+        callbacks::Callbacks,
         format,
-        host_resource::{Done, HostResource},
+        host_resource::{is_backed_late, Done, HostResource},
         keeper::{Keeper, Kept},
-        kind::{Kind, Texture},
+        kind::{Blob, Kind, Texture},
     },
     transport::{
         command::{gives_back, lazily, on_done, quiet, wake, Chain, Waiter},
@@ -58,6 +59,16 @@ fn has_shape(shape: (u32, u32, u32), format: u32, info: &FramebufferInfo) -> boo
     shape == (format, format::row(info), info.height)
 }
 
+/// Returns the error for a resource that the host has not created. If the host is out of memory, it may
+/// help to give another resource up.
+fn no_room(error: Error) -> Error {
+    if error == ENOMEM {
+        ENOSPC
+    } else {
+        error
+    }
+}
+
 /// A resource of the host, backed by buffer objects.
 pub(crate) struct Resource {
     dev: ARef<Device>,
@@ -78,11 +89,11 @@ impl Resource {
         let dev = bo.dev();
         let cpp = match kind {
             Kind::Image => format::by_number(format).ok_or(EINVAL)?.cpp,
-            Kind::Texture(_) => 0,
+            Kind::Texture(_) | Kind::Blob(_) => 0,
         };
         let is_uncopied = kind.is_uncopied();
         let host = dev.memory.resources.add(|id| {
-            let part = if kind.is_uncopied() && !kind.is_custom() && memory::bounces(dev) {
+            let part = if !bo.has_pages() || is_backed_late(dev, &kind) {
                 Part::unmapped(bo, id)?
             } else {
                 Part::new(dev, bo, id)?
@@ -100,6 +111,7 @@ impl Resource {
                     attached: Atomic::new(false),
                     refused: Atomic::new(false),
                     given_up: Atomic::new(false),
+                    uuid <- new_mutex!(None),
                 }),
                 GFP_KERNEL,
             )
@@ -161,6 +173,54 @@ impl Resource {
         Ok(resource)
     }
 
+    /// Creates a blob. Does not wait, and leaves it to the caller to kick. A host that refuses to create
+    /// it also refuses the commands that use it.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn create_blob(bo: &Object, blob: Blob) -> Result<Arc<Self>> {
+        let resource = Self::new(bo, 0, 0, 0, Kind::Blob(blob))?;
+        resource.send(None, None)?;
+        Ok(resource)
+    }
+
+    /// Creates a blob of the guest's pages, which the host can show without a copy. Waits for the
+    /// answer. If the host cannot do that, zero copy ends.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`create`](Self::create).
+    pub(crate) fn create_shown(bo: &Object, blob: Blob) -> Result<Arc<Self>> {
+        let dev = bo.dev();
+        let resource = Self::new(bo, 0, 0, 0, Kind::Blob(blob))?;
+        let created = Waiter::new(cmd::RESOURCE_CREATE_BLOB)?;
+        resource.send(Some(created.clone()), None)?;
+        dev.transport.ctrl.kick(dev);
+        let (status, chain) = dev.transport.ctrl.wait_for_end(dev, &created)?;
+        if status.is_err() && chain.data().is_answered() {
+            memory::stop_zero_copy(dev);
+        }
+        status.map_err(no_room)?;
+        Ok(resource)
+    }
+
+    /// Returns the UUID by which other virtio devices know it. The host is asked once, and again after
+    /// a reset, because a reset discards UUIDs. Waits for the answer.
+    ///
+    /// # Errors
+    ///
+    /// Those of the answer.
+    pub(crate) fn uuid(&self) -> Result<[u8; 16]> {
+        VirtGpu::while_up(&self.dev, || {
+            let mut uuid = self.host.uuid.lock();
+            if let Some(known) = *uuid {
+                return Ok(known);
+            }
+            Ok(*uuid.insert(encode::assign_uuid(&self.dev, self.id)?))
+        })
+    }
+
     /// Makes the host create it. Waits for the answer.
     fn make(&self) -> Result {
         let dev = &*self.dev;
@@ -170,7 +230,7 @@ impl Resource {
         dev.transport.ctrl.kick(dev);
         let created = dev.transport.ctrl.wait(dev, &created);
         let attached = dev.transport.ctrl.wait(dev, &attached);
-        created.map_err(|error| if error == ENOMEM { ENOSPC } else { error })?;
+        created.map_err(no_room)?;
         attached.map(drop)
     }
 
@@ -293,6 +353,11 @@ impl Resource {
         }
         self.submit_attach(backing.attach(self.id)?);
         Ok(())
+    }
+
+    /// Returns its device.
+    pub(super) fn dev(&self) -> &Device {
+        &self.dev
     }
 
     /// Returns its kind.
@@ -442,12 +507,30 @@ impl Resource {
         Some(self.host.backing.try_lock()?.offset(&keeper))
     }
 
+    /// Makes what was drawn into rectangles of a framebuffer visible to a host that sees the guest's
+    /// pages.
+    pub(crate) fn show_drawn(bo: &Object, info: &FramebufferInfo, rects: &[Rect]) {
+        let Some(format) = format::by_fourcc(info.fourcc) else {
+            return;
+        };
+        if !memory::needs_sync(bo.dev()) {
+            return;
+        }
+        for rect in rects {
+            let offset = u64::from(info.offset) + pixel_offset(format.cpp, info.pitch, rect);
+            bo.sync_for_device(&rows(format.cpp, offset, info.pitch, rect));
+        }
+    }
+
     /// Copies all of a framebuffer to bounce buffers, for the panic screen. Returns false if that
     /// could not be done.
     pub(crate) fn try_sync(&self, bo: &Object, info: &FramebufferInfo) -> bool {
         let all = Rect::new(0, 0, info.width as i32, info.height as i32);
         !self.dev.memory.use_dma_addr
-            || bo.try_sync_for_device(&rows(self.cpp, u64::from(info.offset), info.pitch, &all))
+            || format::by_fourcc(info.fourcc).is_some_and(|format| {
+                let offset = u64::from(info.offset);
+                bo.try_sync_for_device(&rows(format.cpp, offset, info.pitch, &all))
+            })
     }
 }
 
@@ -469,7 +552,7 @@ impl Drop for Resource {
 #[cfg(kunit)]
 pub(crate) mod tests {
     use super::*;
-    use crate::memory::{host_resource::tests::*, kind::tests::*, table::tests::*};
+    use crate::memory::{host_resource::tests::*, kind::tests::*, table::tests::*, vram::tests::*};
     use kunit::{expect, expect_eq, Test};
 
     fn framebuffer(pitch: u32) -> FramebufferInfo {
@@ -509,7 +592,9 @@ pub(crate) mod tests {
             every_resource_is_visited,
             host_hears_of_the_end_of_what_it_may_have,
             only_images_are_copied,
+            only_blobs_of_the_guest_are_seen,
             only_custom_buffers_are_written_by_streams,
+            memory_is_cached_as_the_host_says,
         ]
     );
 }

@@ -7,6 +7,7 @@ use drm::{
 use kernel::{
     page::{page_align, PAGE_SIZE},
     prelude::*,
+    sync::atomic::Relaxed,
     time::msecs_to_jiffies,
     uaccess::{UserPtr, UserSlice},
 };
@@ -15,12 +16,16 @@ use crate::{
     device::{Object, VirtGpu, VirtGpuFile},
     gpu::{self, cmd},
     memory::{
-        format,
+        blob, format,
         gem::{self, Shape},
-        kind::{Kind, Texture, TARGET_2D},
+        kind::{Blob, Kind, Texture, TARGET_2D},
         resource::Resource,
     },
-    render::{capset, context, submit},
+    render::{
+        capset,
+        context::{self, Hold},
+        submit,
+    },
     transport::encode,
 };
 
@@ -32,6 +37,8 @@ type VFile = File<VirtGpuFile>;
 /// Bytes of the largest pixel of any renderer: four components of 64 bits.
 const MAX_PIXEL: u64 = 32;
 const WAIT_MS: u32 = 15_000;
+/// Maximum size of the command that tells a renderer which memory a blob is.
+const MAX_BLOB_CMD: u32 = 64 * 1024;
 
 pub(crate) fn map(dev: &Device, args: &mut uapi::drm_virtgpu_map, file: &VFile) -> Result<u32> {
     args.offset = drm_gem::map_offset(dev, file, args.handle)?;
@@ -50,10 +57,13 @@ pub(crate) fn getparam(
             i32::from(dev.render.has_context_init)
         }
         uapi::VIRTGPU_PARAM_SUPPORTED_CAPSET_IDs => dev.render.capsets.mask() as i32,
-        uapi::VIRTGPU_PARAM_RESOURCE_BLOB
-        | uapi::VIRTGPU_PARAM_HOST_VISIBLE
-        | uapi::VIRTGPU_PARAM_CROSS_DEVICE => 0,
-        uapi::VIRTGPU_PARAM_BLOB_ALIGNMENT => return Err(ENOENT),
+        uapi::VIRTGPU_PARAM_RESOURCE_BLOB => i32::from(dev.memory.has_blob),
+        uapi::VIRTGPU_PARAM_HOST_VISIBLE => i32::from(dev.memory.has_host_visible.load(Relaxed)),
+        uapi::VIRTGPU_PARAM_CROSS_DEVICE => i32::from(dev.memory.has_uuid),
+        uapi::VIRTGPU_PARAM_BLOB_ALIGNMENT => match dev.memory.blob_alignment {
+            0 => return Err(ENOENT),
+            alignment => alignment as i32,
+        },
         _ => return Err(EINVAL),
     };
     UserSlice::new(
@@ -132,9 +142,9 @@ pub(crate) fn resource_info(
 ) -> Result<u32> {
     let bo = Object::lookup_handle(file, args.bo_handle)?;
     args.size = bo.size() as u32;
-    // It is not a blob, because this driver has none.
-    args.blob_mem = 0;
-    args.res_handle = context::name(file, args.bo_handle, &bo)?.id;
+    let resource = context::name(file, args.bo_handle, &bo)?;
+    args.res_handle = resource.id;
+    args.blob_mem = resource.kind().blob().map_or(0, |blob| blob.mem);
     Ok(0)
 }
 
@@ -154,11 +164,15 @@ fn transfer_rows(
     size: u64,
 ) -> Rows {
     let part = &args.box_;
-    let pitch = u64::from((width >> args.level.min(31)).max(1)) * MAX_PIXEL;
+    let pitch = match kind {
+        Kind::Blob(_) => u64::from(args.stride),
+        _ => u64::from((width >> args.level.min(31)).max(1)) * MAX_PIXEL,
+    };
     let length = match kind {
         _ if part.d > 1 => size,
         // The pixels of a buffer are bytes.
         Kind::Texture(texture) if texture.is_buffer() => size.min(u64::from(part.w)),
+        Kind::Blob(_) if pitch == 0 => size,
         _ => size.min(pitch.saturating_mul(u64::from(part.h))),
     };
     Rows::bytes(u64::from(args.offset), length)
@@ -175,8 +189,12 @@ fn transfer_3d(
     hold.create()?;
     let bo = Object::lookup_handle(file, args.bo_handle)?;
     let resource: &Resource = &*context::name(file, args.bo_handle, &bo)?;
-    // Only the renderer knows a texture's strides.
-    if resource.is_refused() || args.stride != 0 || args.layer_stride != 0 {
+    // Only the renderer knows a texture's strides, and a blob in the guest has no other copy.
+    let may_transfer = match resource.kind().blob() {
+        Some(blob) => !blob.is_guests(),
+        None => args.stride == 0 && args.layer_stride == 0,
+    };
+    if resource.is_refused() || !may_transfer {
         return Err(EINVAL);
     }
     resource.back(&bo)?;
@@ -225,8 +243,8 @@ pub(crate) fn transfer_to_host(
     let part = &args.box_;
     let whole = (resource.width, resource.height);
     let rect = checked_box((part.x, part.y), (part.w, part.h), whole).ok_or(EINVAL)?;
-    // The host does not read beyond the end of the backing.
-    if args.offset as usize >= bo.size() {
+    // The host has no copy of a blob, and does not read beyond the end of the backing.
+    if resource.kind().blob().is_some() || args.offset as usize >= bo.size() {
         return Err(EINVAL);
     }
     let transfer = resource.transfer(&bo, &rect, u64::from(args.offset))?;
@@ -288,6 +306,53 @@ pub(crate) fn context_init(
     file: &VFile,
 ) -> Result<u32> {
     context::init(dev, args, file)?;
+    Ok(0)
+}
+
+/// Sends the context's command that tells the renderer which memory a blob will have.
+fn tell_blob(dev: &Device, hold: &Hold, args: &uapi::drm_virtgpu_resource_create_blob) -> Result {
+    if args.cmd_size == 0 {
+        return Ok(());
+    }
+    if args.cmd_size > MAX_BLOB_CMD {
+        return Err(ENOMEM);
+    }
+    let chain = encode::submit_3d(&dev.transport.pool, hold.id, args.cmd, args.cmd_size)?;
+    submit::plain(hold, chain)
+}
+
+/// Creates a blob.
+///
+/// # Errors
+///
+/// `EINVAL` for what the device does not support, and for sizes that are not aligned; `ENOSPC` if there is
+/// no room to map it; `EIO` for a context that is lost.
+pub(crate) fn resource_create_blob(
+    dev: &Device,
+    args: &mut uapi::drm_virtgpu_resource_create_blob,
+    file: &VFile,
+) -> Result<u32> {
+    blob::check(dev, dev.render.has_3d, args)?;
+    let hold = context::of(file);
+    if let Some(hold) = hold {
+        hold.create()?;
+        tell_blob(dev, hold, args)?;
+    }
+    let mut blob = Blob {
+        mem: args.blob_mem,
+        flags: args.blob_flags,
+        id: args.blob_id,
+        ctx_id: 0,
+        size: page_align(args.size as usize).ok_or(EINVAL)? as u64,
+    };
+    if !blob.is_guests() {
+        blob.ctx_id = hold.ok_or(EINVAL)?.id;
+    }
+    let is_deferred = args.blob_hints & uapi::DRM_VIRTGPU_BLOB_FLAG_HINT_DEFER_MAPPING != 0;
+    let bo = blob::create(dev, blob, is_deferred)?;
+    args.res_handle = bo.own().ok_or(EINVAL)?.id;
+    args.bo_handle = bo.create_handle(file)?;
+    dev.transport.ctrl.kick(dev);
     Ok(0)
 }
 

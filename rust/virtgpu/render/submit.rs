@@ -190,7 +190,7 @@ fn sync(dev: &Device, chain: &mut Chain, objects: &[ARef<Object>]) -> Result {
     }
     let mut arrivals = None;
     for bo in objects {
-        if !bo.own().is_some_and(|own| own.kind().is_direct()) {
+        if !bo.has_pages() || !bo.own().is_some_and(|own| own.kind().is_direct()) {
             continue;
         }
         let arrivals = match &mut arrivals {
@@ -329,6 +329,22 @@ pub(super) fn execbuffer(dev: &Device, args: &mut Args, file: &File<VirtGpuFile>
         fd.fd_install(sync_file);
     }
     Ok(())
+}
+
+/// Queues a command of a context without a fence.
+///
+/// # Errors
+///
+/// `EIO` for a context that is lost; or why the command could not be queued.
+pub(super) fn plain(hold: &Hold, chain: Chain) -> Result {
+    let dev = hold.dev();
+    let emit = dev.render.fences.emit.lock();
+    if hold.is_lost() {
+        return Err(EIO);
+    }
+    let sent = dev.transport.ctrl.try_to_submit(dev, chain);
+    drop(emit);
+    sent.map_err(error)
 }
 
 /// Synchronizes an object's memory with its bounce buffers, before the transfer and after it.

@@ -87,6 +87,12 @@ pub(crate) fn is_refused(chain: &Chain) -> bool {
     Header::read(chain.response()).is_some_and(|header| resp::ERRORS.contains(&header.kind))
 }
 
+/// Returns whether a command that has failed is known to have had no effect on the host: it was not
+/// sent, was lost with a reset or was refused.
+pub(crate) fn had_no_effect(chain: &Chain) -> bool {
+    !chain.data().is_answered() || is_refused(chain)
+}
+
 #[cfg(kunit)]
 pub(crate) mod tests {
     use super::*;

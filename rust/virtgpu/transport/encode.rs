@@ -267,6 +267,74 @@ pub(crate) fn resource_create_3d(create: &gpu::ResourceCreate3d) -> Result<Chain
     })?))
 }
 
+/// Creates a host resource that is plain memory, for a context that knows the host's memory, or 0.
+/// `entries` lists the guest's pages as `count` runs. Header and number of entries of `create` are set
+/// here.
+pub(crate) fn resource_create_blob(
+    ctx_id: u32,
+    create: &gpu::ResourceCreateBlob,
+    entries: KVVec<u8>,
+    count: u32,
+) -> Result<Chain> {
+    let mut chain = quiet(command(&gpu::ResourceCreateBlob {
+        hdr: context_header(cmd::RESOURCE_CREATE_BLOB, ctx_id),
+        nr_entries: count,
+        ..*create
+    })?);
+    if count != 0 {
+        chain.set_payload(entries)?;
+    }
+    Ok(chain)
+}
+
+/// Shows a part of a blob on a head. Header and rectangle of `scanout` are set here. If the host cannot
+/// show blobs, that is no error, because the pixels are copied then.
+pub(crate) fn set_scanout_blob(
+    pool: &Pool,
+    scanout: &gpu::SetScanoutBlob,
+    part: &Rect,
+) -> Result<Chain> {
+    Ok(quiet(pool.command(&gpu::SetScanoutBlob {
+        hdr: header(cmd::SET_SCANOUT_BLOB),
+        r: rect(part),
+        ..*scanout
+    })?))
+}
+
+/// Has the host map a blob into the window, at an offset. The response is a [`gpu::MapInfo`].
+pub(crate) fn map_blob(resource_id: u32, offset: u64) -> Result<Chain> {
+    let request = gpu::ResourceMapBlob {
+        hdr: header(cmd::RESOURCE_MAP_BLOB),
+        resource_id,
+        padding: 0,
+        offset,
+    };
+    Ok(quiet(command_with_response::<_, gpu::MapInfo>(
+        &request,
+        resp::OK_MAP_INFO,
+    )?))
+}
+
+/// Has the host unmap a blob from the window.
+pub(crate) fn unmap_blob(pool: &Pool, resource_id: u32) -> Result<Chain> {
+    Ok(quiet(pool.command(&gpu::ResourceUnmapBlob {
+        hdr: header(cmd::RESOURCE_UNMAP_BLOB),
+        resource_id,
+        padding: 0,
+    })?))
+}
+
+/// Reads the UUID by which other virtio devices know a resource. Waits for the answer.
+pub(crate) fn assign_uuid(dev: &Device, resource_id: u32) -> Result<[u8; 16]> {
+    let request = gpu::ResourceAssignUuid {
+        hdr: header(cmd::RESOURCE_ASSIGN_UUID),
+        resource_id,
+        padding: 0,
+    };
+    let response: gpu::ResourceUuid = query(dev, &request, resp::OK_RESOURCE_UUID)?;
+    Ok(response.uuid)
+}
+
 /// Copies a box between backing and host resource, in the direction of `kind`. The header of
 /// `transfer` is set here.
 pub(crate) fn transfer_3d(

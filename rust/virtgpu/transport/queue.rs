@@ -650,12 +650,21 @@ impl Queue {
     ///
     /// That of the response, `ETIMEDOUT`, `ENODEV` if the device is reset.
     pub(crate) fn wait(&self, dev: &Device, waiter: &Waiter) -> Result<Chain> {
+        let (status, chain) = self.wait_for_end(dev, waiter)?;
+        status.map(|()| chain)
+    }
+
+    /// Does the same, and returns the command with its status, also if it has failed.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT`.
+    pub(crate) fn wait_for_end(&self, dev: &Device, waiter: &Waiter) -> Result<(Result, Chain)> {
         if !self.wait_kicking(&waiter.queue, || waiter.result.lock().is_some()) {
             self.stall(dev, cmd::name(waiter.kind));
             return Err(ETIMEDOUT);
         }
-        let (status, chain) = waiter.result.lock().take().ok_or(EIO)?;
-        status.map(|()| chain)
+        waiter.result.lock().take().ok_or(EIO)
     }
 
     /// Checks the response of a command and ends it.
