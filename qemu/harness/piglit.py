@@ -20,8 +20,6 @@ from qemu.images.target import Environment
 # Only this guest has piglit, which takes two gigabytes.
 DISK = "7G"
 LIMIT = 3600
-# The Rust driver does not render.
-DRIVERS = ("c", "stock")
 
 
 def run(driver: str, target: Environment, gpu: str) -> dict:
@@ -50,7 +48,7 @@ def main() -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gpu", default=choice.gpu(default="virgl"), choices=choice.GPUS)
     args = parser.parse_args()
-    driver, kernel = choice.driver(allowed=DRIVERS), choice.kernel()
+    driver, kernel = choice.driver(), choice.kernel()
     target = environment.prepare(kernel)
     target = dataclasses.replace(target,
                                  guest=disks.guest_image(target.root, ("piglit",), DISK))

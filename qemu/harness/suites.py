@@ -8,9 +8,6 @@ from qemu.base.report import Failure
 from qemu.harness import variants
 from qemu.host.machine import Options
 
-# Drivers that can render.
-RENDERING = ("c", "stock")
-
 # Left to `make check-full` because each takes minutes.
 SLOW = ("virtgpu_random@many", "virtgpu_nomem@load-each", "virtgpu_glclients@glmark2",
         "bochs@virtgpu_lifecycle@reload")
@@ -104,7 +101,7 @@ SUITES = (
     Suite("hostile-gl", ("virtgpu_badrender", "virtgpu_misuse", "virtgpu_nomem_render",
                          "virtgpu_fuzz"), 750,
           {"fake": {"render": True, "blob": True}, **FAKE}, "command_timeout=1 fence_timeout=3",
-          RENDERING, is_prefixed=True),
+          is_prefixed=True),
     # The drivers in rust/samples; no other driver runs their tests.
     *(Suite(sample, (), 480, drivers=("rust",), is_prefixed=True, tests=f"{sample}.list",
             module=sample, is_for_newest=True) for sample in choice.SAMPLES),
@@ -114,8 +111,7 @@ SUITES = (
     # On a device that shows the guest's memory without a copy.
     Suite("blob", ("virtgpu_zerocopy", "virtgpu_damage", "virtgpu_display", "virtgpu_random",
                    "virtgpu_prime"),
-          600, {"fake": {"blob": True}, **FAKE}, "command_timeout=1", RENDERING,
-          is_prefixed=True),
+          600, {"fake": {"blob": True}, **FAKE}, "command_timeout=1", is_prefixed=True),
     # With a renderer on the host.
     Suite("gl", ("drm_virtgpu", "virtgpu_render", "virtgpu_stream", "virtgpu_glclients"), 900,
           {"heads": 1, "gpu": "venus"}, "fence_timeout=3", is_prefixed=True),

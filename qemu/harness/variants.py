@@ -82,7 +82,6 @@ VARIANTS = (
             {**BOUNCING, "device_options": "iommu_platform=on,bus=alone,addr=1", "cpus": 1},
             programs=("virtgpu_power",)),
     Variant("bounce-virgl", "a renderer with bounce buffers", {**BOUNCING, "gpu": "virgl"},
-            drivers=("c",),
             programs=("virtgpu_bounce_render", *WITHOUT_VIEWERS, "virtgpu_prime", "virtgpu_clients",
                       "virtgpu_glclients")),
     Variant("vhost-user-gpu", "a third implementation: the device is a separate process",

@@ -4,7 +4,7 @@ import shutil
 import time
 
 from qemu.base import choice, outfolder, report
-from qemu.base.report import Failure, say
+from qemu.base.report import say
 from qemu.build import build
 from qemu.host import hostgl, jobs
 from qemu.host.machine import Options
@@ -12,11 +12,8 @@ from qemu.host.seriallog import SerialLog
 from qemu.images import environment
 
 
-
 def main() -> int:
     driver, gpu, kernel = choice.driver(), choice.gpu(), choice.kernel()
-    if gpu and driver == "rust":
-        raise Failure("the Rust driver does not render yet: use DRIVER=c or stock, or run without GPU=")
     start = time.monotonic()
     gl = hostgl.kind(for_people=True) if gpu else None
     window = gl is hostgl.Display if gpu else hostgl.has_display()
