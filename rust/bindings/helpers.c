@@ -357,6 +357,32 @@ void helper_drm_crtc_send_event(struct drm_crtc *crtc, struct drm_crtc_state *st
 	spin_unlock_irq(&crtc->dev->event_lock);
 }
 
+bool helper_drm_crtc_keep_event(struct drm_crtc *crtc, struct drm_crtc_state *state,
+				struct drm_pending_vblank_event **kept)
+{
+	bool keep;
+
+	spin_lock_irq(&crtc->dev->event_lock);
+	keep = state->event && !*kept && !drm_crtc_vblank_get(crtc);
+	if (keep) {
+		*kept = state->event;
+		state->event = NULL;
+	}
+	spin_unlock_irq(&crtc->dev->event_lock);
+	return keep;
+}
+
+void helper_drm_crtc_send_kept(struct drm_crtc *crtc, struct drm_pending_vblank_event **kept)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&crtc->dev->event_lock, flags);
+	if (*kept)
+		drm_crtc_arm_vblank_event(crtc, *kept);
+	*kept = NULL;
+	spin_unlock_irqrestore(&crtc->dev->event_lock, flags);
+}
+
 int helper_drm_lock_all(struct drm_device *dev, int (*locked)(void *data,
 							      struct drm_modeset_acquire_ctx *ctx),
 			void *data)

@@ -18,6 +18,7 @@ struct drm_device;
 struct drm_exec;
 struct drm_gem_object;
 struct drm_modeset_acquire_ctx;
+struct drm_pending_vblank_event;
 struct drm_plane;
 struct drm_plane_state;
 struct drm_printer;
@@ -87,6 +88,9 @@ u64 helper_drm_vma_node_offset_addr(struct drm_vma_offset_node *node);
 int helper_drmm_mode_config_init(struct drm_device *dev);
 bool helper_drm_has_states(struct drm_device *dev);
 void helper_drm_crtc_send_event(struct drm_crtc *crtc, struct drm_crtc_state *state);
+bool helper_drm_crtc_keep_event(struct drm_crtc *crtc, struct drm_crtc_state *state,
+				struct drm_pending_vblank_event **kept);
+void helper_drm_crtc_send_kept(struct drm_crtc *crtc, struct drm_pending_vblank_event **kept);
 int helper_drm_lock_all(struct drm_device *dev, int (*locked)(void *data,
 							      struct drm_modeset_acquire_ctx *ctx),
 			void *data);

@@ -13,6 +13,7 @@ use kernel::{
 
 use super::{
     atomic::{with_check, with_commit, AtomicCheck, AtomicCommit},
+    flip::KeptFlip,
     format_of,
     object::{leak, AsRaw, AsRawState, ModeObject, Modesettable},
     plane::{DriverPlane, UnregisteredPlane},
@@ -106,8 +107,8 @@ pub trait DriverCrtc: Send + Sync + Sized + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Called when the planes of all CRTCs of a commit were updated. Vblank events are armed after
-    /// it.
+    /// Called when the planes of all CRTCs of a commit were updated. The event of the commit is armed
+    /// after it, unless this [keeps](CrtcAtomicCommit::keep_event) it.
     fn atomic_flush(_commit: CrtcAtomicCommit<'_, Self>) {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
@@ -135,6 +136,7 @@ pub struct Crtc<T: DriverCrtc> {
     crtc: Opaque<bindings::drm_crtc>,
     kind: TypeId,
     vblanks: TimerState,
+    pub(super) flip: KeptFlip,
     #[pin]
     inner: T,
 }
@@ -342,6 +344,7 @@ impl<T: DriverCrtc> UnregisteredCrtc<T> {
                 crtc: Opaque::zeroed(),
                 kind: TypeId::of::<T>(),
                 vblanks: TimerState::new(),
+                flip: KeptFlip::new(),
                 inner <- T::new(dev, &args),
             }),
             GFP_KERNEL,
@@ -420,6 +423,8 @@ extern "C" fn mode_valid_callback<T: DriverCrtc>(
 extern "C" fn handle_vblank_timeout_callback<T: DriverCrtc>(raw: *mut bindings::drm_crtc) -> bool {
     // SAFETY: The core calls this for a CRTC of this type.
     let crtc = unsafe { Crtc::<T>::from_raw(raw) };
+    // SAFETY: The CRTC is valid, and the flip is its own.
+    unsafe { crtc.flip.send_late(raw) };
     // SAFETY: The core calls this as `handle_vblank_timeout` of `raw`, and the timer is the one
     // of `raw`.
     unsafe { crtc.vblanks.timeout(crtc) }

@@ -27,6 +27,7 @@ pub mod crtc;
 mod crtc_state;
 mod edid;
 pub mod encoder;
+pub mod flip;
 pub mod framebuffer;
 pub mod modes;
 mod object;
@@ -37,6 +38,7 @@ pub mod shadow;
 pub mod vblank;
 
 pub use connector::Edid;
+pub use flip::KeptEvent;
 pub use framebuffer::{DriverFramebuffer, Framebuffer, FramebufferInfo, PlainFramebuffer};
 pub use modes::DisplayMode;
 pub use object::{KmsRef, ModeObject, ObjectState, PlainState};

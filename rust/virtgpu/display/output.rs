@@ -7,17 +7,18 @@
 use drm::{
     kms::{
         crtc::{CrtcAtomicCommit, DriverCrtc, RawCrtcState},
-        Edid, ModeObject, PlainState, VblankTimer,
+        Edid, KeptEvent, ModeObject, PlainState, VblankTimer,
     },
     Rect,
 };
 use kernel::{
-    new_mutex,
+    new_mutex, new_spinlock,
     prelude::*,
     sync::{
-        atomic::{Atomic, Relaxed},
-        Arc, Mutex,
+        atomic::{Atomic, Full, Relaxed},
+        Arc, Mutex, SpinLock,
     },
+    time::msecs_to_jiffies,
 };
 use virtio::wait::WaitQueue;
 
@@ -34,6 +35,9 @@ use crate::{
 
 /// Number of frames in flight before a commit waits: one that the host draws, and one after it.
 const MAX_FRAMES: i32 = 2;
+
+/// How long a flip waits for the host's answer, in milliseconds.
+const FLIP_LIMIT_MS: u32 = 1000;
 
 /// A head's window on the host.
 #[derive(Default, PartialEq)]
@@ -65,6 +69,11 @@ pub(crate) struct Output {
     pub(crate) swapchains: Arc<Swapchains>,
     /// Number of flushes that the host has not answered.
     frames: Atomic<i32>,
+    /// The last frame replaces pages of the guest, which the host reads until it answers.
+    is_awaited: Atomic<bool>,
+    /// The event of a flip that waits for the host.
+    #[pin]
+    event: SpinLock<Option<KeptEvent<VirtGpu>>>,
     #[pin]
     frame_done: WaitQueue,
     /// The resource of the committed framebuffer was given up for a commit that has not been carried
@@ -85,6 +94,8 @@ impl Output {
                 scanout <- new_mutex!(Scanout::default()),
                 swapchains,
                 frames: Atomic::new(0),
+                is_awaited: Atomic::new(false),
+                event <- new_spinlock!(None),
                 frame_done <- WaitQueue::new(),
                 blanked: Atomic::new(false),
                 cursor,
@@ -213,6 +224,7 @@ impl Output {
     /// which the host reads until it answers. [`Crtc::atomic_flush`] kicks for the frames
     /// of all heads at once.
     pub(crate) fn frame_end(self: &Arc<Self>, dev: &Device, flush: Chain, is_awaited: bool) {
+        self.is_awaited.store(is_awaited, Relaxed);
         self.frames.fetch_add(1, Relaxed);
         let flush = on_done(flush, Frame(self.clone()));
         let flush = if is_awaited { flush } else { lazily(flush) };
@@ -229,6 +241,28 @@ impl Output {
             }
         }
         self.frame_done.wake_all();
+        self.send_event();
+    }
+
+    /// Keeps the event of a flip until the host has answered, if the host still reads the buffer that the
+    /// event gives back to the program.
+    fn keep_event(&self, commit: CrtcAtomicCommit<'_, Crtc>) {
+        if !self.is_awaited.xchg(false, Full) || self.frames.load(Relaxed) == 0 {
+            return;
+        }
+        let event = commit.keep_event(msecs_to_jiffies(FLIP_LIMIT_MS));
+        let last = core::mem::replace(&mut *self.event.lock(), event);
+        drop(last);
+        // The host may have answered in between.
+        self.send_event();
+    }
+
+    /// Sends the event of a flip that waits for the host, if it has drawn all frames.
+    fn send_event(&self) {
+        if self.frames.load(Relaxed) == 0 {
+            let event = self.event.lock().take();
+            drop(event);
+        }
     }
 }
 
@@ -286,6 +320,7 @@ impl DriverCrtc for Crtc {
     fn atomic_flush(commit: CrtcAtomicCommit<'_, Self>) {
         let dev = commit.crtc().drm_dev();
         dev.transport.ctrl.kick(dev);
+        commit.crtc().output.keep_event(commit);
     }
 
     fn atomic_disable(commit: CrtcAtomicCommit<'_, Self>) {
