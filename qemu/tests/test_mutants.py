@@ -99,6 +99,7 @@ WITHOUT_LOGIC = {
     "rust/virtgpu/display/mod.rs",
     "rust/virtgpu/memory/callbacks.rs",
     "rust/virtgpu/memory/mod.rs",
+    "rust/virtgpu/render/callbacks.rs",
     "rust/virtgpu/render/mod.rs",
     "rust/virtgpu/virtgpu.rs",
 }

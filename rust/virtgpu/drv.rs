@@ -17,7 +17,7 @@ use crate::{
     device::{Device, VirtGpu, VirtGpuFile},
     display::{cursor, hotplug},
     gpu,
-    memory::{self, gem, vram},
+    memory::{access, gem, vram},
     module_parameters,
     parts::{self, Data, Works},
     pm,
@@ -164,7 +164,7 @@ impl VirtGpuDriver {
             vdev.parent(),
             parts::data(vdev, count, alignment)?,
         )?;
-        memory::init(&drm, drm.render.has_3d);
+        access::init(&drm, drm.render.has_3d);
         vram::find_window(vdev, &drm)?;
         let dev: ARef<Device> = (&*drm).into();
         dev.take_aperture()?;

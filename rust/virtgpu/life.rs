@@ -22,7 +22,6 @@ use virtio::wait::{jiffies, WaitQueue};
 use crate::{
     device::{work, Cause, Device, VirtGpu},
     render::fence,
-    reset,
     transport::{
         command::{self, on_done, Callbacks, Chain},
         encode,
@@ -314,6 +313,16 @@ impl Life {
         known.state == State::InTrouble && known.due.is_some()
     }
 
+    /// Records that the device has lost commands.
+    pub(crate) fn has_lost(&self) {
+        self.known.lock().has_forgotten = true;
+    }
+
+    /// Returns whether it has lost commands, and was not reset since.
+    pub(crate) fn has_forgotten(&self) -> bool {
+        self.known.lock().has_forgotten
+    }
+
     /// Cancels the reset that is due.
     pub(crate) fn call_off(&self) {
         let mut known = self.known.lock();
@@ -511,31 +520,11 @@ fn judge_answers(dev: &Device) {
             fence::lose_contexts(dev);
             let has_lost = dev.transport.ctrl.take_lost() || dev.transport.cursor.status().stalled;
             if has_lost || verdict == Verdict::Forgetful {
-                repair(dev);
+                VirtGpu::reset(dev, Cause::Forgetful);
             }
         }
     }
     dev.life.known.lock().settle();
-}
-
-/// Repairs a device that is alive, but has lost some commands.
-fn repair(dev: &Device) {
-    // Set before the contexts are checked, because the last one may end in between.
-    dev.life.known.lock().has_forgotten = true;
-    if dev.render.contexts.are_live() {
-        reset::mend(dev);
-    } else {
-        VirtGpu::reset(dev, Cause::Forgetful);
-    }
-}
-
-/// Called when there is one context less: makes up for the reset that it has prevented. A command
-/// that was lost keeps its memory until the device is reset. Does not sleep.
-pub(crate) fn context_gone(dev: &Device) {
-    let has_forgotten = dev.life.known.lock().has_forgotten;
-    if has_forgotten && !dev.render.contexts.are_live() {
-        VirtGpu::reset(dev, Cause::Forgetful);
-    }
 }
 
 #[cfg(kunit)]

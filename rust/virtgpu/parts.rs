@@ -321,6 +321,6 @@ impl memory::callbacks::Callbacks for VirtGpu {
 
 impl render::callbacks::Callbacks for VirtGpu {
     fn context_gone(dev: &Device) {
-        life::context_gone(dev);
+        reset::context_gone(dev);
     }
 }

@@ -64,9 +64,16 @@ pub(crate) fn config_changed(dev: &Device) {
 }
 
 /// Decides on a reset of the device, logs why, and schedules it. It is delayed if the last one was
-/// recent. All decisions come here: those of [`life::judge`], of the queues, and of
+/// recent. A device that has lost commands is repaired instead as long as there are contexts. All decisions come here: those of [`life::judge`], of the queues, and of
 /// [`config_changed`].
 pub(crate) fn decide(dev: &Device, cause: Cause) {
+    if cause == Cause::Forgetful {
+        // Set before the contexts are checked, because the last one may end in between.
+        dev.life.has_lost();
+        if dev.render.contexts.are_live() {
+            return mend(dev);
+        }
+    }
     let Some(delay) = dev.life.note_due(cause) else {
         return;
     };
@@ -187,8 +194,16 @@ fn bring_up(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
     Ok(())
 }
 
+/// Called when there is one context less: makes up for the reset that it has prevented. A command
+/// that was lost keeps its memory until the device is reset. Does not sleep.
+pub(crate) fn context_gone(dev: &Device) {
+    if dev.life.has_forgotten() && !dev.render.contexts.are_live() {
+        decide(dev, Cause::Forgetful);
+    }
+}
+
 /// Repairs a device that has lost commands without a reset.
-pub(crate) fn mend(dev: &Device) {
+fn mend(dev: &Device) {
     drm::drm_err_ratelimited!(dev, "the host has lost commands: the heads are redrawn\n");
     dev.transport.ctrl.send_kept(dev);
     redraw::mend(dev);

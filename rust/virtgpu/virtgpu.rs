@@ -56,6 +56,7 @@ static SUITES: &[&kunit::Suite] = &[
     &render::fence::tests::SUITE,
     &render::ioctl::tests::SUITE,
     &render::submit::tests::SUITE,
+    &render::timeline::tests::SUITE,
     &reset::tests::SUITE,
     &transport::encode::tests::SUITE,
     &transport::irq::tests::SUITE,

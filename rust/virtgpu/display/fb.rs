@@ -15,7 +15,7 @@ use kernel::{
 use crate::{
     device::{Device, VirtGpu},
     display::swapchain::{self, Swapchain, Swapchains},
-    memory::{self, callbacks::Callbacks, format, gem, resource::Resource},
+    memory::{access, callbacks::Callbacks, format, gem, resource::Resource},
 };
 
 /// The use of a framebuffer on a head's primary plane.
@@ -171,7 +171,7 @@ pub(crate) fn prepare_cursor(fb: &Framebuffer) -> Result {
 /// may refuse at any time to show the guest's pages.
 fn is_copied(dev: &Device, uncopied: Option<&Resource>) -> bool {
     uncopied.is_none_or(|resource| {
-        resource.kind().blob().is_some() && !VirtGpu::renders(dev) && !memory::has_zero_copy(dev)
+        resource.kind().blob().is_some() && !VirtGpu::renders(dev) && !access::has_zero_copy(dev)
     })
 }
 

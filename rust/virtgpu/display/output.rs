@@ -26,7 +26,7 @@ use crate::{
     device::{Device, VirtGpu},
     display::{cursor::Cursor, fb::Framebuffer, panic::Panic, redraw, swapchain::Swapchains},
     gpu,
-    memory::{self, callbacks::Callbacks, format, resource::Resource},
+    memory::{access, callbacks::Callbacks, format, resource::Resource},
     transport::{
         command::{self, lazily, on_done, Chain},
         encode,
@@ -284,7 +284,7 @@ impl command::Done for Shown {
     fn happen(self, dev: &Device, chain: Chain, status: Result) -> Option<Chain> {
         // Only an answer says what the host can do.
         if status.is_err() && chain.data().is_answered() && !VirtGpu::renders(dev) {
-            memory::stop_zero_copy(dev);
+            access::stop_zero_copy(dev);
             redraw::schedule(dev);
         }
         Some(chain)

@@ -5,7 +5,7 @@ use kernel::{page::PAGE_SIZE, prelude::*, sync::aref::ARef};
 
 use crate::{
     device::{Device, Object},
-    memory::{gem, kind::Blob, vram},
+    memory::{gem, kind::Blob},
 };
 
 const FLAGS: u32 = uapi::VIRTGPU_BLOB_FLAG_USE_MAPPABLE
@@ -68,7 +68,7 @@ pub(crate) fn check(
 /// `ENOMEM`; `ENOSPC` if there is no room to map it.
 pub(crate) fn create(dev: &Device, blob: Blob, is_deferred: bool) -> Result<ARef<Object>> {
     if blob.is_hosts() {
-        vram::create(dev, blob, is_deferred)
+        gem::create_hosts(dev, blob, is_deferred)
     } else {
         gem::create_blob(dev, blob)
     }
@@ -77,6 +77,7 @@ pub(crate) fn create(dev: &Device, blob: Blob, is_deferred: bool) -> Result<ARef
 #[cfg(kunit)]
 pub(crate) mod tests {
     use super::*;
+    use crate::memory::vram::tests::*;
     use kunit::{expect, Test};
 
     type Args = uapi::drm_virtgpu_resource_create_blob;
@@ -190,6 +191,7 @@ pub(crate) mod tests {
             other_devices_need_uuids,
             memory_of_the_guest_has_no_command,
             sizes_are_aligned,
+            memory_is_cached_as_the_host_says,
         ]
     );
 }

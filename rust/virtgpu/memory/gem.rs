@@ -23,7 +23,7 @@ use kernel::{
 use crate::{
     device::{Device, Object, VirtGpu, VirtGpuFile},
     memory::{
-        self,
+        access,
         callbacks::{Callbacks, Group},
         format,
         keeper::{Keeper, Kept},
@@ -114,7 +114,7 @@ impl DriverObject for Bo {
         drop(cursor);
         let own = object.own.lock().take();
         if let Some(own) = &own {
-            vram::unmap(&object, own);
+            vram::unmap(&object.mapping.lock(), own);
         }
         drop(own);
         keeper.take_over(object);
@@ -129,11 +129,16 @@ impl DriverObject for Bo {
     }
 
     fn place(bo: &Object) -> Result {
-        vram::place(bo)
+        let own = bo.own().ok_or(EINVAL)?;
+        vram::place(bo, &own, &mut bo.mapping.lock())
     }
 
+    /// A dumb buffer that was never shown gets a resource for that.
     fn uuid(bo: &Object) -> Result<[u8; 16]> {
-        prime::uuid(bo)
+        if !bo.dev().memory.has_uuid {
+            return Err(ENODEV);
+        }
+        prime::uuid(&*resource(bo, format::default().number)?)
     }
 }
 
@@ -199,6 +204,23 @@ pub(super) fn create_blob(dev: &Device, blob: Blob) -> Result<ARef<Object>> {
     Ok(bo)
 }
 
+/// Creates a buffer object that is memory of the host. `is_deferred` tells to map it when it is first
+/// used, not now. The caller kicks.
+///
+/// # Errors
+///
+/// `ENOMEM`; `ENOSPC` if there is no room to map it.
+pub(super) fn create_hosts(dev: &Device, blob: Blob, is_deferred: bool) -> Result<ARef<Object>> {
+    let bo = Object::new_without_pages(dev, blob.size as usize, Shape::default())?;
+    bo.create_mmap_offset()?;
+    bo.set_own(Resource::create_blob(&bo, blob)?);
+    if !is_deferred && blob.has_flag(uapi::VIRTGPU_BLOB_FLAG_USE_MAPPABLE) {
+        // If the host cannot map it, only those who use the memory get an error.
+        Bo::place(&bo).or_else(|error| bo.mapping.lock().is_tried().then_some(()).ok_or(error))?;
+    }
+    Ok(bo)
+}
+
 /// Creates an object's own resource as a blob of its pages, which the host can show without a copy.
 /// Does nothing if the pixels have to be copied instead.
 fn make_blob(bo: &Object, shape: &Shape) -> Result {
@@ -206,7 +228,7 @@ fn make_blob(bo: &Object, shape: &Shape) -> Result {
     let alignment = u64::from(dev.memory.blob_alignment);
     let is_aligned = alignment == 0 || size % alignment == 0;
     // A resource with a format is an image, not a blob.
-    let may_be_blob = is_aligned && shape.format == 0 && memory::has_zero_copy(dev);
+    let may_be_blob = is_aligned && shape.format == 0 && access::has_zero_copy(dev);
     if !may_be_blob || bo.own().is_some() {
         return Ok(());
     }
@@ -220,7 +242,7 @@ fn make_blob(bo: &Object, shape: &Shape) -> Result {
     match Resource::create_shown(bo, blob) {
         Ok(resource) => bo.set_own(resource),
         // The guest has failed: no memory, or a signal.
-        Err(error) if memory::has_zero_copy(dev) => return Err(error),
+        Err(error) if access::has_zero_copy(dev) => return Err(error),
         Err(_) => (),
     }
     Ok(())
@@ -237,7 +259,7 @@ pub(crate) fn prepare_uncopied(
     info: &FramebufferInfo,
 ) -> Result<Option<Arc<Resource>>> {
     adopt_shape(bo, info);
-    if bo.own().is_none() && memory::has_zero_copy(bo.dev()) {
+    if bo.own().is_none() && access::has_zero_copy(bo.dev()) {
         VirtGpu::while_up(bo.dev(), || make_blob(bo, &bo.shape.lock()))?;
     }
     let uncopied = bo.uncopied();
@@ -347,7 +369,7 @@ pub(crate) fn dumb_create(
     if args.bpp() != 8 * format::default().cpp {
         return Err(EINVAL);
     }
-    let alignment = match memory::has_zero_copy(dev) {
+    let alignment = match access::has_zero_copy(dev) {
         true => dev.memory.blob_alignment as usize,
         false => 0,
     };

@@ -19,7 +19,7 @@ use crate::{
     device::{Device, VirtGpu},
     gpu,
     memory::{
-        self,
+        access,
         backing::{Backing, Stage},
         callbacks::Callbacks,
         keeper::Keeper,
@@ -122,7 +122,7 @@ pub(crate) struct HostResource {
 /// Returns whether the backing of a resource is attached only before the first transfer: most textures
 /// are never transferred, and there are few bounce buffers.
 pub(super) fn is_backed_late(dev: &Device, kind: &Kind) -> bool {
-    matches!(kind, Kind::Texture(_)) && !kind.is_custom() && memory::bounces(dev)
+    matches!(kind, Kind::Texture(_)) && !kind.is_custom() && access::bounces(dev)
 }
 
 impl HostResource {

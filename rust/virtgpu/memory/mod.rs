@@ -3,23 +3,20 @@
 //!
 //! [`gem`] has the buffer objects, of which those of [`vram`] have no pages, and [`resource`] the resources. [`host_resource`] is what the
 //! host has of a resource, of one of the kinds of [`kind`]. [`table`] lists all of these. [`backing`],
-//! [`keeper`] and [`arrival`] are about the pages.
+//! [`keeper`], [`access`] and [`arrival`] are about the pages.
 use kernel::{
     device::Bound,
     new_spinlock,
     prelude::*,
-    sync::{
-        atomic::{Atomic, Full, Relaxed},
-        SpinLock,
-    },
+    sync::{atomic::Atomic, SpinLock},
 };
 use virtio::wait::WaitQueue;
 
 use crate::{
-    device::Device,
     gpu,
     memory::{arrival::Arrivals, table::Resources},
 };
+pub(crate) mod access;
 pub(crate) mod arrival;
 pub(crate) mod backing;
 pub(crate) mod blob;
@@ -48,7 +45,7 @@ pub(crate) struct Memory {
     /// Alignment of the sizes of blobs in bytes, or 0.
     pub(crate) blob_alignment: u32,
     /// The host shows the guest's pages without a copy; false once the host has refused.
-    zero_copy: Atomic<bool>,
+    pub(in crate::memory) zero_copy: Atomic<bool>,
     #[pin]
     pub(crate) resources: Resources,
     /// Tasks that wait for the end of an arrival.
@@ -76,37 +73,4 @@ impl Memory {
             ended_arrivals <- new_spinlock!(None),
         })
     }
-}
-
-/// Sets what depends on how memory is mapped for the device. `has_3d` tells whether the host has
-/// renderers, which cannot show blobs that are not their own. With bounce buffers the pages that the
-/// host would show are copies.
-pub(crate) fn init(dev: &Device, has_3d: bool) {
-    let zero_copy = dev.memory.has_blob && !has_3d && !bounces(dev);
-    dev.memory.zero_copy.store(zero_copy, Relaxed);
-}
-
-/// Returns whether the host shows the guest's pages without a copy.
-pub(crate) fn has_zero_copy(dev: &Device) -> bool {
-    dev.memory.zero_copy.load(Relaxed)
-}
-
-/// Copies pixels from now on, because the host cannot show the guest's pages.
-pub(crate) fn stop_zero_copy(dev: &Device) {
-    if dev.memory.zero_copy.xchg(false, Full) {
-        drm::drm_info!(
-            dev,
-            "the host cannot show the guest's memory: pixels are copied\n"
-        );
-    }
-}
-
-/// Returns whether the device may see copies of memory in bounce buffers.
-pub(crate) fn bounces(dev: &Device) -> bool {
-    dev.memory.use_dma_addr && dev.has_dma_limit()
-}
-
-/// Returns whether some of the mapped memory has to be synchronized between device and CPU.
-pub(crate) fn needs_sync(dev: &Device) -> bool {
-    dev.memory.use_dma_addr && dev.needs_dma_sync()
 }

@@ -3,22 +3,14 @@
 use drm::uapi;
 use kernel::prelude::*;
 
-use crate::{
-    device::Object,
-    memory::{format, gem},
-};
+use crate::memory::resource::Resource;
 
-/// Returns the host's name of a buffer, by which other virtio devices know it. A dumb buffer that was
-/// never shown gets a resource for that.
+/// Returns the host's name of a buffer, given its own resource. Other virtio devices know it by that.
 ///
 /// # Errors
 ///
-/// `ENODEV` if the host has no name for it; those of [`gem::resource`].
-pub(super) fn uuid(bo: &Object) -> Result<[u8; 16]> {
-    if !bo.dev().memory.has_uuid {
-        return Err(ENODEV);
-    }
-    let resource = gem::resource(bo, format::default().number)?;
+/// `ENODEV` if the host has no name for it; those of [`Resource::uuid`].
+pub(super) fn uuid(resource: &Resource) -> Result<[u8; 16]> {
     let is_shared = resource
         .kind()
         .blob()

@@ -24,7 +24,7 @@ use crate::{
     device::{Device, Object, VirtGpu},
     gpu::cmd,
     memory::{
-        self,
+        access,
         backing::{Backing, Part, Stage, MAX_GROUP_ENTRIES, MAX_PARTS},
         callbacks::Callbacks,
         format,
@@ -199,7 +199,7 @@ impl Resource {
         dev.transport.ctrl.kick(dev);
         let (status, chain) = dev.transport.ctrl.wait_for_end(dev, &created)?;
         if status.is_err() && chain.data().is_answered() {
-            memory::stop_zero_copy(dev);
+            access::stop_zero_copy(dev);
         }
         status.map_err(no_room)?;
         Ok(resource)
@@ -513,7 +513,7 @@ impl Resource {
         let Some(format) = format::by_fourcc(info.fourcc) else {
             return;
         };
-        if !memory::needs_sync(bo.dev()) {
+        if !access::needs_sync(bo.dev()) {
             return;
         }
         for rect in rects {
@@ -552,7 +552,7 @@ impl Drop for Resource {
 #[cfg(kunit)]
 pub(crate) mod tests {
     use super::*;
-    use crate::memory::{host_resource::tests::*, kind::tests::*, table::tests::*, vram::tests::*};
+    use crate::memory::{host_resource::tests::*, kind::tests::*, table::tests::*};
     use kunit::{expect, expect_eq, Test};
 
     fn framebuffer(pitch: u32) -> FramebufferInfo {
@@ -594,7 +594,6 @@ pub(crate) mod tests {
             only_images_are_copied,
             only_blobs_of_the_guest_are_seen,
             only_custom_buffers_are_written_by_streams,
-            memory_is_cached_as_the_host_says,
         ]
     );
 }

@@ -5,23 +5,20 @@
 //! belongs to the device. It is mapped when it is created or, if the program wishes, when it is first
 //! used, and stays mapped until it is freed.
 use drm::{
-    gem::{shmem::Dying, BaseObject, Caching, Place},
+    gem::{BaseObject, Caching, Place},
     uapi, UnregisteredDevice,
 };
 use kernel::{
     device::Bound,
     page::PAGE_SIZE,
     prelude::*,
-    sync::{aref::ARef, atomic::Relaxed, Arc},
+    sync::{atomic::Relaxed, Arc},
 };
 
 use crate::{
-    device::{Device, Object, VirtGpu},
+    device::{Object, VirtGpu},
     gpu::{self, cmd, Wire},
-    memory::{
-        gem::{Bo, Shape},
-        resource::Resource,
-    },
+    memory::resource::Resource,
     transport::{
         answer::had_no_effect,
         command::{wake, Waiter},
@@ -42,6 +39,11 @@ impl Mapping {
         place: None,
         error: None,
     };
+
+    /// Returns whether the host was told to map it, and could not.
+    pub(super) fn is_tried(&self) -> bool {
+        self.error.is_some()
+    }
 }
 
 /// Finds the device's window, if it has one.
@@ -119,13 +121,11 @@ fn tell(bo: &Object, resource: &Resource, mapping: &mut Mapping) -> Result {
 ///
 /// `EOPNOTSUPP` for a blob that is never mapped; `EINVAL` for one that the host has refused; `ENOSPC`;
 /// those of the answer.
-pub(super) fn place(bo: &Object) -> Result {
-    let resource = bo.own().ok_or(EINVAL)?;
+pub(super) fn place(bo: &Object, resource: &Resource, mapping: &mut Mapping) -> Result {
     let blob = resource.kind().blob().ok_or(EINVAL)?;
     if !blob.has_flag(uapi::VIRTGPU_BLOB_FLAG_USE_MAPPABLE) {
         return Err(EOPNOTSUPP);
     }
-    let mut mapping = bo.mapping.lock();
     if let Some(error) = mapping.error {
         return Err(error);
     }
@@ -135,43 +135,18 @@ pub(super) fn place(bo: &Object) -> Result {
     if resource.is_refused() || !bo.dev().memory.has_host_visible.load(Relaxed) {
         return Err(EINVAL);
     }
-    tell(bo, &resource, &mut mapping)
+    tell(bo, resource, mapping)
 }
 
 /// Has the host unmap a blob that is about to be destroyed, if it may have mapped it.
-pub(super) fn unmap(object: &Dying<Bo>, resource: &Resource) {
-    if object.mapping.lock().place.is_none() {
+pub(super) fn unmap(mapping: &Mapping, resource: &Resource) {
+    if mapping.place.is_none() {
         return;
     }
     let dev = resource.dev();
     if let Ok(chain) = encode::unmap_blob(&dev.transport.pool, resource.id) {
         dev.transport.ctrl.submit(dev, chain);
     }
-}
-
-/// Creates a buffer object that is memory of the host. `is_deferred` tells to map it when it is first
-/// used, not now.
-///
-/// # Errors
-///
-/// `ENOMEM`; `ENOSPC` if there is no room to map it.
-pub(super) fn create(
-    dev: &Device,
-    blob: super::kind::Blob,
-    is_deferred: bool,
-) -> Result<ARef<Object>> {
-    let bo = Object::new_without_pages(dev, blob.size as usize, Shape::default())?;
-    bo.create_mmap_offset()?;
-    bo.set_own(Resource::create_blob(&bo, blob)?);
-    if !is_deferred && blob.has_flag(uapi::VIRTGPU_BLOB_FLAG_USE_MAPPABLE) {
-        if let Err(error) = place(&bo) {
-            // If the host cannot map it, only those who use the memory get an error.
-            if bo.mapping.lock().error.is_none() {
-                return Err(error);
-            }
-        }
-    }
-    Ok(bo)
 }
 
 #[cfg(kunit)]

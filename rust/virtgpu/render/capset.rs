@@ -11,7 +11,7 @@ use kernel::{
 use crate::{
     device::{Device, VirtGpu},
     gpu,
-    memory::{self, callbacks::Callbacks},
+    memory::{access, callbacks::Callbacks},
     transport::encode,
 };
 
@@ -174,7 +174,7 @@ pub(super) fn get(dev: &Device, capset: &Capset, version: u32) -> Result<Arc<KVV
         }
         let mut data = encode::get_capset(dev, capset.id, version, capset.max_size as usize)
             .map_err(|error| if error == ETIMEDOUT { EBUSY } else { error })?;
-        if memory::bounces(dev) {
+        if access::bounces(dev) {
             hide_transfers(capset.id, &mut data);
         }
         let data = Arc::new(data, GFP_KERNEL)?;

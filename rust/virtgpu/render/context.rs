@@ -29,7 +29,7 @@ use crate::{
     memory::{callbacks::Callbacks as _, format, gem, resource::Resource},
     render::{
         callbacks::Callbacks,
-        fence::{self, Timeline, Times},
+        timeline::{self, Timeline, Times, MAX_RINGS},
     },
     transport::{
         command::{self, gives_back, on_done, Chain},
@@ -37,8 +37,6 @@ use crate::{
     },
 };
 
-/// Number of bits in the poll mask of a context.
-pub(crate) const MAX_RINGS: u32 = 64;
 /// Including the NUL, which is not sent to the host.
 const NAME_SIZE: usize = 64;
 /// Each parameter may be set once.
@@ -220,7 +218,7 @@ impl Context {
     }
 
     /// Returns whether it was lost. Its commands are queued under
-    /// [`Fences::emit`](fence::Fences::emit), after another check.
+    /// [`Fences::emit`](timeline::Fences::emit), after another check.
     pub(super) fn is_lost(&self) -> bool {
         self.is_lost.load(Relaxed)
     }
@@ -414,7 +412,7 @@ impl command::Done for Done {
                 drop(hold);
             }
             Self::Destroyed(context) => {
-                fence::cancel(dev, context.rings());
+                timeline::cancel(dev, context.rings());
                 free(dev, context.id);
             }
             Self::LostDestroyed(hold) => drop(hold),

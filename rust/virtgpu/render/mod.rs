@@ -3,13 +3,13 @@
 //!
 //! If the host has renderers, each open file gets a context there ([`context`]). A program reads what
 //! a renderer can do from its capability set ([`capset`]), and sends it command streams ([`submit`]).
-//! A fence ([`fence`]) signals when the host has executed a stream. The ioctls are in [`ioctl`].
+//! A fence ([`fence`], [`timeline`]) signals when the host has executed a stream. The ioctls are in [`ioctl`].
 //! Without a renderer most of them fail with the same errno as in mainline's driver.
 use kernel::{device::Bound, prelude::*};
 
 use crate::{
     gpu,
-    render::{capset::Capsets, context::Contexts, fence::Fences},
+    render::{capset::Capsets, context::Contexts, timeline::Fences},
 };
 
 pub(crate) mod callbacks;
@@ -18,6 +18,7 @@ pub(crate) mod context;
 pub(crate) mod fence;
 pub(crate) mod ioctl;
 pub(crate) mod submit;
+pub(crate) mod timeline;
 
 /// The render part of a device.
 #[pin_data]

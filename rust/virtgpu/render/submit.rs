@@ -4,7 +4,7 @@
 //! EXECBUFFER sends a command stream to the host. Before, it waits for the fences of the syncobjs and
 //! of the sync file that the program names. After, the stream's own fence is in the reservations of the
 //! named objects, in syncobjs and in a sync file. Streams and transfers are queued under
-//! [`Fences::emit`](super::fence::Fences::emit), after another check whether the context was lost
+//! [`Fences::emit`](super::timeline::Fences::emit), after another check whether the context was lost
 //! meanwhile.
 use drm::{
     dma_buf::{reserve, sync_file, Fence, FenceChain, Usage},
@@ -23,7 +23,7 @@ use kernel::{
 use crate::{
     device::{Device, Object, VirtGpuFile},
     memory::{
-        self,
+        access,
         arrival::{self, Arrivals},
     },
     render::{
@@ -185,7 +185,7 @@ type Sent = (Option<ARef<Fence>>, Option<ARef<kernel::fs::File>>);
 
 /// Synchronizes guest memory that the stream may use with its bounce buffers, before and after.
 fn sync(dev: &Device, chain: &mut Chain, objects: &[ARef<Object>]) -> Result {
-    if !memory::needs_sync(dev) {
+    if !access::needs_sync(dev) {
         return Ok(());
     }
     let mut arrivals = None;
@@ -355,7 +355,7 @@ fn sync_transfer(
     rows: Rows,
     from_host: bool,
 ) -> Result {
-    if !memory::needs_sync(dev) {
+    if !access::needs_sync(dev) {
         return Ok(());
     }
     if !from_host {
