@@ -169,16 +169,18 @@ static void suite(const char *name)
 	X(resource) X(submit) X(vblank)
 
 #define SUITES_OF_RUST(X)						\
-	X(connector) X(cursor) X(damage) X(device) X(drm)		\
-	X(drm_doctests) X(encode) X(format) X(hotplug) X(ioctl)		\
-	X(irq) X(life) X(output) X(queue) X(reset) X(resource)		\
-	X(swapchain) X(virtio) X(virtio_doctests)
+	X(connector) X(cursor) X(damage) X(device) X(dma_buf)		\
+	X(drm) X(drm_doctests) X(encode) X(format) X(hotplug)		\
+	X(ioctl) X(irq) X(life) X(output) X(queue) X(reset)		\
+	X(resource) X(swapchain) X(virtio) X(virtio_doctests)		\
+	X(window)
 
 #define FUNCTION(name)	static void suite_##name(void) { suite(#name); }
 #define SUBTEST(name)	{ #name, "KUnit suite", suite_##name },
 
 SUITES_OF_C(FUNCTION)
 FUNCTION(device)
+FUNCTION(dma_buf)
 FUNCTION(drm)
 FUNCTION(drm_doctests)
 FUNCTION(irq)
@@ -186,6 +188,7 @@ FUNCTION(reset)
 FUNCTION(swapchain)
 FUNCTION(virtio)
 FUNCTION(virtio_doctests)
+FUNCTION(window)
 
 static void unload(void);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 //! A driver without syncobjs looks one up in a file, which has no table of them.
 //!
-//! expect: E0080: evaluation of
+//! expect: E0080: evaluation of `drm::syncobj::assert_syncobjs::<Small>::{constant#0}` failed
 use drm::{
     file::DriverFile,
     gem::{shmem::Object, DriverObject},

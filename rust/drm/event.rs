@@ -119,11 +119,9 @@ impl<F: DriverFile> File<F> {
             drop(unsafe { KBox::from_raw(pending) });
             return Err(error);
         }
-        // INVARIANT: The event was reserved above.
         // SAFETY: A box is not null.
-        Ok(Event(
-            unsafe { NonNull::new_unchecked(pending) },
-            dev.into(),
-        ))
+        let pending = unsafe { NonNull::new_unchecked(pending) };
+        // INVARIANT: The event was reserved above.
+        Ok(Event(pending, dev.into()))
     }
 }

@@ -78,9 +78,10 @@ pub(crate) struct Module;
 
 impl ModuleMetadata for Module {
     const NAME: &'static CStr = c"doctests";
-    // SAFETY: Modpost puts `__this_module` into every module, and this code is linked into one.
-    const THIS_MODULE: ThisModule =
-        unsafe { ThisModule::from_ptr((&raw const __this_module).cast_mut().cast()) };
+    const THIS_MODULE: ThisModule = {
+        // SAFETY: Modpost puts `__this_module` into every module, and this code is linked into one.
+        unsafe { ThisModule::from_ptr((&raw const __this_module).cast_mut().cast()) }
+    };
 }
 
 /// The fences of a device that copies bytes.

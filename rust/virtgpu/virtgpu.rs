@@ -13,10 +13,10 @@ mod device;
 mod device_tests;
 mod display;
 #[cfg(kunit)]
+mod dma_buf_tests;
+#[cfg(kunit)]
 mod drm_tests;
 mod drv;
-#[cfg(kunit)]
-mod fence_tests;
 mod gpu;
 mod life;
 mod memory;
@@ -27,6 +27,8 @@ mod reset;
 mod transport;
 #[cfg(kunit)]
 mod virtio_tests;
+#[cfg(kunit)]
+mod window_tests;
 
 use drv::VirtGpuDriver;
 #[cfg(kunit)]
@@ -45,8 +47,8 @@ static SUITES: &[&kunit::Suite] = &[
     &display::swapchain::tests::SUITE,
     &doctests::drm_suite::SUITE,
     &doctests::virtio_suite::SUITE,
+    &dma_buf_tests::SUITE,
     &drm_tests::SUITE,
-    &fence_tests::SUITE,
     &life::tests::SUITE,
     &memory::blob::tests::SUITE,
     &memory::format::tests::SUITE,
@@ -62,6 +64,7 @@ static SUITES: &[&kunit::Suite] = &[
     &transport::irq::tests::SUITE,
     &transport::queue::tests::SUITE,
     &virtio_tests::SUITE,
+    &window_tests::SUITE,
 ];
 
 module! {

@@ -4,7 +4,6 @@
 //! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 use core::{
     marker::PhantomData,
-    mem::ManuallyDrop,
     ops::{Deref, DerefMut},
     ptr::{self, NonNull},
 };
@@ -135,7 +134,7 @@ impl<T: FenceContextOps> FenceContext<T> {
         let memory = KBox::new(
             DriverFenceData {
                 fence: Opaque::zeroed(),
-                data: ManuallyDrop::new(data),
+                data,
             },
             GFP_KERNEL,
         )?;
@@ -193,7 +192,7 @@ impl Drop for ModuleReference {
 #[repr(C)]
 struct DriverFenceData<D> {
     fence: Opaque<bindings::dma_fence>,
-    data: ManuallyDrop<D>,
+    data: D,
 }
 
 /// A fence that does not have a sequence number yet. Nothing can wait for it. When it is dropped, it is
@@ -370,10 +369,11 @@ impl<T: FenceContextOps> Drop for DriverFence<T> {
         if !self.as_fence().is_signaled() {
             self.end(Err(ECANCELED));
         }
-        // SAFETY: By the type's invariants, nothing else accesses the data.
-        let data = unsafe { &mut (*self.memory.as_ptr()).data };
-        // SAFETY: It is not accessed after this.
-        unsafe { ManuallyDrop::drop(data) };
+        // SAFETY: By the type's invariants, the memory is valid.
+        let data = unsafe { &raw mut (*self.memory.as_ptr()).data };
+        // SAFETY: By the type's invariants, nothing else accesses the data. It is not accessed after this: C
+        // only frees the memory.
+        unsafe { ptr::drop_in_place(data) };
         // SAFETY: By the type's invariants, this value owns the reference.
         unsafe { bindings::helper_dma_fence_put(self.memory.as_ptr().cast()) };
     }

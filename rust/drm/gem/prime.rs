@@ -12,6 +12,10 @@ use crate::{errno, Device, Driver, UnregisteredDevice};
 
 /// The functions of a buffer that a driver has exported itself, or null if the core does that. A device has
 /// one address of them, by which it knows its own buffers.
+///
+/// # Invariants
+///
+/// They are those of the objects of one driver, or null.
 pub struct ExportOps(pub(crate) *const bindings::dma_buf_ops);
 
 impl<T: DriverObject> Object<T> {

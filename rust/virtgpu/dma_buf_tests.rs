@@ -246,7 +246,7 @@ fn object_is_reserved_once(test: &Test) -> Result {
 }
 
 kunit::suite!(
-    c"virtgpu_rs_fence",
+    c"virtgpu_rs_dma_buf",
     [
         data_is_dropped_once,
         unused_allocation_takes_no_number,
