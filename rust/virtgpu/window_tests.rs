@@ -17,8 +17,8 @@ use crate::{
     virtio_tests::{ensure, run, Case},
 };
 
-/// An address that no machine has memory or a device at.
-const ADDRESS: u64 = 1 << 45;
+/// An address within what the guest's CPU can address, where the guest has no memory and no device.
+const ADDRESS: u64 = 1 << 38;
 /// Pages of the window.
 const PAGES: usize = 4;
 const SIZE: u64 = (PAGES * PAGE_SIZE) as u64;
