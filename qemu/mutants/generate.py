@@ -33,7 +33,7 @@ from qemu.mutants.workshop import Workshop
 
 # Sources that are not in the module, or not in the one with the KUnit suites, and the line where the
 # tests of a Rust source begin.
-NOT_THE_DRIVER = {"device_tests", "drm_tests", "fence_tests", "virtio_tests"}
+NOT_THE_DRIVER = {"device_tests", "dma_buf_tests", "drm_tests", "virtio_tests", "window_tests"}
 NOT_FOR_KUNIT = {"drm/drv.c", "drm/transport/trace.c"}
 UNIT_TESTS = "#[cfg(kunit)]"
 

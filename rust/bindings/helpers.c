@@ -622,6 +622,34 @@ void helper_drm_commit_active_planes(struct drm_device *dev, struct drm_atomic_c
 	drm_atomic_helper_commit_planes(dev, state, DRM_PLANE_COMMIT_ACTIVE_ONLY);
 }
 
+void helper_spin_lock_init(spinlock_t *lock)
+{
+	spin_lock_init(lock);
+}
+
+unsigned long helper_spin_lock_irqsave(spinlock_t *lock)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(lock, flags);
+	return flags;
+}
+
+void helper_spin_unlock_irqrestore(spinlock_t *lock, unsigned long flags)
+{
+	spin_unlock_irqrestore(lock, flags);
+}
+
+void helper_list_add_tail(struct list_head *node, struct list_head *head)
+{
+	list_add_tail(node, head);
+}
+
+void helper_list_del(struct list_head *node)
+{
+	list_del(node);
+}
+
 void helper_dma_fence_get(struct dma_fence *fence)
 {
 	dma_fence_get(fence);

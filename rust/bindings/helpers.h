@@ -3,6 +3,7 @@
 #define HELPERS_H
 
 #include <linux/dma-direction.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 
 struct device;
@@ -135,6 +136,11 @@ int helper_drm_wait_for_last_commit(struct drm_plane_state *state);
 void helper_drm_commit_queue(struct drm_atomic_commit *state, work_func_t work,
 			     struct workqueue_struct *queue);
 void helper_drm_commit_active_planes(struct drm_device *dev, struct drm_atomic_commit *state);
+void helper_spin_lock_init(spinlock_t *lock);
+unsigned long helper_spin_lock_irqsave(spinlock_t *lock);
+void helper_spin_unlock_irqrestore(spinlock_t *lock, unsigned long flags);
+void helper_list_add_tail(struct list_head *node, struct list_head *head);
+void helper_list_del(struct list_head *node);
 void helper_dma_fence_get(struct dma_fence *fence);
 void helper_dma_fence_put(struct dma_fence *fence);
 bool helper_dma_fence_is_signaled(struct dma_fence *fence);

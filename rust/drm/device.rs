@@ -17,13 +17,14 @@ use kernel::{
     prelude::*,
     sync::{
         aref::{ARef, AlwaysRefCounted},
-        SetOnce,
+        Arc, SetOnce,
     },
     types::{NotThreadSafe, Opaque, ScopeGuard},
     workqueue::{HasDelayedWork, HasWork, Work, WorkItem},
 };
 
 use crate::{
+    dma_buf::unsignalled::Fences,
     driver::{AllocImpl, Driver},
     file::File,
     gem::{self, dma::Mappings, prime::ExportOps, window::Window},
@@ -102,6 +103,8 @@ pub struct Device<T: Driver, C: DeviceContext = Normal> {
     pub(crate) window: SetOnce<Window>,
     /// By which the device knows the buffers that it has exported.
     pub(crate) export_ops: ExportOps,
+    /// The fences that were not signalled.
+    pub(crate) fences: Arc<Fences>,
     /// Runs nonblocking commits. Empty after the device was unregistered.
     pub(crate) commits: Workqueue,
     /// The device that is bound to the driver. There is no reference to it, because the code that frees it
@@ -229,6 +232,7 @@ impl<T: Driver> UnregisteredDevice<T> {
 
         let tied_to = NonNull::new(dev_raw).ok_or(EINVAL)?;
         let commits = Workqueue::new(c"drm-commits")?;
+        let fences = Fences::new()?;
         // SAFETY: The size is that of a `Device<T>`, and the offset that of its `dev`. The table is
         // static.
         let raw: *mut Device<T> = from_err_ptr(unsafe {
@@ -245,7 +249,7 @@ impl<T: Driver> UnregisteredDevice<T> {
 
         // SAFETY: The memory was just allocated, so nothing else refers to it, and it does not
         // move.
-        let ret = unsafe { Self::complete(raw, tied_to, commits, data) };
+        let ret = unsafe { Self::complete(raw, tied_to, commits, fences, data) };
         if let Err(error) = ret {
             // SAFETY: This is the only reference, and it is not used after this.
             unsafe { bindings::drm_dev_put(raw.cast()) };
@@ -311,6 +315,7 @@ impl<T: Driver> UnregisteredDevice<T> {
         raw: *mut Device<T>,
         tied_to: NonNull<kernel::bindings::device>,
         commits: Workqueue,
+        fences: Arc<Fences>,
         data: impl PinInit<T::Data, Error>,
     ) -> Result {
         // SAFETY: `raw` is a new device.
@@ -343,6 +348,10 @@ impl<T: Driver> UnregisteredDevice<T> {
         let slot = unsafe { &raw mut (*raw).export_ops };
         // SAFETY: The memory is not initialized.
         unsafe { slot.write(T::Object::EXPORT_OPS) };
+        // SAFETY: `raw` is a new device.
+        let slot = unsafe { &raw mut (*raw).fences };
+        // SAFETY: The memory is not initialized.
+        unsafe { slot.write(fences) };
         // SAFETY: `raw` is a new device.
         let slot = unsafe { &raw mut (*raw).commits };
         // SAFETY: The memory is not initialized.
@@ -456,13 +465,14 @@ impl<T: Driver> Device<T> {
     }
 
     /// Called when the driver leaves the device that it was created for. Nothing may be mapped for it
-    /// after that. C: `dma_unmap_sgtable()`.
+    /// after that, and no function of a fence be called. C: `dma_fence_signal()`, `dma_unmap_sgtable()`.
     extern "C" fn untie_callback(this: *mut kernel::ffi::c_void) {
         let Some(this) = NonNull::new(this.cast::<Self>()) else {
             return;
         };
         // SAFETY: `with_parent` has passed this reference to the action.
         let this: ARef<Self> = unsafe { ARef::from_raw(this) };
+        this.fences.end();
         this.mappings.clear();
     }
 
@@ -501,6 +511,10 @@ impl<T: Driver> Device<T> {
         let commits = unsafe { &raw mut (*this).commits };
         // SAFETY: As above.
         unsafe { ptr::drop_in_place(commits) };
+        // SAFETY: As above.
+        let fences = unsafe { &raw mut (*this).fences };
+        // SAFETY: As above.
+        unsafe { ptr::drop_in_place(fences) };
         // SAFETY: As above.
         let window = unsafe { &raw mut (*this).window };
         // SAFETY: As above.

@@ -9,16 +9,20 @@ extern crate self as doctests;
 
 use core::{marker::PhantomData, ptr::NonNull};
 
-use drm::dma_buf::FenceContextOps;
+use drm::{
+    dma_buf::FenceContextOps,
+    file::PlainFile,
+    gem::{shmem::Object, PlainObject},
+};
 use kernel::{
     bindings::__this_module,
-    device::{Bound, Core},
+    device::{Bound, Core, DeviceContext},
     driver::Registration,
     prelude::*,
     sync::atomic::{Atomic, Relaxed},
 };
 use kernel::{ModuleMetadata, ThisModule};
-use kunit::fake::VirtioDevice;
+use kunit::fake::{AnyDevice, VirtioDevice};
 use virtio::{Adapter, Device, DeviceId, IdTable, Interrupt, VirtioID, Virtqueue};
 
 /// A number that no device has.
@@ -92,7 +96,37 @@ impl FenceContextOps for Copies {
     const TIMELINE_NAME: &'static CStr = c"copies";
     /// The number of bytes.
     type FenceDataType = usize;
+    type Driver = Copier;
+}
+
+/// A driver of a device that copies bytes, and its part of everything.
+pub(crate) struct Copier;
+
+#[vtable]
+impl drm::Driver for Copier {
+    type Data = Self;
+    type RegistrationData<'a> = ();
+    type Object = Object<PlainObject<Self>>;
+    type File = PlainFile<Self>;
+    type ParentDevice<Ctx: DeviceContext> = AnyDevice<Ctx>;
     type OwnerModule = Module;
+
+    const INFO: drm::DriverInfo = drm::DriverInfo {
+        major: 0,
+        minor: 0,
+        patchlevel: 0,
+        name: c"copier",
+        desc: c"A device of an example",
+    };
+    const IOCTLS: &'static [drm::ioctl::DrmIoctlDescriptor<Self>] = &[];
+}
+
+/// Runs an example with a DRM device that is not registered.
+pub(crate) fn drm<F: Fn(&drm::Device<Copier>) -> Result + Copy + 'static>(example: F) {
+    probe(move |dev| {
+        let dev = AnyDevice::of(dev.as_ref());
+        example(&*drm::UnregisteredDevice::new(dev, Ok::<_, Error>(Copier))?)
+    });
 }
 
 struct Handler;

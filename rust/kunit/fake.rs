@@ -39,12 +39,6 @@ pub fn leak<T>(value: T) -> Result {
     Ok(())
 }
 
-/// Returns the number of references to a module; C: `module_refcount()`.
-pub fn references(module: &'static ThisModule) -> i32 {
-    // SAFETY: The module is loaded, because there is a reference to it.
-    unsafe { kernel::bindings::module_refcount(module.as_ptr()) }
-}
-
 /// A virtio device without a host. When it is dropped, its driver leaves it.
 ///
 /// # Invariants

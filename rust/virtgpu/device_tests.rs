@@ -75,7 +75,7 @@ fn take_events() -> u32 {
 /// A DRM driver.
 pub(crate) struct Small;
 
-type Device = drm::Device<Small>;
+pub(crate) type Device = drm::Device<Small>;
 type Unregistered = UnregisteredDevice<Small>;
 
 /// The data of a device.

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 //! KUnit tests of fences and reservations of the crate `drm`.
+use core::marker::PhantomData;
+
 use drm::{
     dma_buf::{reserve, sync_file, DriverFence, Fence, FenceContext, FenceContextOps, Usage},
     gem::{shmem::Object, BaseObject},
 };
 use kernel::{
     device::Bound,
-    module::this_module,
     prelude::*,
     sync::{
         aref::ARef,
         atomic::{Atomic, Relaxed},
+        SetOnce,
     },
 };
-use kunit::{expect, expect_eq, fake::references, Test};
+use kunit::{expect, fake::leak, Test};
 
 use crate::{
-    device_tests::{self, Buffer},
+    device_tests::{self, Buffer, Device, Small},
     virtio_tests::{ensure, run, Case},
 };
 
@@ -37,129 +39,187 @@ impl FenceContextOps for Ops {
     const DRIVER_NAME: &'static CStr = c"kunit";
     const TIMELINE_NAME: &'static CStr = c"kunit";
     type FenceDataType = Data;
-    type OwnerModule = crate::DriverModule;
+    type Driver = Small;
 }
 
 type Context = FenceContext<Ops>;
 
-fn emit(context: &Context) -> Result<DriverFence<Ops>> {
-    Ok(context.new_fence_allocation(Data)?.new_fence())
+fn emit(dev: &Device, context: &Context) -> Result<DriverFence<Ops>> {
+    Ok(context.new_fence_allocation(dev, Data)?.new_fence())
 }
 
-fn users() -> i32 {
-    references(this_module::<crate::DriverModule>())
+/// What is tested on a DRM device.
+trait Body: 'static {
+    fn run(dev: &Device) -> Result;
+}
+
+/// A driver of a virtio device, whose probe runs a test.
+struct Probe<B>(PhantomData<fn() -> B>);
+
+impl<B: Body> Case for Probe<B> {
+    fn probe(dev: &virtio::Device<Bound>) -> Result<Self> {
+        B::run(&*device_tests::create(dev)?)?;
+        Ok(Self(PhantomData))
+    }
+}
+
+/// A test fails if the probe does.
+fn passes<B: Body>(test: &Test) -> Result {
+    run::<Probe<B>>(true, |device| expect!(test, device.is_bound()), |_| ())
+}
+
+struct Dropping;
+
+impl Body for Dropping {
+    fn run(dev: &Device) -> Result {
+        let context = Context::new(1);
+        DROPPED.store(0, Relaxed);
+        drop(context.new_fence_allocation(dev, Data)?);
+        ensure(DROPPED.load(Relaxed) == 1)?;
+
+        let fence = emit(dev, &context)?;
+        let waiter: ARef<Fence> = fence.as_fence().into();
+        ensure(DROPPED.load(Relaxed) == 1)?;
+        fence.signal(Ok(()));
+        ensure(DROPPED.load(Relaxed) == 2)?;
+        // The fence itself is still there.
+        ensure(waiter.status() == Some(Ok(())))?;
+
+        drop(emit(dev, &context)?);
+        ensure(DROPPED.load(Relaxed) == 3)
+    }
 }
 
 fn data_is_dropped_once(test: &Test) -> Result {
-    let context = Context::new(1);
-    DROPPED.store(0, Relaxed);
-    drop(context.new_fence_allocation(Data)?);
-    expect_eq!(test, DROPPED.load(Relaxed), 1);
+    passes::<Dropping>(test)
+}
 
-    let fence = emit(&context)?;
-    let waiter: ARef<Fence> = fence.as_fence().into();
-    expect_eq!(test, DROPPED.load(Relaxed), 1);
-    fence.signal(Ok(()));
-    expect_eq!(test, DROPPED.load(Relaxed), 2);
-    // The fence itself is still there.
-    expect_eq!(test, waiter.status(), Some(Ok(())));
+struct Numbers;
 
-    drop(emit(&context)?);
-    expect_eq!(test, DROPPED.load(Relaxed), 3);
-    Ok(())
+impl Body for Numbers {
+    fn run(dev: &Device) -> Result {
+        let context = Context::new(7);
+        drop(context.new_fence_allocation(dev, Data)?);
+        let later = context.new_fence_allocation(dev, Data)?;
+        let sooner = context.new_fence_allocation(dev, Data)?;
+        ensure(sooner.new_fence().as_fence().seqno() == 7)?;
+        ensure(later.new_fence().as_fence().seqno() == 8)
+    }
 }
 
 fn unused_allocation_takes_no_number(test: &Test) -> Result {
-    let context = Context::new(7);
-    drop(context.new_fence_allocation(Data)?);
-    let (later, sooner) = (
-        context.new_fence_allocation(Data)?,
-        context.new_fence_allocation(Data)?,
-    );
-    expect_eq!(test, sooner.new_fence().as_fence().seqno(), 7);
-    expect_eq!(test, later.new_fence().as_fence().seqno(), 8);
-    Ok(())
+    passes::<Numbers>(test)
 }
 
-/// Functions of the module may be called until then.
-fn module_stays_until_the_signal(test: &Test) -> Result {
-    let context = Context::new(1);
-    let before = users();
-    let fence = emit(&context)?;
-    expect_eq!(test, users(), before + 1);
-    let waiter: ARef<Fence> = fence.as_fence().into();
-    fence.signal(Ok(()));
-    expect_eq!(test, users(), before);
-    drop(waiter);
+struct Ends;
 
-    drop(context.new_fence_allocation(Data)?);
-    expect_eq!(test, users(), before);
-    drop(emit(&context)?);
-    expect_eq!(test, users(), before);
-    Ok(())
+impl Body for Ends {
+    fn run(dev: &Device) -> Result {
+        let context = Context::new(1);
+        let (done, failed) = (emit(dev, &context)?, emit(dev, &context)?);
+        let dropped = emit(dev, &context)?;
+        let waiters = [&done, &failed, &dropped].map(|fence| ARef::<Fence>::from(fence.as_fence()));
+        for waiter in &waiters {
+            ensure(waiter.status().is_none() && waiter.wait_timeout(0) == Err(EBUSY))?;
+        }
+        done.signal(Ok(()));
+        failed.signal(Err(EIO));
+        ensure(waiters[2].status().is_none())?;
+        drop(dropped);
+        ensure(waiters[0].status() == Some(Ok(())))?;
+        ensure(waiters[1].status() == Some(Err(EIO)))?;
+        ensure(waiters[2].status() == Some(Err(ECANCELED)))?;
+        waiters.iter().try_for_each(|waiter| waiter.wait())
+    }
 }
 
 fn error_is_that_of_the_signal(test: &Test) -> Result {
-    let context = Context::new(1);
-    let fences = [emit(&context)?, emit(&context)?, emit(&context)?];
-    let waiters = fences
-        .each_ref()
-        .map(|fence| ARef::<Fence>::from(fence.as_fence()));
-    for waiter in &waiters {
-        expect_eq!(test, waiter.status(), None);
-        expect_eq!(test, waiter.wait_timeout(0), Err(EBUSY));
+    passes::<Ends>(test)
+}
+
+struct Unwrapping;
+
+impl Body for Unwrapping {
+    fn run(dev: &Device) -> Result {
+        let fence = emit(dev, &Context::new(1))?;
+        let mut calls = 0;
+        let result = fence.as_fence().unwrap_for_each(|part| {
+            calls += 1;
+            ensure(core::ptr::eq(part, fence.as_fence()))?;
+            Err(EIO)
+        });
+        ensure(result == Err(EIO) && calls == 1)
     }
-    let [done, failed, dropped] = fences;
-    done.signal(Ok(()));
-    failed.signal(Err(EIO));
-    expect_eq!(test, waiters[2].status(), None);
-    drop(dropped);
-    let ends = waiters.each_ref().map(|waiter| waiter.status());
-    expect_eq!(
-        test,
-        ends,
-        [Some(Ok(())), Some(Err(EIO)), Some(Err(ECANCELED))]
-    );
-    for waiter in &waiters {
-        expect_eq!(test, waiter.wait(), Ok(()));
-    }
-    Ok(())
 }
 
 fn unwrapping_ends_with_the_first_error(test: &Test) -> Result {
-    let context = Context::new(1);
-    let fence = emit(&context)?;
-    let mut calls = 0;
-    let result = fence.as_fence().unwrap_for_each(|part| {
-        calls += 1;
-        expect!(test, core::ptr::eq(part, fence.as_fence()));
-        Err(EIO)
-    });
-    expect_eq!(test, (result, calls), (Err(EIO), 1));
-    // The references of the iteration were dropped: the fence is freed after this, and its data with it.
-    DROPPED.store(0, Relaxed);
-    drop(fence);
-    expect_eq!(test, DROPPED.load(Relaxed), 1);
-    Ok(())
+    passes::<Unwrapping>(test)
+}
+
+struct Files;
+
+impl Body for Files {
+    fn run(dev: &Device) -> Result {
+        let fence = emit(dev, &Context::new(1))?;
+        let file = sync_file::create(fence.as_fence())?;
+        fence.signal(Ok(()));
+        drop(file);
+        ensure(sync_file::get_fence(-1).is_err())
+    }
 }
 
 fn file_holds_its_fence(test: &Test) -> Result {
-    let context = Context::new(1);
-    let fence = emit(&context)?;
-    let file = sync_file::create(fence.as_fence())?;
-    fence.signal(Ok(()));
-    drop(file);
-    expect!(test, sync_file::get_fence(-1).is_err());
+    passes::<Files>(test)
+}
+
+/// What others have of a device's fences: of one that is forgotten, and of one that is kept.
+static LEFT: SetOnce<[ARef<Fence>; 2]> = SetOnce::new();
+
+/// The driver keeps a fence, and its device.
+struct Leaves(ARef<Device>, Option<DriverFence<Ops>>);
+
+impl Case for Leaves {
+    fn probe(dev: &virtio::Device<Bound>) -> Result<Self> {
+        let drm = device_tests::create(dev)?;
+        let context = Context::new(1);
+        let (forgotten, kept) = (emit(&drm, &context)?, emit(&drm, &context)?);
+        let fences = [&forgotten, &kept].map(|fence| ARef::<Fence>::from(fence.as_fence()));
+        leak(forgotten)?;
+        LEFT.populate(fences);
+        Ok(Self(ARef::from(&*drm), Some(kept)))
+    }
+}
+
+/// The device was left before that.
+impl Drop for Leaves {
+    fn drop(&mut self) {
+        let refused = Context::new(1).new_fence_allocation(&self.0, Data).err();
+        if let (Some(kept), Some(ENODEV)) = (self.1.take(), refused) {
+            kept.signal(Ok(()));
+        }
+    }
+}
+
+fn fences_end_when_the_driver_leaves(test: &Test) -> Result {
+    let are = |status| {
+        LEFT.as_ref()
+            .is_some_and(|all| all.iter().all(|one| one.status() == status))
+    };
+    run::<Leaves>(
+        true,
+        |device| expect!(test, device.is_bound() && are(None)),
+        |_| (),
+    )?;
+    expect!(test, are(Some(Err(ECANCELED))));
     Ok(())
 }
 
 type Objects = KVec<ARef<Object<Buffer>>>;
 
-fn objects(dev: &virtio::Device<Bound>, count: usize) -> Result<Objects> {
-    let drm = device_tests::create(dev)?;
+fn objects(dev: &Device, count: usize) -> Result<Objects> {
     let mut objects = KVec::new();
     for _ in 0..count {
-        objects.push(device_tests::buffer(&drm)?, GFP_KERNEL)?;
+        objects.push(device_tests::buffer(dev)?, GFP_KERNEL)?;
     }
     Ok(objects)
 }
@@ -171,11 +231,10 @@ fn all_are(objects: &Objects, expected: Result) -> Result {
 /// `N` objects are reserved for a fence.
 struct Reserving<const N: usize>;
 
-impl<const N: usize> Case for Reserving<N> {
-    fn probe(dev: &virtio::Device<Bound>) -> Result<Self> {
-        let context = Context::new(1);
+impl<const N: usize> Body for Reserving<N> {
+    fn run(dev: &Device) -> Result {
         let objects = objects(dev, N)?;
-        let fence = emit(&context)?;
+        let fence = emit(dev, &Context::new(1))?;
         reserve(&objects, |reserved| {
             reserved.add_fence(fence.as_fence(), Usage::Write);
             Ok(())
@@ -186,30 +245,29 @@ impl<const N: usize> Case for Reserving<N> {
 
         // They were unlocked, also after an error.
         ensure(reserve(&objects, |_| Err::<(), _>(EIO)) == Err(EIO))?;
-        ensure(reserve(&objects, |_| Ok(5)) == Ok(5))?;
-        Ok(Self)
+        ensure(reserve(&objects, |_| Ok(5)) == Ok(5))
     }
 }
 
 fn one_object_is_reserved(test: &Test) -> Result {
-    run::<Reserving<1>>(true, |device| expect!(test, device.is_bound()), |_| ())
+    passes::<Reserving<1>>(test)
 }
 
 fn all_objects_are_reserved(test: &Test) -> Result {
-    run::<Reserving<3>>(true, |device| expect!(test, device.is_bound()), |_| ())
+    passes::<Reserving<3>>(test)
 }
 
 struct Usages;
 
-impl Case for Usages {
-    fn probe(dev: &virtio::Device<Bound>) -> Result<Self> {
+impl Body for Usages {
+    fn run(dev: &Device) -> Result {
         let objects = objects(dev, 1)?;
         for (usage, expected) in [
             (Usage::Write, Err(EBUSY)),
             (Usage::Read, Err(EBUSY)),
             (Usage::Bookkeep, Ok(())),
         ] {
-            let fence = emit(&Context::new(1))?;
+            let fence = emit(dev, &Context::new(1))?;
             reserve(&objects, |reserved| {
                 reserved.add_fence(fence.as_fence(), usage);
                 Ok(())
@@ -218,31 +276,30 @@ impl Case for Usages {
             fence.signal(Ok(()));
             all_are(&objects, Ok(()))?;
         }
-        Ok(Self)
+        Ok(())
     }
 }
 
 fn readers_and_writers_are_awaited(test: &Test) -> Result {
-    run::<Usages>(true, |device| expect!(test, device.is_bound()), |_| ())
+    passes::<Usages>(test)
 }
 
 struct Twice;
 
-impl Case for Twice {
-    fn probe(dev: &virtio::Device<Bound>) -> Result<Self> {
+impl Body for Twice {
+    fn run(dev: &Device) -> Result {
         let mut objects = objects(dev, 2)?;
         let again = objects[0].clone();
         objects.push(again, GFP_KERNEL)?;
         ensure(reserve(&objects, |_| Ok(())) == Err(EALREADY))?;
         // The others were unlocked.
         objects.truncate(2);
-        reserve(&objects, |_| Ok(()))?;
-        Ok(Self)
+        reserve(&objects, |_| Ok(()))
     }
 }
 
 fn object_is_reserved_once(test: &Test) -> Result {
-    run::<Twice>(true, |device| expect!(test, device.is_bound()), |_| ())
+    passes::<Twice>(test)
 }
 
 kunit::suite!(
@@ -250,7 +307,7 @@ kunit::suite!(
     [
         data_is_dropped_once,
         unused_allocation_takes_no_number,
-        module_stays_until_the_signal,
+        fences_end_when_the_driver_leaves,
         error_is_that_of_the_signal,
         unwrapping_ends_with_the_first_error,
         file_holds_its_fence,

@@ -31,8 +31,9 @@ use kernel::{
 /// use drm::dma_buf::{Fence, FenceContext};
 ///
 /// # use doctests::Copies;
+/// # doctests::drm(|dev| {
 /// let context = FenceContext::<Copies>::new(1);
-/// let copy = context.new_fence_allocation(0)?.new_fence();
+/// let copy = context.new_fence_allocation(dev, 0)?.new_fence();
 /// let fence: ARef<Fence> = copy.as_fence().into();
 /// assert!(!fence.is_signaled());
 /// assert_eq!(fence.status(), None);
@@ -43,7 +44,8 @@ use kernel::{
 /// fence.wait()?;
 /// assert!(fence.is_signaled());
 /// assert_eq!(fence.status(), Some(Err(EIO)));
-/// # Ok::<(), Error>(())
+/// # Ok(())
+/// # });
 /// ```
 #[repr(transparent)]
 pub struct Fence(Opaque<bindings::dma_fence>);
@@ -183,11 +185,13 @@ impl Fence {
     /// }
     ///
     /// # use doctests::Copies;
+    /// # doctests::drm(|dev| {
     /// let context = FenceContext::<Copies>::new(1);
-    /// let copy = context.new_fence_allocation(0)?.new_fence();
+    /// let copy = context.new_fence_allocation(dev, 0)?.new_fence();
     /// // This would wait forever otherwise.
     /// wait_for_others(copy.as_fence(), context.nr())?;
-    /// # Ok::<(), Error>(())
+    /// # Ok(())
+    /// # });
     /// ```
     pub fn unwrap_for_each(&self, mut f: impl FnMut(&Fence) -> Result) -> Result {
         let mut cursor = MaybeUninit::zeroed();

@@ -11,13 +11,18 @@ use core::{
 use drm_bindings as bindings;
 use kernel::{
     ffi::c_char,
-    module::this_module,
     prelude::*,
-    sync::atomic::{Atomic, Relaxed},
-    types::Opaque,
+    sync::{
+        atomic::{Atomic, Relaxed},
+        Arc,
+    },
 };
 
-use super::Fence;
+use super::{
+    unsignalled::{Fences, Unsignalled},
+    Fence,
+};
+use crate::{Device, Driver};
 
 /// What the fences of a driver have in common.
 ///
@@ -35,14 +40,16 @@ use super::Fence;
 ///     const TIMELINE_NAME: &'static CStr = c"copies";
 ///     /// The number of bytes.
 ///     type FenceDataType = usize;
-///     type OwnerModule = Module;
+///     type Driver = Copier;
 /// }
 ///
-/// # use doctests::Module;
+/// # use doctests::Copier;
+/// # doctests::drm(|dev| {
 /// let context = FenceContext::<Copies>::new(1);
-/// let copy = context.new_fence_allocation(4096)?.new_fence();
+/// let copy = context.new_fence_allocation(dev, 4096)?.new_fence();
 /// assert_eq!(*copy, 4096);
-/// # Ok::<(), Error>(())
+/// # Ok(())
+/// # });
 /// ```
 pub trait FenceContextOps: 'static {
     /// The driver's name, for debugging; C: `dma_fence_ops.get_driver_name`.
@@ -51,8 +58,8 @@ pub trait FenceContextOps: 'static {
     const TIMELINE_NAME: &'static CStr;
     /// The driver's data of a [`DriverFence`].
     type FenceDataType: Send + Sync;
-    /// The driver's module. It cannot be unloaded as long as there are fences that were not signalled.
-    type OwnerModule: kernel::ModuleMetadata;
+    /// The driver.
+    type Driver: Driver;
 }
 
 /// A context of fences, i.e. a timeline on which they are signalled in order.
@@ -72,16 +79,18 @@ pub trait FenceContextOps: 'static {
 /// use drm::dma_buf::FenceContext;
 ///
 /// # use doctests::Copies;
+/// # doctests::drm(|dev| {
 /// let context = FenceContext::<Copies>::new(1);
-/// let first = context.new_fence_allocation(0)?.new_fence();
-/// let second = context.new_fence_allocation(0)?.new_fence();
+/// let first = context.new_fence_allocation(dev, 0)?.new_fence();
+/// let second = context.new_fence_allocation(dev, 0)?.new_fence();
 /// assert_eq!(first.as_fence().seqno(), 1);
 /// assert_eq!(second.as_fence().seqno(), 2);
 /// assert!(second.as_fence().matches_context(context.nr()));
 ///
 /// let other = FenceContext::<Copies>::new(1);
 /// assert!(!second.as_fence().matches_context(other.nr()));
-/// # Ok::<(), Error>(())
+/// # Ok(())
+/// # });
 /// ```
 pub struct FenceContext<T: FenceContextOps> {
     nr: u64,
@@ -118,29 +127,33 @@ impl<T: FenceContextOps> FenceContext<T> {
         self.nr
     }
 
-    /// Allocates a fence with the driver's data.
+    /// Allocates a fence of a device, with the driver's data.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `ENODEV` if the driver's module is being unloaded.
+    /// `ENOMEM`; `ENODEV` if the driver has left the device.
     ///
     /// # Context
     ///
     /// May sleep.
     pub fn new_fence_allocation(
         &self,
+        dev: &Device<T::Driver>,
         data: T::FenceDataType,
     ) -> Result<DriverFenceAllocation<'_, T>> {
+        if dev.fences.has_ended() {
+            return Err(ENODEV);
+        }
         let memory = KBox::new(
             DriverFenceData {
-                fence: Opaque::zeroed(),
+                fence: Unsignalled::new(),
                 data,
             },
             GFP_KERNEL,
         )?;
         Ok(DriverFenceAllocation {
             memory,
-            module: ModuleReference::new(this_module::<T::OwnerModule>().as_ptr())?,
+            fences: dev.fences.clone(),
             context: self,
         })
     }
@@ -158,40 +171,10 @@ extern "C" fn timeline_name_callback<T: FenceContextOps>(
     T::TIMELINE_NAME.as_char_ptr()
 }
 
-/// A reference that prevents that a module is unloaded.
-///
-/// # Invariants
-///
-/// The pointer is a module, of which this value owns a reference.
-struct ModuleReference(*mut kernel::bindings::module);
-
-// SAFETY: References to modules may be dropped on any thread.
-unsafe impl Send for ModuleReference {}
-// SAFETY: As above.
-unsafe impl Sync for ModuleReference {}
-
-impl ModuleReference {
-    fn new(module: *mut kernel::bindings::module) -> Result<Self> {
-        // SAFETY: The code of the caller is in the module, so it is loaded.
-        if !unsafe { kernel::bindings::try_module_get(module) } {
-            return Err(ENODEV);
-        }
-        // INVARIANT: The reference was taken above.
-        Ok(Self(module))
-    }
-}
-
-impl Drop for ModuleReference {
-    fn drop(&mut self) {
-        // SAFETY: By the type's invariants.
-        unsafe { kernel::bindings::module_put(self.0) };
-    }
-}
-
 /// The memory of a fence. C frees it, as memory of `kmalloc()` with the fence at its start.
 #[repr(C)]
 struct DriverFenceData<D> {
-    fence: Opaque<bindings::dma_fence>,
+    fence: Unsignalled,
     data: D,
 }
 
@@ -211,18 +194,20 @@ struct DriverFenceData<D> {
 /// use drm::dma_buf::FenceContext;
 ///
 /// # use doctests::Copies;
+/// # doctests::drm(|dev| {
 /// let context = FenceContext::<Copies>::new(1);
-/// let unused = context.new_fence_allocation(0)?;
-/// let mut allocation = context.new_fence_allocation(0)?;
+/// let unused = context.new_fence_allocation(dev, 0)?;
+/// let mut allocation = context.new_fence_allocation(dev, 0)?;
 /// drop(unused);
 /// *allocation += 1;
 /// // Only now it gets its number.
 /// assert_eq!(allocation.new_fence().as_fence().seqno(), 1);
-/// # Ok::<(), Error>(())
+/// # Ok(())
+/// # });
 /// ```
 pub struct DriverFenceAllocation<'a, T: FenceContextOps> {
     memory: KBox<DriverFenceData<T::FenceDataType>>,
-    module: ModuleReference,
+    fences: Arc<Fences>,
     context: &'a FenceContext<T>,
 }
 
@@ -233,7 +218,8 @@ impl<T: FenceContextOps> DriverFenceAllocation<'_, T> {
         let seqno = self.context.seqno.fetch_add(1, Relaxed);
         let memory = KBox::into_raw(self.memory);
         // SAFETY: The memory was allocated for the fence. The table is static, in a module that is not
-        // unloaded before the fence is signalled. The fence uses its own lock.
+        // unloaded before the driver has left the device, and the fence is signalled then. It has its own
+        // lock.
         unsafe {
             bindings::dma_fence_init64(
                 memory.cast(),
@@ -243,11 +229,13 @@ impl<T: FenceContextOps> DriverFenceAllocation<'_, T> {
                 seqno,
             )
         };
+        // SAFETY: The fence was initialized above, and is in no list.
+        unsafe { self.fences.add(memory.cast()) };
         // INVARIANT: The fence was initialized above, and has one reference.
         DriverFence {
             // SAFETY: A box is not null.
             memory: unsafe { NonNull::new_unchecked(memory) },
-            _module: self.module,
+            fences: self.fences,
         }
     }
 }
@@ -266,13 +254,13 @@ impl<T: FenceContextOps> DerefMut for DriverFenceAllocation<'_, T> {
     }
 }
 
-/// A fence of a driver, which is the only one that can signal it. If it is dropped, it is signalled with
-/// `ECANCELED`. If it is forgotten, the driver's module cannot be unloaded any more.
+/// A fence of a driver, which is the only one that can signal it. If it is dropped, or if the driver leaves
+/// the device, it is signalled with `ECANCELED`.
 ///
 /// # Invariants
 ///
 /// The memory has an initialized fence, to which this value owns a reference, and the driver's data. Only
-/// this value signals the fence, and accesses the data.
+/// this value accesses the data. `fences` are those of the device.
 ///
 /// # Context
 ///
@@ -285,9 +273,10 @@ impl<T: FenceContextOps> DerefMut for DriverFenceAllocation<'_, T> {
 /// use drm::dma_buf::{Fence, FenceContext};
 ///
 /// # use doctests::Copies;
+/// # doctests::drm(|dev| {
 /// let context = FenceContext::<Copies>::new(1);
-/// let done = context.new_fence_allocation(0)?.new_fence();
-/// let given_up = context.new_fence_allocation(0)?.new_fence();
+/// let done = context.new_fence_allocation(dev, 0)?.new_fence();
+/// let given_up = context.new_fence_allocation(dev, 0)?.new_fence();
 /// let fences: [ARef<Fence>; 2] = [done.as_fence().into(), given_up.as_fence().into()];
 ///
 /// done.signal(Ok(()));
@@ -295,7 +284,8 @@ impl<T: FenceContextOps> DerefMut for DriverFenceAllocation<'_, T> {
 ///
 /// drop(given_up);
 /// assert_eq!(fences[1].status(), Some(Err(ECANCELED)));
-/// # Ok::<(), Error>(())
+/// # Ok(())
+/// # });
 /// ```
 ///
 /// The compiler rejects a fence that is signalled twice:
@@ -310,9 +300,7 @@ impl<T: FenceContextOps> DerefMut for DriverFenceAllocation<'_, T> {
 /// ```
 pub struct DriverFence<T: FenceContextOps> {
     memory: NonNull<DriverFenceData<T::FenceDataType>>,
-    /// Other drivers may call functions of the module until the fence is signalled. Those that do so then
-    /// are in RCU read-side critical sections, whose end the unloading of a module awaits.
-    _module: ModuleReference,
+    fences: Arc<Fences>,
 }
 
 // SAFETY: Fences may be signalled on any thread, and the driver's data is `Send`.
@@ -327,8 +315,8 @@ impl<T: FenceContextOps> DriverFence<T> {
         unsafe { Fence::from_raw(self.memory.as_ptr().cast()) }
     }
 
-    /// Signals the fence, with an error if what it stands for has failed. C: `dma_fence_set_error()`,
-    /// `dma_fence_signal()`.
+    /// Signals the fence, with an error if what it stands for has failed. Does nothing if the driver has left
+    /// the device, because the fence was signalled then. C: `dma_fence_set_error()`, `dma_fence_signal()`.
     ///
     /// # Context
     ///
@@ -338,13 +326,8 @@ impl<T: FenceContextOps> DriverFence<T> {
     }
 
     fn end(&self, result: Result) {
-        let raw = self.as_fence().as_raw();
-        if let Err(error) = result {
-            // SAFETY: The fence is valid and not signalled, so nothing else reads or writes the field.
-            unsafe { (*raw).error = error.to_errno() };
-        }
-        // SAFETY: The fence is valid.
-        unsafe { bindings::dma_fence_signal(raw) };
+        // SAFETY: By the type's invariants, the fence is initialized and is one of the device.
+        unsafe { self.fences.signal(self.memory.as_ptr().cast(), result) };
     }
 }
 
@@ -366,9 +349,8 @@ impl<T: FenceContextOps> DerefMut for DriverFence<T> {
 
 impl<T: FenceContextOps> Drop for DriverFence<T> {
     fn drop(&mut self) {
-        if !self.as_fence().is_signaled() {
-            self.end(Err(ECANCELED));
-        }
+        // Does nothing if it was signalled before.
+        self.end(Err(ECANCELED));
         // SAFETY: By the type's invariants, the memory is valid.
         let data = unsafe { &raw mut (*self.memory.as_ptr()).data };
         // SAFETY: By the type's invariants, nothing else accesses the data. It is not accessed after this: C

@@ -6,6 +6,7 @@ mod dma_fence;
 mod driver_fence;
 mod reservation;
 pub mod sync_file;
+pub(crate) mod unsignalled;
 
 pub use dma_fence::{Fence, FenceChain};
 pub use driver_fence::{DriverFence, DriverFenceAllocation, FenceContext, FenceContextOps};

@@ -38,10 +38,12 @@ use super::Fence;
 ///     Ok(number)
 /// }
 /// # use doctests::Copies;
+/// # doctests::drm(|dev| {
 /// # let context = drm::dma_buf::FenceContext::<Copies>::new(1);
-/// # let copy = context.new_fence_allocation(0)?.new_fence();
+/// # let copy = context.new_fence_allocation(dev, 0)?.new_fence();
 /// # drop(sync_file::create(copy.as_fence())?);
-/// # Ok::<(), Error>(())
+/// # Ok(())
+/// # });
 /// ```
 pub fn create(fence: &Fence) -> Result<ARef<File>> {
     // SAFETY: The fence is valid. The function takes a reference of its own.

@@ -60,10 +60,10 @@ impl<'a> NewFence<'a> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`.
-    pub(super) fn new(timeline: &'a Timeline) -> Result<Self> {
+    /// `ENOMEM`; `ENODEV` if the driver has left the device.
+    pub(super) fn new(dev: &Device, timeline: &'a Timeline) -> Result<Self> {
         Ok(Self {
-            allocation: timeline.new_fence_allocation(())?,
+            allocation: timeline.new_fence_allocation(dev, ())?,
             event: None,
             place: RBTreeNodeReservation::new(GFP_KERNEL)?,
             timeline: timeline.nr(),

@@ -277,7 +277,7 @@ pub(super) fn execbuffer(dev: &Device, args: &mut Args, file: &File<VirtGpuFile>
     let is_polled = hold.polls(ring);
     let (mut fence, mut fd) = (None, None);
     if wants_fd || args.num_out_syncobjs != 0 || !objects.is_empty() || is_polled {
-        let fence = fence.insert(NewFence::new(timeline)?);
+        let fence = fence.insert(NewFence::new(dev, timeline)?);
         if wants_fd {
             fd = Some(FileDescriptorReservation::get_unused_fd_flags(
                 flags::O_CLOEXEC,
@@ -388,7 +388,7 @@ pub(super) fn transfer(
     from_host: bool,
 ) -> Result {
     let dev = hold.dev();
-    let fence = NewFence::new(&dev.render.fences.timeline)?;
+    let fence = NewFence::new(dev, &dev.render.fences.timeline)?;
     reserve(core::slice::from_ref(bo), |reserved| {
         sync_transfer(dev, &mut chain, bo, rows, from_host)?;
         let mut last = dev.render.fences.emit.lock();

@@ -30,7 +30,7 @@ impl FenceContextOps for Names {
     const DRIVER_NAME: &'static CStr = c"virtio_gpu";
     const TIMELINE_NAME: &'static CStr = c"virtgpu";
     type FenceDataType = ();
-    type OwnerModule = crate::DriverModule;
+    type Driver = VirtGpu;
 }
 
 /// A timeline of fences.
