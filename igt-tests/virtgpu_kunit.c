@@ -169,11 +169,12 @@ static void suite(const char *name)
 	X(resource) X(submit) X(vblank)
 
 #define SUITES_OF_RUST(X)						\
-	X(connector) X(cursor) X(damage) X(device) X(dma_buf)		\
-	X(drm) X(drm_doctests) X(encode) X(format) X(hotplug)		\
-	X(ioctl) X(irq) X(life) X(output) X(queue) X(reset)		\
-	X(resource) X(swapchain) X(virtio) X(virtio_doctests)		\
-	X(window)
+	X(blob) X(capset) X(connector) X(context) X(cursor)		\
+	X(damage) X(device) X(dma_buf) X(drm) X(drm_doctests)		\
+	X(encode) X(fence) X(format) X(hotplug) X(ioctl) X(irq)		\
+	X(life) X(output) X(queue) X(reset) X(resource)			\
+	X(submit) X(swapchain) X(timeline) X(virtio)			\
+	X(virtio_doctests) X(window)
 
 #define FUNCTION(name)	static void suite_##name(void) { suite(#name); }
 #define SUBTEST(name)	{ #name, "KUnit suite", suite_##name },
@@ -186,6 +187,7 @@ FUNCTION(drm_doctests)
 FUNCTION(irq)
 FUNCTION(reset)
 FUNCTION(swapchain)
+FUNCTION(timeline)
 FUNCTION(virtio)
 FUNCTION(virtio_doctests)
 FUNCTION(window)

@@ -290,7 +290,7 @@ def test_all_suites_are_tried():
         tests = generate.kunit_tests(driver)
         assert only in tests and "virtgpu_kunit@queue" in tests
         assert all(patch.has_test(test) for test in tests)
-    assert "virtgpu_kunit@fence" not in generate.kunit_tests("rust")
+    assert "virtgpu_kunit@drm" not in generate.kunit_tests("c")
 
 
 def test_grouped_by_guest_and_test():
