@@ -383,18 +383,26 @@ impl<K: Kind, S: DriverState<K>> ObjectState<K, S> {
         drop(unsafe { KBox::<Self>::from_raw(state.cast()) });
     }
 
-    /// C: e.g. `drm_plane_funcs.reset`. An object that has no state afterwards is an error that
-    /// [`setup_kms`](crate::UnregisteredDevice::setup_kms) returns.
+    /// C: e.g. `drm_plane_funcs.reset`. An object that has no state after the first reset is an error that
+    /// [`setup_kms`](crate::UnregisteredDevice::setup_kms) returns. A later reset uses the memory of the old
+    /// state, because a resume resets the objects, and crashes if one of them has no state.
     pub(super) extern "C" fn reset_callback(object: *mut K) {
         let old: *const *mut K::State = object.wrapping_byte_add(K::C.state).cast();
         // SAFETY: The core calls this for a valid object that nothing else uses.
         let old = unsafe { old.read() };
-        if !old.is_null() {
-            Self::destroy_callback(object, old);
-        }
-        let new = Self::allocate(S::default()).map_or(ptr::null_mut(), KBox::into_raw);
+        let new: *mut Self = if old.is_null() {
+            Self::allocate(S::default()).map_or(ptr::null_mut(), KBox::into_raw)
+        } else {
+            // SAFETY: It is a state of this type that nothing uses any more.
+            unsafe { (K::C.destroy)(old.cast()) };
+            let new: *mut Self = old.cast();
+            let (raw, inner) = (Opaque::zeroed(), S::default());
+            // SAFETY: As above. The assignment drops the driver's old data.
+            unsafe { *new = Self { raw, inner } };
+            new
+        };
         // INVARIANT: The state is completed.
-        // SAFETY: As above. The old state is gone.
+        // SAFETY: As above. What the old state referred to is released.
         unsafe { (K::C.reset)(object, new.cast()) };
     }
 }
