@@ -79,14 +79,12 @@ struct dma_buf *virtgpu_prime_export_with(struct drm_gem_object *gem, int flags,
 		.priv = gem,
 		.resv = gem->resv,
 	};
-	struct dma_buf *dma_buf = virtio_dma_buf_export(&info);
 
-	/* Put by drm_gem_dmabuf_release(). */
-	if (!IS_ERR(dma_buf)) {
-		drm_dev_get(gem->dev);
-		drm_gem_object_get(gem);
-	}
-	return dma_buf;
+	/*
+	 * Unlike virtio_dma_buf_export(), which only checks the functions, this lets an unplug end what
+	 * programs have mapped of the buffer.
+	 */
+	return drm_gem_dmabuf_export(gem->dev, &info);
 }
 
 /**

@@ -917,7 +917,8 @@ struct virtgpu_cmd *virtgpu_resource_transfer(struct virtgpu_resource *res,
 	const struct virtgpu_rows rows = {
 		.offset = offset,
 		.length = drm_rect_width(rect) * bytes,
-		.pitch = res->width * bytes,
+		/* Longer rows do not fit into any backing. */
+		.pitch = min_t(u64, res->width * bytes, U32_MAX),
 		.count = drm_rect_height(rect),
 	};
 
