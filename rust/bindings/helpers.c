@@ -216,6 +216,12 @@ int helper_drm_gem_mmap_window(struct drm_gem_object *obj, struct vm_area_struct
 				  vma->vm_end - vma->vm_start, prot);
 }
 
+/* A task that exits closes its last files when it has no table of files any more. */
+struct dma_fence *helper_sync_file_get_fence(int fd)
+{
+	return current->files ? sync_file_get_fence(fd) : NULL;
+}
+
 bool helper_is_virtio_device(struct device *dev)
 {
 	return is_virtio_device(dev);
@@ -225,10 +231,14 @@ bool helper_is_virtio_device(struct device *dev)
 struct sg_table *helper_map_window(struct device *dev, u64 address, size_t size,
 				   enum dma_data_direction direction)
 {
-	struct sg_table *table = kzalloc_obj(*table);
+	struct sg_table *table;
 	dma_addr_t mapped;
 	int ret;
 
+	/* The length of an entry has 32 bits. */
+	if (size > U32_MAX)
+		return ERR_PTR(-EINVAL);
+	table = kzalloc_obj(*table);
 	if (!table)
 		return ERR_PTR(-ENOMEM);
 	if (!size)

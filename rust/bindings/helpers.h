@@ -68,6 +68,7 @@ struct workqueue_struct *helper_alloc_workqueue(const char *name);
 bool helper_devm_request_mem_region(struct device *dev, u64 address, u64 size, const char *name);
 int helper_drm_gem_mmap_window(struct drm_gem_object *obj, struct vm_area_struct *vma, u64 address,
 			       u32 caching);
+struct dma_fence *helper_sync_file_get_fence(int fd);
 bool helper_is_virtio_device(struct device *dev);
 struct sg_table *helper_map_window(struct device *dev, u64 address, size_t size,
 				   enum dma_data_direction direction);

@@ -283,6 +283,10 @@ impl<T: Send> Chain<T> {
             return Err(EINVAL);
         }
         let sg = payload_sg(&mut payload)?;
+        // Virtio numbers the descriptors of a chain with 16 bits. Two are for request and response.
+        if sg.len() > usize::from(u16::MAX) - 2 {
+            return Err(EINVAL);
+        }
         self.0.payload = payload;
         self.0.payload_sg = sg;
         Ok(())

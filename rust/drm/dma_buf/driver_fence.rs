@@ -335,15 +335,20 @@ impl<T: FenceContextOps> Deref for DriverFence<T> {
     type Target = T::FenceDataType;
 
     fn deref(&self) -> &T::FenceDataType {
-        // SAFETY: By the type's invariants.
-        unsafe { &self.memory.as_ref().data }
+        // There is no reference to the rest, which others change.
+        // SAFETY: By the type's invariants, the memory is valid.
+        let data = unsafe { &raw const (*self.memory.as_ptr()).data };
+        // SAFETY: By the type's invariants, only this value accesses the data.
+        unsafe { &*data }
     }
 }
 
 impl<T: FenceContextOps> DerefMut for DriverFence<T> {
     fn deref_mut(&mut self) -> &mut T::FenceDataType {
-        // SAFETY: By the type's invariants.
-        unsafe { &mut self.memory.as_mut().data }
+        // SAFETY: By the type's invariants, the memory is valid.
+        let data = unsafe { &raw mut (*self.memory.as_ptr()).data };
+        // SAFETY: By the type's invariants, only this value accesses the data.
+        unsafe { &mut *data }
     }
 }
 

@@ -78,7 +78,7 @@ pub fn create(fence: &Fence) -> Result<ARef<File>> {
 /// ```
 pub fn get_fence(fd: i32) -> Result<ARef<Fence>> {
     // SAFETY: The function has no requirements.
-    let raw = unsafe { bindings::sync_file_get_fence(fd) };
+    let raw = unsafe { bindings::helper_sync_file_get_fence(fd) };
     // SAFETY: The function has returned a reference, or null.
     unsafe { Fence::from_owned(raw) }.ok_or(EINVAL)
 }

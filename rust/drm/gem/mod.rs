@@ -42,7 +42,7 @@ pub trait DriverObject: Sync + Send + Sized + 'static {
     type Args;
 
     /// Whether other virtio devices may know exported objects by their [UUIDs](Self::uuid); C:
-    /// `virtio_dma_buf_export()`.
+    /// `struct virtio_dma_buf_ops`.
     const HAS_UUIDS: bool = false;
 
     /// Initializes the data of a new object, created or imported.
@@ -256,8 +256,11 @@ pub trait BaseObject: IntoGEMObject {
         // SAFETY: The object is valid, and its reservation does not change.
         let resv = unsafe { (*self.as_raw()).resv };
         let usage = Usage::Read as u32;
+        // A check does not wait, so a signal does not interrupt it.
+        let intr = timeout != 0;
+        let timeout = timeout.min(isize::MAX as usize);
         // SAFETY: The reservation is valid as long as the object.
-        match unsafe { kernel::bindings::dma_resv_wait_timeout(resv, usage, true, timeout) } {
+        match unsafe { kernel::bindings::dma_resv_wait_timeout(resv, usage, intr, timeout) } {
             0 => Err(EBUSY),
             left if left < 0 => Err(Error::from_errno(left as i32)),
             _ => Ok(()),

@@ -5,7 +5,7 @@
 use core::ptr;
 
 use drm_bindings as bindings;
-use kernel::{error::from_err_ptr, ffi::c_int, prelude::*};
+use kernel::{ffi::c_int, prelude::*};
 
 use super::{shmem::Object, BaseObject, DriverObject, IntoGEMObject};
 use crate::{errno, Device, Driver, UnregisteredDevice};
@@ -64,7 +64,7 @@ impl<T: DriverObject> Object<T> {
         let dev = object.dev();
         // SAFETY: The object is valid, and its reservation does not change.
         let resv = unsafe { (*raw).resv };
-        let info = bindings::dma_buf_export_info {
+        let mut info = bindings::dma_buf_export_info {
             exp_name: T::Driver::INFO.name.as_char_ptr(),
             owner: UnregisteredDevice::<T::Driver>::OWNER,
             ops: dev.export_ops.0,
@@ -73,15 +73,11 @@ impl<T: DriverObject> Object<T> {
             resv,
             priv_: raw.cast(),
         };
-        // SAFETY: The functions are those of virtio's buffers. The references of the buffer are taken below.
-        let dma_buf = unsafe { bindings::virtio_dma_buf_export(&info) };
-        if from_err_ptr(dma_buf).is_ok() {
-            // SAFETY: The device is valid. The release of the buffer drops the reference.
-            unsafe { bindings::drm_dev_get(dev.as_raw()) };
-            // SAFETY: As above.
-            unsafe { bindings::helper_drm_gem_object_get(raw) };
-        }
-        dma_buf
+        // Unlike `virtio_dma_buf_export()`, which only checks the functions, this lets an unplug end what
+        // programs have mapped of the buffer.
+        // SAFETY: Device and object are valid. The function takes the references that the release of the
+        // buffer drops.
+        unsafe { bindings::drm_gem_dmabuf_export(dev.as_raw(), &mut info) }
     }
 
     extern "C" fn uuid_callback(
@@ -117,8 +113,15 @@ impl<T: DriverObject> Object<T> {
             Err(EOPNOTSUPP) => return EIO.to_ptr(),
             Err(error) => return error.to_ptr(),
         };
-        // SAFETY: The importer is a valid device, and the memory is that of the object's place, or empty.
-        unsafe { bindings::helper_map_window(importer, address, size, direction) }
+        let map = || {
+            // SAFETY: The importer is a valid device. The memory is empty, or that of the object's place,
+            // which is claimed as long as the device is not unplugged.
+            unsafe { bindings::helper_map_window(importer, address, size, direction) }
+        };
+        object
+            .dev()
+            .while_plugged(map)
+            .unwrap_or(ENODEV.to_ptr())
     }
 
     extern "C" fn unmap_callback(

@@ -29,6 +29,8 @@ pub(super) struct KeptFlip {
     is_kept: Atomic<bool>,
     /// When the event is sent in any case, in jiffies.
     limit: Atomic<usize>,
+    /// How many events were kept.
+    count: Atomic<usize>,
 }
 
 // SAFETY: The event is protected by a lock, by the type's invariants.
@@ -49,6 +51,7 @@ impl KeptFlip {
             event: UnsafeCell::new(core::ptr::null_mut()),
             is_kept: Atomic::new(false),
             limit: Atomic::new(0),
+            count: Atomic::new(0),
         }
     }
 
@@ -100,7 +103,6 @@ impl<T: DriverCrtc> CrtcAtomicCommit<'_, T> {
     /// ```
     pub fn keep_event(self, limit: usize) -> Option<KeptEvent<T::Driver>> {
         let (crtc, kept) = (self.crtc(), &self.crtc().flip);
-        kept.limit.store(jiffies().wrapping_add(limit), Relaxed);
         let state = self.take_new_state().as_raw();
         // INVARIANT: The helper takes a reference to a vblank, and the lock.
         // SAFETY: The CRTC is valid, its new state is of the commit that this thread carries out, and
@@ -111,9 +113,13 @@ impl<T: DriverCrtc> CrtcAtomicCommit<'_, T> {
         if !is_kept {
             return None;
         }
+        kept.limit.store(jiffies().wrapping_add(limit), Relaxed);
+        let count = kept.count.load(Relaxed).wrapping_add(1);
+        kept.count.store(count, Relaxed);
         kept.is_kept.store(true, Relaxed);
         // INVARIANT: `kept` is a field of the CRTC, which lives as long as the device.
         Some(KeptEvent {
+            count,
             kept,
             crtc: crtc.as_raw(),
             _dev: crtc.drm_dev().into(),
@@ -130,8 +136,10 @@ impl<T: DriverCrtc> CrtcAtomicCommit<'_, T> {
 ///
 /// # Context
 ///
-/// May be dropped in any context.
+/// May be dropped in any context, but must not hold the last reference to the device in one that cannot
+/// sleep. Must not be dropped in a callback of vblanks.
 pub struct KeptEvent<T: Driver> {
+    count: usize,
     kept: *const KeptFlip,
     crtc: *mut bindings::drm_crtc,
     _dev: ARef<Device<T>>,
@@ -146,6 +154,10 @@ impl<T: Driver> Drop for KeptEvent<T> {
     fn drop(&mut self) {
         // SAFETY: By the type's invariants, it is valid.
         let kept = unsafe { &*self.kept };
+        // The event was sent after its limit, and another one is kept now.
+        if kept.count.load(Relaxed) != self.count {
+            return;
+        }
         // SAFETY: By the type's invariants.
         unsafe { kept.send(self.crtc) };
     }
