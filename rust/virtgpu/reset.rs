@@ -64,8 +64,8 @@ pub(crate) fn config_changed(dev: &Device) {
 }
 
 /// Decides on a reset of the device, logs why, and schedules it. It is delayed if the last one was
-/// recent. A device that has lost commands is repaired instead as long as there are contexts. All decisions come here: those of [`life::judge`], of the queues, and of
-/// [`config_changed`].
+/// recent. A device that has lost commands is repaired instead as long as there are contexts. All
+/// decisions come here: those of [`life::judge`], of the queues, and of [`config_changed`].
 pub(crate) fn decide(dev: &Device, cause: Cause) {
     if cause == Cause::Forgetful {
         // Set before the contexts are checked, because the last one may end in between.
@@ -74,6 +74,11 @@ pub(crate) fn decide(dev: &Device, cause: Cause) {
             return mend(dev);
         }
     }
+    note(dev, cause);
+}
+
+/// Logs why the device is reset, and schedules it. Does not sleep.
+fn note(dev: &Device, cause: Cause) {
     let Some(delay) = dev.life.note_due(cause) else {
         return;
     };
@@ -198,7 +203,8 @@ fn bring_up(dev: &Device, vdev: &virtio::Device<Bound>) -> Result {
 /// that was lost keeps its memory until the device is reset. Does not sleep.
 pub(crate) fn context_gone(dev: &Device) {
     if dev.life.has_forgotten() && !dev.render.contexts.are_live() {
-        decide(dev, Cause::Forgetful);
+        // Not `decide`, which may send commands.
+        note(dev, Cause::Forgetful);
     }
 }
 

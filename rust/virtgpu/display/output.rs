@@ -250,9 +250,10 @@ impl Output {
         if !self.is_awaited.xchg(false, Full) || self.frames.load(Relaxed) == 0 {
             return;
         }
-        let event = commit.keep_event(msecs_to_jiffies(FLIP_LIMIT_MS));
-        let last = core::mem::replace(&mut *self.event.lock(), event);
-        drop(last);
+        if let Some(event) = commit.keep_event(msecs_to_jiffies(FLIP_LIMIT_MS)) {
+            let last = self.event.lock().replace(event);
+            drop(last);
+        }
         // The host may have answered in between.
         self.send_event();
     }

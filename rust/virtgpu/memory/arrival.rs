@@ -22,7 +22,7 @@ use crate::{
 
 /// The buffer objects that the host writes into for a command, with the bytes that it may write.
 pub(crate) struct Arrivals {
-    objects: KVec<(ARef<Object>, Rows)>,
+    objects: KVVec<(ARef<Object>, Rows)>,
     dev: ARef<Device>,
     is_over: bool,
     /// The next one in the list of those that are to be dropped.
@@ -38,7 +38,7 @@ impl Arrivals {
     pub(crate) fn new(dev: &Device, max: usize) -> Result<KBox<Self>> {
         Ok(KBox::new(
             Self {
-                objects: KVec::with_capacity(max, GFP_KERNEL)?,
+                objects: KVVec::with_capacity(max, GFP_KERNEL)?,
                 dev: dev.into(),
                 is_over: false,
                 next: None,

@@ -48,7 +48,7 @@ fn pixel_offset(cpp: u32, pitch: u32, rect: &Rect) -> u64 {
 fn rows(cpp: u32, offset: u64, pitch: u32, rect: &Rect) -> Rows {
     Rows {
         offset,
-        length: u64::from(rect.width() as u32 * cpp),
+        length: u64::from(rect.width() as u32) * u64::from(cpp),
         pitch,
         count: rect.height() as u32,
     }
@@ -61,8 +61,8 @@ fn has_shape(shape: (u32, u32, u32), format: u32, info: &FramebufferInfo) -> boo
 
 /// Returns the error for a resource that the host has not created. If the host is out of memory, it may
 /// help to give another resource up.
-fn no_room(error: Error) -> Error {
-    if error == ENOMEM {
+fn no_room(error: Error, chain: &Chain) -> Error {
+    if error == ENOMEM && chain.data().is_answered() {
         ENOSPC
     } else {
         error
@@ -201,7 +201,7 @@ impl Resource {
         if status.is_err() && chain.data().is_answered() {
             access::stop_zero_copy(dev);
         }
-        status.map_err(no_room)?;
+        status.map_err(|error| no_room(error, &chain))?;
         Ok(resource)
     }
 
@@ -228,9 +228,10 @@ impl Resource {
         let attached = Waiter::new(cmd::RESOURCE_ATTACH_BACKING)?;
         self.send(Some(created.clone()), Some(attached.clone()))?;
         dev.transport.ctrl.kick(dev);
-        let created = dev.transport.ctrl.wait(dev, &created);
+        let created = dev.transport.ctrl.wait_for_end(dev, &created);
         let attached = dev.transport.ctrl.wait(dev, &attached);
-        created.map_err(no_room)?;
+        let (status, chain) = created?;
+        status.map_err(|error| no_room(error, &chain))?;
         attached.map(drop)
     }
 
@@ -252,17 +253,17 @@ impl Resource {
         }
         dev.transport.ctrl.submit(dev, wake(unref, &waiter));
         dev.transport.ctrl.kick(dev);
-        match dev.transport.ctrl.wait(dev, &waiter) {
-            Ok(_) => {
+        match dev.transport.ctrl.wait_for_end(dev, &waiter) {
+            Ok((Ok(()), _)) => {
                 backing.stage = Stage::New;
                 host.detached();
                 host.given_up.store(true, Relaxed);
                 true
             }
             // The command was lost in a reset, or was not sent.
-            Err(error) if error == ENODEV => false,
+            Ok((Err(_), chain)) if !chain.data().is_answered() => false,
             // It is not known whether the host has it, so another one takes its place.
-            Err(_) => {
+            _ => {
                 host.refused();
                 false
             }
@@ -458,7 +459,9 @@ impl Resource {
     /// Makes a command that copies pixels from a byte offset of the backing to the host. For a
     /// resource that is backed by one buffer object only.
     pub(crate) fn transfer(&self, bo: &Object, pixels: &Rect, offset: u64) -> Result<Chain> {
-        self.sync(bo, &rows(self.cpp, offset, self.width * self.cpp, pixels));
+        // Longer rows do not fit into any backing.
+        let pitch = self.width.saturating_mul(self.cpp);
+        self.sync(bo, &rows(self.cpp, offset, pitch, pixels));
         encode::transfer(&self.dev.transport.pool, self.id, pixels, offset)
     }
 

@@ -124,7 +124,11 @@ fn tell(bo: &Object, resource: &Resource, mapping: &mut Mapping) -> Result {
 pub(super) fn place(bo: &Object, resource: &Resource, mapping: &mut Mapping) -> Result {
     let blob = resource.kind().blob().ok_or(EINVAL)?;
     if !blob.has_flag(uapi::VIRTGPU_BLOB_FLAG_USE_MAPPABLE) {
-        return Err(EOPNOTSUPP);
+        // Another virtio device does without the memory, if it knows the name of the blob.
+        return Err(match bo.dev().memory.has_uuid {
+            true => EOPNOTSUPP,
+            false => EIO,
+        });
     }
     if let Some(error) = mapping.error {
         return Err(error);

@@ -205,7 +205,8 @@ impl Context {
                 id,
                 owner,
                 times,
-                holds: Atomic::new(0),
+                // The one of the file. One without holds ends, so it is set before others find the context.
+                holds: Atomic::new(1),
                 is_ending: Atomic::new(false),
                 is_created: Atomic::new(false),
                 is_ready: Atomic::new(false),
@@ -566,7 +567,6 @@ impl DriverFile for OpenFile {
     fn open(dev: &Device) -> Result<Pin<KBox<Self>>> {
         let hold = if dev.render.has_3d {
             let context = dev.render.contexts.add()?;
-            context.holds.store(1, Relaxed);
             Some(Hold {
                 dev: dev.into(),
                 context,
@@ -806,7 +806,6 @@ pub(crate) mod tests {
 
     fn context_ends_once_and_without_holds(test: &Test) -> Result {
         let context = Context::new(1, 1)?;
-        context.holds.store(1, Relaxed);
         expect!(test, context.try_hold());
         expect!(test, !context.begin_to_end());
         context.holds.store(0, Relaxed);
