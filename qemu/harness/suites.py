@@ -10,6 +10,7 @@ from qemu.host.machine import Options
 
 # Left to `make check-full` because each takes minutes.
 SLOW = ("virtgpu_random@many", "virtgpu_nomem@load-each", "virtgpu_glclients@glmark2",
+        "virtgpu_lifecycle@reload",
         "bochs@virtgpu_lifecycle@reload")
 
 # The suite, and the scope, in a guest with more packages.
