@@ -81,8 +81,8 @@ struct dma_buf *virtgpu_prime_export_with(struct drm_gem_object *gem, int flags,
 	};
 
 	/*
-	 * Unlike virtio_dma_buf_export(), which only checks the functions, this lets an unplug end what
-	 * programs have mapped of the buffer.
+	 * Unlike virtio_dma_buf_export(), which only checks the functions, this lets an unplug
+	 * end what programs have mapped of the buffer.
 	 */
 	return drm_gem_dmabuf_export(gem->dev, &info);
 }
