@@ -118,10 +118,7 @@ impl<T: DriverObject> Object<T> {
             // which is claimed as long as the device is not unplugged.
             unsafe { bindings::helper_map_window(importer, address, size, direction) }
         };
-        object
-            .dev()
-            .while_plugged(map)
-            .unwrap_or(ENODEV.to_ptr())
+        object.dev().while_plugged(map).unwrap_or(ENODEV.to_ptr())
     }
 
     extern "C" fn unmap_callback(

@@ -107,9 +107,8 @@ impl<T: DriverCrtc> CrtcAtomicCommit<'_, T> {
         // INVARIANT: The helper takes a reference to a vblank, and the lock.
         // SAFETY: The CRTC is valid, its new state is of the commit that this thread carries out, and
         // `kept` belongs to the CRTC.
-        let is_kept = unsafe {
-            bindings::helper_drm_crtc_keep_event(crtc.as_raw(), state, kept.event.get())
-        };
+        let is_kept =
+            unsafe { bindings::helper_drm_crtc_keep_event(crtc.as_raw(), state, kept.event.get()) };
         if !is_kept {
             return None;
         }
