@@ -185,6 +185,10 @@ static bool fails(void)
 
 /* kmalloc() of a constant size calls this; the flags are its second argument. */
 #define OF_CONSTANT_SIZE	"__kmalloc_cache_noprof"
+/* kvmalloc() calls this; the flags are behind the size and the alignment, and what selects a cache. */
+#define OF_ANY_SIZE		"__kvmalloc_node_noprof"
+#define FLAGS_OF_ANY_SIZE	(2 + IS_ENABLED(CONFIG_SLAB_BUCKETS) + \
+				 IS_ENABLED(CONFIG_KMALLOC_PARTITION_CACHES))
 /* The page allocator; the flags are the first argument. */
 #define OF_PAGES		"__alloc_frozen_pages_noprof"
 
@@ -195,6 +199,8 @@ static bool never_fails(const struct kprobe *probe, struct pt_regs *regs)
 
 	if (!strcmp(probe->symbol_name, OF_CONSTANT_SIZE))
 		flags = regs_get_kernel_argument(regs, 1);
+	else if (!strcmp(probe->symbol_name, OF_ANY_SIZE))
+		flags = regs_get_kernel_argument(regs, FLAGS_OF_ANY_SIZE);
 	else if (!strcmp(probe->symbol_name, OF_PAGES))
 		flags = regs_get_kernel_argument(regs, 0);
 	return flags & (__force unsigned long)__GFP_NOFAIL;
@@ -240,7 +246,7 @@ static struct kprobe probes[] = {
 	PROBE(OF_CONSTANT_SIZE),
 	PROBE("__kmalloc_cache_node_noprof"),
 	PROBE("__kmalloc_large_noprof"),
-	PROBE("__kvmalloc_node_noprof"),
+	PROBE(OF_ANY_SIZE),
 	PROBE("krealloc_node_align_noprof"),
 	PROBE("kmem_cache_alloc_noprof"),
 	PROBE("kmem_cache_alloc_lru_noprof"),

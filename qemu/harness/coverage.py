@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Measures which lines and branches of the C driver the suites of `make check` run, on a kernel with GCOV.
+"""Measures which lines and branches of the C driver the suites of `make check` run.
 
     coverage.py [--only SUITE]... [--add]
 

@@ -83,7 +83,8 @@ impl KeptFlip {
 impl<T: DriverCrtc> CrtcAtomicCommit<'_, T> {
     /// Keeps the event of the commit until the result is dropped, but not for longer than `limit` jiffies.
     /// Returns `None` if there is no event, if the CRTC keeps one already, or if it has no vblanks. To be
-    /// called by [`DriverCrtc::atomic_flush`]. Does not sleep.
+    /// called by [`DriverCrtc::atomic_flush`]. Does not sleep. C: the driver takes `drm_crtc_state.event`, and
+    /// calls `drm_crtc_arm_vblank_event()` later.
     ///
     /// # Examples
     ///

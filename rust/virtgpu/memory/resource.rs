@@ -145,7 +145,7 @@ impl Resource {
     ///
     /// `ENOMEM` if the guest is out of memory; `ENOSPC` if the host is, so that another resource
     /// may have to be given up, see
-    /// [`Callbacks::make_room`](super::callbacks::Callbacks::make_room); `EINVAL` if the host does
+    /// [`Callbacks::make_room`]; `EINVAL` if the host does
     /// not know the format; `ETIMEDOUT` or `EIO` if the host is in trouble; `ENODEV` if the device
     /// is gone or is reset.
     pub(crate) fn create(bo: &Object, format: u32, width: u32, height: u32) -> Result<Arc<Self>> {
