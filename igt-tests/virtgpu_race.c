@@ -26,7 +26,7 @@ static bool is_submit(const char *symbol)
 {
 	return !strcmp(symbol, "virtgpu_queue_submit") ||
 	       (!strncmp(symbol, "_R", 2) && strstr(symbol, "7virtgpu9transport5queue") &&
-		strstr(symbol, "5Queue6submit"));
+		strstr(symbol, "5Queue13try_to_submit"));
 }
 
 /* Holds commits when a command has just been submitted to the queue. */

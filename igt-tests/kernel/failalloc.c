@@ -52,6 +52,8 @@ static const char * const except[] = {
 	"llvm_gcov_init",
 	/* Allocates a record of the driver's allocation, which succeeds all the same. */
 	"kmemleak_alloc",
+	/* Warns if there is no memory for its commit, which allocates states of the driver. */
+	"drm_fbdev_shmem_helper_fb_dirty",
 	/* Warns on removal of /proc folders whose creation failed. */
 	"register_irq_proc", "register_handler_proc",
 };
