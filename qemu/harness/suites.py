@@ -82,7 +82,7 @@ SUITES = (
            "virtgpu_cursor", "virtgpu_host", "virtgpu_debug", "virtgpu_prime", "virtgpu_ioctl",
            "virtgpu_clients", "virtgpu_kunit", "virtgpu_fuzz", "virtgpu_nomem", "virtgpu_race",
            "virtgpu_lifecycle", "virtgpu_endurance"),
-          1000, {"connected": 2, **RESETTABLE}),
+          1400, {"connected": 2, **RESETTABLE}),
     # One CPU, because the second emulated CPU sometimes hangs in the firmware on resume from S3 ("CPU1
     # failed to report alive state").
     Suite("power", ("virtgpu_power",), 900, {"connected": 2, "cpus": 1, **RESETTABLE}),
