@@ -201,11 +201,10 @@ static void no_memory_turn(void)
 {
 	module_unload();
 	nomem_load(between(1, LOAD_ALLOCATIONS));
-	if (!kms_path()) {
-		if (module_loaded())
-			module_unload();
-		module_load();
-	}
+	/* A device that lacked memory may show its console in another way than before. */
+	if (module_loaded())
+		module_unload();
+	module_load();
 	busy_start();
 	nomem_fail_anyone(between(1, USE_ALLOCATIONS));
 	/* It is not certain that this program allocates so often. */
