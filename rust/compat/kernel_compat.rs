@@ -102,6 +102,12 @@ pub mod prelude {
         core::mem::transmute(NonZeroI32::new(-(kernel::bindings::ENOSYS as i32)).unwrap())
     };
 
+    /// Operation canceled.
+    // SAFETY: As above.
+    pub const ECANCELED: Error = unsafe {
+        core::mem::transmute(NonZeroI32::new(-(kernel::bindings::ECANCELED as i32)).unwrap())
+    };
+
     /// Operation not supported on transport endpoint.
     // SAFETY: As above.
     pub const EOPNOTSUPP: Error = unsafe {
