@@ -38,25 +38,23 @@ pub mod interrupt {
     }
 }
 
-/// What is known of a module, which the macro `module!` of 7.2 implements without `THIS_MODULE`.
-pub trait ModuleMetadata {
-    /// The name.
-    const NAME: &'static str::CStr;
-    /// The module that this code is linked into.
-    // SAFETY: Modpost puts `__this_module` into every module, and this code is linked into one.
-    const THIS_MODULE: ThisModule =
-        unsafe { ThisModule::from_ptr((&raw const bindings::__this_module).cast_mut().cast()) };
-}
-
 pub mod module {
     //! Modules, which 7.2 has at the top of the crate.
-    pub use super::ModuleMetadata;
-    pub use kernel::{InPlaceModule, Module, ThisModule};
+    use kernel::bindings::__this_module;
+    pub use kernel::{InPlaceModule, Module, ModuleMetadata, ThisModule};
 
-    /// The module of `M`.
+    struct Linked;
+
+    impl Linked {
+        // SAFETY: Modpost puts `__this_module` into every module, and this code is linked into one.
+        const THIS_MODULE: ThisModule =
+            unsafe { ThisModule::from_ptr((&raw const __this_module).cast_mut().cast()) };
+    }
+
+    /// The module that this code is linked into, which is that of `M`.
     #[inline]
     pub const fn this_module<M: ModuleMetadata>() -> &'static ThisModule {
-        &M::THIS_MODULE
+        &Linked::THIS_MODULE
     }
 }
 
