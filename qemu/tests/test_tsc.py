@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 import platform
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from qemu.host import tsc
+from qemu.host import accel, tsc
+from qemu.host.machine import Machine, Options
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="no time stamp counter")
 
@@ -24,3 +27,11 @@ def test_parameter_is_the_kernels():
 def test_other_machines_have_none(monkeypatch):
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     assert tsc.khz.__wrapped__() is None
+
+
+@pytest.mark.parametrize("accelerator,counter,is_told", [
+    ("tcg", None, True), ("kvm", None, False), ("tcg", Path("plugin.so"), False)])
+def test_emulated_guests_are_told(monkeypatch, accelerator, counter, is_told):
+    monkeypatch.setattr(accel, "name", lambda target: accelerator)
+    machine = SimpleNamespace(options=Options(counter=counter))
+    assert (tsc.parameter() in Machine._append(machine, None).split()) == is_told
