@@ -8,8 +8,8 @@ from qemu.images import debian
 from qemu.images.target import Target
 
 SOURCE, CONFIG = "source.tar.xz", "config"
-# Half of the files, which no build here reads. They take minutes to write and remove on disks that
-# discard freed blocks at once. The files of Kbuild and Kconfig in these folders are needed.
+# Half of the source, which no build here reads. To write and remove so many files takes minutes on a disk
+# that discards freed blocks at once. Other files in these folders, for example of Kconfig, are needed.
 UNUSED = ("arch/[!x]*/*.[chS]", "arch/[!x]*/*.dts*", "Documentation/*.rst", "Documentation/*.yaml",
           "tools/testing/*",
           *(f"{folder}/*.[ch]" for folder in
@@ -56,22 +56,20 @@ def package(target: Target) -> Path:
                        _make(target))
 
 
+def _untar(target: Target, folder: Path, *arguments: str) -> None:
+    source = package(target)
+    sandbox.run(target.root, ["tar", "-xJf", source / SOURCE, "-C", folder, "--strip-components=1",
+                              "--wildcards", *arguments], read=[source], write=[folder])
+
+
 def unpack(target: Target, folder: Path, *patterns: str) -> None:
     """Unpacks the source files that tar patterns name into a folder."""
-    source = package(target)
-    sandbox.run(target.root, ["tar", "-xJf", source / SOURCE, "-C", folder,
-                              "--strip-components=1", "--wildcards",
-                              *(f"*/{pattern}" for pattern in patterns)],
-                read=[source], write=[folder])
+    _untar(target, folder, *(f"*/{pattern}" for pattern in patterns))
 
 
 def unpack_tree(target: Target, folder: Path) -> None:
-    """Unpacks the source to build the kernel, or what belongs to it, for amd64."""
-    source = package(target)
-    sandbox.run(target.root, ["tar", "-xJf", source / SOURCE, "-C", folder,
-                              "--strip-components=1", "--wildcards",
-                              *(f"--exclude=*/{pattern}" for pattern in UNUSED)],
-                read=[source], write=[folder])
+    """Unpacks what a build of the kernel for amd64, or of a part of it, needs of the source."""
+    _untar(target, folder, *(f"--exclude=*/{pattern}" for pattern in UNUSED))
 
 
 def tool(target: Target, *patterns: str) -> Path:

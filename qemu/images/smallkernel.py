@@ -25,7 +25,6 @@ class Flavour:
     name: str
     # What it has in addition to GUEST.
     config: Path
-    minutes: str
     # For the command line.
     append: str = ""
 
@@ -37,9 +36,9 @@ class Flavour:
 
 # Warnings are shown. Five-level page tables are off because with them KASAN reports an interrupt during
 # CPU detection as a wild access.
-DEBUG = Flavour("debug", HERE / "debug.config", "10 to 25", " loglevel=5 no5lvl")
+DEBUG = Flavour("debug", HERE / "debug.config", " loglevel=5 no5lvl")
 # Several times faster, because it has nothing that finds bugs.
-COVERAGE = Flavour("coverage", HERE / "coverage.config", "5 to 10")
+COVERAGE = Flavour("coverage", HERE / "coverage.config")
 
 
 def root() -> Path:
@@ -47,13 +46,18 @@ def root() -> Path:
     return roots.stable_root("debug", "clang, rustc, gcovr", *LISTS)
 
 
-def make_kernel(target: Target, compilers: Path, flavour: Flavour, version: str):
+def _version(target: Target, flavour: Flavour) -> str:
+    return target.version.partition("+")[0] + flavour.suffix
+
+
+def make_kernel(target: Target, compilers: Path, flavour: Flavour):
+    version = _version(target, flavour)
 
     def make(folder: Path) -> None:
         scratch = folder / "scratch"
         (scratch / "source").mkdir(parents=True)
         kernelsource.unpack_tree(target, scratch / "source")
-        with step(f"kernel {version}: {flavour.minutes} minutes on two cores, once"):
+        with step(f"kernel {version}: 10 to 25 minutes on two cores, once"):
             sandbox.run(compilers, ["sh", "-c", f"""
                 set -e
                 cd {scratch}/source
@@ -104,9 +108,8 @@ def _lay_out(root: Path, folder: Path, version: str) -> None:
 def prepare(target: Environment, flavour: Flavour) -> Environment:
     """Returns the environment of such a kernel."""
     compilers = root()
-    version = target.version.partition("+")[0] + flavour.suffix
+    version = _version(target, flavour)
     name = cache.key(cache.recipe(GUEST, flavour.config, make_kernel, _lay_out), compilers.name, *FLAGS)
-    kernel = cache.entry(f"kernel-{version}-{name}",
-                         make_kernel(target, compilers, flavour, version))
+    kernel = cache.entry(f"kernel-{version}-{name}", make_kernel(target, compilers, flavour))
     return dataclasses.replace(target, version=version, kernel=kernel, compilers=(compilers, FLAGS),
                                initramfs=disks.initramfs(target.root, version, kernel))
