@@ -48,11 +48,14 @@ static const char * const except[] = {
 	 * of 1, which causes a warning when the framebuffer is released.
 	 */
 	"do_register_framebuffer",
-	/* Counts lines of a module that was built for it. It does not compare what is not complete. */
+	/*
+	 * Records the functions of a module that is built with GCOV. The kernel crashes later if one of
+	 * them is missing.
+	 */
 	"llvm_gcov_init",
 	/* Allocates a record of the driver's allocation, which succeeds all the same. */
 	"kmemleak_alloc",
-	/* Warns if there is no memory for its commit, which allocates states of the driver. */
+	/* The console. It warns if its commit fails, and a commit allocates states of the Rust driver. */
 	"drm_fbdev_shmem_helper_fb_dirty",
 	/* Warns on removal of /proc folders whose creation failed. */
 	"register_irq_proc", "register_handler_proc",
@@ -187,7 +190,10 @@ static bool fails(void)
 
 /* kmalloc() of a constant size calls this; the flags are its second argument. */
 #define OF_CONSTANT_SIZE	"__kmalloc_cache_noprof"
-/* kvmalloc() calls this; the flags are behind the size and the alignment, and what selects a cache. */
+/*
+ * kvmalloc() calls this. The flags are behind the size, up to two arguments that select a cache, and the
+ * alignment.
+ */
 #define OF_ANY_SIZE		"__kvmalloc_node_noprof"
 #define FLAGS_OF_ANY_SIZE	(2 + IS_ENABLED(CONFIG_SLAB_BUCKETS) + \
 				 IS_ENABLED(CONFIG_KMALLOC_PARTITION_CACHES))

@@ -54,10 +54,10 @@ def _sweep(name: str) -> None:
 
 
 def discard(folder: Path) -> None:
-    """Removes a folder of the cache without waiting.
+    """Removes a folder of the cache in the background.
 
-    It takes minutes for a kernel's source, on disks that discard freed blocks at once. What a removal
-    that was interrupted has left is removed, too.
+    To remove a kernel's source takes minutes on a disk that discards freed blocks at once. If a removal
+    was interrupted, the next call removes the rest.
     """
     folder.rename(root() / f".{uuid.uuid4()}.trash")
     subprocess.Popen(["rm", "-rf", *root().glob(".*.trash")], stdin=subprocess.DEVNULL,

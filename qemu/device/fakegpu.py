@@ -575,9 +575,10 @@ class FakeGpu(vhostuser.Device):
     def _change_window(self, kind: int, chain: vhostuser.Chain, tell) -> None:
         """Maps a blob of the host into the shared memory region, or unmaps it.
 
-        QEMU unmaps a blob only when another one gets its place. A guest may reset the device just
-        after it has sent UNMAP_BLOB, and QEMU (11.1) crashes if a request of the device reaches it
-        after a reset. For MAP_BLOB, the guest waits."""
+        UNMAP_BLOB is answered at once, and QEMU unmaps the blob when another one gets its place. The
+        reason is that QEMU (11.1) crashes if the device asks it for something and the guest resets the
+        device before QEMU has read the request. The guest waits for the answer to MAP_BLOB, but not
+        for that to UNMAP_BLOB."""
         def done(status: int) -> None:
             if status:
                 tell(self._header(ERROR, chain.request))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Measures the rate of the host's time stamp counter, which emulated CPUs show to their guest.
 
-A kernel measures the rate when it boots. It gets a wrong one, and a clock that is several times too
-fast, if the emulated CPU is not scheduled in the meantime. So the command line tells the rate.
+A kernel measures the rate when it boots. If the host is busy at that time, the result is wrong, and the
+guest's clock is several times too fast. Therefore the kernel's command line contains the rate.
 """
 import ctypes
 import functools
@@ -31,7 +31,7 @@ class Counter:
             before = time.monotonic_ns()
             ticks = self._read()
             samples.append((time.monotonic_ns() - before, before, ticks))
-        # The one with the shortest distance between both is the most exact one.
+        # The shorter the time between the two readings of the clock, the more exact the sample.
         distance, before, ticks = min(samples)
         return before + distance // 2, ticks
 
