@@ -201,7 +201,7 @@ static void no_memory_turn(void)
 {
 	module_unload();
 	nomem_load(between(1, LOAD_ALLOCATIONS));
-	/* A device that lacked memory may show its console in another way than before. */
+	/* A device that lacked memory may have no console, and so fewer resources. */
 	if (module_loaded())
 		module_unload();
 	module_load();
