@@ -85,7 +85,7 @@ check-full: bootstrap ## run all generic IGT tests, all devices, and older kerne
 check-debug: bootstrap ## test on a kernel with KASAN, lockdep, kmemleak (built once, 25 min)
 	@$(PYTHON) -m qemu.harness.check debug
 
-check-endurance: bootstrap ## remove driver and device in use, 1,000 times each, with KASAN
+check-endurance: bootstrap ## remove driver and device in use, TURNS= times each, with KASAN
 	@$(PYTHON) -m qemu.harness.check endurance
 
 check-desktops: bootstrap ## test GNOME, KWin, labwc, Weston, Xorg: sizes, cursor, VTs, suspend
@@ -94,7 +94,7 @@ check-desktops: bootstrap ## test GNOME, KWin, labwc, Weston, Xorg: sizes, curso
 check-install: bootstrap ## install the package in a guest, boot, remove it, boot
 	@$(PYTHON) -m qemu.harness.installtest
 
-piglit: bootstrap ## test GL with a renderer: what passes on stock must pass on C
+piglit: bootstrap ## test GL with a renderer: what passes on stock must pass on DRIVER=
 	@$(PYTHON) -m qemu.harness.piglit
 
 compare: bootstrap ## run check-full on stock, C and Rust, side by side
@@ -135,11 +135,11 @@ rustfmt: bootstrap ## format the Rust
 compile-fail: bootstrap ## check that misuses of the Rust crates do not compile, and a port does
 	@$(PYTHON) -m qemu.lint.compilefail
 
-compile-upstream: bootstrap ## compile the port's original, and the crates' patches, in the kernel
+compile-upstream: bootstrap ## compile rust/upstream and docs/upstream/rust in the kernel's tree
 	@$(PYTHON) -m qemu.lint.ported
 	@$(PYTHON) -m qemu.lint.rustseries build
 
-upstream-series: bootstrap ## make the crates' patches for the kernel: docs/upstream/rust
+upstream-series: bootstrap ## make patches for the kernel of the crates, in docs/upstream/rust
 	@$(PYTHON) -m qemu.lint.rustseries
 
 ledger: ## count the unsafe Rust, and check that each part has an argument

@@ -5,8 +5,8 @@
     bench.py --profile SCENARIO [DRIVER...]
 
 Each driver runs igt-tests/bench twice: on QEMU's own device with instructions.c, which counts the
-kernel's instructions, and on fakegpu.py, which counts bytes. The drivers that render run a third
-time, on fakegpu.py as a renderer. Another guest uses bounce buffers. --readme writes the table to
+kernel's instructions, and on fakegpu.py, which counts bytes. RENDERERS run a third time, on
+fakegpu.py as a renderer. Another guest uses bounce buffers. --readme writes the table to
 README.md, --profile lists the kernel functions in which a step spends its instructions.
 """
 import argparse
@@ -28,8 +28,9 @@ DRIVERS = ("stock", "c", "rust")
 SCENARIOS = ("idle", "show-buffer-4k", "buffer-4k", "flip-1080p", "flip-4k", "clip-double-4k",
              "clip-triple-4k", "corners-4k", "scattered-4k", "two-heads", "dirtyfb",
              "console-scroll", "cursor", "modeset", "weston-typing", "weston-drag", "load")
-# With a renderer, for the drivers that support one.
+# With a renderer.
 RENDER = ("execbuffer", "fence-wait", "transfer-small", "transfer-large", "blob")
+# The Rust driver was not measured with a renderer yet.
 RENDERERS = ("stock", "c")
 # In a guest where all DMA uses bounce buffers (64 MiB, the kernel's default).
 BOUNCED = ("clip-bounce-4k",)
