@@ -5,21 +5,20 @@ import re
 import textwrap
 from collections.abc import Iterable
 
+from qemu.base.report import Failure
+
 # checkpatch's limit.
 WIDTH = 100
 TAB = 8
 # A comment in Rust: its indentation and its mark.
 COMMENT = re.compile(r"(\s*)(//[/!]?)( |$)(.*)")
-# Lines of a comment that are not filled: tables, lists, headings, links to elsewhere.
-UNFILLED = re.compile(r"\||[*-] |#|\d+\. |\[`?\w+`?\]: ")
-# Examples with these lines need the tests of this repository.
+# Lines of a comment that are not filled: examples, tables, lists, headings, targets of links.
+FENCE = "```"
+UNFILLED = re.compile(rf"{FENCE}|\||[*-] |#|\d+\. |\[`?\w+`?\]: ")
+# An example with this needs the tests of this repository.
 OUR_TESTS = "doctests::"
 FUNCTION = re.compile(r"((?:/\*(?:(?!\*/).)*\*/\n)?)^(\w[\w *]*?\**)helper_(\w+)\(([^{]*)\)\n"
                       r"\{\n(.*?)^\}\n", re.M | re.S)
-
-
-class Unknown(Exception):
-    """The source has something that cannot be converted."""
 
 
 def _fill(lines: list[str], indent: str, mark: str) -> list[str]:
@@ -49,9 +48,9 @@ def fill_comments(text: str) -> str:
             close()
             out.append(line)
             continue
-        if match[4].startswith("```"):
+        if match[4].startswith(FENCE):
             is_example = not is_example
-        if is_example or match[4].startswith("```") or UNFILLED.match(match[4]):
+        if is_example or UNFILLED.match(match[4]):
             close()
             out.append(line)
             continue
@@ -97,18 +96,18 @@ def module(text: str, crate: str) -> str:
     text = re.sub(r"use drm_bindings as bindings;\nuse kernel::\{(?=\w)", "use kernel::{bindings, ",
                   text)
     if "drm_bindings" in text:
-        raise Unknown("drm_bindings in a form that is not known")
+        raise Failure("a source of the crates imports drm_bindings in a form that is not known")
     # Attributes of a crate, and comments about them.
     text = re.sub(r"\n(?:^// .*\n|^#!\[.*\]\n)+\n", "\n", text, flags=re.M)
     out: list[str] = []
     is_macro, fence = False, -1
     for line in text.splitlines():
         comment = COMMENT.fullmatch(line)
-        if comment and comment[4].startswith("```"):
+        if comment and comment[4].startswith(FENCE):
             if fence < 0:
                 fence = len(out)
             else:
-                if any(OUR_TESTS in one for one in out[fence:]) and out[fence].endswith("```"):
+                if any(OUR_TESTS in one for one in out[fence:]) and out[fence].endswith(FENCE):
                     out[fence] += "ignore"
                 fence = -1
             out.append(line)
@@ -129,17 +128,15 @@ def helpers_of(texts: Iterable[str]) -> set[str]:
 def _signature(kind: str, name: str, parameters: list[str]) -> str:
     """Formats the first lines of a C function."""
     start = f"__rust_helper {kind}rust_helper_{name}("
-    lines = [start]
-    for number, parameter in enumerate(parameters):
-        last = number == len(parameters) - 1
-        piece = parameter + (")" if last else ",")
-        fresh = lines[-1].endswith(("(", "\t")) or not lines[-1].strip()
-        if len(lines[-1]) + len(piece) + (not fresh) > WIDTH:
-            lines.append(" " * len(start))
-            fresh = True
-        lines[-1] += piece if fresh else f" {piece}"
-    return "\n".join(re.sub(r"^ +", lambda match: "\t" * (len(match[0]) // TAB)
-                            + " " * (len(match[0]) % TAB), line) for line in lines)
+    indent = "\t" * (len(start) // TAB) + " " * (len(start) % TAB)
+    first, *rest = [f"{parameter}," for parameter in parameters[:-1]] + [f"{parameters[-1]})"]
+    lines = [start + first]
+    for piece in rest:
+        if len(f"{lines[-1]} {piece}".expandtabs(TAB)) > WIDTH:
+            lines.append(indent + piece)
+        else:
+            lines[-1] += f" {piece}"
+    return "\n".join(lines)
 
 
 def helpers(text: str, names: set[str]) -> str:
@@ -150,8 +147,8 @@ def helpers(text: str, names: set[str]) -> str:
         found[name] = f"{comment}{_signature(kind, name, pieces)}\n{{\n{body}}}\n"
     missing = names - found.keys()
     if missing:
-        raise Unknown(f"no helper {', '.join(sorted(missing))}")
+        raise Failure(f"helpers.c has no helper {', '.join(sorted(missing))}")
     used = [function for name, function in found.items() if name in names]
     if any(re.search(r"(?<!rust_)\bhelper_\w+\(", function) for function in used):
-        raise Unknown("a helper that calls another one")
+        raise Failure("a helper in helpers.c calls another one, which cannot be converted")
     return "\n".join(used)

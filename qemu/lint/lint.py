@@ -21,7 +21,8 @@ from qemu.build import build, kunit
 from qemu.docs import links, rustdoc
 from qemu.images import environment, kernelsource, rustkernel
 from qemu.images.target import Target
-from qemu.lint import folders, layers, lintroot, maintainers, rustitems, rustseries, upstream
+from qemu.lint import (checkpatch, folders, layers, lintroot, maintainers, rustitems, rustseries,
+                       upstream)
 from qemu.mutants import mutants
 
 PACKAGING = "qemu/packages/dkms/debian/virtgpu-dkms"
@@ -34,15 +35,14 @@ SCRIPTS = (".ci/run", "qemu/bootstrap.sh", "qemu/images/initramfs.sh", "qemu/pac
 IGNORED = "UNCOMMENTED_DEFINITION,ENOSYS,FILE_PATH_CHANGES"
 
 
-def checkpatch(target: Target) -> bool:
-    folder = kernelsource.tool(target, "scripts/checkpatch.pl", "scripts/spelling.txt",
-                               "scripts/const_structs.checkpatch")
+def c_style(target: Target) -> bool:
     files = sorted([*(TOP / "drm").rglob("*.[ch]"), *(TOP / "rust/bindings").glob("*.[ch]"),
                     *(TOP / "rust/virtgpu_c").glob("*.c"), *(TOP / "rust/kunit").glob("*.[ch]")])
-    argv = ["perl", folder / "scripts/checkpatch.pl", "--no-tree", "--strict", "--terse", "--quiet",
-            "--no-summary", "--max-line-length=100", f"--ignore={IGNORED}", "-f", *files]
-    command = sandbox.command(target.root, argv, read=[TOP, folder])
-    return subprocess.run(command).returncode == 0
+    text = checkpatch.complaints(target, ["--max-line-length=100", f"--ignore={IGNORED}", "-f"], files,
+                                 TOP)
+    if text:
+        report.say(text)
+    return not text
 
 
 def sparse(target: Target) -> bool:
@@ -149,7 +149,7 @@ def main() -> int:
     if sys.argv[1:] == ["rustfmt"]:
         return 0 if rustfmt(check=False) else 1
     target = environment.prepare(os.environ.get("KVER", ""))
-    verdicts = {"checkpatch": checkpatch(target), "sparse": sparse(target),
+    verdicts = {"checkpatch": c_style(target), "sparse": sparse(target),
                 "rustfmt": rustfmt(), "clippy": clippy(target),
                 "rustdoc": rust_documents(target), "items": rust_items_documented(target),
                 "pylint": lintroot.pylint(), "mypy": lintroot.mypy(), "pytest": lintroot.pytest(),

@@ -5,26 +5,25 @@
     rustseries.py build     applies them one after the other to the kernel's source. After each patch it
                             runs checkpatch, and builds the crate `kernel` with DRM and virtio built in
 
-The patches are made of the crates, so they never differ from what the tests run. `make lint` fails if
-the patches in the repository are not those that this makes.
+The patches are made of the crates. `make lint` fails if the patches in the repository are not those that
+this makes, so they have the code that the tests run.
 """
 import difflib
 import os
 import re
 import shutil
-import subprocess
 import sys
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from qemu.base import outfolder, report, sandbox
+from qemu.base import choice, outfolder, report, sandbox
 from qemu.base.paths import TOP
 from qemu.base.report import Failure, say, step
 from qemu.images import environment, kernelsource, rustkernel, upstreamdrm
 from qemu.images.target import Target
-from qemu.lint import inkernel
+from qemu.lint import checkpatch, inkernel
 
 FOLDER = TOP / "docs/upstream/rust"
 VIRTIO = TOP / "rust/virtio"
@@ -38,14 +37,14 @@ OPTIONS = (*upstreamdrm.OPTIONS, "VIRTIO_MENU=y", "VIRTIO_PCI=y")
 WANTED = (*upstreamdrm.WANTED, "VIRTIO=y")
 # Columns of a patch's description.
 MESSAGE_WIDTH = 72
-# checkpatch wants an entry in MAINTAINERS in each patch that adds a file; the first patch has it.
+# checkpatch requires an entry in MAINTAINERS in each patch that adds a file. The first patch has it.
 IGNORED = "FILE_PATH_CHANGES"
-# Sentences that only make sense in this repository.
+# Sentences of a file that only make sense in this repository, and what replaces them.
 ELSEWHERE = {
     "bind.rs": (
         " docs/upstream/virtio-reset-lock.patch would make that unnecessary, and excludes\n"
         "//! it, because it takes the two locks in the opposite order.", "")}
-# Until the queues are added, nothing uses what is prepared for them.
+# Until the queues are added, nothing uses the functions for them.
 UNUSED_YET = "#[allow(dead_code)] // Used by the next patch.\n"
 
 
@@ -128,16 +127,14 @@ def _header(text: str, names: list[str]) -> str:
     return _inserted(text, "#include <linux/wait.h>\n", lines)
 
 
-def _top(text: str, modules: set[str], is_complete: bool) -> str:
+def _top(text: str, modules: set[str]) -> str:
     """Returns the crate's first file as it is when only some modules have been added."""
     lines = []
     for line in text.splitlines(keepends=True):
         match = re.match(r"(?:pub )?(?:mod (\w+);|use (\w+)::)", line)
         if match and (match[1] or match[2]) not in modules:
             continue
-        if line == "mod bind;\n" and not is_complete:
-            line = UNUSED_YET + line
-        if line == "mod rings;\n" and not is_complete:
+        if line in ("mod bind;\n", "mod rings;\n") and "virtqueue" not in modules:
             line = UNUSED_YET + line
         lines.append(line)
     kept = "".join(lines)
@@ -182,7 +179,7 @@ def states(kernel: Mapping[str, str], files: dict[str, str], helpers: str) -> li
                 '#[cfg(all(CONFIG_PCI, CONFIG_VIRTIO = "y"))]\npub mod virtio;\n')
         modules |= set(one.modules)
         if modules:
-            now["rust/kernel/virtio.rs"] = _top(files["virtio"], modules, "virtqueue" in modules)
+            now["rust/kernel/virtio.rs"] = _top(files["virtio"], modules)
         for name in one.modules:
             now[f"rust/kernel/virtio/{name}.rs"] = files[name]
         found.append(dict(now))
@@ -247,21 +244,11 @@ def stale(target: Target, folder: Path) -> list[str]:
             for name in sorted(wanted.keys() | there.keys()) if wanted.get(name) != there.get(name)]
 
 
-def _checkpatch(target: Target, name: str) -> str:
-    folder = kernelsource.tool(target, "scripts/checkpatch.pl", "scripts/spelling.txt",
-                               "scripts/const_structs.checkpatch")
-    argv = ["perl", folder / "scripts/checkpatch.pl", "--no-tree", "--strict", "--terse", "--quiet",
-            "--no-summary", f"--ignore={IGNORED}", FOLDER / name]
-    done = subprocess.run(sandbox.command(target.root, argv, read=[FOLDER, folder]),
-                          capture_output=True, text=True)
-    return done.stdout + done.stderr
-
-
 def _configure(target: Target, root: Path, folder: Path) -> None:
     """Unpacks the kernel's source into a folder, and configures it."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "source").mkdir(parents=True)
-    kernelsource.unpack(target, folder / "source")
+    kernelsource.unpack_tree(target, folder / "source")
     (folder / "options").write_text("".join(f"CONFIG_{one}\n" for one in OPTIONS))
     _make(target, root, folder, f"KCONFIG_ALLCONFIG={folder}/options", "allnoconfig")
     config = (folder / "out/.config").read_text().splitlines()
@@ -284,7 +271,7 @@ def build(target: Target, folder: Path) -> int:
     _configure(target, root, folder)
     bad = 0
     for path in sorted(FOLDER.glob("*.patch")):
-        says = _checkpatch(target, path.name)
+        says = checkpatch.complaints(target, [f"--ignore={IGNORED}"], [path], FOLDER)
         sandbox.run(target.root, ["busybox", "patch", "-p1", "-i", path], read=[FOLDER],
                     write=[folder], cwd=folder / "source")
         try:
@@ -292,13 +279,13 @@ def build(target: Target, folder: Path) -> int:
                 says += _make(target, root, folder, "rust/")
         except Failure as failure:
             says += str(failure)
-        print(f"{path.name}: {says.strip() or 'applies, checkpatch is content, builds'}")
+        print(f"{path.name}: {says.strip() or 'applies, checkpatch does not complain, builds'}")
         bad += bool(says.strip())
     return bad
 
 
 def main() -> int:
-    target = environment.prepare(os.environ.get("KVER", ""))
+    target = environment.prepare(choice.kernel())
     folder = outfolder.claim("rust-series")
     if sys.argv[1:] == ["build"]:
         return 1 if build(target, folder / "build") else 0
