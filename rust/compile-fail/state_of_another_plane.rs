@@ -12,17 +12,8 @@ use drm::{
 };
 use kernel::prelude::*;
 
-/// The module.
-pub struct Module;
-
-/// What macros of the kernel crate take for the module.
-pub type LocalModule = Module;
-
-impl kernel::ModuleMetadata for Module {
-    const NAME: &'static CStr = c"state_of_another_plane";
-    // SAFETY: Null stands for code that is never unloaded.
-    const THIS_MODULE: ThisModule = unsafe { ThisModule::from_ptr(core::ptr::null_mut()) };
-}
+mod small;
+pub use small::*;
 
 /// A plane.
 pub struct First<T>(PhantomData<fn(&T)>);
