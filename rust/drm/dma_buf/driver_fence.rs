@@ -236,6 +236,7 @@ impl<T: FenceContextOps> DriverFenceAllocation<'_, T> {
             // SAFETY: A box is not null.
             memory: unsafe { NonNull::new_unchecked(memory) },
             fences: self.fences,
+            result: Err(ECANCELED),
         }
     }
 }
@@ -260,7 +261,7 @@ impl<T: FenceContextOps> DerefMut for DriverFenceAllocation<'_, T> {
 /// # Invariants
 ///
 /// The memory has an initialized fence, to which this value owns a reference, and the driver's data. Only
-/// this value accesses the data. `fences` are those of the device.
+/// this value accesses the data. `fences` is the list of the device.
 ///
 /// # Context
 ///
@@ -301,6 +302,8 @@ impl<T: FenceContextOps> DerefMut for DriverFenceAllocation<'_, T> {
 pub struct DriverFence<T: FenceContextOps> {
     memory: NonNull<DriverFenceData<T::FenceDataType>>,
     fences: Arc<Fences>,
+    /// What the drop signals.
+    result: Result,
 }
 
 // SAFETY: Fences may be signalled on any thread, and the driver's data is `Send`.
@@ -321,13 +324,8 @@ impl<T: FenceContextOps> DriverFence<T> {
     /// # Context
     ///
     /// Any. No lock may be held that is taken by callbacks of the fence.
-    pub fn signal(self, result: Result) {
-        self.end(result);
-    }
-
-    fn end(&self, result: Result) {
-        // SAFETY: By the type's invariants, the fence is initialized and is one of the device.
-        unsafe { self.fences.signal(self.memory.as_ptr().cast(), result) };
+    pub fn signal(mut self, result: Result) {
+        self.result = result;
     }
 }
 
@@ -354,8 +352,9 @@ impl<T: FenceContextOps> DerefMut for DriverFence<T> {
 
 impl<T: FenceContextOps> Drop for DriverFence<T> {
     fn drop(&mut self) {
-        // Does nothing if it was signalled before.
-        self.end(Err(ECANCELED));
+        let fence = self.memory.as_ptr().cast();
+        // SAFETY: By the type's invariants, the fence is initialized and is one of the device.
+        unsafe { self.fences.signal(fence, self.result) };
         // SAFETY: By the type's invariants, the memory is valid.
         let data = unsafe { &raw mut (*self.memory.as_ptr()).data };
         // SAFETY: By the type's invariants, nothing else accesses the data. It is not accessed after this: C
