@@ -188,12 +188,7 @@ impl DriverPlane for Primary {
     }
 
     fn atomic_check(check: PlaneAtomicCheck<'_, Self>) -> Result {
-        let (state, mut new) = check.take_state_new_state();
-        let Some(crtc) = new.crtc() else {
-            return Ok(());
-        };
-        let crtc_state = state.add_crtc_state(crtc)?;
-        new.atomic_helper_check(&crtc_state, false, true)
+        check.check_fullscreen()
     }
 
     /// Copies the damage. In the device's memory, rows follow each other without a gap.

@@ -26,10 +26,7 @@ use drm::{
         crtc::{Crtc, CrtcAtomicCommit, DriverCrtc, RawCrtc, UnregisteredCrtc},
         encoder::{self, PlainEncoder, UnregisteredEncoder},
         fourcc,
-        plane::{
-            self, DriverPlane, PlaneAtomicCheck, PlaneAtomicCommit, RawPlaneState,
-            UnregisteredPlane,
-        },
+        plane::{self, DriverPlane, PlaneAtomicCheck, PlaneAtomicCommit, UnregisteredPlane},
         DisplayMode, KmsDriver, ModeConfigGuard, ModeConfigInfo, ModeObject, PlainFramebuffer,
         PlainState, UnregisteredKmsDevice,
     },
@@ -136,12 +133,7 @@ impl DriverPlane for Primary {
     }
 
     fn atomic_check(check: PlaneAtomicCheck<'_, Self>) -> Result {
-        let (state, mut new) = check.take_state_new_state();
-        let Some(crtc) = new.crtc() else {
-            return Ok(());
-        };
-        let crtc_state = state.add_crtc_state(crtc)?;
-        new.atomic_helper_check(&crtc_state, false, true)
+        check.check_fullscreen()
     }
 
     fn atomic_update(commit: PlaneAtomicCommit<'_, Self>) {

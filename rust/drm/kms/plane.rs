@@ -46,6 +46,24 @@ impl<'a, T: DriverPlane> AtomicCheck<'a, Plane<T>> {
     pub fn plane(&self) -> &'a Plane<T> {
         self.object()
     }
+
+    /// Checks that the plane covers its CRTC and shows its framebuffer unscaled, if it is on. A driver whose
+    /// planes have no other limits calls this in [`DriverPlane::atomic_check`]. Unlike the C function, it
+    /// lets programs change the plane while the CRTC is off.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`add_crtc_state`](super::atomic::AtomicStateComposer::add_crtc_state) and
+    /// [`atomic_helper_check`](PlaneStateMutator::atomic_helper_check). C:
+    /// `drm_plane_helper_atomic_check()`.
+    pub fn check_fullscreen(self) -> Result {
+        let (state, mut new) = self.take_state_new_state();
+        let Some(crtc) = new.crtc() else {
+            return Ok(());
+        };
+        let crtc_state = state.add_crtc_state(crtc)?;
+        new.atomic_helper_check(&crtc_state, false, true)
+    }
 }
 
 impl<'a, T: DriverPlane> AtomicCommit<'a, Plane<T>> {
@@ -69,12 +87,7 @@ impl<'a, T: DriverPlane> AtomicCommit<'a, Plane<T>> {
 ///
 /// /// Checks that a plane covers its CRTC, as `DriverPlane::atomic_check` does.
 /// fn atomic_check<T: DriverPlane>(check: PlaneAtomicCheck<'_, T>) -> Result {
-///     let (state, mut new) = check.take_state_new_state();
-///     let Some(crtc) = new.crtc() else {
-///         return Ok(());
-///     };
-///     let crtc_state = state.add_crtc_state(crtc)?;
-///     new.atomic_helper_check(&crtc_state, false, true)
+///     check.check_fullscreen()
 /// }
 ///
 /// /// Shows what has changed, as `DriverPlane::atomic_update` does.
