@@ -195,7 +195,7 @@ static const struct vm_operations_struct window_vm_ops = {
 
 /* Maps memory of a device, which is as long as @obj, where a program maps @obj. */
 int helper_drm_gem_mmap_window(struct drm_gem_object *obj, struct vm_area_struct *vma, u64 address,
-			       u32 caching)
+			       enum helper_caching caching)
 {
 	unsigned long first = vma->vm_pgoff - drm_vma_node_start(&obj->vma_node);
 	unsigned long pages = obj->size >> PAGE_SHIFT;
@@ -205,9 +205,9 @@ int helper_drm_gem_mmap_window(struct drm_gem_object *obj, struct vm_area_struct
 		return -EINVAL;
 
 	prot = pgprot_decrypted(vm_get_page_prot(vma->vm_flags));
-	if (caching == 1)
+	if (caching == HELPER_WRITE_COMBINED)
 		prot = pgprot_writecombine(prot);
-	else if (caching == 2)
+	else if (caching == HELPER_UNCACHED)
 		prot = pgprot_noncached(prot);
 	vma->vm_pgoff = first;
 	vma->vm_page_prot = prot;

@@ -26,7 +26,6 @@ struct drm_printer;
 struct drm_syncobj;
 struct drm_vma_offset_node;
 struct iosys_map;
-struct pci_dev;
 struct screen_info;
 struct scatterlist;
 struct sg_table;
@@ -34,6 +33,13 @@ struct vm_area_struct;
 struct virtio_device;
 struct virtqueue;
 struct virtqueue_info;
+
+/* How programs access memory of a device. */
+enum helper_caching {
+	HELPER_CACHED,
+	HELPER_WRITE_COMBINED,
+	HELPER_UNCACHED,
+};
 
 bool helper___virtio_test_bit(const struct virtio_device *vdev, unsigned int bit);
 void helper_virtio_device_ready(struct virtio_device *vdev);
@@ -67,7 +73,7 @@ void helper_dma_unlimited_segments(struct device *dev);
 struct workqueue_struct *helper_alloc_workqueue(const char *name);
 bool helper_devm_request_mem_region(struct device *dev, u64 address, u64 size, const char *name);
 int helper_drm_gem_mmap_window(struct drm_gem_object *obj, struct vm_area_struct *vma, u64 address,
-			       u32 caching);
+			       enum helper_caching caching);
 struct dma_fence *helper_sync_file_get_fence(int fd);
 bool helper_is_virtio_device(struct device *dev);
 struct sg_table *helper_map_window(struct device *dev, u64 address, size_t size,

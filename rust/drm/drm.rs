@@ -134,6 +134,18 @@ pub fn warn_on(condition: bool) -> bool {
     unsafe { drm_bindings::helper_warn_on(condition) }
 }
 
+/// Returns the result of a C function that waits. Such a function returns the time that is left, or 0 after
+/// the time-out, or a negative errno.
+pub(crate) fn waited(left: kernel::ffi::c_long) -> kernel::error::Result {
+    use kernel::error::{code, Error};
+
+    match left {
+        0 => Err(code::EBUSY),
+        left if left < 0 => Err(Error::from_errno(left as i32)),
+        _ => Ok(()),
+    }
+}
+
 pub(crate) fn errno(result: kernel::error::Result) -> kernel::ffi::c_int {
     match result {
         Ok(()) => 0,

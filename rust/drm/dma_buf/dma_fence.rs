@@ -13,6 +13,8 @@ use kernel::{
     types::Opaque,
 };
 
+use crate::waited;
+
 /// A fence of any driver, for those that wait for it; the C counterpart is `struct dma_fence`. The driver
 /// that signals it has a [`DriverFence`](super::DriverFence).
 ///
@@ -143,11 +145,7 @@ impl Fence {
 
     fn wait_for(&self, timeout: c_long) -> Result {
         // SAFETY: By the type's invariants, the fence is valid. The time is not negative.
-        match unsafe { bindings::dma_fence_wait_timeout(self.as_raw(), true, timeout) } {
-            0 => Err(EBUSY),
-            left if left < 0 => Err(Error::from_errno(left as i32)),
-            _ => Ok(()),
-        }
+        waited(unsafe { bindings::dma_fence_wait_timeout(self.as_raw(), true, timeout) })
     }
 
     /// Returns whether the fence, or each fence of an array, is of a context; C:

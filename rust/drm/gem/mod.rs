@@ -12,7 +12,7 @@ use kernel::{
 };
 
 use crate::{
-    dma_buf::Usage, driver::AllocImpl, errno, file, private::Sealed, Device, Driver, File,
+    dma_buf::Usage, driver::AllocImpl, errno, file, private::Sealed, waited, Device, Driver, File,
 };
 
 pub(crate) mod dma;
@@ -260,11 +260,7 @@ pub trait BaseObject: IntoGEMObject {
         let intr = timeout != 0;
         let timeout = timeout.min(isize::MAX as usize);
         // SAFETY: The reservation is valid as long as the object.
-        match unsafe { kernel::bindings::dma_resv_wait_timeout(resv, usage, intr, timeout) } {
-            0 => Err(EBUSY),
-            left if left < 0 => Err(Error::from_errno(left as i32)),
-            _ => Ok(()),
-        }
+        waited(unsafe { kernel::bindings::dma_resv_wait_timeout(resv, usage, intr, timeout) })
     }
 }
 

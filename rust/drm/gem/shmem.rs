@@ -22,8 +22,11 @@ use kernel::{
 };
 
 use super::{
-    close_callback, dma, open_callback, prime::ExportOps, to_err_ptr, window::Placed, BaseObject,
-    DriverObject, IntoGEMObject,
+    close_callback, dma, open_callback,
+    prime::ExportOps,
+    to_err_ptr,
+    window::{self, Placed},
+    BaseObject, DriverObject, IntoGEMObject,
 };
 use crate::{
     driver::{AllocImpl, AllocOps},
@@ -341,13 +344,12 @@ impl<T: DriverObject> Object<T> {
     ///
     /// # Safety
     ///
-    /// The object must be valid and not be used after this, and what `drop` would drop must not be there.
+    /// The object must be valid, and not be used after this. Its fields must have been dropped, unless
+    /// they need no drop.
     unsafe fn release(this: *mut Self) {
         let raw: *mut bindings::drm_gem_object = this.cast();
         // SAFETY: By the requirements of this function.
-        let funcs = unsafe { (*raw).funcs };
-        // SAFETY: All objects of the type have functions.
-        if unsafe { (*funcs).get_sg_table.is_some() } {
+        if unsafe { window::has_pages(raw) } {
             // SAFETY: It is a shmem object. The C function frees the memory with `kfree()`, and `allocate`
             // allocated it with `kmalloc()`.
             return unsafe { bindings::drm_gem_shmem_free(raw.cast()) };

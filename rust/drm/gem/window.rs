@@ -31,11 +31,11 @@ pub(crate) struct Window {
 #[repr(u32)]
 pub enum Caching {
     /// As other memory.
-    Cached = 0,
+    Cached = bindings::helper_caching_HELPER_CACHED,
     /// Without the cache; writes may be combined.
-    WriteCombined = 1,
+    WriteCombined = bindings::helper_caching_HELPER_WRITE_COMBINED,
     /// Without the cache.
-    Uncached = 2,
+    Uncached = bindings::helper_caching_HELPER_UNCACHED,
 }
 
 /// A place in the window of a device, which is free again when this is dropped.
@@ -128,6 +128,18 @@ pub(super) struct Placed<T: Driver> {
     caching: Caching,
 }
 
+/// Returns whether an object has pages.
+///
+/// # Safety
+///
+/// It must be a valid [`Object`].
+pub(super) unsafe fn has_pages(raw: *const bindings::drm_gem_object) -> bool {
+    // SAFETY: By the requirements of this function. The functions do not change.
+    let funcs = unsafe { (*raw).funcs };
+    // SAFETY: An `Object` has functions, which are static.
+    unsafe { (*funcs).get_sg_table.is_some() }
+}
+
 impl<T: DriverObject> Object<T> {
     /// The functions of an object without pages.
     const WINDOW_FUNCS: bindings::drm_gem_object_funcs = {
@@ -170,10 +182,8 @@ impl<T: DriverObject> Object<T> {
 
     /// Returns whether the object has pages, or is one [without](Self::new_without_pages).
     pub fn has_pages(&self) -> bool {
-        // SAFETY: The object is valid, and its functions do not change.
-        let funcs = unsafe { (*self.as_raw()).funcs };
-        // SAFETY: All objects of the type have functions.
-        unsafe { (*funcs).get_sg_table.is_some() }
+        // SAFETY: The object is valid, and is an `Object`.
+        unsafe { has_pages(self.as_raw()) }
     }
 
     /// Sets the place in the window where programs see an object without pages. The object keeps the place
