@@ -6,7 +6,7 @@ pub use pin_init::*;
 ///
 /// # Safety
 ///
-/// Those of [`PinInit::__pinned_init`].
+/// The requirements of [`PinInit::__pinned_init`].
 #[inline(always)]
 pub unsafe fn raw_try_init<T, E>(slot: *mut T, init: impl PinInit<T, E>) -> Result<(), E> {
     // SAFETY: By the requirements of this function.

@@ -8,7 +8,7 @@ use drm::{
 };
 use kernel::{error::Result, sync::aref::ARef};
 
-/// Keeps what `reserve` lends.
+/// Returns from `reserve` what it lends.
 pub fn fence_after_unlock<T: DriverObject>(objects: &[ARef<Object<T>>], fence: &Fence) -> Result {
     reserve(objects, |reserved| Ok(reserved))?.add_fence(fence, Usage::Write);
     Ok(())

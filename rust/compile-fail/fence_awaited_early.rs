@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! Something waits for a fence that was not sent to the device, and so may never be signalled.
+//! A driver waits for a fence that was not sent to the device, and so may never be signalled.
 //!
 //! expect: E0599: no method named `as_fence` found for reference `&DriverFenceAllocation<'_, T>` in the current scope
 use drm::dma_buf::{DriverFenceAllocation, FenceContextOps};

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! Something that waits for a fence signals it.
+//! A driver signals a fence of another driver.
 //!
 //! expect: E0599: no method named `signal` found for reference `&Fence` in the current scope
 use drm::dma_buf::Fence;
 
-/// Ends what another driver's device still does.
+/// Signals a fence although the device of its driver has not finished.
 pub fn fence_signalled_by_waiter(fence: &Fence) {
     fence.signal(Ok(()));
 }

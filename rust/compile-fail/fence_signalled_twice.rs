@@ -4,7 +4,7 @@
 //! expect: E0382: use of moved value: `fence`
 use drm::dma_buf::{DriverFence, FenceContextOps};
 
-/// Takes back what others may have acted on.
+/// Changes the result that others may have seen.
 pub fn fence_signalled_twice<T: FenceContextOps>(fence: DriverFence<T>) {
     fence.signal(Ok(()));
     fence.signal(Err(kernel::error::code::EIO));

@@ -9,7 +9,7 @@ use drm::{
 };
 use kernel::{error::Result, sync::aref::ARef};
 
-/// Frees the lock that is held.
+/// Frees an object while its lock is held.
 pub fn object_freed_locked<T: DriverObject>(object: ARef<Object<T>>) -> Result {
     reserve(slice::from_ref(&object), move |_| {
         drop(object);

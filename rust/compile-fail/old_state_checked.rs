@@ -5,7 +5,7 @@
 use drm::kms::plane::{DriverPlane, PlaneAtomicCheck, RawPlaneState};
 use kernel::prelude::*;
 
-/// Takes the old state for the new one.
+/// Checks the old state instead of the new one.
 pub fn old_state_checked<P: DriverPlane>(check: PlaneAtomicCheck<'_, P>) -> Result {
     let (state, old, new) = check.take_all();
     match new.crtc() {

@@ -4,7 +4,7 @@
 //! expect: E0599: no method named `shadow_buffer` found for reference
 use drm::kms::plane::{DriverPlane, PlaneAtomicCheck};
 
-/// Looks at what is shown.
+/// Asks for the pixels of the old state.
 pub fn pixels_in_check<P: DriverPlane>(check: PlaneAtomicCheck<'_, P>) -> bool {
     check.take_old_state().shadow_buffer().is_some()
 }

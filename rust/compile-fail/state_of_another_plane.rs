@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! The states of a plane are declared as those of another plane, whose data they would return.
+//! A plane declares that its states have the type of the states of another plane.
 //!
 //! expect: E0271: type mismatch resolving `<PlainState<First<T>> as DriverPlaneState>::Plane == Second<T>`
 use core::marker::PhantomData;

@@ -8,7 +8,7 @@ use drm::kms::{
     vblank::{VblankImpl, VblankOps},
 };
 
-/// Could have the callbacks of the source of another type of CRTCs.
+/// A source whose callbacks could be for another type of CRTCs.
 pub struct MySource<T>(PhantomData<T>);
 
 impl<T: DriverCrtc<VblankImpl = Self>> VblankImpl for MySource<T> {

@@ -101,7 +101,7 @@ pub struct Device<T: Driver, C: DeviceContext = Normal> {
     pub(crate) mode_setting: ModeSetting,
     /// The memory in which programs see objects without pages.
     pub(crate) window: SetOnce<Window>,
-    /// By which the device knows the buffers that it has exported.
+    /// The functions of the buffers that the device has exported.
     pub(crate) export_ops: ExportOps,
     /// The fences that were not signalled.
     pub(crate) fences: Arc<Fences>,
@@ -194,7 +194,7 @@ impl<T: Driver> UnregisteredDevice<T> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `EINVAL` if `dev` is bound to a driver of another module; those of `data`. C:
+    /// `ENOMEM`; `EINVAL` if `dev` is bound to a driver of another module; the errors of `data`. C:
     /// `devm_drm_dev_alloc()`.
     pub fn new(dev: &T::ParentDevice<Bound>, data: impl PinInit<T::Data, Error>) -> Result<Self> {
         let parent: &device::Device<Bound> = dev.as_ref();
@@ -206,7 +206,7 @@ impl<T: Driver> UnregisteredDevice<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`new`](Self::new); `EINVAL` for another `parent`.
+    /// The errors of [`new`](Self::new); `EINVAL` for another `parent`.
     pub fn with_parent(
         dev: &T::ParentDevice<Bound>,
         parent: &device::Device,
@@ -432,7 +432,7 @@ impl<T: Driver> Device<T> {
     ///
     /// # Errors
     ///
-    /// Those of `aperture_remove_conflicting_pci_devices()`.
+    /// The errors of `aperture_remove_conflicting_pci_devices()`.
     ///
     /// # Context
     ///
@@ -464,8 +464,9 @@ impl<T: Driver> Device<T> {
         unsafe { bindings::helper_dma_dev_need_sync(self.raw_parent()) }
     }
 
-    /// Called when the driver leaves the device that it was created for. Nothing may be mapped for it
-    /// after that, and no function of a fence be called. C: `dma_fence_signal()`, `dma_unmap_sgtable()`.
+    /// Called when the driver leaves the device that the DRM device was created for. After that, nothing may
+    /// be mapped for the device, and nothing may call a function of the driver's fences. C:
+    /// `dma_fence_signal()`, `dma_unmap_sgtable()`.
     extern "C" fn untie_callback(this: *mut kernel::ffi::c_void) {
         let Some(this) = NonNull::new(this.cast::<Self>()) else {
             return;

@@ -178,7 +178,7 @@ pub fn firmware_drivers_only() -> bool {
 ///
 /// # Errors
 ///
-/// Those of the C function.
+/// The errors of the C function.
 pub fn take_aperture(dev: &device::Device<Bound>, name: &'static CStr) -> Result {
     // SAFETY: The device is bound, so it is valid, and the name is static.
     to_result(unsafe {
@@ -275,7 +275,7 @@ impl<T: Driver> Registration<'_, T> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` for another `dev`; `ENOMEM`; those of `data` and of `drm_dev_register()`.
+    /// `EINVAL` for another `dev`; `ENOMEM`; the errors of `data` and of `drm_dev_register()`.
     pub fn new<E>(
         dev: &device::Device<Bound>,
         drm: UnregisteredDevice<T>,

@@ -19,8 +19,8 @@ struct Pending {
     event: bindings::drm_event,
 }
 
-/// An event for which room was reserved in an open file. If it is dropped, the room is given back. If the
-/// file was closed meanwhile, nothing is sent. The C counterpart is `struct drm_pending_event`.
+/// An event for which room was reserved in an open file. Its drop gives the room back. If the file was closed
+/// meanwhile, [`send`](Self::send) sends nothing. The C counterpart is `struct drm_pending_event`.
 ///
 /// # Invariants
 ///
@@ -93,7 +93,7 @@ impl<F: DriverFile> File<F> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, also if there is no room, because the program does not read its events.
+    /// `ENOMEM`, also if the file has no room because the program does not read its events.
     ///
     /// # Context
     ///

@@ -43,7 +43,7 @@ pub trait DriverFile: Send + Sync + Sized {
     /// The error that `open()` returns.
     fn open(device: &Device<Self::Driver>) -> Result<Pin<KBox<Self>>>;
 
-    /// Called when the file was closed, after its handles were. C: `drm_driver.postclose`.
+    /// Called when the file and all its handles were closed; C: `drm_driver.postclose`.
     fn postclose(this: Pin<KBox<Self>>, _device: &Device<Self::Driver>) {
         drop(this);
     }

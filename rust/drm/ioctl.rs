@@ -139,7 +139,7 @@ pub trait Handler<T: Driver, A, C>: Copy + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// The error that user space gets: those of the function, and `ENODEV` if the device was unplugged.
+    /// The error that user space gets: the errors of the function, and `ENODEV` if the device was unplugged.
     fn handle(&self, dev: &Device<T, Ioctl>, argument: &mut A, file: &File<T::File>)
         -> Result<u32>;
 }

@@ -17,7 +17,7 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// `mm` is initialized. It is only accessed under the lock. Its nodes are those of [`Node`]s.
+/// `mm` is initialized. It is only accessed under the lock. Each node in it belongs to a [`Node`].
 ///
 /// # Context
 ///

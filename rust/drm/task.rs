@@ -14,7 +14,7 @@ const SIZE: usize = 16;
 pub struct Name([u8; SIZE]);
 
 impl Name {
-    /// Returns the name without the zero behind it.
+    /// Returns the bytes of the name, without the zero at its end.
     ///
     /// # Examples
     ///

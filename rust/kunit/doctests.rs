@@ -99,7 +99,7 @@ impl FenceContextOps for Copies {
     type Driver = Copier;
 }
 
-/// A driver of a device that copies bytes, and its part of everything.
+/// A driver of a device that copies bytes, and its data of a device.
 pub(crate) struct Copier;
 
 #[vtable]

@@ -232,7 +232,7 @@ struct Primary;
 struct PrimaryState {
     /// The layout for what the plane shows.
     layout: Option<Layout>,
-    /// The device has another layout.
+    /// Whether the device has to be set to the layout.
     is_changed: bool,
 }
 

@@ -284,7 +284,7 @@ fn no_queues() -> Result<Pin<KBox<Mutex<Queues>>>> {
 ///
 /// # Errors
 ///
-/// Those of the driver; `ENOMEM`; `EPROBE_DEFER` for a device that was reset since virtio core began.
+/// The errors of the driver; `ENOMEM`; `EPROBE_DEFER` for a device that was reset since virtio core began.
 pub(crate) fn probe<T: Driver>(dev: &Device<Core<'_>>) -> Result {
     let _lock = ParentLock::keep_resets_away(dev);
     if !dev.has_driver_status() {

@@ -142,7 +142,7 @@ impl Device<Bound> {
     ///
     /// # Errors
     ///
-    /// Those of [`read_config`](Self::read_config).
+    /// The errors of [`read_config`](Self::read_config).
     ///
     /// # Context
     ///

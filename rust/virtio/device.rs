@@ -177,7 +177,7 @@ impl Device<device::Bound> {
     ///
     /// # Errors
     ///
-    /// Those of the callbacks; `EBUSY` while the driver probes or is removed, or while the parent
+    /// The errors of the callbacks; `EBUSY` while the driver probes or is removed, or while the parent
     /// device is reset, removed or suspended. C: `virtio_device_reset_prepare()`,
     /// `virtio_device_reset_done()`.
     ///

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! The queues of a device as C knows them, for those who use them and for those who delete them.
+//! The virtqueues of a device, which `virtqueue.rs` uses and `bind.rs` deletes.
 use core::ptr::NonNull;
 
 use drm_bindings as bindings;

@@ -536,7 +536,7 @@ impl<T: Send> Virtqueue<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`add`](Self::add), and `EINVAL` if the chain has a payload or room for a response.
+    /// The errors of [`add`](Self::add), and `EINVAL` if the chain has a payload or room for a response.
     ///
     /// # Examples
     ///
@@ -824,7 +824,7 @@ unsafe fn end<H: Interrupt, T: Send>(
 ///
 /// # Safety
 ///
-/// Those of [`end`].
+/// The requirements of [`end`].
 unsafe fn end_forgotten<H: Interrupt, T: Send>(dev: &Device<Bound>, rings: &Rings) {
     // SAFETY: By the requirements of this function.
     unsafe { end::<H, T>(dev, rings, |_, chain| drop(chain)) };

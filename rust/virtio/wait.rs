@@ -164,7 +164,7 @@ impl WaitQueue {
         self.wait_in(bindings::TASK_KILLABLE, timeout, condition)
     }
 
-    /// Does the same as [`wait`](Self::wait), until a signal comes.
+    /// Waits until `condition` is true or a signal comes.
     ///
     /// # Errors
     ///

@@ -15,8 +15,8 @@ use kernel::{
 
 use crate::waited;
 
-/// A fence of any driver, for those that wait for it; the C counterpart is `struct dma_fence`. The driver
-/// that signals it has a [`DriverFence`](super::DriverFence).
+/// A fence of any driver, which others can wait for; the C counterpart is `struct dma_fence`. The driver that
+/// signals it has a [`DriverFence`](super::DriverFence).
 ///
 /// # Invariants
 ///
@@ -42,7 +42,7 @@ use crate::waited;
 /// assert_eq!(fence.wait_timeout(1), Err(EBUSY));
 ///
 /// copy.signal(Err(EIO));
-/// // Waiting tells that it has ended, and the status how.
+/// // `wait` does not return the fence's error. `status` does.
 /// fence.wait()?;
 /// assert!(fence.is_signaled());
 /// assert_eq!(fence.status(), Some(Err(EIO)));
@@ -105,7 +105,7 @@ impl Fence {
         unsafe { bindings::helper_dma_fence_is_signaled(self.as_raw()) }
     }
 
-    /// Returns whether the fence was signalled, and then the error with which it ended, if it did; C:
+    /// Returns the result with which the fence was signalled, or `None` if it was not signalled yet; C:
     /// `dma_fence_get_status()`.
     pub fn status(&self) -> Option<Result> {
         // SAFETY: By the type's invariants, the fence is valid.
@@ -134,7 +134,7 @@ impl Fence {
     ///
     /// # Errors
     ///
-    /// Those of [`wait`](Self::wait), and `EBUSY` after the time.
+    /// The errors of [`wait`](Self::wait), and `EBUSY` after the time.
     ///
     /// # Context
     ///
@@ -155,12 +155,12 @@ impl Fence {
         unsafe { bindings::dma_fence_match_context(self.as_raw(), context) }
     }
 
-    /// Calls `f` with each fence that this one consists of, if it is a chain or an array, or with this
-    /// one, until `f` fails. C: `dma_fence_unwrap_for_each()`.
+    /// Calls `f` with each fence of a chain or an array, until `f` fails. For any other fence, calls `f` with
+    /// the fence itself. C: `dma_fence_unwrap_for_each()`.
     ///
     /// # Errors
     ///
-    /// Those of `f`.
+    /// The errors of `f`.
     ///
     /// # Context
     ///
@@ -247,7 +247,7 @@ impl FenceChain {
         Ok(Self(NonNull::new(raw).ok_or(ENOMEM)?))
     }
 
-    /// Gives the memory to the caller.
+    /// Returns the memory, which the caller then owns.
     pub(crate) fn into_raw(self) -> *mut bindings::dma_fence_chain {
         core::mem::ManuallyDrop::new(self).0.as_ptr()
     }

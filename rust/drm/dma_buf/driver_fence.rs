@@ -104,7 +104,7 @@ impl<T: FenceContextOps> FenceContext<T> {
         get_timeline_name: Some(timeline_name_callback::<T>),
         enable_signaling: None,
         signaled: None,
-        // With one of these two, the fence would need its module for longer than it is not signalled.
+        // With one of these two, the fence would need the module after it was signalled, too.
         wait: None,
         release: None,
         set_deadline: None,
@@ -200,7 +200,7 @@ struct DriverFenceData<D> {
 /// let mut allocation = context.new_fence_allocation(dev, 0)?;
 /// drop(unused);
 /// *allocation += 1;
-/// // Only now it gets its number.
+/// // It gets its number here.
 /// assert_eq!(allocation.new_fence().as_fence().seqno(), 1);
 /// # Ok(())
 /// # });
@@ -255,8 +255,8 @@ impl<T: FenceContextOps> DerefMut for DriverFenceAllocation<'_, T> {
     }
 }
 
-/// A fence of a driver, which is the only one that can signal it. If it is dropped, or if the driver leaves
-/// the device, it is signalled with `ECANCELED`.
+/// A fence of a driver. Only this value can signal it. If the value is dropped, or if the driver leaves the
+/// device, the fence is signalled with `ECANCELED`.
 ///
 /// # Invariants
 ///
@@ -312,18 +312,18 @@ unsafe impl<T: FenceContextOps> Send for DriverFence<T> {}
 unsafe impl<T: FenceContextOps> Sync for DriverFence<T> {}
 
 impl<T: FenceContextOps> DriverFence<T> {
-    /// Returns the fence for those that wait for it.
+    /// Returns the fence that others can wait for.
     pub fn as_fence(&self) -> &Fence {
         // SAFETY: By the type's invariants, there is a reference as long as `self`.
         unsafe { Fence::from_raw(self.memory.as_ptr().cast()) }
     }
 
-    /// Signals the fence, with an error if what it stands for has failed. Does nothing if the driver has left
+    /// Signals the fence, with the result of the work that it stands for. Does nothing if the driver has left
     /// the device, because the fence was signalled then. C: `dma_fence_set_error()`, `dma_fence_signal()`.
     ///
     /// # Context
     ///
-    /// Any. No lock may be held that is taken by callbacks of the fence.
+    /// Any. The caller must not hold a lock that callbacks of the fence take.
     pub fn signal(mut self, result: Result) {
         self.result = result;
     }
@@ -333,7 +333,7 @@ impl<T: FenceContextOps> Deref for DriverFence<T> {
     type Target = T::FenceDataType;
 
     fn deref(&self) -> &T::FenceDataType {
-        // There is no reference to the rest, which others change.
+        // This makes no reference to the fence itself, which other threads change.
         // SAFETY: By the type's invariants, the memory is valid.
         let data = unsafe { &raw const (*self.memory.as_ptr()).data };
         // SAFETY: By the type's invariants, only this value accesses the data.

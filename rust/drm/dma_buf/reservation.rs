@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! Reservations of buffer objects, which have the fences of those that use the objects.
+//! Reservations of buffer objects. A reservation has the fences of the work that uses the object.
 //!
 //! C headers: [`include/linux/dma-resv.h`](srctree/include/linux/dma-resv.h),
 //! [`include/drm/drm_exec.h`](srctree/include/drm/drm_exec.h)
@@ -16,15 +16,15 @@ use kernel::{
 use super::Fence;
 use crate::gem::IntoGEMObject;
 
-/// What something does with a buffer object until its fence is signalled; C: `enum dma_resv_usage`.
+/// How the work of a fence uses a buffer object; C: `enum dma_resv_usage`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Usage {
-    /// It writes. Others wait before they read or write.
+    /// The work writes. Others wait for it before they read or write.
     Write = bindings::dma_resv_usage_DMA_RESV_USAGE_WRITE,
-    /// It reads. Others wait before they write.
+    /// The work reads. Others wait for it before they write.
     Read = bindings::dma_resv_usage_DMA_RESV_USAGE_READ,
-    /// Others do not wait, unless the memory is to be moved.
+    /// Others do not wait for the work, except to move the memory.
     Bookkeep = bindings::dma_resv_usage_DMA_RESV_USAGE_BOOKKEEP,
 }
 
@@ -32,8 +32,8 @@ pub enum Usage {
 ///
 /// # Invariants
 ///
-/// The current thread holds the locks of the reservations of all objects. The reservations are different
-/// ones, and room for a fence was reserved in each of them after it was locked.
+/// The current thread holds the locks of the reservations of all objects. No two objects have the same
+/// reservation. Room for a fence was reserved in each reservation after it was locked.
 ///
 /// # Context
 ///
@@ -53,7 +53,7 @@ pub enum Usage {
 /// }
 /// ```
 ///
-/// There is room for one fence:
+/// The compiler rejects a second fence, for which there is no room:
 ///
 /// ```compile_fail,E0382
 /// use drm::{
@@ -88,7 +88,7 @@ impl<O: IntoGEMObject + AlwaysRefCounted> Reserved<'_, O> {
 ///
 /// # Errors
 ///
-/// `EALREADY` for an object that is there twice; `EINTR` if a signal comes; `ENOMEM`; those of `f`.
+/// `EALREADY` for an object that is there twice; `EINTR` if a signal comes; `ENOMEM`; the errors of `f`.
 ///
 /// # Context
 ///
@@ -128,7 +128,7 @@ where
     }
 }
 
-/// Does the same for several objects.
+/// Does what [`reserve`] does for several objects.
 fn reserve_all<O, R>(
     objects: &[ARef<O>],
     f: impl for<'a> FnOnce(Reserved<'a, O>) -> Result<R>,
@@ -156,14 +156,15 @@ where
             result?;
         }
     }
-    // INVARIANT: The reservations were locked above, and there is room for a fence in each. An object whose
-    // reservation is locked already is refused, so they are different ones.
+    // INVARIANT: The reservations were locked above, and there is room for a fence in each. The core refuses an
+    // object whose reservation is locked already, so no two are the same.
     let result = f(Reserved(objects, NotThreadSafe));
     drop(exec);
     result
 }
 
-/// Does the same for one object; C: `dma_resv_lock_interruptible()`, `dma_resv_reserve_fences()`.
+/// Does what [`reserve`] does for one object, for which the core needs no list; C:
+/// `dma_resv_lock_interruptible()`, `dma_resv_reserve_fences()`.
 fn reserve_one<O, R>(
     object: &ARef<O>,
     f: impl for<'a> FnOnce(Reserved<'a, O>) -> Result<R>,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! Files of fences, by which programs pass fences to each other and to drivers.
+//! Files of fences. Programs use them to pass fences to each other and to drivers.
 //!
 //! C header: [`include/linux/sync_file.h`](srctree/include/linux/sync_file.h)
 use core::ptr::NonNull;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 //! The fences of a device that were not signalled.
 //!
-//! Others may call the functions of such a fence, which are in the driver's module. So all of them are
-//! signalled when the driver leaves the device, also those that it has forgotten. Those who call a function
-//! at that moment are in RCU read-side critical sections, whose end the unloading of a module awaits.
+//! Others may call the functions of such a fence, which are in the driver's module. So all of these fences are
+//! signalled when the driver leaves the device, even if the driver has forgotten them. Code that calls a
+//! function at that moment is in an RCU read-side critical section, and the unloading of a module waits for
+//! the end of such sections.
 use core::{cell::UnsafeCell, mem, ptr};
 
 use drm_bindings as bindings;
@@ -20,7 +21,7 @@ use kernel::{
 #[repr(C)]
 pub(super) struct Unsignalled {
     fence: Opaque<bindings::dma_fence>,
-    /// Protected by the lock of the list. Null in both fields if it is in none.
+    /// Protected by the lock of the list. Both fields are null if the fence is in no list.
     node: UnsafeCell<bindings::list_head>,
 }
 
@@ -44,8 +45,8 @@ fn unlinked() -> bindings::list_head {
 ///
 /// # Invariants
 ///
-/// The head and the nodes of the list are only accessed under the lock. The nodes are those of
-/// [`Unsignalled`] fences, which are initialized, were not signalled, and have a reference.
+/// The head and the nodes of the list are only accessed under the lock. Each node belongs to an
+/// [`Unsignalled`] fence, which is initialized, was not signalled, and has a reference.
 #[pin_data]
 pub(crate) struct Fences {
     #[pin]
@@ -130,7 +131,7 @@ impl Fences {
         }
     }
 
-    /// Signals all fences with `ECANCELED`. The driver has left the device.
+    /// Signals all fences with `ECANCELED`, because the driver has left the device.
     pub(crate) fn end(&self) {
         while let Some(fence) = self.locked(|head| {
             self.has_ended.store(true, Relaxed);

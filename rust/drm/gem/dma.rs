@@ -69,7 +69,7 @@ impl Mappings {
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the device is gone, `ENOMEM`, and those of `map` and `then`.
+    /// `ENODEV` if the device is gone, `ENOMEM`, and the errors of `map` and `then`.
     ///
     /// # Safety
     ///

@@ -41,7 +41,7 @@ pub trait DriverObject: Sync + Send + Sized + 'static {
     /// What a driver tells [`new`](Self::new) about an object that it creates.
     type Args;
 
-    /// Whether other virtio devices may know exported objects by their [UUIDs](Self::uuid); C:
+    /// Whether other virtio devices may ask for the [UUIDs](Self::uuid) of exported objects; C:
     /// `struct virtio_dma_buf_ops`.
     const HAS_UUIDS: bool = false;
 
@@ -70,12 +70,12 @@ pub trait DriverObject: Sync + Send + Sized + 'static {
     /// Called when a handle of the object is removed from a file.
     fn close(_obj: &DriverAllocImpl<Self>, _file: &DriverFile<Self>) {}
 
-    /// Called when another virtio device asks for the name that the host has for an exported object; C:
+    /// Called when another virtio device asks for the UUID by which the host knows an exported object; C:
     /// `virtio_dma_buf_ops.get_uuid`.
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the host has no name for it.
+    /// `ENODEV` if the host has no UUID for it.
     fn uuid(_obj: &DriverAllocImpl<Self>) -> Result<[u8; 16]> {
         Err(ENODEV)
     }
@@ -86,8 +86,9 @@ pub trait DriverObject: Sync + Send + Sized + 'static {
     ///
     /// # Errors
     ///
-    /// `EOPNOTSUPP` if it can never have one. Then virtio devices, which need only the UUID, get an empty list
-    /// of pages. Otherwise another device gets the error. A program gets `EINVAL` for any.
+    /// `EOPNOTSUPP` if the object can never have a place. A virtio device, which needs only the UUID, then gets
+    /// an empty list of pages, and another device gets `EIO`. Any other error is returned to the device. A
+    /// program gets `EINVAL` for all errors.
     fn place(_obj: &DriverAllocImpl<Self>) -> Result {
         Err(EOPNOTSUPP)
     }
@@ -139,7 +140,7 @@ impl<T: Driver<Object = shmem::Object<Self>>> PlainObject<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`DumbBuffer::compute_size`], `ENOMEM`.
+    /// The errors of [`DumbBuffer::compute_size`], `ENOMEM`.
     pub fn dumb_create(dev: &Device<T>, file: &File<T::File>, args: &mut DumbBuffer<'_>) -> Result {
         args.compute_size(dev, 1)?;
         let config = shmem::ObjectConfig::default();
@@ -194,7 +195,7 @@ pub trait BaseObject: IntoGEMObject {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; those of [`DriverObject::open`]. C: `drm_gem_handle_create()`.
+    /// `ENOMEM`; the errors of [`DriverObject::open`]. C: `drm_gem_handle_create()`.
     fn create_handle<D, F>(&self, file: &File<F>) -> Result<u32>
     where
         Self: AllocImpl<Driver = D>,
@@ -344,8 +345,8 @@ impl DumbBuffer<'_> {
         self.compute_aligned_size(dev, pitch_align, 0)
     }
 
-    /// Does the same as [`compute_size`](Self::compute_size). The size is a multiple of `size_align` bytes,
-    /// and of a page.
+    /// Does the same as [`compute_size`](Self::compute_size), and makes the size a multiple of `size_align`
+    /// bytes.
     ///
     /// # Errors
     ///

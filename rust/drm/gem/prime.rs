@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! Export of buffer objects with the names by which other virtio devices know them.
+//! Export of buffer objects with UUIDs, by which the host and other virtio devices know them.
 //!
 //! C header: [`include/linux/virtio_dma_buf.h`](srctree/include/linux/virtio_dma_buf.h)
 use core::ptr;
@@ -10,12 +10,13 @@ use kernel::{ffi::c_int, prelude::*};
 use super::{shmem::Object, BaseObject, DriverObject, IntoGEMObject};
 use crate::{errno, Device, Driver, UnregisteredDevice};
 
-/// The functions of a buffer that a driver has exported itself, or null if the core does that. A device has
-/// one address of them, by which it knows its own buffers.
+/// The functions of exported buffers, or null if the core exports the buffers. A device compares the address
+/// with that of a buffer, to find out whether it has exported the buffer. So it stores the address: a
+/// constant may have several.
 ///
 /// # Invariants
 ///
-/// They are those of the objects of one driver, or null.
+/// The functions are `UUID_OPS` of the driver's objects, unless the pointer is null.
 pub struct ExportOps(pub(crate) *const bindings::dma_buf_ops);
 
 impl<T: DriverObject> Object<T> {
@@ -35,7 +36,7 @@ impl<T: DriverObject> Object<T> {
         all
     };
 
-    /// The functions of an exported object, which are the first field of virtio's.
+    /// The functions of an exported object. They are the first field of `UUID_OPS`.
     pub(super) const UUID_EXPORT_OPS: ExportOps = ExportOps(if T::HAS_UUIDS {
         ptr::from_ref(&Self::UUID_OPS).cast()
     } else {

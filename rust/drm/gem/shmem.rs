@@ -205,7 +205,7 @@ impl Rows {
     }
 }
 
-/// Who is to see what the other one has written.
+/// Who will read what the other one has written.
 #[derive(Clone, Copy)]
 enum Direction {
     ToDevice,
@@ -289,7 +289,7 @@ impl<T: DriverObject> Object<T> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `EINVAL` for a reservation of another device's object; those of [`DriverObject::new`].
+    /// `ENOMEM`; `EINVAL` for a reservation of another device's object; the errors of [`DriverObject::new`].
     ///
     /// # Context
     ///
@@ -327,7 +327,7 @@ impl<T: DriverObject> Object<T> {
     ///
     /// # Safety
     ///
-    /// Those of [`complete`](Self::complete).
+    /// The requirements of [`complete`](Self::complete).
     pub(super) unsafe fn complete_new(
         dev: &Device<T::Driver>,
         raw: *mut bindings::drm_gem_object,
@@ -361,8 +361,8 @@ impl<T: DriverObject> Object<T> {
     }
 
     /// Allocates an object without the driver's data, which [`complete`](Self::complete) initializes later.
-    /// If the core fails to initialize its own part, it frees the memory without a callback, so nothing in
-    /// it may need a drop until then.
+    /// If the core fails to initialize its own part, it frees the memory without a callback. So until then,
+    /// nothing in the memory may need a drop.
     pub(super) fn allocate(
         funcs: &'static bindings::drm_gem_object_funcs,
     ) -> Result<*mut bindings::drm_gem_object> {
@@ -386,7 +386,7 @@ impl<T: DriverObject> Object<T> {
     ///
     /// # Safety
     ///
-    /// Those of [`complete`](Self::complete).
+    /// The requirements of [`complete`](Self::complete).
     pub(crate) unsafe fn complete_import(
         dev: &Device<T::Driver>,
         raw: *mut bindings::drm_gem_object,
@@ -458,7 +458,7 @@ impl<T: DriverObject> Object<T> {
     /// `ENODEV` if the device is gone; `ENOMEM`, also if there is no room for bounce buffers;
     /// `EINVAL` for an object without pages and for an imported buffer of a driver without
     /// [`MAPS_IMPORTS`](Driver::MAPS_IMPORTS);
-    /// those of `f`.
+    /// the errors of `f`.
     ///
     /// # Context
     ///
@@ -502,7 +502,7 @@ impl<T: DriverObject> Object<T> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` for another `dev`; those of [`for_each_segment`](Self::for_each_segment).
+    /// `EINVAL` for another `dev`; the errors of [`for_each_segment`](Self::for_each_segment).
     pub fn sg_table<'a>(&'a self, dev: &'a device::Device<Bound>) -> Result<&'a SGTable> {
         if !self.dev().is_tied_to(dev) {
             return Err(EINVAL);
@@ -554,7 +554,7 @@ impl<T: DriverObject> Object<T> {
         });
     }
 
-    /// Copies what the device has written from bounce buffers, if it has written it there.
+    /// Makes what the device has written visible to the CPU, e.g. copies it from bounce buffers.
     ///
     /// # Context
     ///

@@ -85,7 +85,7 @@ impl<D: DriverObject> Object<D> {
     ///
     /// # Errors
     ///
-    /// Those of [`vmap`](Self::vmap).
+    /// The errors of [`vmap`](Self::vmap).
     ///
     /// # Context
     ///

@@ -21,7 +21,7 @@ use crate::{errno, mm, Device, Driver, UnregisteredDevice};
 /// The memory was claimed for the device that the DRM device is tied to. So it is not memory of the kernel,
 /// and no other driver uses it as long as that device is bound.
 pub(crate) struct Window {
-    /// Physical address, that of a page.
+    /// The physical address of its first page.
     address: u64,
     places: Arc<mm::Allocator>,
 }
@@ -42,7 +42,7 @@ pub enum Caching {
 ///
 /// # Invariants
 ///
-/// `node` is one of the window of the device, and is whole pages.
+/// `node` is a range of the window of the device, and has whole pages.
 ///
 /// # Context
 ///
@@ -60,9 +60,9 @@ impl<T: Driver> Place<T> {
 }
 
 impl<T: Driver> UnregisteredDevice<T> {
-    /// Claims memory of a device as the window of its DRM device. `dev` is the device that
-    /// [`new`](Self::new) was called with, and the memory, given by its physical address and its size in
-    /// bytes, is claimed until the driver leaves it. C: `devm_request_mem_region()`.
+    /// Claims memory of a device as the window of its DRM device, until the driver leaves the device. `dev` is
+    /// the device that [`new`](Self::new) was called with. `address` is the physical address of the memory,
+    /// and `size` its size in bytes. C: `devm_request_mem_region()`.
     ///
     /// # Errors
     ///
@@ -99,8 +99,8 @@ impl<T: Driver> Device<T> {
     ///
     /// # Errors
     ///
-    /// `ENOSPC` if there is no room; `EINVAL` if the device has no window, or if the size in bytes is not
-    /// one of whole pages; `ENOMEM`. C: `drm_mm_insert_node()`.
+    /// `ENOSPC` if there is no room; `EINVAL` if the device has no window, or if the size in bytes is not a
+    /// multiple of a page; `ENOMEM`. C: `drm_mm_insert_node()`.
     ///
     /// # Context
     ///
@@ -160,7 +160,8 @@ impl<T: DriverObject> Object<T> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `EINVAL` for a size that is 0 or not one of whole pages; those of [`DriverObject::new`].
+    /// `ENOMEM`; `EINVAL` for a size that is 0 or not a multiple of a page; the errors of
+    /// [`DriverObject::new`].
     ///
     /// # Context
     ///
@@ -180,14 +181,15 @@ impl<T: DriverObject> Object<T> {
         unsafe { Self::complete_new(dev, raw, args) }
     }
 
-    /// Returns whether the object has pages, or is one [without](Self::new_without_pages).
+    /// Returns whether the object has pages. It has none if [`new_without_pages`](Self::new_without_pages) has
+    /// created it.
     pub fn has_pages(&self) -> bool {
         // SAFETY: The object is valid, and is an `Object`.
         unsafe { has_pages(self.as_raw()) }
     }
 
     /// Sets the place in the window where programs see an object without pages. The object keeps the place
-    /// as long as programs may see it, which is until it is [freed](DriverObject::free).
+    /// until it is [freed](DriverObject::free), because programs may see it until then.
     ///
     /// # Errors
     ///

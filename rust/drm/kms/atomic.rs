@@ -45,7 +45,8 @@ impl<T: KmsDriver> Commit<T> {
         unsafe { Device::from_raw(dev) }
     }
 
-    /// Returns whether an object is one of the device. The core finds states by the object's index.
+    /// Returns whether an object belongs to the device. The core does not check this: it finds states by the
+    /// object's index.
     fn has<O: Modesettable<Driver = T>>(&self, object: &O) -> bool {
         ptr::eq(self.drm_dev(), object.drm_dev())
     }
@@ -349,7 +350,8 @@ impl<T: KmsDriver> AtomicStateComposer<T> {
     /// # Errors
     ///
     /// `EBUSY` if the state is lent already, `EINVAL` for a plane of another device, `ENOMEM`. `EDEADLK` if
-    /// the core has to take its locks in another order: the check must return it, and is repeated.
+    /// the core has to take its locks in another order: the check must return this error, and the core
+    /// repeats the check.
     pub fn add_plane_state<P>(&self, plane: &P) -> Result<PlaneStateMutator<'_, P::State>>
     where
         P: AsRawPlane + Modesettable<Driver = T>,
@@ -362,7 +364,7 @@ impl<T: KmsDriver> AtomicStateComposer<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`add_plane_state`](Self::add_plane_state).
+    /// The errors of [`add_plane_state`](Self::add_plane_state).
     pub fn add_crtc_state<C>(&self, crtc: &C) -> Result<CrtcStateMutator<'_, C::State>>
     where
         C: AsRawCrtc + Modesettable<Driver = T>,
@@ -375,7 +377,7 @@ impl<T: KmsDriver> AtomicStateComposer<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`add_plane_state`](Self::add_plane_state).
+    /// The errors of [`add_plane_state`](Self::add_plane_state).
     pub fn add_connector_state<C>(
         &self,
         connector: &C,
@@ -476,8 +478,8 @@ impl<K: Kind, S: DriverState<K>> DerefMut for StateMutator<'_, ObjectState<K, S>
     }
 }
 
-/// What a check of an object gets: the object, its old and new state, and the commit. It is exchanged for
-/// those that the driver needs.
+/// What a check of an object gets: the object, its old and new state, and the commit. The methods consume the
+/// value, and return the parts that the driver needs.
 ///
 /// # Context
 ///
@@ -576,8 +578,8 @@ impl<'a, O: Modesettable> AtomicCheck<'a, O> {
     }
 }
 
-/// What a part of a commit gets: the object, its old and new state, and the commit. It is exchanged for
-/// those that the driver needs. The states do not change, because other threads read them.
+/// What a part of a commit gets: the object, its old and new state, and the commit. The methods return the
+/// parts that the driver needs. The states do not change, because other threads read them.
 ///
 /// # Context
 ///

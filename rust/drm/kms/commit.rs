@@ -7,8 +7,7 @@
 //!
 //! A nonblocking commit that has nothing to wait for is executed by the caller, because sending a
 //! frame takes less time than waking up a worker. It has nothing to wait for if it changes no mode,
-//! its fences are signalled, and the driver says so for each of its CRTCs
-//! ([`KmsDriver::commit_now`]). Other
+//! its fences are signalled, and [`KmsDriver::commit_now`] returns true for each of its CRTCs. Other
 //! nonblocking commits go to a worker, and one that finds a CRTC waiting for the vblank of an
 //! earlier commit fails with `EBUSY`. The core's helper always uses a worker. With
 //! `docs/upstream/drm-commit-without-worker.patch`, [`commit_callback`] and everything that it calls

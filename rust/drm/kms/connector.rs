@@ -71,13 +71,13 @@ types! {
     Tv = DRM_MODE_CONNECTOR_TV,
     /// A panel on embedded DisplayPort.
     Edp = DRM_MODE_CONNECTOR_eDP,
-    /// One that no monitor is plugged into, e.g. a window.
+    /// A connector without a plug, e.g. a window of a host.
     Virtual = DRM_MODE_CONNECTOR_VIRTUAL,
     /// A panel on DSI.
     Dsi = DRM_MODE_CONNECTOR_DSI,
     /// A panel on DPI.
     Dpi = DRM_MODE_CONNECTOR_DPI,
-    /// Memory that the picture is written to.
+    /// The device writes the picture to memory.
     Writeback = DRM_MODE_CONNECTOR_WRITEBACK,
     /// A panel on SPI.
     Spi = DRM_MODE_CONNECTOR_SPI,
@@ -89,9 +89,9 @@ types! {
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Status {
-    /// It is.
+    /// A monitor is connected.
     Connected = bindings::drm_connector_status_connector_status_connected,
-    /// It is not.
+    /// No monitor is connected.
     Disconnected = bindings::drm_connector_status_connector_status_disconnected,
     /// The device cannot tell.
     Unknown = bindings::drm_connector_status_connector_status_unknown,
@@ -315,7 +315,7 @@ impl<S: DriverConnectorState> DriverState<bindings::drm_connector> for S {
 /// The state of a connector, with the driver's data; the C counterpart is `struct drm_connector_state`.
 pub type ConnectorState<S> = ObjectState<bindings::drm_connector, S>;
 
-/// What a state of a connector says.
+/// What a state of a connector contains.
 ///
 /// # Context
 ///
@@ -378,8 +378,8 @@ pub trait DriverConnector: Send + Sync + Sized + 'static {
         guard: &ModeConfigGuard<'a, Self::Driver>,
     ) -> i32;
 
-    /// Returns whether a monitor is connected. By default it always is. `force` tells that a program or an
-    /// administrator has asked, so that the detection may disturb the picture.
+    /// Returns whether a monitor is connected. Without this function, the core assumes that one is. If `force`
+    /// is set, a program or an administrator has asked, so the detection may disturb the picture.
     fn detect(_connector: &Connector<Self>, _force: bool) -> Status {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
@@ -439,7 +439,7 @@ pub trait AsRawConnector: AsRaw<Kind = bindings::drm_connector> {}
 
 impl<T: AsRaw<Kind = bindings::drm_connector>> AsRawConnector for T {}
 
-/// What any type for connectors has.
+/// Methods of all types for connectors.
 ///
 /// # Context
 ///
@@ -510,7 +510,7 @@ impl<T: DriverConnector> UnregisteredConnector<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`DriverConnector::new`]; `ENOMEM`. C: `drmm_connector_init()`.
+    /// The errors of [`DriverConnector::new`]; `ENOMEM`. C: `drmm_connector_init()`.
     pub fn new<'a>(
         dev: &'a UnregisteredKmsDevice<'_, T::Driver>,
         type_: Type,
@@ -610,7 +610,7 @@ extern "C" fn get_modes_callback<T: DriverConnector>(
     let connector = unsafe { Connector::<T>::from_raw(raw) };
     // SAFETY: The core calls this with the lock held.
     let guard = unsafe { ModeConfigGuard::new(connector.drm_dev()) };
-    // INVARIANT: As above.
+    // INVARIANT: The core calls this with the lock held.
     T::get_modes(ConnectorGuard(connector, NotThreadSafe), &guard)
 }
 

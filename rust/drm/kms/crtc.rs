@@ -107,8 +107,8 @@ pub trait DriverCrtc: Send + Sync + Sized + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Called when the planes of all CRTCs of a commit were updated. The event of the commit is armed
-    /// after it, unless this [keeps](CrtcAtomicCommit::keep_event) it.
+    /// Called when the planes of all CRTCs of a commit were updated. After this, the event of the commit is
+    /// armed, unless the driver has [kept](CrtcAtomicCommit::keep_event) it.
     fn atomic_flush(_commit: CrtcAtomicCommit<'_, Self>) {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
@@ -129,7 +129,7 @@ pub trait DriverCrtc: Send + Sync + Sized + 'static {
 /// # Invariants
 ///
 /// `crtc` is a valid CRTC of a device of `T::Driver`, whose states have the type `CrtcState<T::State>`. `kind`
-/// is the one of `T`.
+/// is the `TypeId` of `T`.
 #[repr(C)]
 #[pin_data]
 pub struct Crtc<T: DriverCrtc> {
@@ -232,7 +232,7 @@ pub trait AsRawCrtc: AsRaw<Kind = bindings::drm_crtc> {}
 
 impl<T: AsRaw<Kind = bindings::drm_crtc>> AsRawCrtc for T {}
 
-/// What any type for CRTCs has.
+/// Methods of all types for CRTCs.
 ///
 /// # Context
 ///
@@ -319,8 +319,8 @@ impl<T: DriverCrtc> UnregisteredCrtc<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`DriverCrtc::new`]; `ENOMEM`; `EINVAL` for planes of another device, and if only some CRTCs
-    /// of the device have vblanks. C: `drm_crtc_init_with_planes()`.
+    /// The errors of [`DriverCrtc::new`]; `ENOMEM`; `EINVAL` for planes of another device, and if only some
+    /// CRTCs of the device have vblanks. C: `drm_crtc_init_with_planes()`.
     pub fn new<'a, P, C>(
         dev: &'a UnregisteredKmsDevice<'_, T::Driver>,
         primary: &UnregisteredPlane<P>,
@@ -489,7 +489,7 @@ extern "C" fn atomic_disable_callback<T: DriverCrtc>(
         }
         // A CRTC that stays off is not flushed, and has no vblank at which to send the event.
         if !new.active() {
-            // SAFETY: Both are valid. The event of a commit is only for what carries it out.
+            // SAFETY: Both are valid. Only this thread, which carries the commit out, uses its event.
             unsafe { bindings::helper_drm_crtc_send_event(crtc.as_raw(), new.as_raw()) };
         }
     };

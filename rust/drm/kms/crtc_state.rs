@@ -53,7 +53,7 @@ unsafe impl<T: KmsDriver> AsRawState for OpaqueCrtcState<T> {
 // SAFETY: As above.
 unsafe impl<T: KmsDriver> FromRawState for OpaqueCrtcState<T> {}
 
-/// What a state of a CRTC says.
+/// What a state of a CRTC contains.
 ///
 /// # Context
 ///

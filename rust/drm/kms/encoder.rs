@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! Encoders. Those of virtual devices do nothing.
+//! Encoders. The encoder of a virtual device does nothing.
 //!
 //! C header: [`include/drm/drm_encoder.h`](srctree/include/drm/drm_encoder.h)
 use core::{marker::PhantomData, ops::Deref};
@@ -18,7 +18,7 @@ use crate::{Device, Driver};
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Type {
-    /// None of the others.
+    /// No type.
     None = bindings::DRM_MODE_ENCODER_NONE,
     /// For analogue video.
     Dac = bindings::DRM_MODE_ENCODER_DAC,
@@ -56,7 +56,7 @@ pub trait DriverEncoder: Send + Sync + Sized + 'static {
     fn new(dev: &Device<Self::Driver>, args: Self::Args) -> impl PinInit<Self, Error>;
 }
 
-/// The encoders of a driver that has no data of its own in them.
+/// An encoder without data of the driver.
 ///
 /// # Examples
 ///
@@ -87,7 +87,7 @@ pub trait DriverEncoder: Send + Sync + Sized + 'static {
 /// ```
 pub struct PlainEncoder<T>(PhantomData<fn() -> T>);
 
-// `#[vtable]` needs a module, which this crate is not.
+// This crate is not a module, so `#[vtable]`, which needs one, cannot be used.
 impl<T: KmsDriver> DriverEncoder for PlainEncoder<T> {
     type Args = ();
     type Driver = T;
@@ -137,12 +137,13 @@ impl<T: DriverEncoder> UnregisteredEncoder<T> {
         funcs
     };
 
-    /// Creates an encoder for the CRTCs in the mask `possible_crtcs`, which can show the same picture as the
-    /// encoders in the mask `possible_clones`: 0 for itself only. It lives as long as the device.
+    /// Creates an encoder for the CRTCs in the mask `possible_crtcs`. It can show the same picture as the
+    /// encoders in the mask `possible_clones`, which is 0 if there are no such encoders. It lives as long as
+    /// the device.
     ///
     /// # Errors
     ///
-    /// Those of [`DriverEncoder::new`]; `ENOMEM`; `EINVAL` for more than 32 encoders. C:
+    /// The errors of [`DriverEncoder::new`]; `ENOMEM`; `EINVAL` for more than 32 encoders. C:
     /// `drm_encoder_init()`.
     pub fn new<'a>(
         dev: &'a UnregisteredKmsDevice<'_, T::Driver>,

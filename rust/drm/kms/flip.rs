@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! Flips whose events are sent later than at the next vblank, because the device still reads the last
-//! framebuffer, which the event gives back to the program.
+//! Flips whose events are sent later than at the next vblank. After the event, a program may draw into the
+//! last framebuffer, so the event has to wait as long as the device reads it.
 //!
 //! C header: [`include/drm/drm_vblank.h`](srctree/include/drm/drm_vblank.h)
 use core::cell::UnsafeCell;
@@ -25,11 +25,11 @@ use crate::{Device, Driver};
 /// lock of the device's events.
 pub(super) struct KeptFlip {
     event: UnsafeCell<*mut bindings::drm_pending_vblank_event>,
-    /// Whether there may be an event.
+    /// Whether there may be an event. It saves a vblank without one from taking the lock.
     is_kept: Atomic<bool>,
     /// When the event is sent in any case, in jiffies.
     limit: Atomic<usize>,
-    /// How many events were kept.
+    /// How many events were kept, which tells one from the next.
     count: Atomic<usize>,
 }
 
@@ -66,11 +66,11 @@ impl KeptFlip {
         unsafe { bindings::helper_drm_crtc_send_kept(crtc, self.event.get()) };
     }
 
-    /// Does the same if the limit is over. Called at a vblank.
+    /// Sends the event at the next vblank, if it is still kept and its limit is over. Called at a vblank.
     ///
     /// # Safety
     ///
-    /// Those of [`send`](Self::send).
+    /// The requirements of [`send`](Self::send).
     pub(super) unsafe fn send_late(&self, crtc: *mut bindings::drm_crtc) {
         let left = self.limit.load(Relaxed).wrapping_sub(jiffies()) as isize;
         if self.is_kept.load(Relaxed) && left <= 0 {
@@ -127,8 +127,8 @@ impl<T: DriverCrtc> CrtcAtomicCommit<'_, T> {
     }
 }
 
-/// An event that is kept. When it is dropped, the event is sent at the next vblank, unless its limit was over
-/// before.
+/// An event that is kept. When this is dropped, the event is sent at the next vblank. If its limit was over
+/// before, it was sent then.
 ///
 /// # Invariants
 ///
@@ -154,7 +154,7 @@ impl<T: Driver> Drop for KeptEvent<T> {
     fn drop(&mut self) {
         // SAFETY: By the type's invariants, it is valid.
         let kept = unsafe { &*self.kept };
-        // The event was sent after its limit, and another one is kept now.
+        // If the numbers differ, the event was sent after its limit, and another one is kept now.
         if kept.count.load(Relaxed) != self.count {
             return;
         }

@@ -58,8 +58,8 @@ pub const fn fourcc(code: &[u8; 4]) -> u32 {
     u32::from_le_bytes(*code)
 }
 
-/// Returns what a C function that takes a format string and its arguments gets for a name. The name is not the
-/// format string, because it may contain a percent sign.
+/// Returns a format string and its argument, for a C function that takes a name in this way. The name is not
+/// the format string, because it may contain a percent sign.
 fn format_of(name: Option<&CStr>) -> (*const kernel::ffi::c_char, *const kernel::ffi::c_char) {
     match name {
         Some(name) => (c"%s".as_ptr().cast(), name.as_ptr().cast()),
@@ -104,9 +104,9 @@ pub trait KmsDriver: Driver {
     /// Any. The device has no mode setting then.
     fn mode_config_info(dev: &device::Device, data: &Self::Data) -> Result<ModeConfigInfo>;
 
-    /// Returns whether the caller of a nonblocking commit carries it out, and not a worker: whether the update
-    /// of a CRTC's planes does not wait for the device. It is asked for each CRTC of a commit that changes no
-    /// mode. Without this function, a worker carries out all of them.
+    /// Returns whether the planes of a CRTC can be updated without waiting for the device. If so for each CRTC
+    /// of a nonblocking commit that changes no mode, its caller carries it out, and otherwise a worker does.
+    /// Without this function, a worker carries out all nonblocking commits.
     fn commit_now(_crtc: &crtc::OpaqueCrtc<Self>) -> bool {
         false
     }
@@ -310,7 +310,7 @@ impl<T: KmsDriver> UnregisteredDevice<T> {
     ///
     /// # Errors
     ///
-    /// `EBUSY` the second time; `ENOMEM`, and those of [`KmsDriver::mode_config_info`] and
+    /// `EBUSY` the second time; `ENOMEM`, and the errors of [`KmsDriver::mode_config_info`] and
     /// [`KmsDriver::create_objects`].
     ///
     /// # Context
@@ -470,7 +470,7 @@ impl<T: Driver> Device<T> {
     ///
     /// # Errors
     ///
-    /// `EOPNOTSUPP` without mode setting; those of a commit.
+    /// `EOPNOTSUPP` without mode setting; the errors of a commit.
     ///
     /// # Context
     ///
@@ -494,7 +494,7 @@ impl<T: Driver> Device<T> {
     ///
     /// # Errors
     ///
-    /// `EOPNOTSUPP` without mode setting, `EINVAL` if there is no saved state; those of a commit.
+    /// `EOPNOTSUPP` without mode setting, `EINVAL` if there is no saved state; the errors of a commit.
     ///
     /// # Context
     ///
@@ -516,7 +516,7 @@ impl<T: Driver> Device<T> {
     ///
     /// # Errors
     ///
-    /// Those of `f`, and of taking the locks; `EOPNOTSUPP` without mode setting.
+    /// The errors of `f`, and of taking the locks; `EOPNOTSUPP` without mode setting.
     ///
     /// # Context
     ///
@@ -545,7 +545,7 @@ impl<T: Driver> Device<T> {
     ///
     /// # Errors
     ///
-    /// Those of a commit; `EOPNOTSUPP` without mode setting.
+    /// The errors of a commit; `EOPNOTSUPP` without mode setting.
     ///
     /// # Context
     ///

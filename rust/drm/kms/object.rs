@@ -206,7 +206,8 @@ pub unsafe trait Modesettable: ModeObject {
 }
 
 /// A reference to a plane, CRTC or connector that can be kept. It holds a reference to the device, and the
-/// object lives as long as the device. So if it is in the data of the device, somebody must take it out.
+/// object lives as long as the device. A driver that keeps it in the data of the same device must remove it
+/// there, or the device is never freed.
 ///
 /// # Invariants
 ///
@@ -279,7 +280,7 @@ pub unsafe trait AsRawState {
 ///
 /// # Safety
 ///
-/// As above.
+/// References must be to valid states of this type. The type must begin with the C struct.
 #[doc(hidden)]
 pub unsafe trait FromRawState: AsRawState + Sized {
     /// # Safety
@@ -299,8 +300,8 @@ pub trait DriverState<K: Kind>: Clone + Default + Send + Sync + 'static {
 }
 
 /// A state of a plane, CRTC or connector, with the driver's data: [`PlaneState`](super::plane::PlaneState),
-/// [`CrtcState`](super::crtc::CrtcState) or [`ConnectorState`](super::connector::ConnectorState). It dereferences to the
-/// driver's data.
+/// [`CrtcState`](super::crtc::CrtcState) or [`ConnectorState`](super::connector::ConnectorState). It
+/// dereferences to the driver's data.
 ///
 /// There is no Rust reference to the part of C, because C code counts references to it and checks it
 /// meanwhile.
@@ -333,7 +334,7 @@ unsafe impl<K: Kind, S: DriverState<K>> AsRawState for ObjectState<K, S> {
     }
 }
 
-// SAFETY: As above.
+// SAFETY: By the type's invariants. It begins with `Storage`, and that with the C struct.
 unsafe impl<K: Kind, S: DriverState<K>> FromRawState for ObjectState<K, S> {}
 
 impl<K: Kind, S> ObjectState<K, S> {
@@ -407,7 +408,7 @@ impl<K: Kind, S: DriverState<K>> ObjectState<K, S> {
     }
 }
 
-/// The states of a driver that has no data of its own in them. `T` is what the object contains, e.g. the
+/// A state without data of the driver. `T` is the driver's data of the object, e.g. the
 /// [`DriverPlane`](super::plane::DriverPlane).
 ///
 /// # Examples

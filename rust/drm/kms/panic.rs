@@ -45,7 +45,7 @@ unsafe fn get_scanout_buffer(
     if !import.is_null() || offset != 0 {
         return Err(ENODEV);
     }
-    // All objects of the crate's drivers are shmem objects.
+    // The memory of all objects begins with a shmem object. Objects without pages have null in these fields.
     let shmem: *mut bindings::drm_gem_shmem_object = object.cast();
     // SAFETY: As above. When the kernel has panicked, nothing maps or frees it.
     let vaddr = unsafe { (*shmem).vaddr };

@@ -233,7 +233,7 @@ pub trait AsRawPlane: AsRaw<Kind = bindings::drm_plane> {}
 
 impl<T: AsRaw<Kind = bindings::drm_plane>> AsRawPlane for T {}
 
-/// What any type for planes has.
+/// Methods of all types for planes.
 ///
 /// # Context
 ///
@@ -330,7 +330,7 @@ impl<T: DriverPlane> UnregisteredPlane<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`DriverPlane::new`]; `ENOMEM`; `EINVAL` for more than 32 planes or 64 formats. C:
+    /// The errors of [`DriverPlane::new`]; `ENOMEM`; `EINVAL` for more than 32 planes or 64 formats. C:
     /// `drm_universal_plane_init()`.
     pub fn new<'a>(
         dev: &'a UnregisteredKmsDevice<'_, T::Driver>,

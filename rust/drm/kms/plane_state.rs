@@ -62,7 +62,7 @@ impl<S: DriverPlaneState> DriverState<bindings::drm_plane> for S {
 /// The state of a plane, with the driver's data; the C counterpart is `struct drm_plane_state`.
 pub type PlaneState<S> = ObjectState<bindings::drm_plane, S>;
 
-/// What a state of a plane says.
+/// What a state of a plane contains.
 ///
 /// # Context
 ///
@@ -256,7 +256,7 @@ where
         unsafe { (*self.as_raw()).ignore_damage_clips = ignore }
     }
 
-    /// Notes that a plane that no CRTC shows is not visible, so that drivers need not do so.
+    /// Marks a plane that no CRTC shows as not visible, so that drivers need not do so.
     pub(super) fn complete(&mut self) {
         if self.crtc().is_none() {
             // The core has checked that there is no framebuffer, either. So this does not fail, and does

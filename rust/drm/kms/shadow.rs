@@ -154,7 +154,7 @@ impl ShadowBuffer<'_> {
     ///
     /// # Errors
     ///
-    /// Those of [`copy_to`](Self::copy_to); `EINVAL` for other formats, and for a plane without
+    /// The errors of [`copy_to`](Self::copy_to); `EINVAL` for other formats, and for a plane without
     /// [`CONVERTS`](DriverPlane::CONVERTS).
     ///
     /// # Examples
@@ -318,7 +318,7 @@ impl<'a, T: DriverPlane> AtomicCommit<'a, Plane<T>> {
     ///
     /// # Errors
     ///
-    /// Those of [`ShadowBuffer::convert_to`]. The other parts are copied nevertheless. `EINVAL` for an
+    /// The errors of [`ShadowBuffer::convert_to`]. The other parts are copied nevertheless. `EINVAL` for an
     /// unknown format.
     ///
     /// # Examples

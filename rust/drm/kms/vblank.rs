@@ -153,8 +153,8 @@ pub trait VblankSupport: Sized {
         irq: &LocalInterruptDisabled,
     );
 
-    /// Returns the time of the last vblank, or of the one that is being handled. `None` lets the core use the
-    /// current time.
+    /// Returns the time of the last vblank, or of the one that is being handled. If the result is `None`, the
+    /// core uses the current time.
     fn get_vblank_timestamp(
         crtc: &Crtc<Self::Crtc>,
         in_vblank_irq: bool,
@@ -179,7 +179,7 @@ impl<T: VblankSupport> private::Sealed for T {}
 pub struct VblankTimestamp {
     /// The time since boot.
     pub time: Delta,
-    /// How wrong it may be, in nanoseconds.
+    /// The maximum error of the time, in nanoseconds.
     pub max_error: i32,
 }
 
