@@ -23,13 +23,13 @@
 #include "lib/random.h"
 
 #define FEW_TURNS	5
-/* Leaks are looked for in so many turns, because the memory of an idle guest varies. */
+/* With fewer turns, no leak is looked for, because the memory of an idle guest varies. */
 #define LEAK_TURNS	100
 /* Seconds until the kernel has closed the files of a program that was killed. */
 #define CLOSE_PATIENCE	20.0
 /* Seconds until the driver has freed unused resources. */
 #define FREE_PATIENCE	10.0
-/* The driver allocates less often when it is loaded, and within some frames. */
+/* The driver allocates less often than this when it is loaded, and during some frames. */
 #define LOAD_ALLOCATIONS	1000
 #define USE_ALLOCATIONS		150
 
@@ -50,7 +50,7 @@ static void picture(void)
 	judge_picture(0, &image);
 }
 
-/* Returns whether the driver is one of virtio GPUs, which lists its resources in debugfs. */
+/* Returns whether the driver lists its resources in debugfs. The samples do not. */
 static bool has_resources(void)
 {
 	char path[PATH_MAX];
@@ -59,30 +59,20 @@ static bool has_resources(void)
 	return !access(path, R_OK);
 }
 
-static void check_resources(long wanted)
-{
-	double deadline = now() + FREE_PATIENCE;
-
-	while (host_resources() != wanted && now() < deadline)
-		usleep(20000);
-	check(host_resources() == wanted, "%ld resources, %ld before", host_resources(), wanted);
-}
-
 static void restore(void *unused)
 {
 	(void)unused;
-	busy_kill();
 	module_restore();
 }
 
 static void repeat(void (*turn)(void))
 {
 	int turns = num_turns(), interval = (turns + LEAK_SAMPLES - 1) / LEAK_SAMPLES, i;
-	long resources = 0;
+	long resources = 0, count;
 
 	if (driver_is_stock())
 		skip("the kernel's own driver does not survive this");
-	check(turns > 0, "VIRTGPU_TURNS=%s is no number of turns", getenv("VIRTGPU_TURNS"));
+	check(turns > 0, "VIRTGPU_TURNS=%s is not a number of turns", getenv("VIRTGPU_TURNS"));
 	random_start("the time at which the device goes");
 	at_end(restore, NULL);
 	leak_start();
@@ -96,8 +86,10 @@ static void repeat(void (*turn)(void))
 			leak_sample(i);
 	}
 	printf("%d turns\n", turns);
-	if (has_resources())
-		check_resources(resources);
+	if (has_resources()) {
+		count = host_resources_reach(resources, FREE_PATIENCE);
+		check(count == resources, "%ld resources, %ld before", count, resources);
+	}
 	if (turns >= LEAK_TURNS)
 		leak_check();
 }
@@ -113,7 +105,7 @@ static void tell_driver(const char *file)
 	write_file(path, device_name);
 }
 
-/* Looks for the device that is bound to the driver: the PCI device, or the virtio device below it. */
+/* Finds the driver and its device: the virtio device below the PCI device, or the PCI device itself. */
 static void find_driver(void)
 {
 	char folder[PATH_MAX], command[PATH_MAX + 128], device[PATH_MAX], link[PATH_MAX + 16];
@@ -136,7 +128,7 @@ static void unbind_turn(void)
 	find_driver();
 	busy_start();
 	tell_driver("unbind");
-	/* Its files of the device may still be open when there is another device. */
+	/* Otherwise the program has files of the old device open when the new one comes. */
 	if (one_in(2))
 		busy_kill();
 	tell_driver("bind");
@@ -151,16 +143,11 @@ static void unbind_busy(void)
 
 static void unplug_turn(void)
 {
-	char path[PATH_MAX];
-
-	pci_path(path, "remove");
 	busy_start();
-	write_file(path, "1");
-	module_wait(false);
+	device_unplug();
 	if (one_in(2))
 		busy_kill();
-	write_file("/sys/bus/pci/rescan", "1");
-	module_wait(true);
+	device_rescan();
 	busy_kill();
 }
 
@@ -181,7 +168,7 @@ static void unload_at_once(void)
 	check(!ret, "rmmod: %s", strerror(errno));
 }
 
-/* What the program has begun is pending: flips, moves of the cursor, uploads, freed buffers. */
+/* What the program has begun is still pending: flips, cursor moves, uploads, the end of buffers. */
 static void unload_turn(void)
 {
 	console_bind(false);
@@ -207,7 +194,7 @@ static void no_memory_turn(void)
 	module_load();
 	busy_start();
 	nomem_fail_anyone(between(1, USE_ALLOCATIONS));
-	/* It is not certain that this program allocates so often. */
+	/* The program may allocate less often in this time. */
 	usleep(any(300000));
 	nomem_fail_anyone(0);
 	busy_kill();

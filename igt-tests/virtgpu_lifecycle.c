@@ -148,23 +148,13 @@ static void freed(void)
 	leak_check();
 }
 
-/* Waits until the host has @count resources. */
-static bool host_has_again(long count)
-{
-	double start = now();
-
-	while (host_resources() != count && now() - start < PATIENCE)
-		usleep(20000);
-	return host_resources() == count;
-}
-
 /* Buffers of one shape share a resource, which must be destroyed with the last of them. */
 static void last_of_shape(void)
 {
 	int fd = kms_open(), i;
 	struct head head = kms_head(fd, 0);
 	drmModeModeInfo mode = kms_preferred(&head);
-	long before = host_resources();
+	long before = host_resources(), count;
 
 	for (i = 1; i <= 3; i++) {
 		uint32_t width = mode.hdisplay + 16 * i;
@@ -180,8 +170,8 @@ static void last_of_shape(void)
 		      before, host_resources());
 		kms_off(&head);
 		kms_destroy(other);
-		check(host_has_again(before), "%ld resources, then %ld without buffers", before,
-		      host_resources());
+		count = host_resources_reach(before, PATIENCE);
+		check(count == before, "%ld resources, then %ld without buffers", before, count);
 	}
 }
 
@@ -210,25 +200,9 @@ static void rebind(void)
 	with_files_open(unbind, bind);
 }
 
-/* QEMU does not unplug a virtio GPU at run time, but the guest's PCI core does. */
-static void unplug(void)
-{
-	char path[PATH_MAX];
-
-	pci_path(path, "remove");
-	write_file(path, "1");
-	module_wait(false);
-}
-
-static void rescan(void)
-{
-	write_file("/sys/bus/pci/rescan", "1");
-	module_wait(true);
-}
-
 static void hotunplug(void)
 {
-	with_files_open(unplug, rescan);
+	with_files_open(device_unplug, device_rescan);
 }
 
 /**

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <drm_fourcc.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -20,36 +19,15 @@
 #define CURSOR_SIZE	64
 /* Seconds until the program has shown some frames. */
 #define START_PATIENCE	20.0
-/* At most so many steps of the program before busy_start() returns. */
+/* The program does at most so many steps before busy_start() returns. */
 #define MOST_STEPS	12
 
 static pid_t program;
 
-/* Number of steps so far, which the two processes share. */
+/* How many steps the program has done; in memory that both processes share. */
 static unsigned int *steps;
 
-/* Makes a buffer with a framebuffer. After an error, the ids are 0. */
-static void make(int fd, uint32_t width, uint32_t height, uint32_t *handle, uint32_t *fb)
-{
-	uint32_t handles[4] = {}, pitches[4] = {}, offsets[4] = {};
-	uint64_t size, offset;
-	void *map;
-
-	*handle = *fb = 0;
-	if (drmModeCreateDumbBuffer(fd, width, height, 32, 0, &handles[0], &pitches[0], &size))
-		return;
-	*handle = handles[0];
-	if (!drmModeMapDumbBuffer(fd, handles[0], &offset)) {
-		map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
-		if (map != MAP_FAILED) {
-			memset(map, any(256), size);
-			munmap(map, size);
-		}
-	}
-	drmModeAddFB2(fd, width, height, DRM_FORMAT_XRGB8888, handles, pitches, offsets, fb, 0);
-}
-
-/* Reads the events of flips that have ended, so that their memory does not run out. */
+/* Reads the events of flips. Without room for another event, flips would fail. */
 static void read_events(int fd)
 {
 	struct pollfd events = { .fd = fd, .events = POLLIN };
@@ -74,7 +52,7 @@ static void step(const struct head *head, const uint32_t *fbs, unsigned int numb
 		drmModeDirtyFB(head->fd, fbs[number % BUFFERS], &clip, 1);
 		break;
 	case 1:
-		make(head->fd, between(1, 300), between(1, 300), &handle, &fb);
+		kms_plain_buffer(head->fd, between(1, 300), between(1, 300), any(256), &handle, &fb);
 		if (fb)
 			drmModeRmFB(head->fd, fb);
 		if (handle)
@@ -94,10 +72,11 @@ static void __attribute__((noreturn)) live(struct head *head, drmModeModeInfo *m
 	int i;
 
 	for (i = 0; i < BUFFERS; i++)
-		make(head->fd, mode->hdisplay, mode->vdisplay, &handles[i], &fbs[i]);
+		kms_plain_buffer(head->fd, mode->hdisplay, mode->vdisplay, any(256), &handles[i],
+				 &fbs[i]);
 	drmModeSetCrtc(head->fd, head->crtc, fbs[0], 0, 0, &head->connector, 1, mode);
 	if (head->cursor) {
-		make(head->fd, CURSOR_SIZE, CURSOR_SIZE, &cursor, &fb);
+		kms_plain_buffer(head->fd, CURSOR_SIZE, CURSOR_SIZE, any(256), &cursor, &fb);
 		drmModeSetCursor(head->fd, head->crtc, cursor, CURSOR_SIZE, CURSOR_SIZE);
 	}
 	for (;;) {
@@ -112,7 +91,7 @@ static void end(void *unused)
 	busy_kill();
 }
 
-/* A part of busy_start() of its own, so that this process closes its file at the end. */
+/* Starts the program. This is a scope, at whose end this process closes its own file of the device. */
 static void split(void)
 {
 	struct head head = kms_head(kms_open(), 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A program that always has something pending on the device, which may go at any time. */
+/* A program that always has something pending on the device, while a test takes the device away. */
 #ifndef BUSY_H
 #define BUSY_H
 

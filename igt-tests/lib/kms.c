@@ -328,6 +328,27 @@ struct buffer *kms_buffer(int fd, uint32_t width, uint32_t height, uint32_t four
 	return buffer;
 }
 
+void kms_plain_buffer(int fd, uint32_t width, uint32_t height, int byte, uint32_t *handle,
+		      uint32_t *fb)
+{
+	uint32_t handles[4] = {}, pitches[4] = {}, offsets[4] = {};
+	uint64_t size, offset;
+	void *map;
+
+	*handle = *fb = 0;
+	if (drmModeCreateDumbBuffer(fd, width, height, 32, 0, &handles[0], &pitches[0], &size))
+		return;
+	*handle = handles[0];
+	if (!drmModeMapDumbBuffer(fd, handles[0], &offset)) {
+		map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+		if (map != MAP_FAILED) {
+			memset(map, byte, size);
+			munmap(map, size);
+		}
+	}
+	drmModeAddFB2(fd, width, height, DRM_FORMAT_XRGB8888, handles, pitches, offsets, fb, 0);
+}
+
 struct buffer *kms_foreign(int fd, int owner, uint32_t width, uint32_t height)
 {
 	uint32_t handle;

@@ -114,6 +114,13 @@ int kms_formats(const struct head *head, uint32_t fourccs[KMS_MAX_FORMATS]);
 /* Creates a buffer, which is destroyed at the end of the subtest. */
 struct buffer *kms_buffer(int fd, uint32_t width, uint32_t height, uint32_t fourcc);
 
+/*
+ * Creates a buffer filled with @byte for a process of its own, which must not use check() and at_end().
+ * After an error, the ids are 0.
+ */
+void kms_plain_buffer(int fd, uint32_t width, uint32_t height, int byte, uint32_t *handle,
+		      uint32_t *fb);
+
 /* Creates a buffer by importing a dumb buffer of another device. */
 struct buffer *kms_foreign(int fd, int owner, uint32_t width, uint32_t height);
 

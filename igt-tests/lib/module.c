@@ -47,6 +47,21 @@ void module_wait(bool there)
 	fail("the device is %s after 20 s", there ? "missing" : "still there");
 }
 
+void device_unplug(void)
+{
+	char path[PATH_MAX];
+
+	pci_path(path, "remove");
+	write_file(path, "1");
+	module_wait(false);
+}
+
+void device_rescan(void)
+{
+	write_file("/sys/bus/pci/rescan", "1");
+	module_wait(true);
+}
+
 bool driver_is_stock(void)
 {
 	const char *driver = getenv("VIRTGPU_DRIVER");
@@ -166,6 +181,15 @@ long host_resources(void)
 	each_resource_line(read_total, &count);
 	check(count >= 0, "no total of resources");
 	return count;
+}
+
+long host_resources_reach(long count, double seconds)
+{
+	double deadline = now() + seconds;
+
+	while (host_resources() != count && now() < deadline)
+		usleep(20000);
+	return host_resources();
 }
 
 static void read_number(const char *text, void *list)

@@ -38,8 +38,17 @@ void module_restore(void);
 /* Waits until the device exists, or is gone. */
 void module_wait(bool there);
 
+/* Removes the PCI device. QEMU does not unplug a virtio GPU at run time, but the guest's PCI core does. */
+void device_unplug(void);
+
+/* Finds the removed device again, and waits for it. */
+void device_rescan(void);
+
 /* Returns how many host resources our driver has; skips for the kernel's own. */
 long host_resources(void);
+
+/* Waits until it has so many of them, for so many seconds; returns their number. */
+long host_resources_reach(long count, double seconds);
 
 /* Lists the ids of these resources, each after a space. */
 #define HOST_RESOURCE_LIST	256

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <drm_fourcc.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,30 +20,6 @@
 
 static pid_t neighbour;
 
-/* Makes a filled buffer with a framebuffer; returns its handle, or 0. */
-static uint32_t make(int fd, uint32_t *fb)
-{
-	uint32_t handle, pitch, handles[4] = {}, pitches[4] = {}, offsets[4] = {};
-	uint32_t width = between(1, 400), height = between(1, 300);
-	uint64_t size, offset;
-	void *map;
-
-	*fb = 0;
-	if (drmModeCreateDumbBuffer(fd, width, height, 32, 0, &handle, &pitch, &size))
-		return 0;
-	if (!drmModeMapDumbBuffer(fd, handle, &offset)) {
-		map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
-		if (map != MAP_FAILED) {
-			memset(map, any(256), size);
-			munmap(map, size);
-		}
-	}
-	handles[0] = handle;
-	pitches[0] = pitch;
-	drmModeAddFB2(fd, width, height, DRM_FORMAT_XRGB8888, handles, pitches, offsets, fb, 0);
-	return handle;
-}
-
 static void __attribute__((noreturn)) live(int fd)
 {
 	uint32_t handles[BUFFERS] = {}, fbs[BUFFERS] = {};
@@ -54,7 +28,9 @@ static void __attribute__((noreturn)) live(int fd)
 		int which = any(BUFFERS);
 
 		if (!handles[which]) {
-			handles[which] = make(fd, &fbs[which]);
+			uint32_t width = between(1, 400), height = between(1, 300);
+
+			kms_plain_buffer(fd, width, height, any(256), &handles[which], &fbs[which]);
 		} else {
 			if (fbs[which] && one_in(2))
 				drmModeRmFB(fd, fbs[which]);
