@@ -189,6 +189,40 @@ static void refused_blob(void)
 	falls_back("CREATE_BLOB");
 }
 
+/* Makes another framebuffer over the memory of a buffer. */
+static void add_framebuffer(struct buffer *buffer)
+{
+	uint32_t handles[4] = { buffer->handle }, pitches[4] = { buffer->pitch };
+	uint32_t offsets[4] = { buffer->offset };
+
+	check(!drmModeAddFB2(buffer->fd, buffer->width, buffer->height, buffer->fourcc, handles,
+			     pitches, offsets, &buffer->fb, 0), "a framebuffer: %s",
+	      strerror(errno));
+}
+
+/* After a reset the host refuses the buffers that it has shown: the driver must copy their pixels. */
+static void refused_again(void)
+{
+	struct rect part = { 70, 50, 200, 100 };
+	struct screen screen;
+
+	start();
+	if (driver_is_stock())
+		skip("the kernel's own driver does not reset devices");
+	at_end(reload, NULL);
+	screen = kms_screen(1);
+	judge_picture(0, &screen.image);
+	judge(NULL, 0, "fault refuse CREATE_BLOB");
+	fake_reset(RECOVERY);
+	judge_picture_within(0, &screen.image, RECOVERY);
+
+	change(&screen, screen.buffers[0], 2, part);
+	judge_picture(0, &screen.image);
+	add_framebuffer(screen.buffers[0]);
+	change(&screen, screen.buffers[0], 3, part);
+	judge_picture(0, &screen.image);
+}
+
 /* Flips to a new buffer; allocations may fail. */
 static int new_frame(const struct head *head)
 {
@@ -394,6 +428,7 @@ int main(int argc, char **argv)
 		{ "late-answer", "a flip is done when the host has answered", late_answer },
 		{ "refused-scanout", "the host cannot show a blob", refused_scanout },
 		{ "refused-blob", "the host cannot create a blob", refused_blob },
+		{ "refused-again", "the host refuses blobs after a reset", refused_again },
 		{ "no-memory", "allocations fail in the guest", no_memory },
 		{ "uuid", "the UUID of a blob", uuid },
 		{ "dumb-uuid", "the UUID of a dumb buffer", dumb_uuid },

@@ -320,24 +320,31 @@ static void virtgpu_bo_adopt_shape(struct virtgpu_bo *bo, const struct drm_frame
  * @bo: the buffer object
  * @fb: a framebuffer over it, whose shape an object without one gets
  *
+ * If a host without a renderer has refused a blob, zero copy ends, and the pixels are copied.
+ *
  * Returns: the resource, with a reference for the caller; NULL if the pixels have to be copied; or
- * an error pointer.
+ * an error pointer, -EINVAL for a resource that a renderer has refused.
  */
 struct virtgpu_resource *virtgpu_bo_uncopied(struct virtgpu_bo *bo,
 					     const struct drm_framebuffer *fb)
 {
-	struct virtgpu_resource *res = NULL;
+	struct virtgpu_device *vg = to_virtgpu_device(bo->base.base.dev);
+	struct virtgpu_resource *own, *res = NULL;
 	int ret;
 
 	mutex_lock(&bo->lock);
 	virtgpu_bo_adopt_shape(bo, fb);
 	ret = virtgpu_bo_make_blob(bo);
-	if (!ret && bo->res && virtgpu_resource_is_uncopied(bo->res)) {
-		res = bo->res;
-		if (virtgpu_resource_is_refused(res))
+	own = bo->res;
+	if (!ret && own && virtgpu_resource_is_uncopied(own)) {
+		if (!virtgpu_resource_is_refused(own)) {
+			virtgpu_resource_get(own);
+			res = own;
+		} else if (vg->has_3d) {
 			ret = -EINVAL;
-		else
-			virtgpu_resource_get(res);
+		} else {
+			virtgpu_zero_copy_stop(vg);
+		}
 	}
 	mutex_unlock(&bo->lock);
 	return ret ? ERR_PTR(ret) : res;

@@ -607,7 +607,7 @@ static bool virtgpu_resource_give_up_locked(struct virtgpu_resource *res)
 {
 	struct virtgpu_device *vg = res->vg;
 	struct virtgpu_cmd *cmd;
-	bool is_answered;
+	bool is_unknown = false;
 	int ret;
 
 	lockdep_assert_held(&res->lock);
@@ -615,17 +615,20 @@ static bool virtgpu_resource_give_up_locked(struct virtgpu_resource *res)
 		return false;
 	cmd = virtgpu_cmd_resource_unref(vg, res->id);
 	virtgpu_cmd_get(cmd);
-	virtgpu_queue_submit(&vg->transport->ctrl, cmd);
-	virtgpu_queue_kick(&vg->transport->ctrl);
-	ret = virtgpu_queue_wait(&vg->transport->ctrl, cmd);
-	is_answered = ret != -ETIMEDOUT && cmd->end == VIRTGPU_CMD_ANSWERED;
+	/* If the command is not sent, or is lost with a reset, the host has what it had. */
+	ret = virtgpu_queue_submit(&vg->transport->ctrl, cmd);
+	if (!ret) {
+		virtgpu_queue_kick(&vg->transport->ctrl);
+		ret = virtgpu_queue_wait(&vg->transport->ctrl, cmd);
+		is_unknown = ret == -ETIMEDOUT || cmd->end == VIRTGPU_CMD_ANSWERED;
+	}
 	virtgpu_cmd_put(vg, cmd);
 	if (!ret) {
 		WRITE_ONCE(res->on_host, false);
 		WRITE_ONCE(res->is_attached, false);
 		WRITE_ONCE(res->is_given_up, true);
-	} else if (is_answered || ret == -ETIMEDOUT) {
-		/* It is unknown whether the host has it, so another one has to take its place. */
+	} else if (is_unknown) {
+		/* The host may not have it any more, so another one has to take its place. */
 		WRITE_ONCE(res->is_refused, true);
 	}
 	return !ret;
@@ -678,14 +681,14 @@ int virtgpu_resource_take_back(struct virtgpu_resource *res)
 }
 
 /* Returns the command that tells the host the whole backing. The host must not know any. */
-static struct virtgpu_cmd *virtgpu_resource_attach(struct virtgpu_resource *res)
+static struct virtgpu_cmd *virtgpu_resource_attach(struct virtgpu_resource *res, gfp_t gfp)
 {
 	struct virtio_gpu_mem_entry *entries;
 	struct virtgpu_cmd *cmd;
 	u32 count;
 
 	lockdep_assert_held(&res->lock);
-	entries = virtgpu_resource_entries(res, &count, GFP_KERNEL);
+	entries = virtgpu_resource_entries(res, &count, gfp);
 	if (IS_ERR(entries))
 		return ERR_CAST(entries);
 
@@ -709,7 +712,7 @@ int virtgpu_resource_back(struct virtgpu_resource *res)
 		return 0;
 	mutex_lock(&res->lock);
 	if (!READ_ONCE(res->is_attached)) {
-		attach = virtgpu_resource_attach(res);
+		attach = virtgpu_resource_attach(res, GFP_KERNEL);
 		ret = PTR_ERR_OR_ZERO(attach);
 		if (!ret) {
 			res->is_attached = true;
@@ -740,7 +743,7 @@ static struct virtgpu_cmd *virtgpu_resource_send_added(struct virtgpu_resource *
 	if (res->num_backing == VIRTGPU_RESOURCE_MAX_BOS)
 		return ERR_PTR(-ENOSPC);
 	res->backing[res->num_backing++].bo = bo;
-	attach = virtgpu_resource_attach(res);
+	attach = virtgpu_resource_attach(res, GFP_KERNEL);
 	if (IS_ERR(attach)) {
 		res->num_backing--;
 		return attach;
@@ -820,7 +823,7 @@ void virtgpu_resource_remove(struct virtgpu_resource *res, struct virtgpu_bo *bo
 	}
 	res->is_attached = false;
 	virtgpu_cmd_detach_backing(vg, res->id, bo);
-	attach = virtgpu_resource_attach(res);
+	attach = virtgpu_resource_attach(res, GFP_KERNEL);
 	if (!IS_ERR(attach)) {
 		res->is_attached = true;
 		virtgpu_queue_submit(&vg->transport->ctrl, attach);
@@ -859,6 +862,8 @@ static u64 virtgpu_pixel_offset(u32 pitch, u32 bytes, const struct drm_rect *rec
  * @rects: its pixels
  * @count: how many rectangles
  *
+ * Waits for memory instead of failing, because a commit must not fail.
+ *
  * Returns: 0 or a negative errno.
  */
 int virtgpu_resource_upload(struct virtgpu_resource *res, const struct drm_framebuffer *fb,
@@ -877,7 +882,7 @@ int virtgpu_resource_upload(struct virtgpu_resource *res, const struct drm_frame
 		return -EBUSY;
 	}
 	if (!READ_ONCE(res->is_attached)) {
-		attach = virtgpu_resource_attach(res);
+		attach = virtgpu_resource_attach(res, GFP_KERNEL | __GFP_NOFAIL);
 		if (IS_ERR(attach)) {
 			mutex_unlock(&res->lock);
 			return PTR_ERR(attach);

@@ -545,7 +545,10 @@ static bool virtgpu_queue_has_space(struct virtgpu_queue *queue, unsigned int ne
 	return space;
 }
 
-/* Describes the pages of a vmalloc()ed payload, with adjacent pages joined. */
+/*
+ * Describes the pages of a vmalloc()ed payload, with adjacent pages joined. Waits for memory, as the
+ * allocation of a command does.
+ */
 static int virtgpu_payload_sgt(struct virtgpu_cmd *cmd, struct sg_table *sgt)
 {
 	unsigned int count = DIV_ROUND_UP(cmd->payload_size, PAGE_SIZE);
@@ -553,13 +556,12 @@ static int virtgpu_payload_sgt(struct virtgpu_cmd *cmd, struct sg_table *sgt)
 	unsigned int i;
 	int ret;
 
-	pages = kvmalloc_array(count, sizeof(*pages), GFP_KERNEL);
-	if (!pages)
-		return -ENOMEM;
+	pages = kvmalloc_array(count, sizeof(*pages), GFP_KERNEL | __GFP_NOFAIL);
 	for (i = 0; i < count; i++)
 		pages[i] = vmalloc_to_page(cmd->payload + i * PAGE_SIZE);
 
-	ret = sg_alloc_table_from_pages(sgt, pages, count, 0, cmd->payload_size, GFP_KERNEL);
+	ret = sg_alloc_table_from_pages(sgt, pages, count, 0, cmd->payload_size,
+					GFP_KERNEL | __GFP_NOFAIL);
 	kvfree(pages);
 	return ret;
 }

@@ -2,9 +2,10 @@
 //! Framebuffers, and the host resources that show them.
 //!
 //! The pixels of a texture are on the host, and are shown from there. Some hosts show a blob of the
-//! guest's pages. The pixels of other framebuffers are copied to a host resource. On a primary plane that is the resource of a [`Swapchain`], on a cursor
-//! plane the cursor resource of the buffer object. [`prepare`] and [`prepare_cursor`] make sure that
-//! the resource exists, [`view`] and [`view_cursor`] return it.
+//! guest's pages. The pixels of other framebuffers are copied to a host resource. On a primary plane that
+//! is the resource of a [`Swapchain`], on a cursor plane the cursor resource of the buffer object.
+//! [`prepare`] and [`prepare_cursor`] make sure that the resource exists, [`view`] and [`view_cursor`]
+//! return it.
 use drm::kms::{DriverFramebuffer, FramebufferInfo};
 use kernel::{
     new_mutex,
@@ -123,14 +124,13 @@ fn assign(fb: &Framebuffer, swapchains: &Swapchains, swapchain: Arc<Swapchain>) 
 /// # Errors
 ///
 /// Those of [`Resource::create`]; `ENOSPC` if the host is out of memory and all swapchains are
-/// shown; `EINVAL` for a texture or a blob that the host has refused.
+/// shown; `EINVAL` for a resource that a renderer has refused.
 pub(crate) fn prepare(dev: &Device, fb: &Framebuffer, swapchains: &Arc<Swapchains>) -> Result {
     let uncopied = gem::prepare_uncopied(fb.object(), &fb.info())?;
     if begin(fb, swapchains)? || !is_copied(dev, uncopied.as_deref()) {
         return Ok(());
     }
     let (bo, info) = (fb.object(), fb.info());
-    gem::adopt_shape(bo, &info);
     let mut made = Err(ENOSPC);
     while made == Err(ENOSPC) {
         made = VirtGpu::while_up(dev, || {
@@ -199,7 +199,7 @@ pub(crate) fn view(
     } else {
         None
     };
-    // Also if zero copy has ended since the framebuffer was prepared: no swapchain was made.
+    // If zero copy has ended since the framebuffer was prepared, there is no swapchain yet.
     copied.or_else(|| Some(View::uncopied(uncopied?, is_last)))
 }
 

@@ -249,11 +249,12 @@ fn make_blob(bo: &Object, shape: &Shape) -> Result {
 }
 
 /// Returns the resource that shows an object without a copy, or `None` if the pixels have to be copied.
-/// An object without a shape gets that of a framebuffer over it.
+/// An object without a shape gets that of a framebuffer over it. If a host without a renderer has refused
+/// a blob, zero copy ends, and the pixels are copied.
 ///
 /// # Errors
 ///
-/// `EINVAL` for a resource that the host has refused; those of [`Resource::create_shown`].
+/// `EINVAL` for a resource that a renderer has refused; those of [`Resource::create_shown`].
 pub(crate) fn prepare_uncopied(
     bo: &Object,
     info: &FramebufferInfo,
@@ -263,13 +264,14 @@ pub(crate) fn prepare_uncopied(
         VirtGpu::while_up(bo.dev(), || make_blob(bo, &bo.shape.lock()))?;
     }
     let uncopied = bo.uncopied();
-    if uncopied
-        .as_ref()
-        .is_some_and(|resource| resource.is_refused())
-    {
+    if uncopied.as_ref().is_none_or(|own| !own.is_refused()) {
+        return Ok(uncopied);
+    }
+    if VirtGpu::renders(bo.dev()) {
         return Err(EINVAL);
     }
-    Ok(uncopied)
+    access::stop_zero_copy(bo.dev());
+    Ok(None)
 }
 
 /// Creates an object's own resource if there is none. Its shape no longer changes then.
