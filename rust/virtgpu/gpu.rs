@@ -402,13 +402,13 @@ virtio::byte_structs! {
     pub(crate) struct UpdateCursor {
         /// Header.
         pub(crate) hdr: Header,
-        /// Address.
+        /// Position.
         pub(crate) pos: CursorPos,
         /// Number of the resource with the image, 0 for none.
         pub(crate) resource_id: u32,
-        /// Hotspot in the image.
+        /// Hotspot in the image, in pixels from its left edge.
         pub(crate) hot_x: u32,
-        /// Hotspot in the image.
+        /// Hotspot in the image, in pixels from its upper edge.
         pub(crate) hot_y: u32,
         /// Padding, zero.
         pub(crate) padding: u32,

@@ -2,9 +2,9 @@
 //! Puts the parts together: the data of each, the device's works, and the callbacks of the lower
 //! parts.
 //!
-//! [`Data`] has a field for each part, and for the device's life. Each is set up by its own function, and goes with the
-//! DRM device. The works are here and not in their parts, because `impl_has_work!` finds a work by
-//! a field of the device's data itself.
+//! [`Data`] has a field for each part, and for the device's life. Each is set up by its own function, and
+//! is dropped with the DRM device. The works are here and not in their parts, because `impl_has_work!`
+//! finds a work by a field of the device's data itself.
 use drm::File;
 use kernel::{
     device::Bound,

@@ -97,6 +97,11 @@ pub(crate) struct Done(pub(crate) KBox<Arrivals>);
 impl command::Done for Done {
     fn happen(self, dev: &Device, chain: Chain, _status: Result) -> Option<Chain> {
         let mut arrivals = self.0;
+        if chain.data().is_unsent() {
+            // The caller has references to the objects, too. The work may not run any more.
+            drop(arrivals);
+            return Some(chain);
+        }
         // A lost command fails, and the host may have written only a part.
         if chain.data().is_answered() {
             for (bo, rows) in arrivals.objects.iter() {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The memory part: buffer objects, and the host resources that they back.
 //!
-//! [`gem`] has the buffer objects, of which those of [`vram`] have no pages, and [`resource`] the resources. [`host_resource`] is what the
-//! host has of a resource, of one of the kinds of [`kind`]. [`table`] lists all of these. [`backing`],
-//! [`keeper`], [`access`] and [`arrival`] are about the pages.
+//! [`gem`] has the buffer objects, and [`vram`] is about those without pages. [`resource`] has the
+//! resources, and [`host_resource`] what the host has of each of them. [`kind`] has their kinds, and
+//! [`table`] lists them. [`backing`], [`keeper`], [`access`] and [`arrival`] are about the pages.
 use kernel::{
     device::Bound,
     new_spinlock,
@@ -16,6 +16,7 @@ use crate::{
     gpu,
     memory::{arrival::Arrivals, table::Resources},
 };
+
 pub(crate) mod access;
 pub(crate) mod arrival;
 pub(crate) mod backing;

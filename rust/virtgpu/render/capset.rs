@@ -31,7 +31,7 @@ const TRANSFERS: [(usize, u32); 2] = [(392, 1 << 17 | 1 << 26), (688, 1 << 7)];
 pub(super) struct Capset {
     id: u32,
     max_version: u32,
-    pub(super) max_size: u32,
+    max_size: u32,
 }
 
 impl Capset {

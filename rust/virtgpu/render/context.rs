@@ -205,7 +205,8 @@ impl Context {
                 id,
                 owner,
                 times,
-                // The one of the file. One without holds ends, so it is set before others find the context.
+                // The hold of the file. It is counted before others can find the context, because a
+                // context without holds is destroyed.
                 holds: Atomic::new(1),
                 is_ending: Atomic::new(false),
                 is_created: Atomic::new(false),
@@ -218,8 +219,8 @@ impl Context {
         )
     }
 
-    /// Returns whether it was lost. Its commands are queued under
-    /// [`Fences::emit`](timeline::Fences::emit), after another check.
+    /// Returns whether it was lost. Before its commands are queued, this is checked again under
+    /// [`Fences::emit`](timeline::Fences::emit).
     pub(super) fn is_lost(&self) -> bool {
         self.is_lost.load(Relaxed)
     }

@@ -76,8 +76,8 @@ impl<'a> NewFence<'a> {
     }
 
     /// Numbers the fence and attaches it to a command of a context, on a ring or on the device's
-    /// timeline. The caller submits the command before it releases [`Fences::emit`](super::timeline::Fences::emit), in which `last`
-    /// is, so that numbers and commands have the same order.
+    /// timeline. `last` is in [`Fences::emit`](super::timeline::Fences::emit). The caller submits the
+    /// command before it unlocks that, so that numbers and commands have the same order.
     ///
     /// # Errors
     ///

@@ -17,11 +17,13 @@ use kernel::{
     page::PAGE_SIZE,
     prelude::*,
     sync::aref::ARef,
+    types::ScopeGuard,
     uaccess::{UserPtr, UserSlice},
 };
 
 use crate::{
     device::{Device, Object, VirtGpuFile},
+    gpu::Wire,
     memory::{
         access,
         arrival::{self, Arrivals},
@@ -47,36 +49,28 @@ const FLAGS: u32 = uapi::VIRTGPU_EXECBUF_FENCE_FD_IN
 
 type Args = uapi::drm_virtgpu_execbuffer;
 
-/// A syncobj's struct, of which user space may know fewer or more bytes.
-#[cfg_attr(kunit, derive(Debug))]
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Syncobj {
-    handle: u32,
-    flags: u32,
-    point: u64,
+virtio::byte_structs! {
+    /// C: `struct drm_virtgpu_execbuffer_syncobj`.
+    struct Syncobj {
+        /// Handle of the syncobj.
+        handle: u32,
+        /// `VIRTGPU_EXECBUF_SYNCOBJ_*`.
+        flags: u32,
+        /// Point of its timeline, 0 if it has none.
+        point: u64,
+    }
 }
 
 impl Syncobj {
-    const SIZE: usize = 16;
-
-    fn parse(bytes: &[u8; Self::SIZE]) -> Self {
-        let word = |at: usize| u32::from_le_bytes([0, 1, 2, 3].map(|i| bytes[at + i]));
-        Self {
-            handle: word(0),
-            flags: word(4),
-            point: u64::from(word(8)) | u64::from(word(12)) << 32,
-        }
-    }
-
-    /// Reads one of an array of structs of `stride` bytes.
-    fn read(array: u64, stride: u32, index: u32) -> Result<Self> {
+    /// Reads an element of an array of structs of `stride` bytes. User space may know fewer or more bytes.
+    fn read_at(array: u64, stride: u32, index: u32) -> Result<Self> {
         let address = array.wrapping_add(u64::from(index) * u64::from(stride));
-        let known = (stride as usize).min(Self::SIZE);
-        let mut bytes = [0; Self::SIZE];
+        let mut bytes = [0; size_of::<Self>()];
+        let known = bytes.len().min(stride as usize);
         UserSlice::new(UserPtr::from_addr(address as usize), known)
             .reader()
             .read_slice(&mut bytes[..known])?;
-        Ok(Self::parse(&bytes))
+        Self::read(&bytes).ok_or(EINVAL)
     }
 }
 
@@ -121,7 +115,7 @@ fn signals(args: &Args, file: &File<VirtGpuFile>) -> Result<KVVec<Signal>> {
     }
     let mut signals = KVVec::with_capacity(args.num_out_syncobjs as usize, GFP_KERNEL)?;
     for index in 0..args.num_out_syncobjs {
-        let desc = Syncobj::read(args.out_syncobjs, args.syncobj_stride, index)?;
+        let desc = Syncobj::read_at(args.out_syncobjs, args.syncobj_stride, index)?;
         if desc.flags != 0 {
             return Err(EINVAL);
         }
@@ -156,7 +150,7 @@ fn wait_syncobjs(
     }
     let mut resets = KVVec::new();
     for index in 0..args.num_in_syncobjs {
-        let desc = Syncobj::read(args.in_syncobjs, args.syncobj_stride, index)?;
+        let desc = Syncobj::read_at(args.in_syncobjs, args.syncobj_stride, index)?;
         if desc.flags & !uapi::VIRTGPU_EXECBUF_SYNCOBJ_RESET != 0 {
             return Err(EINVAL);
         }
@@ -170,17 +164,45 @@ fn wait_syncobjs(
     Ok(resets)
 }
 
-/// A stream, and what is done with its fence.
+/// A command that is not sent yet.
+struct Unsent<'a> {
+    dev: &'a Device,
+    chain: Chain,
+}
+
+/// Ends the command and gives it back to the pool when it is dropped.
+type Guarded<'a> = ScopeGuard<Unsent<'a>, fn(Unsent<'a>)>;
+
+impl<'a> Unsent<'a> {
+    fn new(dev: &'a Device, chain: Chain) -> Guarded<'a> {
+        ScopeGuard::new_with_data(Self { dev, chain }, Self::cancel)
+    }
+
+    fn cancel(self) {
+        self.dev.transport.ctrl.cancel(self.dev, self.chain);
+    }
+
+    /// Sends the command. It ends in any case.
+    fn send(self) -> Result {
+        self.dev
+            .transport
+            .ctrl
+            .try_to_submit(self.dev, self.chain)
+            .map_err(error)
+    }
+}
+
+/// A stream or a transfer, and what is done with its fence.
 struct Submit<'a> {
     hold: &'a Hold,
     ring: Option<u32>,
-    chain: Chain,
+    command: Guarded<'a>,
     fence: Option<NewFence<'a>>,
     /// The program gets a sync file.
     wants_file: bool,
 }
 
-/// The fence of a stream that was sent, and its sync file.
+/// The fence of a command that was sent, and its sync file.
 type Sent = (Option<ARef<Fence>>, Option<ARef<kernel::fs::File>>);
 
 /// Synchronizes guest memory that the stream may use with its bounce buffers, before and after.
@@ -213,13 +235,13 @@ impl Submit<'_> {
         let Self {
             hold,
             ring,
-            mut chain,
+            mut command,
             fence,
             wants_file,
         } = self;
         let dev = hold.dev();
         if fence.is_none() {
-            chain.data_mut().set_lazy();
+            command.chain.data_mut().set_lazy();
             if dev.transport.ctrl.in_flight() >= UNNOTICED {
                 dev.transport.ctrl.reap(dev);
             }
@@ -229,22 +251,16 @@ impl Submit<'_> {
         if hold.is_lost() {
             return Err(EIO);
         }
-        let Some(fence) = fence else {
-            let sent = dev.transport.ctrl.try_to_submit(dev, chain);
-            drop(last);
-            return sent.map(|()| (None, None)).map_err(error);
+        let fence = fence
+            .map(|fence| fence.emit(&mut last, &mut command.chain, hold, ring))
+            .transpose()?;
+        let file = match &fence {
+            Some(fence) if wants_file => Some(sync_file::create(fence)?),
+            _ => None,
         };
-        let fence = fence.emit(&mut last, &mut chain, hold, ring)?;
-        let file = match wants_file.then(|| sync_file::create(&fence)).transpose() {
-            Ok(file) => file,
-            Err(error) => {
-                dev.transport.ctrl.cancel(dev, chain);
-                return Err(error);
-            }
-        };
-        let sent = dev.transport.ctrl.try_to_submit(dev, chain);
+        let sent = command.dismiss().send();
         drop(last);
-        sent.map(|()| (Some(fence), file)).map_err(error)
+        sent.map(|()| (fence, file))
     }
 }
 
@@ -272,7 +288,8 @@ pub(super) fn execbuffer(dev: &Device, args: &mut Args, file: &File<VirtGpuFile>
     if args.size as usize > MAX_STREAM {
         return Err(ENOMEM);
     }
-    let chain = encode::submit_3d(&dev.transport.pool, hold.id, args.command, args.size)?;
+    let stream = encode::submit_3d(&dev.transport.pool, hold.id, args.command, args.size)?;
+    let command = Unsent::new(dev, stream);
     let wants_fd = args.flags & uapi::VIRTGPU_EXECBUF_FENCE_FD_OUT != 0;
     let is_polled = hold.polls(ring);
     let (mut fence, mut fd) = (None, None);
@@ -296,22 +313,18 @@ pub(super) fn execbuffer(dev: &Device, args: &mut Args, file: &File<VirtGpuFile>
     let mut submit = Submit {
         hold,
         ring,
-        chain,
+        command,
         fence,
         wants_file: wants_fd,
     };
-    let (fence, sync_file) = if objects.is_empty() {
-        submit.emit()?
-    } else {
-        reserve(&objects, |reserved| {
-            sync(dev, &mut submit.chain, &objects)?;
-            let sent = submit.emit()?;
-            if let Some(fence) = &sent.0 {
-                reserved.add_fence(fence, Usage::Write);
-            }
-            Ok(sent)
-        })?
-    };
+    let (fence, sync_file) = reserve(&objects, |reserved| {
+        sync(dev, &mut submit.command.chain, &objects)?;
+        let sent = submit.emit()?;
+        if let Some(fence) = &sent.0 {
+            reserved.add_fence(fence, Usage::Write);
+        }
+        Ok(sent)
+    })?;
     dev.transport.ctrl.kick(dev);
     if let Some(fence) = &fence {
         for signal in signals {
@@ -337,14 +350,14 @@ pub(super) fn execbuffer(dev: &Device, args: &mut Args, file: &File<VirtGpuFile>
 ///
 /// `EIO` for a context that is lost; or why the command could not be queued.
 pub(super) fn plain(hold: &Hold, chain: Chain) -> Result {
-    let dev = hold.dev();
-    let emit = dev.render.fences.emit.lock();
+    let command = Unsent::new(hold.dev(), chain);
+    let emit = hold.dev().render.fences.emit.lock();
     if hold.is_lost() {
         return Err(EIO);
     }
-    let sent = dev.transport.ctrl.try_to_submit(dev, chain);
+    let sent = command.dismiss().send();
     drop(emit);
-    sent.map_err(error)
+    sent
 }
 
 /// Synchronizes an object's memory with its bounce buffers, before the transfer and after it.
@@ -382,25 +395,27 @@ fn sync_transfer(
 /// why the command could not be queued.
 pub(super) fn transfer(
     hold: &Hold,
-    mut chain: Chain,
+    chain: Chain,
     bo: &ARef<Object>,
     rows: Rows,
     from_host: bool,
 ) -> Result {
     let dev = hold.dev();
-    let fence = NewFence::new(dev, &dev.render.fences.timeline)?;
+    let command = Unsent::new(dev, chain);
+    let mut submit = Submit {
+        hold,
+        ring: None,
+        command,
+        fence: Some(NewFence::new(dev, &dev.render.fences.timeline)?),
+        wants_file: false,
+    };
     reserve(core::slice::from_ref(bo), |reserved| {
-        sync_transfer(dev, &mut chain, bo, rows, from_host)?;
-        let mut last = dev.render.fences.emit.lock();
-        if hold.is_lost() {
-            return Err(EIO);
-        }
-        let fence = fence.emit(&mut last, &mut chain, hold, None)?;
-        let sent = dev.transport.ctrl.try_to_submit(dev, chain).map_err(error);
-        drop(last);
+        sync_transfer(dev, &mut submit.command.chain, bo, rows, from_host)?;
+        let sent = submit.emit();
         dev.transport.ctrl.kick(dev);
-        sent?;
-        reserved.add_fence(&fence, Usage::Write);
+        if let (Some(fence), _) = sent? {
+            reserved.add_fence(&fence, Usage::Write);
+        }
         Ok(())
     })
 }
@@ -410,17 +425,18 @@ pub(crate) mod tests {
     use super::*;
     use kunit::{expect_eq, Test};
 
-    fn syncobj_is_read_in_its_order(test: &Test) {
-        let mut bytes = [0; Syncobj::SIZE];
+    fn syncobj_is_read_in_its_order(test: &Test) -> Result {
+        let mut bytes = [0; size_of::<Syncobj>()];
         for (index, byte) in bytes.iter_mut().enumerate() {
             *byte = index as u8 + 1;
         }
-        let desc = Syncobj {
-            handle: 0x0403_0201,
-            flags: 0x0807_0605,
-            point: 0x100f_0e0d_0c0b_0a09,
-        };
-        expect_eq!(test, Syncobj::parse(&bytes), desc);
+        let desc = Syncobj::read(&bytes).ok_or(EIO)?;
+        expect_eq!(
+            test,
+            (desc.handle, desc.flags, desc.point),
+            (0x0403_0201, 0x0807_0605, 0x100f_0e0d_0c0b_0a09)
+        );
+        Ok(())
     }
 
     fn program_gets_errnos_of_its_own(test: &Test) {

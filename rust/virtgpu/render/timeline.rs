@@ -87,7 +87,7 @@ pub(super) struct Pending<S> {
 }
 
 impl<S> Pending<S> {
-    /// Returns whether it is late, and `None` if it is never.
+    /// Returns whether it is late, or `None` if it never is.
     fn is_late(&self, now: usize, patience: usize) -> Option<bool> {
         let progress = self.progress.as_ref().filter(|_| !self.is_given_up)?;
         let waited = now.wrapping_sub(self.since);

@@ -115,6 +115,11 @@ impl Cmd {
         self.ended == Ended::Answered
     }
 
+    /// Returns whether the command never reached the device.
+    pub(crate) fn is_unsent(&self) -> bool {
+        self.ended == Ended::Unsent
+    }
+
     /// Returns whether something happens at the end of the command, before its fence is signalled.
     pub(crate) fn has_done(&self) -> bool {
         self.end.is_some()
@@ -193,7 +198,7 @@ pub(crate) fn quiet(mut chain: Chain) -> Chain {
 
 /// Marks a command that nothing waits for.
 pub(crate) fn lazily(mut chain: Chain) -> Chain {
-    chain.data_mut().lazy = true;
+    chain.data_mut().set_lazy();
     chain
 }
 

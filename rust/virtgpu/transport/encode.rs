@@ -250,7 +250,7 @@ pub(crate) fn ctx_destroy(pool: &Pool, ctx_id: u32) -> Result<Chain> {
     ))
 }
 
-/// Lets a context use a resource, or no longer, by `kind`.
+/// Attaches a resource to a context, or detaches it, as `kind` says.
 pub(crate) fn ctx_resource(pool: &Pool, kind: u32, ctx_id: u32, resource_id: u32) -> Result<Chain> {
     Ok(quiet(pool.command(&gpu::CtxResource {
         hdr: context_header(kind, ctx_id),
