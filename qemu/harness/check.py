@@ -23,7 +23,7 @@ from qemu.harness.expectations import (BAD_VERDICTS, BETTER, FAIL, FOLDER, KNOWN
                                        Expectations)
 from qemu.harness.results import LOST, Header, Outcome, Progress, Record, SuiteResults, parse
 from qemu.harness.suites import Kind, Suite
-from qemu.host import accel, hostgl, jobs, kernelmessages, panicscreen
+from qemu.host import accel, hostgl, jobs, kernelmessages, panicscreen, quiet
 from qemu.host.machine import Options
 from qemu.images import environment, smallkernel
 from qemu.images.target import Environment
@@ -248,7 +248,8 @@ def run_all(run: Run, chosen: list[Suite], record: Record, path: Path) -> None:
         if suite.name in record.suites and record.suites[suite.name].finished:
             say(f"==> {suite.name} on {run.driver}: kept from the interrupted run")
             continue
-        record.suites[suite.name] = run.suite(suite)
+        with quiet.turn(suite.is_alone):
+            record.suites[suite.name] = run.suite(suite)
         record.save(path)
     record.complete = True
     record.save(path)

@@ -62,6 +62,8 @@ class Suite:
     kind: Kind = Kind.PROGRAMS
     # For Kind.IGT: run only the tests that suspend the guest, or only the others.
     suspends: bool = False
+    # Its tests measure times, so no suite of another run may use the machine at the same time.
+    is_alone: bool = False
 
     def options(self, driver: str) -> Options:
         known = "" if driver == "stock" else self.params
@@ -122,9 +124,10 @@ SUITES = (
 def _igt(tests: str, scopes: tuple[str, ...], seconds: int) -> tuple[Suite, ...]:
     """Returns the suites of IGT's tests; tests that suspend the guest use one CPU as in "power"."""
     # No cursor traces, because IGT moves cursors millions of times and no test checks the position.
-    return (Suite("igt", (), seconds, {"trace": ()}, tests=tests, scopes=scopes, kind=Kind.IGT),
+    return (Suite("igt", (), seconds, {"trace": ()}, tests=tests, scopes=scopes, kind=Kind.IGT,
+                  is_alone=True),
             Suite("igt-suspend", (), seconds, {"trace": (), "cpus": 1}, tests=tests, scopes=scopes,
-                  kind=Kind.IGT, suspends=True))
+                  kind=Kind.IGT, suspends=True, is_alone=True))
 
 
 def _variant(one: variants.Variant) -> Suite:
