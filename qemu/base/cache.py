@@ -92,7 +92,7 @@ def entry(name: str, make, needs: int = 500) -> Path:
             make(partial)
         except BaseException as error:
             full = advice.about_disk(root(), needs) if advice.is_full(error) else ""
-            shutil.rmtree(partial, ignore_errors=True)
+            discard(partial)
             if full:
                 raise Failure(full) from error
             raise

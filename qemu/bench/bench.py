@@ -5,7 +5,7 @@
     bench.py --profile SCENARIO [DRIVER...]
 
 Each driver runs igt-tests/bench twice: on QEMU's own device with instructions.c, which counts the
-kernel's instructions, and on fakegpu.py, which counts bytes. RENDERERS run a third time, on
+kernel's instructions, and on fakegpu.py, which counts bytes. The scenarios in RENDER run on
 fakegpu.py as a renderer. Another guest uses bounce buffers. --readme writes the table to
 README.md, --profile lists the kernel functions in which a step spends its instructions.
 """
@@ -30,8 +30,6 @@ SCENARIOS = ("idle", "show-buffer-4k", "buffer-4k", "flip-1080p", "flip-4k", "cl
              "console-scroll", "cursor", "modeset", "weston-typing", "weston-drag", "load")
 # With a renderer.
 RENDER = ("execbuffer", "fence-wait", "transfer-small", "transfer-large", "blob")
-# The Rust driver was not measured with a renderer yet.
-RENDERERS = ("stock", "c")
 # In a guest where all DMA uses bounce buffers (64 MiB, the kernel's default).
 BOUNCED = ("clip-bounce-4k",)
 BOUNCING: dict = {"device_options": "iommu_platform=on", "memory": 1024}
@@ -154,7 +152,7 @@ def measure(target: Environment, driver: str, scenarios) -> dict:
         scenarios.insert(0, "idle")
     rows = (counted_rows(target, driver, scenarios, "counted", trace=hostcosts.TRACES)
             if scenarios else {})
-    if rendered and driver in RENDERERS:
+    if rendered:
         rows |= {name: {metric: row[metric]
                         for metric in (INSTRUCTIONS, COMMANDS, ASKED, INTERRUPTS)}
                  for name, row in counted_rows(target, driver, rendered, "rendered",

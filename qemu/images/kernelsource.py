@@ -15,7 +15,7 @@ UNUSED = ("arch/[!x]*/*.[chS]", "arch/[!x]*/*.dts*", "Documentation/*.rst", "Doc
           *(f"{folder}/*.[ch]" for folder in
             ("sound", "tools/perf",
              *(f"drivers/{name}" for name in
-               ("net/*", "media", "staging", "infiniband", "iio", "usb", "scsi", "mtd",
+               ("net/*", "media/[!c]*", "staging", "infiniband", "iio", "usb", "scsi", "mtd",
                 *(f"gpu/drm/{driver}" for driver in
                   ("amd", "i915", "msm", "nouveau", "radeon", "xe")))))))
 
@@ -69,7 +69,9 @@ def unpack(target: Target, folder: Path, *patterns: str) -> None:
 
 def unpack_tree(target: Target, folder: Path) -> None:
     """Unpacks what a build of the kernel for amd64, or of a part of it, needs of the source."""
-    _untar(target, folder, *(f"--exclude=*/{pattern}" for pattern in UNUSED))
+    # Anchored, because include/ has folders of the same names.
+    top = f"linux-source-{kernels.series_of(target.version)}"
+    _untar(target, folder, "--anchored", *(f"--exclude={top}/{pattern}" for pattern in UNUSED))
 
 
 def tool(target: Target, *patterns: str) -> Path:
