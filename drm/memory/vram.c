@@ -10,6 +10,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/io.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
@@ -159,17 +160,66 @@ static pgprot_t virtgpu_vram_prot(const struct virtgpu_vram_bo *vbo, pgprot_t pr
 	}
 }
 
+/* Returns the first page of an object in the window. */
+static unsigned long virtgpu_vram_pfn(const struct virtgpu_vram_bo *vbo)
+{
+	const struct virtgpu_device *vg = to_virtgpu_device(vbo->base.base.base.dev);
+
+	return PHYS_PFN(vg->memory->vram.start + vbo->window.start);
+}
+
+/*
+ * Maps what a page table has room for around the page, because faults are expensive. Pages are
+ * mapped here and not in mmap(): the core finds a mapping only after mmap(), and would miss the
+ * pages of one that is made while the device is unplugged.
+ */
+static vm_fault_t virtgpu_vram_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	const struct drm_gem_object *gem = vma->vm_private_data;
+	unsigned long pfn = virtgpu_vram_pfn(to_virtgpu_vram_bo(to_virtgpu_bo(gem)));
+	unsigned long table = ALIGN_DOWN(vmf->address, PMD_SIZE);
+	unsigned long addr = max(table, vma->vm_start), end = min(table + PMD_SIZE, vma->vm_end);
+	vm_fault_t ret = VM_FAULT_NOPAGE;
+	int idx;
+
+	if (!drm_dev_enter(gem->dev, &idx))
+		return VM_FAULT_SIGBUS;
+	for (; addr < end && ret == VM_FAULT_NOPAGE; addr += PAGE_SIZE)
+		ret = vmf_insert_pfn(vma, addr, pfn + linear_page_index(vma, addr));
+	drm_dev_exit(idx);
+	return ret;
+}
+
 static const struct vm_operations_struct virtgpu_vram_vm_ops = {
 	.open = drm_gem_vm_open,
 	.close = drm_gem_vm_close,
+	.fault = virtgpu_vram_fault,
 };
+
+/*
+ * Reserves the kind of caching of a range of the window, as long as @vma exists. Only a mapping of
+ * the whole range does that. vmf_insert_pfn() then finds what was reserved, and nothing else does
+ * for it: it ignores the caching of vma->vm_page_prot.
+ */
+static int virtgpu_vram_reserve(struct vm_area_struct *vma, unsigned long pfn, unsigned long size)
+{
+	int ret = io_remap_pfn_range(vma, vma->vm_start, pfn, size, vma->vm_page_prot);
+
+	if (!ret)
+		zap_special_vma_range(vma, vma->vm_start, size);
+	return ret;
+}
 
 static int virtgpu_vram_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
 {
-	struct virtgpu_device *vg = to_virtgpu_device(gem->dev);
 	struct virtgpu_vram_bo *vbo = to_virtgpu_vram_bo(to_virtgpu_bo(gem));
 	unsigned long size = vma->vm_end - vma->vm_start, first;
-	int ret;
+	int ret, idx;
+
+	/* As for objects with pages: faults cannot copy what a private mapping changes. */
+	if (!(vma->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
 
 	mutex_lock(&vbo->base.lock);
 	ret = virtgpu_vram_map(vbo);
@@ -182,12 +232,12 @@ static int virtgpu_vram_mmap(struct drm_gem_object *gem, struct vm_area_struct *
 	if (first > gem->size >> PAGE_SHIFT || size > gem->size - (first << PAGE_SHIFT))
 		return -EINVAL;
 
-	vm_flags_set(vma, VM_MIXEDMAP | VM_DONTEXPAND);
 	vma->vm_page_prot = virtgpu_vram_prot(vbo, vma_get_page_prot(vma));
-	vma->vm_ops = &virtgpu_vram_vm_ops;
-	return io_remap_pfn_range(vma, vma->vm_start,
-				  PHYS_PFN(vg->memory->vram.start + vbo->window.start) + first,
-				  size, vma->vm_page_prot);
+	if (!drm_dev_enter(gem->dev, &idx))
+		return -ENODEV;
+	ret = virtgpu_vram_reserve(vma, virtgpu_vram_pfn(vbo) + first, size);
+	drm_dev_exit(idx);
+	return ret;
 }
 
 /*
@@ -203,7 +253,7 @@ static struct sg_table *virtgpu_vram_map_dma(struct dma_buf_attachment *attach,
 	struct device *dev = attach->dev;
 	struct sg_table *sgt;
 	dma_addr_t addr;
-	int ret;
+	int ret, idx;
 
 	sgt = kzalloc_obj(*sgt);
 	if (!sgt)
@@ -223,18 +273,23 @@ static struct sg_table *virtgpu_vram_map_dma(struct dma_buf_attachment *attach,
 	ret = sg_alloc_table(sgt, 1, GFP_KERNEL);
 	if (ret)
 		goto err_free;
+	if (!drm_dev_enter(&vg->drm, &idx)) {
+		ret = -ENODEV;
+		goto err_free_table;
+	}
 	addr = dma_map_resource(dev, vg->memory->vram.start + vbo->window.start,
 				vbo->window.size, dir, DMA_ATTR_SKIP_CPU_SYNC);
 	ret = dma_mapping_error(dev, addr);
-	if (ret) {
-		sg_free_table(sgt);
-		goto err_free;
-	}
+	drm_dev_exit(idx);
+	if (ret)
+		goto err_free_table;
 	sg_set_page(sgt->sgl, NULL, vbo->window.size, 0);
 	sg_dma_address(sgt->sgl) = addr;
 	sg_dma_len(sgt->sgl) = vbo->window.size;
 	return sgt;
 
+err_free_table:
+	sg_free_table(sgt);
 err_free:
 	kfree(sgt);
 	return ERR_PTR(ret);
@@ -297,6 +352,7 @@ static const struct drm_gem_object_funcs virtgpu_vram_funcs = {
 	.free = virtgpu_vram_gem_free,
 	.export = virtgpu_vram_export,
 	.mmap = virtgpu_vram_mmap,
+	.vm_ops = &virtgpu_vram_vm_ops,
 };
 
 /**
