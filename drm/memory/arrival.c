@@ -46,7 +46,7 @@ void virtgpu_arrivals_done(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 			virtgpu_dma_sync_for_cpu(vg, &bo->base, &bo->arriving);
 		/* Pairs with the acquire in virtgpu_arrival_is_over(). */
 		store_release_wake_up(&bo->is_arriving, false);
-		virtgpu_bo_put(bo);
+		virtgpu_bo_put_later(bo);
 	}
 	kvfree(arrivals);
 }

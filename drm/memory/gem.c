@@ -30,6 +30,21 @@ static void virtgpu_bo_release(struct kref *refs)
 	bo->release(bo);
 }
 
+static void virtgpu_bo_release_work(struct work_struct *work)
+{
+	struct virtgpu_bo *bo = container_of(work, struct virtgpu_bo, release_work);
+
+	virtgpu_bo_release(&bo->refs);
+}
+
+static void virtgpu_bo_release_later(struct kref *refs)
+{
+	struct virtgpu_bo *bo = container_of(refs, struct virtgpu_bo, refs);
+
+	INIT_WORK(&bo->release_work, virtgpu_bo_release_work);
+	queue_work(to_virtgpu_device(bo->base.base.dev)->memory->release_wq, &bo->release_work);
+}
+
 static void virtgpu_gem_release(struct virtgpu_bo *bo)
 {
 	virtgpu_dma_remove(to_virtgpu_device(bo->base.base.dev), &bo->mapping);
@@ -71,6 +86,18 @@ void virtgpu_bo_get(struct virtgpu_bo *bo)
 void virtgpu_bo_put(struct virtgpu_bo *bo)
 {
 	kref_put(&bo->refs, virtgpu_bo_release);
+}
+
+/**
+ * virtgpu_bo_put_later - drop a reference at the end of a command
+ * @bo: the object
+ *
+ * The last reference frees the object's memory in a work of its own. That takes the object's
+ * reservation, and who holds it may wait for a fence that the caller's work has to signal.
+ */
+void virtgpu_bo_put_later(struct virtgpu_bo *bo)
+{
+	kref_put(&bo->refs, virtgpu_bo_release_later);
 }
 
 /**

@@ -5,6 +5,7 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/workqueue.h>
 
 #include <drm/drm_gem_shmem_helper.h>
 
@@ -35,6 +36,7 @@ struct virtgpu_texture;
  * @is_arriving: the host may write to bounce buffers that are not copied back yet; set with the
  *	reservation locked
  * @release: frees an object of this kind when @refs becomes 0
+ * @release_work: calls @release, see virtgpu_bo_put_later()
  *
  * There are two kinds: objects with pages of the guest (gem.c), and objects that are memory of the
  * host (vram.c). They differ in their GEM functions and in @release.
@@ -53,6 +55,7 @@ struct virtgpu_bo {
 	struct virtgpu_rows arriving;
 	bool is_arriving;
 	void (*release)(struct virtgpu_bo *bo);
+	struct work_struct release_work;
 };
 
 #define to_virtgpu_bo(gem) container_of(to_drm_gem_shmem_obj(gem), struct virtgpu_bo, base)
@@ -67,6 +70,7 @@ void virtgpu_bo_init(struct virtgpu_bo *bo, const struct drm_gem_object_funcs *f
 		     void (*release)(struct virtgpu_bo *bo));
 void virtgpu_bo_get(struct virtgpu_bo *bo);
 void virtgpu_bo_put(struct virtgpu_bo *bo);
+void virtgpu_bo_put_later(struct virtgpu_bo *bo);
 int virtgpu_gem_open(struct drm_gem_object *gem, struct drm_file *file);
 void virtgpu_gem_close(struct drm_gem_object *gem, struct drm_file *file);
 struct drm_gem_object *virtgpu_gem_create_object(struct drm_device *dev, size_t size);

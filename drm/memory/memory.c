@@ -8,6 +8,8 @@
  * object has at most one resource that lives as long as the object, and any number of others that
  * show it.
  */
+#include <linux/workqueue.h>
+
 #include <drm/drm_managed.h>
 
 #include "memory/memory.h"
@@ -15,6 +17,11 @@
 static void virtgpu_resources_fini(struct drm_device *dev, void *data)
 {
 	xa_destroy(data);
+}
+
+static void virtgpu_release_wq_fini(struct drm_device *dev, void *wq)
+{
+	destroy_workqueue(wq);
 }
 
 /**
@@ -48,5 +55,13 @@ int virtgpu_memory_init(struct virtgpu_device *vg, const struct virtgpu_memory_o
 	 * host would show are copies.
 	 */
 	memory->zero_copy = vg->has_blob && !vg->has_3d && !virtgpu_dma_bounces(vg);
-	return virtgpu_vram_init(vg);
+	ret = virtgpu_vram_init(vg);
+	if (ret)
+		return ret;
+
+	/* Last, because it has to end first: its works use the rest. */
+	memory->release_wq = alloc_workqueue("virtgpu_release", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!memory->release_wq)
+		return -ENOMEM;
+	return drmm_add_action_or_reset(&vg->drm, virtgpu_release_wq_fini, memory->release_wq);
 }

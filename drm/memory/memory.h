@@ -11,6 +11,7 @@
 struct drm_file;
 struct drm_gem_object;
 struct virtgpu_bo;
+struct workqueue_struct;
 
 /**
  * struct virtgpu_memory_ops - callbacks of the memory part into the parts above it
@@ -38,6 +39,8 @@ struct virtgpu_memory_ops {
  *	reset, so that the device is told only once to create each of them
  * @zero_copy: the host shows the guest's pages without a copy; false once the host has refused
  * @vram: the window for memory of the host
+ * @release_wq: frees buffer objects that the host no longer uses. Not &virtgpu_device.wq, whose
+ *	rescuer may have to signal the fences that these works wait for
  */
 struct virtgpu_memory {
 	const struct virtgpu_memory_ops *ops;
@@ -46,6 +49,7 @@ struct virtgpu_memory {
 	struct mutex making;
 	bool zero_copy;
 	struct virtgpu_vram vram;
+	struct workqueue_struct *release_wq;
 };
 
 int virtgpu_memory_init(struct virtgpu_device *vg, const struct virtgpu_memory_ops *ops);

@@ -409,7 +409,7 @@ static void virtgpu_resource_free(struct virtgpu_resource *res)
 
 	xa_erase(&res->vg->memory->resources, res->id);
 	for (i = 0; i < res->num_backing; i++)
-		virtgpu_bo_put(res->backing[i].bo);
+		virtgpu_bo_put_later(res->backing[i].bo);
 	mutex_destroy(&res->lock);
 	kfree(res);
 }
@@ -791,7 +791,7 @@ int virtgpu_resource_add(struct virtgpu_resource *res, struct virtgpu_bo *bo)
  */
 void virtgpu_resource_detached(struct virtgpu_device *vg, struct virtgpu_cmd *cmd)
 {
-	virtgpu_bo_put(cmd->data.bo);
+	virtgpu_bo_put_later(cmd->data.bo);
 }
 
 /**
