@@ -429,17 +429,18 @@ struct sg_table *helper_drm_gem_shmem_get_sg_table(struct drm_gem_object *obj)
 }
 
 /*
- * Unmaps an object and frees its table. The object keeps its pages, or its exporter's buffer. Not
- * needed if DRM core has a function that does what drm_gem_shmem_release() does to the table.
+ * Unmaps an object and frees its table, if it has one. The object keeps its pages, or its
+ * exporter's buffer. Not needed if DRM core has a function that does what drm_gem_shmem_release()
+ * does to the table.
  */
 void helper_drm_gem_shmem_unmap(struct drm_gem_shmem_object *shmem)
 {
 	struct drm_gem_object *obj = &shmem->base;
 
 	dma_resv_lock(obj->resv, NULL);
-	if (drm_gem_is_imported(obj)) {
+	if (shmem->sgt && drm_gem_is_imported(obj)) {
 		dma_buf_unmap_attachment(obj->import_attach, shmem->sgt, DMA_BIDIRECTIONAL);
-	} else {
+	} else if (shmem->sgt) {
 		dma_unmap_sgtable(obj->dev->dev, shmem->sgt, DMA_BIDIRECTIONAL, 0);
 		sg_free_table(shmem->sgt);
 		kfree(shmem->sgt);

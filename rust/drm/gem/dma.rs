@@ -6,10 +6,10 @@ use core::ptr::NonNull;
 
 use drm_bindings as bindings;
 use kernel::{
-    new_mutex,
+    new_condvar, new_mutex,
     prelude::*,
     rbtree::{RBTree, RBTreeNodeReservation},
-    sync::Mutex,
+    sync::{CondVar, Mutex},
 };
 
 use crate::{Device, Driver};
@@ -30,28 +30,47 @@ pub(crate) fn error<T: Driver>(dev: &Device<T>, size: usize, error: Error) -> Er
     ENOMEM
 }
 
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Mapped(Raw);
 
-// SAFETY: It is only an address. It is only dereferenced under the lock of `Mappings`.
+// SAFETY: It is only an address. `Mappings` dereferences it only as long as the object is not freed.
 unsafe impl Send for Mapped {}
 
 struct State {
     objects: RBTree<Mapped, ()>,
+    /// The object that [`Mappings::clear`] unmaps, which is not in `objects` any more.
+    unmapped: Option<Mapped>,
     /// The device is gone, and nothing may be mapped any more.
     gone: bool,
 }
 
 /// The buffer objects of a device that are mapped for it.
 ///
+/// The lock is taken with reservations held, so no reservation is taken under it. To unmap an object takes
+/// its reservation, so that is done after the object was removed, and without the lock.
+///
 /// # Invariants
 ///
-/// All of them are valid and have a table of their pages, because an object is removed before it is
-/// freed. Tables are only freed under the lock.
+/// All objects, and `unmapped`, are valid, because [`remove`](Self::remove) is called before an object is
+/// freed, and waits until it is neither of them. All objects have a table of their pages, which is only
+/// freed after the object was removed.
 #[pin_data]
 pub(crate) struct Mappings {
     #[pin]
     state: Mutex<State>,
+    /// Notified when `unmapped` changes.
+    #[pin]
+    is_unmapped: CondVar,
+}
+
+/// Unmaps an object, if it is mapped.
+///
+/// # Safety
+///
+/// The object must be valid, and in no list of mapped objects.
+unsafe fn unmap(object: Raw) {
+    // SAFETY: By the requirements of this function.
+    unsafe { bindings::helper_drm_gem_shmem_unmap(object.as_ptr()) };
 }
 
 impl Mappings {
@@ -59,8 +78,10 @@ impl Mappings {
         pin_init!(Self {
             state <- new_mutex!(State {
                 objects: RBTree::new(),
+                unmapped: None,
                 gone: false,
             }),
+            is_unmapped <- new_condvar!(),
         })
     }
 
@@ -73,8 +94,8 @@ impl Mappings {
     ///
     /// # Safety
     ///
-    /// `map` must return a valid object of the device, and [`remove`](Self::remove) must be called
-    /// before the object is freed.
+    /// `map` must return a valid object of the device, to which the caller has a reference, and
+    /// [`remove`](Self::remove) must be called before the object is freed.
     pub(crate) unsafe fn add(
         &self,
         map: impl FnOnce() -> Result<Raw>,
@@ -88,11 +109,13 @@ impl Mappings {
         let object = map()?;
         let mut state = self.state.lock();
         if state.gone {
-            // SAFETY: The object is valid, by the requirements of this function.
-            let sgt = unsafe { (*object.as_ptr()).sgt };
-            if !sgt.is_null() {
-                // SAFETY: As above. The object has a table, and the lock is held.
-                unsafe { bindings::helper_drm_gem_shmem_unmap(object.as_ptr()) };
+            // `clear` will unmap an object that is still in the list.
+            let is_listed = state.objects.get(&Mapped(object)).is_some();
+            drop(state);
+            if !is_listed {
+                // SAFETY: The object is valid, by the requirements of this function, and in no list. It cannot
+                // be added any more.
+                unsafe { unmap(object) };
             }
             return Err(ENODEV);
         }
@@ -105,46 +128,69 @@ impl Mappings {
         result
     }
 
-    /// Calls `f` under the lock, so that nothing can be unmapped meanwhile.
-    pub(crate) fn keep<R>(&self, f: impl FnOnce() -> R) -> R {
+    /// Calls `f` under the lock if an object is mapped. It is not unmapped meanwhile.
+    pub(crate) fn keep(&self, object: Raw, f: impl FnOnce()) {
         let state = self.state.lock();
-        let result = f();
+        if state.objects.get(&Mapped(object)).is_some() {
+            f();
+        }
         drop(state);
-        result
     }
 
-    /// Does the same for the panic screen: returns `None` instead of waiting for the lock.
-    pub(crate) fn try_keep<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
-        let state = self.state.try_lock()?;
-        let result = f();
+    /// Does the same for the panic screen: returns false instead of waiting for the lock.
+    pub(crate) fn try_keep(&self, object: Raw, f: impl FnOnce()) -> bool {
+        let Some(state) = self.state.try_lock() else {
+            return false;
+        };
+        if state.objects.get(&Mapped(object)).is_some() {
+            f();
+        }
         drop(state);
-        Some(result)
+        true
     }
 
     /// Unmaps an object that is about to be freed, if it is mapped.
-    pub(crate) fn remove(&self, object: Raw) {
+    ///
+    /// # Safety
+    ///
+    /// The object must be valid, and nothing else may use it.
+    pub(crate) unsafe fn remove(&self, object: Raw) {
+        let object = Mapped(object);
         let mut state = self.state.lock();
-        let node = state.objects.remove_node(&Mapped(object));
-        if node.is_some() {
-            // SAFETY: By the type's invariants the object is valid and has a table, and the lock is
-            // held.
-            unsafe { bindings::helper_drm_gem_shmem_unmap(object.as_ptr()) };
+        let node = state.objects.remove_node(&object);
+        while state.unmapped == Some(object) {
+            self.is_unmapped.wait(&mut state);
         }
         drop(state);
+        if node.is_some() {
+            // SAFETY: By the requirements of this function. It was removed above.
+            unsafe { unmap(object.0) };
+        }
         drop(node);
+    }
+
+    /// Takes an object out of the list.
+    fn pop(&self) -> Option<Mapped> {
+        let mut state = self.state.lock();
+        state.gone = true;
+        let object = state
+            .objects
+            .cursor_front()
+            .map(|cursor| *cursor.current().0);
+        let node = object.and_then(|object| state.objects.remove_node(&object));
+        // INVARIANT: It was in the list, so it is valid, and `remove` waits for it.
+        state.unmapped = object;
+        drop(state);
+        self.is_unmapped.notify_all();
+        drop(node);
+        object
     }
 
     /// Unmaps all objects, and prevents that any is mapped again.
     pub(crate) fn clear(&self) {
-        let mut state = self.state.lock();
-        state.gone = true;
-        let objects = core::mem::replace(&mut state.objects, RBTree::new());
-        for (Mapped(object), ()) in objects.iter() {
-            // SAFETY: By the type's invariants the object is valid and has a table, and the lock is
-            // held.
-            unsafe { bindings::helper_drm_gem_shmem_unmap(object.as_ptr()) };
+        while let Some(Mapped(object)) = self.pop() {
+            // SAFETY: By the type's invariants the object is valid as long as it is `unmapped`. It was removed.
+            unsafe { unmap(object) };
         }
-        drop(state);
-        drop(objects);
     }
 }

@@ -121,7 +121,8 @@ impl<T: DriverObject> Drop for Dying<T> {
         // SAFETY: By the type's invariants, nothing else refers to the object.
         let dev = unsafe { &mut (*raw).dev }.take();
         if let Some(dev) = &dev {
-            dev.mappings.remove(self.0.cast());
+            // SAFETY: By the type's invariants, the object is valid, and nothing else refers to it.
+            unsafe { dev.mappings.remove(self.0.cast()) };
         }
         // SAFETY: By the type's invariants, nothing else refers to the object.
         let placed = unsafe { &mut (*raw).placed };
@@ -542,50 +543,59 @@ impl<T: DriverObject> Object<T> {
         self.dev().while_plugged(add).unwrap_or(Err(ENODEV))
     }
 
+    /// Returns the object, if some of the device's mappings have to be synchronized.
+    fn to_sync(&self) -> Option<NonNull<bindings::drm_gem_shmem_object>> {
+        let dev = self.dev();
+        NonNull::new(self.obj.get()).filter(|_| dev.needs_dma_sync())
+    }
+
+    fn sync(&self, rows: &Rows, direction: Direction) {
+        let Some(raw) = self.to_sync() else {
+            return;
+        };
+        self.dev().mappings.keep(raw, || {
+            // SAFETY: The object is mapped, and is not unmapped while this runs.
+            unsafe { self.sync_mapped(rows, direction) }
+        });
+    }
+
     /// Copies what the CPU has written to bounce buffers, if the device reads it there.
     ///
     /// # Context
     ///
-    /// May sleep.
+    /// May sleep. The caller may hold the object's reservation.
     pub fn sync_for_device(&self, rows: &Rows) {
-        self.dev().mappings.keep(|| {
-            // SAFETY: This runs under the lock of the mappings, so no table is freed meanwhile.
-            unsafe { self.sync_mapped(rows, Direction::ToDevice) }
-        });
+        self.sync(rows, Direction::ToDevice);
     }
 
     /// Makes what the device has written visible to the CPU, e.g. copies it from bounce buffers.
     ///
     /// # Context
     ///
-    /// May sleep.
+    /// May sleep. The caller may hold the object's reservation.
     pub fn sync_for_cpu(&self, rows: &Rows) {
-        self.dev().mappings.keep(|| {
-            // SAFETY: This runs under the lock of the mappings, so no table is freed meanwhile.
-            unsafe { self.sync_mapped(rows, Direction::ToCpu) }
-        });
+        self.sync(rows, Direction::ToCpu);
     }
 
     /// Does the same for the panic screen: returns false instead of waiting for a lock.
     pub fn try_sync_for_device(&self, rows: &Rows) -> bool {
-        let synced = self.dev().mappings.try_keep(|| {
-            // SAFETY: This runs under the lock of the mappings, so no table is freed meanwhile.
+        let Some(raw) = self.to_sync() else {
+            return true;
+        };
+        self.dev().mappings.try_keep(raw, || {
+            // SAFETY: The object is mapped, and is not unmapped while this runs.
             unsafe { self.sync_mapped(rows, Direction::ToDevice) }
-        });
-        synced.is_some()
+        })
     }
 
     /// # Safety
     ///
-    /// The table of the object's pages, if there is one, must not be freed while this runs.
+    /// The object must be mapped, and stay so while this runs.
     unsafe fn sync_mapped(&self, rows: &Rows, direction: Direction) {
-        // SAFETY: The object is valid.
+        // SAFETY: The object is valid, and has a table, which does not change, by the requirements of this
+        // function.
         let sgt = unsafe { (*self.obj.get()).sgt };
         let dev = self.dev().raw_parent();
-        // SAFETY: The device is valid.
-        if sgt.is_null() || !unsafe { bindings::helper_dma_dev_need_sync(dev) } {
-            return;
-        }
         // SAFETY: The table is not freed meanwhile, by the requirements of this function.
         let mut pieces = unsafe { Pieces::new(sgt) };
         rows.for_each_run(|run| {
