@@ -5,6 +5,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/pci.h>
 #include <linux/platform_device.h>
 #include <linux/ratelimit.h>
@@ -183,24 +184,33 @@ struct workqueue_struct *helper_alloc_workqueue(const char *name)
 	return alloc_workqueue("%s", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0, name);
 }
 
+/* Finds a region of shared memory of a virtio device. Other devices have none. */
+bool helper_virtio_window(struct device *dev, u8 id, u64 *address, u64 *length)
+{
+	return is_virtio_device(dev) &&
+	       helper_virtio_shm_region(dev_to_virtio(dev), id, address, length);
+}
+
 bool helper_devm_request_mem_region(struct device *dev, u64 address, u64 size, const char *name)
 {
 	return devm_request_mem_region(dev, address, size, name);
 }
 
-static const struct vm_operations_struct window_vm_ops = {
-	.open = drm_gem_vm_open,
-	.close = drm_gem_vm_close,
-};
-
-/* Maps memory of a device, which is as long as @obj, where a program maps @obj. */
+/*
+ * Prepares a mapping of memory of a device, which is as long as @obj, where a program maps @obj.
+ * helper_vmf_insert_window() maps the pages.
+ */
 int helper_drm_gem_mmap_window(struct drm_gem_object *obj, struct vm_area_struct *vma, u64 address,
 			       enum helper_caching caching)
 {
 	unsigned long first = vma->vm_pgoff - drm_vma_node_start(&obj->vma_node);
-	unsigned long pages = obj->size >> PAGE_SHIFT;
+	unsigned long pages = obj->size >> PAGE_SHIFT, size = vma->vm_end - vma->vm_start;
 	pgprot_t prot;
+	int ret;
 
+	/* As for objects with pages: faults cannot copy what a private mapping changes. */
+	if (!(vma->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
 	if (first > pages || vma_pages(vma) > pages - first)
 		return -EINVAL;
 
@@ -211,9 +221,35 @@ int helper_drm_gem_mmap_window(struct drm_gem_object *obj, struct vm_area_struct
 		prot = pgprot_noncached(prot);
 	vma->vm_pgoff = first;
 	vma->vm_page_prot = prot;
-	vma->vm_ops = &window_vm_ops;
-	return io_remap_pfn_range(vma, vma->vm_start, PHYS_PFN(address) + first,
-				  vma->vm_end - vma->vm_start, prot);
+	/*
+	 * Only to map the whole range reserves its kind of caching, as long as @vma exists.
+	 * vmf_insert_pfn() ignores @prot and uses what was reserved.
+	 */
+	ret = io_remap_pfn_range(vma, vma->vm_start, PHYS_PFN(address) + first, size, prot);
+	if (!ret)
+		zap_special_vma_range(vma, vma->vm_start, size);
+	return ret;
+}
+
+struct drm_gem_object *helper_vmf_object(const struct vm_fault *vmf)
+{
+	return vmf->vma->vm_private_data;
+}
+
+/*
+ * Maps what a page table has room for around the page of a fault, because faults are expensive.
+ * @address is that of the object's first byte.
+ */
+vm_fault_t helper_vmf_insert_window(const struct vm_fault *vmf, u64 address)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long table = ALIGN_DOWN(vmf->address, PMD_SIZE);
+	unsigned long at = max(table, vma->vm_start), end = min(table + PMD_SIZE, vma->vm_end);
+	vm_fault_t ret = VM_FAULT_NOPAGE;
+
+	for (; at < end && ret == VM_FAULT_NOPAGE; at += PAGE_SIZE)
+		ret = vmf_insert_pfn(vma, at, PHYS_PFN(address) + linear_page_index(vma, at));
+	return ret;
 }
 
 /* A task that exits closes its last files when it has no table of files any more. */

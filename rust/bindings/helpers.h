@@ -3,6 +3,7 @@
 #define HELPERS_H
 
 #include <linux/dma-direction.h>
+#include <linux/mm_types.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
@@ -71,9 +72,12 @@ void helper_dma_sync_single_for_cpu(struct device *dev, dma_addr_t address, size
 bool helper_device_iommu_mapped(struct device *dev);
 void helper_dma_unlimited_segments(struct device *dev);
 struct workqueue_struct *helper_alloc_workqueue(const char *name);
+bool helper_virtio_window(struct device *dev, u8 id, u64 *address, u64 *length);
 bool helper_devm_request_mem_region(struct device *dev, u64 address, u64 size, const char *name);
 int helper_drm_gem_mmap_window(struct drm_gem_object *obj, struct vm_area_struct *vma, u64 address,
 			       enum helper_caching caching);
+struct drm_gem_object *helper_vmf_object(const struct vm_fault *vmf);
+vm_fault_t helper_vmf_insert_window(const struct vm_fault *vmf, u64 address);
 struct dma_fence *helper_sync_file_get_fence(int fd);
 bool helper_is_virtio_device(struct device *dev);
 struct sg_table *helper_map_window(struct device *dev, u64 address, size_t size,

@@ -3,6 +3,7 @@
 #include <linux/device/faux.h>
 #include <linux/dma-mapping.h>
 #include <linux/kmemleak.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
@@ -11,6 +12,7 @@
 #include "virtio.h"
 
 #define RING_SIZE	16
+#define FIRST_REGION	16
 
 struct kunit_virtio {
 	struct virtio_device vdev;
@@ -94,6 +96,31 @@ static int fake_find_vqs(struct virtio_device *vdev, unsigned int count, struct 
 	return 0;
 }
 
+/* The regions that tests of windows claim, by number. No memory and no device is there. */
+#define WINDOW		(256ULL * SZ_1G)
+#define WINDOW_SIZE	(4 * PAGE_SIZE)
+
+static const struct virtio_shm_region fake_regions[] = {
+	{ .addr = WINDOW, .len = WINDOW_SIZE },
+	{ .addr = WINDOW + WINDOW_SIZE, .len = WINDOW_SIZE },
+	{ .addr = WINDOW, .len = 0 },
+	{ .addr = WINDOW + 1, .len = WINDOW_SIZE },
+	{ .addr = WINDOW, .len = WINDOW_SIZE + 1 },
+	{ .addr = -WINDOW_SIZE, .len = 2 * WINDOW_SIZE },
+	/* The kernel's own memory. */
+	{ .addr = SZ_2M, .len = WINDOW_SIZE },
+};
+
+static bool fake_get_shm_region(struct virtio_device *vdev, struct virtio_shm_region *region,
+				u8 id)
+{
+	/* Numbers begin where no driver under test looks for a region. */
+	if (id < FIRST_REGION || id - FIRST_REGION >= ARRAY_SIZE(fake_regions))
+		return false;
+	*region = fake_regions[id - FIRST_REGION];
+	return true;
+}
+
 static const char *fake_bus_name(struct virtio_device *vdev)
 {
 	return "kunit";
@@ -110,6 +137,7 @@ static const struct virtio_config_ops fake_ops = {
 	.get_features = fake_get_features,
 	.finalize_features = fake_finalize_features,
 	.bus_name = fake_bus_name,
+	.get_shm_region = fake_get_shm_region,
 };
 
 static void fake_release(struct device *dev)

@@ -17,8 +17,15 @@ use crate::{
     virtio_tests::{ensure, run, Case},
 };
 
-/// An address within what the guest's CPU can address, where the guest has no memory and no device.
-const ADDRESS: u64 = 1 << 38;
+/// Two regions of the device, one behind the other, see `rust/kunit/virtio.c`.
+const REGIONS: [u8; 2] = [16, 17];
+/// Regions that cannot be a window: one without memory, two that are not whole pages, one
+/// beyond the last address.
+const INVALID: [u8; 4] = [18, 19, 20, 21];
+/// A region that is the kernel's own memory.
+const KERNEL: u8 = 22;
+/// A region that the device does not have.
+const MISSING: u8 = 23;
 /// Pages of the window.
 const PAGES: usize = 4;
 const SIZE: u64 = (PAGES * PAGE_SIZE) as u64;
@@ -27,7 +34,7 @@ type Unregistered = drm::UnregisteredDevice<Small>;
 
 fn with_window(dev: &virtio::Device<Bound>) -> Result<Unregistered> {
     let drm = device_tests::create(dev)?;
-    drm.set_window(dev.as_ref(), ADDRESS, SIZE)?;
+    drm.set_window(dev.as_ref(), REGIONS[0])?;
     Ok(drm)
 }
 
@@ -45,18 +52,13 @@ impl Case for Claims {
     fn probe(dev: &virtio::Device<Bound>) -> Result<Self> {
         let drm = device_tests::create(dev)?;
         ensure(drm.reserve_place(PAGE_SIZE).err() == Some(EINVAL))?;
-        for (address, size) in [
-            (ADDRESS, 0),
-            (ADDRESS + 1, SIZE),
-            (ADDRESS, SIZE + 1),
-            (u64::MAX - SIZE + 1, 2 * SIZE),
-        ] {
-            ensure(drm.set_window(dev.as_ref(), address, size) == Err(EINVAL))?;
+        for id in INVALID {
+            ensure(drm.set_window(dev.as_ref(), id) == Err(EINVAL))?;
         }
-        // The kernel's own memory.
-        ensure(drm.set_window(dev.as_ref(), 1 << 21, SIZE) == Err(EBUSY))?;
-        drm.set_window(dev.as_ref(), ADDRESS, SIZE)?;
-        ensure(drm.set_window(dev.as_ref(), ADDRESS + SIZE, SIZE) == Err(EBUSY))?;
+        ensure(drm.set_window(dev.as_ref(), KERNEL) == Err(EBUSY))?;
+        ensure(drm.set_window(dev.as_ref(), MISSING) == Err(ENXIO))?;
+        drm.set_window(dev.as_ref(), REGIONS[0])?;
+        ensure(drm.set_window(dev.as_ref(), REGIONS[1]) == Err(EBUSY))?;
         // Another DRM device.
         ensure(with_window(dev).err() == Some(EBUSY))?;
         Ok(Self)

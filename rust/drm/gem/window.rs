@@ -18,8 +18,8 @@ use crate::{errno, mm, Device, Driver, UnregisteredDevice};
 ///
 /// # Invariants
 ///
-/// The memory was claimed for the device that the DRM device is tied to. So it is not memory of the kernel,
-/// and no other driver uses it as long as that device is bound.
+/// The memory is a region of the device that the DRM device is tied to, and was claimed for that. So it is not
+/// memory of the kernel, and no other driver uses it as long as that device is bound.
 pub(crate) struct Window {
     /// The physical address of its first page.
     address: u64,
@@ -60,35 +60,45 @@ impl<T: Driver> Place<T> {
 }
 
 impl<T: Driver> UnregisteredDevice<T> {
-    /// Claims memory of a device as the window of its DRM device, until the driver leaves the device. `dev` is
-    /// the device that [`new`](Self::new) was called with. `address` is the physical address of the memory,
-    /// and `size` its size in bytes. C: `devm_request_mem_region()`.
+    /// Claims a region of shared memory of a virtio device as the window of its DRM device, until the driver
+    /// leaves the device. `dev` is the device that [`new`](Self::new) was called with, and `id` is the number of
+    /// the region. A driver cannot name other memory. C: `virtio_get_shm_region()`,
+    /// `devm_request_mem_region()`.
     ///
     /// # Errors
     ///
-    /// `EINVAL` for another `dev`, and for memory that is empty or not whole pages; `EBUSY` if the memory
-    /// is the kernel's or is claimed, or if the device has a window; `ENOMEM`.
+    /// `EINVAL` for another `dev`, and for a region that is empty or not whole pages; `ENXIO` if the device
+    /// has no such region; `EBUSY` if the memory is the kernel's or is claimed, or if the device has a
+    /// window; `ENOMEM`.
     ///
     /// # Context
     ///
     /// May sleep.
-    pub fn set_window(&self, dev: &device::Device<Bound>, address: u64, size: u64) -> Result {
+    pub fn set_window(&self, dev: &device::Device<Bound>, id: u8) -> Result {
+        if !self.is_tied_to(dev) {
+            return Err(EINVAL);
+        }
+        let raw: *mut kernel::bindings::device = ptr::from_ref(dev).cast_mut().cast();
+        let (mut address, mut size) = (0, 0);
+        // SAFETY: The device is valid and bound.
+        if !unsafe { bindings::helper_virtio_window(raw, id, &mut address, &mut size) } {
+            return Err(ENXIO);
+        }
         let page = PAGE_SIZE as u64;
         let is_valid = size != 0 && (address | size) % page == 0;
-        if !is_valid || address.checked_add(size).is_none() || !self.is_tied_to(dev) {
+        if !is_valid || address.checked_add(size).is_none() {
             return Err(EINVAL);
         }
         if self.window.as_ref().is_some() {
             return Err(EBUSY);
         }
         let places = mm::Allocator::new(size)?;
-        let raw: *mut kernel::bindings::device = ptr::from_ref(dev).cast_mut().cast();
         let name = T::INFO.name.as_char_ptr();
         // SAFETY: The device is bound, and the name is static.
         if !unsafe { bindings::helper_devm_request_mem_region(raw, address, size, name) } {
             return Err(EBUSY);
         }
-        // INVARIANT: The memory was claimed above.
+        // INVARIANT: The memory is a region of the device, and was claimed above.
         self.window.populate(Window { address, places });
         Ok(())
     }
@@ -149,10 +159,20 @@ impl<T: DriverObject> Object<T> {
         funcs.open = Some(super::open_callback::<T>);
         funcs.close = Some(super::close_callback::<T>);
         funcs.mmap = Some(Self::window_mmap_callback);
+        funcs.vm_ops = const { &Self::WINDOW_VM_OPS };
         if T::HAS_UUIDS {
             funcs.export = Some(Self::export_callback);
         }
         funcs
+    };
+
+    const WINDOW_VM_OPS: kernel::bindings::vm_operations_struct = {
+        // SAFETY: All zeros is a valid, empty struct of functions.
+        let mut ops: kernel::bindings::vm_operations_struct = unsafe { mem::zeroed() };
+        ops.open = Some(bindings::drm_gem_vm_open);
+        ops.close = Some(bindings::drm_gem_vm_close);
+        ops.fault = Some(Self::window_fault_callback);
+        ops
     };
 
     /// Creates an object without pages. Programs see it in the window of the device, when it has a
@@ -222,16 +242,14 @@ impl<T: DriverObject> Object<T> {
     fn window_mmap(&self, vma: *mut kernel::bindings::vm_area_struct) -> Result {
         T::place(self).map_err(|_| EINVAL)?;
         let (address, caching) = self.window_address()?;
-        let map = || {
-            // SAFETY: The core calls this with a VMA of the object, which will hold a reference to it, so the
-            // place stays reserved. It is as large as the object, by the invariants of `Placed`. By those
-            // of `Window`, the memory may be mapped as long as the device is bound, which it is in a section
-            // where it is not unplugged. The core unmaps it when it unplugs the device.
+        let reserve = || {
+            // SAFETY: The core calls this with a VMA of the object, whose place is as large as the object, by the
+            // invariants of `Placed`. By those of `Window`, the memory is the device's.
             to_result(unsafe {
                 bindings::helper_drm_gem_mmap_window(self.as_raw(), vma, address, caching as u32)
             })
         };
-        self.dev().while_plugged(map).unwrap_or(Err(ENODEV))
+        self.dev().while_plugged(reserve).unwrap_or(Err(ENODEV))
     }
 
     extern "C" fn window_mmap_callback(
@@ -240,5 +258,28 @@ impl<T: DriverObject> Object<T> {
     ) -> kernel::ffi::c_int {
         // SAFETY: The core calls this for a valid object of the type.
         errno(unsafe { Self::from_raw(raw) }.window_mmap(vma))
+    }
+
+    /// Maps pages for a program. Not in `mmap()`, because an unplug finds a mapping only after that, and would
+    /// miss its pages.
+    extern "C" fn window_fault_callback(
+        vmf: *mut kernel::bindings::vm_fault,
+    ) -> kernel::bindings::vm_fault_t {
+        // SAFETY: The core calls this for a fault in a VMA that `window_mmap_callback` has prepared.
+        let raw = unsafe { bindings::helper_vmf_object(vmf) };
+        // SAFETY: The VMA holds a reference to its object, which is one of the type.
+        let object = unsafe { Self::from_raw(raw) };
+        let Ok((address, _)) = object.window_address() else {
+            return kernel::bindings::vm_fault_reason_VM_FAULT_SIGBUS;
+        };
+        let map = || {
+            // SAFETY: The core calls this with a fault in a VMA of the object, which holds a reference to it, so
+            // the place stays reserved. It is as large as the object, by the invariants of `Placed`. By those
+            // of `Window`, the memory may be mapped as long as the device is bound, which it is in a section
+            // where it is not unplugged. The core unmaps it after it has unplugged the device.
+            unsafe { bindings::helper_vmf_insert_window(vmf, address) }
+        };
+        let mapped = object.dev().while_plugged(map);
+        mapped.unwrap_or(kernel::bindings::vm_fault_reason_VM_FAULT_SIGBUS)
     }
 }

@@ -10,7 +10,6 @@ use drm::{
 };
 use kernel::{
     device::Bound,
-    page::PAGE_SIZE,
     prelude::*,
     sync::{atomic::Relaxed, Arc},
 };
@@ -61,21 +60,22 @@ pub(crate) fn find_window(
     else {
         return Ok(());
     };
-    let (address, length) = (window.address, window.length);
-    let is_whole = (address | length) % PAGE_SIZE as u64 == 0;
-    if !is_whole || address.checked_add(length).is_none() {
-        drm::drm_err!(
-            drm,
-            "the host-visible memory is not valid: 0x{:x}, 0x{:x} bytes\n",
-            address,
-            length
-        );
-        return Ok(());
-    }
-    drm.set_window(vdev.as_ref(), address, length)
-        .inspect_err(|_| {
+    match drm.set_window(vdev.as_ref(), gpu::SHM_ID_HOST_VISIBLE) {
+        Ok(()) => (),
+        Err(EINVAL) => {
+            drm::drm_err!(
+                drm,
+                "the host-visible memory is not valid: 0x{:x}, 0x{:x} bytes\n",
+                window.address,
+                window.length
+            );
+            return Ok(());
+        }
+        Err(error) => {
             drm::drm_err!(drm, "another driver has claimed the host-visible memory\n");
-        })?;
+            return Err(error);
+        }
+    }
     drm.memory.has_host_visible.store(true, Relaxed);
     Ok(())
 }
