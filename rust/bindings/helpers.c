@@ -712,6 +712,11 @@ bool helper_dma_fence_is_signaled(struct dma_fence *fence)
 	return dma_fence_is_signaled(fence);
 }
 
+bool helper_dma_fence_is_container(struct dma_fence *fence)
+{
+	return dma_fence_is_container(fence);
+}
+
 struct dma_fence_chain *helper_dma_fence_chain_alloc(void)
 {
 	return dma_fence_chain_alloc();

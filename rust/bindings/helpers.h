@@ -155,6 +155,7 @@ void helper_list_del(struct list_head *node);
 void helper_dma_fence_get(struct dma_fence *fence);
 void helper_dma_fence_put(struct dma_fence *fence);
 bool helper_dma_fence_is_signaled(struct dma_fence *fence);
+bool helper_dma_fence_is_container(struct dma_fence *fence);
 struct dma_fence_chain *helper_dma_fence_chain_alloc(void);
 void helper_dma_fence_chain_free(struct dma_fence_chain *chain);
 int helper_dma_resv_lock_interruptible(struct dma_resv *resv);

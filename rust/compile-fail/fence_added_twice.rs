@@ -3,12 +3,15 @@
 //!
 //! expect: E0382: use of moved value: `objects`
 use drm::{
-    dma_buf::{Fence, Reserved, Usage},
+    dma_buf::{Reserved, SingleFence, Usage},
     gem::{shmem::Object, DriverObject},
 };
 
 /// Adds two fences where room for one was reserved.
-pub fn fence_added_twice<T: DriverObject>(objects: Reserved<'_, Object<T>>, fences: [&Fence; 2]) {
+pub fn fence_added_twice<T: DriverObject>(
+    objects: Reserved<'_, Object<T>>,
+    fences: [&SingleFence; 2],
+) {
     objects.add_fence(fences[0], Usage::Write);
     objects.add_fence(fences[1], Usage::Read);
 }

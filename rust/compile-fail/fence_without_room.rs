@@ -3,12 +3,12 @@
 //!
 //! expect: E0423: cannot initialize a tuple struct which contains private fields
 use drm::{
-    dma_buf::{Fence, Reserved, Usage},
+    dma_buf::{Reserved, SingleFence, Usage},
     gem::{shmem::Object, DriverObject},
 };
 use kernel::{sync::aref::ARef, types::NotThreadSafe};
 
 /// Adds a fence without a lock.
-pub fn fence_without_room<T: DriverObject>(objects: &[ARef<Object<T>>], fence: &Fence) {
+pub fn fence_without_room<T: DriverObject>(objects: &[ARef<Object<T>>], fence: &SingleFence) {
     Reserved(objects, NotThreadSafe).add_fence(fence, Usage::Write);
 }

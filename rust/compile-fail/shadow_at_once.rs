@@ -5,7 +5,7 @@
 use drm::{
     kms::{
         plane::{
-            DriverPlane, Plane, PlaneAtomicCheck, PlaneAtomicCommit, PlaneState, Type,
+            DriverPlane, Plane, PlaneAtomicAsyncCheck, PlaneAtomicCommit, PlaneState, Type,
             UnregisteredPlane,
         },
         KmsDriver, ModeConfigInfo, PlainFramebuffer, PlainState, UnregisteredKmsDevice,
@@ -47,7 +47,7 @@ impl DriverPlane for Primary {
 
     fn atomic_update(_: PlaneAtomicCommit<'_, Self>) {}
 
-    fn atomic_async_check(_: PlaneAtomicCheck<'_, Self>) -> Result {
+    fn atomic_async_check(_: PlaneAtomicAsyncCheck<'_, Self>) -> Result {
         Ok(())
     }
 

@@ -146,3 +146,44 @@ impl<T: DriverFile> File<T> {
         T::postclose(KBox::into_pin(inner), dev);
     }
 }
+
+/// A file in which a handle is closed, see [`DriverObject::close`](crate::gem::DriverObject::close). The file
+/// itself may be closed, so nothing can be added to it: an event would refer to a file that is freed.
+///
+/// # Context
+///
+/// No method sleeps.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use core::pin::Pin;
+/// use drm::{file::{ClosingFile, DriverFile}, Driver};
+///
+/// /// Tells the device of a handle that is closed, as `DriverObject::close` does.
+/// fn close<T: Driver>(file: &ClosingFile<T::File>, forget: impl FnOnce(Pin<&T::File>)) {
+///     forget(file.inner());
+/// }
+/// ```
+#[repr(transparent)]
+pub struct ClosingFile<T: DriverFile>(File<T>);
+
+impl<T: DriverFile> ClosingFile<T> {
+    /// # Safety
+    ///
+    /// `ptr` must be a file of `T`'s driver as long as the reference is used.
+    pub(crate) unsafe fn from_raw<'a>(ptr: *mut bindings::drm_file) -> &'a Self {
+        // SAFETY: By the requirements of this function.
+        unsafe { &*ptr.cast() }
+    }
+
+    /// Returns the device of which the file was opened.
+    pub fn dev(&self) -> &Device<T::Driver> {
+        self.0.dev()
+    }
+
+    /// Returns the driver's data.
+    pub fn inner(&self) -> Pin<&T> {
+        self.0.inner()
+    }
+}

@@ -13,7 +13,7 @@ use kernel::{
 };
 
 use crate::{
-    dma_buf::{Fence, FenceChain},
+    dma_buf::{Fence, FenceChain, SingleFence},
     file::DriverFile,
     Driver, File,
 };
@@ -32,7 +32,7 @@ use crate::{
 ///
 /// ```no_run
 /// # use kernel::{prelude::*, sync::aref::ARef};
-/// use drm::{dma_buf::{Fence, FenceChain}, syncobj::SyncObj};
+/// use drm::{dma_buf::{FenceChain, SingleFence}, syncobj::SyncObj};
 ///
 /// /// What a program wants to be signalled. The memory is allocated before the work is sent.
 /// enum Signal {
@@ -40,7 +40,7 @@ use crate::{
 ///     Point(ARef<SyncObj>, FenceChain, u64),
 /// }
 ///
-/// fn publish(signals: KVec<Signal>, fence: &Fence) {
+/// fn publish(signals: KVec<Signal>, fence: &SingleFence) {
 ///     for signal in signals {
 ///         match signal {
 ///             Signal::Binary(syncobj) => syncobj.replace_fence(Some(fence)),
@@ -129,8 +129,8 @@ impl SyncObj {
     }
 
     /// Adds a point to the syncobj's timeline, which is reached when a fence is signalled; C:
-    /// `drm_syncobj_add_point()`.
-    pub fn add_point(&self, chain: FenceChain, fence: &Fence, point: u64) {
+    /// `drm_syncobj_add_point()`. The core does not accept a fence that consists of others.
+    pub fn add_point(&self, chain: FenceChain, fence: &SingleFence, point: u64) {
         // SAFETY: All are valid. The function takes the memory of the point and a reference to the fence.
         unsafe {
             bindings::drm_syncobj_add_point(self.as_raw(), chain.into_raw(), fence.as_raw(), point)

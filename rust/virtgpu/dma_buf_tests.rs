@@ -236,7 +236,7 @@ impl<const N: usize> Body for Reserving<N> {
         let objects = objects(dev, N)?;
         let fence = emit(dev, &Context::new(1))?;
         reserve(&objects, |reserved| {
-            reserved.add_fence(fence.as_fence(), Usage::Write);
+            reserved.add_fence(fence.as_single_fence(), Usage::Write);
             Ok(())
         })?;
         all_are(&objects, Err(EBUSY))?;
@@ -269,7 +269,7 @@ impl Body for Usages {
         ] {
             let fence = emit(dev, &Context::new(1))?;
             reserve(&objects, |reserved| {
-                reserved.add_fence(fence.as_fence(), usage);
+                reserved.add_fence(fence.as_single_fence(), usage);
                 Ok(())
             })?;
             all_are(&objects, expected)?;

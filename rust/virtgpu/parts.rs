@@ -5,7 +5,7 @@
 //! [`Data`] has a field for each part, and for the device's life. Each is set up by its own function, and
 //! is dropped with the DRM device. The works are here and not in their parts, because `impl_has_work!`
 //! finds a work by a field of the device's data itself.
-use drm::File;
+use drm::{file::ClosingFile, File};
 use kernel::{
     device::Bound,
     impl_has_delayed_work, impl_has_work, new_delayed_work, new_work,
@@ -298,7 +298,7 @@ impl memory::callbacks::Callbacks for VirtGpu {
         context::opened(bo, file)
     }
 
-    fn closed(bo: &Object, file: &File<VirtGpuFile>) {
+    fn closed(bo: &Object, file: &ClosingFile<VirtGpuFile>) {
         context::closed(bo, file);
     }
 

@@ -2,7 +2,7 @@
 //! Fences of any driver.
 //!
 //! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
-use core::{mem::MaybeUninit, ptr::NonNull};
+use core::{mem::MaybeUninit, ops::Deref, ptr::NonNull};
 
 use drm_bindings as bindings;
 use kernel::{
@@ -91,6 +91,17 @@ impl Fence {
 
     pub(crate) fn as_raw(&self) -> *mut bindings::dma_fence {
         self.0.get()
+    }
+
+    /// Returns the fence as one that does not consist of others, if it is one; C:
+    /// `dma_fence_is_container()`.
+    pub fn as_single(&self) -> Option<&SingleFence> {
+        // SAFETY: By the type's invariants, the fence is valid.
+        if unsafe { bindings::helper_dma_fence_is_container(self.as_raw()) } {
+            return None;
+        }
+        // SAFETY: The fence is no array and no chain.
+        Some(unsafe { SingleFence::from_raw(self.as_raw()) })
     }
 
     /// Returns the sequence number on its context.
@@ -209,6 +220,71 @@ impl Fence {
             part = unsafe { bindings::dma_fence_unwrap_next(cursor.as_mut_ptr()) };
         }
         Ok(())
+    }
+}
+
+/// A fence that does not consist of others: neither an array nor a chain. Reservations and the points of
+/// timelines have only such fences.
+///
+/// # Invariants
+///
+/// The fence is no array and no chain.
+///
+/// # Context
+///
+/// No method sleeps, unless it says otherwise.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::{prelude::*, sync::aref::ARef};
+/// use drm::dma_buf::{Fence, FenceContext, SingleFence};
+///
+/// # use doctests::Copies;
+/// # doctests::drm(|dev| {
+/// let context = FenceContext::<Copies>::new(1);
+/// let copy = context.new_fence_allocation(dev, 0)?.new_fence();
+/// let single: ARef<SingleFence> = copy.as_single_fence().into();
+/// assert!(!single.is_signaled());
+///
+/// // A fence of another driver may be either.
+/// let any: &Fence = &single;
+/// assert!(any.as_single().is_some());
+/// # Ok(())
+/// # });
+/// ```
+#[repr(transparent)]
+pub struct SingleFence(Fence);
+
+impl SingleFence {
+    /// # Safety
+    ///
+    /// `raw` must be a fence that is no array and no chain, with a reference that lasts as long as the result
+    /// is used.
+    pub(super) unsafe fn from_raw<'a>(raw: *mut bindings::dma_fence) -> &'a Self {
+        // INVARIANT: By the requirements of this function.
+        // SAFETY: As above.
+        unsafe { &*raw.cast() }
+    }
+}
+
+impl Deref for SingleFence {
+    type Target = Fence;
+
+    fn deref(&self) -> &Fence {
+        &self.0
+    }
+}
+
+// SAFETY: The functions use the reference count of the fence.
+unsafe impl AlwaysRefCounted for SingleFence {
+    fn inc_ref(&self) {
+        self.0.inc_ref();
+    }
+
+    unsafe fn dec_ref(obj: NonNull<Self>) {
+        // SAFETY: The caller passes a reference that it owns.
+        unsafe { Fence::dec_ref(obj.cast()) }
     }
 }
 

@@ -20,7 +20,7 @@ use kernel::{
 
 use super::{
     unsignalled::{Fences, Unsignalled},
-    Fence,
+    Fence, SingleFence,
 };
 use crate::{Device, Driver};
 
@@ -316,6 +316,13 @@ impl<T: FenceContextOps> DriverFence<T> {
     pub fn as_fence(&self) -> &Fence {
         // SAFETY: By the type's invariants, there is a reference as long as `self`.
         unsafe { Fence::from_raw(self.memory.as_ptr().cast()) }
+    }
+
+    /// Does the same as [`as_fence`](Self::as_fence). A driver's fence does not consist of others.
+    pub fn as_single_fence(&self) -> &SingleFence {
+        // SAFETY: By the type's invariants, there is a reference as long as `self`. The functions of the fence
+        // are those of `FenceContext`, not those of an array or a chain.
+        unsafe { SingleFence::from_raw(self.memory.as_ptr().cast()) }
     }
 
     /// Signals the fence, with the result of the work that it stands for. Does nothing if the driver has left

@@ -8,6 +8,6 @@ mod reservation;
 pub mod sync_file;
 pub(crate) mod unsignalled;
 
-pub use dma_fence::{Fence, FenceChain};
+pub use dma_fence::{Fence, FenceChain, SingleFence};
 pub use driver_fence::{DriverFence, DriverFenceAllocation, FenceContext, FenceContextOps};
 pub use reservation::{reserve, Reserved, Usage};

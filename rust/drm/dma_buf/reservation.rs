@@ -13,7 +13,7 @@ use kernel::{
     types::{NotThreadSafe, ScopeGuard},
 };
 
-use super::Fence;
+use super::SingleFence;
 use crate::gem::IntoGEMObject;
 
 /// How the work of a fence uses a buffer object; C: `enum dma_resv_usage`.
@@ -44,11 +44,11 @@ pub enum Usage {
 /// ```no_run
 /// # use kernel::prelude::*;
 /// use drm::{
-///     dma_buf::{Fence, Reserved, Usage},
+///     dma_buf::{Reserved, SingleFence, Usage},
 ///     gem::{shmem::Object, DriverObject},
 /// };
 ///
-/// fn will_be_written<T: DriverObject>(objects: Reserved<'_, Object<T>>, copy: &Fence) {
+/// fn will_be_written<T: DriverObject>(objects: Reserved<'_, Object<T>>, copy: &SingleFence) {
 ///     objects.add_fence(copy, Usage::Write);
 /// }
 /// ```
@@ -57,11 +57,11 @@ pub enum Usage {
 ///
 /// ```compile_fail,E0382
 /// use drm::{
-///     dma_buf::{Fence, Reserved, Usage},
+///     dma_buf::{Reserved, SingleFence, Usage},
 ///     gem::{shmem::Object, DriverObject},
 /// };
 ///
-/// fn twice<T: DriverObject>(objects: Reserved<'_, Object<T>>, fences: [&Fence; 2]) {
+/// fn twice<T: DriverObject>(objects: Reserved<'_, Object<T>>, fences: [&SingleFence; 2]) {
 ///     objects.add_fence(fences[0], Usage::Write);
 ///     objects.add_fence(fences[1], Usage::Write);
 /// }
@@ -71,8 +71,9 @@ where
     O: IntoGEMObject + AlwaysRefCounted;
 
 impl<O: IntoGEMObject + AlwaysRefCounted> Reserved<'_, O> {
-    /// Adds a fence to the reservations of all objects; C: `dma_resv_add_fence()`.
-    pub fn add_fence(self, fence: &Fence, usage: Usage) {
+    /// Adds a fence to the reservations of all objects; C: `dma_resv_add_fence()`. The core does not accept
+    /// a fence that consists of others.
+    pub fn add_fence(self, fence: &SingleFence, usage: Usage) {
         for object in self.0 {
             // SAFETY: The object is valid, and its reservation does not change.
             let resv = unsafe { (*object.as_raw()).resv };
@@ -109,7 +110,7 @@ impl<O: IntoGEMObject + AlwaysRefCounted> Reserved<'_, O> {
 /// ) -> Result<DriverFence<C>> {
 ///     reserve(objects, |reserved| {
 ///         let fence = send()?;
-///         reserved.add_fence(fence.as_fence(), Usage::Write);
+///         reserved.add_fence(fence.as_single_fence(), Usage::Write);
 ///         Ok(fence)
 ///     })
 /// }

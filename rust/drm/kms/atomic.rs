@@ -19,7 +19,7 @@ use kernel::{
 use super::{
     connector::AsRawConnector,
     crtc::AsRawCrtc,
-    object::{AsRawState, DriverState, FromRawState, Kind, Lent, Modesettable, ObjectState},
+    object::{AsRaw, AsRawState, DriverState, FromRawState, Kind, Lent, Modesettable, ObjectState},
     plane::AsRawPlane,
     KmsDriver,
 };
@@ -478,8 +478,9 @@ impl<K: Kind, S: DriverState<K>> DerefMut for StateMutator<'_, ObjectState<K, S>
     }
 }
 
-/// What a check of an object gets: the object, its old and new state, and the commit. The methods consume the
-/// value, and return the parts that the driver needs.
+/// What a check of an object gets: the object, its old and new state, and the commit, to which the check can
+/// add states, unless `S` is an [`AtomicStateMutator`]. The methods consume the value, and return the parts
+/// that the driver needs.
 ///
 /// # Context
 ///
@@ -500,8 +501,8 @@ impl<K: Kind, S: DriverState<K>> DerefMut for StateMutator<'_, ObjectState<K, S>
 ///     Ok(())
 /// }
 /// ```
-pub struct AtomicCheck<'a, O: Modesettable> {
-    state: &'a AtomicStateComposer<O::Driver>,
+pub struct AtomicCheck<'a, O: Modesettable, S = AtomicStateComposer<<O as AsRaw>::Driver>> {
+    state: &'a S,
     object: &'a O,
     old: &'a O::State,
     new: StateMutator<'a, O::State>,
@@ -518,6 +519,18 @@ impl<'a, O: Modesettable> AtomicCheck<'a, O> {
         })
     }
 
+    /// Gives up the right to add states.
+    pub(super) fn without_additions(self) -> AtomicCheck<'a, O, AtomicStateMutator<O::Driver>> {
+        AtomicCheck {
+            state: self.state,
+            object: self.object,
+            old: self.old,
+            new: self.new,
+        }
+    }
+}
+
+impl<'a, O: Modesettable, S> AtomicCheck<'a, O, S> {
     pub(super) fn object(&self) -> &'a O {
         self.object
     }
@@ -531,19 +544,12 @@ impl<'a, O: Modesettable> AtomicCheck<'a, O> {
     }
 
     /// Returns the commit, the old and the new state.
-    #[allow(clippy::type_complexity)] // It is upstream's type.
-    pub fn take_all(
-        self,
-    ) -> (
-        &'a AtomicStateComposer<O::Driver>,
-        &'a O::State,
-        StateMutator<'a, O::State>,
-    ) {
+    pub fn take_all(self) -> (&'a S, &'a O::State, StateMutator<'a, O::State>) {
         (self.state, self.old, self.new)
     }
 
     /// Returns the commit. The new state can then be lent again.
-    pub fn take_state(self) -> &'a AtomicStateComposer<O::Driver> {
+    pub fn take_state(self) -> &'a S {
         self.state
     }
 
@@ -563,17 +569,12 @@ impl<'a, O: Modesettable> AtomicCheck<'a, O> {
     }
 
     /// Returns the commit and the old state.
-    pub fn take_state_old_state(self) -> (&'a AtomicStateComposer<O::Driver>, &'a O::State) {
+    pub fn take_state_old_state(self) -> (&'a S, &'a O::State) {
         (self.state, self.old)
     }
 
     /// Returns the commit and the new state.
-    pub fn take_state_new_state(
-        self,
-    ) -> (
-        &'a AtomicStateComposer<O::Driver>,
-        StateMutator<'a, O::State>,
-    ) {
+    pub fn take_state_new_state(self) -> (&'a S, StateMutator<'a, O::State>) {
         (self.state, self.new)
     }
 }

@@ -12,7 +12,7 @@ use kernel::{
 };
 
 use super::{
-    atomic::{with_check, with_commit, AtomicCheck, AtomicCommit},
+    atomic::{with_check, with_commit, AtomicCheck, AtomicCommit, AtomicStateMutator},
     format_of,
     object::{leak, AsRaw, AsRawState, FromRawState, Modesettable},
     panic, shadow, Framebuffer, UnregisteredKmsDevice,
@@ -38,15 +38,21 @@ pub enum Type {
 
 /// What a check of a plane gets.
 pub type PlaneAtomicCheck<'a, T> = AtomicCheck<'a, Plane<T>>;
+/// What a check of a plane that is shown at once gets. It cannot add states to the commit, because the core
+/// would update the planes without a check.
+pub type PlaneAtomicAsyncCheck<'a, T> =
+    AtomicCheck<'a, Plane<T>, AtomicStateMutator<<T as DriverPlane>::Driver>>;
 /// What a part of a commit for a plane gets.
 pub type PlaneAtomicCommit<'a, T> = AtomicCommit<'a, Plane<T>>;
 
-impl<'a, T: DriverPlane> AtomicCheck<'a, Plane<T>> {
+impl<'a, T: DriverPlane, S> AtomicCheck<'a, Plane<T>, S> {
     /// Returns the plane.
     pub fn plane(&self) -> &'a Plane<T> {
         self.object()
     }
+}
 
+impl<T: DriverPlane> AtomicCheck<'_, Plane<T>> {
     /// Checks that the plane covers its CRTC and shows its framebuffer unscaled, if it is on. A driver whose
     /// planes have no other limits calls this in [`DriverPlane::atomic_check`]. Unlike the C function, it
     /// lets programs change the plane while the CRTC is off.
@@ -166,7 +172,7 @@ pub trait DriverPlane: Send + Sync + Sized + 'static {
     /// # Errors
     ///
     /// Any. The state is then committed in order.
-    fn atomic_async_check(_check: PlaneAtomicCheck<'_, Self>) -> Result {
+    fn atomic_async_check(_check: PlaneAtomicAsyncCheck<'_, Self>) -> Result {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
@@ -523,7 +529,7 @@ extern "C" fn atomic_async_check_callback<T: DriverPlane>(
         if !has_old || check.new_state().framebuffer().is_none() {
             return Err(EINVAL);
         }
-        T::atomic_async_check(check)
+        T::atomic_async_check(check.without_additions())
     };
     if flip {
         return EINVAL.to_errno();

@@ -12,7 +12,8 @@ use drm::{
     kms::{
         crtc::RawCrtcState,
         plane::{
-            DriverPlane, Plane, PlaneAtomicCheck, PlaneAtomicCommit, PlaneState, RawPlaneState,
+            DriverPlane, Plane, PlaneAtomicAsyncCheck, PlaneAtomicCheck, PlaneAtomicCommit,
+            PlaneState, RawPlaneState,
         },
         DisplayMode, FramebufferInfo, ModeObject, PlainState,
     },
@@ -406,7 +407,7 @@ impl DriverPlane for CursorPlane {
     }
 
     /// Allows an update of the cursor while a page flip waits for its vblank.
-    fn atomic_async_check(_check: PlaneAtomicCheck<'_, Self>) -> Result {
+    fn atomic_async_check(_check: PlaneAtomicAsyncCheck<'_, Self>) -> Result {
         Ok(())
     }
 

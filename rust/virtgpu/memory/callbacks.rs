@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What the memory part needs from the parts above it.
-use drm::File;
+use drm::{file::ClosingFile, File};
 use kernel::{error::Result, sync::Arc};
 
 use crate::{
@@ -21,7 +21,7 @@ pub(crate) trait Callbacks {
     fn opened(bo: &Object, file: &File<VirtGpuFile>) -> Result;
 
     /// Called when a file closes a handle of an object.
-    fn closed(bo: &Object, file: &File<VirtGpuFile>);
+    fn closed(bo: &Object, file: &ClosingFile<VirtGpuFile>);
 
     /// Called when the host is out of memory: has it destroy something that can be created again.
     /// Returns false if there is nothing. Called without locks of buffer objects and resources.

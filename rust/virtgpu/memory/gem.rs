@@ -7,6 +7,7 @@
 //! swapchains). When the object is freed it leaves them, and its pages stay until the host no
 //! longer uses them, see [`keeper`](super::keeper).
 use drm::{
+    file::ClosingFile,
     gem::{
         shmem::{Dying, ObjectConfig},
         BaseObject, DriverObject, DumbBuffer,
@@ -124,7 +125,7 @@ impl DriverObject for Bo {
         VirtGpu::opened(bo, file)
     }
 
-    fn close(bo: &Object, file: &File<VirtGpuFile>) {
+    fn close(bo: &Object, file: &ClosingFile<VirtGpuFile>) {
         VirtGpu::closed(bo, file);
     }
 

@@ -9,7 +9,11 @@
 //! gets `EIO`.
 use core::ops::Deref;
 
-use drm::{file::DriverFile, gem::BaseObject, uapi, File};
+use drm::{
+    file::{ClosingFile, DriverFile},
+    gem::BaseObject,
+    uapi, File,
+};
 use kernel::{
     new_mutex, new_spinlock,
     prelude::*,
@@ -602,8 +606,8 @@ pub(crate) fn opened(bo: &Object, file: &File<VirtGpuFile>) -> Result {
 }
 
 /// A file closes a handle of an object.
-pub(crate) fn closed(bo: &Object, file: &File<VirtGpuFile>) {
-    if let (Some(hold), Some(resource)) = (of(file), bo.own()) {
+pub(crate) fn closed(bo: &Object, file: &ClosingFile<VirtGpuFile>) {
+    if let (Some(hold), Some(resource)) = (&file.inner().0, bo.own()) {
         hold.remove(hold.dev(), &resource);
     }
 }

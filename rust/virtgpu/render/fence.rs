@@ -10,7 +10,7 @@
 //! whether it is alive. If it is, the context of the late fence is lost, and its fences end with
 //! `EIO`.
 use drm::{
-    dma_buf::{DriverFenceAllocation, Fence},
+    dma_buf::{DriverFenceAllocation, SingleFence},
     event::Event,
 };
 use kernel::{
@@ -88,7 +88,7 @@ impl<'a> NewFence<'a> {
         chain: &mut Chain,
         hold: &Hold,
         ring: Option<u32>,
-    ) -> Result<ARef<Fence>> {
+    ) -> Result<ARef<SingleFence>> {
         let dev = hold.dev();
         let number = *last + 1;
         set_fence_number(chain, number, ring)?;
@@ -103,7 +103,7 @@ impl<'a> NewFence<'a> {
         };
         let may_be_late = progress.is_some();
         let fence = self.allocation.new_fence();
-        let shared = fence.as_fence().into();
+        let shared = fence.as_single_fence().into();
         let pending = Pending {
             timeline: self.timeline,
             owner: hold.owner,

@@ -7,7 +7,7 @@
 //! [`Fences::emit`](super::timeline::Fences::emit), after another check whether the context was lost
 //! meanwhile.
 use drm::{
-    dma_buf::{reserve, sync_file, Fence, FenceChain, Usage},
+    dma_buf::{reserve, sync_file, Fence, FenceChain, SingleFence, Usage},
     gem::{shmem::Rows, BaseObject},
     syncobj::SyncObj,
     uapi, File,
@@ -203,7 +203,7 @@ struct Submit<'a> {
 }
 
 /// The fence of a command that was sent, and its sync file.
-type Sent = (Option<ARef<Fence>>, Option<ARef<kernel::fs::File>>);
+type Sent = (Option<ARef<SingleFence>>, Option<ARef<kernel::fs::File>>);
 
 /// Synchronizes guest memory that the stream may use with its bounce buffers, before and after.
 fn sync(dev: &Device, chain: &mut Chain, objects: &[ARef<Object>]) -> Result {
