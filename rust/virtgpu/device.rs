@@ -56,4 +56,6 @@ pub(crate) mod work {
     pub(crate) const FENCES: u64 = 10;
     /// Drops buffer objects to which the host has written.
     pub(crate) const ARRIVALS: u64 = 11;
+    /// Frees the pages of buffer objects that the host no longer uses.
+    pub(crate) const REMAINS: u64 = 12;
 }

@@ -68,6 +68,8 @@ pub(crate) struct Data {
     #[pin]
     arrivals_work: Work<Device, { work::ARRIVALS }>,
     #[pin]
+    remains_work: Work<Device, { work::REMAINS }>,
+    #[pin]
     pub(crate) life: Life,
 }
 
@@ -79,6 +81,7 @@ impl_has_work! {
     impl HasWork<Device, { work::ANSWERED }> for Data { self.answered_work }
     impl HasWork<Device, { work::CONTEXTS }> for Data { self.contexts_work }
     impl HasWork<Device, { work::ARRIVALS }> for Data { self.arrivals_work }
+    impl HasWork<Device, { work::REMAINS }> for Data { self.remains_work }
 }
 impl_has_delayed_work! {
     impl HasDelayedWork<Device, { work::RESET }> for Data { self.reset_work }
@@ -175,6 +178,14 @@ impl WorkItem<{ work::ARRIVALS }> for Data {
     }
 }
 
+impl WorkItem<{ work::REMAINS }> for Data {
+    type Pointer = ARef<Device>;
+
+    fn run(dev: ARef<Device>) {
+        dev.memory.remains.free_all();
+    }
+}
+
 /// Sets up the data of a device with `count` heads, whose blobs have sizes of this alignment.
 pub(crate) fn data(
     vdev: &virtio::Device<Bound>,
@@ -198,6 +209,7 @@ pub(crate) fn data(
         contexts_work <- new_work!("virtgpu::contexts"),
         fences_work <- new_delayed_work!("virtgpu::fences"),
         arrivals_work <- new_work!("virtgpu::arrivals"),
+        remains_work <- new_work!("virtgpu::remains"),
         life <- Life::new(),
     }))
 }
@@ -208,6 +220,7 @@ pub(crate) struct Works(ARef<Device>);
 
 impl Works {
     pub(crate) fn new(dev: &Device) -> Self {
+        dev.memory.remains.open();
         Self(dev.into())
     }
 
@@ -230,9 +243,11 @@ impl Drop for Works {
         self.0.disable_work::<{ work::CURSOR }>();
         self.0.disable_work::<{ work::CONTEXTS }>();
         self.0.disable_work::<{ work::ARRIVALS }>();
+        self.0.disable_work::<{ work::REMAINS }>();
         // What these works have not done is done here.
         context::destroy_released(&self.0);
         arrival::drop_ended(&self.0);
+        self.0.memory.remains.close();
     }
 }
 

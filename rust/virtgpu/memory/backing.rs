@@ -5,7 +5,7 @@ use kernel::{prelude::*, sync::Arc, transmute::AsBytes};
 use crate::{
     device::{Device, Object},
     gpu::MemEntry,
-    memory::keeper::{Keeper, Kept},
+    memory::keeper::{HasKeeper, Keeper},
     transport::{command::Chain, encode},
 };
 

@@ -27,7 +27,7 @@ use crate::{
         access,
         callbacks::{Callbacks, Group},
         format,
-        keeper::{Keeper, Kept},
+        keeper::{HasKeeper, Keeper},
         kind::{Blob, Texture},
         prime,
         resource::Resource,
@@ -70,7 +70,7 @@ pub(crate) struct Bo {
     keeper: Mutex<Option<Arc<Keeper>>>,
 }
 
-impl Kept for Bo {
+impl HasKeeper for Bo {
     fn keeper(&self) -> Option<Arc<Keeper>> {
         self.keeper.lock().clone()
     }
@@ -86,7 +86,7 @@ impl DriverObject for Bo {
 
     const HAS_UUIDS: bool = true;
 
-    fn new(_dev: &Device, _size: usize, shape: Shape) -> impl PinInit<Self, Error> {
+    fn new(dev: &Device, _size: usize, shape: Shape) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             shape <- new_mutex!(shape),
             own <- new_spinlock!(None),
@@ -94,7 +94,7 @@ impl DriverObject for Bo {
             cursor <- new_mutex!(None),
             groups <- new_mutex!(KVec::new()),
             mapping <- new_mutex!(Mapping::NONE),
-            keeper <- new_mutex!(Some(Keeper::new()?)),
+            keeper <- new_mutex!(Some(Keeper::new(dev)?)),
         })
     }
 

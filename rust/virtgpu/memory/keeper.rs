@@ -4,44 +4,143 @@
 //! Everything that tells the host of an object's pages holds a reference to the object's
 //! [`Keeper`]. When the object is freed, the keeper takes it over, and the last reference to the
 //! keeper frees it.
+//!
+//! The last reference is often that of a command that has ended. The works that end commands also
+//! signal fences, and to free pages takes the object's reservation, whose holder may wait for such a
+//! fence. So the pages are freed in a work of its own ([`Remains`]).
 use core::ops::Deref;
 
-use drm::gem::shmem::Dying;
+use drm::{gem::shmem::Dying, workqueue::Workqueue};
 use kernel::{
     new_spinlock,
     prelude::*,
-    sync::{Arc, SpinLock},
+    sync::{aref::ARef, Arc, SpinLock},
 };
 
-use crate::device;
+use crate::device::{self, work, Device};
 
 /// A buffer object that nothing uses any more.
 type Object = Dying<<device::Object as Deref>::Target>;
+
+/// An object in the list of those that are to be freed, which allocates nothing.
+struct Entry {
+    object: Option<Object>,
+    next: Option<KBox<Entry>>,
+}
+
+/// What a keeper has.
+struct Kept {
+    dev: ARef<Device>,
+    entry: Option<KBox<Entry>>,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let entry = self.entry.take();
+        if let Some(entry) = entry.filter(|entry| entry.object.is_some()) {
+            self.dev.memory.remains.free(&self.dev, entry);
+        }
+    }
+}
 
 /// Keeps an object's pages from being freed.
 #[pin_data]
 pub(crate) struct Keeper {
     #[pin]
-    object: SpinLock<Option<Object>>,
+    kept: SpinLock<Kept>,
 }
 
 impl Keeper {
-    pub(crate) fn new() -> Result<Arc<Self>> {
-        Arc::pin_init(
-            pin_init!(Self { object <- new_spinlock!(None) }),
-            GFP_KERNEL,
-        )
+    pub(crate) fn new(dev: &Device) -> Result<Arc<Self>> {
+        let entry = Entry {
+            object: None,
+            next: None,
+        };
+        let kept = Kept {
+            dev: dev.into(),
+            entry: Some(KBox::new(entry, GFP_KERNEL)?),
+        };
+        Arc::pin_init(pin_init!(Self { kept <- new_spinlock!(kept) }), GFP_KERNEL)
     }
 
-    /// Takes over an object that nothing else uses any more.
-    pub(crate) fn take_over(&self, object: Object) {
-        let none = self.object.lock().replace(object);
-        drop(none);
+    /// Takes over an object that nothing else uses any more. If the host does not use its pages, they
+    /// are freed at once.
+    pub(crate) fn take_over(self: Arc<Self>, object: Object) {
+        if let Some(entry) = &mut self.kept.lock().entry {
+            entry.object = Some(object);
+        }
+        if let Some(keeper) = Arc::into_unique_or_drop(self) {
+            let entry = keeper.kept.lock().entry.take();
+            drop(entry);
+        }
+    }
+}
+
+struct State {
+    /// The work may run.
+    is_open: bool,
+    first: Option<KBox<Entry>>,
+}
+
+/// The objects of a device whose pages are to be freed.
+#[pin_data]
+pub(crate) struct Remains {
+    #[pin]
+    state: SpinLock<State>,
+    /// Not the one of the works that signal fences, whose rescuer may have to signal the fences that
+    /// this work waits for.
+    queue: Workqueue,
+}
+
+impl Remains {
+    pub(super) fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            state <- new_spinlock!(State {
+                is_open: false,
+                first: None,
+            }),
+            queue: Workqueue::new(c"virtgpu_release")?,
+        }? Error)
+    }
+
+    /// Frees an object in a work, or at once if no work runs, because then none signals fences.
+    fn free(&self, dev: &Device, mut entry: KBox<Entry>) {
+        let mut state = self.state.lock();
+        if !state.is_open {
+            drop(state);
+            return drop(entry);
+        }
+        entry.next = state.first.take();
+        state.first = Some(entry);
+        drop(state);
+        // It makes no difference if it is pending already.
+        let _ = self
+            .queue
+            .enqueue::<ARef<Device>, { work::REMAINS }>(dev.into());
+    }
+
+    /// Lets the work free objects from now on.
+    pub(crate) fn open(&self) {
+        self.state.lock().is_open = true;
+    }
+
+    /// Frees the objects in the list, and all later ones at once. The work must be disabled.
+    pub(crate) fn close(&self) {
+        self.state.lock().is_open = false;
+        self.free_all();
+    }
+
+    /// Frees the objects in the list.
+    pub(crate) fn free_all(&self) {
+        let mut first = self.state.lock().first.take();
+        while let Some(mut entry) = first {
+            first = entry.next.take();
+        }
     }
 }
 
 /// A buffer object, as the resources see it.
-pub(crate) trait Kept {
+pub(crate) trait HasKeeper {
     /// Returns the keeper, to be held by everything that tells the host of the object's pages.
     fn keeper(&self) -> Option<Arc<Keeper>>;
 

@@ -14,7 +14,7 @@ use virtio::wait::WaitQueue;
 
 use crate::{
     gpu,
-    memory::{arrival::Arrivals, table::Resources},
+    memory::{arrival::Arrivals, keeper::Remains, table::Resources},
 };
 
 pub(crate) mod access;
@@ -55,14 +55,19 @@ pub(crate) struct Memory {
     /// Arrivals that are over and are to be dropped.
     #[pin]
     ended_arrivals: SpinLock<Option<KBox<Arrivals>>>,
+    #[pin]
+    pub(crate) remains: Remains,
 }
 
 impl Memory {
-    pub(crate) fn new(vdev: &virtio::Device<Bound>, blob_alignment: u32) -> impl PinInit<Self> {
+    pub(crate) fn new(
+        vdev: &virtio::Device<Bound>,
+        blob_alignment: u32,
+    ) -> impl PinInit<Self, Error> {
         let use_dma_addr = vdev.uses_dma_addresses();
         let has_blob = vdev.has_feature(gpu::F_RESOURCE_BLOB);
         let has_uuid = vdev.has_feature(gpu::F_RESOURCE_UUID);
-        pin_init!(Self {
+        try_pin_init!(Self {
             use_dma_addr,
             has_blob,
             has_uuid,
@@ -72,6 +77,7 @@ impl Memory {
             resources <- Resources::new(),
             arrived <- WaitQueue::new(),
             ended_arrivals <- new_spinlock!(None),
+            remains <- Remains::new(),
         })
     }
 }

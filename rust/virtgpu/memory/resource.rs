@@ -29,7 +29,7 @@ use crate::{
         callbacks::Callbacks,
         format,
         host_resource::{is_backed_late, Done, HostResource},
-        keeper::{Keeper, Kept},
+        keeper::{HasKeeper, Keeper},
         kind::{Blob, Kind, Texture},
     },
     transport::{
