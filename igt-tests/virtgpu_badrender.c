@@ -10,6 +10,7 @@
 #include <linux/dma-buf.h>
 #include <linux/sync_file.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -773,11 +774,11 @@ static void remove_mapper(void *unused)
 	shell("rmmod buffermap");
 }
 
-/* Lets another driver map a blob. Returns the number of mapped bytes, or a negative errno. */
-static long map_elsewhere(const struct drm_virtgpu_resource_create_blob *blob)
+/* Lets another driver map a dma-buf. Returns the number of mapped bytes, or a negative errno. */
+static long map_for_device(int dmabuf)
 {
 	/* insmod inherits a duplicate, because it is not close-on-exec. */
-	int dmabuf = export_blob(blob), shared = dup(dmabuf);
+	int shared = dup(dmabuf);
 	char command[96];
 	long answer;
 	FILE *file;
@@ -791,6 +792,15 @@ static long map_elsewhere(const struct drm_virtgpu_resource_create_blob *blob)
 	not_at_end(remove_mapper, NULL);
 	remove_mapper(NULL);
 	close(shared);
+	return answer;
+}
+
+/* Does the same with a blob. */
+static long map_elsewhere(const struct drm_virtgpu_resource_create_blob *blob)
+{
+	int dmabuf = export_blob(blob);
+	long answer = map_for_device(dmabuf);
+
 	close(dmabuf);
 	return answer;
 }
@@ -851,6 +861,146 @@ static void exported(void)
 {
 	shape("render=1 blob=1 window=1");
 	scope(use_exports);
+}
+
+#define HELDMAP		"/sys/module/heldmap/parameters/thread"
+
+static void remove_heldmap(void *unused)
+{
+	(void)unused;
+	write_file(HELDMAP, "0");
+	shell("rmmod heldmap");
+}
+
+static bool mmap_is_held(void)
+{
+	FILE *file = fopen(HELDMAP, "r");
+	int thread = 0;
+
+	check(file && fscanf(file, "%d", &thread) == 1, "cannot read the state of heldmap");
+	fclose(file);
+	return thread == -1;
+}
+
+/* How a process ends that has no SIGBUS when it uses a mapping. */
+enum { USED, NOT_MAPPED };
+
+static void use(const volatile char *bytes)
+{
+	char byte = bytes[0];
+
+	(void)byte;
+	_exit(USED);
+}
+
+/* Starts a process that maps a blob and then uses the mapping. Returns when the mapping is held. */
+static pid_t start_mapping(const struct drm_virtgpu_resource_create_blob *blob)
+{
+	double deadline = now() + PATIENCE;
+	char command[64];
+	int start[2];
+	pid_t mapper;
+
+	check(!pipe(start), "pipe: %s", strerror(errno));
+	fflush(stdout);
+	mapper = fork();
+	if (!mapper) {
+		char *bytes, byte;
+
+		signal(SIGBUS, SIG_DFL);
+		if (read(start[0], &byte, 1) != 1)
+			_exit(NOT_MAPPED);
+		bytes = map_blob(blob);
+		if (bytes == MAP_FAILED)
+			_exit(NOT_MAPPED);
+		use(bytes);
+	}
+	check(mapper > 0, "fork: %s", strerror(errno));
+	snprintf(command, sizeof(command), "insmod /host/tests/heldmap.ko thread=%d", mapper);
+	shell(command);
+	at_end(remove_heldmap, NULL);
+	check(write(start[1], "", 1) == 1, "write: %s", strerror(errno));
+	close(start[0]);
+	close(start[1]);
+	while (!mmap_is_held()) {
+		check(now() < deadline, "no mmap() was held");
+		usleep(10000);
+	}
+	return mapper;
+}
+
+/* Fails unless a process dies of SIGBUS, because the device is gone. */
+static void expect_sigbus(pid_t process, const char *what)
+{
+	int status;
+
+	check(waitpid(process, &status, 0) == process, "waitpid: %s", strerror(errno));
+	check(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS,
+	      "%s of a device that is gone: status 0x%x instead of SIGBUS", what, status);
+}
+
+static void expect_sigbus_at(const volatile char *bytes, const char *what)
+{
+	pid_t process;
+
+	fflush(stdout);
+	process = fork();
+	if (!process) {
+		signal(SIGBUS, SIG_DFL);
+		use(bytes);
+	}
+	expect_sigbus(process, what);
+}
+
+static void find_again(void *unused)
+{
+	(void)unused;
+	device_rescan();
+}
+
+static void use_unplugged(void)
+{
+	struct drm_virtgpu_resource_create_blob blob = host_blob(8192), half = host_blob(8192);
+	char *bytes, *untouched;
+	pid_t mapper;
+	int dmabuf;
+	void *late;
+	long got;
+
+	render_start();
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &blob);
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &half);
+	bytes = map_blob(&blob);
+	untouched = map_blob(&blob);
+	check(bytes != MAP_FAILED && untouched != MAP_FAILED, "mmap: %s", strerror(errno));
+	bytes[0] = 1;
+	dmabuf = export_blob(&blob);
+	mapper = start_mapping(&half);
+
+	device_unplug();
+	at_end(find_again, NULL);
+	expect_sigbus_at(bytes, "a mapping");
+	expect_sigbus_at(untouched, "a mapping that was not used");
+	write_file(HELDMAP, "0");
+	expect_sigbus(mapper, "a mapping that was made meanwhile");
+
+	late = mmap(NULL, blob.size, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
+	check(late == MAP_FAILED && errno == ENODEV, "a dma-buf of a device that is gone: %s",
+	      late == MAP_FAILED ? strerror(errno) : "it was mapped");
+	got = map_for_device(dmabuf);
+	check(got == -ENODEV, "a dma-buf of a device that is gone, for another device: %ld", got);
+	/* A mapping keeps the module. */
+	check(!munmap(bytes, blob.size) && !munmap(untouched, blob.size), "munmap: %s",
+	      strerror(errno));
+	close(dmabuf);
+	close(render_fd);
+}
+
+/* The device is unplugged while programs have mapped its memory, and while they do so. */
+static void unplugged(void)
+{
+	shape("render=1 blob=1 window=1");
+	scope(use_unplugged);
 }
 
 /* Returns whether a page of the window has a memory type: "uncached-minus", "write-combining". */
@@ -983,6 +1133,84 @@ static void texture_between(void)
 	judge_picture_within(0, &screen.image, 2);
 }
 
+static void remove_heldresv(void *unused)
+{
+	(void)unused;
+	shell("rmmod heldresv");
+}
+
+/* Creates a buffer in vgem that has the size of a picture. Returns it as a dma-buf. */
+static int vgem_buffer(const struct image *image, uint32_t *pitch)
+{
+	int vgem = drmOpenWithType("vgem", NULL, DRM_NODE_PRIMARY), dmabuf;
+	struct drm_mode_create_dumb create = {
+		.width = image->width, .height = image->height, .bpp = 32,
+	};
+
+	check(vgem >= 0, "no vgem: modprobe vgem?");
+	check(!drmIoctl(vgem, DRM_IOCTL_MODE_CREATE_DUMB, &create), "create a buffer in vgem");
+	/* insmod inherits it, because it is not close-on-exec. */
+	check(!drmPrimeHandleToFD(vgem, create.handle, DRM_RDWR, &dmabuf), "export");
+	close(vgem);
+	*pitch = create.pitch;
+	return dmabuf;
+}
+
+/* Frees an imported buffer in another process, which may have to wait for the reservation. */
+static pid_t free_import(uint32_t fb, uint32_t handle)
+{
+	pid_t process;
+
+	fflush(stdout);
+	process = fork();
+	if (!process) {
+		drmModeRmFB(render_fd, fb);
+		_exit(drmCloseBufferHandle(render_fd, handle) ? errno : 0);
+	}
+	check(process > 0, "fork: %s", strerror(errno));
+	return process;
+}
+
+/*
+ * A buffer of another driver is freed while somebody holds its reservation, who may wait for a fence.
+ * Fences must be signalled meanwhile.
+ */
+static void held_reservation(void)
+{
+	uint32_t handle, pitches[4] = { }, handles[4] = { }, offsets[4] = { };
+	struct buffer import = { };
+	struct screen screen;
+	char command[64];
+	pid_t process;
+	int dmabuf, status;
+
+	fake_start();
+	screen = kms_screen(1);
+	render_fd = screen.head.fd;
+	render_wait_fd(render_fence_fd(0, 0));
+	dmabuf = vgem_buffer(&screen.image, &pitches[0]);
+	check(!drmPrimeFDToHandle(render_fd, dmabuf, &handle), "import: %s", strerror(errno));
+	handles[0] = handle;
+	check(!drmModeAddFB2(render_fd, screen.image.width, screen.image.height,
+			     DRM_FORMAT_XRGB8888, handles, pitches, offsets, &import.fb, 0),
+	      "framebuffer: %s", strerror(errno));
+	kms_flip(&screen.head, &import, NULL, 0);
+	kms_flip(&screen.head, screen.buffers[screen.current], NULL, 0);
+
+	snprintf(command, sizeof(command), "insmod /host/tests/heldresv.ko fd=%d", dmabuf);
+	shell(command);
+	at_end(remove_heldresv, NULL);
+	process = free_import(import.fb, handle);
+	/* The host answers to the end of the buffer first. */
+	usleep(500000);
+	status = fence_status(render_fence_fd(0, 0), 2);
+	check(status == 1, "a stream fails while a reservation is held: %d", status);
+	not_at_end(remove_heldresv, NULL);
+	remove_heldresv(NULL);
+	check(waitpid(process, &status, 0) == process && !status, "the buffer is not freed");
+	close(dmabuf);
+}
+
 /* The pixels of a texture are not in the guest's memory, so a panic screen would not be visible. */
 static void panic_over_texture(void)
 {
@@ -1093,7 +1321,9 @@ int main(int argc, char **argv)
 		{ "refused-map", "the host refuses to map its memory", refused_map },
 		{ "caching", "host memory is mapped uncached or write-combining", caching },
 		{ "exported", "other drivers map host memory", exported },
+		{ "unplugged", "no mapping of host memory outlives the device", unplugged },
 		{ "texture-between", "a texture is shown between two pictures", texture_between },
+		{ "held-reservation", "fences do not wait for a buffer that is freed", held_reservation },
 		{ "panic-texture", "no panic screen is drawn over a texture", panic_over_texture },
 		{ "alignment", "the device requires an alignment of blobs", alignment },
 		{ "unload", "the driver is unloaded while answers are missing", unload },
