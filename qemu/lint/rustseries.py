@@ -101,6 +101,13 @@ users, the device is reset, and then their memory is freed.""", ("virtqueue",)),
     Step("wait", "rust: virtio: Add wait queues", """\
 Add wait queues for drivers that wait for an answer of the device, with and
 without a time limit, and killable.""", ("wait",)),
+    Step("lock", "rust: virtio: Add a spin lock for softirqs", """\
+A driver that takes answers off a virtqueue in softirq saves the switch to
+another thread. It shares data with process context, which must not be
+interrupted by a softirq that waits for the same lock.
+
+SpinLockBh disables softirqs while it is held. In a panic, when interrupts
+are disabled, try_lock() leaves softirqs alone.""", ("lock",)),
 )
 
 

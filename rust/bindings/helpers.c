@@ -687,6 +687,26 @@ void helper_spin_unlock_irqrestore(spinlock_t *lock, unsigned long flags)
 	spin_unlock_irqrestore(lock, flags);
 }
 
+void helper_spin_lock_bh(spinlock_t *lock)
+{
+	spin_lock_bh(lock);
+}
+
+bool helper_spin_trylock_bh(spinlock_t *lock)
+{
+	return spin_trylock_bh(lock);
+}
+
+void helper_spin_unlock_bh(spinlock_t *lock)
+{
+	spin_unlock_bh(lock);
+}
+
+bool helper_irqs_disabled(void)
+{
+	return irqs_disabled();
+}
+
 void helper_list_add_tail(struct list_head *node, struct list_head *head)
 {
 	list_add_tail(node, head);

@@ -150,6 +150,10 @@ void helper_drm_commit_active_planes(struct drm_device *dev, struct drm_atomic_c
 void helper_spin_lock_init(spinlock_t *lock);
 unsigned long helper_spin_lock_irqsave(spinlock_t *lock);
 void helper_spin_unlock_irqrestore(spinlock_t *lock, unsigned long flags);
+void helper_spin_lock_bh(spinlock_t *lock);
+bool helper_spin_trylock_bh(spinlock_t *lock);
+void helper_spin_unlock_bh(spinlock_t *lock);
+bool helper_irqs_disabled(void);
 void helper_list_add_tail(struct list_head *node, struct list_head *head);
 void helper_list_del(struct list_head *node);
 void helper_dma_fence_get(struct dma_fence *fence);

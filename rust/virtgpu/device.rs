@@ -34,7 +34,7 @@ pub(crate) enum Cause {
 
 /// The numbers of the device's works.
 pub(crate) mod work {
-    /// Takes finished commands off the control queue.
+    /// Takes finished commands off the control queue, in softirq.
     pub(crate) const CONTROL: u64 = 1;
     /// Takes finished commands off the cursor queue.
     pub(crate) const CURSOR: u64 = 2;
@@ -58,4 +58,6 @@ pub(crate) mod work {
     pub(crate) const ARRIVALS: u64 = 11;
     /// Frees the pages of buffer objects that the host no longer uses.
     pub(crate) const REMAINS: u64 = 12;
+    /// Ends commands of the control queue whose end may sleep.
+    pub(crate) const FINISH: u64 = 13;
 }

@@ -70,6 +70,8 @@ pub(crate) struct Data {
     #[pin]
     remains_work: Work<Device, { work::REMAINS }>,
     #[pin]
+    finish_work: Work<Device, { work::FINISH }>,
+    #[pin]
     pub(crate) life: Life,
 }
 
@@ -82,6 +84,7 @@ impl_has_work! {
     impl HasWork<Device, { work::CONTEXTS }> for Data { self.contexts_work }
     impl HasWork<Device, { work::ARRIVALS }> for Data { self.arrivals_work }
     impl HasWork<Device, { work::REMAINS }> for Data { self.remains_work }
+    impl HasWork<Device, { work::FINISH }> for Data { self.finish_work }
 }
 impl_has_delayed_work! {
     impl HasDelayedWork<Device, { work::RESET }> for Data { self.reset_work }
@@ -94,7 +97,8 @@ impl WorkItem<{ work::CONTROL }> for Data {
     type Pointer = ARef<Device>;
 
     fn run(dev: ARef<Device>) {
-        dev.transport.ctrl.dequeue(&dev);
+        // In softirq. [`Works`] has a reference to the device, too, so this one is not the last.
+        dev.transport.ctrl.dequeue(&dev, false);
     }
 }
 
@@ -102,7 +106,7 @@ impl WorkItem<{ work::CURSOR }> for Data {
     type Pointer = ARef<Device>;
 
     fn run(dev: ARef<Device>) {
-        dev.transport.cursor.dequeue(&dev);
+        dev.transport.cursor.dequeue(&dev, true);
     }
 }
 
@@ -186,6 +190,14 @@ impl WorkItem<{ work::REMAINS }> for Data {
     }
 }
 
+impl WorkItem<{ work::FINISH }> for Data {
+    type Pointer = ARef<Device>;
+
+    fn run(dev: ARef<Device>) {
+        dev.transport.ctrl.finish_answered(&dev);
+    }
+}
+
 /// Sets up the data of a device with `count` heads, whose blobs have sizes of this alignment.
 pub(crate) fn data(
     vdev: &virtio::Device<Bound>,
@@ -210,6 +222,7 @@ pub(crate) fn data(
         fences_work <- new_delayed_work!("virtgpu::fences"),
         arrivals_work <- new_work!("virtgpu::arrivals"),
         remains_work <- new_work!("virtgpu::remains"),
+        finish_work <- new_work!("virtgpu::finish"),
         life <- Life::new(),
     }))
 }
@@ -241,6 +254,7 @@ impl Drop for Works {
         self.quiesce();
         self.0.disable_work::<{ work::CONTROL }>();
         self.0.disable_work::<{ work::CURSOR }>();
+        self.0.disable_work::<{ work::FINISH }>();
         self.0.disable_work::<{ work::CONTEXTS }>();
         self.0.disable_work::<{ work::ARRIVALS }>();
         self.0.disable_work::<{ work::REMAINS }>();

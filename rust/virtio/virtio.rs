@@ -16,6 +16,7 @@ mod bytes;
 pub mod config;
 pub mod device;
 pub mod driver;
+pub mod lock;
 mod rings;
 pub mod virtqueue;
 pub mod wait;

@@ -384,15 +384,33 @@ impl Drop for Hold {
             return;
         }
         if self.is_live() {
-            // In a work, because sending waits for room in the ring, and the completions that make
-            // room may drop the last hold.
-            let _ = self
-                .dev
-                .transport
-                .completions
-                .enqueue::<ARef<Device>, { work::CONTEXTS }>(self.dev.clone());
+            destroy_later(&self.dev);
         } else if self.begin_to_end() {
             free(&self.dev, self.id);
+        }
+    }
+}
+
+/// The hold of a fence on a ring of the context. In contrast to a [`Hold`], it may be dropped in softirq.
+pub(super) struct RingHold {
+    dev: ARef<Device>,
+    context: Arc<Context>,
+}
+
+impl RingHold {
+    pub(super) fn new(hold: &Hold) -> Self {
+        hold.holds.fetch_add(1, Relaxed);
+        Self {
+            dev: hold.dev.clone(),
+            context: hold.context.clone(),
+        }
+    }
+}
+
+impl Drop for RingHold {
+    fn drop(&mut self) {
+        if self.context.holds.fetch_sub(1, Full) == 1 {
+            destroy_later(&self.dev);
         }
     }
 }
@@ -512,6 +530,16 @@ fn free(dev: &Device, id: u32) {
     let context = dev.render.contexts.take(id);
     drop(context);
     VirtGpu::context_gone(dev);
+}
+
+/// Schedules [`destroy_released`], because sending waits for room in the ring, and the completions that make
+/// room may drop the last hold.
+fn destroy_later(dev: &Device) {
+    // It makes no difference if it is pending already.
+    let _ = dev
+        .transport
+        .completions
+        .enqueue::<ARef<Device>, { work::CONTEXTS }>(dev.into());
 }
 
 /// Has the host destroy the contexts that nothing holds any more.

@@ -26,7 +26,7 @@ use virtio::wait::jiffies;
 use crate::{
     device::{work, Device, VirtGpu},
     render::{
-        context::{self, Hold},
+        context::{self, Hold, RingHold},
         timeline::{signal, Names, Pending, Progress, Signal, Table, Timeline},
     },
     transport::{
@@ -44,7 +44,7 @@ pub(crate) fn patience() -> usize {
 pub(crate) struct Emitted {
     number: u64,
     /// Keeps the context, because a host drops the fences of a context that it destroys.
-    hold: Option<Hold>,
+    hold: Option<RingHold>,
 }
 
 /// A fence that is not emitted yet.
@@ -120,7 +120,7 @@ impl<'a> NewFence<'a> {
         };
         chain.data_mut().set_fence(Emitted {
             number,
-            hold: (ring.is_some() && !is_polled).then(|| hold.clone()),
+            hold: (ring.is_some() && !is_polled).then(|| RingHold::new(hold)),
         });
         let node = self.place.into_node(number, pending);
         let none = dev.render.fences.pending.lock().0.insert(node);

@@ -90,12 +90,18 @@ fn error(error: Error) -> Error {
     }
 }
 
+/// A list that is `None` if it is empty, because most are, and to drop an empty vector calls the allocator.
+type Many<T> = Option<KVVec<T>>;
+
 /// The objects that a stream names.
-fn objects(args: &Args, file: &File<VirtGpuFile>) -> Result<KVVec<ARef<Object>>> {
+fn objects(args: &Args, file: &File<VirtGpuFile>) -> Result<Many<ARef<Object>>> {
     if args.num_bo_handles > MAX_OBJECTS {
         return Err(ENOMEM);
     }
     let count = args.num_bo_handles as usize;
+    if count == 0 {
+        return Ok(None);
+    }
     let mut handles = KVVec::with_capacity(count, GFP_KERNEL)?;
     let mut reader =
         UserSlice::new(UserPtr::from_addr(args.bo_handles as usize), count * 4).reader();
@@ -106,12 +112,15 @@ fn objects(args: &Args, file: &File<VirtGpuFile>) -> Result<KVVec<ARef<Object>>>
     for handle in handles.iter() {
         objects.push(Object::lookup_handle(file, *handle)?, GFP_KERNEL)?;
     }
-    Ok(objects)
+    Ok(Some(objects))
 }
 
-fn signals(args: &Args, file: &File<VirtGpuFile>) -> Result<KVVec<Signal>> {
+fn signals(args: &Args, file: &File<VirtGpuFile>) -> Result<Many<Signal>> {
     if args.num_out_syncobjs > MAX_SYNCOBJS {
         return Err(ENOMEM);
+    }
+    if args.num_out_syncobjs == 0 {
+        return Ok(None);
     }
     let mut signals = KVVec::with_capacity(args.num_out_syncobjs as usize, GFP_KERNEL)?;
     for index in 0..args.num_out_syncobjs {
@@ -126,7 +135,7 @@ fn signals(args: &Args, file: &File<VirtGpuFile>) -> Result<KVVec<Signal>> {
         let syncobj = SyncObj::lookup_handle(file, desc.handle).map_err(|_| EINVAL)?;
         signals.push(Signal { syncobj, point }, GFP_KERNEL)?;
     }
-    Ok(signals)
+    Ok(Some(signals))
 }
 
 /// Waits for a fence, unless it is on the stream's own ring, which keeps the order anyway.
@@ -144,9 +153,12 @@ fn wait_syncobjs(
     args: &Args,
     file: &File<VirtGpuFile>,
     timeline: u64,
-) -> Result<KVVec<ARef<SyncObj>>> {
+) -> Result<Many<ARef<SyncObj>>> {
     if args.num_in_syncobjs > MAX_SYNCOBJS {
         return Err(ENOMEM);
+    }
+    if args.num_in_syncobjs == 0 {
+        return Ok(None);
     }
     let mut resets = KVVec::new();
     for index in 0..args.num_in_syncobjs {
@@ -161,7 +173,7 @@ fn wait_syncobjs(
             resets.push(syncobj, GFP_KERNEL)?;
         }
     }
-    Ok(resets)
+    Ok(Some(resets))
 }
 
 /// A command that is not sent yet.
@@ -285,6 +297,7 @@ pub(super) fn execbuffer(dev: &Device, args: &mut Args, file: &File<VirtGpuFile>
     hold.create()?;
 
     let objects = objects(args, file)?;
+    let objects = objects.as_deref().unwrap_or_default();
     if args.size as usize > MAX_STREAM {
         return Err(ENOMEM);
     }
@@ -317,8 +330,8 @@ pub(super) fn execbuffer(dev: &Device, args: &mut Args, file: &File<VirtGpuFile>
         fence,
         wants_file: wants_fd,
     };
-    let (fence, sync_file) = reserve(&objects, |reserved| {
-        sync(dev, &mut submit.command.chain, &objects)?;
+    let (fence, sync_file) = reserve(objects, |reserved| {
+        sync(dev, &mut submit.command.chain, objects)?;
         let sent = submit.emit()?;
         if let Some(fence) = &sent.0 {
             reserved.add_fence(fence, Usage::Write);
@@ -327,14 +340,14 @@ pub(super) fn execbuffer(dev: &Device, args: &mut Args, file: &File<VirtGpuFile>
     })?;
     dev.transport.ctrl.kick(dev);
     if let Some(fence) = &fence {
-        for signal in signals {
+        for signal in signals.into_iter().flatten() {
             match signal.point {
                 Some((chain, point)) => signal.syncobj.add_point(chain, fence, point),
                 None => signal.syncobj.replace_fence(Some(fence)),
             }
         }
     }
-    for syncobj in resets.iter() {
+    for syncobj in resets.iter().flatten() {
         syncobj.replace_fence(None);
     }
     if let (Some(fd), Some(sync_file)) = (fd, sync_file) {

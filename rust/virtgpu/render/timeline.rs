@@ -8,15 +8,15 @@ use drm::{
     event::Event,
 };
 use kernel::{
-    new_mutex, new_spinlock,
+    new_mutex,
     prelude::*,
     rbtree::RBTree,
     sync::{
         atomic::{Atomic, Relaxed},
-        Arc, Mutex, SpinLock,
+        Arc, Mutex,
     },
 };
-use virtio::wait::jiffies;
+use virtio::{lock::SpinLockBh, new_spinlock_bh, wait::jiffies};
 
 use crate::device::{Device, VirtGpu};
 
@@ -236,7 +236,7 @@ pub(crate) struct Fences {
     #[pin]
     pub(crate) emit: Mutex<u64>,
     #[pin]
-    pub(super) pending: SpinLock<Table<Signal>>,
+    pub(super) pending: SpinLockBh<Table<Signal>>,
     /// The timeline of the device.
     pub(super) timeline: Timeline,
     pub(super) times: Arc<Times>,
@@ -246,7 +246,7 @@ impl Fences {
     pub(super) fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             emit <- new_mutex!(0),
-            pending <- new_spinlock!(Table(RBTree::new())),
+            pending <- new_spinlock_bh!(Table(RBTree::new())),
             timeline: Timeline::new(1),
             times: Times::new()?,
         }? Error)

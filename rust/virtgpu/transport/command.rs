@@ -5,13 +5,8 @@
 //! sent, or when the device is reset under it. So nothing that depends on a command (pages,
 //! references, counters) leaks. What happens at the end is an [`End`]: a [`Waiter`] is woken, or
 //! [`Done::happen`] of the part that sent the command is called.
-use kernel::{
-    new_spinlock,
-    prelude::*,
-    sync::{Arc, SpinLock},
-    transmute::AsBytes,
-};
-use virtio::{virtqueue::REQUEST_SIZE, wait::WaitQueue};
+use kernel::{prelude::*, sync::Arc, transmute::AsBytes};
+use virtio::{lock::SpinLockBh, new_spinlock_bh, virtqueue::REQUEST_SIZE, wait::WaitQueue};
 
 use crate::{
     device::{Cause, Device, VirtGpu},
@@ -38,7 +33,7 @@ pub(crate) trait Callbacks {
     fn forget(dev: &Device);
 
     /// Called when the command of a fence has ended. `is_answered` tells whether the host has
-    /// answered it.
+    /// answered it. Does not sleep: it is called in softirq, too.
     fn fence_ended(dev: &Device, fence: Self::Fence, status: Result, is_answered: bool);
 }
 
@@ -47,9 +42,9 @@ pub(crate) trait Done: Send + Sized {
     /// Called when the command was answered, could not be sent, or was lost in a reset (`ENODEV`).
     /// Returns the command, unless it is still needed.
     ///
-    /// The caller is the work that takes answers off the ring; the next commit, if the command is
+    /// The caller is a work; the next commit, if the command is
     /// lazy; `submit()`, if the command could not be sent; or the reset that the command was lost
-    /// in. So this must not take a lock that is held while a command waits for room in the ring.
+    /// in. It may sleep. So this must not take a lock that is held while a command waits for room in the ring.
     fn happen(self, dev: &Device, chain: Chain, status: Result) -> Option<Chain>;
 }
 
@@ -90,7 +85,9 @@ pub(crate) struct Cmd {
     pub(super) ended: Ended,
     /// The fence that is signalled after its end.
     pub(super) fence: Option<<VirtGpu as Callbacks>::Fence>,
-    /// The next command in the list of those that are kept.
+    /// What the answer says, while the command waits for the work that ends it.
+    pub(super) status: Result,
+    /// The next command in the list of those that are kept, or that are answered and not ended.
     pub(super) next: Option<Chain>,
 }
 
@@ -106,6 +103,7 @@ impl Cmd {
             end: None,
             ended: Ended::Unsent,
             fence: None,
+            status: Ok(()),
             next: None,
         }
     }
@@ -120,9 +118,9 @@ impl Cmd {
         self.ended == Ended::Unsent
     }
 
-    /// Returns whether something happens at the end of the command, before its fence is signalled.
+    /// Returns whether a part does something at the end of the command, before its fence is signalled.
     pub(crate) fn has_done(&self) -> bool {
-        self.end.is_some()
+        matches!(self.end, Some(End::Done(_)))
     }
 
     /// Returns whether an error of the host is not logged.
@@ -232,7 +230,7 @@ pub(crate) struct Waiter {
     /// The command's type.
     pub(super) kind: u32,
     #[pin]
-    pub(super) result: SpinLock<Option<(Result, Chain)>>,
+    pub(super) result: SpinLockBh<Option<(Result, Chain)>>,
     #[pin]
     pub(super) queue: WaitQueue,
 }
@@ -243,7 +241,7 @@ impl Waiter {
         Arc::pin_init(
             pin_init!(Self {
                 kind,
-                result <- new_spinlock!(None),
+                result <- new_spinlock_bh!(None),
                 queue <- WaitQueue::new(),
             }),
             GFP_KERNEL,

@@ -106,6 +106,8 @@ pub(crate) fn stop(dev: &Device, vdev: &virtio::Device<Bound>) {
     // The works that handle answers have to end before commands end with the reset.
     dev.cancel_work::<{ work::CONTROL }>();
     dev.cancel_work::<{ work::CURSOR }>();
+    dev.cancel_work::<{ work::FINISH }>();
+    dev.transport.ctrl.finish_answered(dev);
     queues.stop(vdev, [ctrl, cursor], |index, chain| {
         let queue = if index == 0 {
             &dev.transport.ctrl

@@ -2,11 +2,10 @@
 //! The pool of commands. A commit must not fail, so its commands come from here: some are allocated
 //! in advance, and commands that have ended are used again.
 use kernel::{
-    new_spinlock,
     prelude::*,
-    sync::SpinLock,
     time::{delay::fsleep, Delta},
 };
+use virtio::{lock::SpinLockBh, new_spinlock_bh};
 
 use crate::{
     gpu::{resp, Header, Wire},
@@ -17,7 +16,7 @@ use crate::{
 #[pin_data]
 pub(crate) struct Pool {
     #[pin]
-    chains: SpinLock<KVec<Chain>>,
+    chains: SpinLockBh<KVec<Chain>>,
 }
 
 /// Calls `f` again as long as there is no memory for it, because it must not fail. May sleep.
@@ -45,7 +44,7 @@ impl Pool {
                 for _ in 0..POOL_SIZE {
                     chains.push(Chain::new(&[], 0, Cmd::new(0))?, GFP_KERNEL)?;
                 }
-                new_spinlock!(chains)
+                new_spinlock_bh!(chains)
             },
         }? Error)
     }

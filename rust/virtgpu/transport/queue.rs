@@ -5,17 +5,16 @@
 //! [`Queue::kick`] tells the device of all commands that were added since the last kick, so a batch
 //! costs one kick. The work that an interrupt schedules takes finished commands off the ring
 //! ([`Queue::dequeue`]), and so does the next frame for commands that nothing waits for
-//! ([`Queue::reap`]). The interrupt state is in [`irq`](super::irq).
+//! ([`Queue::reap`]). For the control queue it runs in softirq, where it signals fences and wakes
+//! waiters; another work ends the commands whose end may sleep ([`Queue::finish_answered`]). The interrupt
+//! state is in [`irq`](super::irq).
 //!
 //! A queue is closed while the device is reset. Commands submitted then end with `ENODEV`.
-use kernel::{
-    new_spinlock,
-    prelude::*,
-    sync::{aref::ARef, SpinLock},
-    time::msecs_to_jiffies,
-};
+use kernel::{prelude::*, sync::aref::ARef, time::msecs_to_jiffies, workqueue};
 use virtgpu_c::{command_timeout, trace_cmd_queue, trace_cmd_response};
 use virtio::{
+    lock::SpinLockBh,
+    new_spinlock_bh,
     wait::{jiffies, WaitQueue},
     Virtqueue,
 };
@@ -99,6 +98,8 @@ struct State {
     /// Commands that could not be sent and whose end frees memory. They end when they are sent
     /// after all, or with the next reset.
     kept: Option<Chain>,
+    /// Commands that are answered, and wait for the work that ends them. The last one is the first.
+    answered: Option<Chain>,
     /// The device was reset, and was not given any memory since.
     is_clean: bool,
     /// The device was reset, and does not have all resources again yet.
@@ -143,26 +144,27 @@ impl State {
         trace_cmd_queue(name, seqno, kind, self.in_flight);
     }
 
-    /// Takes a finished command off the ring. If there is none, the drain of the ring ends, and the
-    /// device interrupts for the next one if something waits for it.
-    fn poll(&mut self) -> Poll {
-        loop {
-            if let Some(chain) = self.pop() {
-                return Poll::Finished(chain);
+    /// Takes all finished commands off the ring, and returns them in order, and whether the device has left a
+    /// state that the protocol does not have. The drain of the ring ends, and the device interrupts for the
+    /// next command if something waits for it.
+    fn poll(&mut self) -> (List, bool) {
+        let mut last = None;
+        let is_broken = loop {
+            while let Some(mut chain) = self.pop() {
+                chain.data_mut().next = last.take();
+                last = Some(chain);
             }
             let change = self.irq.end_drain();
             let Some(vq) = self.vq.as_mut() else {
-                return Poll::Empty;
+                break false;
             };
             let is_empty = apply(vq, change);
-            if vq.is_broken() {
-                return Poll::Broken;
-            }
-            if is_empty {
-                return Poll::Empty;
+            if is_empty || vq.is_broken() {
+                break vq.is_broken();
             }
             self.begin_drain();
-        }
+        };
+        (List::in_order(last), is_broken)
     }
 
     /// Takes a finished command off the ring, if there is one.
@@ -183,16 +185,6 @@ impl State {
     }
 }
 
-/// What is in a ring.
-enum Poll {
-    /// This finished command was.
-    Finished(Chain),
-    /// No finished command is.
-    Empty,
-    /// The device has left a state that the protocol does not have.
-    Broken,
-}
-
 /// Enables or disables the interrupts of a ring. Returns false if they were enabled too late for
 /// commands that the device has finished.
 fn apply(vq: &mut Virtqueue<Cmd>, change: Change) -> bool {
@@ -206,10 +198,23 @@ fn apply(vq: &mut Virtqueue<Cmd>, change: Change) -> bool {
     }
 }
 
-/// Commands that were kept, one after the other.
-struct Kept(Option<Chain>);
+/// A list of commands.
+struct List(Option<Chain>);
 
-impl Iterator for Kept {
+impl List {
+    /// Returns the commands of a list to which each was added as the first, in the order in which they
+    /// were added.
+    fn in_order(last: Option<Chain>) -> Self {
+        let mut ordered = None;
+        for mut chain in Self(last) {
+            chain.data_mut().next = ordered.take();
+            ordered = Some(chain);
+        }
+        Self(ordered)
+    }
+}
+
+impl Iterator for List {
     type Item = Chain;
 
     fn next(&mut self) -> Option<Chain> {
@@ -224,9 +229,18 @@ impl Iterator for Kept {
 pub(crate) struct Queue {
     pub(crate) name: &'static CStr,
     #[pin]
-    state: SpinLock<State>,
+    state: SpinLockBh<State>,
     #[pin]
     space: WaitQueue,
+}
+
+/// Returns how a command has ended by the status of its answer.
+fn by_answer(status: Result) -> Ended {
+    match status {
+        // It was sent before the device had all resources again after a reset.
+        Err(ENODEV) => Ended::Lost,
+        _ => Ended::Answered,
+    }
 }
 
 fn finish(dev: &Device, mut chain: Chain, ended: Ended, status: Result) {
@@ -253,7 +267,7 @@ impl Queue {
     pub(crate) fn new(name: &'static CStr) -> impl PinInit<Self> {
         pin_init!(Self {
             name,
-            state <- new_spinlock!(State {
+            state <- new_spinlock_bh!(State {
                 vq: None,
                 irq: Irq::new(),
                 seqno: 0,
@@ -265,6 +279,7 @@ impl Queue {
                 answers: 0,
                 heard: jiffies(),
                 kept: None,
+                answered: None,
                 is_clean: true,
                 is_restoring: false,
                 stats: Stats {
@@ -338,13 +353,9 @@ impl Queue {
     }
 
     /// Returns the commands that were kept, in order.
-    fn take_kept(&self) -> Kept {
-        let mut ordered = None;
-        for mut chain in Kept(self.state.lock().kept.take()) {
-            chain.data_mut().next = ordered.take();
-            ordered = Some(chain);
-        }
-        Kept(ordered)
+    fn take_kept(&self) -> List {
+        let kept = self.state.lock().kept.take();
+        List::in_order(kept)
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -582,11 +593,12 @@ impl Queue {
         let mut state = self.state.lock();
         state.irq.listen();
         let has_finished = state.vq.as_mut().is_some_and(|vq| !vq.enable_cb());
+        let has_answered = state.answered.is_some();
         drop(state);
         if has_finished {
             self.schedule(dev);
         }
-        has_finished
+        has_finished || has_answered
     }
 
     /// Schedules the work that takes finished commands off the ring.
@@ -667,19 +679,39 @@ impl Queue {
         waiter.result.lock().take().ok_or(EIO)
     }
 
-    /// Checks the response of a command and ends it.
-    fn end(&self, dev: &Device, chain: Chain) {
+    /// Checks the response of a command and ends it. In softirq, a command whose end may sleep is left to
+    /// [`finish_answered`](Self::finish_answered).
+    fn end(&self, dev: &Device, mut chain: Chain, may_sleep: bool) -> bool {
         let status = check(dev, &chain);
         trace_cmd_response(self.name, chain.data().seqno, kind(&chain), status);
         if status.is_err() {
             self.state.lock().stats.errors += 1;
         }
-        let ended = match status {
-            // It was sent before the device had all resources again after a reset.
-            Err(ENODEV) => Ended::Lost,
-            _ => Ended::Answered,
-        };
-        finish(dev, chain, ended, status);
+        if may_sleep || !chain.data().has_done() {
+            finish(dev, chain, by_answer(status), status);
+            return true;
+        }
+        chain.data_mut().status = status;
+        let mut state = self.state.lock();
+        chain.data_mut().next = state.answered.take();
+        state.answered = Some(chain);
+        false
+    }
+
+    /// Ends the commands that [`dequeue`](Self::dequeue) has left, and has a device reset that has broken the
+    /// ring.
+    pub(crate) fn finish_answered(&self, dev: &Device) {
+        let mut state = self.state.lock();
+        let answered = state.answered.take();
+        let is_broken = state.vq.as_ref().is_some_and(Virtqueue::is_broken);
+        drop(state);
+        for chain in List::in_order(answered) {
+            let status = chain.data().status;
+            finish(dev, chain, by_answer(status), status);
+        }
+        if is_broken {
+            VirtGpu::reset(dev, Cause::Broken);
+        }
     }
 
     /// Ends the commands that the device has finished without an interrupt.
@@ -687,41 +719,47 @@ impl Queue {
     /// Called before the next commands of this kind are sent, so frames that follow each other need
     /// no interrupts.
     pub(crate) fn reap(&self, dev: &Device) {
-        loop {
-            let mut state = self.state.lock();
-            if !state.irq.may_reap() {
-                return;
-            }
-            let Poll::Finished(chain) = state.poll() else {
-                return;
-            };
-            drop(state);
-            self.end(dev, chain);
+        let mut state = self.state.lock();
+        // Otherwise the works end them, in order.
+        if !state.irq.may_reap() || state.answered.is_some() {
+            return;
+        }
+        let (finished, _) = state.poll();
+        drop(state);
+        for chain in finished {
+            self.end(dev, chain, true);
         }
     }
 
-    /// Ends all commands that the device has finished. This is the work that an interrupt
-    /// schedules.
-    pub(crate) fn dequeue(&self, dev: &Device) {
+    /// Takes all commands off the ring that the device has finished, and ends them. This is the work that
+    /// an interrupt schedules. In softirq, it leaves what may sleep to
+    /// [`finish_answered`](Self::finish_answered).
+    pub(crate) fn dequeue(&self, dev: &Device, may_sleep: bool) {
         let mut state = self.state.lock();
         if state.vq.is_none() {
             return;
         }
         state.stats.interrupts += 1;
         state.begin_drain();
+        let (finished, is_broken) = state.poll();
         drop(state);
-        let is_broken = loop {
-            let polled = self.state.lock().poll();
-            match polled {
-                Poll::Finished(chain) => self.end(dev, chain),
-                Poll::Empty => break false,
-                Poll::Broken => break true,
-            }
-        };
         self.space.wake_all();
 
-        if is_broken {
-            VirtGpu::reset(dev, Cause::Broken);
+        let mut is_all = !is_broken;
+        for chain in finished {
+            is_all &= self.end(dev, chain, may_sleep);
+        }
+        if is_all {
+            return;
+        }
+        if may_sleep {
+            self.finish_answered(dev);
+        } else {
+            // It makes no difference if it is pending already.
+            let _ = dev
+                .transport
+                .completions
+                .enqueue::<ARef<Device>, { work::FINISH }>(dev.into());
         }
     }
 }
@@ -730,9 +768,7 @@ impl Queue {
 pub(super) fn schedule(dev: &ARef<Device>, is_ctrl: bool) {
     // It makes no difference if it is pending already.
     let _ = if is_ctrl {
-        dev.transport
-            .completions
-            .enqueue::<ARef<Device>, { work::CONTROL }>(dev.clone())
+        workqueue::system_bh().enqueue::<ARef<Device>, { work::CONTROL }>(dev.clone())
     } else {
         dev.transport
             .completions
