@@ -3,7 +3,7 @@
 
 # The kernel build tree that `make` builds the modules against.
 KDIR ?= /lib/modules/$(shell uname -r)/build
-export DRIVER KVER GPU TURNS
+export DRIVER KVER GPU SHARD TURNS
 
 define need-kernel-tree
 @test -e $(KDIR)/Makefile || { echo "error: $(KDIR) is no kernel build tree: install the kernel's" \
@@ -72,6 +72,9 @@ deb: bootstrap ## make a Debian package of the C driver, for DKMS, in out/deb
 check: bootstrap ## build, boot and test; print one table
 	@$(PYTHON) -m qemu.harness.check check
 
+merge-shards: bootstrap ## merge the results of SHARD=1/N to N/N; SCOPE=full, SHARDS=FOLDERS
+	@$(PYTHON) -m qemu.harness.merge $(or $(SCOPE),check) $(SHARDS)
+
 test: bootstrap ## run one subtest: NAME=igt@kms_addfb_basic@basic
 	@$(PYTHON) -m qemu.harness.onetest $(NAME)
 
@@ -111,6 +114,9 @@ unit: bootstrap ## test the tools' own logic, in seconds
 
 selftest: bootstrap ## check that a run fails if the guest's kernel complains
 	@$(PYTHON) -m qemu.harness.selftest
+
+shardtest: bootstrap ## run two suites in two shards, and merge the results
+	@$(PYTHON) -m qemu.harness.shardtest
 
 coverage: bootstrap ## count the lines of the C driver that check runs; SUITES= selects some
 	@$(PYTHON) -m qemu.harness.coverage $(addprefix --only=,$(SUITES))
@@ -163,6 +169,7 @@ distclean: clean ## also remove the cache
 ##= DRIVER=c|rust|stock  the driver (default c; make bench: all)
 ##= KVER=7.3|7.2|rc      the kernel (default: the newest supported series)
 ##= GPU=virgl|venus      a renderer on the host (make run, shell, piglit)
+##= SHARD=2/4            run the second of four parts (make check, check-full, check-debug)
 ##= TURNS=1000           how often make check-endurance repeats each step
 ##= CONTINUE=1           continue an interrupted make check
 ##= VIRTGPU_SEED=N       repeat the random choices of a run that printed this seed
@@ -177,6 +184,6 @@ bootstrap:
 	@$(PYTHON) -m qemu.base.choice
 
 .PHONY: help run shell setup update modules compile docs modules_install install uninstall deb \
-	check test check-full check-debug check-endurance check-desktops check-install piglit compare \
-	bench unit selftest coverage fuzz mutants mutate lint rustfmt compile-fail compile-upstream \
+	check merge-shards test check-full check-debug check-endurance check-desktops check-install piglit compare \
+	bench unit selftest shardtest coverage fuzz mutants mutate lint rustfmt compile-fail compile-upstream \
 	upstream-series ledger clean distclean bootstrap

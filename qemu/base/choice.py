@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Reads and checks the user's choices: DRIVER=, KVER=, GPU=, TURNS= and VIRTGPU_ACCEL=.
+"""Reads and checks the user's choices: DRIVER=, KVER=, GPU=, SHARD=, TURNS= and VIRTGPU_ACCEL=.
 
 An unknown value ends the program with a message that lists the known ones, before anything is
 downloaded, built or booted. `python3 -m qemu.base.choice` checks all of them; the Makefile runs it
@@ -7,6 +7,7 @@ before every target that uses a guest.
 """
 import os
 import re
+from dataclasses import dataclass
 
 from qemu.base import kernels, report
 from qemu.base.report import Failure
@@ -22,6 +23,16 @@ BOTH = "both"
 GPUS = ("virgl", "venus")
 ACCELERATORS = ("kvm", "tcg")
 TURNS = 1000
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One part of a run of tests that is divided among machines; the parts are numbered from 1."""
+    number: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
 
 
 def _one_of(name: str, allowed, default: str, without: str = "") -> str:
@@ -63,6 +74,18 @@ def turns() -> int:
     return int(text)
 
 
+def shard() -> Shard | None:
+    """Returns the part of the tests that is run; None for all of them."""
+    text = os.environ.get("SHARD") or ""
+    if not text:
+        return None
+    match = re.fullmatch(r"([1-9]\d{0,3})/([1-9]\d{0,3})", text)
+    if not match or int(match[1]) > int(match[2]):
+        raise Failure(f"SHARD={text} is no part of a run. SHARD=2/4 is the second of four parts, "
+                      "which are numbered from 1. Without SHARD= all tests are run.")
+    return Shard(int(match[1]), int(match[2]))
+
+
 def kernel() -> str:
     """Returns the guest's kernel in the form of kernels.resolve(); empty for the default."""
     return checked_kernel(os.environ.get("KVER") or "")
@@ -91,6 +114,7 @@ def main() -> int:
     gpu()
     accel()
     turns()
+    shard()
     kernel()
     return 0
 

@@ -3,6 +3,7 @@
 import fcntl
 from pathlib import Path
 
+from qemu.base.choice import Shard
 from qemu.base.paths import TOP
 
 OUT = TOP / "out"
@@ -10,9 +11,10 @@ OUT = TOP / "out"
 _locks = []
 
 
-def of_run(scope: str, driver: str, kernel: str) -> str:
+def of_run(scope: str, driver: str, kernel: str, shard: Shard | None = None) -> str:
     """Returns the name of the folder of a run; `kernel` is KVER=, empty for the default."""
-    return "-".join(filter(None, (scope, driver, kernel)))
+    part = f"shard-{shard.number}-of-{shard.count}" if shard else ""
+    return "-".join(filter(None, (scope, driver, kernel, part)))
 
 
 def claim(name: str) -> Path:

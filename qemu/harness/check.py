@@ -4,7 +4,8 @@
     check.py [check|full|debug|desktops|endurance] [--driver c|rust|stock] [--only SUITE]
 
 CONTINUE=1 continues an interrupted run: it keeps the suites that finished with the same sources.
-TURNS= says how often `endurance` repeats each step.
+TURNS= says how often `endurance` repeats each step. SHARD=2/4 runs the second of four parts;
+merge.py merges the results of all parts.
 """
 import argparse
 import dataclasses
@@ -15,20 +16,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qemu.base import choice, outfolder, report, seed
-from qemu.base.paths import TOP
 from qemu.base.report import Failure, say
 from qemu.build import build
-from qemu.harness import compare, guide, readme, reportpage, shelltest, suites
-from qemu.harness.expectations import (BAD_VERDICTS, BETTER, FAIL, FOLDER, KNOWN, PASS, SKIP,
-                                       Expectations)
+from qemu.harness import conclusion, guide, readme, shards, shelltest, suites
+from qemu.harness.expectations import Expectations
 from qemu.harness.results import LOST, Header, Outcome, Progress, Record, SuiteResults, parse
 from qemu.harness.suites import Kind, Suite
-from qemu.host import accel, hostgl, jobs, kernelmessages, panicscreen, quiet
+from qemu.host import accel, hostgl, jobs, panicscreen, quiet
 from qemu.host.machine import Options
 from qemu.images import environment, smallkernel
 from qemu.images.target import Environment
-
-LISTS = TOP / "igt-tests/lists"
 
 # Time limits are this many times longer on the debug kernel.
 PATIENCE = 6
@@ -39,15 +36,8 @@ IGT_SECONDS, IGT_LONG = 300, 900
 TURN_SECONDS = 30
 ENDURANCE_TESTS = 4
 
-# Matches what our tests print at a check that failed.
-FAILED_CHECK = re.compile(r"^\S+\.c:\d+: ")
 # Matches functions of a GPU driver in kmemleak's backtraces.
 LEAK = re.compile(rf"\[(virtgpu|virtgpu_rs|virtio_gpu|{'|'.join(jobs.DRM_NAMES.values())})\]")
-
-
-def read_list(name: str) -> list[str]:
-    lines = (LISTS / name).read_text().splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
 def as_list(names) -> str:
@@ -76,14 +66,10 @@ class Run:
         self.tests = tests or build.tests(target, driver)
         self.seed = seed.choose()
         self.accelerator = accel.name(target)
-        self.expected = self.expectations(driver)
+        self.expected = Expectations.read(
+            driver, (self.accelerator, *(("debug",) if scope in suites.DEBUGGED else ())))
         # Shell commands that end the job of each guest.
         self.job_end = ""
-
-    def expectations(self, driver: str) -> Expectations:
-        """Returns the expectations of a driver in a run like this one."""
-        return Expectations.read(
-            driver, (self.accelerator, *(("debug",) if self.scope in suites.DEBUGGED else ())))
 
     def _adapt(self, options: Options) -> Options:
         """Adapts a guest's options to the kernel and the seed of this run."""
@@ -115,7 +101,7 @@ class Run:
             say(f"    {hostgl.describe(suite.guest['gpu'])}")
         long = self.scope != "check"
         skipped = [name for name in suites.SLOW if self.scope != "full"] + self.expected.skips
-        names = [name for name in (read_list(suite.tests) if suite.tests else names)
+        names = [name for name in suite.listed or names
                  if suite.prefix + name not in skipped]
         programs = suite.programs or tuple(sorted({name.split("@")[0] for name in names}))
         files = {"skip.txt": as_list(skipped) or "\n"}
@@ -133,8 +119,7 @@ class Run:
     def igt(self, suite: Suite) -> SuiteResults:
         """Runs the IGT tests of a list."""
         job = f"/host/runner {IGT_LONG if self.scope == 'debug' else IGT_SECONDS}\n"
-        names = [name for name in read_list(suite.tests) if self.expected.is_run(name)
-                 and ("suspend" in name) == suite.suspends]
+        names = [name for name in suite.listed if self.expected.is_run(name)]
         if not names:
             return SuiteResults({}, [], 0)
         return self._guest(suite, job, suite.options(self.driver), {"list.txt": as_list(names)})
@@ -196,52 +181,6 @@ PANIC = "virtgpu_panic@panic-screen"
 PANIC_END = "---[ end Kernel panic"
 
 
-def table(verdicts: dict[str, str]) -> str:
-    """Formats a table with a row per program."""
-    kinds = (PASS, KNOWN, FAIL, SKIP)
-    rows: dict[str, dict[str, int]] = {}
-    for name, verdict in verdicts.items():
-        row = rows.setdefault(name.split("@")[0], dict.fromkeys(kinds, 0))
-        row[FAIL if verdict in BAD_VERDICTS else verdict] += 1
-    lines = [f"{'':<28}{'pass':>6}{'known':>7}{'FAIL':>6}{'skip':>6}"]
-    for name, row in sorted(rows.items()):
-        cells = "".join(f"{row[kind] or '.':>{width}}" for kind, width in
-                        zip(kinds, (6, 7, 6, 6)))
-        lines.append(f"{name:<28}{cells}")
-    return "\n".join(lines)
-
-
-def skip_reason(log: str) -> str:
-    """Returns the reason that a skipped test printed."""
-    lines = [line for line in log.splitlines()
-             if line and not re.match(r"(Starting s|S)ubtest[: ]", line)]
-    unmet = [line for line in lines if line.startswith("Test requirement: ")]
-    return unmet[-1] if unmet else lines[-1] if lines else "no reason given"
-
-
-def fail_reason(log: str) -> str:
-    """Returns the line of a failed test's log that says most about the failure; may be empty."""
-    lines = [line.strip() for line in log.splitlines()
-             if line.strip() and not re.match(r"(Starting s|S)ubtest[: ]", line)]
-    for pattern in (kernelmessages.BAD, re.compile("Failed assertion: "), FAILED_CHECK):
-        for line in lines:
-            if pattern.search(line):
-                return line
-    return lines[-1] if lines else ""
-
-
-def explain(name: str, verdict: str, result: Outcome, driver: str) -> str:
-    """Returns one line about a test that fails the run."""
-    files = f"{FOLDER.relative_to(TOP)}/{'c' if driver == 'rust' else driver}"
-    if verdict == BETTER:
-        return f"UNEXPECTED PASS: {name}: remove it from {files}-fails.txt"
-    if verdict == FAIL:
-        reason = fail_reason(result.log)
-        return f"FAILED: {name} ({result.result}{': ' if reason else ''}{reason})"
-    return (f"UNEXPECTED SKIP: {name}: {skip_reason(result.log)} "
-            f"(if this is right: {files}-may-skip.txt)")
-
-
 def run_all(run: Run, chosen: list[Suite], record: Record, path: Path) -> None:
     """Runs the suites that the record does not have yet; saves the record after each."""
     for suite in chosen:
@@ -255,7 +194,7 @@ def run_all(run: Run, chosen: list[Suite], record: Record, path: Path) -> None:
     record.save(path)
 
 
-def begin(run: Run, path: Path) -> Record:
+def begin(run: Run, path: Path, shard: str) -> Record:
     """Returns the record to fill: an interrupted one of the same sources, or a new one."""
     header = Header.now(run.target.version, run.accelerator, run.scope, run.seed)
     old = Record.load(path)
@@ -267,75 +206,40 @@ def begin(run: Run, path: Path) -> Record:
                           "CONTINUE= to start again")
         run.seed = old.header.seed
         return old
-    return Record(run.driver, header)
-
-
-def conclude(run: Run, record: Record, only, out: Path) -> int:
-    """Prints the table, differences and failures; writes the report and returns an exit status."""
-    others = [] if only else compare.others(record, out)
-    verdicts = {one.driver: run.expectations(one.driver).verdicts(one.words())
-                for one in (*others, record)}
-    own = verdicts[run.driver]
-    print(table(own))
-    if others:
-        print("\n" + compare.side_by_side([*others, record]))
-    bad = sorted(name for name, verdict in own.items() if verdict in BAD_VERDICTS)
-    ours = [run.expectations(driver) for driver in compare.OURS]
-    differ = compare.differences(record, others, bad,
-                                 lambda name: any(one.is_excused(name) for one in ours))
-    lines = [*(f"DIFFERENT: {text}" for text in differ),
-             *(explain(name, own[name], record.results[name], run.driver) for name in bad),
-             *(f"TROUBLE: {text}" for text in record.trouble)]
-    for line in lines:
-        print(line)
-    page = reportpage.write(out, [*others, record], verdicts, lines)
-    failed = [name for name in bad if own[name] == FAIL]
-    if failed:
-        print(f"To run one test alone with the same seed: make test DRIVER={run.driver} "
-              f"VIRTGPU_SEED={run.seed} NAME=igt@{failed[0]}")
-    if not all(suite.finished for suite in record.suites.values()):
-        print("A guest was lost. To run only the unfinished suites: "
-              f"make {TARGETS[run.scope]} DRIVER={run.driver} CONTINUE=1")
-    count = list(own.values()).count
-    if count(KNOWN):
-        print(f"{count(KNOWN)} failures are expected, each with its reason in "
-              f"{FOLDER.relative_to(TOP)}; they count as skipped")
-    print(f"Every result with its log and pictures: {page}")
-    total = len(bad) + len(record.trouble) + len(differ)
-    print(f"{count(PASS)} passed, {total} failed, {count(SKIP) + count(KNOWN)} skipped")
-    return 1 if total else 0
-
-
-TARGETS = {"check": "check", "full": "check-full", "debug": "check-debug",
-           suites.DESKTOPS: "check-desktops", suites.ENDURANCE: "check-endurance"}
+    return Record(run.driver, header, shard=shard)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("scope", nargs="?", default="check", choices=list(TARGETS))
+    parser.add_argument("scope", nargs="?", default="check", choices=list(conclusion.TARGETS))
     parser.add_argument("--driver", default=choice.driver(), choices=choice.DRIVERS)
     parser.add_argument("--only", action="append", help="run only this suite, see suites.py")
     args = parser.parse_args()
 
+    shard = choice.shard()
     chosen = suites.choose(args.scope, args.driver, args.only)
+    if shard:
+        whole, chosen = chosen, shards.part(chosen, shard)
+        say(f"==> shard {shard}: "
+            f"{', '.join(shards.describe(suite, whole) for suite in chosen)}")
     target = environment.prepare(choice.kernel())
     if args.scope in suites.DEBUGGED:
         target = smallkernel.prepare(target, smallkernel.DEBUG)
-    folder = outfolder.claim(outfolder.of_run(args.scope, args.driver, choice.kernel()))
+    folder = outfolder.claim(outfolder.of_run(args.scope, args.driver, choice.kernel(), shard))
     run = Run(args.driver, target, folder, scope=args.scope)
     # Later runs are compared with complete runs only, so a partial run has another name.
     path = folder / ("part.json" if args.only else "results.json")
-    record = begin(run, path)
+    record = begin(run, path, str(shard or ""))
     say(f"==> {args.driver} on kernel {target.version}, {run.accelerator}; "
         f"{seed.replay(run.seed)}")
     try:
         run_all(run, chosen, record, path)
     except KeyboardInterrupt:
         say(f"interrupted; {len(record.suites)} of {len(chosen)} suites are kept. To continue: "
-            f"make {TARGETS[args.scope]} DRIVER={args.driver} CONTINUE=1")
+            f"{conclusion.again(record)}")
         return 130
-    return conclude(run, record, args.only, outfolder.OUT)
+    return conclusion.conclude(record, folder, bool(args.only or shard), outfolder.OUT)
 
 
 if __name__ == "__main__":

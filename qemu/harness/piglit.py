@@ -11,7 +11,7 @@ import shlex
 from qemu.base import choice, outfolder, report
 from qemu.base.report import Failure, say
 from qemu.build import build
-from qemu.harness import check
+from qemu.harness import suites
 from qemu.host import hostgl, jobs
 from qemu.host.machine import Options
 from qemu.images import disks, environment
@@ -24,7 +24,7 @@ LIMIT = 3600
 
 def run(driver: str, target: Environment, gpu: str) -> dict:
     """Runs piglit in a guest and returns its results by name."""
-    tests = [word for line in check.read_list("piglit.list")
+    tests = [word for line in suites.read_list("piglit.list")
              for word in (("-x", line[1:]) if line.startswith("!") else ("-t", line))]
     folder = outfolder.claim(f"piglit-{driver}")
     options = Options(driver=driver, heads=1, gpu=gpu)

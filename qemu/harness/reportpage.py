@@ -6,7 +6,6 @@ from pathlib import Path
 
 import junitparser
 
-from qemu.base import choice, outfolder
 from qemu.harness import compare
 from qemu.harness.expectations import BAD_VERDICTS, KNOWN, SKIP
 from qemu.harness.results import Record
@@ -86,18 +85,18 @@ def _tables(record: Record, verdicts: dict[str, str], runs: Path, folder: Path) 
     return "".join(parts)
 
 
-def _section(record: Record, verdicts: dict[str, str], folder: Path, out: Path) -> str:
+def _section(record: Record, verdicts: dict[str, str], folder: Path, runs: Path) -> str:
     header = "".join(f"<tr><th>{key}</th><td>{html.escape(str(value))}</td></tr>"
                      for key, value in vars(record.header).items())
-    runs = out / outfolder.of_run(record.header.scope, record.driver, choice.kernel())
-    return (f"<h2>{record.driver}</h2><table>{header}</table>"
+    shard = f", shard {record.shard}" if record.shard else ""
+    return (f"<h2>{record.driver}{shard}</h2><table>{header}</table>"
             f"{_tables(record, verdicts, runs, folder)}")
 
 
 def write(out: Path, records: list[Record], verdicts: dict[str, dict[str, str]],
-          lines: list[str]) -> Path:
+          lines: list[str], folders: dict[str, Path]) -> Path:
     """Writes the report and returns its page. The last record is of the current run, `lines` are its
-    failures, `verdicts` are by driver."""
+    failures. `verdicts` and the `folders` of the runs are by driver."""
     folder = out / "report"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -108,7 +107,8 @@ def write(out: Path, records: list[Record], verdicts: dict[str, dict[str, str]],
                   f"{html.escape(compare.side_by_side(records))}</pre>" if len(records) > 1 else "")
     failures = (f'<h2>Failures</h2><pre class="bad">{html.escape(chr(10).join(lines))}</pre>'
                 if lines else '<p class="pass">Nothing failed.</p>')
-    sections = "".join(_section(record, verdicts[record.driver], folder, out)
+    sections = "".join(_section(record, verdicts[record.driver], folder,
+                                folders[record.driver])
                        for record in reversed(records))
     page = folder / "index.html"
     page.write_text(

@@ -170,6 +170,8 @@ class Record:
     header: Header
     suites: dict[str, SuiteResults] = field(default_factory=dict)
     complete: bool = False
+    # SHARD= of the run; empty if it was not divided, or is merged.
+    shard: str = ""
 
     @property
     def results(self) -> dict[str, Outcome]:
@@ -199,6 +201,7 @@ class Record:
                                           in suite["results"].items()},
                                          suite["trouble"], suite["seconds"])
                       for name, suite in data["suites"].items()}
-            return cls(data["driver"], Header(**data["header"]), suites, data["complete"])
+            return cls(data["driver"], Header(**data["header"]), suites, data["complete"],
+                       data["shard"])
         except (OSError, ValueError, KeyError, TypeError):
             return None

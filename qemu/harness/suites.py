@@ -4,10 +4,12 @@ import enum
 from dataclasses import dataclass, field
 
 from qemu.base import choice, kernels
+from qemu.base.paths import IGT_TESTS
 from qemu.base.report import Failure
 from qemu.harness import variants
 from qemu.host.machine import Options
 
+LISTS = IGT_TESTS / "lists"
 # Left to `make check-full` because each takes minutes.
 SLOW = ("virtgpu_random@many", "virtgpu_nomem@load-each", "virtgpu_glclients@glmark2",
         "virtgpu_lifecycle@reload",
@@ -20,6 +22,11 @@ ENDURANCE = "endurance"
 DEBUGGED = ("debug", ENDURANCE)
 # The suite that panics the usual guest.
 PANIC = "panic"
+
+
+def read_list(name: str) -> list[str]:
+    lines = (LISTS / name).read_text().splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
 class Kind(enum.Enum):
@@ -55,6 +62,8 @@ class Suite:
     is_prefixed: bool = False
     # A list in igt-tests/lists, instead of all subtests of the programs.
     tests: str = ""
+    # These tests of the list instead of all; the rest is in other parts of the suite (shards.py).
+    names: tuple[str, ...] = ()
     # A driver to load instead of the one that the results belong to.
     module: str = ""
     # Only on the default series and newer kernels.
@@ -72,6 +81,14 @@ class Suite:
     @property
     def prefix(self) -> str:
         return f"{self.name}@" if self.is_prefixed else ""
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The tests of the list that this suite runs; empty without a list."""
+        if self.names or not self.tests:
+            return self.names
+        return tuple(name for name in read_list(self.tests)
+                     if self.kind is not Kind.IGT or ("suspend" in name) == self.suspends)
 
 
 FAKE = {"memory": 1024}

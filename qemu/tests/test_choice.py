@@ -13,7 +13,7 @@ from qemu.host import hostgl
 
 @pytest.fixture(autouse=True)
 def nothing_chosen(monkeypatch):
-    for name in ("DRIVER", "KVER", "GPU", "VIRTGPU_ACCEL"):
+    for name in ("DRIVER", "KVER", "GPU", "SHARD", "VIRTGPU_ACCEL"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -22,10 +22,11 @@ def test_defaults():
     assert choice.drivers() == ("c", "rust", "stock")
     assert choice.gpu() == ""
     assert choice.kernel() == ""
+    assert choice.shard() is None
 
 
 def test_empty_is_not_given(monkeypatch):
-    for name in ("DRIVER", "KVER", "GPU", "VIRTGPU_ACCEL"):
+    for name in ("DRIVER", "KVER", "GPU", "SHARD", "VIRTGPU_ACCEL"):
         monkeypatch.setenv(name, "")
     test_defaults()
 
@@ -39,6 +40,18 @@ def test_turns(monkeypatch):
         monkeypatch.setenv("TURNS", wrong)
         with pytest.raises(Failure, match="not a number of turns"):
             choice.turns()
+
+
+def test_shard(monkeypatch):
+    monkeypatch.delenv("SHARD", raising=False)
+    assert choice.shard() is None
+    monkeypatch.setenv("SHARD", "2/4")
+    assert choice.shard() == choice.Shard(2, 4) and str(choice.shard()) == "2/4"
+    for wrong in ("0/4", "5/4", "2", "2/0", "2/", "/4", "-1/4", "a/b", "2/4/6", "02/4", " 2/4",
+                  "1/10000", "²/4"):
+        monkeypatch.setenv("SHARD", wrong)
+        with pytest.raises(Failure, match="is no part of a run. SHARD=2/4 is the second of four"):
+            choice.shard()
 
 
 def test_chosen(monkeypatch):
