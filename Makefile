@@ -69,11 +69,11 @@ deb: bootstrap ## make a Debian package of the C driver, for DKMS, in out/deb
 
 ##@ Test
 
-check: bootstrap ## build, boot and test; print one table
-	@$(PYTHON) -m qemu.harness.check check
+check: bootstrap ## build, boot and test; print one table; SUITES= selects some
+	@$(PYTHON) -m qemu.harness.check check $(addprefix --only=,$(SUITES))
 
 merge-shards: bootstrap ## merge the results of SHARD=1/N to N/N; SCOPE=full, SHARDS=FOLDERS
-	@$(PYTHON) -m qemu.harness.merge $(or $(SCOPE),check) $(SHARDS)
+	@$(PYTHON) -m qemu.harness.merge $(or $(SCOPE),check) $(SHARDS) $(addprefix --only=,$(SUITES))
 
 test: bootstrap ## run one subtest: NAME=igt@kms_addfb_basic@basic
 	@$(PYTHON) -m qemu.harness.onetest $(NAME)

@@ -125,7 +125,7 @@ def main() -> int:
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
     parser.add_argument("--driver", default=choice.driver(), choices=choice.DRIVERS)
     parser.add_argument("--only", action="append")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
 
     name = "part.json" if args.only else "results.json"
     chosen = suites.choose(args.scope, args.driver, args.only)

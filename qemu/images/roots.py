@@ -18,14 +18,18 @@ def make_root(folder: Path, suite: str, names) -> None:
     unpack(tar, folder)
 
 
-def stable_root(name: str, holds: str, *lists: Path) -> Path:
+def suite_root(suite: str, name: str, holds: str, *lists: Path) -> Path:
     """Returns the root NAME with the packages of some lists; `holds` describes it in messages."""
     def make(folder: Path) -> None:
-        with step(f"{name} root ({STABLE}: {holds})"):
-            make_root(folder, STABLE, [one for names in lists for one in packages(names)])
+        with step(f"{name} root ({suite}: {holds})"):
+            make_root(folder, suite, [one for names in lists for one in packages(names)])
 
-    key = cache.key(cache.recipe(*lists, make_root), STABLE)
+    key = cache.key(cache.recipe(*lists, make_root), suite)
     return cache.entry(f"{name}-root-{key}", make)
+
+
+def stable_root(name: str, holds: str, *lists: Path) -> Path:
+    return suite_root(STABLE, name, holds, *lists)
 
 
 def make_root_with_backports(folder: Path, names: Path) -> None:

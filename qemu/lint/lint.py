@@ -30,6 +30,9 @@ SCRIPTS = (".ci/run", "qemu/bootstrap.sh", "qemu/images/initramfs.sh", "qemu/pac
            *(f"{PACKAGING}.{script}" for script in ("initramfs-hook", "postinst", "postrm")),
            *(str(path.relative_to(TOP)) for path in sorted(GUEST.iterdir()) if not path.suffix))
 
+LAVA_JOBS = ("qemu/ci/lava-job.yaml",)
+YAML = (".gitlab-ci.yml", *LAVA_JOBS)
+
 # Rules of checkpatch that do not apply: kernel-doc describes the locks, mainline's uapi returns ENOSYS,
 # and not every new file needs an entry in a file list.
 IGNORED = "UNCOMMENTED_DEFINITION,ENOSYS,FILE_PATH_CHANGES"
@@ -153,7 +156,8 @@ def main() -> int:
                 "rustfmt": rustfmt(), "clippy": clippy(target),
                 "rustdoc": rust_documents(target), "items": rust_items_documented(target),
                 "pylint": lintroot.pylint(), "mypy": lintroot.mypy(), "pytest": lintroot.pytest(),
-                "shellcheck": lintroot.shellcheck(SCRIPTS), "parts": parts_in_order(),
+                "shellcheck": lintroot.shellcheck(SCRIPTS), "yamllint": lintroot.yamllint(YAML),
+                "LAVA": lintroot.lava_schema(LAVA_JOBS), "parts": parts_in_order(),
                 "mutants": mutants_fit(), "upstream": patches_fit(target),
                 "series": rust_series_current(target),
                 "links": links_lead_somewhere(), "MAINTAINERS": maintainers_listed(target)}

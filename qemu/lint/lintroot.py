@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Runs the checkers of Python and shell scripts in a root that is the same on every host.
+"""Runs the checkers of Python, shell scripts and YAML in roots that are the same on every host.
 
 Their settings are in pyproject.toml.
 """
@@ -8,18 +8,27 @@ from pathlib import Path
 
 from qemu.base import sandbox
 from qemu.base.paths import TOP
-from qemu.images import roots
+from qemu.images import debian, roots
 
+# LAVA's schema is in the guest's suite only.
+LAVA_SCHEMA = "/usr/share/lava-common/lava-schema.py"
+YAML_RULES = ("{extends: default, rules: {line-length: {max: 105}, document-start: disable, "
+              "braces: {max-spaces-inside: 0}}}")
 
 
 def root() -> Path:
-    return roots.stable_root("lint", "pylint, mypy, pytest, shellcheck",
+    return roots.stable_root("lint", "pylint, mypy, pytest, shellcheck, yamllint",
                              roots.HERE / "lint-root.packages")
 
 
-def run(argv) -> bool:
+def lava_root() -> Path:
+    return roots.suite_root(debian.GUEST_SUITE, "lava", "LAVA's schema",
+                            roots.HERE / "lava-root.packages")
+
+
+def run(argv, where: Path | None = None) -> bool:
     """Runs a checker in the read-only checkout; returns whether it succeeds."""
-    command = sandbox.command(root(), ["sh", "-c", 'cd "$0" && exec "$@"', TOP, *argv], read=[TOP])
+    command = sandbox.command(where or root(), ["sh", "-c", 'cd "$0" && exec "$@"', TOP, *argv], read=[TOP])
     return subprocess.run(command).returncode == 0
 
 
@@ -45,3 +54,12 @@ def mypy() -> bool:
 
 def shellcheck(scripts) -> bool:
     return run(["shellcheck", "-s", "sh", *scripts])
+
+
+def yamllint(files) -> bool:
+    return run(["yamllint", "--strict", "-d", YAML_RULES, *files])
+
+
+def lava_schema(jobs) -> bool:
+    """Checks jobs with LAVA's own schema."""
+    return run(["python3", LAVA_SCHEMA, "job", "--strict", *jobs], lava_root())

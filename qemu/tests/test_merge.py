@@ -152,3 +152,7 @@ def test_no_shards(out, monkeypatch):
     monkeypatch.setenv("KVER", "7.2")
     with pytest.raises(Failure, match="no shards of c to merge: run make check DRIVER=c SHARD=1/2"):
         run(monkeypatch)
+
+
+def test_folders_after_options(out, monkeypatch):
+    assert run(monkeypatch, "--driver=c", *sorted(out.glob("check-c-shard-*"))) == 0
