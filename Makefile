@@ -64,8 +64,11 @@ install: modules_install ## also load it instead of the kernel's driver, from th
 uninstall: ## undo `make install`
 	@sh qemu/packages/install.sh remove $(INSTALL_MOD_PATH)
 
-deb: bootstrap ## make a Debian package of the C driver, for DKMS, in out/deb
+deb: bootstrap ## make Debian packages of both drivers, for DKMS, in out/deb
 	@$(PYTHON) -m qemu.build.deb
+
+rpm: bootstrap ## make an RPM package of the C driver for KVER=, in out/rpm; best effort
+	@$(PYTHON) -m qemu.build.rpm
 
 ##@ Test
 
@@ -96,6 +99,9 @@ check-desktops: bootstrap ## test GNOME, KWin, labwc, Weston, Xorg: sizes, curso
 
 check-install: bootstrap ## install the package in a guest, boot, remove it, boot
 	@$(PYTHON) -m qemu.harness.installtest
+
+check-rust-deb: bootstrap ## build the Rust driver from its package, as DKMS does, and load it
+	@$(PYTHON) -m qemu.harness.debtest
 
 piglit: bootstrap ## test GL with a renderer: what passes on stock must pass on DRIVER=
 	@$(PYTHON) -m qemu.harness.piglit
@@ -183,7 +189,8 @@ bootstrap:
 	@sh qemu/bootstrap.sh
 	@$(PYTHON) -m qemu.base.choice
 
-.PHONY: help run shell setup update modules compile docs modules_install install uninstall deb \
-	check merge-shards test check-full check-debug check-endurance check-desktops check-install piglit compare \
+.PHONY: help run shell setup update modules compile docs modules_install install uninstall deb rpm \
+	check merge-shards test check-full check-debug check-endurance check-desktops check-install check-rust-deb \
+	piglit compare \
 	bench unit selftest shardtest coverage fuzz mutants mutate lint rustfmt compile-fail compile-upstream \
 	upstream-series ledger clean distclean bootstrap

@@ -17,5 +17,6 @@ Each folder may import from those above it in this list (lint/folders.py checks 
     lint         the checkers of the sources
 
 guest/ has the scripts that run in the guest, packages/ the files that install the driver on a person's
-machine, ci/ a job for LAVA, tests/ the unit tests of the tools. The Makefile starts the programs: python3 -m qemu.FOLDER.PROGRAM, in the top folder of the checkout.
+machine, ci/ a job for LAVA, tests/ the unit tests of the tools. The Makefile starts the programs:
+python3 -m qemu.FOLDER.PROGRAM, in the top folder of the checkout.
 """

@@ -112,7 +112,7 @@ def boot(target: Environment, step: Step, folder: Path, tests: Path) -> bool:
 def run(folder: Path) -> dict[str, str]:
     """Returns {step: pass or fail}; a step needs those before it, so the first failure is the last."""
     built = environment.chosen_kernel(choice.kernel())
-    package = deb.make(folder)
+    package = deb.make(folder)["c"]
     image = folder / "disk/system.ext4"
     image.parent.mkdir(exist_ok=True)
     subprocess.run(["cp", "--sparse=always", ownsystem.disk(built.root, built), image], check=True)

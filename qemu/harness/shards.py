@@ -10,8 +10,8 @@ from qemu.base.choice import Shard
 from qemu.base.report import Failure
 from qemu.harness.suites import Kind, Suite
 
-# Seconds with TCG on two idle cores: until a guest runs its first test, of a test of IGT, and of a test in
-# the other lists. Only the ratios of the numbers in this file matter.
+# Seconds with TCG on two idle cores: until a guest runs its first test, of a test of IGT, and of a test
+# in the other lists. Only the ratios of the numbers in this file matter.
 BOOT, IGT_TEST, LISTED_TEST = 20, 0.8, 4
 KINDS = {Kind.PANIC: 40, Kind.README: 60, Kind.SHELL: 60, Kind.GUIDE: 450}
 PROGRAMS = {
@@ -102,7 +102,8 @@ def plan(chosen: list[Suite], count: int) -> list[list[Suite]]:
     parts = [part for suite in chosen
              for part in _divide(suite, math.ceil(duration(suite) / fair))]
     if len(parts) < count:
-        raise Failure(f"SHARD=.../{count}: there is no work for {count} shards, at most for {len(parts)}")
+        raise Failure(f"SHARD=.../{count}: there is no work for {count} shards, at most for "
+                      f"{len(parts)}")
     return [[_join(suite, mine) for suite in chosen
              if (mine := [part for part in shard if part.name == suite.name])]
             for shard in _spread(parts, duration, count)]

@@ -70,8 +70,8 @@ def merged(driver: str, totals: list[tuple[int, ...]]) -> str:
         return f"the merged run has {total(done.stdout)}, the shards have {totals}"
     record = Record.load(outfolder.OUT / outfolder.of_run("check", driver, choice.kernel())
                          / "part.json")
-    names = {tuple(name.split("@")[:2]) for name in record.results} if record else set()
-    wanted = {(suite.name, one) for suite in suites.choose("check", driver, SUITES)
+    names = {"@".join(name.split("@")[:2]) for name in record.results} if record else set()
+    wanted = {f"{suite.name}@{one}" for suite in suites.choose("check", driver, SUITES)
               for one in suite.programs}
     return "" if names == wanted else f"the merged run lacks {wanted - names}"
 

@@ -8,8 +8,9 @@ from qemu.images import debian
 from qemu.images.target import Target
 
 SOURCE, CONFIG = "source.tar.xz", "config"
-# Half of the source, which no build here reads. To write and remove so many files takes minutes on a disk
-# that discards freed blocks at once. Other files in these folders, for example of Kconfig, are needed.
+# Half of the source, which no build here reads. To write and remove so many files takes minutes on a
+# disk that discards freed blocks at once. Other files in these folders, for example of Kconfig, are
+# needed.
 UNUSED = ("arch/[!x]*/*.[chS]", "arch/[!x]*/*.dts*", "Documentation/*.rst", "Documentation/*.yaml",
           "tools/testing/*",
           *(f"{folder}/*.[ch]" for folder in

@@ -27,6 +27,7 @@ from qemu.mutants import mutants
 
 PACKAGING = "qemu/packages/dkms/debian/virtgpu-dkms"
 SCRIPTS = (".ci/run", "qemu/bootstrap.sh", "qemu/images/initramfs.sh", "qemu/packages/install.sh",
+           "qemu/packages/dkms/build.sh",
            *(f"{PACKAGING}.{script}" for script in ("initramfs-hook", "postinst", "postrm")),
            *(str(path.relative_to(TOP)) for path in sorted(GUEST.iterdir()) if not path.suffix))
 

@@ -28,7 +28,8 @@ def lava_root() -> Path:
 
 def run(argv, where: Path | None = None) -> bool:
     """Runs a checker in the read-only checkout; returns whether it succeeds."""
-    command = sandbox.command(where or root(), ["sh", "-c", 'cd "$0" && exec "$@"', TOP, *argv], read=[TOP])
+    command = sandbox.command(where or root(), ["sh", "-c", 'cd "$0" && exec "$@"', TOP, *argv],
+                              read=[TOP])
     return subprocess.run(command).returncode == 0
 
 
