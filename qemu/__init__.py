@@ -5,7 +5,7 @@ Each folder may import from those above it in this list (lint/folders.py checks 
 
     base         messages, choices of the user, cache, sandbox
     images       from Debian packages: roots with compilers, the guest's disk, kernels
-    build        the modules, the guest's tests, and the Debian package
+    build        the modules, the guest's tests, and the packages
     device       the GPU in Python that replaces QEMU's
     host         runs QEMU and one job in it, and looks at what the host shows
     interactive  a desktop or a shell for a person

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Makes an RPM package of the C driver for one kernel with Debian's rpm, and checks it with rpmlint.
 
-This is best effort, because the package is built with the headers of a kernel of Debian, and no guest of a
-distribution with RPM installs it.
+This is best effort, because the package is built with the headers of a kernel of Debian, and no guest of
+a distribution with RPM installs it.
 """
 import datetime
 import shutil

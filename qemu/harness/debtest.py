@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Tests the package of the Rust driver without installing it: runs its build script in a root with the
-compilers, as DKMS does in a guest, and loads the module in a guest.
+"""Tests the package of the Rust driver without installing it: dpkg must not install it beside the other
+one; its build script runs in a root with the compilers, as DKMS does; and a guest loads the module.
 
 The headers are those of the distribution, without the metadata of the kernel's Rust crates.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from qemu.base import choice, outfolder, report, sandbox
 from qemu.base.report import Failure, step
-from qemu.build import deb
+from qemu.build import build, deb
 from qemu.harness import check
 from qemu.harness.expectations import BAD_VERDICTS
 from qemu.harness.suites import Suite
@@ -46,6 +46,41 @@ def unpack(package: Path, root: Path, folder: Path) -> Path:
     folder.mkdir()
     sandbox.run(root, ["dpkg-deb", "-x", package, folder], read=[package.parent], write=[folder])
     return folder / f"usr/src/virtgpu-rust-{deb.version()}"
+
+
+# What dpkg knows about a package that is installed.
+INSTALLED = """\
+Package: {name}
+Status: install ok installed
+Priority: optional
+Section: kernel
+Maintainer: The virtgpu authors <maintainers@virtgpu.example>
+Architecture: all
+Version: 0
+Description: the other driver
+"""
+
+
+def conflict(packages: dict[str, Path], folder: Path) -> str:
+    """Returns what is wrong if dpkg would install a package beside the one of the other driver."""
+    for driver, other in (("c", "rust"), ("rust", "c")):
+        database = folder / f"dpkg-{driver}"
+        shutil.rmtree(database, ignore_errors=True)
+        for name in ("info", "triggers", "updates"):
+            (database / name).mkdir(parents=True)
+        installed = deb.PACKAGES[other]
+        (database / "status").write_text(INSTALLED.format(name=installed))
+        (database / f"info/{installed}.list").write_text("/.\n")
+        wanted = f"{deb.PACKAGES[driver]} conflicts with {installed}"
+        try:
+            sandbox.run(deb.root(), ["dpkg", f"--admindir={database}", "--force-depends", "--no-act",
+                                     "-i", packages[driver]], write=[folder])
+        except Failure as failure:
+            if wanted in str(failure):
+                continue
+            return str(failure)
+        return f"dpkg must say {wanted!r}, but installs both"
+    return ""
 
 
 def without_source(target: Target, sources: Path, root: Path) -> str:
@@ -89,7 +124,7 @@ def shows_pictures(target: Environment, module: Path, folder: Path) -> str:
     modules.mkdir(exist_ok=True)
     sandbox.run(target.root, ["strip", "--strip-debug", "-o", modules / module.name, module],
                 read=[module.parent], write=[modules])
-    run = check.Run("rust", target, folder, modules=modules)
+    run = check.Run("rust", target, folder, modules=modules, tests=build.tests(target))
     ended = run.programs(SUITE)
     bad = [name for name, outcome in ended.results.items()
            if run.expected.verdict(name, outcome.result) in BAD_VERDICTS]
@@ -100,8 +135,10 @@ def main() -> int:
     target = environment.prepare(choice.kernel())
     folder = outfolder.claim("debtest")
     root = rustkernel.root()
-    sources = unpack(deb.make(folder)["rust"], deb.root(), folder / "unpacked")
-    tests = {"without-source": lambda: without_source(target, sources, root),
+    packages = deb.make(folder)
+    sources = unpack(packages["rust"], deb.root(), folder / "unpacked")
+    tests = {"conflict": lambda: conflict(packages, folder),
+             "without-source": lambda: without_source(target, sources, root),
              "builds": lambda: built(target, sources, root),
              "shows-pictures": lambda: shows_pictures(target, sources / MODULE, folder)}
     passed = 0

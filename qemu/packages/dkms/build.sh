@@ -93,4 +93,5 @@ if [ ! -e "$headers/rust/libkernel.rmeta" ]; then
 	make_metadata
 	make_tree
 fi
-make -j"$(nproc)" -C "$tree" M="$here/rust" modules
+echo 'obj-m += rust/' >"$here/Kbuild"
+make -j"$(nproc)" -C "$tree" M="$here" modules
