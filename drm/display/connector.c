@@ -14,6 +14,7 @@
 #include <drm/drm_probe_helper.h>
 
 #include "display/display.h"
+#include "display/kms.h"
 
 #define VIRTGPU_DEFAULT_WIDTH	1024
 #define VIRTGPU_DEFAULT_HEIGHT	768
@@ -156,7 +157,7 @@ static const struct drm_connector_helper_funcs virtgpu_connector_helper_funcs = 
 };
 
 static const struct drm_connector_funcs virtgpu_connector_funcs = {
-	.reset = drm_atomic_helper_connector_reset,
+	.reset = virtgpu_connector_reset,
 	.detect = virtgpu_connector_detect,
 	.fill_modes = drm_helper_probe_single_connector_modes,
 	.atomic_duplicate_state = drm_atomic_helper_connector_duplicate_state,

@@ -10,6 +10,7 @@
 
 #include <drm/drm_atomic.h>
 #include <drm/drm_atomic_helper.h>
+#include <drm/drm_atomic_state_helper.h>
 #include <drm/drm_vblank.h>
 
 #include "display/display.h"
@@ -97,6 +98,65 @@ int virtgpu_atomic_commit(struct drm_device *dev, struct drm_atomic_commit *stat
 		virtgpu_commit_run(state, false);
 	}
 	return 0;
+}
+
+/*
+ * Resets of states: docs/upstream/drm-reset-without-memory.patch.
+ *
+ * Without memory, the core's helpers leave an object without a state. A resume resets all objects,
+ * and crashes if one of them has no state. The following three functions use the memory of the old
+ * state. If there is none, virtgpu_kms_init() finds the missing state.
+ */
+
+/**
+ * virtgpu_crtc_reset - &drm_crtc_funcs.reset: set the state to default values
+ * @crtc: the CRTC
+ */
+void virtgpu_crtc_reset(struct drm_crtc *crtc)
+{
+	struct drm_crtc_state *state = crtc->state;
+
+	if (!state) {
+		drm_atomic_helper_crtc_reset(crtc);
+		return;
+	}
+	__drm_atomic_helper_crtc_destroy_state(state);
+	memset(state, 0, sizeof(*state));
+	__drm_atomic_helper_crtc_reset(crtc, state);
+}
+
+/**
+ * virtgpu_plane_reset - &drm_plane_funcs.reset: set the state to default values
+ * @plane: the plane
+ */
+void virtgpu_plane_reset(struct drm_plane *plane)
+{
+	struct drm_plane_state *state = plane->state;
+
+	if (!state) {
+		drm_atomic_helper_plane_reset(plane);
+		return;
+	}
+	__drm_atomic_helper_plane_destroy_state(state);
+	memset(state, 0, sizeof(*state));
+	__drm_atomic_helper_plane_reset(plane, state);
+}
+
+/**
+ * virtgpu_connector_reset - &drm_connector_funcs.reset: set the state to default values
+ * @connector: the connector
+ */
+void virtgpu_connector_reset(struct drm_connector *connector)
+{
+	struct drm_connector_state *state = connector->state;
+
+	if (!state) {
+		drm_atomic_helper_connector_reset(connector);
+		return;
+	}
+	__drm_atomic_helper_connector_destroy_state(state);
+	memset(state, 0, sizeof(*state));
+	__drm_atomic_helper_connector_reset(connector, state);
 }
 
 /*

@@ -6,6 +6,8 @@
 #include <linux/types.h>
 
 struct drm_atomic_commit;
+struct drm_connector;
+struct drm_crtc;
 struct drm_device;
 struct drm_plane;
 struct virtgpu_device;
@@ -18,6 +20,9 @@ bool virtgpu_commit_waits(struct drm_atomic_commit *state);
 void virtgpu_commit_tail(struct drm_atomic_commit *state, bool may_wait);
 int virtgpu_atomic_commit(struct drm_device *dev, struct drm_atomic_commit *state, bool nonblock);
 void virtgpu_atomic_commit_tail(struct drm_atomic_commit *state);
+void virtgpu_crtc_reset(struct drm_crtc *crtc);
+void virtgpu_plane_reset(struct drm_plane *plane);
+void virtgpu_connector_reset(struct drm_connector *connector);
 void virtgpu_redraw_work(struct work_struct *work);
 
 #endif

@@ -326,7 +326,7 @@ static const struct drm_crtc_helper_funcs virtgpu_crtc_helper_funcs = {
 };
 
 static const struct drm_crtc_funcs virtgpu_crtc_funcs = {
-	.reset = drm_atomic_helper_crtc_reset,
+	.reset = virtgpu_crtc_reset,
 	.set_config = drm_atomic_helper_set_config,
 	.page_flip = drm_atomic_helper_page_flip,
 	.atomic_duplicate_state = drm_atomic_helper_crtc_duplicate_state,

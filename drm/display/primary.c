@@ -167,7 +167,7 @@ static const struct drm_plane_helper_funcs virtgpu_primary_helper_funcs = {
 };
 
 static const struct drm_plane_funcs virtgpu_primary_funcs = {
-	.reset = drm_atomic_helper_plane_reset,
+	.reset = virtgpu_plane_reset,
 	.update_plane = drm_atomic_helper_update_plane,
 	.disable_plane = drm_atomic_helper_disable_plane,
 	.atomic_duplicate_state = drm_atomic_helper_plane_duplicate_state,
