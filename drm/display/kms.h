@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Functions that kms.c and output.c use to set up the heads. */
+/* Functions that kms.c and the heads use. */
 #ifndef VIRTGPU_KMS_H
 #define VIRTGPU_KMS_H
 
