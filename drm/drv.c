@@ -35,7 +35,11 @@ static int modeset = -1;
 module_param(modeset, int, 0400);
 MODULE_PARM_DESC(modeset, "1 to drive the device, 0 not to, -1 unless booted with nomodeset (default)");
 
-DEFINE_DRM_GEM_FOPS(virtgpu_fops);
+static const struct file_operations virtgpu_fops = {
+	.owner = THIS_MODULE,
+	DRM_GEM_FOPS,
+	.show_fdinfo = drm_show_fdinfo,
+};
 
 static const struct drm_driver virtgpu_drm_driver = {
 	.driver_features = DRIVER_MODESET | DRIVER_GEM | DRIVER_RENDER | DRIVER_ATOMIC |
@@ -45,6 +49,7 @@ static const struct drm_driver virtgpu_drm_driver = {
 	.open = virtgpu_context_open,
 	.postclose = virtgpu_context_postclose,
 	.master_drop = virtgpu_cursors_drop,
+	.show_fdinfo = drm_show_memory_stats,
 
 	.dumb_create = virtgpu_dumb_create,
 	.gem_create_object = virtgpu_gem_create_object,

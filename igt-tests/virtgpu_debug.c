@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "lib/harness.h"
@@ -13,6 +14,7 @@
 #include "lib/kms.h"
 #include "lib/module.h"
 #include "lib/panicscreen.h"
+#include "lib/render.h"
 #include "../uapi/virtgpu_drm.h"
 
 #define TRACING		"/sys/kernel/tracing"
@@ -132,6 +134,75 @@ static void rescuer(void)
 	shell("cat /proc/[0-9]*/comm 2>/dev/null | grep -qx kworker/R-virtgpu");
 }
 
+/* Returns the size in bytes that a key of a file's fdinfo has, or -1 if there is no such key. */
+static long fdinfo_size(int fd, const char *key)
+{
+	char path[64], line[256], unit[8] = "";
+	long size, found = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "r");
+	check(file, "%s: %s", path, strerror(errno));
+	while (fgets(line, sizeof(line), file)) {
+		if (strncmp(line, key, strlen(key)) || line[strlen(key)] != ':')
+			continue;
+		check(sscanf(line + strlen(key) + 1, "%ld %7s", &size, unit) >= 1, "%s", line);
+		found = size * (!strcmp(unit, "MiB") ? 1 << 20 : !strcmp(unit, "KiB") ? 1 << 10 : 1);
+	}
+	fclose(file);
+	return found;
+}
+
+#define check_size(fd, key, wanted) do { \
+		long found_ = fdinfo_size(fd, key), wanted_ = wanted; \
+		check(found_ == wanted_, "%s: %ld bytes instead of %ld", key, found_, wanted_); \
+	} while (0)
+
+/* Tools like nvtop read who uses how much memory from here. */
+static void fdinfo(void)
+{
+	struct drm_prime_handle foreign = { .fd = -1 };
+	int fd = kms_open(), other;
+	uint32_t handle, pitch;
+	uint64_t size, offset;
+	char path[64];
+	void *map;
+
+	if (driver_is_stock())
+		skip("the kernel's own driver has nothing in fdinfo");
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	check(count_lines(path, "drm-driver:\t", "virtio_gpu\n") == 1, "no driver's name");
+	check(count_lines(path, "drm-client-id:\t", "") == 1, "no number of the client");
+	check(count_lines(path, "drm-pdev:\t", ":") == 1, "no PCI device");
+	check_size(fd, "drm-total-memory", 0);
+
+	check(!drmModeCreateDumbBuffer(fd, 256, 256, 32, 0, &handle, &pitch, &size), "dumb buffer");
+	check_size(fd, "drm-total-memory", size);
+	check_size(fd, "drm-shared-memory", 0);
+	check(fdinfo_size(fd, "drm-resident-memory") <= 0, "memory that nobody has used is resident");
+
+	check(!drmModeMapDumbBuffer(fd, handle, &offset), "offset: %s", strerror(errno));
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+	check(map != MAP_FAILED, "mmap: %s", strerror(errno));
+	memset(map, 1, size);
+	check_size(fd, "drm-resident-memory", size);
+	munmap(map, size);
+
+	other = render_open();
+	check_size(other, "drm-total-memory", 0);
+	check(!drmPrimeHandleToFD(fd, handle, DRM_CLOEXEC, &foreign.fd), "export");
+	check(!drmPrimeFDToHandle(other, foreign.fd, &foreign.handle), "import");
+	close(foreign.fd);
+	check_size(other, "drm-total-memory", size);
+	check_size(other, "drm-shared-memory", size);
+	check_size(fd, "drm-shared-memory", size);
+	close(other);
+
+	check(!drmModeDestroyDumbBuffer(fd, handle), "destroy");
+	check_size(fd, "drm-total-memory", 0);
+}
+
 /* The panic screen replaces the picture, and the device continues to work after it. */
 static void panic_shown(void)
 {
@@ -176,6 +247,7 @@ int main(int argc, char **argv)
 	static const struct subtest subtests[] = {
 		{ "tracepoints", "commands and their responses are traced", tracepoints },
 		{ "debugfs", "queues, capabilities and resources", debugfs },
+		{ "fdinfo", "a file's memory: all, resident, shared", fdinfo },
 		{ "rescuer", "answers are handled without memory for a new thread", rescuer },
 		{ "panic-screen", "the panic screen is shown several times", panic_shown },
 		{ "panic-window", "no panic screen if only a part of a buffer is shown",

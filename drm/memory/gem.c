@@ -135,6 +135,17 @@ static void virtgpu_gem_free(struct drm_gem_object *gem)
 	virtgpu_bo_put(bo);
 }
 
+/*
+ * Runs under a spinlock. Pages are allocated when an object is first mapped or sent to the host. Those of
+ * an imported object belong to another driver, and exist.
+ */
+static enum drm_gem_object_status virtgpu_gem_status(struct drm_gem_object *gem)
+{
+	bool has_pages = drm_gem_is_imported(gem) || READ_ONCE(to_drm_gem_shmem_obj(gem)->pages);
+
+	return has_pages ? DRM_GEM_OBJECT_RESIDENT : 0;
+}
+
 static const struct drm_gem_object_funcs virtgpu_gem_funcs = {
 	.open = virtgpu_gem_open,
 	.close = virtgpu_gem_close,
@@ -147,6 +158,7 @@ static const struct drm_gem_object_funcs virtgpu_gem_funcs = {
 	.vmap = drm_gem_shmem_object_vmap,
 	.vunmap = drm_gem_shmem_object_vunmap,
 	.mmap = drm_gem_shmem_object_mmap,
+	.status = virtgpu_gem_status,
 	.vm_ops = &drm_gem_shmem_vm_ops,
 };
 

@@ -346,6 +346,12 @@ static void virtgpu_vram_release(struct virtgpu_bo *bo)
 	kfree(vbo);
 }
 
+/* The host has the memory, from the creation of the object on. */
+static enum drm_gem_object_status virtgpu_vram_status(struct drm_gem_object *gem)
+{
+	return DRM_GEM_OBJECT_RESIDENT;
+}
+
 static const struct drm_gem_object_funcs virtgpu_vram_funcs = {
 	.open = virtgpu_gem_open,
 	.close = virtgpu_gem_close,
@@ -353,6 +359,7 @@ static const struct drm_gem_object_funcs virtgpu_vram_funcs = {
 	.export = virtgpu_vram_export,
 	.mmap = virtgpu_vram_mmap,
 	.vm_ops = &virtgpu_vram_vm_ops,
+	.status = virtgpu_vram_status,
 };
 
 /**

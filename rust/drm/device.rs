@@ -167,6 +167,8 @@ impl<T: Driver> UnregisteredDevice<T> {
         let mut driver = T::Object::ALLOC_OPS.0;
         driver.open = Some(File::<T::File>::open_callback);
         driver.postclose = Some(File::<T::File>::postclose_callback);
+        // All objects have a status, for the size of what is resident.
+        driver.show_fdinfo = Some(bindings::drm_show_memory_stats);
         if T::HAS_MASTER_DROPPED {
             driver.master_drop = Some(crate::driver::master_drop_callback::<T>);
         }

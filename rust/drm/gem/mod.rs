@@ -490,6 +490,8 @@ pub(crate) const fn create_fops(owner: *mut kernel::bindings::module) -> binding
     fops.get_unmapped_area = Some(bindings::drm_gem_get_unmapped_area);
     fops.mmap = Some(bindings::drm_gem_mmap);
     fops.fop_flags = kernel::bindings::FOP_UNSIGNED_OFFSET;
+    // Begins /proc/PID/fdinfo/FD with what the core knows, then calls the driver's `show_fdinfo`.
+    fops.show_fdinfo = Some(bindings::drm_show_fdinfo);
     fops
 }
 

@@ -279,6 +279,7 @@ impl<T: DriverObject> Object<T> {
         funcs.vmap = Some(bindings::helper_drm_gem_shmem_vmap);
         funcs.vunmap = Some(bindings::helper_drm_gem_shmem_vunmap);
         funcs.mmap = Some(bindings::helper_drm_gem_shmem_mmap);
+        funcs.status = Some(Self::status_callback);
         funcs.vm_ops = &raw const bindings::drm_gem_shmem_vm_ops;
         if T::HAS_UUIDS {
             funcs.export = Some(Self::export_callback);
@@ -616,6 +617,22 @@ impl<T: DriverObject> Object<T> {
                 }
             });
         });
+    }
+
+    /// Tells `fdinfo` whether the object has its pages, which are allocated when they are first used. Those of an
+    /// imported object belong to another driver, and exist. The core holds a spinlock.
+    extern "C" fn status_callback(raw: *mut bindings::drm_gem_object) -> bindings::drm_gem_object_status {
+        // SAFETY: The core calls this for a valid object of this type. The field does not change any more.
+        let import = unsafe { (*raw).import_attach };
+        let shmem: *mut bindings::drm_gem_shmem_object = raw.cast();
+        // SAFETY: As above. The shmem object is at the start of a `Self`.
+        let pages = unsafe { &raw const (*shmem).pages };
+        // SAFETY: As above. Another thread may set the pointer meanwhile. It is compared, and not followed.
+        let pages = unsafe { pages.read_volatile() };
+        if import.is_null() && pages.is_null() {
+            return 0;
+        }
+        bindings::drm_gem_object_status_DRM_GEM_OBJECT_RESIDENT
     }
 
     pub(super) extern "C" fn free_callback(raw: *mut bindings::drm_gem_object) {

@@ -160,6 +160,7 @@ impl<T: DriverObject> Object<T> {
         funcs.close = Some(super::close_callback::<T>);
         funcs.mmap = Some(Self::window_mmap_callback);
         funcs.vm_ops = const { &Self::WINDOW_VM_OPS };
+        funcs.status = Some(Self::window_status_callback);
         if T::HAS_UUIDS {
             funcs.export = Some(Self::export_callback);
         }
@@ -174,6 +175,13 @@ impl<T: DriverObject> Object<T> {
         ops.fault = Some(Self::window_fault_callback);
         ops
     };
+
+    /// Tells `fdinfo` that the device has the memory, from the creation of the object on.
+    extern "C" fn window_status_callback(
+        _raw: *mut bindings::drm_gem_object,
+    ) -> bindings::drm_gem_object_status {
+        bindings::drm_gem_object_status_DRM_GEM_OBJECT_RESIDENT
+    }
 
     /// Creates an object without pages. Programs see it in the window of the device, when it has a
     /// [place](Self::set_place) there. Its size is in bytes. C: `drm_gem_private_object_init()`.
