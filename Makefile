@@ -45,6 +45,9 @@ modules: ## build only the modules, against KDIR= (the default target)
 compile: bootstrap ## compile everything for every supported kernel, without a guest
 	@$(PYTHON) -m qemu.build.build
 
+client: bootstrap ## build and test the Rust crate for user space, and its programs: out/client
+	@$(PYTHON) -m qemu.build.client
+
 docs: bootstrap ## build guides, kernel-doc and rustdoc as one site: out/docs/index.html
 	@$(PYTHON) -m qemu.docs.site
 
@@ -189,7 +192,7 @@ bootstrap:
 	@sh qemu/bootstrap.sh
 	@$(PYTHON) -m qemu.base.choice
 
-.PHONY: help run shell setup update modules compile docs modules_install install uninstall deb rpm \
+.PHONY: help run shell setup update modules compile client docs modules_install install uninstall deb rpm \
 	check merge-shards test check-full check-debug check-endurance check-desktops check-install check-rust-deb \
 	piglit compare \
 	bench unit selftest shardtest coverage fuzz mutants mutate lint rustfmt compile-fail compile-upstream \

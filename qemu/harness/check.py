@@ -17,7 +17,7 @@ from pathlib import Path
 
 from qemu.base import choice, outfolder, report, seed
 from qemu.base.report import Failure, say
-from qemu.build import build
+from qemu.build import build, client
 from qemu.harness import conclusion, guide, readme, shards, shelltest, suites
 from qemu.harness.expectations import Expectations
 from qemu.harness.results import LOST, Header, Outcome, Progress, Record, SuiteResults, parse
@@ -83,10 +83,11 @@ class Run:
         folder = self.folder / suite.name
         say(f"==> {suite.name} on {self.driver}")
         progress = Progress(suite.name)
+        tests = (self.tests, client.programs()) if suite.needs_client else self.tests
         self._adapt(options)
         ended = jobs.run(self.target, options, job + self.job_end, folder,
                          suite.seconds * options.patience, modules=self.modules,
-                         tests=self.tests, files=files, sink=progress)
+                         tests=tests, files=files, sink=progress)
         results, known = parse(folder)
         results = results or progress.results or {"run": Outcome(LOST)}
         trouble = [f"{suite.name}: {text}" for text in

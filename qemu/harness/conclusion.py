@@ -15,7 +15,7 @@ from qemu.host import kernelmessages
 TARGETS = {"check": "check", "full": "check-full", "debug": "check-debug",
            suites.DESKTOPS: "check-desktops", suites.ENDURANCE: "check-endurance"}
 # Matches what our tests print at a check that failed.
-FAILED_CHECK = re.compile(r"^\S+\.c:\d+: ")
+FAILED_CHECK = re.compile(r"^\S+\.(c|rs):\d+: ")
 
 
 def table(verdicts: dict[str, str]) -> str:

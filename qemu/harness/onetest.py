@@ -10,7 +10,7 @@ import sys
 
 from qemu.base import choice, outfolder, report, seed
 from qemu.base.report import Failure
-from qemu.build import build
+from qemu.build import build, client
 from qemu.harness import suites
 from qemu.host import jobs
 from qemu.images import environment
@@ -47,7 +47,11 @@ def main() -> int:
     root = "/host/tests" if program.startswith("virtgpu_") else IGT_ROOT
     job = passed_on() + jobs.script("onetest", PROGRAM=f"{root}/{program}", SUBTEST=subtest)
 
-    result = jobs.run(target, options, job, folder, 1800, tests=build.tests(target, driver),
+    tests = build.tests(target, driver)
+    if program.startswith("virtgpu_client"):
+        tests = (tests, client.programs())
+
+    result = jobs.run(target, options, job, folder, 1800, tests=tests,
                       modules=build.modules_of(target, driver), sink=report.pass_on)
     text = jobs.describe(result)
     report.say("\n".join(filter(None, (text, seed.replay(options.seed)))))

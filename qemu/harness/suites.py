@@ -69,6 +69,8 @@ class Suite:
     # Only on the default series and newer kernels.
     is_for_newest: bool = False
     kind: Kind = Kind.PROGRAMS
+    # Needs the programs of rust/client, too, which are built in a root of their own.
+    needs_client: bool = False
     # For Kind.IGT: run only the tests that suspend the guest, or only the others.
     suspends: bool = False
     # Its tests measure times, so no suite of another run may use the machine at the same time.
@@ -132,6 +134,10 @@ SUITES = (
     Suite("blob", ("virtgpu_zerocopy", "virtgpu_damage", "virtgpu_display", "virtgpu_random",
                    "virtgpu_prime"),
           600, {"fake": {"blob": True}, **FAKE}, "command_timeout=1", is_prefixed=True),
+    # The crate for user space and its programs, without a renderer and with one.
+    Suite("client", ("virtgpu_client",), 300, needs_client=True),
+    Suite("client-gl", ("virtgpu_client", "virtgpu_client_render"), 400, {"heads": 1, "gpu": "venus"},
+          "fence_timeout=3", is_prefixed=True, needs_client=True),
     # With a renderer on the host.
     Suite("gl", ("drm_virtgpu", "virtgpu_render", "virtgpu_stream", "virtgpu_glclients"), 900,
           {"heads": 1, "gpu": "venus"}, "fence_timeout=3", is_prefixed=True),

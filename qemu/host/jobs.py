@@ -44,7 +44,8 @@ def script(name: str, **variables) -> str:
 
 
 def _fill(folder: Path, job: str, options: Options, modules, tests, files) -> None:
-    """Fills the folder whose archive the guest unpacks to its /host."""
+    """Fills the folder whose archive the guest unpacks to its /host. `tests` is a
+    folder with programs, or a tuple of them."""
     for sub in ("in", "results"):
         shutil.rmtree(folder / sub, ignore_errors=True)
         (folder / sub).mkdir(parents=True)
@@ -66,8 +67,8 @@ def _fill(folder: Path, job: str, options: Options, modules, tests, files) -> No
     if modules and module != "none":
         shutil.copy(modules / module, folder / "in" / module)
     shutil.copy(GUEST / "runner", folder / "in/runner")
-    if tests:
-        shutil.copytree(tests, folder / "in/tests",
+    for programs in (tests if isinstance(tests, tuple) else filter(None, (tests,))):
+        shutil.copytree(programs, folder / "in/tests", dirs_exist_ok=True,
                         ignore=shutil.ignore_patterns("*.o", "*.d", "lib"))
 
 

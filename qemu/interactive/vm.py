@@ -9,7 +9,7 @@ import shlex
 from pathlib import Path
 
 from qemu.base import choice, kernels, outfolder, report
-from qemu.build import build
+from qemu.build import build, client
 from qemu.host import jobs
 from qemu.host.machine import Options
 from qemu.images import environment, smallkernel
@@ -57,7 +57,8 @@ def main() -> int:
     target = environment.prepare(args.kernel)
     if args.debug:
         target = smallkernel.prepare(target, smallkernel.DEBUG)
-    tests = build.tests(target)
+    # With the programs of rust/client, if `make client` has built them.
+    tests = (build.tests(target), *([client.BUILT] if client.BUILT.is_dir() else []))
     modules = build.modules_of(target, args.driver)
     width, _, height = args.size.partition("x")
     options = Options(driver=args.driver, heads=args.heads, connected=args.connected,

@@ -16,9 +16,10 @@ from qemu.base.paths import TOP
 
 README = TOP / "README.md"
 CRATES = (("virtio", "rust/virtio"), ("drm", "rust/drm"), ("driver", "rust/virtgpu"),
-          ("virtgpu_c", "rust/virtgpu_c"), ("samples", "rust/samples"), ("kunit", "rust/kunit"))
+          ("virtgpu_c", "rust/virtgpu_c"), ("samples", "rust/samples"), ("kunit", "rust/kunit"),
+          ("client", "rust/client"))
 # KUnit tests are not counted: the end of a file, or a whole file.
-TESTS = re.compile(r"^#\[cfg\(kunit\)\]\n(pub\(crate\) )?mod tests \{.*", re.S | re.M)
+TESTS = re.compile(r"^#\[cfg\((?:kunit|test)\)\]\n(pub\(crate\) )?mod tests \{.*", re.S | re.M)
 TEST_FILE = "_tests.rs"
 # The type of a pointer to a function. The argument is where the pointer is called.
 POINTER = re.compile(r"unsafe\s+(extern\s+)?fn\s*\(")
