@@ -14,6 +14,8 @@
 #include "life.h"
 #include "memory/gem.h"
 #include "memory/resource.h"
+#include "render/context.h"
+#include "render/render.h"
 
 static int virtgpu_debugfs_capabilities(struct seq_file *m, void *data)
 {
@@ -80,6 +82,9 @@ static int virtgpu_debugfs_queues(struct seq_file *m, void *data)
 
 	seq_printf(m, "state: %s\n", virtgpu_state_text(READ_ONCE(vg->recovery->life.state)));
 	seq_printf(m, "last reset: %s\n", virtgpu_cause_text(READ_ONCE(vg->recovery->life.last)));
+	seq_printf(m, "resets: %u\n", READ_ONCE(vg->recovery->life.resets));
+	seq_printf(m, "contexts: %u\n", virtgpu_contexts_live(vg));
+	seq_printf(m, "late fences: %u\n", READ_ONCE(vg->render->fences.late));
 	virtgpu_debugfs_queue(m, &vg->transport->ctrl);
 	virtgpu_debugfs_queue(m, &vg->transport->cursor);
 	return 0;

@@ -137,6 +137,8 @@ static void virtgpu_life_begin(struct virtgpu_device *vg)
 	struct virtgpu_life *life = &vg->recovery->life;
 
 	lockdep_assert_held(&life->lock);
+	if (!virtgpu_life_is_in(life, BIT(VIRTGPU_RESETTING)))
+		life->resets++;
 	life->reset_since = jiffies;
 	virtgpu_life_set(vg, VIRTGPU_RESETTING);
 	queue_delayed_work(system_freezable_wq, &life->judge, VIRTGPU_LIFE_LOOK);

@@ -43,6 +43,7 @@ enum virtgpu_state {
  * @asked_at: when it was asked, in jiffies
  * @due: why a reset is due
  * @last: why the last reset was due
+ * @resets: how many resets of any kind have begun
  * @reset_at: when the last of these resets began or ended, in jiffies
  * @reset_since: when the last reset of any kind began, in jiffies
  * @judge: work that judges the device
@@ -59,6 +60,7 @@ struct virtgpu_life {
 	unsigned long asked_at;
 	enum virtgpu_cause due;
 	enum virtgpu_cause last;
+	u32 resets;
 	unsigned long reset_at;
 	unsigned long reset_since;
 	struct delayed_work judge;

@@ -104,6 +104,9 @@ static void debugfs(void)
 		skip("the kernel's own driver has other files in debugfs");
 	check(count_in_debugfs("virtgpu-queues", "control:", "running") == 1, "control queue");
 	check(count_in_debugfs("virtgpu-queues", "cursor:", "running") == 1, "cursor queue");
+	check(count_in_debugfs("virtgpu-queues", "resets: ", "") == 1, "resets");
+	check(count_in_debugfs("virtgpu-queues", "contexts: 0", "") == 1, "contexts without a renderer");
+	check(count_in_debugfs("virtgpu-queues", "late fences: 0", "") == 1, "late fences");
 	check(count_in_debugfs("virtgpu-capabilities", "virtio 1: ", "yes") == 1, "virtio 1");
 	check(count_in_debugfs("virtgpu-capabilities", "host-visible memory: 0", "bytes") == 1,
 	      "host-visible memory of a device that has none");

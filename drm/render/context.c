@@ -234,22 +234,22 @@ void virtgpu_contexts_lose(struct virtgpu_device *vg)
 }
 
 /**
- * virtgpu_contexts_live - whether there are contexts, which a reset would destroy
+ * virtgpu_contexts_live - count the contexts, which a reset would destroy
  * @vg: the device
  *
- * Returns: true if there are.
+ * Returns: their number.
  */
-bool virtgpu_contexts_live(struct virtgpu_device *vg)
+unsigned int virtgpu_contexts_live(struct virtgpu_device *vg)
 {
 	struct virtgpu_context *ctx;
-	bool is_live = false;
+	unsigned int count = 0;
 	unsigned long id;
 
 	xa_lock(&vg->render->contexts);
 	xa_for_each(&vg->render->contexts, id, ctx)
-		is_live |= ctx->is_created && !READ_ONCE(ctx->is_lost);
+		count += ctx->is_created && !READ_ONCE(ctx->is_lost);
 	xa_unlock(&vg->render->contexts);
-	return is_live;
+	return count;
 }
 
 static struct virtgpu_context *virtgpu_context_find(struct virtgpu_device *vg, u64 owner)

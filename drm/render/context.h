@@ -67,7 +67,7 @@ void virtgpu_context_put(struct virtgpu_context *ctx);
 bool virtgpu_context_polls(const struct virtgpu_context *ctx, int ring);
 int virtgpu_context_create(struct virtgpu_device *vg, struct drm_file *file);
 void virtgpu_contexts_lose(struct virtgpu_device *vg);
-bool virtgpu_contexts_live(struct virtgpu_device *vg);
+unsigned int virtgpu_contexts_live(struct virtgpu_device *vg);
 void virtgpu_context_lose(struct virtgpu_device *vg, u64 owner);
 
 void virtgpu_context_created(struct virtgpu_device *vg, struct virtgpu_cmd *cmd);

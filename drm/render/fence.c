@@ -303,6 +303,7 @@ void virtgpu_fences_lose_contexts(struct virtgpu_device *vg)
 		late = virtgpu_fence_late(fences, &has_pending);
 		if (!late || late->owner != owner)
 			continue;
+		WRITE_ONCE(fences->late, fences->late + 1);
 		virtgpu_fences_end(vg, late);
 	}
 	virtgpu_fences_collect(fences, &done);

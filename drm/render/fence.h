@@ -53,6 +53,7 @@ struct virtgpu_fence {
  * @last: number of the last fence
  * @context: &dma_fence.context of fences on the device's timeline
  * @progress: when one of these was last signalled, in jiffies
+ * @late: how many fences were late on a host that was alive
  * @watch: work that looks for late fences
  */
 struct virtgpu_fences {
@@ -62,6 +63,7 @@ struct virtgpu_fences {
 	u64 last;
 	u64 context;
 	unsigned long progress;
+	u32 late;
 	struct delayed_work watch;
 };
 

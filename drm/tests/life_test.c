@@ -116,6 +116,9 @@ static void failed_device_may_come_back(struct kunit *test)
 	struct virtgpu_device *vg = device_in(test, VIRTGPU_RUNNING);
 
 	KUNIT_EXPECT_TRUE(test, virtgpu_life_begin_reset(vg));
+	/* The reset of recovery has begun already when the bus reports it. */
+	KUNIT_EXPECT_TRUE(test, virtgpu_life_begin_reset(vg));
+	KUNIT_EXPECT_EQ(test, vg->recovery->life.resets, 1);
 	virtgpu_life_fail(vg, -EIO);
 	KUNIT_EXPECT_EQ(test, vg->recovery->life.state, VIRTGPU_GONE);
 	KUNIT_EXPECT_EQ(test, virtgpu_life_wait(vg), -ENODEV);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Files in debugfs: `/sys/kernel/debug/dri/N/virtgpu-*`.
 use drm::debugfs::Info;
-use kernel::{prelude::*, seq_file::SeqFile, seq_print};
+use kernel::{prelude::*, seq_file::SeqFile, seq_print, sync::atomic::Relaxed};
 use virtio::device::{F_INDIRECT_DESC, F_VERSION_1};
 
 use crate::{
@@ -74,6 +74,9 @@ fn queues(dev: &Device, m: &SeqFile) -> Result {
         "last reset: {}\n",
         cause.map_or("none", |cause| cause.rule().text)
     );
+    seq_print!(m, "resets: {}\n", dev.life.resets());
+    seq_print!(m, "contexts: {}\n", dev.render.contexts.count_live());
+    seq_print!(m, "late fences: {}\n", dev.render.fences.late.load(Relaxed));
     for queue in [&dev.transport.ctrl, &dev.transport.cursor] {
         let status = queue.status();
         let stats = status.stats;

@@ -107,6 +107,8 @@ struct Known {
     due: Option<Cause>,
     /// Why the last reset was due.
     last: Option<Cause>,
+    /// How many resets have begun.
+    resets: u32,
     /// When the driver last reset it, in jiffies.
     reset_at: Option<usize>,
     /// It was asked whether it is alive, and is not judged yet.
@@ -130,6 +132,7 @@ impl Known {
             resetting_since: 0,
             due: None,
             last: None,
+            resets: 0,
             reset_at: None,
             is_asked: false,
             is_answered: false,
@@ -273,6 +276,11 @@ impl Life {
         (known.state, known.last)
     }
 
+    /// Returns how many resets have begun.
+    pub(crate) fn resets(&self) -> u32 {
+        self.known.lock().resets
+    }
+
     /// Records that the device has answered the question.
     pub(crate) fn answered(&self) {
         self.known.lock().is_answered = true;
@@ -349,6 +357,7 @@ impl Life {
         // last reset.
         if known.state != State::Resetting {
             known.enter(State::Resetting);
+            known.resets = known.resets.wrapping_add(1);
         }
         known.resetting_since = jiffies();
         Ok(())
@@ -684,6 +693,8 @@ pub(crate) mod tests {
         let life = KBox::pin_init(Life::new(), GFP_KERNEL)?;
         life.started();
         expect_eq!(test, life.begin_reset(), Ok(()));
+        expect_eq!(test, life.begin_reset(), Ok(()));
+        expect_eq!(test, life.resets(), 1);
         life.known.lock().enter(State::Gone);
         expect_eq!(test, life.while_up(|| Ok(())), Err(ENODEV));
         expect_eq!(test, life.begin_reset(), Ok(()));

@@ -516,6 +516,13 @@ impl Contexts {
         self.find(Context::is_live).is_some()
     }
 
+    /// Returns how many contexts there are that a reset would destroy.
+    pub(crate) fn count_live(&self) -> usize {
+        let table = self.table.lock();
+        let all = table.contexts.values().flatten();
+        all.filter(|context| context.is_live()).count()
+    }
+
     /// Marks all contexts as lost, because of a reset.
     pub(crate) fn lose_all(&self) {
         for context in self.table.lock().contexts.values().flatten() {

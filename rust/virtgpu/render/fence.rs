@@ -16,7 +16,7 @@ use drm::{
 use kernel::{
     prelude::*,
     rbtree::{RBTree, RBTreeNodeReservation},
-    sync::aref::ARef,
+    sync::{aref::ARef, atomic::Relaxed},
     time::msecs_to_jiffies,
     workqueue,
 };
@@ -167,6 +167,7 @@ pub(crate) fn lose_contexts(dev: &Device) {
         let mut table = pending.lock();
         if let Some((number, _)) = late(&table).filter(|(_, other)| *other == owner) {
             table.give_up(number, owner);
+            dev.render.fences.late.fetch_add(1, Relaxed);
         }
     }
     let mut done = RBTree::new();

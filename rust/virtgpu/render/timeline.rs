@@ -240,6 +240,8 @@ pub(crate) struct Fences {
     /// The timeline of the device.
     pub(super) timeline: Timeline,
     pub(super) times: Arc<Times>,
+    /// How many fences were late on a host that was alive.
+    pub(crate) late: Atomic<u32>,
 }
 
 impl Fences {
@@ -249,6 +251,7 @@ impl Fences {
             pending <- new_spinlock_bh!(Table(RBTree::new())),
             timeline: Timeline::new(1),
             times: Times::new()?,
+            late: Atomic::new(0),
         }? Error)
     }
 }
