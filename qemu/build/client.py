@@ -72,18 +72,22 @@ def _run(path: Path, *argv: str) -> None:
 
 
 def programs() -> Path:
-    """Builds the programs, and returns a folder with them for a guest."""
+    """Builds the programs, and returns a folder with them for a guest.
+
+    They are built as the tests are, so that each crate is compiled once.
+    """
     path = folder()
     with step("client"), cache.locked(path):
         _copy_sources(path)
-        _run(path, "cargo", "build", "--quiet", "--release", "--workspace", "--bins", "--examples")
-        built, found = path / "target/release", path / "programs"
+        _run(path, "cargo", "build", "--quiet", "--workspace", "--bins", "--examples")
+        built, found = path / "target/debug", path / "programs"
         shutil.rmtree(found, ignore_errors=True)
         found.mkdir()
         for name in PROGRAMS:
-            shutil.copy(built / name, found)
+            _run(path, "strip", "-o", str(found / name), str(built / name))
         for name in EXAMPLES:
-            shutil.copy(built / "examples" / name, found / f"virtgpu-example-{name}")
+            _run(path, "strip", "-o", str(found / f"virtgpu-example-{name}"),
+                 str(built / "examples" / name))
     return found
 
 
@@ -116,7 +120,7 @@ def man_pages(to: Path) -> None:
     path = folder()
     (path / "man").mkdir(exist_ok=True)
     with cache.locked(path):
-        _run(path, "cargo", "run", "--quiet", "--release", "--bin", "virtgpu-manpages", "--",
+        _run(path, "cargo", "run", "--quiet", "--bin", "virtgpu-manpages", "--",
              str(path / "man"))
     shutil.copytree(path / "man", to, dirs_exist_ok=True)
 

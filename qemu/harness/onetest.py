@@ -47,9 +47,9 @@ def main() -> int:
     root = "/host/tests" if program.startswith("virtgpu_") else IGT_ROOT
     job = passed_on() + jobs.script("onetest", PROGRAM=f"{root}/{program}", SUBTEST=subtest)
 
-    tests = build.tests(target, driver)
-    if program.startswith("virtgpu_client"):
-        tests = (tests, client.programs())
+    # The programs of rust/client are built in a root of their own.
+    more = (client.programs(),) if program in client.PROGRAMS else ()
+    tests = (build.tests(target, driver), *more)
 
     result = jobs.run(target, options, job, folder, 1800, tests=tests,
                       modules=build.modules_of(target, driver), sink=report.pass_on)

@@ -7,6 +7,7 @@ from qemu.base import choice, kernels
 from qemu.base.paths import IGT_TESTS
 from qemu.base.report import Failure
 from qemu.harness import variants
+from qemu.host import machine
 from qemu.host.machine import Options
 
 LISTS = IGT_TESTS / "lists"
@@ -135,7 +136,7 @@ SUITES = (
                    "virtgpu_prime"),
           600, {"fake": {"blob": True}, **FAKE}, "command_timeout=1", is_prefixed=True),
     # The crate for user space and its programs, without a renderer and with one.
-    Suite("client", ("virtgpu_client",), 300, needs_client=True),
+    Suite("client", ("virtgpu_client",), 300, {"trace": machine.OBJECT_TRACES}, needs_client=True),
     Suite("client-gl", ("virtgpu_client", "virtgpu_client_render"), 400, {"heads": 1, "gpu": "venus"},
           "fence_timeout=3", is_prefixed=True, needs_client=True),
     # With a renderer on the host.

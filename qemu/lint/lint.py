@@ -17,7 +17,7 @@ import sys
 
 from qemu.base import report, sandbox
 from qemu.base.paths import GUEST, TOP
-from qemu.build import build, kunit
+from qemu.build import build, client, kunit
 from qemu.docs import links, rustdoc
 from qemu.images import environment, kernelsource, rustkernel
 from qemu.images.target import Target
@@ -129,6 +129,14 @@ def rust_items_documented(target: Target) -> bool:
     return not lines
 
 
+def client_style() -> bool:
+    """Runs clippy and rustdoc on the crate for user space and its programs."""
+    texts = client.complaints()
+    for text in texts:
+        report.say(text)
+    return not texts
+
+
 def maintainers_listed(target: Target) -> bool:
     """Checks that get_maintainer.pl finds each section of MAINTAINERS by one of its files."""
     folder = kernelsource.tool(target, maintainers.SCRIPT)
@@ -161,6 +169,7 @@ def main() -> int:
                 "LAVA": lintroot.lava_schema(LAVA_JOBS), "parts": parts_in_order(),
                 "mutants": mutants_fit(), "upstream": patches_fit(target),
                 "series": rust_series_current(target),
+                "client": client_style(),
                 "links": links_lead_somewhere(), "MAINTAINERS": maintainers_listed(target)}
     for name, good in verdicts.items():
         print(f"{name}: {'no complaints' if good else 'complaints, see above'}")

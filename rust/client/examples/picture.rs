@@ -4,12 +4,15 @@ use std::{error::Error, io};
 
 use virtgpu::{
     drm::control::{connector, crtc, Device as _},
-    Device, Format, Texture,
+    Device, Format, Texture, Transfer,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
     // Mode setting needs the primary node.
-    let location = virtgpu::devices().into_iter().next().ok_or(virtgpu::Error::NoDevice)?;
+    let location = virtgpu::devices()
+        .into_iter()
+        .next()
+        .ok_or(virtgpu::Error::NoDevice)?;
     let device = Device::open(&location.card)?;
 
     // A screen that is connected, and its preferred mode. This is the crate drm's.
@@ -35,10 +38,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         pixels.write_slice((y * width) as usize, &row)?;
     }
 
-    // The driver copies the pixels to the host when they are shown.
+    // The host shows a copy of its own.
+    buffer.transfer_to_host(&Transfer::default())?;
     let image = buffer.image().ok_or("no picture")?;
     let framebuffer = device.add_framebuffer(&image, 24, 32)?;
-    device.set_crtc(crtc, Some(framebuffer), (0, 0), &[screen.handle()], Some(mode))?;
+    device.set_crtc(
+        crtc,
+        Some(framebuffer),
+        (0, 0),
+        &[screen.handle()],
+        Some(mode),
+    )?;
     println!("{width}x{height} is shown; press Enter to end");
     io::stdin().read_line(&mut String::new())?;
     device.destroy_framebuffer(framebuffer)?;

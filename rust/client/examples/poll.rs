@@ -14,7 +14,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let fence = context.submit_fenced(&Submission::new(&[0; 16]))?;
 
     // The other file is the device's own, which is readable when there are events.
-    let mut files = [PollFd::new(&fence, PollFlags::IN), PollFd::new(&device, PollFlags::IN)];
+    let mut files = [
+        PollFd::new(&fence, PollFlags::IN),
+        PollFd::new(&device, PollFlags::IN),
+    ];
     if poll(&mut files, PATIENCE)? == 0 {
         return Err("the host has not executed the commands in time".into());
     }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 //! Sends a command stream to virgl, and reads its result back.
-use virtgpu::{
-    CapsetId, ContextBuilder, Device, Format, Result, Submission, Texture, Transfer,
-};
+use virtgpu::{CapsetId, ContextBuilder, Device, Format, Result, Submission, Texture, Transfer};
 
 /// Virgl's command that writes the pixels behind it, and the number of its arguments before the pixels.
 const INLINE_WRITE: u32 = 9;
@@ -11,7 +9,9 @@ const SIZE: u32 = 16;
 
 fn main() -> Result<()> {
     let device = Device::with_capset(CapsetId::VIRGL2)?;
-    let context = ContextBuilder::new(CapsetId::VIRGL2).debug_name("stream").build(&device)?;
+    let context = ContextBuilder::new(CapsetId::VIRGL2)
+        .debug_name("stream")
+        .build(&device)?;
     let texture = device.create_texture(&Texture::image(Format::B8G8R8A8, SIZE, SIZE))?;
 
     let pixels: Vec<u32> = (0..SIZE * SIZE).map(|index| 0xff00_0000 | index).collect();

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use rustix::io::Errno;
 
 use crate::{
-    uapi::lies, Blob, CapsetId, Context, ContextBuilder, Device, Error, Format, Param, Submission, Texture,
-    Transfer,
+    uapi::lies, Blob, CapsetId, Context, ContextBuilder, Device, Error, Format, Param, Submission,
+    Texture, Transfer,
 };
 
 /// Uses everything that calls the kernel, as far as the answers permit it.
@@ -15,7 +15,10 @@ fn use_everything(device: &Device) {
     let _ = device.features();
     let _ = device.param(Param::BlobAlignment);
     let _ = device.capset(CapsetId::VENUS, 0, 160);
-    let context = ContextBuilder::new(CapsetId::VIRGL2).rings(2).debug_name("a\0b").build(device);
+    let context = ContextBuilder::new(CapsetId::VIRGL2)
+        .rings(2)
+        .debug_name("a\0b")
+        .build(device);
     let context = context.unwrap_or_else(|_| Context::of(device));
     let texture = device.create_texture(&Texture::image(Format::B8G8R8X8, 16, 16));
     let blob = device.create_blob(&Blob::host(4096, 1).mappable().command(&[1, 2]));
@@ -72,6 +75,13 @@ fn a_handle_of_zero_is_no_buffer() {
 
 #[test]
 fn no_file_is_no_fence() {
-    let result = lies::with(|_| Ok(()), || Context::of(&file()).submit_fenced(&Submission::new(&[])).map(|_| ()));
+    let result = lies::with(
+        |_| Ok(()),
+        || {
+            Context::of(&file())
+                .submit_fenced(&Submission::new(&[]))
+                .map(|_| ())
+        },
+    );
     assert_eq!(result, Err(Error::BadAnswer(crate::Ioctl::Execbuffer)));
 }

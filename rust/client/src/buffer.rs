@@ -688,7 +688,9 @@ impl BufferObject {
     /// ```
     #[must_use]
     pub fn image(&self) -> Option<Image<'_>> {
-        let texture = self.texture.filter(|texture| texture.target == Target::IMAGE_2D)?;
+        let texture = self
+            .texture
+            .filter(|texture| texture.target == Target::IMAGE_2D)?;
         Some(Image {
             buffer: self,
             size: (texture.width, texture.height),

@@ -96,7 +96,9 @@ impl CapsetMask {
     /// assert_eq!(CapsetMask(1 << 6).iter().collect::<Vec<_>>(), [CapsetId::DRM]);
     /// ```
     pub fn iter(self) -> impl Iterator<Item = CapsetId> {
-        (0..u32::BITS).map(CapsetId).filter(move |id| self.contains(*id))
+        (0..u32::BITS)
+            .map(CapsetId)
+            .filter(move |id| self.contains(*id))
     }
 }
 
@@ -139,7 +141,10 @@ impl Words<'_> {
     fn text(&mut self, size: usize) -> String {
         let (bytes, rest) = self.0.split_at(self.0.len().min(size));
         self.0 = rest;
-        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+        let end = bytes
+            .iter()
+            .position(|byte| *byte == 0)
+            .unwrap_or(bytes.len());
         String::from_utf8_lossy(&bytes[..end]).into_owned()
     }
 
@@ -501,7 +506,13 @@ pub struct Version(pub u32);
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.0 >> 22, self.0 >> 12 & 0x3ff, self.0 & 0xfff)
+        write!(
+            f,
+            "{}.{}.{}",
+            self.0 >> 22,
+            self.0 >> 12 & 0x3ff,
+            self.0 & 0xfff
+        )
     }
 }
 

@@ -106,10 +106,19 @@ impl ContextBuilder {
     /// # }
     /// ```
     pub fn build(self, device: &Device) -> Result<Context> {
-        let mut params = vec![param(uapi::VIRTGPU_CONTEXT_PARAM_CAPSET_ID, self.capset.0.into())];
+        let mut params = vec![param(
+            uapi::VIRTGPU_CONTEXT_PARAM_CAPSET_ID,
+            self.capset.0.into(),
+        )];
         if self.rings > 0 {
-            params.push(param(uapi::VIRTGPU_CONTEXT_PARAM_NUM_RINGS, self.rings.into()));
-            params.push(param(uapi::VIRTGPU_CONTEXT_PARAM_POLL_RINGS_MASK, self.polled));
+            params.push(param(
+                uapi::VIRTGPU_CONTEXT_PARAM_NUM_RINGS,
+                self.rings.into(),
+            ));
+            params.push(param(
+                uapi::VIRTGPU_CONTEXT_PARAM_POLL_RINGS_MASK,
+                self.polled,
+            ));
         }
         let name = self.debug_name.map(|name| {
             let name = name.split('\0').next().unwrap_or_default();

@@ -89,7 +89,9 @@ impl Device {
 
     fn checked(file: OwnedFd, path: &Path) -> Result<Self> {
         let device = Self::unchecked(file);
-        let driver = device.get_driver().map(|driver| driver.name().to_string_lossy().into_owned());
+        let driver = device
+            .get_driver()
+            .map(|driver| driver.name().to_string_lossy().into_owned());
         match driver {
             Ok(driver) if driver == DRIVER => Ok(device),
             other => Err(Error::OtherDriver {
@@ -116,7 +118,10 @@ impl Device {
     }
 
     fn handles(&self) -> MutexGuard<'_, HashMap<NonZeroU32, usize>> {
-        self.0.handles.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .handles
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes a handle that an ioctl has created.

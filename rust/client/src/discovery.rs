@@ -74,7 +74,10 @@ fn devices_below(class: &Path) -> Vec<Location> {
         .filter_map(|name| Some((name.strip_prefix(CARD)?.parse().ok()?, name)))
         .collect();
     cards.sort();
-    cards.into_iter().filter_map(|(_, card)| location(class, &card)).collect()
+    cards
+        .into_iter()
+        .filter_map(|(_, card)| location(class, &card))
+        .collect()
 }
 
 /// Returns the names in a folder; none if it cannot be read.
@@ -128,8 +131,12 @@ fn missing_group(path: &Path) -> Option<String> {
     const GROUP_MAY_READ_AND_WRITE: u32 = 0o060;
     let file = fs::metadata(path).ok()?;
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let mine = status.lines().find_map(|line| line.strip_prefix("Groups:"))?;
-    let is_member = mine.split_whitespace().any(|id| id.parse() == Ok(file.gid()));
+    let mine = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Groups:"))?;
+    let is_member = mine
+        .split_whitespace()
+        .any(|id| id.parse() == Ok(file.gid()));
     if is_member || file.mode() & GROUP_MAY_READ_AND_WRITE != GROUP_MAY_READ_AND_WRITE {
         return None;
     }
@@ -174,13 +181,18 @@ impl Device {
     /// # }
     /// ```
     pub fn with_capset(id: CapsetId) -> Result<Self> {
-        Self::find(|device| Ok(device.features()?.capsets.contains(id)), Error::NoCapset(id))
+        Self::find(
+            |device| Ok(device.features()?.capsets.contains(id)),
+            Error::NoCapset(id),
+        )
     }
 
     fn find(fits: impl Fn(&Self) -> Result<bool>, none: Error) -> Result<Self> {
         let mut first_error = None;
         for location in devices() {
-            let fitting = location.open().and_then(|device| Ok(fits(&device)?.then_some(device)));
+            let fitting = location
+                .open()
+                .and_then(|device| Ok(fits(&device)?.then_some(device)));
             match fitting {
                 Ok(Some(device)) => return Ok(device),
                 Ok(None) => {}

@@ -240,7 +240,11 @@ impl fmt::Display for Error {
                 write!(f, "{}: not a DRM device", path.display())
             }
             Self::OtherDriver { path, driver } => {
-                write!(f, "{}: its driver is {driver}, not virtio_gpu", path.display())
+                write!(
+                    f,
+                    "{}: its driver is {driver}, not virtio_gpu",
+                    path.display()
+                )
             }
             Self::Unsupported(ioctl) => write!(f, "{ioctl}: device or driver cannot do this"),
             Self::Invalid { ioctl, reasons } => write!(f, "{ioctl}: {reasons}"),
@@ -250,14 +254,19 @@ impl fmt::Display for Error {
             Self::UnknownHandle(ioctl) => write!(f, "{ioctl}: no such buffer"),
             Self::HasContext => f.write_str("CONTEXT_INIT: the file already has a context"),
             Self::NamedTwice => f.write_str("EXECBUFFER: a buffer is named twice"),
-            Self::Busy(Ioctl::Wait) => f.write_str("WAIT: the host has not finished with the buffer"),
+            Self::Busy(Ioctl::Wait) => {
+                f.write_str("WAIT: the host has not finished with the buffer")
+            }
             Self::Busy(ioctl) => write!(f, "{ioctl}: the host did not answer in time"),
             Self::OutOfMemory(ioctl) => {
                 write!(f, "{ioctl}: not enough memory, in the guest or on the host")
             }
             Self::WindowFull => f.write_str("the window for memory of the host is full"),
             Self::ContextLost(ioctl) => {
-                write!(f, "{ioctl}: the context is lost, because the device was reset or did not answer")
+                write!(
+                    f,
+                    "{ioctl}: the context is lost, because the device was reset or did not answer"
+                )
             }
             Self::Gone(ioctl) => write!(f, "{ioctl}: the device is gone"),
             Self::TimedOut => f.write_str("the time-out has ended"),
@@ -282,9 +291,15 @@ mod tests {
     fn one_errno_means_different_things() {
         let of = |ioctl, errno| Error::from_ioctl(ioctl, errno);
         assert_eq!(of(Ioctl::ContextInit, Errno::EXIST), Error::HasContext);
-        assert_eq!(of(Ioctl::Getparam, Errno::INVAL), Error::Unsupported(Ioctl::Getparam));
+        assert_eq!(
+            of(Ioctl::Getparam, Errno::INVAL),
+            Error::Unsupported(Ioctl::Getparam)
+        );
         assert_eq!(of(Ioctl::Wait, Errno::BUSY), Error::Busy(Ioctl::Wait));
-        assert!(matches!(of(Ioctl::Map, Errno::EXIST), Error::Unexpected { errno: 17, .. }));
+        assert!(matches!(
+            of(Ioctl::Map, Errno::EXIST),
+            Error::Unexpected { errno: 17, .. }
+        ));
     }
 
     #[test]

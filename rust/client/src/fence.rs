@@ -169,7 +169,10 @@ mod tests {
     fn waits_end() {
         let (reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();
         let fence = Fence::from(OwnedFd::from(reader));
-        assert_eq!(fence.wait(Some(Duration::from_micros(1))), Err(Error::TimedOut));
+        assert_eq!(
+            fence.wait(Some(Duration::from_micros(1))),
+            Err(Error::TimedOut)
+        );
         drop(writer);
         assert_eq!(fence.wait(None), Ok(()));
     }

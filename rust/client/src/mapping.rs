@@ -53,7 +53,9 @@ unsafe impl<T> Sync for Mapping<'_, T> {}
 
 impl<T> fmt::Debug for Mapping<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mapping").field("words", &self.words).finish_non_exhaustive()
+        f.debug_struct("Mapping")
+            .field("words", &self.words)
+            .finish_non_exhaustive()
     }
 }
 

@@ -276,7 +276,11 @@ impl Context {
 
     /// Sends it, and returns the number of the file that the kernel may have opened.
     fn execute(&self, submission: &Submission<'_>, mut flags: u32) -> Result<i32> {
-        if submission.buffers.iter().any(|buffer| !buffer.device().is(self.device())) {
+        if submission
+            .buffers
+            .iter()
+            .any(|buffer| !buffer.device().is(self.device()))
+        {
             return Err(Error::OtherDevice);
         }
         if let Some(ring) = submission.ring {
@@ -288,7 +292,11 @@ impl Context {
         if submission.wait_fence.is_some() {
             flags |= uapi::EXECBUF_FENCE_FD_IN;
         }
-        let handles: Vec<u32> = submission.buffers.iter().map(|buffer| buffer.raw_handle()).collect();
+        let handles: Vec<u32> = submission
+            .buffers
+            .iter()
+            .map(|buffer| buffer.raw_handle())
+            .collect();
         let (command, words) = uapi::array(submission.commands)?;
         let (bo_handles, num_bo_handles) = uapi::array(&handles)?;
         let (in_syncobjs, num_in_syncobjs) = uapi::array(&submission.waits)?;

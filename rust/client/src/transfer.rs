@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 //! Copies between the guest's memory of a buffer and its resource on the host.
 use crate::{
-    uapi::{
-        self, DrmVirtgpu3dBox, DrmVirtgpu3dTransferFromHost, DrmVirtgpu3dTransferToHost,
-    },
+    uapi::{self, DrmVirtgpu3dBox, DrmVirtgpu3dTransferFromHost, DrmVirtgpu3dTransferToHost},
     BufferObject, Error, Result, Target, Texture,
 };
 
@@ -114,7 +112,12 @@ impl Extent {
             size: [
                 texture.width,
                 texture.height,
-                if is_volume { texture.depth } else { texture.array_size }.max(1),
+                if is_volume {
+                    texture.depth
+                } else {
+                    texture.array_size
+                }
+                .max(1),
             ],
             is_volume,
             last_level: texture.last_level,
@@ -129,7 +132,11 @@ impl Extent {
         let smaller = |size: u32| size.checked_shr(level).unwrap_or(0).max(1);
         let [width, height, depth] = self.size;
         Ok(Region {
-            depth: if self.is_volume { smaller(depth) } else { depth },
+            depth: if self.is_volume {
+                smaller(depth)
+            } else {
+                depth
+            },
             ..Region::rectangle(0, 0, smaller(width), smaller(height))
         })
     }
@@ -137,7 +144,9 @@ impl Extent {
 
 /// Returns the box that the ioctl gets, which is within the buffer if its shape is known.
 fn checked(transfer: &Transfer, extent: Option<Extent>) -> Result<DrmVirtgpu3dBox> {
-    let all = extent.map(|extent| extent.level(transfer.level)).transpose()?;
+    let all = extent
+        .map(|extent| extent.level(transfer.level))
+        .transpose()?;
     let region = transfer.region.or(all).ok_or(Error::OutOfBounds)?;
     let fits = |start: u32, length: u32, size: Option<u32>| {
         let end = start.checked_add(length);
@@ -262,7 +271,10 @@ mod tests {
             Region::rectangle(60, 0, 5, 1),
         ] {
             let wanted = Err(Error::OutOfBounds);
-            assert_eq!(checked(&Transfer::of(region), Some(Extent::of(&picture()))), wanted);
+            assert_eq!(
+                checked(&Transfer::of(region), Some(Extent::of(&picture()))),
+                wanted
+            );
         }
         assert!(checked(&Transfer::default(), None).is_err());
     }

@@ -175,8 +175,8 @@ structs! {
 
 /// Declares numbers of the header.
 macro_rules! numbers {
-    ($($name:ident: $kind:ty = $value:expr,)*) => {
-        $(pub(crate) const $name: $kind = $value;)*
+    ($($(#[$attribute:meta])* $name:ident: $kind:ty = $value:expr,)*) => {
+        $($(#[$attribute])* pub(crate) const $name: $kind = $value;)*
 
         /// Returns the lines that `uapi/layout.c` prints about these numbers.
         #[cfg(test)]
@@ -189,6 +189,7 @@ macro_rules! numbers {
 numbers! {
     VIRTGPU_WAIT_NOWAIT: u32 = 1,
     VIRTGPU_EXECBUF_SYNCOBJ_FLAGS: u32 = 1,
+    #[cfg(test)]
     VIRTGPU_EXECBUF_FLAGS: u32 = EXECBUF_FENCE_FD_IN | EXECBUF_FENCE_FD_OUT | EXECBUF_RING_IDX,
     VIRTGPU_BLOB_MEM_GUEST: u32 = 1,
     VIRTGPU_BLOB_MEM_HOST3D: u32 = 2,
@@ -289,7 +290,10 @@ unsafe impl<R: Request> RawIoctl for Call<'_, R> {
 ///
 /// Addresses in the argument must be those of memory that the kernel may access as the header says, as long
 /// as this runs.
-pub(crate) unsafe fn call_with_addresses<R: Request>(file: BorrowedFd<'_>, request: &mut R) -> Result<()> {
+pub(crate) unsafe fn call_with_addresses<R: Request>(
+    file: BorrowedFd<'_>,
+    request: &mut R,
+) -> Result<()> {
     loop {
         #[cfg(test)]
         if let Some(answer) = lies::answer(bytemuck::bytes_of_mut(request)) {
@@ -371,15 +375,21 @@ mod tests {
 
     /// Compiles `uapi/layout.c` for the header, and returns what it prints.
     fn printed_by_c() -> HashSet<String> {
-        let folder = env::var_os("VIRTGPU_UAPI")
-            .map_or_else(|| PathBuf::from("../../uapi"), PathBuf::from);
-        let folder = fs::canonicalize(folder).expect("VIRTGPU_UAPI= is the folder of virtgpu_drm.h");
+        let folder =
+            env::var_os("VIRTGPU_UAPI").map_or_else(|| PathBuf::from("../../uapi"), PathBuf::from);
+        let folder =
+            fs::canonicalize(folder).expect("VIRTGPU_UAPI= is the folder of virtgpu_drm.h");
         let program = env::temp_dir().join(format!("virtgpu-layout-{}", std::process::id()));
-        let flags = Command::new("pkg-config").args(["--cflags", "libdrm"]).output();
+        let flags = Command::new("pkg-config")
+            .args(["--cflags", "libdrm"])
+            .output();
         let flags = String::from_utf8(flags.expect("pkg-config").stdout).expect("flags");
         let status = Command::new(env::var("CC").unwrap_or_else(|_| "cc".into()))
             .args(flags.split_whitespace())
-            .arg(format!("-DHEADER=\"{}\"", folder.join("virtgpu_drm.h").display()))
+            .arg(format!(
+                "-DHEADER=\"{}\"",
+                folder.join("virtgpu_drm.h").display()
+            ))
             .arg(folder.join("layout.c"))
             .arg("-o")
             .arg(&program)
@@ -398,7 +408,10 @@ mod tests {
         ours.extend(super::values());
         ours.extend(super::ioctls());
         // The header's fields are spelled without the mark of a raw identifier.
-        let ours: HashSet<String> = ours.into_iter().map(|line| line.replace("r#", "")).collect();
+        let ours: HashSet<String> = ours
+            .into_iter()
+            .map(|line| line.replace("r#", ""))
+            .collect();
         let wrong: Vec<_> = wanted
             .iter()
             .filter(|line| line.starts_with("drm_") || line.starts_with("DRM_IOCTL"))

@@ -73,7 +73,10 @@ impl Usage {
 /// Reads a size, for example `12 MiB`.
 fn bytes(text: &str) -> u64 {
     let mut parts = text.split_whitespace();
-    let number: u64 = parts.next().and_then(|number| number.parse().ok()).unwrap_or(0);
+    let number: u64 = parts
+        .next()
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(0);
     let unit = match parts.next() {
         Some("KiB") => 1 << 10,
         Some("MiB") => 1 << 20,
@@ -134,7 +137,11 @@ fn clients_below(proc: &Path) -> Vec<Client> {
                 usage,
                 processes: Vec::new(),
             });
-            if client.processes.last().is_none_or(|(last, _)| *last != process) {
+            if client
+                .processes
+                .last()
+                .is_none_or(|(last, _)| *last != process)
+            {
                 let name = fs::read_to_string(folder.join("comm")).unwrap_or_default();
                 client.processes.push((process, name.trim().to_owned()));
             }
@@ -164,7 +171,10 @@ mod tests {
         let clients = clients_below(&proc);
         fs::remove_dir_all(&proc).unwrap();
         let [client] = clients.try_into().unwrap();
-        assert_eq!(client.processes, [(3, "viewer".into()), (20, "viewer".into())]);
+        assert_eq!(
+            client.processes,
+            [(3, "viewer".into()), (20, "viewer".into())]
+        );
         assert_eq!((client.usage.total, client.usage.resident), (8192, 100));
     }
 

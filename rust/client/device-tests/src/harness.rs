@@ -65,7 +65,10 @@ fn run_one(program: &str, subtest: &Subtest) -> u8 {
         }
     };
     mark(program, &format!("finished subtest {name}, {word}"));
-    print_both(&format!("Subtest {name}: {word} ({:.3}s)", start.elapsed().as_secs_f64()));
+    print_both(&format!(
+        "Subtest {name}: {word} ({:.3}s)",
+        start.elapsed().as_secs_f64()
+    ));
     code
 }
 
@@ -80,7 +83,9 @@ pub fn run(program: &str, subtests: &[Subtest]) -> ExitCode {
             return PASS.into();
         }
         ["--describe"] => {
-            subtests.iter().for_each(|(name, what, _)| println!("{name}: {what}"));
+            subtests
+                .iter()
+                .for_each(|(name, what, _)| println!("{name}: {what}"));
             return PASS.into();
         }
         ["--run-subtest", name] => name,
@@ -94,6 +99,8 @@ pub fn run(program: &str, subtests: &[Subtest]) -> ExitCode {
         .filter(|(name, ..)| wanted == "*" || wanted == *name)
         .map(|subtest| run_one(program, subtest))
         .collect();
-    let worst = [FAIL, PASS, SKIP].into_iter().find(|code| codes.contains(code));
+    let worst = [FAIL, PASS, SKIP]
+        .into_iter()
+        .find(|code| codes.contains(code));
     worst.unwrap_or(INVALID).into()
 }

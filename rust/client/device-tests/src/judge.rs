@@ -21,7 +21,9 @@ fn port() -> Result<PathBuf, Failure> {
             return Ok(PathBuf::from("/dev").join(port));
         }
     }
-    Err(Failure::Fail("no judge port: start the test with python3 -m qemu.interactive.vm".into()))
+    Err(Failure::Fail(
+        "no judge port: start the test with python3 -m qemu.interactive.vm".into(),
+    ))
 }
 
 /// Sends a request with some data.
@@ -45,6 +47,9 @@ pub fn ask(request: &str, data: &[u8]) -> TestResult {
 ///
 /// Fails unless the host shows exactly this.
 pub fn picture(width: u32, height: u32, pixels: &[u32]) -> TestResult {
-    let bytes: Vec<u8> = pixels.iter().flat_map(|pixel| pixel.to_le_bytes()).collect();
+    let bytes: Vec<u8> = pixels
+        .iter()
+        .flat_map(|pixel| pixel.to_le_bytes())
+        .collect();
     ask(&format!("picture 0 {width} {height}"), &bytes)
 }

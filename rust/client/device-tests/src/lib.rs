@@ -25,7 +25,11 @@ macro_rules! check {
 macro_rules! check_eq {
     ($left:expr, $right:expr) => {
         let (left, right) = (&$left, &$right);
-        $crate::check!(left == right, "{}: {left:?} instead of {right:?}", stringify!($left));
+        $crate::check!(
+            left == right,
+            "{}: {left:?} instead of {right:?}",
+            stringify!($left)
+        );
     };
 }
 

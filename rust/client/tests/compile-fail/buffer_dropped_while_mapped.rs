@@ -3,7 +3,10 @@
 use virtgpu::{Blob, Device};
 
 fn main() {
-    let buffer = Device::first().unwrap().create_blob(&Blob::guest(4096)).unwrap();
+    let buffer = Device::first()
+        .unwrap()
+        .create_blob(&Blob::guest(4096))
+        .unwrap();
     let mapping = buffer.map::<u32>().unwrap();
     drop(buffer);
     mapping.read(0).unwrap();

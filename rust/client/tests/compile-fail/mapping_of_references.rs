@@ -3,6 +3,9 @@
 use virtgpu::{Blob, Device};
 
 fn main() {
-    let buffer = Device::first().unwrap().create_blob(&Blob::guest(4096)).unwrap();
+    let buffer = Device::first()
+        .unwrap()
+        .create_blob(&Blob::guest(4096))
+        .unwrap();
     buffer.map::<&'static str>().unwrap();
 }

@@ -3,7 +3,9 @@
 use virtgpu::{Device, Format, Image, Texture};
 
 fn picture(device: &Device) -> Option<Image<'_>> {
-    let buffer = device.create_texture(&Texture::image(Format::B8G8R8X8, 64, 64)).unwrap();
+    let buffer = device
+        .create_texture(&Texture::image(Format::B8G8R8X8, 64, 64))
+        .unwrap();
     buffer.image()
 }
 

@@ -3,7 +3,10 @@
 use clap::{value_parser, Arg, ArgAction, Command};
 
 fn json() -> Arg {
-    Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON, for programs")
+    Arg::new("json")
+        .long("json")
+        .action(ArgAction::SetTrue)
+        .help("Print JSON, for programs")
 }
 
 /// The command line of `virtgpu-info`.

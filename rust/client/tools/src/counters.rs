@@ -17,6 +17,10 @@ pub struct Counters {
     pub errors: u64,
     /// Commands that were dropped.
     pub dropped: u64,
+    /// Resets of the device.
+    pub resets: u64,
+    /// Fences that were late on a host that was alive.
+    pub late_fences: u64,
 }
 
 /// The state of a device and its counters.
@@ -26,6 +30,8 @@ pub struct Queues {
     pub state: String,
     /// Why the device was reset last, in the driver's words.
     pub last_reset: String,
+    /// How many contexts there are now.
+    pub contexts: u64,
     /// Its counters.
     pub counters: Counters,
 }
@@ -42,6 +48,9 @@ impl Queues {
             match key {
                 "state" => value.clone_into(&mut queues.state),
                 "last reset" => value.clone_into(&mut queues.last_reset),
+                "contexts" => queues.contexts = value.parse().unwrap_or(0),
+                "resets" => queues.counters.resets = value.parse().unwrap_or(0),
+                "late fences" => queues.counters.late_fences = value.parse().unwrap_or(0),
                 _ => queues.counters.add(value),
             }
         }
@@ -54,7 +63,9 @@ impl Queues {
     ///
     /// `PermissionDenied` for users; `NotFound` for another driver, or if debugfs is not mounted.
     pub fn read(card: &Path) -> io::Result<Self> {
-        let minor = card.to_str().and_then(|card| card.strip_prefix("/dev/dri/card"));
+        let minor = card
+            .to_str()
+            .and_then(|card| card.strip_prefix("/dev/dri/card"));
         let minor = minor.ok_or(io::ErrorKind::NotFound)?;
         let path = format!("/sys/kernel/debug/dri/{minor}/virtgpu-queues");
         Ok(Self::parse(&fs::read_to_string(path)?))
@@ -89,25 +100,32 @@ impl Counters {
             interrupts: self.interrupts.saturating_sub(earlier.interrupts),
             errors: self.errors.saturating_sub(earlier.errors),
             dropped: self.dropped.saturating_sub(earlier.dropped),
+            resets: self.resets.saturating_sub(earlier.resets),
+            late_fences: self.late_fences.saturating_sub(earlier.late_fences),
         }
     }
 
     /// Returns the names and values, for tables.
     #[must_use]
-    pub fn rows(self) -> [(&'static str, u64); 5] {
+    pub fn rows(self) -> [(&'static str, u64); 7] {
         [
             ("commands", self.commands),
             ("kicks", self.kicks),
             ("interrupts", self.interrupts),
             ("errors", self.errors),
             ("dropped", self.dropped),
+            ("resets", self.resets),
+            ("late_fences", self.late_fences),
         ]
     }
 
     /// Returns them as JSON.
     #[must_use]
     pub fn json(self) -> Value {
-        self.rows().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect()
+        self.rows()
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), json!(value)))
+            .collect()
     }
 }
 
@@ -115,7 +133,7 @@ impl Counters {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "state: up\nlast reset: none\n\
+    const TEXT: &str = "state: up\nlast reset: none\nresets: 2\ncontexts: 4\nlate fences: 5\n\
         control: running, 64 of 64 descriptors free, 0 in flight\n\
         control: 12 commands, 8 kicks, 7 interrupts, 1 errors, 0 dropped\n\
         cursor: running, 16 of 16 descriptors free, 0 in flight\n\
@@ -124,10 +142,20 @@ mod tests {
     #[test]
     fn both_queues_are_added() {
         let queues = Queues::parse(TEXT);
-        assert_eq!((queues.state.as_str(), queues.last_reset.as_str()), ("up", "none"));
+        assert_eq!(
+            (queues.state.as_str(), queues.last_reset.as_str()),
+            ("up", "none")
+        );
         let counters = queues.counters;
-        assert_eq!((counters.commands, counters.kicks, counters.interrupts), (15, 11, 7));
+        assert_eq!(
+            (counters.commands, counters.kicks, counters.interrupts),
+            (15, 11, 7)
+        );
         assert_eq!((counters.errors, counters.dropped), (1, 2));
+        assert_eq!(
+            (counters.resets, counters.late_fences, queues.contexts),
+            (2, 5, 4)
+        );
         assert_eq!(counters.since(counters), Counters::default());
     }
 

@@ -183,7 +183,11 @@ fn write_fields(fields: &Map<String, Value>, depth: usize, text: &mut String) {
             Value::Array(items) if items.iter().all(|item| !item.is_object()) => {
                 let words: Vec<_> = items.iter().map(word).collect();
                 // Problems and the like are sentences.
-                let gap = if words.iter().any(|word| word.contains(' ')) { "\n" } else { " " };
+                let gap = if words.iter().any(|word| word.contains(' ')) {
+                    "\n"
+                } else {
+                    " "
+                };
                 if gap == "\n" {
                     text.push_str(&format!("{indent}{name}:\n"));
                     for word in words {

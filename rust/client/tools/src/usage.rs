@@ -60,6 +60,7 @@ impl Sample {
                 "module": gpu.module,
                 "state": queues.state,
                 "last_reset": queues.last_reset,
+                "contexts": queues.contexts,
                 "counters": queues.counters.json(),
             }),
             Err(why) => json!({
@@ -88,8 +89,11 @@ impl Sample {
 /// Returns a client's processes in a few words.
 #[must_use]
 pub fn processes(client: &Client) -> String {
-    let words: Vec<_> =
-        client.processes.iter().map(|(pid, name)| format!("{name} ({pid})")).collect();
+    let words: Vec<_> = client
+        .processes
+        .iter()
+        .map(|(pid, name)| format!("{name} ({pid})"))
+        .collect();
     words.join(", ")
 }
 

@@ -28,5 +28,9 @@ fn main() -> ExitCode {
         eprintln!("{problem}");
     }
     let is_shown = devices.iter().any(|device| !device["driver"].is_null());
-    if is_shown { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if is_shown {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -40,7 +40,11 @@ fn counters(sample: &Sample) -> Option<Counters> {
 
 /// Returns a counter for each second.
 fn per_second(counted: u64, seconds: f64) -> u64 {
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss
+    )]
     // The rates are rounded for people.
     {
         (counted as f64 / seconds.max(0.001)).round() as u64
@@ -69,9 +73,12 @@ impl View {
                 interrupts: per_second(since.interrupts, seconds),
                 errors: per_second(since.errors, seconds),
                 dropped: per_second(since.dropped, seconds),
+                resets: per_second(since.resets, seconds),
+                late_fences: per_second(since.late_fences, seconds),
             });
         }
-        self.memory.push_front(sample.clients.iter().map(|client| client.usage.total).sum());
+        self.memory
+            .push_front(sample.clients.iter().map(|client| client.usage.total).sum());
         self.rates.truncate(HISTORY);
         self.memory.truncate(HISTORY);
         self.sample = sample;
@@ -83,8 +90,14 @@ impl View {
             None => virtgpu::Error::NoDevice.to_string(),
             Some(gpu) => match &gpu.queues {
                 Ok(queues) => format!(
-                    "{} {}: {}, last reset: {}",
-                    gpu.bus_id, gpu.module, queues.state, queues.last_reset
+                    "{} {}: {}, {} contexts, {} resets (last: {}), {} late fences",
+                    gpu.bus_id,
+                    gpu.module,
+                    queues.state,
+                    queues.contexts,
+                    queues.counters.resets,
+                    queues.last_reset,
+                    queues.counters.late_fences
                 ),
                 Err(why) => format!("{} {}: {why}", gpu.bus_id, gpu.module),
             },
@@ -99,20 +112,29 @@ impl View {
         ])
         .areas(frame.area());
         frame.render_widget(Line::raw(self.state()), title);
-        let areas: [_; PLOTS + 1] = Layout::horizontal([Constraint::Fill(1); PLOTS + 1]).areas(plots);
+        let areas: [_; PLOTS + 1] =
+            Layout::horizontal([Constraint::Fill(1); PLOTS + 1]).areas(plots);
         let now = self.rates.front().copied().unwrap_or_default().rows();
         for (index, area) in areas.into_iter().enumerate() {
             let (name, data): (_, Vec<u64>) = match now.get(index).filter(|_| index < PLOTS) {
                 Some((name, value)) => (
                     format!("{name}/s: {value}"),
-                    self.rates.iter().map(|rates| rates.rows()[index].1).collect(),
+                    self.rates
+                        .iter()
+                        .map(|rates| rates.rows()[index].1)
+                        .collect(),
                 ),
                 None => (
-                    format!("memory: {}", size(self.memory.front().copied().unwrap_or(0))),
+                    format!(
+                        "memory: {}",
+                        size(self.memory.front().copied().unwrap_or(0))
+                    ),
                     self.memory.iter().copied().collect(),
                 ),
             };
-            let plot = Sparkline::default().block(Block::bordered().title(name)).data(&data);
+            let plot = Sparkline::default()
+                .block(Block::bordered().title(name))
+                .data(&data);
             frame.render_widget(plot, area);
         }
         frame.render_widget(self.table(), table);
@@ -134,7 +156,15 @@ impl View {
         let widths = [8, 11, 11, 11, 11, 16].map(Constraint::Length);
         let widths = widths.into_iter().chain([Constraint::Fill(1)]);
         Table::new(rows, widths)
-            .header(Row::new(["client", "total", "resident", "shared", "active", "name", "processes"]))
+            .header(Row::new([
+                "client",
+                "total",
+                "resident",
+                "shared",
+                "active",
+                "name",
+                "processes",
+            ]))
             .block(Block::bordered().title("clients"))
     }
 }
@@ -145,7 +175,11 @@ fn print(sample: &Sample) {
         println!("{} {}", gpu.bus_id, gpu.module);
         match &gpu.queues {
             Ok(queues) => {
-                println!("  state: {}, last reset: {}", queues.state, queues.last_reset);
+                println!(
+                    "  state: {}, last reset: {}",
+                    queues.state, queues.last_reset
+                );
+                println!("  contexts: {}", queues.contexts);
                 for (name, value) in queues.counters.rows() {
                     println!("  {name}: {value}");
                 }
@@ -168,7 +202,8 @@ fn print(sample: &Sample) {
 
 /// Returns whether a key ends the program. A terminal in this mode reports Ctrl-C as a key.
 fn ends(key: KeyEvent) -> bool {
-    let is_control_c = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
+    let is_control_c =
+        key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
     is_control_c || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc)
 }
 
