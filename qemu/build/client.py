@@ -120,7 +120,7 @@ def man_pages(to: Path) -> None:
     path = folder()
     (path / "man").mkdir(exist_ok=True)
     with cache.locked(path):
-        _run(path, "cargo", "run", "--quiet", "--bin", "virtgpu-manpages", "--",
+        _run(path, "cargo", "run", "--quiet", "-p", "virtgpu-tools", "--bin", "virtgpu-manpages", "--",
              str(path / "man"))
     shutil.copytree(path / "man", to, dirs_exist_ok=True)
 

@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut row = vec![0; width as usize];
     for y in 0..height {
         for (pixel, x) in row.iter_mut().zip(0..) {
-            *pixel = (x * 255 / width) << 16 | (y * 255 / height) << 8 | 0x40;
+            *pixel = ((x * 255 / width) << 16) | ((y * 255 / height) << 8) | 0x40;
         }
         pixels.write_slice((y * width) as usize, &row)?;
     }

@@ -15,7 +15,7 @@ fn main() -> Result<()> {
     let texture = device.create_texture(&Texture::image(Format::B8G8R8A8, SIZE, SIZE))?;
 
     let pixels: Vec<u32> = (0..SIZE * SIZE).map(|index| 0xff00_0000 | index).collect();
-    let mut commands = vec![(ARGUMENTS + SIZE * SIZE) << 16 | INLINE_WRITE];
+    let mut commands = vec![((ARGUMENTS + SIZE * SIZE) << 16) | INLINE_WRITE];
     // Resource, level, usage, bytes of a row and of a layer; then the box: x, y, z, width, height, depth.
     commands.extend([texture.resource(), 0, 0, SIZE * 4, 0]);
     commands.extend([0, 0, 0, SIZE, SIZE, 1]);

@@ -177,7 +177,7 @@ impl FormatMask {
     #[must_use]
     pub fn contains(&self, format: u32) -> bool {
         let word = self.0.get(format as usize / 32);
-        word.is_some_and(|word| word >> (format % 32) & 1 == 1)
+        word.is_some_and(|word| (word >> (format % 32)) & 1 == 1)
     }
 }
 
@@ -511,7 +511,7 @@ impl fmt::Display for Version {
             f,
             "{}.{}.{}",
             self.0 >> 22,
-            self.0 >> 12 & 0x3ff,
+            (self.0 >> 12) & 0x3ff,
             self.0 & 0xfff
         )
     }

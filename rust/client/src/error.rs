@@ -162,8 +162,8 @@ impl Error {
         match (ioctl, errno) {
             (_, Errno::NODEV) => Self::Gone(ioctl),
             (_, Errno::NOMEM) => Self::OutOfMemory(ioctl),
-            (_, Errno::NOSYS | Errno::OPNOTSUPP) => Self::Unsupported(ioctl),
-            (Ioctl::Getparam, Errno::INVAL | Errno::NOENT) => Self::Unsupported(ioctl),
+            (_, Errno::NOSYS | Errno::OPNOTSUPP)
+            | (Ioctl::Getparam, Errno::INVAL | Errno::NOENT) => Self::Unsupported(ioctl),
             (_, Errno::NOENT) => Self::UnknownHandle(ioctl),
             (_, Errno::BUSY | Errno::TIMEDOUT) => Self::Busy(ioctl),
             (Ioctl::ContextInit, Errno::EXIST) => Self::HasContext,

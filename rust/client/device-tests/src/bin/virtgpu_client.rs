@@ -404,7 +404,7 @@ fn picture() -> TestResult {
     };
     let pixels: Vec<u32> = (0..height)
         .flat_map(|y| {
-            (0..width).map(move |x| (x * 255 / width) << 16 | (y * 255 / height) << 8 | 0x40)
+            (0..width).map(move |x| ((x * 255 / width) << 16) | ((y * 255 / height) << 8) | 0x40)
         })
         .collect();
     let result = judge::picture(width, height, &pixels);

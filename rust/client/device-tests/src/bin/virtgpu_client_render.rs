@@ -98,7 +98,7 @@ fn stream() -> TestResult {
     // Virgl's command for pixels in the stream: resource, level, usage, strides, box, and the pixels.
     let pixels: Vec<u32> = (0..SIZE).map(|x| 0xff00_0000 | x).collect();
     let mut commands = vec![
-        (11 + SIZE) << 16 | 9,
+        ((11 + SIZE) << 16) | 9,
         buffer.resource(),
         0,
         0,
