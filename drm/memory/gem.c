@@ -136,8 +136,8 @@ static void virtgpu_gem_free(struct drm_gem_object *gem)
 }
 
 /*
- * Runs under a spinlock. Pages are allocated when an object is first mapped or sent to the host. Those of
- * an imported object belong to another driver, and exist.
+ * Runs under a spinlock. Pages are allocated when an object is first mapped or sent to the host.
+ * Those of an imported object belong to another driver, and exist.
  */
 static enum drm_gem_object_status virtgpu_gem_status(struct drm_gem_object *gem)
 {
