@@ -22,7 +22,7 @@ PACKAGING = TOP / "qemu/packages/dkms"
 LEFT_OUT = ("tests", "*.o", "*.o.d", "*.ko", "*.mod", "*.mod.c", ".*.cmd", "modules.order",
             "Module.symvers", "*.rmeta", "generated.rs")
 # Parts of rust/ that are no part of the module.
-RUST_LEFT_OUT = ("compile-fail", "kunit", "samples", "upstream", "*_tests.rs", "README.md")
+RUST_LEFT_OUT = ("client", "compile-fail", "kunit", "samples", "upstream", "*_tests.rs", "README.md")
 # The C driver's tracepoints, which the Rust driver has, too.
 TRACE = ("trace.h", "names.h")
 # The files of the C package that the Rust package has with the name of its module.

@@ -19,6 +19,8 @@ PROGRAMS = {
     "virtgpu_badrender": 140,
     "virtgpu_bounce": 60,
     "virtgpu_bounce_render": 30,
+    "virtgpu_client": 15,
+    "virtgpu_client_render": 10,
     "virtgpu_clients": 31,
     "virtgpu_cursor": 17,
     "virtgpu_damage": 4,
