@@ -15,6 +15,7 @@
 
 #include "display/display.h"
 #include "display/kms.h"
+#include "display/vblanktimer.h"
 
 /*
  * Commits without a worker: docs/upstream/drm-commit-without-worker.patch.
@@ -181,7 +182,7 @@ int virtgpu_vblank_enable(struct drm_crtc *crtc)
 {
 	struct virtgpu_output *output = crtc_to_virtgpu_output(crtc);
 	struct drm_vblank_crtc *vblank = drm_crtc_vblank_crtc(crtc);
-	struct drm_vblank_crtc_timer *timer = &vblank->vblank_timer;
+	struct drm_vblank_crtc_timer *timer = virtgpu_vblank_timer(crtc);
 
 	/* The core sets this up when the timer first starts. */
 	if (!timer->crtc)
@@ -209,7 +210,7 @@ int virtgpu_vblank_enable(struct drm_crtc *crtc)
 bool virtgpu_vblank_timeout(struct drm_crtc *crtc)
 {
 	struct virtgpu_output *output = crtc_to_virtgpu_output(crtc);
-	struct drm_vblank_crtc_timer *timer = &drm_crtc_vblank_crtc(crtc)->vblank_timer;
+	struct drm_vblank_crtc_timer *timer = virtgpu_vblank_timer(crtc);
 
 	WRITE_ONCE(output->in_vblank, true);
 	virtgpu_output_vblank(output);

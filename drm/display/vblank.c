@@ -6,6 +6,7 @@
 #include <drm/drm_vblank.h>
 
 #include "display/display.h"
+#include "display/vblanktimer.h"
 
 /**
  * virtgpu_vblank_time - &drm_crtc_funcs.get_vblank_timestamp: the time of the last vblank
@@ -31,7 +32,7 @@ bool virtgpu_vblank_time(struct drm_crtc *crtc, int *max_error, ktime_t *vblank_
 		return true;
 	}
 	/* The result is the same whether the timer was forwarded already or not. */
-	expires = READ_ONCE(vblank->vblank_timer.timer.node.expires);
+	expires = READ_ONCE(virtgpu_vblank_timer(crtc)->timer.node.expires);
 	late = ktime_sub(now, expires);
 	time = late < 0 ? ktime_sub_ns(expires, frame) :
 			  ktime_add_ns(expires, div64_s64(late, frame) * frame);

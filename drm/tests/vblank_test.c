@@ -16,7 +16,7 @@ static s64 vblank_after_timers(struct virtgpu_output *output, s64 due, int frame
 
 	vblank->enabled = true;
 	vblank->framedur_ns = frame;
-	vblank->vblank_timer.timer.node.expires = expires;
+	virtgpu_vblank_timer(&output->crtc)->timer.node.expires = expires;
 	virtgpu_vblank_time(&output->crtc, &error, &time, false);
 	vblank->enabled = false;
 	return ktime_to_ns(ktime_sub(time, expires)) / frame;
@@ -66,10 +66,10 @@ static void vblank_does_not_go_back_or_ahead(struct kunit *test)
 	vblank->enabled = true;
 	vblank->framedur_ns = frame;
 	vblank->time = now;
-	vblank->vblank_timer.timer.node.expires = ktime_add_ns(now, frame / 2);
+	virtgpu_vblank_timer(&output->crtc)->timer.node.expires = ktime_add_ns(now, frame / 2);
 	virtgpu_vblank_time(&output->crtc, &error, &time, false);
 	KUNIT_EXPECT_EQ(test, ktime_to_ns(time), ktime_to_ns(now));
-	vblank->vblank_timer.timer.node.expires = ktime_add_ns(now, 3LL * frame);
+	virtgpu_vblank_timer(&output->crtc)->timer.node.expires = ktime_add_ns(now, 3LL * frame);
 	virtgpu_vblank_time(&output->crtc, &error, &time, false);
 	KUNIT_EXPECT_LE(test, ktime_to_ns(time), ktime_to_ns(ktime_get()));
 	vblank->enabled = false;
