@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Linux 6.12 does not have this header; see compat/vblank_timer.h. */
