@@ -87,7 +87,7 @@ test: bootstrap ## run one subtest: NAME=igt@kms_addfb_basic@basic
 # Also runs the tests of `make check` on each supported kernel.
 check-full: bootstrap ## run all generic IGT tests, all devices, and older kernels
 	@status=0; $(PYTHON) -m qemu.harness.check full || status=1; \
-	[ -n "$(KVER)" ] || for kernel in $$($(PYTHON) -m qemu.base.kernels); do \
+	[ -n "$(KVER)" ] || for kernel in $$($(PYTHON) -m qemu.base.kernels $(DRIVER)); do \
 		KVER=$$kernel $(PYTHON) -m qemu.harness.check check || status=1; \
 	done; exit $$status
 
@@ -176,7 +176,7 @@ distclean: clean ## also remove the cache
 
 ##@ Settings
 ##= DRIVER=c|rust|stock  the driver (default c; make bench: all)
-##= KVER=7.3|7.2|rc      the kernel (default: the newest supported series)
+##= KVER=7.3|7.2|6.12|rc the kernel (default: the newest supported series)
 ##= GPU=virgl|venus      a renderer on the host (make run, shell, piglit)
 ##= SHARD=2/4            run the second of four parts (make check, check-full, check-debug)
 ##= TURNS=1000           how often make check-endurance repeats each step

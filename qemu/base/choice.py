@@ -52,7 +52,16 @@ def driver(allowed=DRIVERS, default: str = "c") -> str:
 def drivers(allowed=DRIVERS) -> tuple[str, ...]:
     """Returns the drivers of a tool that compares drivers: all, or the one that DRIVER= names."""
     chosen = driver(allowed, default="")
-    return (chosen,) if chosen else tuple(allowed)
+    return (chosen,) if chosen else tuple(name for name in allowed
+                                          if name != "rust" or kernels.has_rust(kernel()))
+
+
+def check_driver(name: str, wanted: str) -> None:
+    """Checks that a driver supports the kernel for a value of KVER=, or a version."""
+    if name in ("rust", *SAMPLES, BOTH) and not kernels.has_rust(wanted):
+        known = ", ".join(series.name for series in kernels.SUPPORTED if series.has_rust)
+        raise Failure(f"the Rust driver does not support kernel {wanted}, only {known} and newer "
+                      "ones. Give DRIVER=c, or another KVER=.")
 
 
 def gpu(allowed=GPUS, default: str = "") -> str:
@@ -110,12 +119,11 @@ def checked_kernel(wanted: str) -> str:
 
 
 def main() -> int:
-    driver(DRIVERS + MORE_DRIVERS + (BOTH,))
+    check_driver(driver(DRIVERS + MORE_DRIVERS + (BOTH,)), kernel())
     gpu()
     accel()
     turns()
     shard()
-    kernel()
     return 0
 
 

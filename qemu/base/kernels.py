@@ -5,6 +5,7 @@ No function here uses the network: images/packagedkernel.py queries the archive 
 package names.
 """
 import re
+import sys
 from dataclasses import dataclass
 
 from qemu.base.report import Failure
@@ -12,10 +13,12 @@ from qemu.base.report import Failure
 
 @dataclass(frozen=True)
 class Series:
-    """A series of kernels that both drivers are built and tested on."""
+    """A series of kernels that the drivers are built and tested on."""
     name: str
     # The archive's suite with its packages.
     suite: str
+    # Its Rust has what the crates need; otherwise only the C driver supports it.
+    has_rust: bool = True
 
 
 # Newest first; the first one is the default. When you remove a series, also remove what drm/compat/
@@ -23,6 +26,7 @@ class Series:
 SUPPORTED = (
     Series("7.3", "trixie-backports"),
     Series("7.2", "trixie-backports"),
+    Series("6.12", "trixie", has_rust=False),
 )
 DEFAULT = SUPPORTED[0]
 
@@ -71,12 +75,28 @@ def versions(names) -> list[str]:
     return sorted(found, key=found.__getitem__)
 
 
+def suite_of(wanted: str) -> str:
+    """Returns the suite that has the kernel for a value of KVER=."""
+    if wanted == CANDIDATE.name:
+        return CANDIDATE.suite
+    series = _supported(wanted)
+    return series.suite if series else DEFAULT.suite
+
+
+def has_rust(wanted: str) -> bool:
+    """Returns whether the Rust driver supports the kernel for a value of KVER=, or a version."""
+    if wanted in ("", CANDIDATE.name):
+        return True
+    oldest = min(number(series.name) for series in SUPPORTED if series.has_rust)
+    return number(series_of(wanted)) >= oldest
+
+
 def resolve(wanted: str, names) -> Kernel:
-    """Returns the kernel for a value of KVER= other than rc, from a suite's package names."""
+    """Returns the kernel for a value of KVER= other than rc, from its suite's package names."""
     there = versions(names)
     newest = {series_of(version): version for version in there}
     if not newest:
-        raise Failure(f"{DEFAULT.suite} has no kernel packages for amd64. {LOOK_AGAIN}")
+        raise Failure(f"{suite_of(wanted)} has no kernel packages for amd64. {LOOK_AGAIN}")
     if wanted and not is_series(wanted):
         return _resolve_version(wanted, there)
 
@@ -99,12 +119,15 @@ def resolve_candidate(names) -> Kernel:
     return Kernel(there[-1])
 
 
-def _is_supported(series: str) -> bool:
-    return any(series == one.name for one in SUPPORTED)
+def _supported(wanted: str) -> Series | None:
+    """Returns the supported series that a value of KVER= belongs to, if any."""
+    if not wanted:
+        return DEFAULT
+    return next((one for one in SUPPORTED if re.match(rf"{re.escape(one.name)}(\D|$)", wanted)), None)
 
 
 def _warn_unsupported(series: str) -> tuple[str, ...]:
-    if _is_supported(series):
+    if _supported(series):
         return ()
     return (f"kernel {series} is not supported yet; supported are "
             + ", ".join(one.name for one in SUPPORTED),)
@@ -119,12 +142,12 @@ def _resolve_version(wanted: str, there) -> Kernel:
 
 def _resolve_nearest(series: str, newest) -> Kernel:
     """Returns a replacement for a supported series that has left the archive."""
-    if not _is_supported(series):
+    if not _supported(series):
         raise Failure(f"the archive has no kernel {series}. It has "
                       + ", ".join(sorted(newest, key=number)) + f". {LOOK_AGAIN}")
     order = sorted({*newest, series}, key=number)
     instead = min(newest, key=lambda other: (
-        not _is_supported(other), abs(order.index(other) - order.index(series)),
+        not _supported(other), abs(order.index(other) - order.index(series)),
         order.index(other) < order.index(series)))
     return Kernel(newest[instead],
                   (f"kernel {series} has left the archive: the nearest available series, {instead}, "
@@ -145,8 +168,9 @@ def is_older(wanted: str) -> bool:
 
 
 def main() -> None:
-    """Prints the supported series other than the default, for check-full in the Makefile."""
-    print(" ".join(series.name for series in SUPPORTED[1:]))
+    """Prints a driver's supported series other than the default, for check-full in the Makefile."""
+    print(" ".join(series.name for series in SUPPORTED[1:]
+                   if series.has_rust or sys.argv[1:] != ["rust"]))
 
 
 if __name__ == "__main__":

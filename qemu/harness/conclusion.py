@@ -67,8 +67,8 @@ def explain(name: str, verdict: str, result: Outcome, driver: str) -> str:
 def expectations(record: Record, driver: str) -> Expectations:
     """Returns the expectations of a driver in a run like the one of this record."""
     header = record.header
-    return Expectations.read(
-        driver, (header.accelerator, *(("debug",) if header.scope in suites.DEBUGGED else ())))
+    return Expectations.of_run(driver, header.accelerator, header.kernel,
+                               header.scope in suites.DEBUGGED)
 
 
 def again(record: Record) -> str:

@@ -11,7 +11,8 @@ The files in igt-tests/expectations/ have the format of drm-ci, with a reason ab
 A line is the name of a program, of a test or of a part of one, or a regular expression for it.
 Every driver reads the files of "any". Both of our drivers read the files of c, because the same is
 expected of them; rust may have additional ones. A file with a trait (DRIVER-TRAIT-fails.txt) applies
-to runs with this trait only: an accelerator (tcg, kvm), or "debug" for the debug kernel.
+to runs with this trait only: an accelerator (tcg, kvm), a series of kernels (6.12), or "debug" for the
+debug kernel.
 """
 import re
 from dataclasses import dataclass, field
@@ -63,6 +64,12 @@ class Expectations:
     flakes: list[str] = field(default_factory=list)
     skips: list[str] = field(default_factory=list)
     may_skip: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of_run(cls, driver: str, accelerator: str, kernel: str, is_debugged: bool) -> "Expectations":
+        """Reads the expectations of a driver on a kernel of this version."""
+        return cls.read(driver, (accelerator, kernels.series_of(kernel),
+                                 *(("debug",) if is_debugged else ())))
 
     @classmethod
     def read(cls, driver: str, traits=()) -> "Expectations":

@@ -40,7 +40,7 @@ def update() -> None:
 def resolve_kernel(root: Path, wanted: str) -> Package:
     """Returns the kernel that a value of KVER= means."""
     candidate = wanted == kernels.CANDIDATE.name
-    suite = kernels.CANDIDATE.suite if candidate else kernels.DEFAULT.suite
+    suite = kernels.suite_of(wanted)
     there = archive(root, suite)
     chosen = kernels.resolve_candidate(there) if candidate else kernels.resolve(wanted, there)
     for note in chosen.notes:
@@ -57,10 +57,13 @@ def make_kernel(root: Path, version: str, suite: str):
             scratch = folder / "scratch"
             scratch.mkdir()
             apt(root, scratch, ["apt-get", "-qq", "update"], suite)
+            there = apt(root, scratch, ["apt-cache", "pkgnames", "linux-"], suite).split()
+            # Before 6.19, linux-image has all.
+            binary = [name for name in (f"linux-binary-{version}", f"linux-modules-{version}")
+                      if name in there] or [f"linux-image-{version}"]
             apt(root, scratch, ["apt-get", "-qq", "download",
                                 f"linux-headers-{version}", f"linux-headers-{base}-common",
-                                f"linux-kbuild-{base}", f"linux-binary-{version}",
-                                f"linux-modules-{version}"], suite)
+                                f"linux-kbuild-{base}", *binary], suite)
             for deb in scratch.glob("*.deb"):
                 sandbox.run(root, ["dpkg-deb", "-x", deb, folder], write=[folder])
             subprocess.run(["rm", "-rf", scratch], check=True)

@@ -80,17 +80,42 @@ def test_what_a_tool_does_not_take(monkeypatch):
         choice.driver(allowed=("c", "stock"))
 
 
-@pytest.mark.parametrize("wanted", ["rc", "7.2", "7.3", "7.2.12", "7.3.4+deb13-amd64", "7.4", "8.0"])
+@pytest.mark.parametrize("wanted", ["rc", "6.12", "6.12.117+deb13-amd64", "7.2", "7.3", "7.2.12",
+                                    "7.3.4+deb13-amd64", "7.4", "8.0"])
 def test_kernels_that_may_be_there(monkeypatch, wanted):
     monkeypatch.setenv("KVER", wanted)
     assert choice.kernel() == wanted
 
 
-@pytest.mark.parametrize("wanted", ["6.12", "7.1", "7.1.13", "7", "7.", "v7.2", "7.2-rc1", "newest"])
+@pytest.mark.parametrize("wanted", ["6.1", "6.11.2", "5.20", "7", "7.", "v7.2", "7.2-rc1", "newest"])
 def test_kernels_that_cannot_be_there(monkeypatch, wanted):
     monkeypatch.setenv("KVER", wanted)
-    with pytest.raises(Failure, match="Supported: 7.3, 7.2"):
+    with pytest.raises(Failure, match="Supported: 7.3, 7.2, 6.12,"):
         choice.kernel()
+
+
+@pytest.mark.parametrize("name", ["rust", "bochs", "both"])
+def test_rust_needs_a_newer_kernel(name):
+    for good in ("", "rc", "7.2", "7.3.4+deb13-amd64", "8.0"):
+        choice.check_driver(name, good)
+    for old in ("6.12", "6.12.117+deb13-amd64"):
+        choice.check_driver("c", old)
+        with pytest.raises(Failure, match="only 7.3, 7.2 and newer ones. Give DRIVER=c"):
+            choice.check_driver(name, old)
+
+
+def test_tools_that_compare_leave_rust_out_on_an_old_kernel(monkeypatch):
+    monkeypatch.setenv("KVER", "6.12")
+    assert choice.drivers() == ("c", "stock")
+
+
+def test_as_a_program_it_refuses_rust_on_an_old_kernel(monkeypatch):
+    monkeypatch.setenv("KVER", "6.12")
+    monkeypatch.setenv("DRIVER", "rust")
+    done = subprocess.run([sys.executable, "-m", "qemu.base.choice"], capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 1
+    assert "does not support kernel 6.12" in done.stderr
 
 
 def test_gpus_are_those_of_the_launcher():

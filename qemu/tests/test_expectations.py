@@ -2,6 +2,7 @@
 """Tests the verdicts of expectation files."""
 import pytest
 
+from qemu.base import kernels
 from qemu.base.report import Failure
 from qemu.harness import coverage, expectations
 from qemu.harness.expectations import BETTER, FAIL, KNOWN, PASS, SKIP, UNEXPECTED_SKIP, Expectations
@@ -71,7 +72,8 @@ def test_the_files_of_the_tree_can_be_read(driver):
 
 
 def test_every_file_of_the_tree_is_read_by_somebody():
+    series = [one.name for one in kernels.SUPPORTED]
     read = {path for driver in ("c", "rust", "stock") for kind in expectations.KINDS
-            for path in expectations.files(driver, kind, ("tcg", "kvm", "debug"))}
+            for path in expectations.files(driver, kind, ("tcg", "kvm", "debug", *series))}
     # And one that says what no test can reach.
     assert set(expectations.FOLDER.glob("*.txt")) <= read | {coverage.UNREACHED}

@@ -124,3 +124,12 @@ def test_pages_name_the_supported_series(page):
 def test_what_is_older_than_the_default():
     assert kernels.is_older("7.2") and kernels.is_older("7.2.12")
     assert not any(map(kernels.is_older, ("", "rc", "7.3", "7.3.4", "7.4")))
+
+
+def test_series_without_rust_are_not_printed_for_rust(monkeypatch, capsys):
+    monkeypatch.setattr(kernels, "SUPPORTED",
+                        (*kernels.SUPPORTED, kernels.Series("6.12", "trixie", has_rust=False)))
+    for arguments, printed in (([], "7.2 6.12"), (["c"], "7.2 6.12"), (["rust"], "7.2")):
+        monkeypatch.setattr("sys.argv", ["kernels", *arguments])
+        kernels.main()
+        assert capsys.readouterr().out == f"{printed}\n"

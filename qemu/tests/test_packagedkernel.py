@@ -51,6 +51,12 @@ def test_chosen_kernel(tmp_path, asked):
     assert {suite for _, suite in asked} == {"trixie-backports"}
 
 
+def test_each_series_comes_from_its_suite(tmp_path, asked):
+    with pytest.raises(Failure):
+        packagedkernel.resolve_kernel(tmp_path, "6.12.1")
+    assert {suite for _, suite in asked} == {"trixie"}
+
+
 def test_candidate_comes_from_experimental(tmp_path, asked):
     packagedkernel.resolve_kernel(tmp_path, "rc")
     assert {suite for _, suite in asked} == {"experimental"}
