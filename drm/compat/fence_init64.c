@@ -46,5 +46,6 @@ void virtgpu_compat_fence_init64(struct dma_fence *fence, const struct dma_fence
 {
 	WRITE_ONCE(virtgpu_compat_fence_names, ops);
 	__module_get(THIS_MODULE);
-	dma_fence_init(fence, &virtgpu_compat_fence_ops, &virtgpu_compat_fence_lock, context, seqno);
+	dma_fence_init(fence, &virtgpu_compat_fence_ops, &virtgpu_compat_fence_lock, context,
+		       seqno);
 }

@@ -31,7 +31,7 @@ struct virtgpu_compat_virtio_gpu_config {
 #define VIRTGPU_DRM_CAPSET_DRM			6
 
 /**
- * struct virtgpu_compat_create_blob - &struct drm_virtgpu_resource_create_blob with its last members
+ * struct virtgpu_compat_create_blob - the kernel's struct with its last members
  * @blob_hints: hints
  * @pad2: not used
  */

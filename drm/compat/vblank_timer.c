@@ -21,7 +21,7 @@ static enum hrtimer_restart drm_vblank_timer_function(struct hrtimer *hrtimer)
 	if (!interval)
 		return HRTIMER_NORESTART;
 
-	/* Before the vblank is handled, as with hardware, whose interrupt comes after the vblank. */
+	/* Before the vblank is handled: an interrupt comes after its vblank, too. */
 	hrtimer_forward_now(hrtimer, interval);
 	return funcs->handle_vblank_timeout(timer->crtc) ? HRTIMER_RESTART : HRTIMER_NORESTART;
 }

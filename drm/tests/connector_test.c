@@ -79,7 +79,7 @@ static void window_mode_is_accepted(struct kunit *test)
 {
 	struct virtgpu_output *output = head(test);
 	struct drm_device *dev = &output->vg->drm;
-	const struct drm_crtc_helper_funcs *funcs = output->crtc.helper_private;
+	const typeof(*output->crtc.helper_private) *funcs = output->crtc.helper_private;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(windows); i++) {

@@ -79,6 +79,13 @@ def _library(target: Target) -> Path:
     return cache.entry(f"kunit-{target.version}-{name}", _make_library(target))
 
 
+def _headers(target: Target) -> list[str]:
+    """Returns the headers of BRIDGE that are included before the suites in C."""
+    base, _, _ = target.version.partition("-amd64")
+    header = target.kernel / f"usr/src/linux-headers-{base}-common/include/kunit/test.h"
+    return [*(["two_arguments.h"] if "bool run_tests" not in header.read_text() else []), "suites.h"]
+
+
 def arguments(target: Target, driver: str, folder: Path, flags: str = "") -> list[str]:
     """Returns arguments of make that build a driver's suites into a folder, with flags for C."""
     # copy2 keeps the modification time, because what is built depends on the files.
@@ -89,7 +96,8 @@ def arguments(target: Target, driver: str, folder: Path, flags: str = "") -> lis
         symbols = shutil.copy(_library(target) / "Module.symvers", folder / "kunit.symvers")
         extra.append(f"KBUILD_EXTRA_SYMBOLS={symbols}")
         if driver == "c":
-            flags += f" -include {shutil.copy2(BRIDGE / 'suites.h', folder)}"
+            for name in _headers(target):
+                flags += f" -include {shutil.copy2(BRIDGE / name, folder)}"
     return [*extra, f"KCFLAGS={flags}"]
 
 
