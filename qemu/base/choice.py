@@ -59,7 +59,7 @@ def drivers(allowed=DRIVERS) -> tuple[str, ...]:
 def check_driver(name: str, wanted: str) -> None:
     """Checks that a driver supports the kernel for a value of KVER=, or a version."""
     if name in ("rust", *SAMPLES, BOTH) and not kernels.has_rust(wanted):
-        known = ", ".join(series.name for series in kernels.SUPPORTED if series.has_rust)
+        known = ", ".join(kernels.of_driver("rust"))
         raise Failure(f"the Rust driver does not support kernel {wanted}, only {known} and newer "
                       "ones. Give DRIVER=c, or another KVER=.")
 

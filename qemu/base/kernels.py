@@ -154,9 +154,14 @@ def _resolve_nearest(series: str, newest) -> Kernel:
                    "is used instead", *_warn_unsupported(instead)))
 
 
-def pattern() -> str:
-    """Returns a regular expression for `uname -r` of the supported kernels, for bash and egrep."""
-    names = "|".join(re.escape(series.name) for series in SUPPORTED)
+def of_driver(driver: str = "c") -> list[str]:
+    """Returns the series that a driver supports, newest first."""
+    return [series.name for series in SUPPORTED if series.has_rust or driver != "rust"]
+
+
+def pattern(driver: str = "c") -> str:
+    """Returns a regular expression for `uname -r` of a driver's kernels, for bash and egrep."""
+    names = "|".join(map(re.escape, of_driver(driver)))
     return f"^({names})([^0-9]|$)"
 
 
@@ -169,8 +174,7 @@ def is_older(wanted: str) -> bool:
 
 def main() -> None:
     """Prints a driver's supported series other than the default, for check-full in the Makefile."""
-    print(" ".join(series.name for series in SUPPORTED[1:]
-                   if series.has_rust or sys.argv[1:] != ["rust"]))
+    print(" ".join(of_driver(*sys.argv[1:])[1:]))
 
 
 if __name__ == "__main__":

@@ -67,9 +67,10 @@ def for_rust(text: str) -> str:
 
 
 def _fill_in(path: Path) -> None:
-    """Replaces what depends on the supported kernels."""
-    names = [series.name for series in kernels.SUPPORTED]
-    text = path.read_text().replace("#KERNELS#", kernels.pattern())
+    """Replaces what depends on the supported kernels. Only the package in Rust has a list of them."""
+    names = kernels.of_driver("rust")
+    driver = "rust" if path.name.startswith(PACKAGES["rust"]) else "c"
+    text = path.read_text().replace("#KERNELS#", kernels.pattern(driver))
     text = text.replace("#SERIES#", " and ".join(reversed(names)))
     path.write_text(text.replace("#SOURCES#", " | ".join(f"linux-source-{name}" for name in names)))
 

@@ -18,6 +18,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from qemu.base import kernels
 from qemu.base.paths import IGT_TESTS
 from qemu.base.report import Failure
 

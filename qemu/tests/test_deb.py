@@ -62,7 +62,7 @@ def test_source_tree_of_the_rust_driver(tmp_path):
     tree = tmp_path / "tree"
     deb.write_tree(tree, 0)
     conf = (tree / "debian/virtgpu-rust-dkms.dkms").read_text()
-    assert f'BUILD_EXCLUSIVE_KERNEL="{kernels.pattern()}"\n' in conf and "#KERNELS#" not in conf
+    assert f'BUILD_EXCLUSIVE_KERNEL="{kernels.pattern("rust")}"\n' in conf and "#KERNELS#" not in conf
     left_out = ("client", "compile-fail", "kunit", "samples", "upstream")
     wanted = {path.relative_to(TOP) for path in (TOP / "rust").rglob("*")
               if path.is_file() and (path.suffix in (".rs", ".c", ".h") or path.name in (
