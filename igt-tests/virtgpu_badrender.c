@@ -896,8 +896,8 @@ static void use(const volatile char *bytes)
 /* Starts a process that maps a blob and then uses the mapping. Returns when the mapping is held. */
 static pid_t start_mapping(const struct drm_virtgpu_resource_create_blob *blob)
 {
-	double deadline = now() + PATIENCE;
 	char command[64];
+	double deadline;
 	int start[2];
 	pid_t mapper;
 
@@ -922,6 +922,7 @@ static pid_t start_mapping(const struct drm_virtgpu_resource_create_blob *blob)
 	check(write(start[1], "", 1) == 1, "write: %s", strerror(errno));
 	close(start[0]);
 	close(start[1]);
+	deadline = now() + PATIENCE;
 	while (!mmap_is_held()) {
 		check(now() < deadline, "no mmap() was held");
 		usleep(10000);
@@ -1172,10 +1173,10 @@ static pid_t free_import(uint32_t fb, uint32_t handle)
 }
 
 /*
- * A buffer of another driver is freed while somebody holds its reservation, who may wait for a fence.
- * Fences must be signalled meanwhile.
+ * A buffer of another driver is freed while somebody holds its reservation, who may wait for a
+ * fence. Fences must be signalled meanwhile.
  */
-static void held_reservation(void)
+static void reserved(void)
 {
 	uint32_t handle, pitches[4] = { }, handles[4] = { }, offsets[4] = { };
 	struct buffer import = { };
@@ -1323,7 +1324,7 @@ int main(int argc, char **argv)
 		{ "exported", "other drivers map host memory", exported },
 		{ "unplugged", "no mapping of host memory outlives the device", unplugged },
 		{ "texture-between", "a texture is shown between two pictures", texture_between },
-		{ "held-reservation", "fences do not wait for a buffer that is freed", held_reservation },
+		{ "held-reservation", "fences do not wait for a buffer that is freed", reserved },
 		{ "panic-texture", "no panic screen is drawn over a texture", panic_over_texture },
 		{ "alignment", "the device requires an alignment of blobs", alignment },
 		{ "unload", "the driver is unloaded while answers are missing", unload },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Holds a thread that maps a buffer object, when the driver has done its part, and before the kernel
- * lists the mapping. The thread sleeps, so that a test can do anything else meanwhile.
+ * Holds a thread that maps a buffer object, when the driver has done its part, and before the
+ * kernel lists the mapping. The thread sleeps, so that a test can do anything else meanwhile.
  */
 #include <linux/delay.h>
 #include <linux/kprobes.h>
@@ -22,8 +22,8 @@ static int held_mmap(struct file *file, struct vm_area_struct *vma)
 	unsigned int waited;
 
 	WRITE_ONCE(thread, -1);
-	for (waited = 0; waited < HELDMAP_MAX && READ_ONCE(thread) == -1; waited += 10)
-		msleep(10);
+	for (waited = 0; waited < HELDMAP_MAX && READ_ONCE(thread) == -1; waited += 20)
+		msleep(20);
 	return ret;
 }
 

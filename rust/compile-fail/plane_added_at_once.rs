@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 //! A driver adds a plane to a commit that is shown at once. The core would update it without a check.
 //!
-//! expect: E0599: no method named `add_plane_state` found for reference `&drm::kms::AtomicStateMutator<
+//! expect: E0599: no method named `add_plane_state` found for reference `&AtomicStateMutator<
 use drm::kms::plane::{DriverPlane, Plane, PlaneAtomicAsyncCheck};
 use kernel::error::Result;
 

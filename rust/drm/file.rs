@@ -147,8 +147,9 @@ impl<T: DriverFile> File<T> {
     }
 }
 
-/// A file in which a handle is closed, see [`DriverObject::close`](crate::gem::DriverObject::close). The file
-/// itself may be closed, so nothing can be added to it: an event would refer to a file that is freed.
+/// A file in which a handle of an object is opened or closed, see
+/// [`DriverObject::close`](crate::gem::DriverObject::close). The file itself may be closed, so nothing can be
+/// added to it: an event would refer to a file that is freed.
 ///
 /// # Context
 ///
@@ -158,17 +159,17 @@ impl<T: DriverFile> File<T> {
 ///
 /// ```no_run
 /// # use core::pin::Pin;
-/// use drm::{file::{ClosingFile, DriverFile}, Driver};
+/// use drm::{file::{HandleFile, DriverFile}, Driver};
 ///
 /// /// Tells the device of a handle that is closed, as `DriverObject::close` does.
-/// fn close<T: Driver>(file: &ClosingFile<T::File>, forget: impl FnOnce(Pin<&T::File>)) {
+/// fn close<T: Driver>(file: &HandleFile<T::File>, forget: impl FnOnce(Pin<&T::File>)) {
 ///     forget(file.inner());
 /// }
 /// ```
 #[repr(transparent)]
-pub struct ClosingFile<T: DriverFile>(File<T>);
+pub struct HandleFile<T: DriverFile>(File<T>);
 
-impl<T: DriverFile> ClosingFile<T> {
+impl<T: DriverFile> HandleFile<T> {
     /// # Safety
     ///
     /// `ptr` must be a file of `T`'s driver as long as the reference is used.

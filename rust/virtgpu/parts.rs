@@ -5,7 +5,7 @@
 //! [`Data`] has a field for each part, and for the device's life. Each is set up by its own function, and
 //! is dropped with the DRM device. The works are here and not in their parts, because `impl_has_work!`
 //! finds a work by a field of the device's data itself.
-use drm::{file::ClosingFile, File};
+use drm::file::HandleFile;
 use kernel::{
     device::Bound,
     impl_has_delayed_work, impl_has_work, new_delayed_work, new_work,
@@ -323,11 +323,11 @@ impl command::Callbacks for VirtGpu {
 impl memory::callbacks::Callbacks for VirtGpu {
     type Group = Swapchain;
 
-    fn opened(bo: &Object, file: &File<VirtGpuFile>) -> Result {
+    fn opened(bo: &Object, file: &HandleFile<VirtGpuFile>) -> Result {
         context::opened(bo, file)
     }
 
-    fn closed(bo: &Object, file: &ClosingFile<VirtGpuFile>) {
+    fn closed(bo: &Object, file: &HandleFile<VirtGpuFile>) {
         context::closed(bo, file);
     }
 

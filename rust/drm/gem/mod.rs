@@ -23,11 +23,8 @@ pub(crate) mod window;
 
 pub use window::{Caching, Place};
 
-/// The open files of an object's driver.
-pub type DriverFile<T> = File<<<T as DriverObject>::Driver as Driver>::File>;
-
-/// A file of an object's driver in which a handle is closed.
-pub type ClosingFile<T> = file::ClosingFile<<<T as DriverObject>::Driver as Driver>::File>;
+/// The files of an object's driver in which handles are opened and closed.
+pub type DriverFile<T> = file::HandleFile<<<T as DriverObject>::Driver as Driver>::File>;
 
 /// The objects of an object's driver, which are of that object's type.
 pub type DriverAllocImpl<T> = <<T as DriverObject>::Driver as Driver>::Object;
@@ -71,7 +68,7 @@ pub trait DriverObject: Sync + Send + Sized + 'static {
     }
 
     /// Called when a handle of the object is removed from a file, which may be closed itself.
-    fn close(_obj: &DriverAllocImpl<Self>, _file: &ClosingFile<Self>) {}
+    fn close(_obj: &DriverAllocImpl<Self>, _file: &DriverFile<Self>) {}
 
     /// Called when another virtio device asks for the UUID by which the host knows an exported object; C:
     /// `virtio_dma_buf_ops.get_uuid`.
@@ -277,7 +274,7 @@ pub(crate) extern "C" fn open_callback<T: DriverObject>(
     // SAFETY: The core calls this for an object of `T`, which is in an object of its driver.
     let obj = unsafe { DriverAllocImpl::<T>::from_raw(obj) };
     // SAFETY: The file is one of the object's device.
-    let file = unsafe { File::from_raw(file) };
+    let file = unsafe { file::HandleFile::from_raw(file) };
 
     errno(T::open(obj, file))
 }
@@ -289,7 +286,7 @@ pub(crate) extern "C" fn close_callback<T: DriverObject>(
     // SAFETY: The core calls this for an object of `T`, which is in an object of its driver.
     let obj = unsafe { DriverAllocImpl::<T>::from_raw(obj) };
     // SAFETY: The file is one of the object's device.
-    let file = unsafe { file::ClosingFile::from_raw(file) };
+    let file = unsafe { file::HandleFile::from_raw(file) };
 
     T::close(obj, file);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What the memory part needs from the parts above it.
-use drm::{file::ClosingFile, File};
+use drm::file::HandleFile;
 use kernel::{error::Result, sync::Arc};
 
 use crate::{
@@ -18,10 +18,10 @@ pub(crate) trait Callbacks {
     /// # Errors
     ///
     /// The error that user space gets.
-    fn opened(bo: &Object, file: &File<VirtGpuFile>) -> Result;
+    fn opened(bo: &Object, file: &HandleFile<VirtGpuFile>) -> Result;
 
     /// Called when a file closes a handle of an object.
-    fn closed(bo: &Object, file: &ClosingFile<VirtGpuFile>);
+    fn closed(bo: &Object, file: &HandleFile<VirtGpuFile>);
 
     /// Called when the host is out of memory: has it destroy something that can be created again.
     /// Returns false if there is nothing. Called without locks of buffer objects and resources.

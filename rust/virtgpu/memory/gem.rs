@@ -7,7 +7,7 @@
 //! swapchains). When the object is freed it leaves them, and its pages stay until the host no
 //! longer uses them, see [`keeper`](super::keeper).
 use drm::{
-    file::ClosingFile,
+    file::HandleFile,
     gem::{
         shmem::{Dying, ObjectConfig},
         BaseObject, DriverObject, DumbBuffer,
@@ -121,11 +121,11 @@ impl DriverObject for Bo {
         keeper.take_over(object);
     }
 
-    fn open(bo: &Object, file: &File<VirtGpuFile>) -> Result {
+    fn open(bo: &Object, file: &HandleFile<VirtGpuFile>) -> Result {
         VirtGpu::opened(bo, file)
     }
 
-    fn close(bo: &Object, file: &ClosingFile<VirtGpuFile>) {
+    fn close(bo: &Object, file: &HandleFile<VirtGpuFile>) {
         VirtGpu::closed(bo, file);
     }
 

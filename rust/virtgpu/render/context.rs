@@ -10,7 +10,7 @@
 use core::ops::Deref;
 
 use drm::{
-    file::{ClosingFile, DriverFile},
+    file::{DriverFile, HandleFile},
     gem::BaseObject,
     uapi, File,
 };
@@ -623,13 +623,18 @@ pub(super) fn of(file: &File<VirtGpuFile>) -> Option<&Hold> {
     file.inner().get_ref().0.as_ref()
 }
 
+/// Does the same for a file in which a handle is opened or closed.
+fn of_handle(file: &HandleFile<VirtGpuFile>) -> Option<&Hold> {
+    file.inner().get_ref().0.as_ref()
+}
+
 /// A file got a handle of an object. A dumb buffer has no resource before it is named, see [`name`].
 ///
 /// # Errors
 ///
 /// `ENOMEM`.
-pub(crate) fn opened(bo: &Object, file: &File<VirtGpuFile>) -> Result {
-    let (Some(hold), Some(resource)) = (of(file), bo.own()) else {
+pub(crate) fn opened(bo: &Object, file: &HandleFile<VirtGpuFile>) -> Result {
+    let (Some(hold), Some(resource)) = (of_handle(file), bo.own()) else {
         return Ok(());
     };
     if resource.is_refused() {
@@ -641,8 +646,8 @@ pub(crate) fn opened(bo: &Object, file: &File<VirtGpuFile>) -> Result {
 }
 
 /// A file closes a handle of an object.
-pub(crate) fn closed(bo: &Object, file: &ClosingFile<VirtGpuFile>) {
-    if let (Some(hold), Some(resource)) = (&file.inner().0, bo.own()) {
+pub(crate) fn closed(bo: &Object, file: &HandleFile<VirtGpuFile>) {
+    if let (Some(hold), Some(resource)) = (of_handle(file), bo.own()) {
         hold.remove(hold.dev(), &resource);
     }
 }
