@@ -206,10 +206,11 @@ static void refused_again(void)
 	struct rect part = { 70, 50, 200, 100 };
 	struct screen screen;
 
-	start();
 	if (driver_is_stock())
 		skip("the kernel's own driver does not reset devices");
+	/* Before start(), so that the driver is loaded when the device is good again. */
 	at_end(reload, NULL);
+	start();
 	screen = kms_screen(1);
 	judge_picture(0, &screen.image);
 	judge(NULL, 0, "fault refuse CREATE_BLOB");
