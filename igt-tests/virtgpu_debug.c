@@ -2,6 +2,7 @@
 /* Debugging aids of the driver: tracepoints, debugfs and the panic screen. */
 #include <drm_fourcc.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
