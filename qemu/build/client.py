@@ -5,6 +5,7 @@ As a program it does what `make client` does: tests, examples in the documentati
 compile, clippy, rustfmt and rustdoc. It leaves programs and man pages in out/client.
 """
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -20,7 +21,9 @@ SOURCES = TOP / "rust/client"
 BUILT = OUT / "client"
 # What a guest gets: programs of the crate, tests on a device, and examples under other names.
 PROGRAMS = ("virtgpu-info", "virtgpu-top", "virtgpu_client", "virtgpu_client_render")
-EXAMPLES = ("picture", "stream", "poll")
+EXAMPLES = ("picture", "stream", "poll", "guide")
+# The program of the guide is another example.
+GUIDE = TOP / "docs/client.md"
 # Where Debian's packages put crates.
 CONFIG = """
 [source.crates-io]
@@ -50,7 +53,16 @@ def _copy_sources(path: Path) -> Path:
     shutil.rmtree(path / "uapi", ignore_errors=True)
     shutil.copytree(SOURCES, path / "rust/client", ignore=shutil.ignore_patterns("target"))
     shutil.copytree(TOP / "uapi", path / "uapi")
+    (path / "rust/client/examples/guide.rs").write_text(guide(GUIDE.read_text()))
     return path / "rust/client"
+
+
+def guide(text: str) -> str:
+    """Returns the program that the steps of a guide make."""
+    blocks = re.findall(r"^```rust\n(.*?)^```$", text, re.M | re.S)
+    if not blocks:
+        raise Failure(f"{GUIDE.relative_to(TOP)} has no program")
+    return f"fn main() -> virtgpu::Result<()> {{\n{''.join(blocks)}Ok(())\n}}\n"
 
 
 def _command(path: Path, argv) -> list[str]:
@@ -81,13 +93,13 @@ def programs() -> Path:
         _copy_sources(path)
         _run(path, "cargo", "build", "--quiet", "--workspace", "--bins", "--examples")
         built, found = path / "target/debug", path / "programs"
-        shutil.rmtree(found, ignore_errors=True)
-        found.mkdir()
-        for name in PROGRAMS:
-            _run(path, "strip", "-o", str(found / name), str(built / name))
-        for name in EXAMPLES:
-            _run(path, "strip", "-o", str(found / f"virtgpu-example-{name}"),
-                 str(built / "examples" / name))
+        found.mkdir(exist_ok=True)
+        sources = {name: built / name for name in PROGRAMS}
+        sources |= {f"virtgpu-example-{name}": built / "examples" / name for name in EXAMPLES}
+        for name, source in sources.items():
+            # Another run may copy the folder at this time.
+            _run(path, "strip", "-o", str(path / "stripped"), str(source))
+            (path / "stripped").replace(found / name)
     return found
 
 

@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tests what is built of the crate for user space."""
+import pytest
+
+from qemu.base.report import Failure
 from qemu.build import client
 from qemu.harness import suites
+
+
+EXAMPLES = {path.stem for path in (client.SOURCES / "examples").glob("*.rs")}
 
 
 def test_each_program_has_a_source():
     sources = {path.stem for path in client.SOURCES.glob("*/src/bin/*.rs")}
     assert set(client.PROGRAMS) <= sources
-    assert {path.stem for path in (client.SOURCES / "examples").glob("*.rs")} == set(client.EXAMPLES)
+    assert EXAMPLES | {"guide"} == set(client.EXAMPLES)
 
 
 def test_examples_are_short():
-    for name in client.EXAMPLES:
+    for name in EXAMPLES:
         assert len((client.SOURCES / f"examples/{name}.rs").read_text().splitlines()) < 100
 
 
@@ -25,3 +31,11 @@ def test_commands_run_in_the_copy_of_the_sources(monkeypatch, tmp_path):
     command = client._command(tmp_path, ["cargo", "test"])
     assert command[command.index("--chdir") + 1] == str(tmp_path / "rust/client")
     assert command[-2:] == ["cargo", "test"] and "--unshare-net" in command
+
+
+def test_the_guide_is_a_program():
+    text = "# Title\n\n```rust\nlet a = 1;\n```\n\n```toml\nx = 1\n```\n\n```rust\nlet b = a;\n```\n"
+    assert client.guide(text) == ("fn main() -> virtgpu::Result<()> {\nlet a = 1;\nlet b = a;\nOk(())\n}\n")
+    with pytest.raises(Failure, match="docs/client.md has no program"):
+        client.guide("# Title\n")
+    assert "Submission::new(&commands)" in client.guide(client.GUIDE.read_text())

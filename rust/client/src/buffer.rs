@@ -566,6 +566,9 @@ impl BufferObject {
 
     /// Returns its handle, for the crate [`drm`]. This value still owns the handle.
     ///
+    /// The crate [`drm`] does not know how many values have a handle. Do not close it there, and do not import
+    /// buffers of the same file that were created there.
+    ///
     /// # Examples
     ///
     /// ```no_run
@@ -707,7 +710,7 @@ impl BufferObject {
         uapi::call(&self.device, &mut request)
     }
 
-    /// Returns whether the host has not finished yet with what it was told to do with the buffer.
+    /// Returns whether the host still works with the buffer.
     ///
     /// # Examples
     ///

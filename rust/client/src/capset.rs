@@ -445,7 +445,7 @@ impl Virgl2 {
 /// assert_eq!(caps.vk_xml_version.to_string(), "1.4.307");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools)] // So has the capset.
+#[allow(clippy::struct_excessive_bools)] // The capset has as many.
 pub struct Venus {
     /// Version of the encoding of commands.
     pub wire_format_version: u32,

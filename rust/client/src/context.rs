@@ -33,7 +33,7 @@ pub struct ContextBuilder {
 }
 
 impl ContextBuilder {
-    /// A context of the renderer with a capset, with one ring.
+    /// A context of the renderer with a capset. Without [`rings`](Self::rings), it has no numbered rings.
     ///
     /// # Examples
     ///
@@ -115,6 +115,8 @@ impl ContextBuilder {
                 uapi::VIRTGPU_CONTEXT_PARAM_NUM_RINGS,
                 self.rings.into(),
             ));
+        }
+        if self.polled != 0 {
             params.push(param(
                 uapi::VIRTGPU_CONTEXT_PARAM_POLL_RINGS_MASK,
                 self.polled,

@@ -122,7 +122,10 @@ pub(crate) fn open_error(path: &Path, error: &io::Error) -> Error {
             let group = missing_group(&path);
             Error::PermissionDenied { path, group }
         }
-        kind => Error::Open { path, kind },
+        _ => Error::Open {
+            path,
+            errno: error.raw_os_error().unwrap_or(0),
+        },
     }
 }
 

@@ -91,8 +91,8 @@ pub enum Error {
     Open {
         /// The file.
         path: PathBuf,
-        /// The reason.
-        kind: io::ErrorKind,
+        /// The number of the reason, 0 if there is none.
+        errno: i32,
     },
     /// The file is not one of a virtio GPU.
     OtherDriver {
@@ -110,7 +110,7 @@ pub enum Error {
         /// The usual reasons.
         reasons: &'static str,
     },
-    /// The kernel does not know a buffer or a syncobj by this handle, or a syncobj has no fence yet: `ENOENT`.
+    /// The kernel does not know a buffer, or a syncobj that is waited for, by this handle: `ENOENT`.
     UnknownHandle(Ioctl),
     /// The file already has a context: `EEXIST` of `CONTEXT_INIT`. It gets one by `CONTEXT_INIT`, or by the first
     /// buffer or command stream.
@@ -203,7 +203,8 @@ fn reasons(ioctl: Ioctl) -> &'static str {
     match ioctl {
         Ioctl::Map => "the buffer is memory of the host that is not mappable",
         Ioctl::Execbuffer => {
-            "the context has no such ring, a fence is not a sync file, or a syncobj does not exist"
+            "the context has no such ring, a fence is not a sync file, a syncobj that is waited for has no fence, \
+             or one that is signalled does not exist"
         }
         Ioctl::ResourceCreate => "the device has no such format, target or size",
         Ioctl::ResourceCreateBlob => {
@@ -235,7 +236,7 @@ impl fmt::Display for Error {
                     None => Ok(()),
                 }
             }
-            Self::Open { path, kind } => write!(f, "{}: {kind}", path.display()),
+            Self::Open { path, errno } => write!(f, "{}: {}", path.display(), described(*errno)),
             Self::OtherDriver { path, driver } if driver.is_empty() => {
                 write!(f, "{}: not a DRM device", path.display())
             }
@@ -249,7 +250,7 @@ impl fmt::Display for Error {
             Self::Unsupported(ioctl) => write!(f, "{ioctl}: device or driver cannot do this"),
             Self::Invalid { ioctl, reasons } => write!(f, "{ioctl}: {reasons}"),
             Self::UnknownHandle(Ioctl::Execbuffer) => {
-                f.write_str("EXECBUFFER: no such buffer, or a syncobj without a fence")
+                f.write_str("EXECBUFFER: no such buffer, or no such syncobj to wait for")
             }
             Self::UnknownHandle(ioctl) => write!(f, "{ioctl}: no such buffer"),
             Self::HasContext => f.write_str("CONTEXT_INIT: the file already has a context"),

@@ -145,7 +145,7 @@ pub(crate) fn readable(file: &impl AsFd, timeout: Option<Duration>) -> Result<bo
     let start = Instant::now();
     loop {
         let left = timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
-        // A part of a millisecond is a whole one, so that a short time-out does not become none.
+        // Round up, so that a short time-out does not become 0.
         let milliseconds = left.map_or(-1, |left| {
             i32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
         });

@@ -25,7 +25,7 @@ const WORD: usize = size_of::<u32>();
 ///
 /// # Invariants
 ///
-/// `address` is a mapping of `words` words, which exists as long as this value.
+/// `address` is a mapping of `bytes` bytes, which has room for `words` words and exists as long as this value.
 ///
 /// # Examples
 ///
@@ -42,6 +42,7 @@ const WORD: usize = size_of::<u32>();
 /// ```
 pub struct Mapping<'a, T> {
     address: NonNull<AtomicU32>,
+    bytes: usize,
     words: usize,
     of: PhantomData<(&'a BufferObject, T)>,
 }
@@ -62,7 +63,7 @@ impl<T> fmt::Debug for Mapping<'_, T> {
 impl<T> Drop for Mapping<'_, T> {
     fn drop(&mut self) {
         // SAFETY: By the type's invariants, this is a mapping, and references to it have ended.
-        let result = unsafe { rustix::mm::munmap(self.address.as_ptr().cast(), self.words * WORD) };
+        let result = unsafe { rustix::mm::munmap(self.address.as_ptr().cast(), self.bytes) };
         debug_assert_eq!(result, Ok(()));
     }
 }
@@ -102,7 +103,7 @@ impl BufferObject {
         let address = unsafe {
             rustix::mm::mmap(
                 ptr::null_mut(),
-                words * WORD,
+                size,
                 access,
                 MapFlags::SHARED,
                 self.device(),
@@ -110,9 +111,10 @@ impl BufferObject {
             )
         };
         let address = address.map_err(|errno| Error::from_call("mmap", errno))?;
-        // INVARIANT: This many words were mapped.
+        // INVARIANT: This many bytes were mapped, and the words are not more.
         Ok(Mapping {
             address: NonNull::new(address.cast()).ok_or(Error::BadAnswer(Ioctl::Map))?,
+            bytes: size,
             words,
             of: PhantomData,
         })

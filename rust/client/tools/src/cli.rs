@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 //! The command lines, from which the man pages are made, too.
+use std::io::{self, Write};
+
 use clap::{value_parser, Arg, ArgAction, Command};
 
 fn json() -> Arg {
@@ -51,5 +53,17 @@ mod tests {
     fn command_lines_are_consistent() {
         super::info().debug_assert();
         super::top().debug_assert();
+    }
+}
+
+/// Prints a text and a line break. If nothing reads the output any more, as with `| head`, that is no error.
+///
+/// # Errors
+///
+/// Those of the output.
+pub fn print(text: &str) -> io::Result<()> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
     }
 }

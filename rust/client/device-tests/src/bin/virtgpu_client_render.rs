@@ -167,7 +167,13 @@ fn syncobjs() -> TestResult {
     let timeline = device.create_syncobj(false)?;
     let empty = context.submit(&Submission::new(&NOP).wait(SyncPoint::new(binary)));
     check!(
-        matches!(empty, Err(Error::UnknownHandle(_) | Error::Invalid { .. })),
+        matches!(
+            empty,
+            Err(Error::Invalid {
+                ioctl: Ioctl::Execbuffer,
+                ..
+            })
+        ),
         "a syncobj without a fence: {empty:?}"
     );
     let first = Submission::new(&NOP)
@@ -183,11 +189,16 @@ fn syncobjs() -> TestResult {
     let mut points = [0];
     device.syncobj_timeline_query(&[timeline], &mut points, false)?;
     check_eq!(points, [4]);
+    let again = context.submit(&Submission::new(&NOP).wait(SyncPoint::new(binary)));
     check!(
-        context
-            .submit(&Submission::new(&NOP).wait(SyncPoint::new(binary)))
-            .is_err(),
-        "not reset"
+        matches!(
+            again,
+            Err(Error::Invalid {
+                ioctl: Ioctl::Execbuffer,
+                ..
+            })
+        ),
+        "not reset: {again:?}"
     );
     device.destroy_syncobj(binary)?;
     device.destroy_syncobj(timeline)?;
@@ -202,11 +213,23 @@ fn polled_ring() -> TestResult {
     check_eq!(device.read_events()?, []);
     context.submit(&Submission::new(&NOP).ring(1))?;
     check_eq!(device.wait_events(SECOND)?, [Event::FenceSignalled]);
+
+    let without_rings = ContextBuilder::new(CapsetId::VIRGL2)
+        .polled_rings(1)
+        .build(&Device::first()?);
+    check!(
+        matches!(without_rings, Err(Error::Invalid { .. })),
+        "a polled ring that does not exist: {without_rings:?}"
+    );
     Ok(())
 }
 
 fn examples() -> TestResult {
-    for example in ["virtgpu-example-stream", "virtgpu-example-poll"] {
+    for example in [
+        "virtgpu-example-stream",
+        "virtgpu-example-poll",
+        "virtgpu-example-guide",
+    ] {
         let output = Command::new(example).output()?;
         println!("{}", String::from_utf8_lossy(&output.stdout));
         check!(

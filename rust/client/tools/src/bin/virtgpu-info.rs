@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 //! Shows what the virtio GPUs of this machine can do.
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use serde_json::{json, Value};
 use virtgpu_tools::{cli, report};
@@ -11,14 +11,14 @@ fn problems(device: &Value) -> Vec<&str> {
     problems.filter_map(Value::as_str).collect()
 }
 
-fn main() -> ExitCode {
+fn main() -> io::Result<ExitCode> {
     let arguments = cli::info().get_matches();
     let devices: Vec<Value> = virtgpu::devices().iter().map(report::describe).collect();
     if arguments.get_flag("json") {
-        println!("{:#}", json!({ "devices": devices }));
+        cli::print(&format!("{:#}", json!({ "devices": devices })))?;
     } else {
         for device in &devices {
-            println!("{}", report::text(device));
+            cli::print(&report::text(device))?;
         }
     }
     if devices.is_empty() {
@@ -28,9 +28,9 @@ fn main() -> ExitCode {
         eprintln!("{problem}");
     }
     let is_shown = devices.iter().any(|device| !device["driver"].is_null());
-    if is_shown {
+    Ok(if is_shown {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    }
+    })
 }

@@ -169,35 +169,37 @@ impl View {
     }
 }
 
-/// Prints everything once, as lines.
-fn print(sample: &Sample) {
+/// Returns everything as lines.
+fn text(sample: &Sample) -> String {
+    let mut lines = Vec::new();
     for gpu in &sample.gpus {
-        println!("{} {}", gpu.bus_id, gpu.module);
+        lines.push(format!("{} {}", gpu.bus_id, gpu.module));
         match &gpu.queues {
             Ok(queues) => {
-                println!(
+                lines.push(format!(
                     "  state: {}, last reset: {}",
                     queues.state, queues.last_reset
-                );
-                println!("  contexts: {}", queues.contexts);
+                ));
+                lines.push(format!("  contexts: {}", queues.contexts));
                 for (name, value) in queues.counters.rows() {
-                    println!("  {name}: {value}");
+                    lines.push(format!("  {name}: {value}"));
                 }
             }
-            Err(why) => println!("  {why}"),
+            Err(why) => lines.push(format!("  {why}")),
         }
     }
     for client in &sample.clients {
         let usage = &client.usage;
-        println!(
+        lines.push(format!(
             "client {}: {} ({} resident, {} shared): {}",
             usage.client,
             size(usage.total),
             size(usage.resident),
             size(usage.shared),
             processes(client)
-        );
+        ));
     }
+    lines.join("\n")
 }
 
 /// Returns whether a key ends the program. A terminal in this mode reports Ctrl-C as a key.
@@ -228,12 +230,11 @@ fn main() -> io::Result<()> {
     let arguments = cli::top().get_matches();
     if arguments.get_flag("once") {
         let sample = Sample::take();
-        if arguments.get_flag("json") {
-            println!("{:#}", sample.json());
+        return cli::print(&if arguments.get_flag("json") {
+            format!("{:#}", sample.json())
         } else {
-            print(&sample);
-        }
-        return Ok(());
+            text(&sample)
+        });
     }
     let seconds = arguments.get_one("interval").copied().unwrap_or(1);
     let mut terminal = ratatui::init();
