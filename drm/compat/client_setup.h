@@ -3,6 +3,7 @@
 #ifndef VIRTGPU_COMPAT_CLIENT_SETUP_H
 #define VIRTGPU_COMPAT_CLIENT_SETUP_H
 
+#include <drm/drm_drv.h>
 #include <drm/drm_fbdev_shmem.h>
 
 struct drm_format_info;
@@ -13,7 +14,9 @@ struct drm_format_info;
 static inline void virtgpu_compat_client_setup(struct drm_device *dev,
 					       const struct drm_format_info *format)
 {
-	drm_fbdev_shmem_setup(dev, 32);
+	/* A device without heads has no console. */
+	if (drm_core_check_feature(dev, DRIVER_MODESET))
+		drm_fbdev_shmem_setup(dev, 32);
 }
 
 #define drm_client_setup	virtgpu_compat_client_setup

@@ -4,6 +4,8 @@
  * all fences share a lock, and each keeps the module loaded.
  */
 #include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
 #include <linux/spinlock.h>
 
 static DEFINE_SPINLOCK(virtgpu_compat_fence_lock);
@@ -20,10 +22,16 @@ static const char *virtgpu_compat_fence_timeline_name(struct dma_fence *fence)
 	return virtgpu_compat_fence_names->get_timeline_name(fence);
 }
 
+static void virtgpu_compat_fence_free(struct rcu_head *rcu)
+{
+	kfree(container_of(rcu, struct dma_fence, rcu));
+	module_put(THIS_MODULE);
+}
+
+/* In an RCU callback, because the unloading of a module waits for the end of those that run. */
 static void virtgpu_compat_fence_release(struct dma_fence *fence)
 {
-	dma_fence_free(fence);
-	module_put(THIS_MODULE);
+	call_rcu(&fence->rcu, virtgpu_compat_fence_free);
 }
 
 static const struct dma_fence_ops virtgpu_compat_fence_ops = {
