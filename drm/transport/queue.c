@@ -157,6 +157,14 @@ static void virtgpu_queue_finish(struct virtgpu_queue *queue, struct list_head *
 	queue_work(vg->wq, &queue->finish_work);
 }
 
+/* A work has ended the commands that it took. */
+static void virtgpu_queue_ended(struct virtgpu_queue *queue)
+{
+	spin_lock_bh(&queue->lock);
+	queue->ending--;
+	spin_unlock_bh(&queue->lock);
+}
+
 static void virtgpu_queue_finish_rest(struct virtgpu_queue *queue)
 {
 	struct virtgpu_cmd *cmd, *next;
@@ -164,9 +172,11 @@ static void virtgpu_queue_finish_rest(struct virtgpu_queue *queue)
 
 	spin_lock_bh(&queue->lock);
 	list_splice_init(&queue->finished, &finished);
+	queue->ending++;
 	spin_unlock_bh(&queue->lock);
 	list_for_each_entry_safe(cmd, next, &finished, node)
 		virtgpu_cmd_finish(queue->vg, cmd, virtgpu_cmd_answered(cmd->status), cmd->status);
+	virtgpu_queue_ended(queue);
 }
 
 static void virtgpu_queue_finish_work(struct work_struct *work)
@@ -186,6 +196,7 @@ static void virtgpu_queue_dequeue(struct virtgpu_queue *queue, bool may_sleep)
 		return;
 	}
 	queue->stats.interrupts++;
+	queue->ending++;
 	do {
 		virtqueue_disable_cb(queue->vq);
 		/*
@@ -207,6 +218,7 @@ static void virtgpu_queue_dequeue(struct virtgpu_queue *queue, bool may_sleep)
 	if (broken)
 		vg->trouble->reset(vg, VIRTGPU_CAUSE_BROKEN);
 	virtgpu_queue_finish(queue, &finished, may_sleep);
+	virtgpu_queue_ended(queue);
 }
 
 static void virtgpu_queue_dequeue_work(struct work_struct *work)
@@ -243,8 +255,9 @@ void virtgpu_queue_reap(struct virtgpu_queue *queue)
 	LIST_HEAD(finished);
 
 	spin_lock_bh(&queue->lock);
-	/* Otherwise the interrupt's work ends them, in order. */
-	if (queue->vq && !virtgpu_irq_is_wanted(&queue->irq) && list_empty(&queue->finished))
+	/* Otherwise the works end them, and those before them, in order. */
+	if (queue->vq && !virtgpu_irq_is_wanted(&queue->irq) && list_empty(&queue->finished) &&
+	    !queue->ending)
 		while (queue->in_flight && virtgpu_queue_collect(queue, &finished))
 			;
 	spin_unlock_bh(&queue->lock);

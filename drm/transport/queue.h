@@ -38,6 +38,7 @@ struct virtgpu_queue_stats {
  * @dequeue_work: takes finished commands off the virtqueue
  * @dequeue_wq: the workqueue that runs @dequeue_work
  * @finished: answered commands whose &virtgpu_cmd.done is left to @finish_work
+ * @ending: how many works are ending commands
  * @finish_work: ends the commands in @finished, because @dequeue_work may run in softirq
  * @kept: commands that could not be sent, and that give something back when they end
  * @is_clean: the device was reset, and was sent nothing since
@@ -62,6 +63,7 @@ struct virtgpu_queue {
 	struct work_struct dequeue_work;
 	struct workqueue_struct *dequeue_wq;
 	struct list_head finished;
+	unsigned int ending;
 	struct work_struct finish_work;
 	struct list_head kept;
 	bool is_clean;

@@ -42,9 +42,8 @@ pub(crate) trait Done: Send + Sized {
     /// Called when the command was answered, could not be sent, or was lost in a reset (`ENODEV`).
     /// Returns the command, unless it is still needed.
     ///
-    /// The caller is a work; the next commit, if the command is
-    /// lazy; `submit()`, if the command could not be sent; or the reset that the command was lost
-    /// in. It may sleep. So this must not take a lock that is held while a command waits for room in the ring.
+    /// The caller is a work; the next commit, if the command is lazy; `submit()`, if the command could
+    /// not be sent; or the reset that the command was lost in. It may sleep. So this must not take a lock that is held while a command waits for room in the ring.
     fn happen(self, dev: &Device, chain: Chain, status: Result) -> Option<Chain>;
 }
 

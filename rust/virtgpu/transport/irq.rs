@@ -10,7 +10,6 @@
 //! | [`Silent`](State::Silent) | no, because nothing waits for an answer | the next frame |
 //! | [`Listening`](State::Listening) | yes | the work that an interrupt schedules |
 //! | [`Stalled`](State::Stalled) | yes; a wait has timed out, and the device has answered nothing since | the same work |
-//! | [`Draining`](State::Draining) | no | that work, which is running |
 //!
 //! | from | to | when |
 //! |---|---|---|
@@ -19,11 +18,9 @@
 //! | `Listening` | `Silent` | [`settle`](Irq::settle): there are no waiters |
 //! | `Silent`, `Listening` | `Stalled` | [`stall`](Irq::stall): a wait has timed out |
 //! | `Stalled` | `Listening` | [`answered`](Irq::answered): the device has answered something |
-//! | any | `Draining` | [`begin_drain`](Irq::begin_drain): the work runs |
-//! | `Draining` | any other | [`end_drain`](Irq::end_drain): the ring is empty |
 //!
-//! While the ring is drained, the number of waiters changes nothing. The end of that follows it, unless
-//! the ring is stalled then.
+//! The number of waiters changes in every state. The work disables interrupts while it takes answers off the
+//! ring, and follows the state when the ring is empty ([`drained`](Irq::drained)).
 //!
 //! This module does not touch the ring. Its functions return what the caller has to do there.
 
@@ -34,7 +31,6 @@ enum State {
     Silent,
     Listening,
     Stalled,
-    Draining { is_stalled: bool },
 }
 
 /// What to do about the interrupts of a ring.
@@ -129,7 +125,6 @@ impl Irq {
         let (next, change) = match self.state {
             State::Silent => (State::Stalled, Change::Enable),
             State::Listening | State::Stalled => (State::Stalled, Change::Keep),
-            State::Draining { .. } => (State::Draining { is_stalled: true }, Change::Keep),
         };
         self.state = next;
         (is_first, change)
@@ -137,47 +132,27 @@ impl Irq {
 
     /// The device has answered a command.
     pub(super) fn answered(&mut self) {
-        match &mut self.state {
-            State::Silent | State::Listening => (),
-            State::Stalled => self.state = State::Listening,
-            State::Draining { is_stalled } => *is_stalled = false,
+        if self.state == State::Stalled {
+            self.state = State::Listening;
         }
     }
 
     pub(super) fn is_stalled(&self) -> bool {
-        matches!(
-            self.state,
-            State::Stalled | State::Draining { is_stalled: true }
-        )
+        self.state == State::Stalled
     }
 
-    /// Returns whether answers may be taken off the ring without an interrupt. In other states the
-    /// work does that, and there must be only one, because commands end in the order of their
-    /// answers.
+    /// Returns whether answers may be taken off the ring without an interrupt. In other states the work
+    /// does that.
     pub(super) fn may_reap(&self) -> bool {
         self.state == State::Silent
     }
 
-    /// The work begins to take answers off the ring, with interrupts disabled.
-    pub(super) fn begin_drain(&mut self) {
-        self.state = State::Draining {
-            is_stalled: self.is_stalled(),
-        };
-    }
-
-    /// The ring was found empty. Ends a drain, whose interrupts are still disabled.
-    pub(super) fn end_drain(&mut self) -> Change {
-        match self.state {
-            State::Draining { is_stalled: true } => {
-                self.state = State::Stalled;
-                Change::Enable
-            }
-            State::Draining { is_stalled: false } => {
-                self.state = State::Silent;
-                self.settle()
-            }
-            State::Silent | State::Listening | State::Stalled => Change::Keep,
-        }
+    /// The ring was found empty, with interrupts disabled. Returns whether the device is to interrupt for the
+    /// next command that it finishes.
+    pub(super) fn drained(&mut self) -> bool {
+        // They are disabled already.
+        let _ = self.settle();
+        self.state != State::Silent
     }
 }
 
@@ -200,16 +175,14 @@ pub(crate) mod tests {
         (irq.state, change)
     }
 
-    fn drained(state: State, waiters: u32) -> (State, Change) {
+    fn drained(state: State, waiters: u32) -> (State, bool) {
         let mut irq = irq(state, waiters);
-        irq.begin_drain();
-        let change = irq.end_drain();
-        (irq.state, change)
+        let is_wanted = irq.drained();
+        (irq.state, is_wanted)
     }
 
     fn new_ring_is_listening(test: &Test) {
         let mut irq = irq(State::Stalled, 0);
-        irq.begin_drain();
         irq.open();
         expect_eq!(test, irq.state, State::Listening);
     }
@@ -247,7 +220,7 @@ pub(crate) mod tests {
             expect_eq!(
                 test,
                 drained(State::Stalled, waiters),
-                (State::Stalled, Change::Enable)
+                (State::Stalled, true)
             );
         }
     }
@@ -278,57 +251,29 @@ pub(crate) mod tests {
 
     fn stalled_ring_interrupts(test: &Test) {
         expect_eq!(test, irq(State::Silent, 0).stall(), (true, Change::Enable));
-        // The end of the drain enables them.
-        let mut irq = irq(State::Silent, 0);
-        irq.begin_drain();
-        expect_eq!(test, irq.stall(), (true, Change::Keep));
-        expect_eq!(test, irq.end_drain(), Change::Enable);
+        expect_eq!(test, irq(State::Listening, 0).stall(), (true, Change::Keep));
     }
 
-    fn reap_changes_nothing(test: &Test) {
-        for waiters in [0, 1] {
-            let mut irq = irq(State::Silent, waiters);
+    fn answer_ends_a_stall(test: &Test) {
+        for (waiters, state) in [(0, State::Silent), (1, State::Listening)] {
+            let mut irq = irq(State::Stalled, waiters);
             irq.answered();
-            expect_eq!(test, irq.end_drain(), Change::Keep);
-            expect_eq!(test, irq.state, State::Silent);
+            expect!(test, !irq.is_stalled());
+            expect_eq!(test, irq.drained(), waiters != 0);
+            expect_eq!(test, irq.state, state);
         }
-    }
-
-    fn answer_in_a_drain_ends_a_stall(test: &Test) {
-        let mut irq = irq(State::Stalled, 1);
-        irq.begin_drain();
-        expect!(test, irq.is_stalled());
-        irq.answered();
-        expect!(test, !irq.is_stalled());
-        expect_eq!(test, irq.end_drain(), Change::Enable);
-        expect_eq!(test, irq.state, State::Listening);
     }
 
     fn only_a_silent_ring_is_reaped(test: &Test) {
         expect!(test, irq(State::Silent, 0).may_reap());
         expect!(test, !irq(State::Listening, 0).may_reap());
         expect!(test, !irq(State::Stalled, 0).may_reap());
-        let mut irq = irq(State::Silent, 0);
-        irq.begin_drain();
-        expect!(test, !irq.may_reap());
-        irq.end_drain();
-        expect!(test, irq.may_reap());
-    }
-
-    fn drain_is_not_disturbed(test: &Test) {
-        for (state, waiters) in [(State::Silent, 1), (State::Listening, 0)] {
-            let mut irq = irq(state, waiters);
-            irq.begin_drain();
-            expect_eq!(test, irq.settle(), Change::Keep);
-            expect_eq!(test, irq.state, State::Draining { is_stalled: false });
-        }
     }
 
     fn end_of_a_drain_follows_the_waiters(test: &Test) {
         for state in [State::Silent, State::Listening] {
-            // They were disabled for the drain, and stay so.
-            expect_eq!(test, drained(state, 0), (State::Silent, Change::Keep));
-            expect_eq!(test, drained(state, 1), (State::Listening, Change::Enable));
+            expect_eq!(test, drained(state, 0), (State::Silent, false));
+            expect_eq!(test, drained(state, 1), (State::Listening, true));
         }
     }
 
@@ -359,10 +304,8 @@ pub(crate) mod tests {
             lazy_commands_are_no_waiters,
             stall_is_reported_once,
             stalled_ring_interrupts,
-            reap_changes_nothing,
-            answer_in_a_drain_ends_a_stall,
+            answer_ends_a_stall,
             only_a_silent_ring_is_reaped,
-            drain_is_not_disturbed,
             end_of_a_drain_follows_the_waiters,
             looking_for_answers_is_no_answer,
             kick_is_due_once,

@@ -38,7 +38,7 @@ pub(crate) struct Transport {
     pub(crate) cursor: Queue,
     #[pin]
     pub(crate) pool: Pool,
-    /// Runs the works that frames wait for, and those that free memory.
+    /// Runs the works that end commands, and the one that destroys contexts.
     pub(crate) completions: Workqueue,
 }
 

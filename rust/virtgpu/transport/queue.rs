@@ -5,7 +5,7 @@
 //! [`Queue::kick`] tells the device of all commands that were added since the last kick, so a batch
 //! costs one kick. The work that an interrupt schedules takes finished commands off the ring
 //! ([`Queue::dequeue`]), and so does the next frame for commands that nothing waits for
-//! ([`Queue::reap`]). For the control queue it runs in softirq, where it signals fences and wakes
+//! ([`Queue::reap`]). The work of the control queue runs in softirq, where it signals fences and wakes
 //! waiters; another work ends the commands whose end may sleep ([`Queue::finish_answered`]). The interrupt
 //! state is in [`irq`](super::irq).
 //!
@@ -100,6 +100,8 @@ struct State {
     kept: Option<Chain>,
     /// Commands that are answered, and wait for the work that ends them. The last one is the first.
     answered: Option<Chain>,
+    /// How many works are ending commands.
+    ending: u32,
     /// The device was reset, and was not given any memory since.
     is_clean: bool,
     /// The device was reset, and does not have all resources again yet.
@@ -115,14 +117,6 @@ impl State {
             return true;
         };
         apply(vq, self.irq.settle())
-    }
-
-    /// Prepares to take all finished commands off the ring. Needs no interrupts meanwhile.
-    fn begin_drain(&mut self) {
-        self.irq.begin_drain();
-        if let Some(vq) = self.vq.as_mut() {
-            vq.disable_cb();
-        }
     }
 
     /// Counts a command that was added to the ring.
@@ -145,26 +139,33 @@ impl State {
     }
 
     /// Takes all finished commands off the ring, and returns them in order, and whether the device has left a
-    /// state that the protocol does not have. The drain of the ring ends, and the device interrupts for the
-    /// next command if something waits for it.
+    /// state that the protocol does not have. The device interrupts for the next command if something waits
+    /// for it.
     fn poll(&mut self) -> (List, bool) {
         let mut last = None;
-        let is_broken = loop {
-            while let Some(mut chain) = self.pop() {
-                chain.data_mut().next = last.take();
-                last = Some(chain);
+        loop {
+            if let Some(vq) = self.vq.as_mut() {
+                vq.disable_cb();
             }
-            let change = self.irq.end_drain();
+            self.pop_all(&mut last);
+            let is_wanted = self.irq.drained();
             let Some(vq) = self.vq.as_mut() else {
-                break false;
+                return (List::in_order(last), false);
             };
-            let is_empty = apply(vq, change);
+            let is_empty = !is_wanted || vq.enable_cb();
             if is_empty || vq.is_broken() {
-                break vq.is_broken();
+                let is_broken = vq.is_broken();
+                return (List::in_order(last), is_broken);
             }
-            self.begin_drain();
-        };
-        (List::in_order(last), is_broken)
+        }
+    }
+
+    /// Moves the finished commands in the ring to a list, each as its first one.
+    fn pop_all(&mut self, last: &mut Option<Chain>) {
+        while let Some(mut chain) = self.pop() {
+            chain.data_mut().next = last.take();
+            *last = Some(chain);
+        }
     }
 
     /// Takes a finished command off the ring, if there is one.
@@ -280,6 +281,7 @@ impl Queue {
                 heard: jiffies(),
                 kept: None,
                 answered: None,
+                ending: 0,
                 is_clean: true,
                 is_restoring: false,
                 stats: Stats {
@@ -698,17 +700,18 @@ impl Queue {
         false
     }
 
-    /// Ends the commands that [`dequeue`](Self::dequeue) has left, and has a device reset that has broken the
-    /// ring.
+    /// Ends the commands that [`dequeue`](Self::dequeue) has left. Resets the device if it has broken the ring.
     pub(crate) fn finish_answered(&self, dev: &Device) {
         let mut state = self.state.lock();
         let answered = state.answered.take();
+        state.ending += 1;
         let is_broken = state.vq.as_ref().is_some_and(Virtqueue::is_broken);
         drop(state);
         for chain in List::in_order(answered) {
             let status = chain.data().status;
             finish(dev, chain, by_answer(status), status);
         }
+        self.state.lock().ending -= 1;
         if is_broken {
             VirtGpu::reset(dev, Cause::Broken);
         }
@@ -720,13 +723,14 @@ impl Queue {
     /// no interrupts.
     pub(crate) fn reap(&self, dev: &Device) {
         let mut state = self.state.lock();
-        // Otherwise the works end them, in order.
-        if !state.irq.may_reap() || state.answered.is_some() {
+        // Otherwise the works end them, and those before them, in order.
+        if !state.irq.may_reap() || state.answered.is_some() || state.ending != 0 {
             return;
         }
-        let (finished, _) = state.poll();
+        let mut last = None;
+        state.pop_all(&mut last);
         drop(state);
-        for chain in finished {
+        for chain in List::in_order(last) {
             self.end(dev, chain, true);
         }
     }
@@ -740,7 +744,7 @@ impl Queue {
             return;
         }
         state.stats.interrupts += 1;
-        state.begin_drain();
+        state.ending += 1;
         let (finished, is_broken) = state.poll();
         drop(state);
         self.space.wake_all();
@@ -749,6 +753,7 @@ impl Queue {
         for chain in finished {
             is_all &= self.end(dev, chain, may_sleep);
         }
+        self.state.lock().ending -= 1;
         if is_all {
             return;
         }
