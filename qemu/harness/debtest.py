@@ -132,6 +132,7 @@ def shows_pictures(target: Environment, module: Path, folder: Path) -> str:
 
 
 def main() -> int:
+    choice.check_driver("rust", choice.kernel())
     target = environment.prepare(choice.kernel())
     folder = outfolder.claim("debtest")
     root = rustkernel.root()

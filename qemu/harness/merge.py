@@ -15,7 +15,7 @@ from qemu.base import choice, outfolder, report
 from qemu.base.choice import Shard
 from qemu.base.report import Failure
 from qemu.harness import conclusion, results, shards, suites
-from qemu.harness.results import Header, Outcome, Record, SuiteResults
+from qemu.harness.results import LOST, Header, Outcome, Record, SuiteResults
 from qemu.harness.suites import Suite
 
 
@@ -112,35 +112,45 @@ def merge(ordered: list[tuple[Path, Record]], chosen: list[Suite], folder: Path)
             whole.seconds = round(whole.seconds + part.seconds, 1)
             whole.trouble += part.trouble
             for test, outcome in part.results.items():
+                # A guest that was lost before its first test has only this result.
+                if test == "run" and outcome.result == LOST:
+                    test = f"run-of-shard-{number}"
                 if test in whole.results:
                     raise Failure(f"two shards have a result of {test}")
                 whole.results[test] = _moved(outcome, number, source / name, folder / name)
     return merged
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("scope", nargs="?", default="check", choices=list(conclusion.TARGETS))
-    parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
-    parser.add_argument("--driver", default=choice.driver(), choices=choice.DRIVERS)
-    parser.add_argument("--only", action="append")
-    args = parser.parse_intermixed_args()
-
+def merge_driver(driver: str, args: argparse.Namespace) -> int:
+    """Merges the shards of a driver, and returns an exit status."""
     name = "part.json" if args.only else "results.json"
-    chosen = suites.choose(args.scope, args.driver, args.only)
-    folders = args.folders or found(args.scope, args.driver, outfolder.OUT)
+    chosen = suites.choose(args.scope, driver, args.only)
+    folders = args.folders or found(args.scope, driver, outfolder.OUT)
     if not folders:
-        raise Failure(f"out/ has no shards of {args.driver} to merge: run "
-                      f"make {conclusion.TARGETS[args.scope]} DRIVER={args.driver} SHARD=1/2 and "
+        raise Failure(f"out/ has no shards of {driver} to merge: run "
+                      f"make {conclusion.TARGETS[args.scope]} DRIVER={driver} SHARD=1/2 and "
                       "SHARD=2/2 first")
     records = read([Path(os.path.abspath(folder)) for folder in folders], name)
-    same_origin(records, args.driver, args.scope, results.sources())
+    same_origin(records, driver, args.scope, results.sources())
     ordered = in_order(records)
-    folder = outfolder.claim(outfolder.of_run(args.scope, args.driver, choice.kernel()))
+    folder = outfolder.claim(outfolder.of_run(args.scope, driver, choice.kernel()))
     merged = merge(ordered, chosen, folder)
     merged.save(folder / name)
     return conclusion.conclude(merged, folder, bool(args.only), outfolder.OUT)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    drivers = (*choice.DRIVERS, choice.BOTH)
+    parser.add_argument("scope", nargs="?", default="check", choices=list(conclusion.TARGETS))
+    parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
+    parser.add_argument("--driver", default=choice.driver(drivers), choices=drivers)
+    parser.add_argument("--only", action="append")
+    args = parser.parse_intermixed_args()
+    # The second one is compared with the first.
+    chosen = ("c", "rust") if args.driver == choice.BOTH else (args.driver,)
+    return max([merge_driver(driver, args) for driver in chosen])
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import junitparser
 import pytest
 import yaml
 
-from qemu.base import choice, seed
+from qemu.base import choice, kernels, seed
 from qemu.base.report import Failure
 from qemu.harness import lavacases, shards, suites
 from qemu.mutants import mutants
@@ -139,9 +139,18 @@ def test_no_shard_is_missing(name):
 
 
 def test_shards_are_merged():
-    shared = {key: values for key, values in matrix(JOBS["check"])[0].items() if key != "SHARD"}
-    assert matrix(JOBS["merge-shards"]) == [shared]
+    merged = [(["c", "rust"] if entry["DRIVER"] == [choice.BOTH] else entry["DRIVER"], entry["KVER"])
+              for entry in matrix(JOBS["merge-shards"])]
+    assert merged == [(entry["DRIVER"], entry["KVER"]) for entry in matrix(JOBS["check"])]
     assert JOBS["merge-shards"]["needs"] == ["check"] and JOBS["merge-shards"]["when"] == "always"
+
+
+def test_each_supported_kernel_is_tested():
+    for driver in ("c", "rust"):
+        found = {kernel for entry in matrix(JOBS["check"]) if driver in entry["DRIVER"]
+                 for kernel in entry["KVER"]}
+        assert found == set(kernels.of_driver(driver))
+    assert set(matrix(JOBS["compile"])[0]["KVER"]) == set(kernels.of_driver())
 
 
 def test_matrices_are_small_enough():

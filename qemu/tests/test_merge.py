@@ -9,7 +9,7 @@ from qemu.base import outfolder
 from qemu.base.choice import Shard
 from qemu.base.report import Failure
 from qemu.harness import merge, results, shards, suites
-from qemu.harness.results import Header, Outcome, Record, SuiteResults
+from qemu.harness.results import LOST, Header, Outcome, Record, SuiteResults
 
 HEADER = Header("7.3.4", "tcg", "check", "abc", "1234", 7)
 SUITES = ["vga", "pair"]
@@ -52,6 +52,19 @@ def run(monkeypatch, *argv) -> int:
     monkeypatch.setattr(sys, "argv", ["merge", "check", *map(str, argv), "--driver=c",
                                       *(f"--only={name}" for name in SUITES)])
     return merge.main()
+
+
+def test_guests_that_were_lost_before_a_test(out, monkeypatch, capsys):
+    for number in (1, 2):
+        path = out / f"check-c-shard-{number}-of-2/part.json"
+        record = Record.load(path)
+        # Both shards have a part of this suite.
+        name = SUITES[0]
+        record.suites[name] = SuiteResults({"run": Outcome(LOST)})
+        record.save(path)
+    assert run(monkeypatch) == 1
+    assert {"run-of-shard-1", "run-of-shard-2"} <= set(Record.load(out / "check-c/part.json").results)
+    capsys.readouterr()
 
 
 def test_two_shards(out, monkeypatch, capsys):
