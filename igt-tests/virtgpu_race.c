@@ -21,12 +21,19 @@
 /* Seconds until a thread is held. It is held for at most five seconds. */
 #define PATIENCE	5.0
 
-/* Returns whether a symbol is the function that submits a command to the queue, in C or in Rust. */
+/*
+ * Returns whether a symbol is the function that submits a command to the queue, in C or in Rust. In Rust,
+ * the name of a closure in this function has the function's name, too, and something behind it.
+ */
 static bool is_submit(const char *symbol)
 {
-	return !strcmp(symbol, "virtgpu_queue_submit") ||
-	       (!strncmp(symbol, "_R", 2) && strstr(symbol, "7virtgpu9transport5queue") &&
-		strstr(symbol, "5Queue13try_to_submit"));
+	static const char name[] = "5Queue13try_to_submit";
+	size_t length = strlen(symbol);
+
+	if (!strncmp(symbol, "_R", 2))
+		return strstr(symbol, "7virtgpu9transport5queue") && length > strlen(name) &&
+		       !strcmp(symbol + length - strlen(name), name);
+	return !strcmp(symbol, "virtgpu_queue_submit");
 }
 
 /* Holds commits when a command has just been submitted to the queue. */
