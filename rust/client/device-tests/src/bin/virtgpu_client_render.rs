@@ -256,9 +256,9 @@ fn leak() -> TestResult {
     thread::sleep(REST);
     judge::ask("host-mark", &[])?;
     for _ in 0..20 {
-        let (again, context) = virgl2(2, 0)?;
+        let (again, context) = virgl2(1, 0)?;
         let buffer = again.create_texture(&texture())?;
-        let submission = Submission::new(&NOP).buffer(&buffer).ring(1);
+        let submission = Submission::new(&NOP).buffer(&buffer).ring(0);
         context.submit_fenced(&submission)?.wait(SECOND)?;
         drop(device.import(buffer.export()?)?);
     }
