@@ -559,8 +559,8 @@ static bool virtgpu_queue_has_space(struct virtgpu_queue *queue, unsigned int ne
 }
 
 /*
- * Describes the pages of a vmalloc()ed payload, with adjacent pages joined. Waits for memory, as the
- * allocation of a command does.
+ * Describes the pages of a vmalloc()ed payload, with adjacent pages joined. Waits for memory, as
+ * the allocation of a command does.
  */
 static int virtgpu_payload_sgt(struct virtgpu_cmd *cmd, struct sg_table *sgt)
 {

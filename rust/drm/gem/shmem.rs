@@ -621,7 +621,9 @@ impl<T: DriverObject> Object<T> {
 
     /// Tells `fdinfo` whether the object has its pages, which are allocated when they are first used. Those of an
     /// imported object belong to another driver, and exist. The core holds a spinlock.
-    extern "C" fn status_callback(raw: *mut bindings::drm_gem_object) -> bindings::drm_gem_object_status {
+    extern "C" fn status_callback(
+        raw: *mut bindings::drm_gem_object,
+    ) -> bindings::drm_gem_object_status {
         // SAFETY: The core calls this for a valid object of this type. The field does not change any more.
         let import = unsafe { (*raw).import_attach };
         let shmem: *mut bindings::drm_gem_shmem_object = raw.cast();
