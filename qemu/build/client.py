@@ -62,7 +62,9 @@ def guide(text: str) -> str:
     blocks = re.findall(r"^```rust\n(.*?)^```$", text, re.M | re.S)
     if not blocks:
         raise Failure(f"{GUIDE.relative_to(TOP)} has no program")
-    return f"fn main() -> virtgpu::Result<()> {{\n{''.join(blocks)}Ok(())\n}}\n"
+    # In a guide, each step has the `use` that it needs.
+    return ("//! The program of the guide.\n#![allow(clippy::items_after_statements)]\n"
+            f"fn main() -> virtgpu::Result<()> {{\n{''.join(blocks)}Ok(())\n}}\n")
 
 
 def _command(path: Path, argv) -> list[str]:

@@ -47,15 +47,6 @@ pub fn top() -> Command {
         )
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn command_lines_are_consistent() {
-        super::info().debug_assert();
-        super::top().debug_assert();
-    }
-}
-
 /// Prints a text and a line break. If nothing reads the output any more, as with `| head`, that is no error.
 ///
 /// # Errors
@@ -65,5 +56,14 @@ pub fn print(text: &str) -> io::Result<()> {
     match writeln!(io::stdout(), "{text}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn command_lines_are_consistent() {
+        super::info().debug_assert();
+        super::top().debug_assert();
     }
 }
