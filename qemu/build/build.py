@@ -68,7 +68,7 @@ def _make_in_place(target: Target, name: str, folder: Path, extra, top: Path, **
 
     Without W=1, because the headers of these kernels cause such warnings themselves.
     """
-    for sources in {name, "drm"}:
+    for sources in dict.fromkeys((name, "drm")):
         link_sources(top / sources, folder / sources)
     return _make_for_kernel(target, ["-C", f"/usr/lib/modules/{target.version}/build",
                                      f"M={folder / name}", *extra, "modules"], folder, top=top,

@@ -37,7 +37,7 @@ def _without_task_member(text: str) -> str:
 def _without_loader(text: str) -> str:
     """Removes the code that reads the module loader's members of struct module from KUnit's core."""
     text, functions = re.subn(r"^(?:#ifdef CONFIG_MODULES\n)?static void kunit_module_init\(.*?"
-                              r"(?=^KUNIT_DEFINE_ACTION_WRAPPER)", "", text, flags=re.MULTILINE | re.DOTALL)
+                              r"(?=^KUNIT_DEFINE_ACTION_WRAPPER)", "", text, flags=re.M | re.S)
     text, start = re.subn(r"return register_module_notifier\(.*?\);", "return 0;", text)
     text, stop = re.subn(r"\tunregister_module_notifier\(.*?\);\n", "", text)
     if (functions, start, stop) != (1, 1, 1):

@@ -150,7 +150,8 @@ def main() -> int:
     args = parser.parse_intermixed_args()
     # The second one is compared with the first.
     chosen = ("c", "rust") if args.driver == choice.BOTH else (args.driver,)
-    return max([merge_driver(driver, args) for driver in chosen])
+    statuses = [merge_driver(driver, args) for driver in chosen]
+    return max(statuses)
 
 
 if __name__ == "__main__":

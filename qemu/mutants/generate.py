@@ -144,11 +144,12 @@ def pick(found: list[Candidate], number: int) -> list[Candidate]:
 
 
 def files(driver: str, names: list[str]) -> list[str]:
-    """Returns the sources to change: the named ones, or all of the driver that the default kernel uses."""
+    """Returns the sources to change: the named ones, or all that the default kernel's driver has."""
     pattern = "*.c" if driver == "c" else "*.rs"
     folder = TOP / SOURCES[driver]
+    left_out = {folder / "tests", folder / "compat"}
     known = sorted(str(path.relative_to(TOP)) for path in folder.rglob(pattern)
-                   if path.stem not in NOT_THE_DRIVER and not {folder / "tests", folder / "compat"} & set(path.parents))
+                   if path.stem not in NOT_THE_DRIVER and not left_out & set(path.parents))
     return [path for path in known if not names or path in names]
 
 
