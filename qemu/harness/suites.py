@@ -30,17 +30,6 @@ def read_list(name: str) -> list[str]:
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
-# Programs of IGT that compare times, and fail if another guest keeps theirs waiting.
-TIMED = ("kms_cursor_legacy", "kms_flip", "kms_sequence", "kms_vblank")
-
-
-def igt_group(name: str) -> str:
-    """Returns the group of a test of IGT: empty, or a reason to run it in a guest of its own."""
-    if "suspend" in name:
-        return "suspend"
-    return "timed" if name.split("@")[0] in TIMED else ""
-
-
 class Kind(enum.Enum):
     """How a suite runs; harness/check.py has a function for each."""
     # Our programs, or some of IGT's next to ours, with all their subtests.
@@ -83,8 +72,8 @@ class Suite:
     kind: Kind = Kind.PROGRAMS
     # Needs the programs of rust/client, too, which are built in a root of their own.
     needs_client: bool = False
-    # For Kind.IGT: run only the tests of this group.
-    group: str = ""
+    # For Kind.IGT: run only the tests that suspend the guest, or only the others.
+    suspends: bool = False
     # Its tests measure times, so no suite of another run may use the machine at the same time.
     is_alone: bool = False
 
@@ -102,7 +91,7 @@ class Suite:
         if self.names or not self.tests:
             return self.names
         return tuple(name for name in read_list(self.tests)
-                     if self.kind is not Kind.IGT or igt_group(name) == self.group)
+                     if self.kind is not Kind.IGT or ("suspend" in name) == self.suspends)
 
 
 FAKE = {"memory": 1024}
@@ -159,10 +148,10 @@ SUITES = (
 def _igt(tests: str, scopes: tuple[str, ...], seconds: int) -> tuple[Suite, ...]:
     """Returns the suites of IGT's tests; tests that suspend the guest use one CPU as in "power"."""
     # No cursor traces, because IGT moves cursors millions of times and no test checks the position.
-    return tuple(Suite("-".join(filter(None, ("igt", group))), (), seconds, {"trace": (), **guest},
-                       tests=tests, scopes=scopes, kind=Kind.IGT, group=group,
-                       is_alone=group == "timed")
-                 for group, guest in (("", {}), ("suspend", {"cpus": 1}), ("timed", {})))
+    return (Suite("igt", (), seconds, {"trace": ()}, tests=tests, scopes=scopes, kind=Kind.IGT,
+                  is_alone=True),
+            Suite("igt-suspend", (), seconds, {"trace": (), "cpus": 1}, tests=tests, scopes=scopes,
+                  kind=Kind.IGT, suspends=True, is_alone=True))
 
 
 def _variant(one: variants.Variant) -> Suite:

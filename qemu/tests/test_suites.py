@@ -22,18 +22,12 @@ def test_each_driver_has_its_suites():
 def test_each_kind_has_its_suites():
     kinds = {suite.name: suite.kind for suite in suites.ALL}
     assert kinds["panic"] == kinds["bounce-panic"] == suites.Kind.PANIC
-    assert kinds["igt"] == kinds["igt-suspend"] == kinds["igt-timed"] == suites.Kind.IGT
+    assert kinds["igt"] == kinds["igt-suspend"] == suites.Kind.IGT
     assert kinds["readme"] == suites.Kind.README and kinds["shell"] == suites.Kind.SHELL
     assert kinds["guide"] == suites.Kind.GUIDE
     assert {kind for name, kind in kinds.items() if name in ("own", "gl", "packed", "desktops")} == {
         suites.Kind.PROGRAMS}
-    groups = [suite.name for suite in suites.ALL if suite.kind is suites.Kind.IGT]
-    assert groups == 2 * ["igt", "igt-suspend", "igt-timed"]
-    alone = {suite.name for suite in suites.ALL if suite.is_alone}
-    assert alone == {"igt-timed"}
-    assert suites.igt_group("kms_vblank@query-idle") == "timed"
-    assert suites.igt_group("kms_vblank@ts-continuation-suspend") == "suspend"
-    assert suites.igt_group("kms_lease@simple-lease") == ""
+    assert [suite.name for suite in suites.ALL if suite.suspends] == ["igt-suspend", "igt-suspend"]
 
 
 def test_no_suite_comes_twice():
