@@ -36,9 +36,6 @@ static const char * const except[] = {
 	"drm_minor_alloc",
 	/* A CRTC or plane whose initialisation failed stays in the device's list. */
 	"__drm_crtc_init_with_planes", "__drm_universal_plane_init",
-	/* Leave the object without a state, which the commit of a resume uses. */
-	"drm_atomic_helper_connector_reset", "drm_atomic_helper_crtc_reset",
-	"drm_atomic_helper_plane_reset",
 	/* Uses an interrupt's descriptor that was not allocated, if several allocations fail in a row. */
 	"__irq_domain_alloc_irqs",
 	/* Stores the size of a mask that was not allocated, and uses the mask later. */
@@ -61,6 +58,14 @@ static const char * const except[] = {
 	"register_irq_proc", "register_handler_proc",
 };
 
+/*
+ * Functions of the kernel that count as the driver. The driver ends with a call of them, which may be
+ * a jump, and then the driver itself is not in the stack.
+ */
+static const char * const called_last[] = {
+	"drm_mode_config_helper_suspend", "drm_mode_config_helper_resume",
+};
+
 #define MAX_FRAMES	64
 
 /* The owner of an address in a stack. */
@@ -81,6 +86,9 @@ static enum owner look_up(unsigned long address)
 	for (i = 0; i < ARRAY_SIZE(except); i++)
 		if (strstarts(name, except[i]))
 			return OWNER_EXCEPTED;
+	for (i = 0; i < ARRAY_SIZE(called_last); i++)
+		if (strstarts(name, called_last[i]))
+			return OWNER_DRIVER;
 	return strstr(name, module) ? OWNER_DRIVER : OWNER_KERNEL;
 }
 
