@@ -8,14 +8,12 @@
 #define VIRTGPU_COMPAT_HUGE_MNT_H
 
 #include <drm/drm_device.h>
-#include <drm/drm_print.h>
 
 /* A member that the driver does not use, and that is NULL when huge pages would be set up. */
 #define huge_mnt	dev_private
 
 static inline int drm_gem_huge_mnt_create(struct drm_device *dev, const char *value)
 {
-	drm_info_once(dev, "this kernel has no huge pages for buffers\n");
 	return 0;
 }
 

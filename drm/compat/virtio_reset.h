@@ -36,7 +36,7 @@ int virtio_device_reset_done(struct virtio_device *dev);
 
 static inline int virtgpu_compat_register(struct virtgpu_compat_virtio_driver *driver)
 {
-	pr_info("virtgpu: this kernel does not report resets of the PCI function\n");
+	pr_info("virtgpu: this kernel does not have: %s\n", VIRTGPU_COMPAT_ABSENT);
 	driver->suspend = driver->freeze;
 	driver->resume = driver->restore;
 	driver->freeze = virtgpu_compat_freeze;
