@@ -421,6 +421,42 @@ static void lazy_commands_have_no_waiter(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, irq.waiters, 0);
 }
 
+static bool may_reap(struct virtgpu_queue *queue)
+{
+	bool may;
+
+	spin_lock_bh(&queue->lock);
+	may = virtgpu_queue_may_reap(queue);
+	spin_unlock_bh(&queue->lock);
+	return may;
+}
+
+/* Commands end in the order in which they are taken off the ring. */
+static void frame_waits_for_the_works(struct kunit *test)
+{
+	struct virtgpu_device *vg = virtgpu_kunit_device(test);
+	struct virtgpu_queue *queue = &vg->transport->ctrl;
+	struct virtqueue vq = {};
+	LIST_HEAD(command);
+
+	KUNIT_EXPECT_FALSE(test, may_reap(queue));
+	queue->vq = &vq;
+	virtgpu_irq_settle(&queue->irq);
+	KUNIT_EXPECT_TRUE(test, may_reap(queue));
+	queue->ending++;
+	KUNIT_EXPECT_FALSE(test, may_reap(queue));
+	virtgpu_queue_ended(queue);
+	KUNIT_EXPECT_TRUE(test, may_reap(queue));
+	list_add(&command, &queue->finished);
+	KUNIT_EXPECT_FALSE(test, may_reap(queue));
+	list_del(&command);
+	virtgpu_irq_get(&queue->irq);
+	virtgpu_irq_settle(&queue->irq);
+	KUNIT_EXPECT_FALSE(test, may_reap(queue));
+	virtgpu_irq_put(&queue->irq);
+	queue->vq = NULL;
+}
+
 static void cancelled_command_ends(struct kunit *test)
 {
 	struct virtgpu_device *vg = virtgpu_kunit_device(test);
@@ -491,6 +527,7 @@ static struct kunit_case virtgpu_queue_cases[] = {
 	KUNIT_CASE(stopped_queue_may_be_wanted),
 	KUNIT_CASE(device_interrupts_while_somebody_waits),
 	KUNIT_CASE(lazy_commands_have_no_waiter),
+	KUNIT_CASE(frame_waits_for_the_works),
 	KUNIT_CASE(cancelled_command_ends),
 	KUNIT_CASE(room_is_counted_in_descriptors),
 	KUNIT_CASE(silent_host_is_not_waited_for),

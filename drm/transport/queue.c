@@ -243,6 +243,14 @@ void virtgpu_queue_flush(struct virtgpu_queue *queue)
 	flush_work(&queue->dequeue_work);
 }
 
+/* If not, the works end the commands in the ring, after those that they have taken off it before. */
+static bool virtgpu_queue_may_reap(const struct virtgpu_queue *queue)
+{
+	lockdep_assert_held(&queue->lock);
+	return queue->vq && !virtgpu_irq_is_wanted(&queue->irq) && list_empty(&queue->finished) &&
+	       !queue->ending;
+}
+
 /**
  * virtgpu_queue_reap - end lazy commands that the device has finished
  * @queue: the queue
@@ -255,9 +263,7 @@ void virtgpu_queue_reap(struct virtgpu_queue *queue)
 	LIST_HEAD(finished);
 
 	spin_lock_bh(&queue->lock);
-	/* Otherwise the works end them, and those before them, in order. */
-	if (queue->vq && !virtgpu_irq_is_wanted(&queue->irq) && list_empty(&queue->finished) &&
-	    !queue->ending)
+	if (virtgpu_queue_may_reap(queue))
 		while (queue->in_flight && virtgpu_queue_collect(queue, &finished))
 			;
 	spin_unlock_bh(&queue->lock);

@@ -160,6 +160,12 @@ impl State {
         }
     }
 
+    /// Returns whether a frame may end the commands in the ring. If not, the works end them, after those that
+    /// they have taken off it before.
+    fn may_reap(&self) -> bool {
+        self.irq.may_reap() && self.answered.is_none() && self.ending == 0
+    }
+
     /// Moves the finished commands in the ring to a list, each as its first one.
     fn pop_all(&mut self, last: &mut Option<Chain>) {
         while let Some(mut chain) = self.pop() {
@@ -723,8 +729,7 @@ impl Queue {
     /// no interrupts.
     pub(crate) fn reap(&self, dev: &Device) {
         let mut state = self.state.lock();
-        // Otherwise the works end them, and those before them, in order.
-        if !state.irq.may_reap() || state.answered.is_some() || state.ending != 0 {
+        if !state.may_reap() {
             return;
         }
         let mut last = None;
@@ -884,6 +889,28 @@ pub(crate) mod tests {
         Ok(())
     }
 
+    /// Commands end in the order in which they are taken off the ring.
+    fn frame_waits_for_the_works(test: &Test) -> Result {
+        let queue = KBox::pin_init(Queue::new(c"test"), GFP_KERNEL)?;
+        let mut state = queue.state.lock();
+        expect!(test, !state.may_reap());
+        let _ = state.irq.settle();
+        expect!(test, state.may_reap());
+        state.ending += 1;
+        expect!(test, !state.may_reap());
+        state.ending -= 1;
+        drop(state);
+        let chain = unref()?;
+        let mut state = queue.state.lock();
+        state.answered = Some(chain);
+        expect!(test, !state.may_reap());
+        let chain = state.answered.take();
+        expect!(test, state.may_reap());
+        drop(state);
+        drop(chain);
+        Ok(())
+    }
+
     fn host_has_ten_seconds(test: &Test) {
         expect_eq!(test, patience(), msecs_to_jiffies(10_000));
     }
@@ -910,6 +937,7 @@ pub(crate) mod tests {
             unsent_command_ends_before_the_reset,
             unsent_command_of_a_panic_stays,
             silent_host_is_not_waited_for,
+            frame_waits_for_the_works,
             host_has_ten_seconds,
         ]
     );
