@@ -45,9 +45,7 @@ def _make_for_kernel(target: Target, argv, folder: Path, **options) -> str:
 
 def _builds_in_place(target: Target) -> bool:
     """Returns whether the kernel's Kbuild (before 6.13) builds modules only next to their sources."""
-    base, _, _ = target.version.partition("-amd64")
-    path = target.kernel / f"usr/src/linux-headers-{base}-common/Makefile"
-    return "$(MO)" not in path.read_text()
+    return "$(MO)" not in target.unpacked(target.headers / "Makefile").read_text()
 
 
 def link_sources(source: Path, folder: Path) -> None:
@@ -129,10 +127,8 @@ def tests(target: Target, driver: str = "", cover: str = "") -> Path:
     folder = out(target.version) / (f"tests-{cover}" if cover else "tests")
     folder.mkdir(exist_ok=True)
     with step("tests"), cache.locked(folder):
-        base, _, _ = target.version.partition("-amd64")
         # The headers of older kernels lack the newest parts of the contract.
-        uapi = "" if _builds_in_place(target) else \
-            f"/usr/src/linux-headers-{base}-common/include/uapi/drm"
+        uapi = "" if _builds_in_place(target) else target.headers / "include/uapi/drm"
         _make(target, ["-C", "igt-tests", f"O={folder}", f"KERNEL_UAPI={uapi}"], folder)
         suites = kunit.modules(target, driver, kunit_folder(target, driver, cover), make_modules,
                                COVER.get(cover, ()))
@@ -173,7 +169,7 @@ def compile_all(target: Target) -> dict:
 def supported() -> list:
     """Returns the kernel series to compile for: the one of KVER=, or all supported ones."""
     wanted = choice.kernel()
-    return [wanted] if wanted else [series.name for series in kernels.SUPPORTED]
+    return [wanted] if wanted else kernels.of_driver()
 
 
 def main() -> int:

@@ -81,9 +81,8 @@ def _library(target: Target) -> Path:
 
 def _headers(target: Target) -> list[str]:
     """Returns the headers of BRIDGE that are included before the suites in C."""
-    base, _, _ = target.version.partition("-amd64")
-    header = target.kernel / f"usr/src/linux-headers-{base}-common/include/kunit/test.h"
-    return [*(["two_arguments.h"] if "bool run_tests" not in header.read_text() else []), "suites.h"]
+    text = target.unpacked(target.headers / "include/kunit/test.h").read_text()
+    return [*(["two_arguments.h"] if "bool run_tests" not in text else []), "suites.h"]
 
 
 def arguments(target: Target, driver: str, folder: Path, flags: str = "") -> list[str]:

@@ -31,7 +31,7 @@ def spec(time: int) -> str:
     date = datetime.datetime.fromtimestamp(time, datetime.timezone.utc)
     text = SPEC.read_text()
     for name, value in {"VERSION": deb.version(), "KERNELS": kernels.pattern(),
-                        "SERIES": " or ".join(one.name for one in reversed(kernels.SUPPORTED)),
+                        "SERIES": " or ".join(reversed(kernels.of_driver())),
                         "DATE": date.strftime("%a %b %d %Y")}.items():
         text = text.replace(f"#{name}#", value)
     return text

@@ -65,8 +65,7 @@ def items(target: Target, folder: Path, crates: Iterable[str]) -> dict[str, dict
 
 def link_to_kernel(target: Target, folder: Path) -> list[str]:
     """Points srctree links to the kernel's source on the web. Returns a message for each lost file."""
-    base = target.version.partition("-amd64")[0]
-    headers = target.kernel / f"usr/src/linux-headers-{base}-common"
+    headers = target.unpacked(target.headers)
     lost = []
     for path in sorted(folder.rglob("*.html")):
         text = path.read_text(encoding="utf-8")

@@ -4,11 +4,10 @@ one; its build script runs in a root with the compilers, as DKMS does; and a gue
 
 The headers are those of the distribution, without the metadata of the kernel's Rust crates.
 """
-import re
 import shutil
 from pathlib import Path
 
-from qemu.base import choice, outfolder, report, sandbox
+from qemu.base import choice, kernels, outfolder, report, sandbox
 from qemu.base.report import Failure, step
 from qemu.build import build, deb
 from qemu.harness import check
@@ -88,9 +87,7 @@ def without_source(target: Target, sources: Path, root: Path) -> str:
     try:
         script(target, sources, sources.parent / "missing.tar.xz", root)
     except Failure as failure:
-        series = re.match(r"\d+\.\d+", target.version)
-        assert series
-        wanted = f"Install linux-source-{series[0]}."
+        wanted = f"Install linux-source-{kernels.series_of(target.version)}."
         return "" if wanted in str(failure) else f"the message lacks {wanted!r}: {failure}"
     return "the build must fail without the kernel's source"
 

@@ -27,6 +27,16 @@ class Target(Package):
     # supports Rust.
     compilers: tuple[Path, tuple[str, ...]] | None = None
 
+    @property
+    def headers(self) -> Path:
+        """Returns where the headers are that all configurations of this version share, as in a guest."""
+        base, _, _ = self.version.partition("-amd64")
+        return Path(f"/usr/src/linux-headers-{base}-common")
+
+    def unpacked(self, path: Path) -> Path:
+        """Returns where a file of the kernel's packages is on the host."""
+        return self.kernel / path.relative_to("/")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Environment(Target):
