@@ -138,7 +138,7 @@ static void virtgpu_life_begin(struct virtgpu_device *vg)
 
 	lockdep_assert_held(&life->lock);
 	if (!virtgpu_life_is_in(life, BIT(VIRTGPU_RESETTING)))
-		life->resets++;
+		WRITE_ONCE(life->resets, life->resets + 1);
 	life->reset_since = jiffies;
 	virtgpu_life_set(vg, VIRTGPU_RESETTING);
 	queue_delayed_work(system_freezable_wq, &life->judge, VIRTGPU_LIFE_LOOK);
