@@ -513,7 +513,7 @@ impl Contexts {
 
     /// Returns whether there are contexts, which a reset would destroy.
     pub(crate) fn are_live(&self) -> bool {
-        self.find(Context::is_live).is_some()
+        self.count_live() != 0
     }
 
     /// Returns how many contexts there are that a reset would destroy.
