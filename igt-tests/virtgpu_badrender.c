@@ -882,7 +882,7 @@ static bool mmap_is_held(void)
 	return thread == -1;
 }
 
-/* How a process ends that has no SIGBUS when it uses a mapping. */
+/* The exit status of a process that gets no SIGBUS when it uses a mapping. */
 enum { USED, NOT_MAPPED };
 
 static void use(const volatile char *bytes)
@@ -1173,8 +1173,8 @@ static pid_t free_import(uint32_t fb, uint32_t handle)
 }
 
 /*
- * A buffer of another driver is freed while somebody holds its reservation, who may wait for a
- * fence. Fences must be signalled meanwhile.
+ * A buffer of another driver is freed while its reservation is held. The holder may wait for a
+ * fence, so fences must be signalled meanwhile.
  */
 static void reserved(void)
 {

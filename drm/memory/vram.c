@@ -199,8 +199,8 @@ static const struct vm_operations_struct virtgpu_vram_vm_ops = {
 
 /*
  * Reserves the kind of caching of a range of the window, as long as @vma exists. Only a mapping of
- * the whole range does that. vmf_insert_pfn() then finds what was reserved, and nothing else does
- * for it: it ignores the caching of vma->vm_page_prot.
+ * the whole range makes the reservation. vmf_insert_pfn() uses the reserved kind, and ignores the
+ * caching of vma->vm_page_prot.
  */
 static int virtgpu_vram_reserve(struct vm_area_struct *vma, unsigned long pfn, unsigned long size)
 {

@@ -19,7 +19,7 @@
 #define CURSOR_SIZE	64
 /* Seconds until the program has shown some frames. */
 #define START_PATIENCE	20.0
-/* The program does at most so many steps before busy_start() returns. */
+/* The most steps that the program does before busy_start() returns. */
 #define MOST_STEPS	12
 
 static pid_t program;

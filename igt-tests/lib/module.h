@@ -47,7 +47,7 @@ void device_rescan(void);
 /* Returns how many host resources our driver has; skips for the kernel's own. */
 long host_resources(void);
 
-/* Waits until it has so many of them, for so many seconds; returns their number. */
+/* Waits for at most @seconds until the driver has @count host resources. Returns their number. */
 long host_resources_reach(long count, double seconds);
 
 /* Lists the ids of these resources, each after a space. */

@@ -222,8 +222,8 @@ int helper_drm_gem_mmap_window(struct drm_gem_object *obj, struct vm_area_struct
 	vma->vm_pgoff = first;
 	vma->vm_page_prot = prot;
 	/*
-	 * Only to map the whole range reserves its kind of caching, as long as @vma exists.
-	 * vmf_insert_pfn() ignores @prot and uses what was reserved.
+	 * Only a mapping of the whole range reserves its kind of caching, as long as @vma exists.
+	 * vmf_insert_pfn() uses the reserved kind, and ignores @prot.
 	 */
 	ret = io_remap_pfn_range(vma, vma->vm_start, PHYS_PFN(address) + first, size, prot);
 	if (!ret)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-//! A driver adds a fence to reservations that may consist of others.
+//! A driver adds a fence that may consist of others to reservations.
 //!
 //! expect: E0308: mismatched types
 use drm::{

@@ -619,8 +619,8 @@ impl<T: DriverObject> Object<T> {
         });
     }
 
-    /// Tells `fdinfo` whether the object has its pages, which are allocated when they are first used. Those of an
-    /// imported object belong to another driver, and exist. The core holds a spinlock.
+    /// Tells `fdinfo` whether the object has its pages, which are allocated when they are first used. The
+    /// pages of an imported object belong to another driver, which has allocated them. The core holds a spinlock.
     extern "C" fn status_callback(
         raw: *mut bindings::drm_gem_object,
     ) -> bindings::drm_gem_object_status {

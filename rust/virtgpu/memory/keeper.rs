@@ -5,9 +5,9 @@
 //! [`Keeper`]. When the object is freed, the keeper takes it over, and the last reference to the
 //! keeper frees it.
 //!
-//! The last reference is often that of a command that has ended. The works that end commands also
-//! signal fences, and to free pages takes the object's reservation, whose holder may wait for such a
-//! fence. So the pages are freed in a work of its own ([`Remains`]).
+//! Often a command that has ended drops the last reference. Freeing pages takes the object's reservation.
+//! The holder of the reservation may wait for a fence, which the works that end commands have to signal.
+//! So another work frees the pages ([`Remains`]).
 use core::ops::Deref;
 
 use drm::{gem::shmem::Dying, workqueue::Workqueue};
@@ -22,7 +22,8 @@ use crate::device::{self, work, Device};
 /// A buffer object that nothing uses any more.
 type Object = Dying<<device::Object as Deref>::Target>;
 
-/// An object in the list of those that are to be freed, which allocates nothing.
+/// An entry in the list of objects to be freed. It is allocated in advance, because freeing memory must not
+/// need memory.
 struct Entry {
     object: Option<Object>,
     next: Option<KBox<Entry>>,
@@ -103,7 +104,8 @@ impl Remains {
         }? Error)
     }
 
-    /// Frees an object in a work, or at once if no work runs, because then none signals fences.
+    /// Frees an object in a work. If the work may not run, no work signals fences either, so the object is
+    /// freed at once.
     fn free(&self, dev: &Device, mut entry: KBox<Entry>) {
         let mut state = self.state.lock();
         if !state.is_open {
