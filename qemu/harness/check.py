@@ -135,15 +135,19 @@ class Run:
         (folder / "panic.png").unlink(missing_ok=True)
         start = time.monotonic()
         say(f"==> {suite.name} on {self.driver}")
+        said = bytearray()
         with jobs.Guest(self.target, options, job, folder, modules=self.modules,
-                        tests=self.tests) as vm:
+                        tests=self.tests, sink=said.extend) as vm:
             # The panic screen is drawn before the kernel prints this, its last line.
             while not any(PANIC_END in line for line in vm.log.lines()):
                 seconds = time.monotonic() - start
                 ended = vm.machine.process.poll() is not None
                 if ended or seconds > suite.seconds * options.patience:
                     why = (f"the guest {'ended' if ended else 'was still busy'} after "
-                           f"{seconds:.0f} s without a panic, see {vm.log.path}")
+                           f"{seconds:.0f} s without a panic, see job.log and serial.log in {folder}")
+                    if not ended:
+                        why += "; " + vm.machine.log_tasks()
+                    (folder / "job.log").write_bytes(said)
                     return SuiteResults({suite.prefix + PANIC: Outcome("fail", seconds, why)})
                 time.sleep(0.5)
             picture = vm.machine.screendump(0)
