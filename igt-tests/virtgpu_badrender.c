@@ -1172,9 +1172,38 @@ static pid_t free_import(uint32_t fb, uint32_t handle)
 	return process;
 }
 
+/* Returns how many resources the driver has; 0 for the kernel's own driver, which does not tell. */
+static long resource_count(void)
+{
+	return driver_is_stock() ? 0 : host_resources();
+}
+
+/* Waits until the driver has @count resources. */
+static void reach_resources(long count, const char *what)
+{
+	long found = driver_is_stock() ? count : host_resources_reach(count, PATIENCE);
+
+	check(found == count, "%s: %ld resources instead of %ld", what, found, count);
+}
+
+/* Creates and destroys a texture. The driver forgets it when the host has answered. */
+static void end_texture(long before)
+{
+	struct drm_virtgpu_resource_create create = {
+		.target = 2, .format = 2, .bind = 2, .width = 16, .height = 16, .depth = 1,
+		.array_size = 1, .size = 1024,
+	};
+
+	expect(0, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE, &create);
+	reach_resources(before + 1, "a texture");
+	check(!drmCloseBufferHandle(render_fd, create.bo_handle), "close: %s", strerror(errno));
+	reach_resources(before, "no texture");
+}
+
 /*
  * A buffer of another driver is freed while its reservation is held. The holder may wait for a
- * fence, so fences must be signalled meanwhile.
+ * fence, so fences must be signalled meanwhile, and all commands must end, because their end may free
+ * what another fence waits for.
  */
 static void reserved(void)
 {
@@ -1184,11 +1213,13 @@ static void reserved(void)
 	char command[64];
 	pid_t process;
 	int dmabuf, status;
+	long before;
 
 	fake_start();
 	screen = kms_screen(1);
 	render_fd = screen.head.fd;
 	render_wait_fd(render_fence_fd(0, 0));
+	before = resource_count();
 	dmabuf = vgem_buffer(&screen.image, &pitches[0]);
 	check(!drmPrimeFDToHandle(render_fd, dmabuf, &handle), "import: %s", strerror(errno));
 	handles[0] = handle;
@@ -1206,6 +1237,8 @@ static void reserved(void)
 	usleep(500000);
 	status = fence_status(render_fence_fd(0, 0), 2);
 	check(status == 1, "a stream fails while a reservation is held: %d", status);
+	reach_resources(before, "the freed buffer");
+	end_texture(before);
 	not_at_end(remove_heldresv, NULL);
 	remove_heldresv(NULL);
 	check(waitpid(process, &status, 0) == process && !status, "the buffer is not freed");
