@@ -208,11 +208,19 @@ static bool fails(void)
 /* The page allocator; the flags are the first argument. */
 #define OF_PAGES		"__alloc_frozen_pages_noprof"
 
-/* Returns whether the allocation has __GFP_NOFAIL, so that its caller does not check for NULL. */
+/* Rust frees memory with this function, too. The size is its second argument, which is 0 then. */
+#define REALLOC			"krealloc_node_align_noprof"
+
+/*
+ * Returns whether the call cannot fail: it frees memory, or the allocation has __GFP_NOFAIL, and the
+ * caller does not check for NULL.
+ */
 static bool never_fails(const struct kprobe *probe, struct pt_regs *regs)
 {
 	unsigned long flags = 0;
 
+	if (!strcmp(probe->symbol_name, REALLOC) && !regs_get_kernel_argument(regs, 1))
+		return true;
 	if (!strcmp(probe->symbol_name, OF_CONSTANT_SIZE))
 		flags = regs_get_kernel_argument(regs, 1);
 	else if (!strcmp(probe->symbol_name, OF_ANY_SIZE))
@@ -263,7 +271,7 @@ static struct kprobe probes[] = {
 	PROBE("__kmalloc_cache_node_noprof"),
 	PROBE("__kmalloc_large_noprof"),
 	PROBE(OF_ANY_SIZE),
-	PROBE("krealloc_node_align_noprof"),
+	PROBE(REALLOC),
 	PROBE("kmem_cache_alloc_noprof"),
 	PROBE("kmem_cache_alloc_lru_noprof"),
 	PROBE("kmem_cache_alloc_node_noprof"),
