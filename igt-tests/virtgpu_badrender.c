@@ -1200,49 +1200,99 @@ static void end_texture(long before)
 	reach_resources(before, "no texture");
 }
 
+/* An imported buffer that a process frees while its reservation is held. */
+struct held {
+	struct screen screen;
+	int dmabuf;
+	pid_t process;
+	/* How many resources the driver had before it imported the buffer. */
+	long before;
+};
+
+static struct held hold_import(void)
+{
+	uint32_t handle, pitches[4] = { }, handles[4] = { }, offsets[4] = { };
+	struct held held = { .screen = kms_screen(1) };
+	struct buffer import = { };
+	char command[64];
+
+	render_fd = held.screen.head.fd;
+	render_wait_fd(render_fence_fd(0, 0));
+	held.before = resource_count();
+	held.dmabuf = vgem_buffer(&held.screen.image, &pitches[0]);
+	check(!drmPrimeFDToHandle(render_fd, held.dmabuf, &handle), "import: %s", strerror(errno));
+	handles[0] = handle;
+	check(!drmModeAddFB2(render_fd, held.screen.image.width, held.screen.image.height,
+			     DRM_FORMAT_XRGB8888, handles, pitches, offsets, &import.fb, 0),
+	      "framebuffer: %s", strerror(errno));
+	kms_flip(&held.screen.head, &import, NULL, 0);
+	kms_flip(&held.screen.head, held.screen.buffers[held.screen.current], NULL, 0);
+
+	snprintf(command, sizeof(command), "insmod /host/tests/heldresv.ko fd=%d", held.dmabuf);
+	shell(command);
+	at_end(remove_heldresv, NULL);
+	held.process = free_import(import.fb, handle);
+	/* The host answers to the end of the buffer first. */
+	usleep(500000);
+	return held;
+}
+
+static void release(const struct held *held)
+{
+	int status;
+
+	not_at_end(remove_heldresv, NULL);
+	remove_heldresv(NULL);
+	check(waitpid(held->process, &status, 0) == held->process && !status,
+	      "the buffer is not freed");
+	close(held->dmabuf);
+}
+
 /*
  * A buffer of another driver is freed while its reservation is held. The holder may wait for a
- * fence, so fences must be signalled meanwhile, and all commands must end, because their end may free
- * what another fence waits for.
+ * fence, so fences must be signalled meanwhile. Other programs must not wait, and all commands must end.
  */
 static void reserved(void)
 {
-	uint32_t handle, pitches[4] = { }, handles[4] = { }, offsets[4] = { };
-	struct buffer import = { };
-	struct screen screen;
-	char command[64];
-	pid_t process;
-	int dmabuf, status;
-	long before;
+	struct held held;
+	int status;
 
 	fake_start();
-	screen = kms_screen(1);
-	render_fd = screen.head.fd;
-	render_wait_fd(render_fence_fd(0, 0));
-	before = resource_count();
-	dmabuf = vgem_buffer(&screen.image, &pitches[0]);
-	check(!drmPrimeFDToHandle(render_fd, dmabuf, &handle), "import: %s", strerror(errno));
-	handles[0] = handle;
-	check(!drmModeAddFB2(render_fd, screen.image.width, screen.image.height,
-			     DRM_FORMAT_XRGB8888, handles, pitches, offsets, &import.fb, 0),
-	      "framebuffer: %s", strerror(errno));
-	kms_flip(&screen.head, &import, NULL, 0);
-	kms_flip(&screen.head, screen.buffers[screen.current], NULL, 0);
-
-	snprintf(command, sizeof(command), "insmod /host/tests/heldresv.ko fd=%d", dmabuf);
-	shell(command);
-	at_end(remove_heldresv, NULL);
-	process = free_import(import.fb, handle);
-	/* The host answers to the end of the buffer first. */
-	usleep(500000);
+	held = hold_import();
 	status = fence_status(render_fence_fd(0, 0), 2);
 	check(status == 1, "a stream fails while a reservation is held: %d", status);
-	reach_resources(before, "the freed buffer");
-	end_texture(before);
-	not_at_end(remove_heldresv, NULL);
-	remove_heldresv(NULL);
-	check(waitpid(process, &status, 0) == process && !status, "the buffer is not freed");
-	close(dmabuf);
+	reach_resources(held.before, "the freed buffer");
+	end_texture(held.before);
+	release(&held);
+}
+
+static void use_removed(void)
+{
+	struct held held = hold_import();
+	pid_t process;
+	int status;
+
+	fflush(stdout);
+	process = fork();
+	if (!process) {
+		device_unplug();
+		_exit(0);
+	}
+	check(process > 0, "fork: %s", strerror(errno));
+	at_end(find_again, NULL);
+	usleep(500000);
+	check(!waitpid(process, &status, WNOHANG),
+	      "the device is removed, and a buffer is still mapped for it");
+	release(&held);
+	check(waitpid(process, &status, 0) == process && !status, "the device is not removed");
+	close(render_fd);
+}
+
+/* The device is removed while a buffer is freed whose reservation is held. */
+static void reserved_removed(void)
+{
+	shape("render=1 blob=1");
+	scope(use_removed);
 }
 
 /* The pixels of a texture are not in the guest's memory, so a panic screen would not be visible. */
@@ -1358,6 +1408,8 @@ int main(int argc, char **argv)
 		{ "unplugged", "no mapping of host memory outlives the device", unplugged },
 		{ "texture-between", "a texture is shown between two pictures", texture_between },
 		{ "held-reservation", "fences do not wait for a buffer that is freed", reserved },
+		{ "held-removal", "the device is removed when a freed buffer is unmapped",
+		  reserved_removed },
 		{ "panic-texture", "no panic screen is drawn over a texture", panic_over_texture },
 		{ "alignment", "the device requires an alignment of blobs", alignment },
 		{ "unload", "the driver is unloaded while answers are missing", unload },

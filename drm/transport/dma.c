@@ -32,6 +32,7 @@
 int virtgpu_dma_init(struct virtgpu_device *vg)
 {
 	INIT_LIST_HEAD(&vg->transport->dma.mappings);
+	init_waitqueue_head(&vg->transport->dma.unmapped);
 	return drmm_mutex_init(&vg->drm, &vg->transport->dma.lock);
 }
 
@@ -47,13 +48,10 @@ void virtgpu_mapping_init(struct virtgpu_mapping *mapping, struct drm_gem_shmem_
 }
 
 /* Unmaps an object. It keeps its pages, or its exporter's buffer. */
-static void virtgpu_dma_unmap(struct virtgpu_mapping *mapping)
+static void virtgpu_dma_unmap(struct drm_gem_shmem_object *shmem)
 {
-	struct drm_gem_shmem_object *shmem = mapping->shmem;
 	struct drm_gem_object *gem = &shmem->base;
 
-	lockdep_assert_held(&to_virtgpu_device(gem->dev)->transport->dma.lock);
-	list_del_init(&mapping->node);
 	dma_resv_lock(gem->resv, NULL);
 	if (drm_gem_is_imported(gem)) {
 		dma_buf_unmap_attachment(gem->import_attach, shmem->sgt, DMA_BIDIRECTIONAL);
@@ -63,6 +61,27 @@ static void virtgpu_dma_unmap(struct virtgpu_mapping *mapping)
 	}
 	dma_resv_unlock(gem->resv);
 }
+
+/*
+ * Unmaps an object in the list, without the lock. The object stays in the list meanwhile, so that
+ * virtgpu_dma_stop() waits for the object, and virtgpu_dma_remove() for virtgpu_dma_stop().
+ */
+static void virtgpu_dma_end(struct virtgpu_dma *dma, struct virtgpu_mapping *mapping)
+{
+	lockdep_assert_held(&dma->lock);
+	mapping->is_ending = true;
+	mutex_unlock(&dma->lock);
+	virtgpu_dma_unmap(mapping->shmem);
+	mutex_lock(&dma->lock);
+	mapping->is_ending = false;
+	list_del_init(&mapping->node);
+	wake_up_all(&dma->unmapped);
+}
+
+/* Waits with the lock, which is released meanwhile. */
+#define virtgpu_dma_wait(dma, condition) \
+	wait_event_cmd((dma)->unmapped, condition, mutex_unlock(&(dma)->lock), \
+		       mutex_lock(&(dma)->lock))
 
 /**
  * virtgpu_dma_add - add an object that was mapped to the list
@@ -87,10 +106,25 @@ void virtgpu_dma_add(struct virtgpu_device *vg, struct virtgpu_mapping *mapping)
  */
 void virtgpu_dma_remove(struct virtgpu_device *vg, struct virtgpu_mapping *mapping)
 {
-	mutex_lock(&vg->transport->dma.lock);
+	struct virtgpu_dma *dma = &vg->transport->dma;
+
+	mutex_lock(&dma->lock);
+	virtgpu_dma_wait(dma, !mapping->is_ending);
 	if (!list_empty(&mapping->node))
-		virtgpu_dma_unmap(mapping);
-	mutex_unlock(&vg->transport->dma.lock);
+		virtgpu_dma_end(dma, mapping);
+	mutex_unlock(&dma->lock);
+}
+
+/* Returns a mapping that nobody ends, or NULL. */
+static struct virtgpu_mapping *virtgpu_dma_first(struct virtgpu_dma *dma)
+{
+	struct virtgpu_mapping *mapping;
+
+	lockdep_assert_held(&dma->lock);
+	list_for_each_entry(mapping, &dma->mappings, node)
+		if (!mapping->is_ending)
+			return mapping;
+	return NULL;
 }
 
 /**
@@ -99,12 +133,14 @@ void virtgpu_dma_remove(struct virtgpu_device *vg, struct virtgpu_mapping *mappi
  */
 void virtgpu_dma_stop(struct virtgpu_device *vg)
 {
-	struct virtgpu_mapping *mapping, *next;
+	struct virtgpu_dma *dma = &vg->transport->dma;
+	struct virtgpu_mapping *mapping;
 
-	mutex_lock(&vg->transport->dma.lock);
-	list_for_each_entry_safe(mapping, next, &vg->transport->dma.mappings, node)
-		virtgpu_dma_unmap(mapping);
-	mutex_unlock(&vg->transport->dma.lock);
+	mutex_lock(&dma->lock);
+	while ((mapping = virtgpu_dma_first(dma)))
+		virtgpu_dma_end(dma, mapping);
+	virtgpu_dma_wait(dma, list_empty(&dma->mappings));
+	mutex_unlock(&dma->lock);
 }
 
 /* Only bounce buffers limit the size of a mapping. */

@@ -5,28 +5,35 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 
 struct drm_gem_shmem_object;
 struct virtgpu_device;
 
 /**
  * struct virtgpu_dma - memory that is mapped for the device
- * @lock: protects @mappings
+ * @lock: protects @mappings; no reservation is taken under it, because its holder may wait for a fence,
+ *	and other programs need the lock meanwhile
  * @mappings: of objects whose pages are mapped for the device
+ * @unmapped: woken when an object has left @mappings
  */
 struct virtgpu_dma {
 	struct mutex lock;
 	struct list_head mappings;
+	wait_queue_head_t unmapped;
 };
 
 /**
  * struct virtgpu_mapping - an object that may be mapped for the device
  * @node: entry of &virtgpu_dma.mappings while there is a table of its pages
  * @shmem: the object
+ * @is_ending: the object is being unmapped, and must not be freed before; protected by
+ *	&virtgpu_dma.lock
  */
 struct virtgpu_mapping {
 	struct list_head node;
 	struct drm_gem_shmem_object *shmem;
+	bool is_ending;
 };
 
 /**

@@ -36,29 +36,40 @@ struct Mapped(Raw);
 // SAFETY: It is only an address. `Mappings` dereferences it only as long as the object is not freed.
 unsafe impl Send for Mapped {}
 
+/// Whether an object that is mapped is being unmapped.
+type IsEnding = bool;
+
 struct State {
-    objects: RBTree<Mapped, ()>,
-    /// The object that [`Mappings::clear`] unmaps, which is not in `objects` any more.
-    unmapped: Option<Mapped>,
+    /// The objects that are mapped, until they have been unmapped.
+    objects: RBTree<Mapped, IsEnding>,
     /// The device is gone, and nothing may be mapped any more.
     gone: bool,
+}
+
+impl State {
+    /// Returns an object that nobody unmaps. The caller unmaps it.
+    fn begin(&mut self) -> Option<Mapped> {
+        let (object, is_ending) = self.objects.iter_mut().find(|(_, is_ending)| !**is_ending)?;
+        *is_ending = true;
+        Some(*object)
+    }
 }
 
 /// The buffer objects of a device that are mapped for it.
 ///
 /// The lock is taken with reservations held, so no reservation is taken under it. To unmap an object takes
-/// its reservation, so that is done after the object was removed, and without the lock.
+/// its reservation, so that is done without the lock. The object stays in the list meanwhile, so
+/// [`clear`](Self::clear) waits for it, and [`remove`](Self::remove) for `clear`.
 ///
 /// # Invariants
 ///
-/// All objects, and `unmapped`, are valid, because [`remove`](Self::remove) is called before an object is
-/// freed, and waits until it is neither of them. All objects have a table of their pages, which is only
-/// freed after the object was removed.
+/// All objects are valid, because [`remove`](Self::remove) is called before an object is freed, and waits
+/// until it is not in the list. All objects have a table of their pages, unless they are being unmapped.
 #[pin_data]
 pub(crate) struct Mappings {
     #[pin]
     state: Mutex<State>,
-    /// Notified when `unmapped` changes.
+    /// Notified when an object has left the list.
     #[pin]
     is_unmapped: CondVar,
 }
@@ -67,7 +78,8 @@ pub(crate) struct Mappings {
 ///
 /// # Safety
 ///
-/// The object must be valid, and in no list of mapped objects.
+/// The object must be valid, and in no list of mapped objects, unless the caller has set that it is being
+/// unmapped.
 unsafe fn unmap(object: Raw) {
     // SAFETY: By the requirements of this function.
     unsafe { bindings::helper_drm_gem_shmem_unmap(object.as_ptr()) };
@@ -78,7 +90,6 @@ impl Mappings {
         pin_init!(Self {
             state <- new_mutex!(State {
                 objects: RBTree::new(),
-                unmapped: None,
                 gone: false,
             }),
             is_unmapped <- new_condvar!(),
@@ -121,7 +132,9 @@ impl Mappings {
         }
         // INVARIANT: `map` has mapped the object, so it has a table. By the requirements of this function,
         // it is removed before it is freed.
-        let before = state.objects.insert(reserved.into_node(Mapped(object), ()));
+        let before = state
+            .objects
+            .insert(reserved.into_node(Mapped(object), false));
         let result = then();
         drop(state);
         drop(before);
@@ -131,7 +144,7 @@ impl Mappings {
     /// Calls `f` under the lock if an object is mapped. It is not unmapped meanwhile.
     pub(crate) fn keep(&self, object: Raw, f: impl FnOnce()) {
         let state = self.state.lock();
-        if state.objects.get(&Mapped(object)).is_some() {
+        if state.objects.get(&Mapped(object)) == Some(&false) {
             f();
         }
         drop(state);
@@ -142,11 +155,25 @@ impl Mappings {
         let Some(state) = self.state.try_lock() else {
             return false;
         };
-        if state.objects.get(&Mapped(object)).is_some() {
+        if state.objects.get(&Mapped(object)) == Some(&false) {
             f();
         }
         drop(state);
         true
+    }
+
+    /// Unmaps an object that is in the list and marked.
+    ///
+    /// # Safety
+    ///
+    /// The caller must have marked the object as being unmapped.
+    unsafe fn end(&self, object: Mapped) {
+        // SAFETY: By the type's invariants it is valid as long as it is in the list. It is unmapped by this
+        // call only, by the requirements of this function.
+        unsafe { unmap(object.0) };
+        let node = self.state.lock().objects.remove_node(&object);
+        self.is_unmapped.notify_all();
+        drop(node);
     }
 
     /// Unmaps an object that is about to be freed, if it is mapped.
@@ -157,40 +184,33 @@ impl Mappings {
     pub(crate) unsafe fn remove(&self, object: Raw) {
         let object = Mapped(object);
         let mut state = self.state.lock();
-        let node = state.objects.remove_node(&object);
-        while state.unmapped == Some(object) {
+        while state.objects.get(&object) == Some(&true) {
             self.is_unmapped.wait(&mut state);
         }
+        let Some(is_ending) = state.objects.get_mut(&object) else {
+            return;
+        };
+        *is_ending = true;
         drop(state);
-        if node.is_some() {
-            // SAFETY: By the requirements of this function. It was removed above.
-            unsafe { unmap(object.0) };
-        }
-        drop(node);
+        // SAFETY: It was marked above.
+        unsafe { self.end(object) };
     }
 
-    /// Takes an object out of the list.
-    fn pop(&self) -> Option<Mapped> {
+    /// Unmaps all objects, waits for those that others unmap, and prevents that any is mapped again.
+    pub(crate) fn clear(&self) {
         let mut state = self.state.lock();
         state.gone = true;
-        let object = state
-            .objects
-            .cursor_front()
-            .map(|cursor| *cursor.current().0);
-        let node = object.and_then(|object| state.objects.remove_node(&object));
-        // INVARIANT: It was in the list, so it is valid, and `remove` waits for it.
-        state.unmapped = object;
-        drop(state);
-        self.is_unmapped.notify_all();
-        drop(node);
-        object
-    }
-
-    /// Unmaps all objects, and prevents that any is mapped again.
-    pub(crate) fn clear(&self) {
-        while let Some(Mapped(object)) = self.pop() {
-            // SAFETY: By the type's invariants the object is valid as long as it is `unmapped`. It was removed.
-            unsafe { unmap(object) };
+        loop {
+            if let Some(object) = state.begin() {
+                drop(state);
+                // SAFETY: `begin` has marked it.
+                unsafe { self.end(object) };
+                state = self.state.lock();
+            } else if state.objects.is_empty() {
+                break;
+            } else {
+                self.is_unmapped.wait(&mut state);
+            }
         }
     }
 }
