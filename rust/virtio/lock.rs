@@ -73,12 +73,14 @@ unsafe impl Backend for SpinLockBhBackend {
         unsafe { kernel::bindings::__spin_lock_init(ptr, name, key) }
     }
 
+    #[inline]
     unsafe fn lock(ptr: *mut Self::State) -> GuardState {
         // SAFETY: By the requirements of this function.
         unsafe { bindings::helper_spin_lock_bh(ptr.cast()) }
         GuardState { has_disabled: true }
     }
 
+    #[inline]
     unsafe fn try_lock(ptr: *mut Self::State) -> Option<GuardState> {
         // With interrupts disabled, as in a panic, there are no softirqs, and they must not be enabled.
         // SAFETY: The function has no requirements.
@@ -93,6 +95,7 @@ unsafe impl Backend for SpinLockBhBackend {
         is_locked.then_some(GuardState { has_disabled })
     }
 
+    #[inline]
     unsafe fn unlock(ptr: *mut Self::State, state: &GuardState) {
         if state.has_disabled {
             // SAFETY: By the requirements of this function.

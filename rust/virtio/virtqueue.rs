@@ -603,6 +603,7 @@ impl<T: Send> Virtqueue<T> {
     }
 
     /// Calls `f` with the queue, unless it was deleted. `f` does not sleep.
+    #[inline]
     fn with<R>(&self, f: impl FnOnce(*mut bindings::virtqueue) -> R) -> Option<R> {
         let guard = rcu::read_lock();
         let result = self.rings.exist.load(Relaxed).then(|| f(self.ptr.as_ptr()));
@@ -621,12 +622,43 @@ impl<T: Send> Virtqueue<T> {
     /// # });
     /// ```
     pub fn get_buf(&mut self) -> Option<Chain<T>> {
-        let mut used = 0;
-        let token = self.with(|queue| {
+        self.with(|queue| {
             // SAFETY: The queue is valid, and only this value has it.
-            unsafe { bindings::virtqueue_get_buf(queue, &mut used) }
-        })?;
-        // SAFETY: The token is from this queue.
+            unsafe { Self::get_from(queue) }
+        })?
+    }
+
+    /// Calls `f` with each chain that the device has used. Cheaper than [`get_buf`](Self::get_buf) for each of
+    /// them, because it checks only once that the queue was not deleted. `f` must not sleep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # doctests::queue::<u32, _>(|queue| {
+    /// let mut sum = 0;
+    /// queue.for_each_used(|chain| sum += *chain.data());
+    /// assert_eq!(sum, 0);
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub fn for_each_used(&mut self, mut f: impl FnMut(Chain<T>)) {
+        self.with(|queue| {
+            // SAFETY: The queue is valid, and only this value has it.
+            while let Some(chain) = unsafe { Self::get_from(queue) } {
+                f(chain);
+            }
+        });
+    }
+
+    /// # Safety
+    ///
+    /// The queue must be that of a value of this type, which was not deleted, and which the caller has.
+    #[inline]
+    unsafe fn get_from(queue: *mut bindings::virtqueue) -> Option<Chain<T>> {
+        let mut used = 0;
+        // SAFETY: By the requirements of this function.
+        let token = unsafe { bindings::virtqueue_get_buf(queue, &mut used) };
+        // SAFETY: The token is from a queue whose buffers are chains of `T`.
         let mut chain = unsafe { Chain::from_token(token) }?;
         chain.0.used = used as usize;
         Some(chain)
@@ -660,6 +692,31 @@ impl<T: Send> Virtqueue<T> {
             // SAFETY: The queue is valid, and only this value has it.
             unsafe { bindings::virtqueue_notify(queue) };
         });
+    }
+
+    /// Notifies the device of the added chains, if it needs that. Returns whether it was notified. C:
+    /// `virtqueue_kick()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # doctests::queue(|queue| {
+    /// queue.add(virtio::Chain::new(b"request", 0, ())?).map_err(|(error, _)| error)?;
+    /// queue.kick();
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub fn kick(&mut self) -> bool {
+        self.with(|queue| {
+            // SAFETY: The queue is valid, and only this value has it.
+            let is_needed = unsafe { bindings::virtqueue_kick_prepare(queue) };
+            if is_needed {
+                // SAFETY: As above.
+                unsafe { bindings::virtqueue_notify(queue) };
+            }
+            is_needed
+        })
+        .unwrap_or(false)
     }
 
     /// Asks the device not to interrupt, which is only a hint. C: `virtqueue_disable_cb()`.
