@@ -37,7 +37,7 @@ use crate::{
 
 /// QEMU accepts 1024 descriptors for a command, and each page of a stream may need one.
 const MAX_STREAM: usize = 1000 * PAGE_SIZE;
-/// With so many commands in the ring, a lazy stream takes answers off the ring first.
+/// With more commands in the ring, a lazy stream takes answers off the ring.
 const UNNOTICED: u32 = 16;
 /// Limits against large allocations. No program reaches them.
 const MAX_SYNCOBJS: u32 = 64 * 1024;
@@ -90,18 +90,12 @@ fn error(error: Error) -> Error {
     }
 }
 
-/// A list that is `None` if it is empty, because most are, and to drop an empty vector calls the allocator.
-type Many<T> = Option<KVVec<T>>;
-
 /// The objects that a stream names.
-fn objects(args: &Args, file: &File<VirtGpuFile>) -> Result<Many<ARef<Object>>> {
+fn objects(args: &Args, file: &File<VirtGpuFile>) -> Result<KVVec<ARef<Object>>> {
     if args.num_bo_handles > MAX_OBJECTS {
         return Err(ENOMEM);
     }
     let count = args.num_bo_handles as usize;
-    if count == 0 {
-        return Ok(None);
-    }
     let mut handles = KVVec::with_capacity(count, GFP_KERNEL)?;
     let mut reader =
         UserSlice::new(UserPtr::from_addr(args.bo_handles as usize), count * 4).reader();
@@ -112,15 +106,12 @@ fn objects(args: &Args, file: &File<VirtGpuFile>) -> Result<Many<ARef<Object>>> 
     for handle in handles.iter() {
         objects.push(Object::lookup_handle(file, *handle)?, GFP_KERNEL)?;
     }
-    Ok(Some(objects))
+    Ok(objects)
 }
 
-fn signals(args: &Args, file: &File<VirtGpuFile>) -> Result<Many<Signal>> {
+fn signals(args: &Args, file: &File<VirtGpuFile>) -> Result<KVVec<Signal>> {
     if args.num_out_syncobjs > MAX_SYNCOBJS {
         return Err(ENOMEM);
-    }
-    if args.num_out_syncobjs == 0 {
-        return Ok(None);
     }
     let mut signals = KVVec::with_capacity(args.num_out_syncobjs as usize, GFP_KERNEL)?;
     for index in 0..args.num_out_syncobjs {
@@ -135,7 +126,7 @@ fn signals(args: &Args, file: &File<VirtGpuFile>) -> Result<Many<Signal>> {
         let syncobj = SyncObj::lookup_handle(file, desc.handle).map_err(|_| EINVAL)?;
         signals.push(Signal { syncobj, point }, GFP_KERNEL)?;
     }
-    Ok(Some(signals))
+    Ok(signals)
 }
 
 /// Waits for a fence, unless it is on the stream's own ring, which keeps the order anyway.
@@ -153,12 +144,9 @@ fn wait_syncobjs(
     args: &Args,
     file: &File<VirtGpuFile>,
     timeline: u64,
-) -> Result<Many<ARef<SyncObj>>> {
+) -> Result<KVVec<ARef<SyncObj>>> {
     if args.num_in_syncobjs > MAX_SYNCOBJS {
         return Err(ENOMEM);
-    }
-    if args.num_in_syncobjs == 0 {
-        return Ok(None);
     }
     let mut resets = KVVec::new();
     for index in 0..args.num_in_syncobjs {
@@ -173,7 +161,7 @@ fn wait_syncobjs(
             resets.push(syncobj, GFP_KERNEL)?;
         }
     }
-    Ok(Some(resets))
+    Ok(resets)
 }
 
 /// A command that is not sent yet.
@@ -194,12 +182,21 @@ impl<'a> Unsent<'a> {
         self.dev.transport.ctrl.cancel(self.dev, self.chain);
     }
 
-    /// Sends the command. It ends in any case.
-    fn send(self) -> Result {
+    /// Queues the command. It ends in any case.
+    fn submit(self) -> Result {
         self.dev
             .transport
             .ctrl
             .try_to_submit(self.dev, self.chain)
+            .map_err(error)
+    }
+
+    /// Sends the command. It ends in any case. Returns how many commands the device has.
+    fn send(self) -> Result<u32> {
+        self.dev
+            .transport
+            .ctrl
+            .send(self.dev, self.chain)
             .map_err(error)
     }
 }
@@ -242,7 +239,7 @@ fn sync(dev: &Device, chain: &mut Chain, objects: &[ARef<Object>]) -> Result {
 }
 
 impl Submit<'_> {
-    /// Numbers the fence and queues the command.
+    /// Numbers the fence and sends the command.
     fn emit(self) -> Result<Sent> {
         let Self {
             hold,
@@ -254,9 +251,6 @@ impl Submit<'_> {
         let dev = hold.dev();
         if fence.is_none() {
             command.chain.data_mut().set_lazy();
-            if dev.transport.ctrl.in_flight() >= UNNOTICED {
-                dev.transport.ctrl.reap(dev);
-            }
         }
         let mut last = dev.render.fences.emit.lock();
         // The context may have been lost during the waits for fences.
@@ -272,7 +266,10 @@ impl Submit<'_> {
         };
         let sent = command.dismiss().send();
         drop(last);
-        sent.map(|()| (fence, file))
+        if fence.is_none() && sent.is_ok_and(|in_flight| in_flight > UNNOTICED) {
+            dev.transport.ctrl.reap(dev);
+        }
+        sent.map(|_| (fence, file))
     }
 }
 
@@ -296,7 +293,11 @@ pub(super) fn execbuffer(dev: &Device, args: &mut Args, file: &File<VirtGpuFile>
     };
     hold.create()?;
 
-    let objects = objects(args, file)?;
+    // Most streams name no objects and no syncobjs. To drop an empty vector would call the allocator.
+    let objects = match args.num_bo_handles {
+        0 => None,
+        _ => Some(objects(args, file)?),
+    };
     let objects = objects.as_deref().unwrap_or_default();
     if args.size as usize > MAX_STREAM {
         return Err(ENOMEM);
@@ -317,8 +318,14 @@ pub(super) fn execbuffer(dev: &Device, args: &mut Args, file: &File<VirtGpuFile>
             fence.set_event(file.reserve_event(uapi::VIRTGPU_EVENT_FENCE_SIGNALED)?);
         }
     }
-    let signals = signals(args, file)?;
-    let resets = wait_syncobjs(args, file, timeline.nr())?;
+    let signals = match args.num_out_syncobjs {
+        0 => None,
+        _ => Some(signals(args, file)?),
+    };
+    let resets = match args.num_in_syncobjs {
+        0 => None,
+        _ => Some(wait_syncobjs(args, file, timeline.nr())?),
+    };
     if args.flags & uapi::VIRTGPU_EXECBUF_FENCE_FD_IN != 0 {
         wait(&*sync_file::get_fence(args.fence_fd)?, timeline.nr())?;
     }
@@ -330,15 +337,18 @@ pub(super) fn execbuffer(dev: &Device, args: &mut Args, file: &File<VirtGpuFile>
         fence,
         wants_file: wants_fd,
     };
-    let (fence, sync_file) = reserve(objects, |reserved| {
-        sync(dev, &mut submit.command.chain, objects)?;
-        let sent = submit.emit()?;
-        if let Some(fence) = &sent.0 {
-            reserved.add_fence(fence, Usage::Write);
-        }
-        Ok(sent)
-    })?;
-    dev.transport.ctrl.kick(dev);
+    let (fence, sync_file) = if objects.is_empty() {
+        submit.emit()?
+    } else {
+        reserve(objects, |reserved| {
+            sync(dev, &mut submit.command.chain, objects)?;
+            let sent = submit.emit()?;
+            if let Some(fence) = &sent.0 {
+                reserved.add_fence(fence, Usage::Write);
+            }
+            Ok(sent)
+        })?
+    };
     if let Some(fence) = &fence {
         for signal in signals.into_iter().flatten() {
             match signal.point {
@@ -368,7 +378,7 @@ pub(super) fn plain(hold: &Hold, chain: Chain) -> Result {
     if hold.is_lost() {
         return Err(EIO);
     }
-    let sent = command.dismiss().send();
+    let sent = command.dismiss().submit();
     drop(emit);
     sent
 }
@@ -424,9 +434,7 @@ pub(super) fn transfer(
     };
     reserve(core::slice::from_ref(bo), |reserved| {
         sync_transfer(dev, &mut submit.command.chain, bo, rows, from_host)?;
-        let sent = submit.emit();
-        dev.transport.ctrl.kick(dev);
-        if let (Some(fence), _) = sent? {
+        if let (Some(fence), _) = submit.emit()? {
             reserved.add_fence(&fence, Usage::Write);
         }
         Ok(())

@@ -24,6 +24,7 @@ pub(crate) struct Pool {
 /// # Errors
 ///
 /// Those of `f` except `ENOMEM`.
+#[inline]
 pub(crate) fn wait_for_memory<T>(mut f: impl FnMut() -> Result<T>) -> Result<T> {
     loop {
         match f() {
@@ -50,6 +51,7 @@ impl Pool {
     }
 
     /// Makes a command. Waits for memory instead of failing, because a commit must not fail.
+    #[inline]
     fn make(&self, request: &[u8], response_len: usize, resp_type: u32) -> Result<Chain> {
         wait_for_memory(|| {
             // Another command may have ended meanwhile.
@@ -68,6 +70,7 @@ impl Pool {
     }
 
     /// Does the same for a request of at most [`REQUEST_SIZE`](virtio::virtqueue::REQUEST_SIZE) bytes.
+    #[inline]
     pub(crate) fn command_of_bytes(&self, request: &[u8]) -> Result<Chain> {
         self.make(request, core::mem::size_of::<Header>(), resp::OK_NODATA)
     }
@@ -84,6 +87,24 @@ impl Pool {
         }
         let mut chains = self.chains.lock();
         let full = chains.push_within_capacity(chain);
+        drop(chains);
+        drop(full);
+    }
+
+    /// Takes commands back, to use them again.
+    pub(super) fn put_all(&self, commands: impl Iterator<Item = Chain>) {
+        let mut renewable = commands.filter(Chain::is_renewable);
+        let Some(first) = renewable.next() else {
+            return;
+        };
+        let mut chains = self.chains.lock();
+        let mut full = chains.push_within_capacity(first);
+        while full.is_ok() {
+            let Some(chain) = renewable.next() else {
+                break;
+            };
+            full = chains.push_within_capacity(chain);
+        }
         drop(chains);
         drop(full);
     }

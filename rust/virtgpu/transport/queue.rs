@@ -120,6 +120,7 @@ impl State {
     }
 
     /// Counts a command that was added to the ring.
+    #[inline]
     fn added(&mut self, lazy: bool, has_fence: bool) {
         self.stats.commands += 1;
         if self.in_flight == 0 {
@@ -136,6 +137,18 @@ impl State {
         self.irq.kick_later();
         self.added(lazy, has_fence);
         trace_cmd_queue(name, seqno, kind, self.in_flight);
+    }
+
+    /// Tells the device of the commands in the ring, unless it was told already. Returns whether there are
+    /// finished commands for which it does not interrupt.
+    fn kick(&mut self) -> bool {
+        if !self.irq.take_kick() {
+            return false;
+        }
+        let has_finished = !self.update_irq();
+        let is_notified = self.vq.as_mut().is_some_and(Virtqueue::kick);
+        self.stats.kicks += u64::from(is_notified);
+        has_finished
     }
 
     /// Takes all finished commands off the ring, and returns them in order, and whether the device has left a
@@ -168,18 +181,24 @@ impl State {
 
     /// Moves the finished commands in the ring to a list, each as its first one.
     fn pop_all(&mut self, last: &mut Option<Chain>) {
-        while let Some(mut chain) = self.pop() {
+        let Some(mut vq) = self.vq.take() else {
+            return;
+        };
+        vq.for_each_used(|mut chain| {
+            self.popped(&chain);
             chain.data_mut().next = last.take();
             *last = Some(chain);
+        });
+        self.vq = Some(vq);
+        if last.is_some() {
+            self.heard = jiffies();
         }
     }
 
-    /// Takes a finished command off the ring, if there is one.
-    fn pop(&mut self) -> Option<Chain> {
-        let chain = self.vq.as_mut()?.get_buf()?;
+    /// Counts a finished command that was taken off the ring.
+    fn popped(&mut self, chain: &Chain) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.answers = self.answers.wrapping_add(1);
-        self.heard = jiffies();
         self.irq.answered();
         if chain.data().fence.is_none() {
             self.unfenced = self.unfenced.saturating_sub(1);
@@ -188,7 +207,6 @@ impl State {
             }
         }
         self.irq.removed(chain.data().lazy);
-        Some(chain)
     }
 }
 
@@ -206,18 +224,23 @@ fn apply(vq: &mut Virtqueue<Cmd>, change: Change) -> bool {
 }
 
 /// A list of commands.
-struct List(Option<Chain>);
+pub(super) struct List(Option<Chain>);
 
 impl List {
     /// Returns the commands of a list to which each was added as the first, in the order in which they
     /// were added.
     fn in_order(last: Option<Chain>) -> Self {
-        let mut ordered = None;
-        for mut chain in Self(last) {
-            chain.data_mut().next = ordered.take();
-            ordered = Some(chain);
+        let mut ordered = Self(None);
+        for chain in Self(last) {
+            ordered.push(chain);
         }
-        Self(ordered)
+        ordered
+    }
+
+    /// Adds a command as the first one.
+    fn push(&mut self, mut chain: Chain) {
+        chain.data_mut().next = self.0.take();
+        self.0 = Some(chain);
     }
 }
 
@@ -250,7 +273,9 @@ fn by_answer(status: Result) -> Ended {
     }
 }
 
-fn finish(dev: &Device, mut chain: Chain, ended: Ended, status: Result) {
+/// Ends a command. Returns it, unless something has taken it.
+#[inline]
+fn conclude(dev: &Device, mut chain: Chain, ended: Ended, status: Result) -> Option<Chain> {
     let cmd = chain.data_mut();
     cmd.ended = ended;
     let fence = cmd.fence.take();
@@ -265,7 +290,12 @@ fn finish(dev: &Device, mut chain: Chain, ended: Ended, status: Result) {
     if let Some(fence) = fence {
         VirtGpu::fence_ended(dev, fence, status, ended == Ended::Answered);
     }
-    if let Some(chain) = back {
+    back
+}
+
+/// Ends a command, and gives it back to the pool.
+fn finish(dev: &Device, chain: Chain, ended: Ended, status: Result) {
+    if let Some(chain) = conclude(dev, chain, ended, status) {
         dev.transport.pool.put(chain);
     }
 }
@@ -438,16 +468,29 @@ impl Queue {
     /// it ends when [`send_kept`](Self::send_kept) has sent it, or with the next reset.
     pub(crate) fn submit(&self, dev: &Device, chain: Chain) {
         // Its end has the error.
-        let _ = self.try_to_submit(dev, chain);
+        let _ = self.add(dev, chain, false);
     }
 
     /// Does the same, and returns why the command could not be added.
     ///
     /// # Errors
     ///
+    /// Those of [`send`](Self::send).
+    pub(crate) fn try_to_submit(&self, dev: &Device, chain: Chain) -> Result {
+        self.add(dev, chain, false).map(drop)
+    }
+
+    /// Does the same, and tells the device at once. Returns how many commands the device has.
+    ///
+    /// # Errors
+    ///
     /// `ENODEV` during a reset, `E2BIG` for a command that is larger than the ring, `ETIMEDOUT` if
     /// the ring stays full, `EIO` if it is broken.
-    pub(crate) fn try_to_submit(&self, dev: &Device, mut chain: Chain) -> Result {
+    pub(crate) fn send(&self, dev: &Device, chain: Chain) -> Result<u32> {
+        self.add(dev, chain, true)
+    }
+
+    fn add(&self, dev: &Device, mut chain: Chain, kicks: bool) -> Result<u32> {
         let descriptors = chain.descriptors();
         let (lazy, has_fence) = (chain.data().lazy, chain.data().fence.is_some());
         let error = loop {
@@ -463,7 +506,10 @@ impl Queue {
             let (error, back) = match result {
                 Ok(()) => {
                     state.queued(self.name, seqno, kind, lazy, has_fence);
-                    return Ok(());
+                    if kicks && state.kick() {
+                        self.schedule(dev);
+                    }
+                    return Ok(state.in_flight);
                 }
                 Err(back) => back,
             };
@@ -513,17 +559,8 @@ impl Queue {
     /// Tells the device of the commands submitted so far, unless it was told already.
     pub(crate) fn kick(&self, dev: &Device) {
         let mut state = self.state.lock();
-        if !state.irq.take_kick() {
-            return;
-        }
-        if !state.update_irq() {
+        if state.kick() {
             self.schedule(dev);
-        }
-        if let Some(vq) = state.vq.as_mut() {
-            if vq.kick_prepare() {
-                vq.notify();
-                state.stats.kicks += 1;
-            }
         }
     }
 
@@ -590,11 +627,6 @@ impl Queue {
         jiffies().wrapping_sub(self.state.lock().heard)
     }
 
-    /// Returns how many commands the device holds.
-    pub(crate) fn in_flight(&self) -> u32 {
-        self.state.lock().in_flight
-    }
-
     /// Returns whether there are finished commands in the ring, and schedules the work that takes
     /// them off.
     pub(crate) fn has_finished(&self, dev: &Device) -> bool {
@@ -658,9 +690,7 @@ impl Queue {
             state.added(false, false);
         }
         if let Some(vq) = state.vq.as_mut() {
-            if vq.kick_prepare() {
-                vq.notify();
-            }
+            vq.kick();
         }
     }
 
@@ -687,16 +717,18 @@ impl Queue {
         waiter.result.lock().take().ok_or(EIO)
     }
 
-    /// Checks the response of a command and ends it. In softirq, a command whose end may sleep is left to
-    /// [`finish_answered`](Self::finish_answered).
-    fn end(&self, dev: &Device, mut chain: Chain, may_sleep: bool) -> bool {
+    /// Checks the response of a command and ends it. The caller gives the commands in `back` to the pool, all at
+    /// once. In softirq, a command whose end may sleep is left to [`finish_answered`](Self::finish_answered).
+    fn end(&self, dev: &Device, mut chain: Chain, may_sleep: bool, back: &mut List) -> bool {
         let status = check(dev, &chain);
         trace_cmd_response(self.name, chain.data().seqno, kind(&chain), status);
         if status.is_err() {
             self.state.lock().stats.errors += 1;
         }
         if may_sleep || !chain.data().has_done() {
-            finish(dev, chain, by_answer(status), status);
+            if let Some(chain) = conclude(dev, chain, by_answer(status), status) {
+                back.push(chain);
+            }
             return true;
         }
         chain.data_mut().status = status;
@@ -735,9 +767,11 @@ impl Queue {
         let mut last = None;
         state.pop_all(&mut last);
         drop(state);
+        let mut back = List(None);
         for chain in List::in_order(last) {
-            self.end(dev, chain, true);
+            self.end(dev, chain, true, &mut back);
         }
+        dev.transport.pool.put_all(back);
     }
 
     /// Takes all commands off the ring that the device has finished, and ends them. This is the work that
@@ -754,10 +788,11 @@ impl Queue {
         drop(state);
         self.space.wake_all();
 
-        let mut is_all = !is_broken;
+        let (mut is_all, mut back) = (!is_broken, List(None));
         for chain in finished {
-            is_all &= self.end(dev, chain, may_sleep);
+            is_all &= self.end(dev, chain, may_sleep, &mut back);
         }
+        dev.transport.pool.put_all(back);
         self.state.lock().ending -= 1;
         if is_all {
             return;
