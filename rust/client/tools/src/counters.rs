@@ -63,13 +63,34 @@ impl Queues {
     ///
     /// `PermissionDenied` for users; `NotFound` for another driver, or if debugfs is not mounted.
     pub fn read(card: &Path) -> io::Result<Self> {
-        let minor = card
-            .to_str()
-            .and_then(|card| card.strip_prefix("/dev/dri/card"));
-        let minor = minor.ok_or(io::ErrorKind::NotFound)?;
-        let path = format!("/sys/kernel/debug/dri/{minor}/virtgpu-queues");
-        Ok(Self::parse(&fs::read_to_string(path)?))
+        Ok(Self::parse(&read_file(card, "virtgpu-queues")?))
     }
+}
+
+/// Reads a file in debugfs of the device with a primary node.
+fn read_file(card: &Path, name: &str) -> io::Result<String> {
+    let minor = card
+        .to_str()
+        .and_then(|card| card.strip_prefix("/dev/dri/card"));
+    let minor = minor.ok_or(io::ErrorKind::NotFound)?;
+    fs::read_to_string(format!("/sys/kernel/debug/dri/{minor}/{name}"))
+}
+
+/// Returns the size in bytes of the window through which the guest sees memory of the host. It is 0 if the device
+/// has none.
+///
+/// # Errors
+///
+/// Those of [`Queues::read`].
+pub fn host_visible_window(card: &Path) -> io::Result<u64> {
+    parse_window(&read_file(card, "virtgpu-capabilities")?).ok_or(io::ErrorKind::InvalidData.into())
+}
+
+fn parse_window(text: &str) -> Option<u64> {
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("host-visible memory: "))?;
+    line.strip_suffix(" bytes")?.parse().ok()
 }
 
 impl Counters {
@@ -157,6 +178,14 @@ mod tests {
             (2, 5, 4)
         );
         assert_eq!(counters.since(counters), Counters::default());
+    }
+
+    #[test]
+    fn window_has_a_size() {
+        let text = "edid: yes\nhost-visible memory: 268435456 bytes\nscanouts: 1\n";
+        assert_eq!(parse_window(text), Some(256 << 20));
+        assert_eq!(parse_window("host-visible memory: much\n"), None);
+        assert_eq!(parse_window(""), None);
     }
 
     #[test]

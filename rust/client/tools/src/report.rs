@@ -9,8 +9,11 @@ use virtgpu::{
         control::{connector, Device as _},
         Device as _, DriverCapability,
     },
+    usage::{clients, Client},
     CapsetId, Device, Location, Param,
 };
+
+use crate::counters::host_visible_window;
 
 /// Bytes of a capset that are asked for: more than any known one has.
 const CAPSET_SIZE: u32 = 8192;
@@ -25,6 +28,8 @@ pub fn describe(location: &Location) -> Value {
         "card": location.card,
         "render": location.render,
     });
+    // Before this process is a client itself.
+    found["memory"] = memory(location, &clients());
     match location.open() {
         Ok(device) => add_device(&mut found, &device, &mut problems),
         Err(error) => problems.push(error.to_string()),
@@ -35,6 +40,20 @@ pub fn describe(location: &Location) -> Value {
     }
     found["problems"] = json!(problems);
     found
+}
+
+/// Returns how much memory the clients of a device have, and the size of the window, which only root may read.
+fn memory(location: &Location, clients: &[Client]) -> Value {
+    let is_here = |client: &&Client| client.usage.bus_id.as_ref() == Some(&location.bus_id);
+    let mut memory = json!({
+        "clients": clients.iter().filter(is_here).count(),
+        "total_bytes": clients.iter().filter(is_here).map(|one| one.usage.total).sum::<u64>(),
+        "resident_bytes": clients.iter().filter(is_here).map(|one| one.usage.resident).sum::<u64>(),
+    });
+    if let Ok(bytes) = host_visible_window(&location.card) {
+        memory["host_visible_window_bytes"] = json!(bytes);
+    }
+    memory
 }
 
 fn add_device(found: &mut Value, device: &Device, problems: &mut Vec<String>) {

@@ -314,6 +314,8 @@ fn output(command: &mut Command) -> Result<Output, Failure> {
 }
 
 fn info() -> TestResult {
+    let buffer = image(&device()?)?;
+    buffer.map::<u32>()?.fill(1);
     let text = output(&mut Command::new("virtgpu-info"))?;
     check!(text.status.success(), "{}", text.status);
     let text = String::from_utf8(text.stdout)?;
@@ -332,6 +334,17 @@ fn info() -> TestResult {
         "no heads"
     );
     check!(gpu["heads"][0]["modes"][0].is_string(), "no modes");
+    let memory = &gpu["memory"];
+    if driver_is_stock() {
+        check_eq!(memory["total_bytes"], 0);
+        return Ok(());
+    }
+    check!(
+        memory["resident_bytes"].as_u64() >= Some(buffer.size()),
+        "the memory of this process is missing"
+    );
+    let window = memory["host_visible_window_bytes"].as_u64();
+    check_eq!(window.map(|bytes| bytes != 0), Some(features.host_visible));
     Ok(())
 }
 
