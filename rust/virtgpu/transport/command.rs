@@ -86,8 +86,58 @@ pub(crate) struct Cmd {
     pub(super) fence: Option<<VirtGpu as Callbacks>::Fence>,
     /// What the answer says, while the command waits for the work that ends it.
     pub(super) status: Result,
-    /// The next command in the list of those that are kept, or that are answered and not ended.
-    pub(super) next: Option<Chain>,
+    /// The next command in a [`List`].
+    next: Option<Chain>,
+}
+
+/// A list of commands, which allocates nothing.
+pub(super) struct List(Option<Chain>);
+
+impl List {
+    pub(super) const fn new() -> Self {
+        Self(None)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Adds a command as the first one.
+    pub(super) fn push(&mut self, mut chain: Chain) {
+        chain.data_mut().next = self.0.take();
+        self.0 = Some(chain);
+    }
+
+    /// Returns the commands, and leaves none.
+    pub(super) fn take_all(&mut self) -> Self {
+        Self(self.0.take())
+    }
+
+    /// Returns the commands in the opposite order.
+    pub(super) fn reversed(self) -> Self {
+        let mut list = Self::new();
+        for chain in self {
+            list.push(chain);
+        }
+        list
+    }
+}
+
+impl Iterator for List {
+    type Item = Chain;
+
+    fn next(&mut self) -> Option<Chain> {
+        let mut chain = self.0.take()?;
+        self.0 = chain.data_mut().next.take();
+        Some(chain)
+    }
+}
+
+impl Drop for List {
+    /// Each command would drop the next one, with a stack that grows with the list.
+    fn drop(&mut self) {
+        self.for_each(drop);
+    }
 }
 
 impl Cmd {

@@ -9,7 +9,7 @@ use virtio::{lock::SpinLockBh, new_spinlock_bh};
 
 use crate::{
     gpu::{resp, Header, Wire},
-    transport::command::{Chain, Cmd},
+    transport::command::{Chain, Cmd, List},
 };
 
 /// Commands for frames and cursors.
@@ -91,19 +91,18 @@ impl Pool {
         drop(full);
     }
 
-    /// Takes commands back, to use them again.
-    pub(super) fn put_all(&self, commands: impl Iterator<Item = Chain>) {
-        let mut renewable = commands.filter(Chain::is_renewable);
-        let Some(first) = renewable.next() else {
+    /// Takes commands back, to use them again. All of them are renewable.
+    pub(super) fn put_all(&self, mut commands: List) {
+        if commands.is_empty() {
             return;
-        };
+        }
         let mut chains = self.chains.lock();
-        let mut full = chains.push_within_capacity(first);
-        while full.is_ok() {
-            let Some(chain) = renewable.next() else {
+        let mut full = None;
+        while full.is_none() {
+            let Some(chain) = commands.next() else {
                 break;
             };
-            full = chains.push_within_capacity(chain);
+            full = chains.push_within_capacity(chain).err();
         }
         drop(chains);
         drop(full);
@@ -172,6 +171,25 @@ pub(crate) mod tests {
         }
         let (len, capacity) = size(&pool);
         expect!(test, len >= POOL_SIZE);
+        expect_eq!(test, len, capacity);
+        Ok(())
+    }
+
+    /// A list may be longer than the pool's room for it: each command is dropped without the next one.
+    pub(crate) fn pool_takes_a_list(test: &Test) -> Result {
+        let pool = KBox::pin_init(Pool::new(), GFP_KERNEL)?;
+        let (mut taken, mut list) = (List::new(), List::new());
+        for _ in 0..3 {
+            taken.push(pool.command(&request(cmd::RESOURCE_FLUSH))?);
+        }
+        let left = size(&pool).0;
+        pool.put_all(taken);
+        expect_eq!(test, size(&pool).0, left + 3);
+        for _ in 0..POOL_SIZE * 64 {
+            list.push(command(&request(cmd::RESOURCE_FLUSH))?);
+        }
+        pool.put_all(list);
+        let (len, capacity) = size(&pool);
         expect_eq!(test, len, capacity);
         Ok(())
     }

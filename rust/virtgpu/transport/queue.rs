@@ -3,7 +3,7 @@
 //!
 //! [`Queue::submit`] adds a command to the ring and waits for room if there is none.
 //! [`Queue::kick`] tells the device of all commands that were added since the last kick, so a batch
-//! costs one kick. The work that an interrupt schedules takes finished commands off the ring
+//! costs one kick. [`Queue::send`] does both for a single command. The work that an interrupt schedules takes finished commands off the ring
 //! ([`Queue::dequeue`]), and so does the next frame for commands that nothing waits for
 //! ([`Queue::reap`]). The work of the control queue runs in softirq, where it signals fences and wakes
 //! waiters; another work ends the commands whose end may sleep ([`Queue::finish_answered`]). The interrupt
@@ -24,7 +24,7 @@ use crate::{
     gpu::cmd,
     transport::{
         answer::check,
-        command::{kind, Callbacks, Chain, Cmd, Done, End, Ended, Waiter},
+        command::{kind, Callbacks, Chain, Cmd, Done, End, Ended, List, Waiter},
         irq::{Change, Irq},
     },
 };
@@ -97,9 +97,9 @@ struct State {
     heard: usize,
     /// Commands that could not be sent and whose end frees memory. They end when they are sent
     /// after all, or with the next reset.
-    kept: Option<Chain>,
+    kept: List,
     /// Commands that are answered, and wait for the work that ends them. The last one is the first.
-    answered: Option<Chain>,
+    answered: List,
     /// How many works are ending commands.
     ending: u32,
     /// The device was reset, and was not given any memory since.
@@ -155,20 +155,20 @@ impl State {
     /// state that the protocol does not have. The device interrupts for the next command if something waits
     /// for it.
     fn poll(&mut self) -> (List, bool) {
-        let mut last = None;
+        let mut list = List::new();
         loop {
             if let Some(vq) = self.vq.as_mut() {
                 vq.disable_cb();
             }
-            self.pop_all(&mut last);
+            self.pop_all(&mut list);
             let is_wanted = self.irq.drained();
             let Some(vq) = self.vq.as_mut() else {
-                return (List::in_order(last), false);
+                return (list.reversed(), false);
             };
             let is_empty = !is_wanted || vq.enable_cb();
             if is_empty || vq.is_broken() {
                 let is_broken = vq.is_broken();
-                return (List::in_order(last), is_broken);
+                return (list.reversed(), is_broken);
             }
         }
     }
@@ -176,21 +176,20 @@ impl State {
     /// Returns whether a frame may end the commands in the ring. If not, the works end them, after those that
     /// they have taken off it before.
     fn may_reap(&self) -> bool {
-        self.irq.may_reap() && self.answered.is_none() && self.ending == 0
+        self.irq.may_reap() && self.answered.is_empty() && self.ending == 0
     }
 
     /// Moves the finished commands in the ring to a list, each as its first one.
-    fn pop_all(&mut self, last: &mut Option<Chain>) {
+    fn pop_all(&mut self, list: &mut List) {
         let Some(mut vq) = self.vq.take() else {
             return;
         };
-        vq.for_each_used(|mut chain| {
+        vq.for_each_used(|chain| {
             self.popped(&chain);
-            chain.data_mut().next = last.take();
-            *last = Some(chain);
+            list.push(chain);
         });
         self.vq = Some(vq);
-        if last.is_some() {
+        if !list.is_empty() {
             self.heard = jiffies();
         }
     }
@@ -220,37 +219,6 @@ fn apply(vq: &mut Virtqueue<Cmd>, change: Change) -> bool {
             vq.disable_cb();
             true
         }
-    }
-}
-
-/// A list of commands.
-pub(super) struct List(Option<Chain>);
-
-impl List {
-    /// Returns the commands of a list to which each was added as the first, in the order in which they
-    /// were added.
-    fn in_order(last: Option<Chain>) -> Self {
-        let mut ordered = Self(None);
-        for chain in Self(last) {
-            ordered.push(chain);
-        }
-        ordered
-    }
-
-    /// Adds a command as the first one.
-    fn push(&mut self, mut chain: Chain) {
-        chain.data_mut().next = self.0.take();
-        self.0 = Some(chain);
-    }
-}
-
-impl Iterator for List {
-    type Item = Chain;
-
-    fn next(&mut self) -> Option<Chain> {
-        let mut chain = self.0.take()?;
-        self.0 = chain.data_mut().next.take();
-        Some(chain)
     }
 }
 
@@ -315,8 +283,8 @@ impl Queue {
                 has_dropped: false,
                 answers: 0,
                 heard: jiffies(),
-                kept: None,
-                answered: None,
+                kept: List::new(),
+                answered: List::new(),
                 ending: 0,
                 is_clean: true,
                 is_restoring: false,
@@ -347,7 +315,7 @@ impl Queue {
     /// Keeps a command that could not be sent because of `error`, if the device may use the memory
     /// that its end frees. Returns whether the device has to be reset to end it. Otherwise the
     /// command comes back as the error, with how it has ended, and the caller finishes it.
-    fn keep(&self, mut chain: Chain, error: Error) -> Result<bool, (Chain, Ended)> {
+    fn keep(&self, chain: Chain, error: Error) -> Result<bool, (Chain, Ended)> {
         let mut state = self.state.lock();
         state.stats.dropped += 1;
         state.has_dropped |= error == ETIMEDOUT;
@@ -361,8 +329,7 @@ impl Queue {
         if !chain.data().gives_back {
             return Err((chain, Ended::Unsent));
         }
-        chain.data_mut().next = state.kept.take();
-        state.kept = Some(chain);
+        state.kept.push(chain);
         // If the ring stayed full, the device was asked whether it is alive. That decides about a
         // reset.
         Ok(is_open && error != ETIMEDOUT)
@@ -392,8 +359,8 @@ impl Queue {
 
     /// Returns the commands that were kept, in order.
     fn take_kept(&self) -> List {
-        let kept = self.state.lock().kept.take();
-        List::in_order(kept)
+        let kept = self.state.lock().kept.take_all();
+        kept.reversed()
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -614,7 +581,7 @@ impl Queue {
         let mut state = self.state.lock();
         let older = core::mem::take(&mut state.older);
         let has_dropped = core::mem::take(&mut state.has_dropped);
-        older != 0 || has_dropped || state.kept.is_some()
+        older != 0 || has_dropped || !state.kept.is_empty()
     }
 
     /// Returns the number of commands answered so far.
@@ -633,7 +600,7 @@ impl Queue {
         let mut state = self.state.lock();
         state.irq.listen();
         let has_finished = state.vq.as_mut().is_some_and(|vq| !vq.enable_cb());
-        let has_answered = state.answered.is_some();
+        let has_answered = !state.answered.is_empty();
         drop(state);
         if has_finished {
             self.schedule(dev);
@@ -726,26 +693,26 @@ impl Queue {
             self.state.lock().stats.errors += 1;
         }
         if may_sleep || !chain.data().has_done() {
-            if let Some(chain) = conclude(dev, chain, by_answer(status), status) {
+            let chain = conclude(dev, chain, by_answer(status), status);
+            // Others are dropped here, and not under the lock of the pool.
+            if let Some(chain) = chain.filter(Chain::is_renewable) {
                 back.push(chain);
             }
             return true;
         }
         chain.data_mut().status = status;
-        let mut state = self.state.lock();
-        chain.data_mut().next = state.answered.take();
-        state.answered = Some(chain);
+        self.state.lock().answered.push(chain);
         false
     }
 
     /// Ends the commands that [`dequeue`](Self::dequeue) has left. Resets the device if it has broken the ring.
     pub(crate) fn finish_answered(&self, dev: &Device) {
         let mut state = self.state.lock();
-        let answered = state.answered.take();
+        let answered = state.answered.take_all();
         state.ending += 1;
         let is_broken = state.vq.as_ref().is_some_and(Virtqueue::is_broken);
         drop(state);
-        for chain in List::in_order(answered) {
+        for chain in answered.reversed() {
             let status = chain.data().status;
             finish(dev, chain, by_answer(status), status);
         }
@@ -757,18 +724,17 @@ impl Queue {
 
     /// Ends the commands that the device has finished without an interrupt.
     ///
-    /// Called before the next commands of this kind are sent, so frames that follow each other need
-    /// no interrupts.
+    /// A frame calls it before its commands are sent, a stream without a fence after its own. So those that
+    /// follow each other need no interrupts.
     pub(crate) fn reap(&self, dev: &Device) {
         let mut state = self.state.lock();
         if !state.may_reap() {
             return;
         }
-        let mut last = None;
-        state.pop_all(&mut last);
+        let (mut list, mut back) = (List::new(), List::new());
+        state.pop_all(&mut list);
         drop(state);
-        let mut back = List(None);
-        for chain in List::in_order(last) {
+        for chain in list.reversed() {
             self.end(dev, chain, true, &mut back);
         }
         dev.transport.pool.put_all(back);
@@ -788,7 +754,7 @@ impl Queue {
         drop(state);
         self.space.wake_all();
 
-        let (mut is_all, mut back) = (!is_broken, List(None));
+        let (mut is_all, mut back) = (!is_broken, List::new());
         for chain in finished {
             is_all &= self.end(dev, chain, may_sleep, &mut back);
         }
@@ -937,12 +903,12 @@ pub(crate) mod tests {
         drop(state);
         let chain = unref()?;
         let mut state = queue.state.lock();
-        state.answered = Some(chain);
+        state.answered.push(chain);
         expect!(test, !state.may_reap());
-        let chain = state.answered.take();
+        let answered = state.answered.take_all();
         expect!(test, state.may_reap());
         drop(state);
-        drop(chain);
+        drop(answered);
         Ok(())
     }
 
@@ -966,6 +932,7 @@ pub(crate) mod tests {
             used_command_comes_back_clean,
             pool_has_commands_in_advance,
             pool_keeps_so_many_commands,
+            pool_takes_a_list,
             stopped_queue_takes_everything,
             room_is_counted_in_descriptors,
             what_a_host_may_use_is_kept_until_a_reset,
