@@ -479,9 +479,7 @@ pub trait Interrupt: Send + Sync + 'static {
 ///
 /// # doctests::queue(|queue| {
 /// queue.add(Chain::new(b"request", 8, ())?).map_err(|(error, _chain)| error)?;
-/// if queue.kick_prepare() {
-///     queue.notify();
-/// }
+/// queue.kick();
 /// while let Some(chain) = queue.get_buf() {
 ///     assert!(chain.response().len() <= 8);
 /// }
@@ -629,7 +627,7 @@ impl<T: Send> Virtqueue<T> {
     }
 
     /// Calls `f` with each chain that the device has used. Cheaper than [`get_buf`](Self::get_buf) for each of
-    /// them, because it checks only once that the queue was not deleted. `f` must not sleep.
+    /// them, because it needs only one RCU read-side critical section. `f` must not sleep.
     ///
     /// # Examples
     ///
@@ -642,12 +640,16 @@ impl<T: Send> Virtqueue<T> {
     /// # });
     /// ```
     pub fn for_each_used(&mut self, mut f: impl FnMut(Chain<T>)) {
-        self.with(|queue| {
-            // SAFETY: The queue is valid, and only this value has it.
-            while let Some(chain) = unsafe { Self::get_from(queue) } {
-                f(chain);
-            }
-        });
+        let guard = rcu::read_lock();
+        // The check is repeated, because the section does not protect the queue any more if `f` has slept.
+        while self.rings.exist.load(Relaxed) {
+            // SAFETY: The queue exists, and nothing has slept since that was checked. Only this value has it.
+            let Some(chain) = (unsafe { Self::get_from(self.ptr.as_ptr()) }) else {
+                break;
+            };
+            f(chain);
+        }
+        drop(guard);
     }
 
     /// # Safety
@@ -702,7 +704,7 @@ impl<T: Send> Virtqueue<T> {
     /// ```
     /// # doctests::queue(|queue| {
     /// queue.add(virtio::Chain::new(b"request", 0, ())?).map_err(|(error, _)| error)?;
-    /// queue.kick();
+    /// assert!(queue.kick());
     /// # Ok(())
     /// # });
     /// ```

@@ -120,6 +120,10 @@ impl Mappings {
         let object = map()?;
         let mut state = self.state.lock();
         if state.gone {
+            // It was mapped again if it was unmapped before `map`.
+            while state.objects.get(&Mapped(object)) == Some(&true) {
+                self.is_unmapped.wait(&mut state);
+            }
             // `clear` will unmap an object that is still in the list.
             let is_listed = state.objects.get(&Mapped(object)).is_some();
             drop(state);
