@@ -1165,7 +1165,8 @@ static pid_t free_import(uint32_t fb, uint32_t handle)
 	fflush(stdout);
 	process = fork();
 	if (!process) {
-		drmModeRmFB(render_fd, fb);
+		if (fb)
+			drmModeRmFB(render_fd, fb);
 		_exit(drmCloseBufferHandle(render_fd, handle) ? errno : 0);
 	}
 	check(process > 0, "fork: %s", strerror(errno));
@@ -1209,29 +1210,39 @@ struct held {
 	long before;
 };
 
-static struct held hold_import(void)
+/* Shows an imported buffer for a moment. Returns its framebuffer. */
+static uint32_t show_import(struct held *held, uint32_t handle, uint32_t pitch)
 {
-	uint32_t handle, pitches[4] = { }, handles[4] = { }, offsets[4] = { };
-	struct held held = { .screen = kms_screen(1) };
+	uint32_t pitches[4] = { pitch }, handles[4] = { handle }, offsets[4] = { };
 	struct buffer import = { };
+
+	check(!drmModeAddFB2(render_fd, held->screen.image.width, held->screen.image.height,
+			     DRM_FORMAT_XRGB8888, handles, pitches, offsets, &import.fb, 0),
+	      "framebuffer: %s", strerror(errno));
+	kms_flip(&held->screen.head, &import, NULL, 0);
+	kms_flip(&held->screen.head, held->screen.buffers[held->screen.current], NULL, 0);
+	return import.fb;
+}
+
+/* A buffer that was shown is unmapped by a work, another one by the process that frees it. */
+static struct held hold_import(bool is_shown)
+{
+	struct held held = { .screen = kms_screen(1) };
+	uint32_t handle, pitch, fb = 0;
 	char command[64];
 
 	render_fd = held.screen.head.fd;
 	render_wait_fd(render_fence_fd(0, 0));
 	held.before = resource_count();
-	held.dmabuf = vgem_buffer(&held.screen.image, &pitches[0]);
+	held.dmabuf = vgem_buffer(&held.screen.image, &pitch);
 	check(!drmPrimeFDToHandle(render_fd, held.dmabuf, &handle), "import: %s", strerror(errno));
-	handles[0] = handle;
-	check(!drmModeAddFB2(render_fd, held.screen.image.width, held.screen.image.height,
-			     DRM_FORMAT_XRGB8888, handles, pitches, offsets, &import.fb, 0),
-	      "framebuffer: %s", strerror(errno));
-	kms_flip(&held.screen.head, &import, NULL, 0);
-	kms_flip(&held.screen.head, held.screen.buffers[held.screen.current], NULL, 0);
+	if (is_shown)
+		fb = show_import(&held, handle, pitch);
 
 	snprintf(command, sizeof(command), "insmod /host/tests/heldresv.ko fd=%d", held.dmabuf);
 	shell(command);
 	at_end(remove_heldresv, NULL);
-	held.process = free_import(import.fb, handle);
+	held.process = free_import(fb, handle);
 	/* The host answers to the end of the buffer first. */
 	usleep(500000);
 	return held;
@@ -1258,7 +1269,7 @@ static void reserved(void)
 	int status;
 
 	fake_start();
-	held = hold_import();
+	held = hold_import(true);
 	status = fence_status(render_fence_fd(0, 0), 2);
 	check(status == 1, "a stream fails while a reservation is held: %d", status);
 	reach_resources(held.before, "the freed buffer");
@@ -1268,7 +1279,8 @@ static void reserved(void)
 
 static void use_removed(void)
 {
-	struct held held = hold_import();
+	struct held held = hold_import(false);
+	double deadline;
 	pid_t process;
 	int status;
 
@@ -1280,6 +1292,11 @@ static void use_removed(void)
 	}
 	check(process > 0, "fork: %s", strerror(errno));
 	at_end(find_again, NULL);
+	/* The buffers are unmapped some time after the programs have lost the device. */
+	deadline = now() + PATIENCE;
+	while (kms_path() && now() < deadline)
+		usleep(10000);
+	check(!kms_path(), "the device is not unplugged");
 	usleep(500000);
 	check(!waitpid(process, &status, WNOHANG),
 	      "the device is removed, and a buffer is still mapped for it");
