@@ -132,7 +132,8 @@ class Run:
         folder = self.folder / suite.name
         job = jobs.script("panic")
         options = self._adapt(suite.options(self.driver))
-        (folder / "panic.png").unlink(missing_ok=True)
+        for name in "panic.png", "job.log":
+            (folder / name).unlink(missing_ok=True)
         start = time.monotonic()
         say(f"==> {suite.name} on {self.driver}")
         said = bytearray()

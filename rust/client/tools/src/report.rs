@@ -42,7 +42,8 @@ pub fn describe(location: &Location) -> Value {
     found
 }
 
-/// Returns how much memory the clients of a device have, and the size of the window, which only root may read.
+/// Returns how much memory the clients of a device have, and the size of the window, which only root may read. A
+/// buffer of two clients is counted twice.
 fn memory(location: &Location, clients: &[Client]) -> Value {
     let is_here = |client: &&Client| client.usage.bus_id.as_ref() == Some(&location.bus_id);
     let mut memory = json!({
