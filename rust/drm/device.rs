@@ -323,7 +323,7 @@ impl<T: Driver> UnregisteredDevice<T> {
         // SAFETY: `raw` is a new device.
         let slot = unsafe { &raw mut (*raw).mappings };
         // SAFETY: The memory is not initialized, and does not move.
-        let Ok(()) = unsafe { pin_init::raw_try_init(slot, Mappings::new()) };
+        unsafe { Mappings::init(slot) };
         let mappings = ScopeGuard::new_with_data(slot, |slot| {
             // SAFETY: It was initialized above, and is not used after this.
             unsafe { ptr::drop_in_place(slot) };
@@ -331,7 +331,7 @@ impl<T: Driver> UnregisteredDevice<T> {
         // SAFETY: `raw` is a new device.
         let slot = unsafe { &raw mut (*raw).mode_setting };
         // SAFETY: The memory is not initialized, and does not move.
-        let Ok(()) = unsafe { pin_init::raw_try_init(slot, ModeSetting::new()) };
+        unsafe { ModeSetting::init(slot) };
         let mode_setting = ScopeGuard::new_with_data(slot, |slot| {
             // SAFETY: It was initialized above, and is not used after this.
             unsafe { ptr::drop_in_place(slot) };

@@ -49,7 +49,10 @@ struct State {
 impl State {
     /// Returns an object that nobody unmaps. The caller unmaps it.
     fn begin(&mut self) -> Option<Mapped> {
-        let (object, is_ending) = self.objects.iter_mut().find(|(_, is_ending)| !**is_ending)?;
+        let (object, is_ending) = self
+            .objects
+            .iter_mut()
+            .find(|(_, is_ending)| !**is_ending)?;
         *is_ending = true;
         Some(*object)
     }
@@ -86,14 +89,23 @@ unsafe fn unmap(object: Raw) {
 }
 
 impl Mappings {
-    pub(crate) fn new() -> impl PinInit<Self> {
-        pin_init!(Self {
+    /// Initializes the list of a device. Not generic, because lockdep wants one name for the class of a lock, and
+    /// each crate with a driver would have a copy of the name.
+    ///
+    /// # Safety
+    ///
+    /// `slot` must be memory for it, which does not move.
+    #[inline(never)]
+    pub(crate) unsafe fn init(slot: *mut Self) {
+        let init = pin_init!(Self {
             state <- new_mutex!(State {
                 objects: RBTree::new(),
                 gone: false,
             }),
             is_unmapped <- new_condvar!(),
-        })
+        });
+        // SAFETY: By the requirements of this function.
+        let Ok(()) = unsafe { pin_init::raw_try_init(slot, init) };
     }
 
     /// Calls `map`, which maps an object unless it is mapped already; records the object; and calls

@@ -267,12 +267,21 @@ pub(crate) struct ModeSetting {
 }
 
 impl ModeSetting {
-    pub(crate) fn new() -> impl PinInit<Self> {
-        pin_init!(Self {
+    /// Initializes what a device knows of its mode setting. Not generic, because lockdep wants one name for the
+    /// class of a lock, and each crate with a driver would have a copy of the name.
+    ///
+    /// # Safety
+    ///
+    /// `slot` must be memory for it, which does not move.
+    #[inline(never)]
+    pub(crate) unsafe fn init(slot: *mut Self) {
+        let init = pin_init!(Self {
             begun: SetOnce::new(),
             ready: SetOnce::new(),
             suspended <- new_mutex!(false),
-        })
+        });
+        // SAFETY: By the requirements of this function.
+        let Ok(()) = unsafe { pin_init::raw_try_init(slot, init) };
     }
 }
 
