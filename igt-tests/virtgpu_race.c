@@ -27,7 +27,7 @@
  */
 static bool is_submit(const char *symbol)
 {
-	static const char name[] = "5Queue13try_to_submit";
+	static const char name[] = "5Queue3add";
 	size_t length = strlen(symbol);
 
 	if (!strncmp(symbol, "_R", 2))
