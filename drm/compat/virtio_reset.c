@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * In Linux 6.12, virtio core does not reset a device for its driver, but resumes devices in the same
- * way. So the driver's own resets are suspends for the core. It does not learn of resets of the PCI
- * device by others.
+ * In Linux 6.12, virtio core does not reset a device for its driver, but resumes devices in the
+ * same way. So the driver's own resets are suspends for the core. It does not learn of resets of
+ * the PCI device by others.
  */
 #include <linux/device.h>
 #include <linux/virtio.h>

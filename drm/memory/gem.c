@@ -92,9 +92,9 @@ void virtgpu_bo_put(struct virtgpu_bo *bo)
  * virtgpu_bo_put_later - drop a reference at the end of a command
  * @bo: the object
  *
- * The last reference frees the object's memory in a work of its own, because that takes the object's
- * reservation. The holder of the reservation may wait for a fence that the caller's work has to
- * signal.
+ * The last reference frees the object's memory in a work of its own, because that takes the
+ * object's reservation. The holder of the reservation may wait for a fence that the caller's work
+ * has to signal.
  */
 void virtgpu_bo_put_later(struct virtgpu_bo *bo)
 {
@@ -137,8 +137,8 @@ static void virtgpu_gem_free(struct drm_gem_object *gem)
 }
 
 /*
- * Runs under a spinlock. Pages are allocated when an object is first mapped or sent to the host. The
- * pages of an imported object belong to another driver, which has allocated them.
+ * Runs under a spinlock. Pages are allocated when an object is first mapped or sent to the host.
+ * The pages of an imported object belong to another driver, which has allocated them.
  */
 static enum drm_gem_object_status virtgpu_gem_status(struct drm_gem_object *gem)
 {

@@ -79,9 +79,12 @@ static void virtgpu_dma_end(struct virtgpu_dma *dma, struct virtgpu_mapping *map
 }
 
 /* Waits with the lock, which is released meanwhile. */
-#define virtgpu_dma_wait(dma, condition) \
-	wait_event_cmd((dma)->unmapped, condition, mutex_unlock(&(dma)->lock), \
-		       mutex_lock(&(dma)->lock))
+#define virtgpu_dma_wait(dma, condition) do {						\
+	struct virtgpu_dma *_dma = (dma);						\
+											\
+	wait_event_cmd(_dma->unmapped, condition, mutex_unlock(&_dma->lock),		\
+		       mutex_lock(&_dma->lock));					\
+} while (0)
 
 /**
  * virtgpu_dma_add - add an object that was mapped to the list

@@ -12,8 +12,8 @@ struct virtgpu_device;
 
 /**
  * struct virtgpu_dma - memory that is mapped for the device
- * @lock: protects @mappings; no reservation is taken under it, because its holder may wait for a fence,
- *	and other programs need the lock meanwhile
+ * @lock: protects @mappings; no reservation is taken under it, because the holder of a reservation
+ *	may wait for a fence, and other programs need the lock meanwhile
  * @mappings: of objects whose pages are mapped for the device
  * @unmapped: woken when an object has left @mappings
  */

@@ -243,7 +243,7 @@ void virtgpu_queue_flush(struct virtgpu_queue *queue)
 	flush_work(&queue->dequeue_work);
 }
 
-/* If not, the works end the commands in the ring, after those that they have taken off it before. */
+/* If not, the works end the commands in the ring, after those that they have taken off before. */
 static bool virtgpu_queue_may_reap(const struct virtgpu_queue *queue)
 {
 	lockdep_assert_held(&queue->lock);
