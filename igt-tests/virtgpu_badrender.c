@@ -1211,17 +1211,26 @@ struct held {
 };
 
 /* Shows an imported buffer for a moment. Returns its framebuffer. */
-static uint32_t show_import(struct held *held, uint32_t handle, uint32_t pitch)
+static uint32_t show_import(struct screen *screen, uint32_t handle, uint32_t pitch)
 {
 	uint32_t pitches[4] = { pitch }, handles[4] = { handle }, offsets[4] = { };
 	struct buffer import = { };
 
-	check(!drmModeAddFB2(render_fd, held->screen.image.width, held->screen.image.height,
+	check(!drmModeAddFB2(render_fd, screen->image.width, screen->image.height,
 			     DRM_FORMAT_XRGB8888, handles, pitches, offsets, &import.fb, 0),
 	      "framebuffer: %s", strerror(errno));
-	kms_flip(&held->screen.head, &import, NULL, 0);
-	kms_flip(&held->screen.head, held->screen.buffers[held->screen.current], NULL, 0);
+	kms_flip(&screen->head, &import, NULL, 0);
+	kms_flip(&screen->head, screen->buffers[screen->current], NULL, 0);
 	return import.fb;
+}
+
+static void hold_reservation(int dmabuf)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "insmod /host/tests/heldresv.ko fd=%d", dmabuf);
+	shell(command);
+	at_end(remove_heldresv, NULL);
 }
 
 /* A buffer that was shown is unmapped by a work, another one by the process that frees it. */
@@ -1229,7 +1238,6 @@ static struct held hold_import(bool is_shown)
 {
 	struct held held = { .screen = kms_screen(1) };
 	uint32_t handle, pitch, fb = 0;
-	char command[64];
 
 	render_fd = held.screen.head.fd;
 	render_wait_fd(render_fence_fd(0, 0));
@@ -1237,11 +1245,9 @@ static struct held hold_import(bool is_shown)
 	held.dmabuf = vgem_buffer(&held.screen.image, &pitch);
 	check(!drmPrimeFDToHandle(render_fd, held.dmabuf, &handle), "import: %s", strerror(errno));
 	if (is_shown)
-		fb = show_import(&held, handle, pitch);
+		fb = show_import(&held.screen, handle, pitch);
 
-	snprintf(command, sizeof(command), "insmod /host/tests/heldresv.ko fd=%d", held.dmabuf);
-	shell(command);
-	at_end(remove_heldresv, NULL);
+	hold_reservation(held.dmabuf);
 	held.process = free_import(fb, handle);
 	/* The host answers to the end of the buffer first. */
 	usleep(500000);
@@ -1275,6 +1281,26 @@ static void reserved(void)
 	reach_resources(held.before, "the freed buffer");
 	end_texture(held.before);
 	release(&held);
+}
+
+/*
+ * A buffer of another driver is shown while its reservation is held. It is mapped already, so nothing
+ * has to wait.
+ */
+static void reserved_shown(void)
+{
+	struct screen screen;
+	uint32_t handle, pitch;
+	int dmabuf;
+
+	fake_start();
+	screen = kms_screen(1);
+	render_fd = screen.head.fd;
+	dmabuf = vgem_buffer(&screen.image, &pitch);
+	check(!drmPrimeFDToHandle(render_fd, dmabuf, &handle), "import: %s", strerror(errno));
+	hold_reservation(dmabuf);
+	show_import(&screen, handle, pitch);
+	close(dmabuf);
 }
 
 static void use_removed(void)
@@ -1425,6 +1451,7 @@ int main(int argc, char **argv)
 		{ "unplugged", "no mapping of host memory outlives the device", unplugged },
 		{ "texture-between", "a texture is shown between two pictures", texture_between },
 		{ "held-reservation", "fences do not wait for a buffer that is freed", reserved },
+		{ "held-show", "a buffer is shown while its reservation is held", reserved_shown },
 		{ "held-removal", "the device is removed when a freed buffer is unmapped",
 		  reserved_removed },
 		{ "panic-texture", "no panic screen is drawn over a texture", panic_over_texture },

@@ -65,6 +65,20 @@ static u64 virtgpu_entries_size(const struct virtio_gpu_mem_entry *entries, u32 
 	return size;
 }
 
+/* Returns the table of an object's pages, which are mapped for the device. */
+static struct sg_table *virtgpu_resource_table(struct virtgpu_device *vg, struct virtgpu_bo *bo)
+{
+	struct sg_table *sgt = virtgpu_dma_table(vg, &bo->mapping);
+
+	if (sgt)
+		return sgt;
+	sgt = drm_gem_shmem_get_pages_sgt(&bo->base);
+	if (IS_ERR(sgt))
+		return ERR_PTR(virtgpu_dma_error(vg, bo->base.base.size, PTR_ERR(sgt)));
+	virtgpu_dma_add(vg, &bo->mapping);
+	return sgt;
+}
+
 static struct virtio_gpu_mem_entry *virtgpu_resource_map(struct virtgpu_resource *res, u32 *count,
 							 gfp_t gfp)
 {
@@ -76,11 +90,9 @@ static struct virtio_gpu_mem_entry *virtgpu_resource_map(struct virtgpu_resource
 
 	lockdep_assert_held(&res->lock);
 	for (i = 0; i < res->num_backing; i++) {
-		sgts[i] = drm_gem_shmem_get_pages_sgt(&res->backing[i].bo->base);
+		sgts[i] = virtgpu_resource_table(vg, res->backing[i].bo);
 		if (IS_ERR(sgts[i]))
-			return ERR_PTR(virtgpu_dma_error(vg, res->backing[i].bo->base.base.size,
-							 PTR_ERR(sgts[i])));
-		virtgpu_dma_add(vg, &res->backing[i].bo->mapping);
+			return ERR_CAST(sgts[i]);
 		total += virtgpu_bo_entries(vg, res->backing[i].bo, sgts[i], NULL);
 	}
 	if (res->num_backing > 1 && total > VIRTGPU_RESOURCE_MAX_ENTRIES)

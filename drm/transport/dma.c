@@ -103,6 +103,27 @@ void virtgpu_dma_add(struct virtgpu_device *vg, struct virtgpu_mapping *mapping)
 }
 
 /**
+ * virtgpu_dma_table - the table of the pages of an object that is mapped
+ * @vg: the device
+ * @mapping: the object's entry
+ *
+ * drm_gem_shmem_get_pages_sgt() takes the object's reservation even if the object is mapped. The
+ * caller is in a section of drm_dev_enter(), in which an object stays mapped.
+ *
+ * Returns: the table, or NULL if the object is not mapped.
+ */
+struct sg_table *virtgpu_dma_table(struct virtgpu_device *vg, struct virtgpu_mapping *mapping)
+{
+	struct sg_table *sgt = NULL;
+
+	mutex_lock(&vg->transport->dma.lock);
+	if (!list_empty(&mapping->node))
+		sgt = mapping->shmem->sgt;
+	mutex_unlock(&vg->transport->dma.lock);
+	return sgt;
+}
+
+/**
  * virtgpu_dma_remove - unmap an object that is about to be freed
  * @vg: the device
  * @mapping: the object's entry; it may not be mapped

@@ -8,6 +8,7 @@
 #include <linux/wait.h>
 
 struct drm_gem_shmem_object;
+struct sg_table;
 struct virtgpu_device;
 
 /**
@@ -56,6 +57,7 @@ int virtgpu_dma_init(struct virtgpu_device *vg);
 void virtgpu_dma_stop(struct virtgpu_device *vg);
 void virtgpu_mapping_init(struct virtgpu_mapping *mapping, struct drm_gem_shmem_object *shmem);
 void virtgpu_dma_add(struct virtgpu_device *vg, struct virtgpu_mapping *mapping);
+struct sg_table *virtgpu_dma_table(struct virtgpu_device *vg, struct virtgpu_mapping *mapping);
 void virtgpu_dma_remove(struct virtgpu_device *vg, struct virtgpu_mapping *mapping);
 int virtgpu_dma_error(struct virtgpu_device *vg, size_t size, int error);
 bool virtgpu_dma_bounces(const struct virtgpu_device *vg);

@@ -157,6 +157,32 @@ impl Mappings {
         result
     }
 
+    /// Calls `then` under the lock for an object that is mapped. [`add`](Self::add)s it before, unless it is
+    /// mapped, because `map` takes its reservation even then.
+    ///
+    /// # Errors
+    ///
+    /// Those of `add`.
+    ///
+    /// # Safety
+    ///
+    /// `object` must be a valid object of the device, to which the caller has a reference. `map` must map it.
+    /// [`remove`](Self::remove) must be called before the object is freed.
+    pub(crate) unsafe fn visit(
+        &self,
+        object: Raw,
+        map: impl FnOnce() -> Result,
+        then: impl FnOnce() -> Result,
+    ) -> Result {
+        let state = self.state.lock();
+        if state.objects.get(&Mapped(object)) == Some(&false) {
+            return then();
+        }
+        drop(state);
+        // SAFETY: By the requirements of this function.
+        unsafe { self.add(|| map().map(|()| object), then) }
+    }
+
     /// Calls `f` under the lock if an object is mapped. It is not unmapped meanwhile.
     pub(crate) fn keep(&self, object: Raw, f: impl FnOnce()) {
         let state = self.state.lock();

@@ -530,18 +530,19 @@ impl<T: DriverObject> Object<T> {
             }
             // SAFETY: The object is valid.
             from_err_ptr(unsafe { bindings::drm_gem_shmem_get_pages_sgt(raw) })
-                .map_err(|error| dma::error(self.dev(), self.size(), error))?;
-            NonNull::new(raw).ok_or(EINVAL)
+                .map(drop)
+                .map_err(|error| dma::error(self.dev(), self.size(), error))
         };
-        let visit = || {
-            // SAFETY: The object is valid, and it was mapped. `add` calls this under the lock of the
+        let then = || {
+            // SAFETY: The object is valid, and it is mapped. `visit` calls this under the lock of the
             // mappings, so the table is not freed meanwhile.
             then(unsafe { (*raw).sgt })
         };
+        let object = NonNull::new(raw).ok_or(EINVAL)?;
         // SAFETY: The object is valid, and `Dying` removes it from the mappings before it is freed.
-        let add = || unsafe { self.dev().mappings.add(map, visit) };
+        let visit = || unsafe { self.dev().mappings.visit(object, map, then) };
         // An imported object that was unmapped cannot be mapped again.
-        self.dev().while_plugged(add).unwrap_or(Err(ENODEV))
+        self.dev().while_plugged(visit).unwrap_or(Err(ENODEV))
     }
 
     /// Returns the object, if some of the device's mappings have to be synchronized.
