@@ -115,6 +115,7 @@ impl<O: IntoGEMObject + AlwaysRefCounted> Reserved<'_, O> {
 ///     })
 /// }
 /// ```
+#[inline]
 pub fn reserve<O, R>(
     objects: &[ARef<O>],
     f: impl for<'a> FnOnce(Reserved<'a, O>) -> Result<R>,

@@ -294,10 +294,9 @@ pub(super) fn execbuffer(dev: &Device, args: &mut Args, file: &File<VirtGpuFile>
     hold.create()?;
 
     // Most streams name no objects and no syncobjs. To drop an empty vector would call the allocator.
-    let objects = match args.num_bo_handles {
-        0 => None,
-        _ => Some(objects(args, file)?),
-    };
+    let objects = (args.num_bo_handles != 0)
+        .then(|| objects(args, file))
+        .transpose()?;
     let objects = objects.as_deref().unwrap_or_default();
     if args.size as usize > MAX_STREAM {
         return Err(ENOMEM);
@@ -318,14 +317,12 @@ pub(super) fn execbuffer(dev: &Device, args: &mut Args, file: &File<VirtGpuFile>
             fence.set_event(file.reserve_event(uapi::VIRTGPU_EVENT_FENCE_SIGNALED)?);
         }
     }
-    let signals = match args.num_out_syncobjs {
-        0 => None,
-        _ => Some(signals(args, file)?),
-    };
-    let resets = match args.num_in_syncobjs {
-        0 => None,
-        _ => Some(wait_syncobjs(args, file, timeline.nr())?),
-    };
+    let signals = (args.num_out_syncobjs != 0)
+        .then(|| signals(args, file))
+        .transpose()?;
+    let resets = (args.num_in_syncobjs != 0)
+        .then(|| wait_syncobjs(args, file, timeline.nr()))
+        .transpose()?;
     if args.flags & uapi::VIRTGPU_EXECBUF_FENCE_FD_IN != 0 {
         wait(&*sync_file::get_fence(args.fence_fd)?, timeline.nr())?;
     }
@@ -337,18 +334,14 @@ pub(super) fn execbuffer(dev: &Device, args: &mut Args, file: &File<VirtGpuFile>
         fence,
         wants_file: wants_fd,
     };
-    let (fence, sync_file) = if objects.is_empty() {
-        submit.emit()?
-    } else {
-        reserve(objects, |reserved| {
-            sync(dev, &mut submit.command.chain, objects)?;
-            let sent = submit.emit()?;
-            if let Some(fence) = &sent.0 {
-                reserved.add_fence(fence, Usage::Write);
-            }
-            Ok(sent)
-        })?
-    };
+    let (fence, sync_file) = reserve(objects, |reserved| {
+        sync(dev, &mut submit.command.chain, objects)?;
+        let sent = submit.emit()?;
+        if let Some(fence) = &sent.0 {
+            reserved.add_fence(fence, Usage::Write);
+        }
+        Ok(sent)
+    })?;
     if let Some(fence) = &fence {
         for signal in signals.into_iter().flatten() {
             match signal.point {

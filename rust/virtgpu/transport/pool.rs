@@ -82,28 +82,21 @@ impl Pool {
 
     /// Takes a command back, to use it again.
     pub(crate) fn put(&self, chain: Chain) {
-        if !chain.is_renewable() {
-            return;
+        let mut list = List::new();
+        if chain.is_renewable() {
+            list.push(chain);
         }
-        let mut chains = self.chains.lock();
-        let full = chains.push_within_capacity(chain);
-        drop(chains);
-        drop(full);
+        self.put_all(list);
     }
 
-    /// Takes commands back, to use them again. All of them are renewable.
+    /// Takes commands back, to use them again. All of them must be renewable. What the pool has no room for is
+    /// dropped without the lock.
     pub(super) fn put_all(&self, mut commands: List) {
         if commands.is_empty() {
             return;
         }
         let mut chains = self.chains.lock();
-        let mut full = None;
-        while full.is_none() {
-            let Some(chain) = commands.next() else {
-                break;
-            };
-            full = chains.push_within_capacity(chain).err();
-        }
+        let full = commands.find_map(|chain| chains.push_within_capacity(chain).err());
         drop(chains);
         drop(full);
     }

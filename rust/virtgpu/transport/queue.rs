@@ -3,11 +3,12 @@
 //!
 //! [`Queue::submit`] adds a command to the ring and waits for room if there is none.
 //! [`Queue::kick`] tells the device of all commands that were added since the last kick, so a batch
-//! costs one kick. [`Queue::send`] does both for a single command. The work that an interrupt schedules takes finished commands off the ring
-//! ([`Queue::dequeue`]), and so does the next frame for commands that nothing waits for
-//! ([`Queue::reap`]). The work of the control queue runs in softirq, where it signals fences and wakes
-//! waiters; another work ends the commands whose end may sleep ([`Queue::finish_answered`]). The interrupt
-//! state is in [`irq`](super::irq).
+//! costs one kick. [`Queue::send`] does both for a single command.
+//!
+//! The work that an interrupt schedules takes finished commands off the ring ([`Queue::dequeue`]). For
+//! commands that nothing waits for, the next frame or stream does that ([`Queue::reap`]). The work of the
+//! control queue runs in softirq, where it signals fences and wakes waiters; another work ends the commands
+//! whose end may sleep ([`Queue::finish_answered`]). The interrupt state is in [`irq`](super::irq).
 //!
 //! A queue is closed while the device is reset. Commands submitted then end with `ENODEV`.
 use kernel::{prelude::*, sync::aref::ARef, time::msecs_to_jiffies, workqueue};
