@@ -77,13 +77,10 @@ fn read_file(card: &Path, name: &str) -> io::Result<String> {
 }
 
 /// Returns the size in bytes of the window through which the guest sees memory of the host. It is 0 if the device
-/// has none.
-///
-/// # Errors
-///
-/// Those of [`Queues::read`].
-pub fn host_visible_window(card: &Path) -> io::Result<u64> {
-    parse_window(&read_file(card, "virtgpu-capabilities")?).ok_or(io::ErrorKind::InvalidData.into())
+/// has none. Returns `None` where [`Queues::read`] fails.
+#[must_use]
+pub fn host_visible_window(card: &Path) -> Option<u64> {
+    parse_window(&read_file(card, "virtgpu-capabilities").ok()?)
 }
 
 fn parse_window(text: &str) -> Option<u64> {

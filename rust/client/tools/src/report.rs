@@ -9,7 +9,7 @@ use virtgpu::{
         control::{connector, Device as _},
         Device as _, DriverCapability,
     },
-    usage::{clients, Client},
+    usage::Client,
     CapsetId, Device, Location, Param,
 };
 
@@ -18,9 +18,10 @@ use crate::counters::host_visible_window;
 /// Bytes of a capset that are asked for: more than any known one has.
 const CAPSET_SIZE: u32 = 8192;
 
-/// Returns everything about one device. What cannot be read is a text in `problems`.
+/// Returns everything about one device. `clients` are those of all devices. What cannot be read is a text in
+/// `problems`.
 #[must_use]
-pub fn describe(location: &Location) -> Value {
+pub fn describe(location: &Location, clients: &[Client]) -> Value {
     let mut problems = Vec::new();
     let mut found = json!({
         "bus_id": location.bus_id,
@@ -28,8 +29,7 @@ pub fn describe(location: &Location) -> Value {
         "card": location.card,
         "render": location.render,
     });
-    // Before this process is a client itself.
-    found["memory"] = memory(location, &clients());
+    found["memory"] = memory(location, clients);
     match location.open() {
         Ok(device) => add_device(&mut found, &device, &mut problems),
         Err(error) => problems.push(error.to_string()),
@@ -45,13 +45,17 @@ pub fn describe(location: &Location) -> Value {
 /// Returns how much memory the clients of a device have, and the size of the window, which only root may read. A
 /// buffer of two clients is counted twice.
 fn memory(location: &Location, clients: &[Client]) -> Value {
-    let is_here = |client: &&Client| client.usage.bus_id.as_ref() == Some(&location.bus_id);
+    let bus_id = Some(&location.bus_id);
+    let here = || {
+        let usages = clients.iter().map(|client| &client.usage);
+        usages.filter(move |usage| usage.bus_id.as_ref() == bus_id)
+    };
     let mut memory = json!({
-        "clients": clients.iter().filter(is_here).count(),
-        "total_bytes": clients.iter().filter(is_here).map(|one| one.usage.total).sum::<u64>(),
-        "resident_bytes": clients.iter().filter(is_here).map(|one| one.usage.resident).sum::<u64>(),
+        "clients": here().count(),
+        "total_bytes": here().map(|usage| usage.total).sum::<u64>(),
+        "resident_bytes": here().map(|usage| usage.resident).sum::<u64>(),
     });
-    if let Ok(bytes) = host_visible_window(&location.card) {
+    if let Some(bytes) = host_visible_window(&location.card) {
         memory["host_visible_window_bytes"] = json!(bytes);
     }
     memory

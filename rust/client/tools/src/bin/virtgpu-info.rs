@@ -13,7 +13,12 @@ fn problems(device: &Value) -> Vec<&str> {
 
 fn main() -> io::Result<ExitCode> {
     let arguments = cli::info().get_matches();
-    let devices: Vec<Value> = virtgpu::devices().iter().map(report::describe).collect();
+    // Before this process is a client itself.
+    let clients = virtgpu::usage::clients();
+    let devices: Vec<Value> = virtgpu::devices()
+        .iter()
+        .map(|location| report::describe(location, &clients))
+        .collect();
     if arguments.get_flag("json") {
         cli::print(&format!("{:#}", json!({ "devices": devices })))?;
     } else {
