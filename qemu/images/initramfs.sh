@@ -7,10 +7,14 @@ set -e
 tree=$1 from=$2 version=$3 file=$4
 to=$tree/lib/modules/$version
 cp /bin/busybox "$tree/bin/"
-# Until 6.13, ext4 asks for the checksum by name, which nothing in the initramfs would load.
-for name in virtio_blk crc32c_generic ext4; do
-	modprobe -q -d "$from" -S "$version" --show-depends "$name" || [ "$name" = crc32c_generic ]
-done | sed -n 's/^insmod //p' | sort -u | while read -r path; do
+{
+	for name in virtio_blk ext4; do
+		modprobe -d "$from" -S "$version" --show-depends "$name"
+	done
+	# Until 6.13, ext4 requests this module by name, and nothing in the initramfs would load it. Later
+	# kernels do not have it.
+	modprobe -q -d "$from" -S "$version" --show-depends crc32c_generic || :
+} | sed -n 's/^insmod //p' | sort -u | while read -r path; do
 	case $path in
 	*.xz) xz -dc "$path" >"$to/$(basename "$path" .xz)" ;;
 	*.zst) zstd -qdc "$path" >"$to/$(basename "$path" .zst)" ;;
